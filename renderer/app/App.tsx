@@ -33,7 +33,7 @@ export function App() {
   const question = useApp((state) => state.question);
   const sidebarWidth = useLayout((state) => state.sidebarWidth);
   useFocusInSight();
-  // What is looked at, if a device can come to it.
+  // The domain that is looked at, if a device can be attached to it.
   const shown = useApp(({ domains, view: of }) =>
     of.page === "domain" ? domains.find(({ domid }) => domid === of.domid) : undefined,
   );

@@ -9,7 +9,7 @@ import { FolderItem } from "./FolderItem.tsx";
 import { keyOfDomain, keyOfFolder, type Item } from "./tree-item.ts";
 import { goThroughTree } from "./tree-keys.ts";
 
-/** Domains in their folders, then those in none. Folders with nothing that is searched for are left out. */
+/** Shows the domains in their folders, then those that are in no folder. Folders in which the search finds nothing are left out. */
 export function DomainTree({
   shown,
   ended,
@@ -39,7 +39,7 @@ export function DomainTree({
   const foldersIn = (parent: string | null): string[] =>
     folders.filter((each) => parentOf(each) === parent && (!searching || below(each).length > 0));
   const itemsIn = (parent: string | null): Item[] => items.filter(({ name }) => (places.get(name) ?? null) === parent);
-  /** Keys of what can be seen, in order. */
+  /** The keys of all visible entries, in order. */
   const keys = (parent: string | null): string[] => [
     ...foldersIn(parent).flatMap((each) => [keyOfFolder(each), ...(isOpen(each) ? keys(each) : [])]),
     ...itemsIn(parent).map(({ domid }) => keyOfDomain(domid)),

@@ -10,7 +10,7 @@ import { keyOfFolder, type Item, type Shown } from "./tree-item.ts";
 
 interface Props extends Shown {
   folder: string;
-  /** All that lie in it, at whatever depth. */
+  /** All items that lie in the folder, at any depth. */
   items: readonly Item[];
   isOpen: boolean;
 }
@@ -92,7 +92,7 @@ function Head({ folder, items, isOpen, level, current }: Props) {
   );
 }
 
-/** For the pointer: keys are F2 and Delete, and a tree has entries alone. */
+/** These buttons are for the pointer only. The keys are F2 and Delete, and a tree may contain nothing but entries. */
 function Deeds({ folder }: { folder: string }) {
   return (
     <span className="side-folder-deeds" aria-hidden>

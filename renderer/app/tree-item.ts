@@ -4,10 +4,10 @@ import type { EndedDomain } from "../state/store.ts";
 
 export type Item = { name: string; domid: number } & ({ domain: DomainInfo } | { gone: EndedDomain });
 
-/** What all entries of the tree are told. */
+/** What every entry of the tree is given. */
 export interface Shown {
   level: number;
-  /** Of its entries, the one that Tab comes to. */
+  /** The key of the entry that takes the focus when Tab comes to the tree. */
   current: string;
 }
 export const keyOfFolder = (path: string): string => `folder ${path}`;

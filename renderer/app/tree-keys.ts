@@ -4,18 +4,18 @@ import { nameFolder, organize, removeFolder, toggleFolder } from "../organize/gr
 import { isSelectAll } from "./select-view.ts";
 import { selectAll, selectNone } from "./selection.ts";
 
-/** Of the domains that can be seen in the tree, in order. */
+/** The domids of the domains that are visible in the tree, in order. */
 export function domidsIn(tree: Element): number[] {
   return [...tree.querySelectorAll<HTMLElement>("[data-domid]")].map(({ dataset }) => Number(dataset.domid));
 }
 
-/** Up and down are the sidebar's. */
+/** The up and down arrow keys are handled by the sidebar. */
 export function goThroughTree(event: KeyboardEvent<HTMLElement>): void {
   const entry = event.target as HTMLElement;
   const { folder, name } = entry.dataset;
   if (event.key === "Escape") selectNone();
   if (isSelectAll(event.nativeEvent)) {
-    // All of this list, not the text of the page.
+    // Selects all domains of this list, not the text of the page.
     selectAll(domidsIn(event.currentTarget));
     event.preventDefault();
     return;
@@ -48,7 +48,7 @@ export function goThroughTree(event: KeyboardEvent<HTMLElement>): void {
     case "Delete": {
       if (folder === undefined) return;
       removeFolder(folder);
-      // The entry that had the focus is gone: to the one before it.
+      // If the entry that had the focus is gone, the focus goes to the entry before it.
       const left = (): NodeListOf<HTMLElement> => tree.querySelectorAll<HTMLElement>('[role="treeitem"]');
       requestAnimationFrame(() => left()[Math.max(0, at - 1)]?.focus());
       break;

@@ -37,7 +37,7 @@ export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
   return { files, drop, forget: () => setFiles([]) };
 }
 
-/** Archives are imported, one at a time; all else is for a new domain. */
+/** Archives are imported, one at a time. All other files are for a new domain. */
 async function sort(files: File[], take: (files: File[]) => void): Promise<void> {
   const archives = await Promise.all(files.map(isArchive));
   const [first, ...others] = files.filter((_, i) => archives[i]);

@@ -8,10 +8,10 @@ import { SearchBar } from "./SearchBar.tsx";
 import { SizeChoice } from "./SizeChoice.tsx";
 import { TypeText } from "./TypeText.tsx";
 
-/** Less than this waits for a moment only, as a keystroke does. */
+/** Fewer bytes than this, such as a keystroke, wait only for a moment and are not mentioned. */
 const TELL_OF_BYTES = 512;
 
-/** The domain's PV console. `alone`: in a window of its own. */
+/** Shows the domain's PV console. `alone` means that it has a window of its own. */
 export function ConsoleTab({ domid, name, alone = false }: { domid: number; name: string; alone?: boolean }) {
   const host = useRef<HTMLDivElement>(null);
   const console = consoles.of(domid);
@@ -33,7 +33,7 @@ export function ConsoleTab({ domid, name, alone = false }: { domid: number; name
   useEffect(() => () => useApp.setState({ consoleSearch: false }), [domid]);
   useEffect(() => {
     const screen = host.current!;
-    // Before xterm.js sees it: a long paste is asked about.
+    // This runs before xterm.js sees the paste, because the user is asked about a long one.
     const paste = (event: ClipboardEvent): void => {
       event.preventDefault();
       event.stopPropagation();

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { consoles } from "../state/session.ts";
 import { FormDialog } from "../ui/FormDialog.tsx";
 
-/** Text that goes to the guest as keystrokes: for programs that take no paste, as boot loaders and password prompts. */
+/** Sends text to the guest as keystrokes, for programs that take no paste, such as boot loaders and password prompts. */
 export function TypeText({ domid, name, onClose }: { domid: number; name: string; onClose: () => void }) {
   const [text, setText] = useState("");
   const [enter, setEnter] = useState(true);
@@ -20,7 +20,7 @@ export function TypeText({ domid, name, onClose }: { domid: number; name: string
         rows={6}
         value={text}
         onKeyDown={(event) => {
-          // In the text, Enter is a line.
+          // In the text field Enter begins a new line.
           if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
           event.preventDefault();
           event.currentTarget.form?.requestSubmit();

@@ -3,7 +3,7 @@ import { useRef } from "react";
 import { download } from "../ui/download.ts";
 import type { Finding } from "./checks.ts";
 
-/** The xl.cfg itself: what is typed here is what the fields show, and what is sent. */
+/** Edits the xl.cfg itself. What is typed here is what the fields show and what is sent. */
 export function ConfigEditor({
   text,
   findings,
@@ -13,7 +13,7 @@ export function ConfigEditor({
 }: {
   text: string;
   findings: readonly Finding[];
-  /** What it can't do without and has not yet. */
+  /** The keys that the config needs and does not have yet. */
   missing: readonly string[];
   fileName: string;
   onChange: (text: string) => void;

@@ -8,7 +8,7 @@ import { useDiskReport } from "./disk-images.ts";
 import { KeptImages } from "./KeptImages.tsx";
 import { FilePicker } from "../ui/FilePicker.tsx";
 
-/** A domain's disks and drives, a row each. `set`: an index one behind the last adds one, null takes one out. */
+/** Lists a domain's disks and drives, one in a row. With `set`, an index one past the last adds a disk, and null removes one. */
 export function DisksForm({
   rows,
   finding,
@@ -20,7 +20,7 @@ export function DisksForm({
   finding: Finding | undefined;
   busy: boolean;
   set: (index: number, disk: Disk | null) => void;
-  /** An image was chosen, for the disk of that index or for a new one. */
+  /** Called when an image was chosen for the disk of that index, or for a new disk if it is null. */
   onPick: (file: File, index: number | null) => void;
 }) {
   const input = useRef<HTMLInputElement>(null);

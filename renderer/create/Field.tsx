@@ -14,7 +14,7 @@ export function idOf(label: string): string {
   return `field-${label.toLowerCase().replace(/\W+/g, "-")}`;
 }
 
-/** A labelled control, and what is to be said about it beside it. */
+/** A labelled control, with its messages beside it. */
 export function Field({
   label,
   term,
@@ -23,7 +23,7 @@ export function Field({
   children,
 }: {
   label: string;
-  /** The word of Xen's that the label is. */
+  /** The word of Xen's that the label is, if it is one. */
   term?: TermId | undefined;
   finding?: Finding | undefined;
   hint?: string;
@@ -49,7 +49,7 @@ export function Field({
   );
 }
 
-/** The file that a key names, and a way to another. */
+/** Shows the file that a key names, and lets the user choose another. */
 export function FilePick({
   name,
   onPick,

@@ -16,7 +16,7 @@ const ENDINGS = [
   ["onReboot", "On reboot"],
   ["onCrash", "On crash"],
 ] as const;
-/** Fields whose labels are words of Xen's. */
+/** The fields whose labels are words of Xen's. */
 const TERM_OF: Partial<Record<FieldName, TermId>> = { vcpus: "vcpu", cpus: "affinity", weight: "weight", cap: "cap" };
 const MORE: FieldName[] = ["cpus", "weight", "cap", "onPoweroff", "onReboot", "onCrash"];
 
@@ -31,7 +31,7 @@ interface BootFiles {
   onPick: (file: File) => void;
 }
 
-/** What people mostly set, each in a field of its own. `devices`: its disks and networks. */
+/** Shows what people usually set, each in a field of its own. `devices` are the domain's disks and networks. */
 export function FieldsForm({ kernel, devices, onPick, ...form }: Form & BootFiles & { devices: ReactNode }) {
   const { fields, findingOf, set } = form;
   return (
@@ -179,7 +179,7 @@ function MoreFields(form: Form) {
   );
 }
 
-/** What the text says is among the choices even if it is wrong. */
+/** The value in the text is among the choices even if it is wrong. */
 function Choice({
   value,
   all,
@@ -191,7 +191,7 @@ function Choice({
   title?: string;
   value: string;
   all: readonly string[];
-  /** Those that can be chosen as yet. */
+  /** The values that can be chosen at present. */
   only?: readonly string[];
   onChoose: (value: string) => void;
 }) {

@@ -7,8 +7,8 @@ import { folderAt, isReadOnly, type FolderRow } from "./devices.ts";
 type Folder = ReadonlyMap<string, string>;
 
 /**
- * Folders of this computer that a domain shares, a row each. The desktop asks its user for one; a browser may share none, so there it only shows
- * what a config has.
+ * Lists the folders of this computer that a domain shares, one in a row. The desktop asks its user for a folder. A browser may share none, so there
+ * the list only shows what a config has.
  */
 export function FoldersForm({
   rows,

@@ -5,7 +5,7 @@ import { request } from "../state/session.ts";
 import { KeptKernels } from "./KeptKernels.tsx";
 import { FilePicker } from "../ui/FilePicker.tsx";
 
-/** Where a domain's files may come from. */
+/** Offers the places that a domain's files may come from. */
 export function Sources({
   busy,
   onFiles,
@@ -20,7 +20,7 @@ export function Sources({
   onBundled: () => void;
   onHostKernel: (release: string) => void;
   onKept: (file: KeptFile) => void;
-  /** Whether the form for addresses is shown, and its button. */
+  /** Whether the form for addresses, and its button, are shown. */
   web: boolean;
   onWeb: () => void;
 }) {

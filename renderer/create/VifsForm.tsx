@@ -9,7 +9,7 @@ type Vif = ReadonlyMap<string, string>;
 const DEFAULT_BRIDGE = "xenbr0";
 const LOOK_MS = 5000;
 
-/** A domain's network interfaces, a row each. `set`: as of disks. */
+/** Lists a domain's network interfaces, one in a row. `set` works as in DisksForm. */
 export function VifsForm({
   rows,
   finding,

@@ -13,7 +13,7 @@ import { disksOfDomain, type AttachAsked, type DomainDisk } from "./attach-state
 import { attachedDisk, NEW_DISK, NEW_DRIVE, type WriteMode } from "./attached-disk.ts";
 import { useAttachedImage, type AttachedImage } from "./use-attached-image.ts";
 
-/** An image for a domain that runs: as a disk, in a new drive, or in a drive that it has. What is on it is shown before. */
+/** Attaches an image to a running domain: as a disk, in a new drive, or in a drive that it has. What is on the image is shown before that. */
 export function AttachDisk({
   domain,
   asked: { file: dropped, drive },

@@ -7,7 +7,7 @@ import { request } from "../state/session.ts";
 import { toast } from "../state/store.ts";
 import { FormDialog } from "../ui/FormDialog.tsx";
 
-/** A network interface for a domain that runs. */
+/** Attaches a network interface to a running domain. */
 export function AttachNetwork({ domain, onClose }: { domain: DomainInfo; onClose: () => void }) {
   const networks = useRepeated("networkList", {}, 5000) ?? [];
   const [bridge, setBridge] = useState("xenbr0");

@@ -26,7 +26,7 @@ const COLUMNS: Columns = [
   { title: "Latency", hint: "Of the requests that ended since the last look, on average", isNumber: true },
 ];
 
-/** The disks and networks among the devices, a line each: states, traffic, what lies behind, and what can be done. */
+/** Lists the disks and networks among the devices, each in a line with its states, its traffic, what lies behind it and what can be done. */
 export function DeviceList({
   domid,
   devices,
@@ -34,7 +34,7 @@ export function DeviceList({
 }: {
   domid: number;
   devices: readonly DeviceSample[];
-  /** Shows a part of the diagram. */
+  /** Selects a part of the diagram. */
   select: (id: string) => void;
 }) {
   const domains = useApp((state) => state.domains);
@@ -155,7 +155,7 @@ function DeviceButtons({ device, isEmpty }: { device: Attached; isEmpty: boolean
   );
 }
 
-/** As its domain's configuration has it. */
+/** Returns the device as its domain's configuration has it. */
 function attachedOf({ wiring }: DeviceSample, domain: DomainInfo | undefined): Attached {
   const { domid, name, kind, id, vdev } = wiring;
   const spec = domain?.config?.devices.find((each) => each.kind === kind && each.id === id);

@@ -1,9 +1,9 @@
-/** Figures of rings and event channels as text. */
+/** The figures of rings and event channels as text. */
 import type { EventPort } from "../../core/api/schema.ts";
 
 export type RateUnit = "/s" | "B/s";
 
-/** Of what goes through a ring, or is behind a device. */
+/** Returns the unit of the rate at which something goes through a ring or happens behind a device. */
 export function rateUnit(unit: string): RateUnit {
   return unit === "bytes" ? "B/s" : "/s";
 }
@@ -15,7 +15,7 @@ export function rateText(rate: number, unit: RateUnit = "/s"): string {
   return unit === "/s" ? `${text}${prefix}/s` : `${text} ${prefix}${unit}`;
 }
 
-/** XenbusState of public/io/xenbus.h. */
+/** XenbusState in public/io/xenbus.h. */
 const XENBUS_STATES = [
   "Unknown",
   "Initialising",
@@ -31,7 +31,7 @@ export function xenbusState(state: string | null): string {
   if (state === null) return "none";
   return `${state}, ${XENBUS_STATES[Number(state)] ?? "no XenbusState"}`;
 }
-/** Its name with its number, as "4 Connected". */
+/** Returns the state's name with its number, such as "4 Connected". */
 export function xenbusWord(state: string): string {
   return `${state} ${/^\d$/.test(state) ? (XENBUS_STATES[Number(state)] ?? "") : ""}`.trim();
 }

@@ -5,10 +5,10 @@ import { Table, type Columns } from "../ui/Table.tsx";
 const PORT_COLUMNS: Columns = ["Port", "State", "Other end", "vCPU", "Bits", "Received", "Sent"];
 const GRANT_COLUMNS: Columns = ["Reference", "Kind", "To", "Frame", "In use"];
 
-/** A guest may have a thousand ports: that many rows twice a second help nobody. */
+/** A guest may have a thousand ports, and so many rows twice a second help nobody. */
 const MOST_ROWS = 200;
 
-/** Every port of the domain that is not closed. */
+/** Lists every port of the domain that is not closed. */
 export function PortTable({ report: { ports, eventAbi, name } }: { report: DomainWiring }) {
   return (
     <section className="card">
@@ -44,7 +44,7 @@ function NotCounted() {
   );
 }
 
-/** The domain's grant table: what it lets others use. */
+/** Shows the domain's grant table: what it lets others use. */
 export function GrantTable({ report: { grants, name } }: { report: DomainWiring }) {
   return (
     <section className="card">

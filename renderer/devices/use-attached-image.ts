@@ -15,7 +15,7 @@ export interface AttachedImage {
   choose: (image: TakenDisk) => void;
 }
 
-/** The image that is to be attached: one that was dropped is taken at once. */
+/** The image that is to be attached. A dropped image is taken at once. */
 export function useAttachedImage(dropped: File | null): AttachedImage {
   const [image, setImage] = useState<TakenDisk | null>(null);
   const [done, setDone] = useState<number | null>(null);
@@ -38,7 +38,7 @@ export function useAttachedImage(dropped: File | null): AttachedImage {
     }
   };
   useEffect(() => {
-    // Deferred, so that a mount that is undone at once (React's strict mode) sends nothing.
+    // Deferred, so that nothing is sent by a mount that is undone at once (React's strict mode).
     const timer = dropped ? setTimeout(() => void take(dropped), 0) : undefined;
     return () => {
       clearTimeout(timer);

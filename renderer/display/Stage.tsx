@@ -15,11 +15,11 @@ const isMac = /Mac/.test(navigator.platform);
 
 export type StageScale = "fit" | "actual";
 
-/** Of a wheel's travel, in pixels: one step of the guest's. */
+/** The pixels of a wheel's travel that make one step for the guest. */
 const STEP_PIXELS = 60;
 const MOST_STEPS = 16;
 
-/** Of a pointer event: 1 left, 2 middle, 4 right. */
+/** The buttons of a pointer event: 1 left, 2 middle, 4 right. */
 function buttonsOf({ buttons }: { buttons: number }): number {
   return (buttons & 1) | (buttons & 4 ? 2 : 0) | (buttons & 2 ? 4 : 0);
 }
@@ -35,7 +35,7 @@ function placeOn(canvas: HTMLCanvasElement, { clientX, clientY }: { clientX: num
   };
 }
 
-/** The screen itself: scaled, and with the keys while it has the focus. */
+/** The screen itself. It is scaled, and has the keyboard while it has the focus. */
 export function Stage({
   name,
   link,

@@ -7,7 +7,7 @@ import { settingsOf, TERM_OF, valueOf, type Setting, type SettingKey } from "./s
 
 type Drafts = Partial<Record<SettingKey, string>>;
 
-/** What can be changed while the domain runs. */
+/** Edits what can be changed while the domain runs. */
 export function EditLive({ domain }: { domain: DomainInfo }) {
   const { domid } = domain;
   const { value: settings, again } = usePolled("domainSettings", { domid });
@@ -59,7 +59,7 @@ function SettingsForm({
         wrong[key] = sentence(error);
       }
     }
-    // What is now is known before the fields show it again.
+    // The present values are read again before the fields show them.
     await again();
     setDrafts((before) => ({ ...before, ...Object.fromEntries(done.map((key) => [key, undefined])) }));
     setErrors(wrong);

@@ -12,7 +12,7 @@ const ENDINGS: Record<string, string> = {
   host: "It ended with the host, which crashed.",
 };
 
-/** A line that a kernel printed may end in anything. */
+/** A line that a kernel printed may end with any character. */
 function asSentence(line: string): string {
   return /[.!?]$/.test(line) ? line : `${line}.`;
 }
@@ -34,7 +34,7 @@ export function EndedBanner({
   kept: KeptDomain | null;
 }) {
   const hasCrashed = departed?.reason === "crash";
-  // Xen prints them when it ends a domain; a guest that says itself that it crashed leaves no more than its console.
+  // Xen prints these lines when it ends a domain. A guest that reports its own crash leaves no more than its console.
   const logTells = useApp(
     ({ xenLog }) =>
       hasCrashed &&

@@ -5,7 +5,7 @@ import { askLibrary } from "../library/asked.ts";
 import { act } from "../state/session.ts";
 import { dateText } from "../ui/clock.ts";
 
-/** What the host keeps of a domain, whether it runs or not. */
+/** Shows what the host keeps of a domain, whether it runs or not. */
 export function KeptFacts({ kept }: { kept: KeptDomain }) {
   const { uuid, saved, memoryMiB, vcpus, createdAt, lastRunAt, files } = kept;
   return (

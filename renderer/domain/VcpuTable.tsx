@@ -12,7 +12,7 @@ const COLUMNS: Columns = [
   { title: "May run on", term: "affinity" },
 ];
 
-/** `xl vcpu-list` of the domain, and where each vCPU may run. */
+/** Shows `xl vcpu-list` of the domain, and where each vCPU may run. */
 export function VcpuTable({ domid, name }: { domid: number; name: string }) {
   const { value: vcpus, again } = usePolled("vcpuList", { domid });
   return (

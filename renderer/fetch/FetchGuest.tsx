@@ -10,7 +10,10 @@ import { Unfinished } from "./Unfinished.tsx";
 import { FormFooter } from "../ui/FormDialog.tsx";
 import { Refusal } from "../ui/Refusal.tsx";
 
-/** Guests of the user's list: what would be fetched and who vouches for it, then that. The host goes on when the dialog is closed. */
+/**
+ * Offers the guests of the user's list. It shows what would be fetched and who vouches for it, and then fetches it. The host continues when the
+ * dialog is closed.
+ */
 export function FetchGuest({ onClose }: { onClose: () => void }) {
   const [chosen, setChosen] = useState<string | null>(null);
   const [fetching, setFetching] = useState(false);

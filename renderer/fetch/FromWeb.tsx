@@ -10,7 +10,7 @@ import { Refusal } from "../ui/Refusal.tsx";
 
 type Kind = keyof typeof KIND_WORDS;
 
-/** A file by its address, into the host's library and from there to whoever asked. It goes on when the form is gone. */
+/** Fetches a file by its address into the host's library, and gives it to the caller. The download continues when the form is gone. */
 export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }) {
   const [url, setUrl] = useState("");
   const [chosen, setChosen] = useState<Kind | null>(null);
@@ -37,7 +37,7 @@ export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }
       className="from-web"
       onKeyDown={(event) => {
         if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
-        // Not the dialog's Create.
+        // The event must not reach the dialog's Create button.
         event.preventDefault();
         if (address && !isBusy) start();
       }}

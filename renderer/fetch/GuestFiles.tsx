@@ -4,7 +4,7 @@ import { request, sentence } from "../state/session.ts";
 import { sizeText } from "../ui/units.ts";
 import { ROLE_WORDS, vouching } from "./words.ts";
 
-/** What its servers say of its files, asked when it is looked at. */
+/** Shows what the servers say of the guest's files. They are asked when it is first shown. */
 export function GuestFiles({ guest }: { guest: OfferedGuest }) {
   const [look, setLook] = useState<GuestLook | null>(null);
   const [problem, setProblem] = useState<string | null>(null);

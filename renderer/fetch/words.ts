@@ -1,4 +1,4 @@
-/** How what is fetched is told: sizes, and who vouches for it. */
+/** The words for what is fetched: sizes, and who vouches for it. */
 import type { DownloadReport, GuestLook } from "../../core/api/schema.ts";
 import { sizeText } from "../ui/units.ts";
 
@@ -12,7 +12,7 @@ export function amount({ done, total }: Pick<DownloadReport, "done" | "total">):
 
 type Looked = Pick<GuestLook["files"][number], "url" | "checksum" | "checked">;
 
-/** Who says that a file is what it should be. */
+/** Says who vouches that a file is what it should be. */
 export function vouching({ url, checksum, checked }: Looked): string {
   const name = checksum?.algorithm === "sha512" ? "SHA-512" : "SHA-256";
   if (checked === "given") return `${name} of your list, checked while it comes`;

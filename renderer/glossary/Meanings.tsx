@@ -1,9 +1,9 @@
-/** Shows what a word means (`Term.tsx`) beside it, as long as the pointer or the focus is on either; Escape takes it away. */
+/** Shows what a word means (`Term.tsx`) beside it, as long as the pointer or the focus is on either. Escape removes it. */
 import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import { meaningId } from "./Term.tsx";
 import { TERMS, type TermId } from "./terms.ts";
 
-/** So long the pointer has to rest on a word, and may be away on its way to the sentence. */
+/** How long the pointer has to rest on a word, and how long it may be away on its way to the sentence. */
 const REST_MS = 200;
 const GAP = 6;
 const MARGIN = 8;
@@ -28,7 +28,7 @@ export function Meanings() {
           </span>
         ))}
       </div>
-      {/* Who hears the page is told by the word's description. */}
+      {/* The word's description tells those who have the page read to them. */}
       <div ref={tip} popover="manual" className="term-tip" aria-hidden data-of={shown?.of}>
         {shown && (
           <>
@@ -70,7 +70,7 @@ function useWordPointedAt(tip: RefObject<HTMLElement | null>, setShown: (shown: 
     document.documentElement.addEventListener("pointerleave", gone);
     document.addEventListener("focusin", moved);
     document.addEventListener("focusout", gone);
-    // The word has moved away from under it.
+    // The word has moved away from under the pointer.
     window.addEventListener("scroll", gone, true);
     window.addEventListener("resize", gone);
     return () => {
@@ -89,7 +89,7 @@ function useWordPointedAt(tip: RefObject<HTMLElement | null>, setShown: (shown: 
 function useEndOf(shown: Shown | null, setShown: (shown: Shown | null) => void): void {
   useEffect(() => {
     if (!shown) return;
-    // Escape takes away this alone, not the dialog below it too.
+    // Escape removes only this, and does not close the dialog below it.
     const escape = (event: KeyboardEvent): void => {
       if (event.key !== "Escape") return;
       event.preventDefault();
@@ -97,7 +97,7 @@ function useEndOf(shown: Shown | null, setShown: (shown: Shown | null) => void):
       setShown(null);
     };
     window.addEventListener("keydown", escape, true);
-    // What it stands at may be taken out of the page under it.
+    // The word may be taken out of the page.
     const watcher = new MutationObserver(() => !shown.anchor.isConnected && setShown(null));
     watcher.observe(document.body, { childList: true, subtree: true });
     return () => {
@@ -112,7 +112,7 @@ function usePlacedAt(tip: RefObject<HTMLElement | null>, shown: Shown | null): v
   useLayoutEffect(() => {
     const element = tip.current;
     if (!shown || !element) return;
-    // Above dialogs too: they are in the browser's top layer.
+    // This is shown above dialogs too, which are in the browser's top layer.
     element.showPopover();
     const word = shown.anchor.getBoundingClientRect();
     const { width, height } = element.getBoundingClientRect();

@@ -7,7 +7,7 @@ import { guestOf, STEPS, type Step } from "./steps.ts";
 import { endTour, useTour } from "./tour-state.ts";
 import { placeFor, useTarget } from "./useTarget.ts";
 
-/** The guided tour: a card beside the live thing it tells of. Everything under it goes on working. */
+/** The guided tour. A card stands beside the live thing that it describes, and everything under it goes on working. */
 export function Tour() {
   const at = useTour((state) => state.step);
   if (at === null) return null;
@@ -26,13 +26,13 @@ function TourCard({ at }: { at: number }) {
   const box = useTarget(() => (lacks ? null : step.target(domid)), `${at} ${domid} ${lacks}`);
   const place = usePlaced(card, box, at);
 
-  // Where the step is seen; the user may go elsewhere from there.
+  // Goes to the view of the step. From there the user may go elsewhere.
   const go = (): void => {
     if (!lacks) show(step.view(domid));
   };
   useEffect(() => {
     go();
-    // A view that opens may take the focus, as a console does: the keys stay the tour's.
+    // A view that opens may take the focus, as a console does, but the keys must stay the tour's.
     const frame = requestAnimationFrame(() => card.current?.focus({ preventScroll: true }));
     return () => cancelAnimationFrame(frame);
   }, [at, domid, lacks]);
@@ -125,7 +125,7 @@ function isSeen(view: View, step: Step, domid: number): boolean {
   return wanted.page === "domain" && view.domid === wanted.domid && view.tab === wanted.tab;
 }
 
-/** What has to run before the step has something to show. */
+/** Says what has to run before the step has something to show. */
 function Lacking({ what }: { what: "host" | "guest" }) {
   const [busy, setBusy] = useState(false);
   const start = async (): Promise<void> => {
@@ -143,7 +143,7 @@ function Lacking({ what }: { what: "host" | "guest" }) {
   );
 }
 
-/** Escape ends it, unless a dialog is open or the key is something else’s: a console’s, a field’s. */
+/** Escape ends the tour, unless a dialog is open or the key belongs to something else, such as a console or a field. */
 function useEscape(): void {
   useEffect(() => {
     const onKey = (event: globalThis.KeyboardEvent): void => {
@@ -156,7 +156,7 @@ function useEscape(): void {
   }, []);
 }
 
-/** Beside the thing, by the card's own size, which each step has anew. */
+/** Places the card beside the thing, by the card's own size, which differs from step to step. */
 function usePlaced(
   card: React.RefObject<HTMLDivElement | null>,
   box: ReturnType<typeof useTarget>,

@@ -25,7 +25,7 @@ export function DomainRow({
   row: Row;
   folder: string;
   chosen: boolean;
-  /** Of all rows that are chosen: what is done with one of them is done with all. */
+  /** The domids of all selected rows. What is done with one of them is done with all. */
   selected: readonly number[];
   onToggle: (range: boolean) => void;
 }) {
@@ -72,7 +72,7 @@ export function DomainRow({
   );
 }
 
-/** What stands in a column. Of a domain that is gone nothing is measured. */
+/** Returns what stands in a column. For a domain that is gone nothing is measured. */
 function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, folder: string): ReactNode {
   if (id === "domid") return domain ? domid : "–";
   if (id === "folder") return folder;

@@ -22,7 +22,7 @@ const COLUMN_TERMS: Partial<Record<ListColumn, TermId>> = {
   cpuTime: "cpu-time",
 };
 
-/** Every domain in a table: sorted as one likes, several at once to act on. */
+/** Lists every domain in a table, which can be sorted by any column. Several domains can be selected to act on them. */
 export function DomainsTab() {
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);

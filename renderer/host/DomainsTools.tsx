@@ -20,7 +20,7 @@ import { exportDomains } from "./export.ts";
 const BULK: DomainAction[] = ["pause", "unpause", "save", "shutdown", "reboot", "destroy"];
 const BULK_ENDED: EndedAction[] = ["restore", "start", "forget", "delete"];
 
-/** What can be done with the domains that are selected, and with all. */
+/** What can be done with the selected domains, and with all of them. */
 export function DomainsTools({ rows, selected }: { rows: readonly Row[]; selected: readonly Row[] }) {
   const alive = rows.filter(({ domain }) => domain).length;
   const choosable = rows.filter(({ domid }) => domid !== 0).length;
@@ -78,7 +78,7 @@ export function DomainsTools({ rows, selected }: { rows: readonly Row[]; selecte
   );
 }
 
-/** Says of how many of the selected domains it makes sense, unless of all. */
+/** Says for how many of the selected domains the action makes sense, unless it does for all. */
 function BulkButton({
   word,
   fits,

@@ -16,7 +16,7 @@ import { Timeline } from "./timeline/Timeline.tsx";
 import { XenLog } from "./log/XenLog.tsx";
 import { Term } from "../glossary/Term.tsx";
 
-/** The host: how it came up, what it has, what Xen says. */
+/** Shows the host: how it was booted, what it has, what Xen says. */
 export function HostPage() {
   const host = useApp((state) => state.host);
   const domains = useApp((state) => state.domains);

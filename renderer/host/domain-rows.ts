@@ -13,9 +13,9 @@ export interface Row {
   domid: number;
   name: string;
   state: DomainState;
-  /** null: it is gone. */
+  /** null if the domain is gone. */
   domain: DomainInfo | null;
-  /** null: it is there. */
+  /** null if the domain exists. */
   gone: EndedDomain | null;
   values: Record<ListColumn, number | string>;
 }
@@ -55,7 +55,7 @@ export function endedRowOf(gone: EndedDomain): Row {
   return { domid, name, state, domain: null, gone, values };
 }
 
-/** For sorting: what has one comes before what has none. */
+/** For sorting: a domain with a folder or tag comes before one without. */
 function groupsOf(name: string): Record<"folder" | "tags", string> {
   const { places, tags } = useGroups.getState();
   return { folder: places.get(name) ?? "\uffff", tags: tags.get(name)?.join(" ") ?? "\uffff" };
@@ -65,7 +65,7 @@ export function shownColumns(hidden: readonly ListColumn[]): (typeof LIST_COLUMN
   return LIST_COLUMNS.filter(([id]) => !hidden.includes(id));
 }
 
-/** What is not known comes last, whichever way. */
+/** Unknown values come last in either direction. */
 export function sorted(rows: Row[], by: ListColumn, down: boolean): Row[] {
   const sign = down ? -1 : 1;
   return rows.sort((a, b) => {

@@ -29,7 +29,7 @@ type Asked =
   | { what: "copy" | "grow"; image: ImageReport }
   | { what: "checked"; name: string; result: ImageCheck };
 
-/** Disk images: those that the host keeps, those that domains name, what they are based on, and who needs each. */
+/** Lists disk images: those that the host keeps and those that domains name, with what they are based on and who needs them. */
 export function ImagesTab() {
   const { list, problem, again } = useImages();
   const [asked, setAsked] = useState<Asked | null>(null);
@@ -157,7 +157,7 @@ function Row({ image, menu }: { image: ImageReport; menu: MenuItem[] }) {
   );
 }
 
-/** How far it is: the host's task. */
+/** Shows how far the host's task has come. */
 function Work({ name, words }: { name: string; words: string }) {
   const entry = useJournal(({ entries }) =>
     entries.find(({ state, title }) => state === "running" && title.includes(` the disk image ${name}`)),
@@ -175,12 +175,12 @@ function askDelete({ name, size, allocated, users }: ImageReport): void {
   ask({
     title: `Delete ${name}`,
     text: [
-      `${disk} is gone for good: images don’t go to the bin. ${sizeText(allocated)} of this computer’s disk will be free.`,
+      `${disk} goes to the bin, and can be put back for a day. Then ${sizeText(allocated)} of this computer’s disk will be free.`,
       users.length === 0 ? "" : `It is needed (${users.map(userText).join("; ")}): the host will refuse.`,
     ]
       .filter(Boolean)
       .join(" "),
-    action: "Delete for good",
+    action: "Delete",
     onConfirm: () => void act("diskRemove", { name }),
   });
 }

@@ -1,4 +1,4 @@
-/** What is asked about images. */
+/** The dialogs about images. */
 import { useState } from "react";
 import type { ImageCheck, ImageReport } from "../../core/api/schema.ts";
 import { act, request } from "../state/session.ts";
@@ -98,7 +98,7 @@ export function NewImage({ onClose }: { onClose: () => void }) {
   );
 }
 
-/** Copy and conversion are the same: a task, which goes on when this dialog is closed. */
+/** Copying and converting are the same task, which continues when this dialog is closed. */
 export function CopyImage({ image, onClose }: { image: ImageReport; onClose: () => void }) {
   const [name, setName] = useState(`${stemOf(image.name)}-copy`);
   const [format, setFormat] = useState<NewFormat>(image.format === "raw" ? "raw" : "qcow2");
@@ -154,7 +154,7 @@ export function GrowImage({ image, onClose }: { image: ImageReport; onClose: () 
   );
 }
 
-/** What a check has found. */
+/** Shows what a check has found. */
 export function CheckResult({ name, result, onClose }: { name: string; result: ImageCheck; onClose: () => void }) {
   const { tables, unreadable } = result;
   const isWrong = unreadable !== null || (tables?.errors ?? 0) > 0;

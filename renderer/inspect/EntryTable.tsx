@@ -5,14 +5,17 @@ import { Table } from "../ui/Table.tsx";
 
 type Step = WalkReport["steps"][number];
 
-/** Chooses an entry by its row; `row`: the one that is chosen. */
+/** Chooses an entry by its row. `row` is the chosen one. */
 interface Choice {
   row: number;
   title: string;
   choose: (row: number) => void;
 }
 
-/** The entries that a walk has read, and what each frame that they name is. `at` and `number`: what their addresses and their frames are counted in. */
+/**
+ * Lists the entries that a walk has read, and what each frame is that they name. `at` and `number` name the address space of their addresses and of
+ * their frames.
+ */
 export function EntryTable({
   label,
   at,
@@ -26,7 +29,7 @@ export function EntryTable({
   number: ReactNode;
   steps: readonly Omit<Step, "second">[];
   choice?: Choice | null;
-  /** What stands in front of them. */
+  /** The contents before them. */
   children?: ReactNode;
 }) {
   return (
@@ -70,7 +73,7 @@ export function EntryTable({
   );
 }
 
-/** `none`: what is said where there is no frame. */
+/** `none` is the text for an entry without a frame. */
 export function FrameCells({ frame, none }: { frame: FrameFacts | null; none: string }) {
   if (!frame)
     return (
@@ -94,7 +97,7 @@ export function FrameCells({ frame, none }: { frame: FrameFacts | null; none: st
   );
 }
 
-/** Where a walk ends: in a sentence, and at which machine address if it comes to one. */
+/** Says in a sentence where a walk ends, and at which machine address if it reaches one. */
 export function WalkEnd({ end, machine, children }: { end: string; machine: string | null; children?: ReactNode }) {
   return (
     <p className={machine === null ? "walk-end walk-end-none" : "walk-end"} role="status">

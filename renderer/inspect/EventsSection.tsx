@@ -19,10 +19,10 @@ const columnsOf = (hasPriorities: boolean): Columns => [
   "Sent/s",
 ];
 
-/** More rows help nobody: the filter finds the others. */
+/** More rows help nobody; the filter finds the others. */
 const MOST_ROWS = 250;
 
-/** A domain's ports, with what goes through them. */
+/** Lists a domain's ports, with what goes through them. */
 export function EventsSection({ domid }: { domid: number }) {
   const { value, error } = useInspected("inspectEvents", { domid });
   const before = useBefore(value);
@@ -83,7 +83,7 @@ export function EventsSection({ domid }: { domid: number }) {
   );
 }
 
-/** Interdomain ports and VIRQs are Xen's words; the others say it themselves. */
+/** Interdomain ports and VIRQs are words of Xen's; the other types explain themselves. */
 function PortType({ state }: { state: string }) {
   if (state === "interdomain" || state === "virq") return <span {...termProps(state)}>{state}</span>;
   return state;
@@ -93,7 +93,7 @@ function otherEnd(port: EventPort): string {
   return otherEndOf(port) ?? (port.state === "ipi" ? "the domain itself" : "–");
 }
 
-/** Per second since the report before; NaN where there was none, or the port was another. */
+/** Returns events per second since the report before, or NaN if there was none or the port was a different one then. */
 function ratesOf(port: EventPort, now: EventsReport, before: EventsReport | null): { received: number; sent: number } {
   const was = before?.ports.find((each) => each.port === port.port && each.state === port.state);
   const seconds = before ? (now.time - before.time) / 1e9 : 0;

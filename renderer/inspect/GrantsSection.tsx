@@ -13,10 +13,10 @@ const COLUMNS: Columns = [
   { title: "Pins", term: "grant-pins" },
 ];
 
-/** References that public/grant_table.h reserves for tools. */
+/** The references that public/grant_table.h reserves for tools. */
 const RESERVED: Record<number, string> = { 0: "console", 1: "xenstore" };
 
-/** What a domain lets others use of its memory, and who does. */
+/** Shows what a domain lets others use of its memory, and who uses it. */
 export function GrantsSection({ domid }: { domid: number }) {
   const { value, error } = useInspected("inspectGrants", { domid });
   if (error !== null || !value) return <Waiting error={error} />;

@@ -2,7 +2,7 @@ import type { ApicReport } from "../../core/api/schema.ts";
 import { Term } from "../glossary/Term.tsx";
 import { Flags, FlagsRow } from "./parts.tsx";
 
-/** What interrupts wait for the vCPU, and which it has not ended yet. */
+/** Shows which interrupts wait for the vCPU, and which it has not ended yet. */
 export function LocalApic({ apic: { base, mode, enabled, irr, isr, tmr, registers } }: { apic: ApicReport }) {
   const vectors = (list: readonly number[]) =>
     list.length === 0 ? (

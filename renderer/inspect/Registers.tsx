@@ -7,7 +7,7 @@ import { AddressButton, FlagsRow } from "./parts.tsx";
 import { Segments } from "./Segments.tsx";
 import { StackCard } from "./StackCard.tsx";
 
-/** `state`: what the vCPU does; `note`: how the registers were taken. */
+/** `state` says what the vCPU does; `note` says how the registers were taken. */
 export function Registers({ report, state, note }: { report: RegistersReport; state: string; note: string }) {
   const { control, msrs } = report;
   return (
@@ -63,7 +63,7 @@ function General({ report }: { report: RegistersReport }) {
   );
 }
 
-/** Whether a register is not as the report before had it. */
+/** Returns whether a register differs from the previous report. */
 function useChanged(report: RegistersReport): (name: string, value: string) => boolean {
   const kept = useRef<{ now: RegistersReport; before: RegistersReport | null }>({ now: report, before: null });
   if (kept.current.now !== report) kept.current = { now: report, before: kept.current.now };

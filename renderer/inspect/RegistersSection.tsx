@@ -3,7 +3,7 @@ import { Waiting } from "./parts.tsx";
 import { Registers } from "./Registers.tsx";
 import { useInspect } from "./state.ts";
 
-/** A vCPU's registers, the code around RIP and what its stack says. */
+/** Shows a vCPU's registers, the code around RIP and what is on its stack. */
 export function RegistersSection({ domid }: { domid: number }) {
   const vcpu = useInspect((state) => state.vcpu);
   const { value, error } = useInspected("inspectRegisters", { domid, vcpu });

@@ -22,7 +22,7 @@ export function Segments({ segments }: { segments: readonly SegmentValue[] }) {
   );
 }
 
-/** Of a PVH vCPU: with the hidden parts that a selector was loaded with. */
+/** Shows the segments of a PVH vCPU, with the hidden parts that were loaded with each selector. */
 function SegmentTable({ segments }: { segments: readonly SegmentValue[] }) {
   return (
     <Table label="Segments" columns={SEGMENT_COLUMNS}>

@@ -6,7 +6,7 @@ import { NameField } from "../ui/NameField.tsx";
 import { clashOf, nameLike } from "./names.ts";
 import { useTakenNames } from "./useTakenNames.ts";
 
-/** Another domain that is like it: a task, which goes on when this dialog is closed. */
+/** Makes another domain that is like this one. It is a task, which continues when this dialog is closed. */
 export function CloneDomain({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
   const { uuid, name, files } = kept;
   const taken = useTakenNames();

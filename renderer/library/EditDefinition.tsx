@@ -11,7 +11,7 @@ import { Refusal } from "../ui/Refusal.tsx";
 
 const NOTHING_GIVEN: readonly never[] = [];
 
-/** The xl.cfg of a domain that is kept. */
+/** Edits the xl.cfg of a domain that is kept. */
 export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
   const { uuid, name } = kept;
   const [before, setBefore] = useState<string | null>(null);

@@ -4,7 +4,7 @@ import { FormDialog } from "../ui/FormDialog.tsx";
 
 const MOST_COPIES = 16;
 
-/** A running domain goes on in copies: a task, which goes on when this dialog is closed. */
+/** Makes copies of a running domain in which it continues. It is a task, which continues when this dialog is closed. */
 export function ForkDomain({ uuid, name, onClose }: { uuid: string; name: string; onClose: () => void }) {
   const id = useId();
   const [text, setText] = useState("1");

@@ -19,7 +19,7 @@ const KINDS: Record<ArchiveLook["kind"], string> = {
   XVA: "An XVA: a virtual machine of XenServer or XCP-ng",
 };
 
-/** What a file holds, before anything is made of it; then the import is a task, which goes on when this dialog is closed. */
+/** Shows what a file holds before anything is made of it. The import itself is a task, which continues when this dialog is closed. */
 export function ImportDomain({ file: given, onClose }: { file: File | null; onClose: () => void }) {
   const [file, setFile] = useState(given);
   const [name, setName] = useState("");
@@ -77,7 +77,7 @@ function useArchiveLook(
     return () => {
       current = false;
     };
-    // Which names are taken may change meanwhile: what was typed stays.
+    // Which names are taken may change in the meantime, but what was typed stays.
   }, [file]);
   return { look, problem };
 }

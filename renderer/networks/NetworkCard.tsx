@@ -21,7 +21,7 @@ const MEMBER_COLUMNS: Columns = [
 
 const DEFAULT_BRIDGE = "xenbr0";
 
-/** One network: its bridge, its members, and what its gateway does. */
+/** Shows one network: its bridge, its members, and what its gateway does. */
 export function NetworkCard({ network, again }: { network: NetworkReport; again: () => Promise<void> }) {
   const { name, mode, ipv4, gateway } = network;
   const remove = (): void =>
@@ -98,7 +98,7 @@ function askMode({ name, gateway }: NetworkReport, isOut: boolean, again: () => 
     });
 }
 
-/** Who is on the bridge: interfaces of domains with what was seen of them and what they were given. */
+/** Lists who is on the bridge: interfaces of domains, with what was seen of them and what they were given. */
 function Members({
   network: { name, ports, gateway, captures },
   again,

@@ -5,7 +5,7 @@ import { addFolder, closeAsked, moveFolder, moveProblem, useGroups } from "./gro
 import { depthOf, isFolderName, joinPath, lastName, MOST_DEPTH, NAME_RULE } from "./paths.ts";
 import { folderProblem } from "./problems.ts";
 
-/** A new folder, or another name or place for one. */
+/** Makes a folder, or gives one another name or place. */
 export function FolderName({ folder, parent }: { folder: string | null; parent: string | null }) {
   const folders = useGroups((state) => state.folders);
   const [name, setName] = useState(folder === null ? "" : lastName(folder));
@@ -17,7 +17,7 @@ export function FolderName({ folder, parent }: { folder: string | null; parent: 
     return folder === null ? folderProblem(joinPath(place, wanted), folders) : moveProblem(folder, place, wanted);
   };
   const problem = wanted || asked ? problemOf() : null;
-  /** Those that it can lie in. */
+  /** The folders that it can lie in. */
   const places = folders.filter((each) =>
     folder === null ? depthOf(each) < MOST_DEPTH : moveProblem(folder, each) === null,
   );

@@ -2,7 +2,7 @@ import { FolderName } from "./FolderName.tsx";
 import { useAsked } from "./groups.ts";
 import { OfDomains } from "./OfDomains.tsx";
 
-/** The dialogs of folders and tags. */
+/** The dialogs about folders and tags. */
 export function Organize() {
   const asked = useAsked((state) => state.asked);
   if (!asked) return null;

@@ -2,7 +2,7 @@
 import { isTag, MOST_FOLDERS, MOST_TAGS, TAG_RULE } from "./groups.ts";
 import { isPath, PATH_RULE, withParents } from "./paths.ts";
 
-/** Why there can't be a folder of that path; null: there can. */
+/** Says why there cannot be a folder of that path; null if there can. */
 export function folderProblem(path: string, folders: readonly string[]): string | null {
   if (!isPath(path)) return `“${path}” is no folder; allowed: ${PATH_RULE}.`;
   const added = withParents(path).filter((each) => !folders.includes(each)).length;

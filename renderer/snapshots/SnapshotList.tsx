@@ -3,7 +3,7 @@ import { dateText } from "../ui/clock.ts";
 import { sizeText } from "../ui/units.ts";
 import type { SnapshotRow } from "./rows.ts";
 
-/** One is in the order of focus, arrow keys go to the others. */
+/** One row is in the focus order; the arrow keys go to the others. */
 export function SnapshotList({
   rows,
   selected,

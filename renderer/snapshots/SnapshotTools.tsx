@@ -12,7 +12,7 @@ const WORK_WORDS: Record<SnapshotWork["what"], string> = {
   rename: "A snapshot is renamed",
   fork: "The domain is forked",
 };
-/** What can be cancelled. */
+/** The kinds of work that can be cancelled. */
 const CANCELLED: readonly SnapshotWork["what"][] = ["take", "delete", "merge", "fork"];
 
 /** What can be done with a domain's snapshots as a whole, and what the host does with them now. */

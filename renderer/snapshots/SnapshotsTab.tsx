@@ -9,7 +9,7 @@ import { useSnapshots } from "./use-snapshots.ts";
 
 type Asked = "take" | "revert" | "clone" | "rename";
 
-/** The snapshots of a domain, whether it runs or not. */
+/** Lists the snapshots of a domain, whether it runs or not. */
 export function SnapshotsTab({ uuid, name, isRunning }: { uuid: string; name: string; isRunning: boolean }) {
   const { tree, work, problem } = useSnapshots(uuid);
   const [chosen, setChosen] = useState<string | null>(null);

@@ -6,10 +6,10 @@ import { FormDialog } from "../ui/FormDialog.tsx";
 import { NameField } from "../ui/NameField.tsx";
 import { freeName } from "./rows.ts";
 
-/** As SNAPSHOT_NAME allows. */
+/** The length that SNAPSHOT_NAME allows. */
 const MOST_NAME = 128;
 
-/** Asks for a name, and what belongs to it. */
+/** Asks for a name, and for what belongs to it. */
 function NameDialog({
   title,
   label,
@@ -24,7 +24,7 @@ function NameDialog({
   label: string;
   initial: string;
   action: string;
-  /** The name is not asked for. */
+  /** Whether the name may be left out. */
   isOptional?: boolean;
   children?: ReactNode;
   onDone: (name: string) => void;
@@ -48,7 +48,7 @@ function NameDialog({
 
 interface Props {
   uuid: string;
-  /** Of the domain. */
+  /** The domain's name. */
   name: string;
   snapshots: readonly SnapshotReport[];
   isRunning: boolean;
@@ -113,7 +113,7 @@ export function RevertDialog({
   );
 }
 
-/** Where it was looked at, it is looked at as the domain that goes on. */
+/** If the domain was looked at, the domain that continues is shown afterwards. */
 async function goBack(uuid: string, snapshot: string, keepNow: string | null): Promise<void> {
   const domid = useApp.getState().domains.find((each) => each.uuid === uuid)?.domid;
   const done = await act("snapshotRevert", { uuid, snapshot, ...(keepNow !== null && { keepNow }) });

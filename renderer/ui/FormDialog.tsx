@@ -27,7 +27,7 @@ export function FormFooter({
   );
 }
 
-/** A form whose deed may be refused: then the reason is there, and what was typed stays. */
+/** A form whose action may be refused. In that case the reason is shown and what was typed stays. */
 export function FormDialog({
   title,
   action,

@@ -17,21 +17,21 @@ export interface GraphLine extends LineStyle {
 
 export interface GraphProps {
   title: string;
-  /** The word of Xen's that the title is. */
+  /** The word of Xen's that the title is, if it is one. */
   term?: TermId;
   lines: GraphLine[];
-  /** As it stands behind a number: "%", "MiB", "/s". */
+  /** As it stands after a number: "%", "MiB", "/s". */
   unit: string;
-  /** Top of the scale; else the largest value. */
+  /** The top of the scale. If not given it is the largest value. */
   max?: number;
   height?: number;
   markers?: readonly Marker[];
 }
 
-/** How far time may move on before lines that go on as they were are drawn anew. */
+/** How far time may move on before lines that have not changed are drawn again. */
 const MOST_BEHIND_PIXELS = 4;
 
-/** Lines over the last ten minutes, drawn from the history's own arrays. */
+/** Draws lines of the last ten minutes from the history's own arrays. */
 export function Graph({ title, term, lines, unit, max, height = 112, markers = [] }: GraphProps) {
   const tip = useRef<HTMLDivElement>(null);
   const latest = useRef({ lines, markers });
@@ -124,20 +124,20 @@ function measured(series: Series): number {
   return series.values.reduce((count, value) => count + (Number.isFinite(value) ? 1 : 0), 0);
 }
 
-/** Nobody would see a difference: no line's end is at another height, and time has hardly moved. */
+/** Returns whether nobody would see a difference: no line's end is at another height, and time has hardly moved. */
 function looksAsDrawn(plot: uPlot, lines: GraphLine[]): boolean {
   const { min, max } = plot.scales.x!;
   const moved =
     ((history.wallTime(history.time.last) / 1000 - plot.data[0].at(-1)!) / (max! - min!)) *
     (plot.bbox.width / devicePixelRatio);
-  // NaN while there is nothing.
+  // The value is NaN while there is nothing.
   if (!(moved < MOST_BEHIND_PIXELS)) return false;
   const height = (value: number | null | undefined): number =>
     Number.isFinite(value) ? Math.round(plot.valToPos(value!, "y")) : NaN;
   return lines.every(({ series }, i) => Object.is(height(series.last), height(plot.data[i + 1]?.at(-1))));
 }
 
-/** uPlot wants null where there is nothing, and an axis without holes. */
+/** uPlot wants null where there is no value, and an axis without holes. */
 function data(lines: GraphLine[]): uPlot.AlignedData {
   const since = history.time.last - LIVE_SECONDS;
   const first = history.time.values.findIndex((value) => value >= since);

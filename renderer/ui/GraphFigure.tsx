@@ -19,7 +19,7 @@ export function GraphFigure({
   children,
 }: {
   title: string;
-  /** The word of Xen's that the title is. */
+  /** The word of Xen's that the title is, if it is one. */
   term: TermId | undefined;
   /** How long it goes back. */
   time: string;

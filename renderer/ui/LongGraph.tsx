@@ -15,8 +15,8 @@ export const RANGE_WORDS: Record<LongRange, string> = { "1h": "hour", "24h": "24
 const SUMMARY = ["least", "mean", "largest"] as const;
 
 /**
- * The mean of each minute as lines. A single line whose least and largest are known is drawn in the band between them; its caption says them of
- * the whole time, of several lines the mean of each.
+ * Draws the mean of each minute as lines. A single line whose least and largest values are known is drawn inside the band between them, and its
+ * caption gives them for the whole time. With several lines, the caption gives the mean of each.
  */
 export function LongGraph({
   title,
@@ -29,13 +29,13 @@ export function LongGraph({
   height = 112,
 }: {
   title: string;
-  /** The word of Xen's that the title is. */
+  /** The word of Xen's that the title is, if it is one. */
   term?: TermId;
   history: LongHistory;
   lines: readonly LongLine[];
   unit: string;
   range: LongRange;
-  /** Top of the scale; else the largest value. */
+  /** The top of the scale. If not given it is the largest value. */
   max?: number;
   height?: number;
 }) {

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** A button of a view's own bar: a sign, and its name for who points at it or hears it. */
+/** A button of a view's own bar: a sign, with a name for those who point at it or have the page read to them. */
 export function Tool({
   label,
   hint = label,
@@ -12,7 +12,7 @@ export function Tool({
   label: string;
   /** What stands at the pointer, if that is more than the name. */
   hint?: string;
-  /** Of a switch: whether it is on. */
+  /** Whether a switch is on. */
   pressed?: boolean;
   disabled?: boolean;
   onClick: () => void;

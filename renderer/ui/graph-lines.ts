@@ -3,13 +3,13 @@ import type uPlot from "uplot";
 import type { TipLine } from "./graph-tip.ts";
 import { themeColor } from "./theme.ts";
 
-/** How a line looks: a place in GRAPH_COLORS, by its own place among the lines if not said; dashed or not. */
+/** How a line looks: its place in GRAPH_COLORS, which is its place among the lines if not given, and whether it is dashed. */
 export interface LineStyle {
   label: string;
   color?: number;
   dashed?: boolean;
 }
-/** Something that happened, as a line across the graph. */
+/** Something that happened, drawn as a line across the graph. */
 export interface Marker {
   /** Seconds since 1970. */
   at: number;
@@ -18,20 +18,20 @@ export interface Marker {
 }
 
 const GRAPH_COLORS = Array.from({ length: 8 }, (_, i) => `--graph-${i + 1}`);
-/** Lines that can be told from each other. */
+/** The number of lines that can be told apart. */
 export const MOST_LINES = GRAPH_COLORS.length;
 
 const place = ({ color }: LineStyle, i: number): number => (color ?? i) % GRAPH_COLORS.length;
 export function lineColor(line: LineStyle, i: number): string {
   return themeColor(GRAPH_COLORS[place(line, i)]!);
 }
-/** Characters of a figure with its unit. */
+/** The number of characters of a figure with its unit. */
 const FIGURE_CHARS = 6;
-/** Room for a caption's label and figure, so that nothing moves when the figure grows or is gone. */
+/** Leaves room for a caption's label and figure, so that nothing moves when the figure grows or is absent. */
 export function captionRoom({ label }: LineStyle): React.CSSProperties {
   return { "--caption-chars": label.length + FIGURE_CHARS } as React.CSSProperties;
 }
-/** Class of text in the line's colour. */
+/** Returns the class of text in the line's colour. */
 export function lineClass(line: LineStyle, i: number): string {
   return `graph-value graph-color-${place(line, i) + 1}`;
 }
@@ -39,7 +39,7 @@ export function lineDash({ dashed }: LineStyle): { dash?: number[] } {
   return dashed ? { dash: [6, 4] } : {};
 }
 
-/** A line as the tip names it. */
+/** Describes a line as the tip names it. */
 export function tipLine(line: LineStyle, i: number): TipLine {
   return { label: line.label, className: lineClass(line, i) };
 }

@@ -21,7 +21,7 @@ export function graphOptions({
   width: number;
   height: number;
   unit: string;
-  /** Top of the scale; else the largest value. */
+  /** The top of the scale. If not given it is the largest value. */
   max: number | undefined;
   cursorPoints: uPlot.Cursor.Points;
   /** What time is shown, of what there is: seconds since 1970. */

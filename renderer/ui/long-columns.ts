@@ -3,7 +3,7 @@ import type uPlot from "uplot";
 import type { LongHistory, LongSeries } from "../state/long-history.ts";
 import { lineColor, lineDash, type LineStyle } from "./graph-lines.ts";
 
-/** Means of minutes; of some, the least and the largest in them too. */
+/** Means of minutes. Some lines also have the least and largest values. */
 export interface LongLine extends LineStyle {
   series: Pick<LongSeries, "mean"> & Partial<LongSeries>;
 }
@@ -34,7 +34,7 @@ export function dataOf({ times }: LongHistory, columns: readonly LongColumn[]): 
   return [times, ...columns.map(({ values }) => values)] as uPlot.AlignedData;
 }
 
-/** A minute between two that were not measured makes no line: it is a point. */
+/** A minute between two that were not measured makes no line, so it is drawn as a point. */
 function alone(u: uPlot, series: number): number[] {
   const values = u.data[series]!;
   const measured = (i: number): boolean => values[i] !== null && values[i] !== undefined;

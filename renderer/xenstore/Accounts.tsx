@@ -19,7 +19,7 @@ const COLUMNS: Columns = [
 
 const EVERY_MS = 1000;
 
-/** Who has how much of xenstored, against what each may have. Asked for only while it is open. */
+/** Shows who uses how much of xenstored, beside what each may use. It is asked for only while it is open. */
 export function Accounts({ only }: { only: number | null }) {
   const [open, setOpen] = useState(true);
   const accounts = useRepeated("xenstoreAccounts", {}, open ? EVERY_MS : null);
@@ -64,7 +64,7 @@ export function Accounts({ only }: { only: number | null }) {
   );
 }
 
-/** What is allowed and has no sum of its own. */
+/** Shows limits that have no sum of their own. */
 function Limits({ quota }: { quota: XenstoreAccounts["quota"] }) {
   return (
     <p className="muted store-limits">

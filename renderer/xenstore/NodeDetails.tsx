@@ -9,7 +9,7 @@ import { parentOf, type StoreTree } from "./tree.ts";
 import { say } from "../state/messages.ts";
 import { ValueEditor } from "./ValueEditor.tsx";
 
-/** The node that is selected, and what may be done with it: all of it, for dom0 may everything. */
+/** Shows the selected node and what may be done with it. Since dom0 may do everything, all of it may be done. */
 export function NodeDetails({
   tree,
   path,

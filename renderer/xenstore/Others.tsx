@@ -1,6 +1,6 @@
 import { accessWords, permissionOf } from "./bytes.ts";
 
-/** Who beside the owner may do what, as xenstore-ls -p has it, with the words where the pointer rests. */
+/** Shows who besides the owner may do what, in the form of xenstore-ls -p. The words are shown where the pointer rests. */
 export function Others({ permissions }: { permissions: string[] }) {
   const [first, ...rest] = permissions.map(permissionOf);
   const words = [

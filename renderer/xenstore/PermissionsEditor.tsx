@@ -6,7 +6,7 @@ import { ACCESSES, permissionOf, type Permission } from "./bytes.ts";
 import type { StoreTree } from "./tree.ts";
 import { Term } from "../glossary/Term.tsx";
 
-/** Owner, what everybody else may, and the domains that are named. */
+/** Edits the owner, what all others may do, and the domains that are named. */
 export function PermissionsEditor({
   tree,
   path,

@@ -7,7 +7,7 @@ import { Term } from "../glossary/Term.tsx";
 
 const ROW_PIXELS = 26;
 
-/** The tree as rows; only those in sight are in the document, and asked for. */
+/** Shows the tree as rows. Only visible rows are in the document and are asked for. */
 export function StoreGrid({
   tree,
   selected,
@@ -35,7 +35,7 @@ export function StoreGrid({
   });
   useEffect(() => {
     if (index >= 0) virtual.scrollToIndex(index);
-    // Only what is selected moves the list, not what comes and goes above it.
+    // Only the selection scrolls the list, not nodes that come and go above it.
   }, [selected]);
 
   const go = (to: number): void => {

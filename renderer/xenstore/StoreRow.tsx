@@ -3,7 +3,7 @@ import { permissionOf, textOf } from "./bytes.ts";
 import { Others } from "./Others.tsx";
 import type { Row, StoreTree } from "./tree.ts";
 
-/** A change is shown for so long. */
+/** How long a change is shown. */
 const FLASH_MS = 1400;
 
 /** A node: its name below its parent's, its value, and who may do what. */

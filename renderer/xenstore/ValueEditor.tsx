@@ -3,7 +3,7 @@ import { request, sentence } from "../state/session.ts";
 import { bytesOf, textOf } from "./bytes.ts";
 import type { StoreTree } from "./tree.ts";
 
-/** The value as text; \xNN and \n stand for what is none. */
+/** Edits the value as text. \xNN and \n stand for bytes that are not text. */
 export function ValueEditor({ tree, path, value }: { tree: StoreTree; path: string; value: string }) {
   const [draft, setDraft] = useState<string | null>(null);
   const [base, setBase] = useState(value);

@@ -1,14 +1,14 @@
 /** What the Inspect requests say of real guests, beside what these say themselves. */
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 import type { Arguments, RequestName, Results, ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
 import { Disassembler } from "../../core/toolstack/inspect/disassembly.ts";
 import { endsWithCall } from "../../core/toolstack/inspect/guest-code.ts";
+import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { builtHost } from "../built-host.ts";
 import { bundledGuest } from "../dist.ts";
-import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { onConsole } from "../guests/on-console.ts";
 
 const guests = guestsMissing();
@@ -35,11 +35,8 @@ const { shown: output } = onConsole(() => host);
 
 /** Waits until the domain has written that. */
 async function said(domid: number, text: string, seconds: number): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!(await output(domid)).includes(text)) {
-    if (Date.now() > end) throw new Error(`Domain ${domid} did not say "${text}": ${await output(domid)}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  const isSaid = async (): Promise<void> => expect(await output(domid)).toContain(text);
+  await vi.waitFor(isSaid, { timeout: seconds * 1000, interval: 100 });
 }
 
 /** Loaded segments of an ELF file. */

@@ -121,7 +121,7 @@ describe("switches", () => {
     const { time } = await client.request("switches", { since: 0 });
     const inner = await cpuTime();
     await type("load 1");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await expect.poll(async () => (await cpuTime()) - inner, { timeout: 20_000 }).toBeGreaterThan(100e6);
     const used = (await cpuTime()) - inner;
     const { time: end, pcpus } = await client.request("switches", { since: time });
     const atMost = (await cpuTime()) - outer;

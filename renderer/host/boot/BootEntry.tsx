@@ -23,12 +23,12 @@ export function BootEntry({
   booted: boolean;
   removable: boolean;
   onPower: (() => void) | null;
-  /** Of one that is new. */
+  /** For a new entry. */
   onDone?: () => void;
 }) {
   const [{ title, cmdline }, setWords] = useState(entry);
   const [error, setError] = useState<string | null>(null);
-  // What another client set.
+  // Another client may have set it.
   useEffect(() => setWords({ title: entry.title, cmdline: entry.cmdline }), [entry.title, entry.cmdline]);
   const changed = title !== entry.title || cmdline !== entry.cmdline;
   const attempt = async (deed: Promise<unknown>): Promise<void> => {

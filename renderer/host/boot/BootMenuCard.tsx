@@ -4,7 +4,7 @@ import type { HostState } from "../../../core/api/schema.ts";
 import { act } from "../../state/session.ts";
 import { BootEntry } from "./BootEntry.tsx";
 
-/** The entries that the boot menu has, each with Xen's command line, to change for the next power-on. */
+/** Lists the entries of the boot menu, each with Xen's command line. They can be changed for the next power-on. */
 export function BootMenuCard({ host }: { host: HostState }) {
   const { bootEntries, bootEntry, power } = host;
   const [adding, setAdding] = useState(false);

@@ -6,7 +6,7 @@ import { NumberField } from "./NumberField.tsx";
 
 const STEP_MIB = 128;
 
-/** Memory and pCPUs of the host, for the next power-on, with what the computer has to give. */
+/** Sets the host's memory and pCPUs for the next power-on, beside what the computer has to give. */
 export function HostSizeCard({ host }: { host: HostState }) {
   const { next, computer, power, memoryMiB, pcpus } = host;
   const [memory, setMemory] = useState(String(next.memoryMiB));
@@ -17,7 +17,7 @@ export function HostSizeCard({ host }: { host: HostState }) {
     setCpus(String(next.pcpus));
     setError(null);
   };
-  // What another client set.
+  // Another client may have set it.
   useEffect(undo, [next.memoryMiB, next.pcpus]);
   const off = power === "off" || power === "crashed";
   const wanted = { memoryMiB: whole(memory), pcpus: whole(cpus) };

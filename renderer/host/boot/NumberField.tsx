@@ -15,7 +15,7 @@ export function NumberField({
   note,
 }: {
   label: string;
-  /** The word of Xen's that the label is. */
+  /** The word of Xen's that the label is, if it is one. */
   term?: TermId;
   value: string;
   onChange: (value: string) => void;

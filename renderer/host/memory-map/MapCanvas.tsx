@@ -22,7 +22,7 @@ export interface MapCanvasProps {
   colors: readonly Rgb[];
   view: Viewport;
   onView: (view: Viewport) => void;
-  /** The frame that is looked at, and one under the pointer. */
+  /** The frame that is looked at, and the one under the pointer. */
   chosen: number | null;
   onChoose: (mfn: number) => void;
   onHover: (mfn: number | null) => void;
@@ -30,7 +30,7 @@ export interface MapCanvasProps {
   children?: ReactNode;
 }
 
-/** Every frame as a square. */
+/** Draws every frame as a square. */
 export function MapCanvas(props: MapCanvasProps) {
   const { indices, version, colors, view, onView, chosen, onChoose, describedBy } = props;
   const box = useRef<HTMLDivElement>(null);

@@ -16,7 +16,7 @@ import "../../styles/memory-map.css";
 
 const REFRESH_MS = 1000;
 
-/** Every machine frame of the host: whose it is and what for. */
+/** Shows every machine frame of the host: whose it is and what it is for. */
 export function MemoryMapTab() {
   const running = useHostRuns();
   const map = useRepeated("frameMap", {}, REFRESH_MS);

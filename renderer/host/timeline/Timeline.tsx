@@ -11,7 +11,7 @@ import "../../styles/timeline.css";
 
 const WINDOWS = [1, 5, 10] as const;
 
-/** Which vCPU ran where, a lane for each pCPU, from the scheduler's own records. */
+/** Shows which vCPU ran where, with a lane for each pCPU, from the scheduler's own records. */
 export function Timeline() {
   const live = useLive();
   const domains = useApp((state) => state.domains);

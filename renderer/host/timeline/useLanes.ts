@@ -4,13 +4,13 @@ import { KEPT_NS, Lanes } from "./lanes.ts";
 
 const REFRESH_MS = 500;
 const IDLE_REFRESH_MS = 2000;
-/** A switch may be written a little after its moment: it is asked for again. */
+/** A switch may be written a little after it happened, so this span is asked for again. */
 const OVERLAP_NS = 100e6;
 
 /** The scheduler's records, read on while it follows; rendered anew when there is something else to see. */
 export function useLanes(following: boolean): Lanes {
   const lanes = useRef(new Lanes());
-  /** What was shown last was not idleness alone. */
+  /** Whether what was shown last was more than idleness. */
   const drawn = useRef(true);
   const [, redraw] = useState(0);
   useEffect(() => {

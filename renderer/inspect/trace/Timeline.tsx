@@ -7,7 +7,7 @@ import { argumentsText, durationText, resultText, timeText, type Trace, type Tra
 import { useDrawnCalls } from "./useDrawnCalls.ts";
 import { useSpan } from "./useSpan.ts";
 
-/** Pixels that the pointer moves before it drags. */
+/** How many pixels the pointer moves before this is a drag. */
 const DRAG_PIXELS = 3;
 
 interface Props {
@@ -16,14 +16,14 @@ interface Props {
   onSelect: (row: TraceRow | null) => void;
 }
 
-/** Follows what comes in until it is moved; End follows again. */
+/** Follows what arrives until it is moved. The End key follows again. */
 export function Timeline({ trace, selected, onSelect }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { span, isHeld, hold, follow } = useSpan(trace, selected);
   const vcpus = [...trace.vcpus].sort((a, b) => a - b);
   const height = AXIS_PIXELS + Math.max(1, vcpus.length) * LANE_PIXELS + 1;
   useDrawnCalls(canvas, trace, vcpus, span, selected);
-  // The page scrolls with the wheel; over the timeline the wheel zooms.
+  // The page scrolls by the wheel, but over the timeline the wheel zooms.
   useWheel(canvas, (event) => {
     event.preventDefault();
     const { clientWidth } = canvas.current!;
@@ -119,7 +119,7 @@ function Tip({ call, x, width }: { call: TraceCall; x: number; width: number }) 
       </div>
       <div className="trace-tip-arguments">{argumentsText(call)}</div>
       <div>
-        {resultText(call)}, {durationText(call.duration)}, at {timeText(call.time)} s
+        {!call.access && `${resultText(call)}, ${durationText(call.duration)}, `}at {timeText(call.time)} s
       </div>
     </div>
   );

@@ -2,7 +2,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, type KeyboardEvent } from "react";
 import type { TermId } from "../../glossary/terms.ts";
 import { rowAfterKey } from "./table-keys.ts";
-import { durationText, gapText, isGap, resultText, timeText, type TraceRow } from "./trace.ts";
+import { durationText, gapText, isGap, resultText, timeText, type TraceRow, type TraceWords } from "./trace.ts";
 import { Term, termProps } from "../../glossary/Term.tsx";
 
 const ROW_PIXELS = 24;
@@ -15,13 +15,15 @@ const COLUMNS: readonly (readonly [title: string, term?: TermId])[] = [
   ["Took"],
 ];
 
-/** Newest at the bottom, and followed while the bottom is in sight; only rows in sight are in the document. */
+/** The newest row is at the bottom and is followed while the bottom is in sight. Only visible rows are in the document. */
 export function TraceTable({
   rows,
+  words,
   selected,
   onSelect,
 }: {
   rows: readonly TraceRow[];
+  words: TraceWords;
   selected: TraceRow | null;
   onSelect: (row: TraceRow | null) => void;
 }) {
@@ -80,7 +82,15 @@ export function TraceTable({
           {items.map(({ index: at, start }) => {
             const row = rows[at]!;
             return (
-              <TraceLine key={at} row={row} at={at} top={start} isSelected={row === selected} onSelect={onSelect} />
+              <TraceLine
+                key={at}
+                row={row}
+                words={words}
+                at={at}
+                top={start}
+                isSelected={row === selected}
+                onSelect={onSelect}
+              />
             );
           })}
         </div>
@@ -91,12 +101,14 @@ export function TraceTable({
 
 function TraceLine({
   row,
+  words,
   at,
   top,
   isSelected,
   onSelect,
 }: {
   row: TraceRow;
+  words: TraceWords;
   at: number;
   top: number;
   isSelected: boolean;
@@ -111,16 +123,16 @@ function TraceLine({
       style={{ transform: `translateY(${top}px)` }}
       onClick={() => onSelect(row)}
     >
-      <Cells row={row} />
+      <Cells row={row} words={words} />
     </div>
   );
 }
 
-function Cells({ row }: { row: TraceRow }) {
+function Cells({ row, words }: { row: TraceRow; words: TraceWords }) {
   if (isGap(row))
     return (
       <span role="gridcell" aria-colspan={6} className="trace-gap">
-        {gapText(row)}
+        {gapText(row, words)}
       </span>
     );
   return (
@@ -133,7 +145,9 @@ function Cells({ row }: { row: TraceRow }) {
       </span>
       <span
         role="gridcell"
-        className="trace-arguments"
+        // Of an access nothing is returned, and its time is not taken.
+        {...(row.access && { "aria-colspan": 3 })}
+        className={row.access ? "trace-arguments trace-access" : "trace-arguments"}
         title={row.parameters.map((each) => each.join(" = ")).join("\n")}
       >
         {row.parameters.map(([name, value]) => (
@@ -142,10 +156,14 @@ function Cells({ row }: { row: TraceRow }) {
           </span>
         ))}
       </span>
-      <span role="gridcell" className="trace-result">
-        {resultText(row)}
-      </span>
-      <span role="gridcell">{durationText(row.duration)}</span>
+      {!row.access && (
+        <>
+          <span role="gridcell" className="trace-result">
+            {resultText(row)}
+          </span>
+          <span role="gridcell">{durationText(row.duration)}</span>
+        </>
+      )}
     </>
   );
 }

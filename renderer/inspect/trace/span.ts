@@ -2,13 +2,13 @@
 const LEAST_SPAN = 2e3;
 const MOST_SPAN = 600e9;
 
-/** Nanoseconds since power-on at both edges. */
+/** The times at both edges, in nanoseconds since power-on. */
 export interface Span {
   from: number;
   to: number;
 }
 
-/** `factor` below 1 comes nearer; the time at `at` stays where it is. */
+/** A `factor` below 1 zooms in. The time at `at` stays where it is. */
 export function zoomed({ from, to }: Span, factor: number, at: number): Span {
   const length = Math.min(MOST_SPAN, Math.max(LEAST_SPAN, (to - from) * factor));
   const share = (at - from) / (to - from);

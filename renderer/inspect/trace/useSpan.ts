@@ -20,7 +20,7 @@ export function useSpan(trace: Trace, selected: TraceRow | null): ShownSpan {
   const newest = trace.rows.at(-1)?.time ?? 0;
   const span = held ?? { from: newest - length * 0.98, to: newest + length * 0.02 };
   useEffect(() => {
-    // What was chosen elsewhere comes into sight.
+    // A call that was chosen elsewhere is moved into sight.
     if (!selected) return;
     const half = (span.to - span.from) / 2;
     const isSeen = selected.time >= span.from && selected.time <= span.to;

@@ -146,6 +146,7 @@ export class FuzzHost {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const violations = await this.lastLook();
+      // Only after a failure: what Xen still prints, which nobody here can know the end of, is to be in the report.
       await wait(300);
       this.log += `violations at the end: ${violations}\n`;
       throw new Error(`seed ${at} (first ${seed}), ${this.result.calls} calls: ${reason}\n${this.log}`, {

@@ -35,11 +35,11 @@ import {
 } from "../../domain/domain";
 import { clearGuestFault, copyFromGuest, guestFault, readGuest16, readGuest64 } from "../../hypercall/guest_access";
 import { continueWith, preemptCheck } from "../../hypercall/continuation";
+import { VECTOR_NMI } from "../../../machine/cpu/machine";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import { threadScratch } from "../../sched/pcpu";
 
 const VECTORS: u32 = 256;
-const VECTOR_NMI: u32 = 2;
 
 /** Returns the selector as the guest may have it: with ring 3. */
 export function ring3Selector(selector: u32): u32 {

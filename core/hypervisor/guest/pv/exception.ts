@@ -3,7 +3,17 @@ import { CR0_TS, PF_PRESENT, PF_WRITE, PF_RESERVED, PF_FETCH } from "../../../ma
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS } from "../../../abi/arch_x86";
 import { read8 } from "../../../machine/cpu/access";
 import { hasErrorCode } from "../../../machine/cpu/exceptions";
-import { clearFault, cpu, fault } from "../../../machine/cpu/machine";
+import {
+  VECTOR_BP,
+  VECTOR_DB,
+  VECTOR_NM,
+  VECTOR_OF,
+  VECTOR_PF,
+  VECTOR_UD,
+  clearFault,
+  cpu,
+  fault,
+} from "../../../machine/cpu/machine";
 import { CPU_CR0, CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_EXIT_VECTOR, CPU_RIP } from "../../../machine/cpu/state";
 import { VMASST_TYPE_writable_pagetables } from "../../../abi/xen";
 import { TI_DPL } from "../../abi/implied";
@@ -16,12 +26,6 @@ import { inKernelMode, virtualCpl } from "./mode";
 import { executeCpuid, instructionDone } from "./privileged";
 import { ldtAddressOfGuest, ldtFaultFixed } from "./segments";
 
-const VECTOR_DB: u32 = 1;
-const VECTOR_BP: u32 = 3;
-const VECTOR_OF: u32 = 4;
-const VECTOR_UD: u32 = 6;
-const VECTOR_NM: u32 = 7;
-const VECTOR_PF: u32 = 14;
 /** Length of INT n. */
 const INT_LENGTH: u64 = 2;
 
