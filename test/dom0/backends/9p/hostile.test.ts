@@ -8,7 +8,6 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { T } from "../../../../core/dom0/backends/9p/messages.ts";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
-import { random as randomFrom } from "../../../fuzz/random.ts";
 import { temporaryFolder } from "../../../temporary.ts";
 import { pvElf } from "../../elf-files.ts";
 import { fakeHost, type FakeHost } from "../../xenbus/host.ts";
@@ -64,7 +63,13 @@ function client(share: HandShare): NinepClient {
 }
 
 beforeEach(async () => {
-  random = randomFrom(SEED);
+  let state = SEED >>> 0;
+  random = (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return Math.floor(((state >>> 0) / 2 ** 32) * below);
+  };
   fs.rmSync(base, { recursive: true, force: true });
   for (const name of ["hostile/inner", "sibling", "outside"]) fs.mkdirSync(path.join(base, name), { recursive: true });
   fs.writeFileSync(path.join(base, "outside/secret"), "SECRET");

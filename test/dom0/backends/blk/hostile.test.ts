@@ -15,7 +15,6 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
-import { random as randomFrom } from "../../../fuzz/random.ts";
 import { temporaryFolder } from "../../../temporary.ts";
 import { pvElf } from "../../elf-files.ts";
 import { HandFrontend } from "../../xenbus/frontend.ts";
@@ -123,7 +122,13 @@ const BREAK: ((words: number[]) => void)[] = [
 ];
 
 beforeEach(async () => {
-  random = randomFrom(SEED);
+  let state = SEED >>> 0;
+  random = (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return Math.floor(((state >>> 0) / 2 ** 32) * below);
+  };
   for (const image of images) writeFileSync(image, Buffer.alloc(SECTORS * 512, image.length));
   host = fakeHost(DEVICE_KINDS);
   const disks = images.map((image, i) => `'${image},,xvd${"abc"[i]},${i === 2 ? "r" : "w"}'`).join(", ");

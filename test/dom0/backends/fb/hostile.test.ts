@@ -5,7 +5,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
 import type { ScreenPart } from "../../../../core/toolstack/messages.ts";
-import { random as randomFrom } from "../../../fuzz/random.ts";
 import { pvElf } from "../../elf-files.ts";
 import { fakeHost, type FakeHost } from "../../xenbus/host.ts";
 import { HandFramebuffer } from "./frontend.ts";
@@ -22,7 +21,13 @@ const ask = <T>(name: Parameters<FakeHost["service"]["handle"]>[0], args: object
   host.service.handle(name, args) as Promise<T>;
 
 beforeEach(() => {
-  random = randomFrom(SEED);
+  let state = SEED >>> 0;
+  random = (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return Math.floor(((state >>> 0) / 2 ** 32) * below);
+  };
   host = fakeHost(DEVICE_KINDS);
 });
 afterEach(() => host.events.stop());
