@@ -2,25 +2,20 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { Session } from "../../core/api/session.ts";
 import type { ServerMessage } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const folder = temporaryFolder("api-disks");
 const images = path.join(folder, "state/images");
 let host: HostService;
 
 function service(): HostService {
   const state = path.join(folder, "state");
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
+  return builtHost({
     imagesFolder: images,
     capturesFolder: path.join(state, "captures"),
     scratchFolder: path.join(state, "scratch"),

@@ -1,22 +1,15 @@
 /** Screens over the API: a session sees and types at those only that it looks at, a bounded number, and its own end with it. */
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 let host: HostService;
 let domid: number;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost();
   await host.powerOn();
   const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
   const config = `name = "tiny"\nkernel = "${kernel}"\nmemory = 16\nvnc = 1\nvncdisplay = 330\n`;

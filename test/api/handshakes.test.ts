@@ -1,15 +1,13 @@
 /** Handshakes over the API: of the bundled guest's console, and of a frontend driver of Debian's kernel. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { HandshakeStep } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
 import { guestsMissing } from "../guests/images.ts";
 import { startDebian } from "./debian.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
 let host: HostService;
 let client: ApiClient;
@@ -20,13 +18,7 @@ const order = (steps: readonly HandshakeStep[], ...wanted: string[]): number[] =
   wanted.map((each) => steps.findIndex((step) => short(step) === each));
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 512,
-    pcpus: 1,
-    firstGuest: true,
-  });
+  host = builtHost({ memoryMiB: 512, firstGuest: true });
   await host.powerOn();
   client = connectInMemory(host).client;
 });

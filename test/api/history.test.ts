@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { crc32 } from "node:zlib";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { HistoryFiles, MOST_EVENTS } from "../../core/api/history/files.ts";
 import { KeptMinutes, keepWithin, MOST_BYTES, MOST_DOMAINS } from "../../core/api/history/kept.ts";
@@ -29,20 +29,13 @@ import {
 } from "../../core/api/history/minutes.ts";
 import type { HistoryReport } from "../../core/api/history/recorder.ts";
 import { DEFAULT_BOOT_CONFIG } from "../../core/toolstack/boot-config.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 const folder = (): string => temporaryFolder("history");
 
 function service(where: string): HostService {
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    history: { folder: where, sampleMilliseconds: 50 },
-  });
+  return builtHost({ history: { folder: where, sampleMilliseconds: 50 } });
 }
 function minutesOf(report: HistoryReport): Minute[] {
   const size = minuteBytes(report.metrics.length, report.vcpus);
@@ -170,14 +163,7 @@ describe("a host's history", () => {
     const kernel = path.join(root, "dist/assets/guests/mini.elf");
     writeFileSync(config, `name = "web"\nkernel = "${kernel}"\nmemory = 32\nvcpus = 2\non_reboot = "restart"\n`);
     const boot = { ...DEFAULT_BOOT_CONFIG, autostart: [config] };
-    const host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 256,
-      pcpus: 1,
-      boot,
-      history: { folder: path.join(state, "history"), sampleMilliseconds: 50 },
-    });
+    const host = builtHost({ boot, history: { folder: path.join(state, "history"), sampleMilliseconds: 50 } });
     const told: string[] = [];
     host.on("mark", ({ title }) => told.push(title));
     const marked = (title: string): Promise<void> => vi.waitFor(() => expect(told).toContain(title), 60_000);

@@ -11,17 +11,16 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { ImageReport } from "../../core/api/schema.ts";
 import { createQcow2 } from "../../core/dom0/storage/qcow2/create.ts";
 import { openStore } from "../../core/dom0/storage/open.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const folder = temporaryFolder("api-images");
 const images = path.join(folder, "state/images");
 const elsewhere = path.join(folder, "elsewhere");
@@ -60,14 +59,7 @@ const define = (uuid: string, name: string, disk: string): Promise<unknown> =>
 beforeAll(async () => {
   mkdirSync(images, { recursive: true });
   mkdirSync(elsewhere);
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    imagesFolder: images,
-    libraryFolder: path.join(folder, "state/library"),
-  });
+  host = builtHost({ imagesFolder: images, libraryFolder: path.join(folder, "state/library") });
   ({ client } = connectInMemory(host));
 });
 
@@ -177,9 +169,7 @@ describe("work on disk images", () => {
     mkdirSync(domain, { recursive: true });
     mkdirSync(path.join(spoiled, "images"));
     writeFileSync(path.join(domain, "tree.json"), "{");
-    const other = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
+    const other = builtHost({
       imagesFolder: path.join(spoiled, "images"),
       libraryFolder: path.join(spoiled, "library"),
     });

@@ -1,20 +1,19 @@
 /** What the Inspect requests say of real guests, beside what these say themselves. */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { Arguments, RequestName, Results, ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
 import { Disassembler } from "../../core/toolstack/inspect/disassembly.ts";
 import { endsWithCall } from "../../core/toolstack/inspect/guest-code.ts";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
+import { onConsole } from "../guests/on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
 /** Longer than a loaded machine takes. */
 const SOON = { timeout: 15_000 };
-const mini = new URL("assets/guests/mini.elf", dist);
 let host: HostService;
 let session: Session;
 const sent = new Map<number, ServerMessage>();
@@ -32,8 +31,7 @@ const dare = (name: string, args: unknown): Promise<unknown> => ask(name as Requ
 
 const input = (domid: number, text: string): Promise<unknown> =>
   host.toolstack.request("consoleInput", { domid, bytes: new TextEncoder().encode(text) });
-const output = async (domid: number): Promise<string> =>
-  Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString("latin1");
+const { shown: output } = onConsole(() => host);
 
 /** Waits until the domain has written that. */
 async function said(domid: number, text: string, seconds: number): Promise<void> {
@@ -55,7 +53,7 @@ function segments(bytes: Buffer): { address: bigint; bytes: Buffer }[] {
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 beforeAll(async () => {
-  host = new HostService({ imageFolder: dist, bundledGuest: mini, memoryMiB: 512, pcpus: 1, firstGuest: true });
+  host = builtHost({ memoryMiB: 512, firstGuest: true });
   await host.powerOn();
   session = new Session(host, {
     send: (message) => "id" in message && void sent.set(message.id, message),
@@ -85,7 +83,7 @@ describe("the bundled guest", () => {
     expect(report.stack[0]).toMatchObject({ by: "rip", slot: null });
     expect(report.stack.length).toBeGreaterThan(2);
     // Each of them stands behind a CALL of the file's.
-    const loaded = segments(readFileSync(mini));
+    const loaded = segments(readFileSync(bundledGuest));
     for (const { address } of report.stack.slice(1)) {
       const value = BigInt(address);
       const segment = loaded.find((each) => value > each.address && value < each.address + BigInt(each.bytes.length))!;
@@ -109,7 +107,7 @@ describe("the bundled guest", () => {
   }, 60_000);
 
   it("has in its memory what its file has, by virtual and by pseudo-physical address", async () => {
-    const [first] = segments(readFileSync(mini));
+    const [first] = segments(readFileSync(bundledGuest));
     const virtual = await ask("inspectMemory", {
       ...{ domid: 1, vcpu: 0, space: "virtual", bytes: 4096 },
       address: hex(first!.address + 0x10n),
@@ -142,7 +140,7 @@ describe("the bundled guest", () => {
   });
 
   it("has its page tables walked, each frame with owner, type and counts", async () => {
-    const [first] = segments(readFileSync(mini));
+    const [first] = segments(readFileSync(bundledGuest));
     const walk = await ask("inspectWalk", { domid: 1, vcpu: 0, address: hex(first!.address) });
     expect(walk.root).toMatchObject({ owner: "domain 1", type: "PGT_l4_page_table" });
     expect(walk.root!.typeFlags).toContain("PGT_pinned");

@@ -1,27 +1,18 @@
 /** The frame table and the scheduler's switches as the API tells them, of a real host with a guest: equal to Xen's own counts. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { MOST_MESSAGE_BYTES, type FrameMap } from "../../core/api/schema.ts";
 import { toBytes } from "../../core/api/transport/frame.ts";
+import { builtHost } from "../built-host.ts";
 import { connectInMemory } from "./in-memory.ts";
-
-const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 
 let host: HostService;
 let client: ApiClient;
 let guest: number;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-  });
+  host = builtHost();
   await host.powerOn();
   client = connectInMemory(host).client;
   guest = (await client.request("createBundled", { vcpus: 2 })).domid;

@@ -1,21 +1,13 @@
 /** The host's power as two clients meet it at once. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HostServiceOptions } from "../../core/api/host-options.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { DEFAULT_BOOT_CONFIG, entryFor } from "../../core/toolstack/boot-config.ts";
+import { builtHost } from "../built-host.ts";
 
-const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 let host: HostService;
 function service(options: Partial<HostServiceOptions> = {}): HostService {
-  return (host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    ...options,
-  }));
+  return (host = builtHost(options));
 }
 afterEach(() => host.powerOff(0));
 

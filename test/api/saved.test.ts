@@ -1,32 +1,27 @@
 /** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, what is spoiled. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { Events } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const SLOW = { timeout: 60_000 };
 
 function makeHost(libraryFolder: string | null, savedFolder?: string): HostService {
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
+  return builtHost({
     ...(libraryFolder !== null && { libraryFolder }),
     ...(savedFolder !== undefined && { savedFolder }),
   });
 }
 async function startGuest(host: HostService): Promise<number> {
   const { domid } = await host.createBundled(1);
-  const log = async (): Promise<string> =>
-    Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString();
-  await expect.poll(log, SLOW).toContain("mini> ");
+  await onConsole(() => host).says(domid, /mini> /);
   return domid;
 }
 
@@ -133,18 +128,17 @@ describe("saved domains over the API", () => {
 
   it("are not saved if somebody cancels it: the domain goes on, and no file is left", async () => {
     const config = 'name = "large"\nkernel = "mini.elf"\nmemory = 96\n';
-    const kernel = readFileSync(new URL("assets/guests/mini.elf", dist));
+    const kernel = readFileSync(bundledGuest);
     const { domid } = await host.toolstack.request("create", { config, files: { "mini.elf": kernel } });
-    const log = async (): Promise<string> =>
-      Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString();
-    await expect.poll(log, SLOW).toContain("mini> ");
+    const { says } = onConsole(() => host);
+    await says(domid, /mini> /);
     const begun = new Promise<void>((resolve) => client.on("saving", () => resolve()));
     const saving = client.request("save", { domid });
     const refused = expect(saving).rejects.toMatchObject({ code: "ECANCELED" });
     await begun;
     await client.request("saveCancel", { domid });
     await refused;
-    await expect.poll(log, SLOW).toContain("resumed (cancelled)");
+    await says(domid, /resumed \(cancelled\)/);
     const kept = await client.request("keptDomains");
     expect(kept.map(({ name, state }) => [name, state])).toContainEqual(["large", "running"]);
     for (const { uuid: each } of kept)

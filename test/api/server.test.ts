@@ -4,30 +4,24 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiClient, Heard } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { ServerMessage, StatisticsSnapshot } from "../../core/api/schema.ts";
 import { fromBytes, toBytes } from "../../core/api/transport/frame.ts";
 import { connectLocal, serveLocal } from "../../core/api/transport/local-socket.ts";
 import { serveWeb, type WebServer } from "../../core/api/transport/websocket-server.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 
 let host: HostService;
 let web: WebServer;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-  });
+  host = builtHost();
   web = await serveWeb(host, path.join(root, "dist/renderer"));
   await host.powerOn();
 });

@@ -1,13 +1,11 @@
 /** Traces of hypercalls as clients get them: their own, bounded, and only while they want them. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { MOST_TRACE_RECORDS, type Events, type Results, type ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
 import { RECORD_SIZE, traceCalls, type TraceCall } from "../../core/api/trace/calls.ts";
+import { builtHost } from "../built-host.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 /** Longer than a loaded machine takes. */
 const SOON = { timeout: 15_000 };
 let host: HostService;
@@ -77,13 +75,7 @@ async function isSentTo(client: Client): Promise<boolean> {
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: true,
-  });
+  host = builtHost({ firstGuest: true });
   await host.powerOn();
   host.on("console", ({ bytes }) => (text += Buffer.from(bytes).toString("latin1")));
   text += Buffer.from((await host.toolstack.request("consoleAttach", { domid: 1 })).log).toString("latin1");

@@ -2,16 +2,14 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { pack } from "tar-stream";
 import { expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { JournalEntry } from "../../core/api/schema.ts";
 import { createImage } from "../../core/dom0/storage/convert.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
-
-const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../..")}/dist/`);
 
 async function domainFile(file: string, disk: Buffer): Promise<void> {
   const config = 'name = "shop"\nbootloader = "pygrub"\nmemory = 64\ndisk = [ "disks/0.qcow2,qcow2,xvda,rw" ]\n';
@@ -41,13 +39,7 @@ it("a domain comes into the library and goes out of it, with the host off, and i
   const state = temporaryFolder("transfer-api");
   const at = (...names: string[]): string => path.join(state, ...names);
   const open = (): HostService =>
-    new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      imagesFolder: at("images"),
-      libraryFolder: at("library"),
-      transferFolder: at("transfer"),
-    });
+    builtHost({ imagesFolder: at("images"), libraryFolder: at("library"), transferFolder: at("transfer") });
   const host = open();
   const { client } = connectInMemory(host, true);
   const window = connectInMemory(host).client;
@@ -100,13 +92,7 @@ it("a domain comes into the library and goes out of it, with the host off, and i
 it("comes from a window and goes to one, in pieces, and nothing of it stays on the way", async () => {
   const state = temporaryFolder("transfer-window");
   const at = (...names: string[]): string => path.join(state, ...names);
-  const host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    imagesFolder: at("images"),
-    libraryFolder: at("library"),
-    transferFolder: at("transfer"),
-  });
+  const host = builtHost({ imagesFolder: at("images"), libraryFolder: at("library"), transferFolder: at("transfer") });
   const { client, session } = connectInMemory(host);
   await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
   await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
@@ -174,13 +160,7 @@ it("comes from a window and goes to one, in pieces, and nothing of it stays on t
 it("goes to a window no further when the task is cancelled", async () => {
   const state = temporaryFolder("transfer-cancel");
   const at = (...names: string[]): string => path.join(state, ...names);
-  const host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    imagesFolder: at("images"),
-    libraryFolder: at("library"),
-    transferFolder: at("transfer"),
-  });
+  const host = builtHost({ imagesFolder: at("images"), libraryFolder: at("library"), transferFolder: at("transfer") });
   const { client } = connectInMemory(host, true);
   await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
   await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
@@ -201,13 +181,7 @@ it("goes to a window no further when the task is cancelled", async () => {
 it("leaves nothing of an import whose task is cancelled", async () => {
   const state = temporaryFolder("transfer-cancel-import");
   const at = (...names: string[]): string => path.join(state, ...names);
-  const host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    imagesFolder: at("images"),
-    libraryFolder: at("library"),
-    transferFolder: at("transfer"),
-  });
+  const host = builtHost({ imagesFolder: at("images"), libraryFolder: at("library"), transferFolder: at("transfer") });
   const { client } = connectInMemory(host, true);
   await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
   await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));

@@ -1,20 +1,18 @@
 /** How devices are wired, as the real host reports it: rings, ports and grants that belong together. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { DeviceWiring, DomainWiring, ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
+import { builtHost } from "../built-host.ts";
 import { guestsMissing } from "../guests/images.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { startDebian } from "./debian.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
 let host: HostService;
 const wiring = (domid: number): Promise<DomainWiring> => host.toolstack.request("wiring", { domid });
 const device = ({ devices }: DomainWiring, kind: string): DeviceWiring => devices.find((each) => each.kind === kind)!;
-const log = async (): Promise<string> =>
-  Buffer.from((await host.toolstack.request("consoleAttach", { domid: 1 })).log).toString("latin1");
+const log = (): Promise<string> => onConsole(() => host).shown(1);
 const direction = ({ rings }: DeviceWiring, name: string) => rings[0]!.directions.find((each) => each.name === name)!;
 const figure = ({ behind }: DeviceWiring, name: string) => behind!.figures.find((each) => each.name === name)?.value;
 
@@ -26,13 +24,7 @@ function expectCounted(before: DeviceWiring, after: DeviceWiring): void {
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 512,
-    pcpus: 1,
-    firstGuest: true,
-  });
+  host = builtHost({ memoryMiB: 512, firstGuest: true });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));

@@ -1,13 +1,11 @@
 /** xenstore over the API: each session's watches are its own, bounded, and end with it. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { Events } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
 import { connectInMemory, type InMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 let host: HostService;
 
 interface Connected extends InMemory {
@@ -31,12 +29,7 @@ const watches = async ({ client }: Connected): Promise<number> =>
   (await client.request("xenstoreAccounts")).domains[0]!.watches;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 128,
-    pcpus: 1,
-  });
+  host = builtHost({ memoryMiB: 128 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));

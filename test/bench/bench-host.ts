@@ -1,7 +1,6 @@
 /** A host in this process, with Debian guests whose consoles are watched from here: by its clock, not by the guests'. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 import { debianKernel } from "../guests/images.ts";
 
 export interface GuestOptions {
@@ -79,8 +78,7 @@ export class BenchHost {
   readonly powered: PoweredHost;
 
   static async start(pcpus: number, memoryMiB = 1024): Promise<BenchHost> {
-    const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
-    const host = new PoweredHost({ memoryMiB, pcpus, imageFolder });
+    const host = new PoweredHost({ memoryMiB, pcpus, imageFolder: dist });
     await host.start();
     return new BenchHost(host);
   }

@@ -1,7 +1,6 @@
 /** A double of the Electron functions that the shell uses. Windows, menus, tray and notifications record what is done to them. */
 import { EventEmitter } from "node:events";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import type {
   BrowserWindow,
   BrowserWindowConstructorOptions,
@@ -11,26 +10,19 @@ import type {
   NotificationConstructorOptions,
 } from "electron";
 import { vi } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { HostServiceOptions } from "../../core/api/host-options.ts";
 import { APP_ORIGIN, FROM_HOST, TO_HOST, type ToMain, type ToWindow } from "../../electron/channels.ts";
 import type { ElectronParts } from "../../electron/parts.ts";
 import { startShell, type Shell } from "../../electron/shell.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 type Item = MenuItemConstructorOptions;
 type Answer = (granted: boolean) => void;
 
-export const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
-
 export function service(options: Partial<HostServiceOptions> = {}): HostService {
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    ...options,
-  });
+  return builtHost(options);
 }
 
 let nextId = 1;

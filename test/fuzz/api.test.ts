@@ -5,16 +5,16 @@
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { REQUESTS, type RequestName } from "../../core/api/schema.ts";
 import { connectLocal, serveLocal } from "../../core/api/transport/local-socket.ts";
 import { connectWebSocket } from "../../core/api/transport/websocket-browser.ts";
 import { serveWeb, type WebServer } from "../../core/api/transport/websocket-server.ts";
 import { RequestError } from "../../core/toolstack/request-client.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { anyRequest, type Known } from "./messages.ts";
 import { pick, random, SEED, triesOf } from "./random.ts";
@@ -24,7 +24,6 @@ const TRIES = triesOf(2500);
 const MOST_OPEN = 40;
 const ANSWER_MS = 20_000;
 const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 
 /** What ends the host is asked for in test/api/power.test.ts. */
 const ENDS_IT: RequestName[] = ["hostPowerOff", "hostReboot"];
@@ -59,9 +58,7 @@ const socket = path.join(folder, "own", "host.sock");
 beforeAll(async () => {
   globalThis.WebSocket ??= WebSocket as never;
   mkdirSync(path.join(folder, "given"));
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
+  host = builtHost({
     memoryMiB: 512,
     pcpus: 2,
     libraryFolder: path.join(folder, "library"),

@@ -1,21 +1,20 @@
 /** The target of a guest's balloon driver, memory/target: Debian's own driver follows it down and up; what it may have in the end is Xen's to say. */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { DomainInfo } from "../../core/toolstack/messages.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const SYSFS = "/sys/devices/system/xen_memory/xen_memory0";
 /** What libxl lets a domain have beyond its target, in MiB. */
 const SLACK = 1;
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown } = onConsole(() => host);
 
 /** Its console answers to every line that is typed: a shell. */
 async function start(name: string, ...lines: string[]): Promise<number> {
@@ -30,8 +29,6 @@ async function start(name: string, ...lines: string[]): Promise<number> {
   await expect.poll(() => shown(domid), { timeout: 150_000, interval: 100 }).toMatch(/# (\x1b\[6n)?$/);
   return domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
 const info = async (domid: number): Promise<DomainInfo> => (await ask("list")).find((each) => each.domid === domid)!;
 const has = (domid: number) =>
   expect.poll(async () => (await info(domid)).memoryMiB, { timeout: 30_000, interval: 50 });
@@ -46,13 +43,7 @@ async function types(domid: number, command: string, answer: RegExp): Promise<Re
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 1024,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 1024 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));
@@ -99,7 +90,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
 
   it("of a guest that does not follow stays without effect but as a limit; what can't be is refused", async () => {
     const config = `name = "deaf"\nkernel = "mini.elf"\nmemory = 32\nmaxmem = 48`;
-    const files = { "mini.elf": readFileSync(new URL("assets/guests/mini.elf", dist)) };
+    const files = { "mini.elf": readFileSync(bundledGuest) };
     const { domid } = await ask("create", { config, files });
     await ask("setMemory", { domid, memoryMiB: 16 });
     expect(await info(domid)).toMatchObject({ memoryMiB: 32, maxmemMiB: 16 + SLACK });

@@ -2,21 +2,20 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { plant } from "../dom0/bootloader/memory-store.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, debianPackage, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing() ?? (spawnSync("mke2fs", ["-V"]).error ? "e2fsprogs is not installed" : null);
 const folder = temporaryFolder("bootdisk");
 const image = path.join(folder, "disk.img");
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask } = onConsole(() => host);
 const config = (name: string, disk: string, ...more: string[]): string =>
   [
     `name = "${name}"`,
@@ -72,13 +71,7 @@ function makeDisk(): void {
 beforeAll(async () => {
   if (guests !== null) return;
   makeDisk();
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 512,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 512 });
   await host.powerOn();
 });
 afterAll(() => host?.powerOff(1000));

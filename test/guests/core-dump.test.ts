@@ -2,13 +2,12 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 const missing = guestsMissing();
 const folder = temporaryFolder("core");
 const WAIT = { timeout: 120_000 };
@@ -26,7 +25,7 @@ describe.skipIf(missing !== null)(`dump-core${missing ? ` (${missing})` : ""}`, 
   const readelf = (...args: string[]): string => execFileSync("readelf", ["-W", ...args], { encoding: "utf8" });
 
   beforeAll(async () => {
-    host = new PoweredHost({ memoryMiB: 256, pcpus: 1, imageFolder });
+    host = new PoweredHost({ memoryMiB: 256, pcpus: 1, imageFolder: dist });
     await host.start();
     host.toolstack.on("console", ({ bytes }) => (text += Buffer.from(bytes).toString("latin1")));
     const config = `name = "dumped"\nkernel = "${debianKernel()}"\nramdisk = "${initramfs("shell")}"\nextra = "console=hvc0 quiet"\nmemory = ${MEMORY_MIB}\n`;

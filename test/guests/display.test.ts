@@ -2,16 +2,16 @@
 import { execFile, spawnSync } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { toolMissing } from "../tools.ts";
 import { compilerMissing, program } from "./programs.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
 const run = promisify(execFile);
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing =
   guestsMissing() ??
   compilerMissing() ??
@@ -20,8 +20,7 @@ const missing =
 const folder = temporaryFolder("display");
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, says } = onConsole(() => host, 90_000);
 
 /** A shell on the text console, which is what the framebuffer shows; what it says on hvc0 is for the test. */
 const SCRIPT = [
@@ -59,10 +58,6 @@ async function start(
   ].join("\n");
   return (await ask("create", { config })).domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-const says = (domid: number, pattern: RegExp): Promise<void> =>
-  expect.poll(() => shown(domid), { timeout: 90_000, interval: 100 }).toMatch(pattern);
 
 const vncOf = async (domid: number): Promise<string> => {
   const read = async (name: string) =>
@@ -133,13 +128,7 @@ async function look(viewer: number, settled = 400): Promise<{ width: number; hei
 const pending = new Map<number, Promise<unknown>>();
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 640,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 640 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));

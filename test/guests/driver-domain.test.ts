@@ -5,14 +5,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { config, driverConfig, driverMissing } from "./driver.ts";
 import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = driverMissing;
 const type = process.env.XENARIUM_DRIVER_TYPE ?? "pv";
 const folder = temporaryFolder("driver-domain");
@@ -36,13 +35,7 @@ async function startDriver(image: string, ...more: string[]): Promise<number> {
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 1024,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 1024 });
   await host.powerOn();
   host.toolstack.on("notice", ({ message }) => notices.push(message));
   host.toolstack.on("created", ({ name }) => made.push(name));

@@ -16,14 +16,15 @@ import {
   VCPU_GUEST_CONTEXT_SIZE,
   VCPU_GUEST_CONTEXT_USER_REGS,
 } from "../../core/abi/arch_x86.ts";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { ToolstackError } from "../../core/toolstack/client.ts";
+import { builtHost } from "../built-host.ts";
+import { pick, random as randomFrom, type Random } from "../fuzz/random.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { PAGES, recordsOf, savedImage, suspendingImage, TABLES, writeImage, type SavedImage } from "./saved-image.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const file = path.join(temporaryFolder("hostile"), "hostile.saved");
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261121);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 600);
@@ -33,8 +34,7 @@ const FIRST_RESERVED = 0x7ff0;
 let host: HostService;
 let mini: number;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown } = onConsole(() => host);
 const freeFrames = async (): Promise<number> =>
   (await ask("frameMap", {})).palette
     .filter(({ kind }) => kind === "free")
@@ -44,8 +44,6 @@ const strangers = async (): Promise<number[]> =>
   (await ask("frameMap", {})).palette
     .map(({ domid }) => domid)
     .filter((domid) => domid !== 0 && domid !== mini && domid < FIRST_RESERVED);
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
 let said = 0;
 /** The working guest beside it. */
 async function answers(): Promise<void> {
@@ -55,18 +53,6 @@ async function answers(): Promise<void> {
   await expect.poll(() => shown(mini)).toMatch(new RegExp(`${word}[\\s\\S]*${word}`));
 }
 
-/** mulberry32. */
-function generator(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-type Random = (below: number) => number;
-const pick = <T>(random: Random, list: readonly T[]): T => list[random(list.length)]!;
 const word = (random: Random): bigint => (BigInt(random(2 ** 32)) << 32n) | BigInt(random(2 ** 32));
 /** What a pfn could be, or could not. */
 const anyPfn = (random: Random): bigint =>
@@ -192,13 +178,7 @@ async function attempt(): Promise<unknown> {
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost();
   await host.powerOn();
   mini = (await ask("create", (await host.bundled(1)) as never)).domid;
 });
@@ -218,7 +198,7 @@ describe("a saved domain that is spoiled", () => {
   it(
     `is refused or a guest like any other (seed ${SEED})`,
     async () => {
-      const random = generator(SEED);
+      const random = randomFrom(SEED);
       const before = await freeFrames();
       const outcomes = { refused: 0, made: 0 };
       const reasons = new Map<string, string>();

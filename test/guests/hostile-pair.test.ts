@@ -5,9 +5,9 @@
  */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { config, driverConfig, driverMissing } from "./driver.ts";
 import { onConsole } from "./on-console.ts";
@@ -15,7 +15,6 @@ import { compilerMissing, program } from "./programs.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261129);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 4000);
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = driverMissing ?? compilerMissing();
 const folder = temporaryFolder("hostile-pair");
 let host: HostService;
@@ -49,13 +48,7 @@ async function goesOn(domid: number): Promise<void> {
 const ring = (): Record<string, string> => ({ ring: program("test/guests/hostile/ring.c") });
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 1024,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 1024 });
   await host.powerOn();
 });
 afterEach(async () => {

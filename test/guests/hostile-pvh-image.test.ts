@@ -1,21 +1,20 @@
 /** Images of PVH domains that somebody else has made: each is refused with a sentence, or is a domain like any, and leaves nothing behind. */
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as save from "../../core/abi/hvm_save.ts";
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../core/abi/hvm_params.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { entryContext } from "../../core/dom0/builder/pvh/context.ts";
 import * as stream from "../../core/dom0/saved/stream.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { writeImage } from "./saved-image.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const file = path.join(temporaryFolder("hostile-pvh"), "pvh.saved");
 const [CODE, STORE, CONSOLE] = [1, 2, 3];
 let host: HostService;
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask } = onConsole(() => host);
 
 function pages(entries: readonly bigint[]): Uint8Array {
   const head = Buffer.alloc(8 + 8 * entries.length);
@@ -95,13 +94,7 @@ const freeFrames = async (): Promise<number> =>
     .reduce((sum, { frames }) => sum + frames, 0);
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost();
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));

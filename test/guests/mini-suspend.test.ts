@@ -1,14 +1,13 @@
 /** The bundled guest suspends, and goes on in another domain (save and restore) or in its own (a suspend that was called off). */
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SHARED_INFO_WC_NSEC, SHARED_INFO_WC_SEC } from "../../core/abi/xen.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
-const image = new URL("assets/guests/mini.elf", dist);
 const folder = temporaryFolder("mini-suspend");
 /** For one step on a slow machine. */
 const STEP = 60_000;
@@ -17,7 +16,7 @@ const TEST = 600_000;
 let host: HostService;
 
 async function powerOn(pcpus: number): Promise<void> {
-  host = new HostService({ imageFolder: dist, bundledGuest: image, memoryMiB: 512, pcpus, firstGuest: false });
+  host = builtHost({ memoryMiB: 512, pcpus });
   await host.powerOn();
 }
 beforeAll(() => powerOn(2));
@@ -59,7 +58,7 @@ class Mini {
     const config = `name = "${this.name}"\nkernel = "mini"\nmemory = 32\nvcpus = ${vcpus}\ncmdline = "one two"\n`;
     ({ domid: this.domid } = await host.toolstack.request("create", {
       config,
-      files: { mini: readFileSync(image) },
+      files: { mini: readFileSync(bundledGuest) },
     }));
     await this.see(/mini> /);
   }
@@ -155,7 +154,7 @@ class Mini {
 
   /** What its shared_info and its clock make of the time of day is this computer's, to a few ms. */
   async tellsTime(): Promise<void> {
-    const pointer = (await this.#memory(addressOf(readFileSync(image), "shared_info"), 8)).readBigUInt64LE(0);
+    const pointer = (await this.#memory(addressOf(readFileSync(bundledGuest), "shared_info"), 8)).readBigUInt64LE(0);
     const shared = await this.#memory(pointer, 4096);
     const atZero = shared.readUInt32LE(SHARED_INFO_WC_SEC) * 1000 + shared.readUInt32LE(SHARED_INFO_WC_NSEC) / 1e6;
     // The clock was read somewhere between: of several readings, that which is surest.

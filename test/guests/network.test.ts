@@ -4,20 +4,19 @@ import { createServer as createHttp } from "node:http";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const folder = temporaryFolder("network");
 let host: HostService;
 const servers: Server[] = [];
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, says } = onConsole(() => host, 240_000);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Sets up eth0 with what the DHCP server says. */
@@ -54,10 +53,6 @@ async function start(name: string, script: string[], vifs: string[], vcpus = 1):
   ].join("\n");
   return (await ask("create", { config })).domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-const says = (domid: number, pattern: RegExp): Promise<void> =>
-  expect.poll(() => shown(domid), { timeout: 240_000, interval: 100 }).toMatch(pattern);
 
 const listen = async (server: Server): Promise<number> => {
   servers.push(server);
@@ -67,13 +62,7 @@ const listen = async (server: Server): Promise<number> => {
 
 beforeAll(async () => {
   writeFileSync(path.join(folder, "udhcpc.sh"), UDHCPC);
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 768,
-    pcpus: 2,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 768, pcpus: 2 });
   await host.powerOn();
 });
 afterAll(async () => {

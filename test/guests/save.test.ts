@@ -1,14 +1,14 @@
 /** Saving real guests to a file and restoring them, in the real host. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { DomainStopped } from "../../core/toolstack/messages.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, grubForXen, guestsMissing, initramfs } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const folder = temporaryFolder("save");
 const file = path.join(folder, "linux.saved");
@@ -16,8 +16,7 @@ const SLOW = { timeout: 120_000, interval: 200 };
 let host: HostService;
 const stops: DomainStopped[] = [];
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown } = onConsole(() => host);
 const freeFrames = async (): Promise<number> =>
   (await ask("frameMap", {})).palette
     .filter(({ kind }) => kind === "free")
@@ -26,8 +25,6 @@ const framesOf = async (domid: number): Promise<number> =>
   (await ask("frameMap", {})).palette
     .filter((each) => each.domid === domid)
     .reduce((sum, { frames }) => sum + frames, 0);
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
 const shows = (domid: number, what: RegExp) => expect.poll(() => shown(domid), SLOW).toMatch(what);
 const type = (domid: number, text: string) => ask("consoleInput", { domid, bytes: Buffer.from(text) });
 const read = async (at: string): Promise<string> => (await ask("xenstoreRead", { path: at })).value;
@@ -65,13 +62,7 @@ async function isAsItWas(domid: number): Promise<void> {
 
 describe.skipIf(missing !== null)(`a saved domain${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
-    host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 640,
-      pcpus: 1,
-      firstGuest: false,
-    });
+    host = builtHost({ memoryMiB: 640 });
     await host.powerOn();
     host.on("stopped", (stop) => stops.push(stop));
   });

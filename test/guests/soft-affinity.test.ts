@@ -1,10 +1,9 @@
 /** Soft affinity, as Xen's credit scheduler honours it: a vCPU runs where it had rather be while there is room, and elsewhere when not. */
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 
-const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
 const WAIT = { timeout: 30_000 };
 
@@ -12,7 +11,7 @@ describe("soft affinity", () => {
   let host: PoweredHost;
   const texts = new Map<number, string>();
   beforeAll(async () => {
-    host = new PoweredHost({ memoryMiB: 256, pcpus: 2, imageFolder });
+    host = new PoweredHost({ memoryMiB: 256, pcpus: 2, imageFolder: dist });
     await host.start();
     host.toolstack.on("console", ({ domid, bytes }) =>
       texts.set(domid, (texts.get(domid) ?? "") + Buffer.from(bytes).toString("latin1")),

@@ -4,14 +4,13 @@
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { ABSENT, abiKernel, checks, compilerMissing, notAsRealXen, readInXen } from "./kernel.ts";
 
-const root = path.resolve(import.meta.dirname, "../../..");
 const real = checks(readFileSync(path.join(import.meta.dirname, "xen-4.17.txt"), "latin1"));
 
 /** How late the guest's time of day was, in ms, when what it printed came here. */
@@ -24,8 +23,7 @@ async function ours(more = ""): Promise<Map<string, string>> {
     ...DEFAULT_BOOT_CONFIG,
     entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
   };
-  const imageFolder = pathToFileURL(`${root}/dist/`);
-  const host = new PoweredHost({ memoryMiB: 512, pcpus: 2, boot, imageFolder });
+  const host = new PoweredHost({ memoryMiB: 512, pcpus: 2, boot, imageFolder: dist });
   let log = "";
   host.on("serial", ({ pieces }) => {
     const text = Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1");

@@ -5,9 +5,9 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { ownMilliseconds } from "../../process.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { TraceWatch } from "./traced.ts";
@@ -112,12 +112,11 @@ export class FuzzHost {
       ...DEFAULT_BOOT_CONFIG,
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
-    const imageFolder = pathToFileURL(`${root}/dist/`);
     this.host = new PoweredHost({
       memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 512),
       pcpus,
       boot,
-      imageFolder,
+      imageFolder: dist,
     });
   }
 

@@ -6,11 +6,11 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { expect } from "vitest";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import type { ToolstackClient } from "../../../core/toolstack/client.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { PROCESS_FIGURES, threadTimes } from "../../process.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { pvhKernel } from "../pvh/pvh.ts";
@@ -124,7 +124,7 @@ export class Arena {
       ...DEFAULT_BOOT_CONFIG,
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
-    const arena = new Arena(new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: pathToFileURL(`${root}/dist/`) }));
+    const arena = new Arena(new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: dist }));
     await arena.host.start();
     arena.toolstack.on("console", ({ domid, bytes }) => {
       arena.#text.set(domid, arena.text(domid) + Buffer.from(bytes).toString("latin1"));

@@ -1,25 +1,17 @@
 /** What a guest writes to Xen's log is its own, whatever it looks like, and no more than the thresholds let through. */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { HostService } from "../../../core/api/host-service.ts";
 import type { XenLogLine } from "../../../core/api/schema.ts";
 import { DEFAULT_CMDLINE } from "../../../core/toolstack/boot-config.ts";
+import { builtHost } from "../../built-host.ts";
 import { buildForger, forgerMissing } from "./forger.ts";
-
-const root = path.resolve(import.meta.dirname, "../../..");
 
 const missing = forgerMissing();
 
 /** The log of a host on which the forger ran to its end, and what `xl dmesg` says of it. */
 async function logWith(cmdline: string): Promise<{ lines: readonly XenLogLine[]; dmesg: string; domid: number }> {
   const image = readFileSync(buildForger());
-  const host = new HostService({
-    imageFolder: pathToFileURL(`${root}/dist/`),
-    bundledGuest: pathToFileURL(path.join(root, "assets/guests/mini.elf")),
-    memoryMiB: 256,
-    pcpus: 1,
+  const host = builtHost({
     boot: { entries: [{ title: "Test", cmdline }], defaultEntry: 0, autostart: [] },
   });
   try {

@@ -1,12 +1,12 @@
 /** The checker looks into the TLB of every pCPU, while guests run: what should not be there is planted, and found. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "../../../core/machine/cpu/tlb_layout.ts";
 import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const PCPUS = 2;
@@ -42,7 +42,7 @@ const domids: number[] = [];
 
 beforeAll(async () => {
   const boot = { ...DEFAULT_BOOT_CONFIG, entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all" }] };
-  host = new PoweredHost({ memoryMiB: 512, pcpus: PCPUS, boot, imageFolder: pathToFileURL(`${root}/dist/`) });
+  host = new PoweredHost({ memoryMiB: 512, pcpus: PCPUS, boot, imageFolder: dist });
   await host.start();
   const files = { "mini.elf": readFileSync(path.join(root, "assets/guests/mini.elf")) };
   for (const name of ["a", "b"]) {
