@@ -12,7 +12,7 @@ import * as layout from "../../../core/machine/layout.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 
-/** What a pCPU's worker does; core/machine/pcpu.ts is the same with the machine's clock. */
+/** The code of a pCPU's worker. core/machine/pcpu.ts does the same with the machine's clock. */
 const PCPU = `
 const { workerData } = require("node:worker_threads");
 const { memory, module, id, base } = workerData;
@@ -75,7 +75,7 @@ export class Machine {
     }
   }
 
-  /** Waits for a boot stage; throws with the log when it does not come. */
+  /** Waits for a boot stage. Throws with the log if it is not reached. */
   async stage(number: number, seconds = 10): Promise<void> {
     const end = Date.now() + seconds * 1000;
     while (Atomics.load(this.words, layout.BOOT_STAGE >> 2) < number) {
@@ -87,7 +87,7 @@ export class Machine {
     }
   }
 
-  /** Everything the serial port still has. */
+  /** Returns everything that the serial port still has. */
   serial(): string {
     const producer = this.physical.get32(layout.SERIAL_PRODUCER);
     const from = Math.max(0, producer - layout.SERIAL_SIZE);
@@ -110,7 +110,7 @@ export class Machine {
     return exports as unknown as CoreExports;
   }
 
-  /** Switches off; resolves when all pCPUs have come back, rejects if one does not. */
+  /** Switches the machine off. Resolves when all pCPUs have returned, and rejects if one does not. */
   async off(): Promise<void> {
     Atomics.store(this.words, layout.BOOT_POWER >> 2, layout.POWER_OFF);
     Atomics.notify(this.words, layout.BOOT_POWER >> 2);
