@@ -1,16 +1,31 @@
-/** Disk images that windows have given to the host: complete files in a folder of its state, which stay until somebody removes them. */
+/** Disk images that the host keeps: whole files in a folder of its state, there until somebody removes them, and in the bin for a day from then on. */
 import { randomUUID } from "node:crypto";
 import { open, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { PART, moveWhole } from "../files/whole.ts";
-import { KeptFolder } from "../library/kept-folder.ts";
+import { KeptFolder, type KeptFile } from "../library/kept-folder.ts";
+import { binnedOf, DiskBin } from "./disk-bin.ts";
 import { ApiFailure } from "./failure.ts";
 
 const MOST_BYTES = 2 ** 43;
 
 export class DiskImages extends KeptFolder {
+  readonly bin = new DiskBin(
+    () => super.all(),
+    (name) => this.place(name),
+  );
+
   constructor(folder: string | null) {
     super(folder, "disk image");
+  }
+
+  override async all(): Promise<KeptFile[]> {
+    return (await super.all()).filter((each) => binnedOf(each) === null);
+  }
+
+  /** Into the bin. Throws Refusal ENOENT. */
+  override async remove(name: string): Promise<void> {
+    await this.bin.put((await this.find(name)).path);
   }
 
   /** Throws ApiFailure: EFBIG, and what the file system says; Refusal EROFS where nothing is kept. */

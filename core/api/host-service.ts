@@ -138,7 +138,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       notice: (severity, message) => void this.emit("notice", { severity, message, domid: null }),
     });
     void this.library.open();
-    setInterval(() => void this.library.purgeOld(), BIN_LOOK_MS).unref();
+    setInterval(() => {
+      void this.library.purgeOld();
+      void this.images.bin.purgeOld().catch(() => {});
+    }, BIN_LOOK_MS).unref();
     this.snapshots = new Snapshots({
       folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
       definitions: new KeptDefinitions(this.library, this.kept),

@@ -152,7 +152,9 @@ export interface BinEntry {
   goneAt: number;
   bytes: number;
 }
-/** A guest in the list. Sizes in bytes are those of the list; null where it has none. */
+/** A disk image that was deleted: the same. */
+export type BinnedImage = Omit<BinEntry, "uuid">;
+/** A guest of the list. Bytes: as the list says; null where it does not. */
 export interface OfferedGuest {
   id: string;
   name: string;

@@ -9,6 +9,7 @@ import type { Library } from "../library/library.ts";
 import type { Snapshots } from "../library/snapshots/snapshots.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
+import { nameBefore } from "./disk-bin.ts";
 import type { DiskImages } from "./disk-images.ts";
 import { ApiFailure } from "./failure.ts";
 import type { ImageCheck, ImageList, ImageReport } from "./host-state.ts";
@@ -72,6 +73,9 @@ export class ImageLibrary {
     // Images in the folder keep the names that users know.
     for (const { path: file } of await images.all()) await add({ file, format: null, users: [] });
     for (const { file, format, user } of found) (await add({ file, format, users: [user] })).format ??= format;
+    // What lies in the bin is in no list, and needs what it is based on.
+    const binned = new Set((await images.bin.all()).map((each) => each.path));
+    for (const file of binned) await add({ file, format: null, users: [] });
     const reports: ImageReport[] = [];
     // What an image is based on is added at the end, and so is visited too.
     for (const [key, each] of byIdentity) {
@@ -81,11 +85,12 @@ export class ImageLibrary {
       const under = await keyOf(below.file);
       // Whoever made the images decides how long a chain is, so there is a limit. Known images get all their users.
       if (under !== key && (byIdentity.has(under) || byIdentity.size < MOST_IMAGES))
-        await add({ ...below, users: [imageUser(each.file)] });
+        await add({ ...below, users: [imageUser(each.file, binned.has(each.file))] });
     }
     // Users may have been added while others were looked at.
     const all = [...byIdentity.values()].map(({ users }, i) => ({ ...reports[i]!, users: withoutTwins(users) }));
-    return { folder: images.folder, images: all.sort((a, b) => compare(a.name, b.name) || compare(a.path, b.path)) };
+    const shown = all.filter(({ path: file }) => !binned.has(file));
+    return { folder: images.folder, images: shown.sort((a, b) => compare(a.name, b.name) || compare(a.path, b.path)) };
   }
 
   async #look({ file, format }: Found): Promise<{ report: ImageReport; below: Omit<Found, "users"> | null }> {
@@ -207,7 +212,7 @@ export class ImageLibrary {
     return this.#asTask(image, task, who, (...how) => checkImage({ file, format: image.format }, ...how));
   }
 
-  /** Deletes one of the images that the host keeps, for good. Throws ApiFailure EBUSY while anybody needs it, under any name. */
+  /** One of those that the host keeps goes to the bin. Throws ApiFailure EBUSY while anybody needs it, by whatever name. */
   async remove(name: string): Promise<void> {
     const { images, snapshots } = this.#parts;
     const { path: file } = await images.find(name);
@@ -289,8 +294,9 @@ export class ImageLibrary {
   }
 }
 
-function imageUser(file: string): ImageUser {
-  return { kind: "image", name: file, uuid: null, snapshots: [], state: "halted", writes: false };
+function imageUser(file: string, isBinned: boolean): ImageUser {
+  const name = isBinned ? path.join(path.dirname(file), nameBefore(file)) : file;
+  return { kind: "image", name, uuid: null, snapshots: [], state: isBinned ? "binned" : "halted", writes: false };
 }
 
 /** Returns the kept domains that would write to it when they are started. */
@@ -326,6 +332,8 @@ function checkResizable({ name: called, users }: ImageReport): void {
 }
 
 function whyNeeded(image: string, { kind, name, state }: ImageUser): string {
+  if (kind === "image" && state === "binned")
+    return `${path.basename(name)}, which lies in the bin, is based on ${image}: remove it there for good first.`;
   if (kind === "image") return `${path.basename(name)} is based on ${image}: it can't be read without it.`;
   if (state === "binned")
     return `${name}, which lies in the bin, has ${image} as a disk: remove it there for good first.`;

@@ -46,6 +46,7 @@ export type {
   DiskBootReport,
   DiskReport,
   DomainConfig,
+  DomainCounts,
   DomainInfo,
   DomainSettings,
   DomainStatistics,
@@ -88,9 +89,9 @@ export interface Events extends Pick<
   /** New lines; `lost` is the number of pieces since power-on that came faster than they could be read. */
   xenLog: { lines: XenLogLine[]; lost: number };
   /**
-   * Hypercalls of a domain that this session traces: records for traceCalls() of core/api/trace/calls.ts, ordered by the time at which they began.
-   * `lost` calls came after them and are in no record. `calls` is how often the domain has made each hypercall, by number, until `time` (nanoseconds
-   * since power-on): the hypervisor's own count, empty when the domain is gone.
+   * Hypercalls of a domain that this session traces, and of a PVH domain its accesses to ports and device memory: records for traceCalls() of core/api/trace/calls.ts, by the time they began;
+   * `lost` came after them and are not in any record. `calls` is how often the domain has made each hypercall, by number, and behind them each kind of
+   * access (ACCESSES of core/api/trace/names.ts), until `time` (nanoseconds since power-on): the hypervisor's own count, empty when the domain is gone.
    */
   trace: { domid: number; records: Uint8Array; lost: number; time: number; calls: number[] };
   /** What changed at the paths that the session watches; `more` is set when there was too much to list. */

@@ -36,7 +36,8 @@ export class KeptDefinitions implements Definitions {
   }
 
   async remove(uuid: string): Promise<void> {
-    await this.#library.remove(uuid);
+    // It may be in the bin already: who removed it was killed.
+    if (this.#library.find(uuid)) await this.#library.remove(uuid);
     const entry = (await this.#library.bin()).find((each) => each.uuid === uuid);
     if (entry) await this.#library.purge(entry.id);
   }

@@ -24,12 +24,10 @@ import { isFileError, libraryFailure } from "./failure.ts";
 import { Folders, type Stored } from "./folders.ts";
 
 const SAVED_FILE = "memory.saved";
-const BIN_MS = 24 * 3600_000;
-/**
- * The clock may be wrong when a computer starts. A definition that has been in the bin for a day is therefore removed only if this is still so an
- * hour later.
- */
-const SURE_MS = 3600_000;
+/** How long what was deleted lies in the bin. */
+export const BIN_MS = 24 * 3600_000;
+/** A clock may be wrong when a computer starts: what has been in the bin for a day goes when that is so an hour later still. */
+export const SURE_MS = 3600_000;
 
 /** What a domain was created from. */
 export interface Given {

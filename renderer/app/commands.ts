@@ -140,7 +140,11 @@ export function commandsNow(): Command[] {
     "file",
     "open",
   ]);
-  add("Domains", "bin", "Bin of deleted domains…", () => askLibrary({ what: "bin" }), ["undelete", "trash", "restore"]);
+  add("Domains", "bin", "Bin of deleted domains and disk images…", () => askLibrary({ what: "bin" }), [
+    "undelete",
+    "trash",
+    "restore",
+  ]);
   if (endedDomains(state).some((gone) => !gone.kept))
     add("Domains", "forget-ended", "Clear stopped domains", forgetEnded, ["clear", "remove", "sidebar"]);
   for (const gone of endedDomains(state))

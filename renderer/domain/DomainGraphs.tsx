@@ -80,13 +80,18 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
 /** Has the size of the graphs that will replace it, so that nothing below moves when the first figures arrive. */
 function Awaited() {
   return (
-    <div className="graphs graphs-large" role="status">
-      {["vCPUs", "Memory"].map((title) => (
-        <section key={title} className="card graph-awaited">
-          {title}: measuring…
-        </section>
-      ))}
-    </div>
+    <>
+      <div className="graphs graphs-large" role="status">
+        {["vCPUs", "Memory"].map((title) => (
+          <section key={title} className="card graph-awaited">
+            {title}: measuring…
+          </section>
+        ))}
+      </div>
+      <MoreGraphs>
+        <p className="muted">Measuring…</p>
+      </MoreGraphs>
+    </>
   );
 }
 
@@ -149,7 +154,7 @@ function exitLines({ exits, exitsByCause }: DomainHistory): GraphLine[] {
   const causes = exitsByCause.map((series, i) => ({
     label: EXIT_CAUSES[i]?.label ?? `exit ${i}`,
     series,
-    color: i + 1,
+    color: EXIT_CAUSES[i]?.color ?? 0,
   }));
   return [{ label: "all", series: exits }, ...causes.filter(({ series }) => series.values.some((value) => value > 0))];
 }
@@ -236,7 +241,9 @@ function longMemoryLines(kept: LongHistory): LongLine[] {
 }
 
 function longExitLines(kept: LongHistory): LongLine[] {
-  const causes = EXIT_CAUSES.flatMap(({ metric, label }, i) => metricLine(metric, { label, color: i + 1 })(kept));
+  const causes = EXIT_CAUSES.flatMap(({ metric, label, color }) =>
+    metric === null ? [] : metricLine(metric, { label, color })(kept),
+  );
   const all = kept.times.map((_, i) =>
     causes.reduce<number | null>((sum, { series }) => {
       const value = series.mean[i] ?? null;

@@ -51,6 +51,11 @@ const DOMAINS = {
     name: "PV",
     means: "Paravirtualized: the kernel knows that it runs on Xen and asks it by hypercalls for what only Xen may do.",
   },
+  pvh: {
+    name: "PVH",
+    means:
+      "A guest that owns its processor and its page tables; Xen gives it memory, interrupts and time, and no other devices.",
+  },
   "xl-list": {
     name: "State in xl list",
     means: "A letter for each flag that is set: r running, b blocked, p paused, s shut down, c crashed, d dying.",
@@ -235,6 +240,11 @@ const MEMORY = {
     name: "Local APIC",
     means:
       "A processor’s own interrupt controller: what waits for it, what it handles now, its timer and its interrupts to others.",
+  },
+  access: {
+    name: "Access",
+    means:
+      "A PVH guest reads or writes a port, or an address where it has no memory: the hypervisor does what a device would.",
   },
   cr3: { name: "CR3", means: "The register that names the frame of the L4 page table in use." },
   balloon: {

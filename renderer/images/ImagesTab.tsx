@@ -169,12 +169,12 @@ function askDelete({ name, size, allocated, users }: ImageReport): void {
   ask({
     title: `Delete ${name}`,
     text: [
-      `${disk} is gone for good: images don’t go to the bin. ${sizeText(allocated)} of this computer’s disk will be free.`,
+      `${disk} goes to the bin, and can be put back for a day. Then ${sizeText(allocated)} of this computer’s disk will be free.`,
       users.length === 0 ? "" : `It is needed (${users.map(userText).join("; ")}): the host will refuse.`,
     ]
       .filter(Boolean)
       .join(" "),
-    action: "Delete for good",
+    action: "Delete",
     onConfirm: () => void act("diskRemove", { name }),
   });
 }

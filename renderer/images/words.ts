@@ -27,7 +27,7 @@ const WHERE: Record<ImageUser["state"], string> = {
 };
 
 export function userText({ kind, name, state, snapshots, writes }: ImageUser): string {
-  if (kind === "image") return `${baseName(name)} is based on it`;
+  if (kind === "image") return `${baseName(name)}${state === "binned" ? ", in the bin," : ""} is based on it`;
   const where = WHERE[state];
   if (kind === "domain") return `${name}${where}${writes ? "" : ", read only"}`;
   const names = snapshots.slice(0, 3).join(", ");

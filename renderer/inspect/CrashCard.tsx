@@ -61,7 +61,7 @@ function CrashedVcpus({ vcpus, crashed }: { vcpus: readonly RegistersReport[]; c
   const [chosen, setChosen] = useState(crashed);
   const report = vcpus.find(({ vcpu }) => vcpu === chosen) ?? vcpus[0]!;
   return (
-    <section aria-label="Registers at the crash" className="crash-registers">
+    <section aria-label="Registers at the crash" className="inspect crash-registers">
       {vcpus.length > 1 && (
         <label className="inspect-vcpu">
           vCPU{" "}

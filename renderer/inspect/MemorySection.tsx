@@ -3,7 +3,8 @@ import type { MemoryReport } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { AddressField, Waiting } from "./parts.tsx";
 import { showWalk, useInspect } from "./state.ts";
-import { TablesSelect, useIsPvh } from "./WalkSection.tsx";
+import { useIsPvh } from "./useIsPvh.ts";
+import { TablesSelect } from "./WalkSection.tsx";
 
 const ROW_BYTES = 16;
 const ROW_PIXELS = 20;

@@ -2,7 +2,7 @@ import { useInspected } from "./inspected.ts";
 import { Walk } from "./Walk.tsx";
 import { AddressField, Flags, TypeText, Waiting } from "./parts.tsx";
 import { showMemory, useInspect } from "./state.ts";
-import { useApp } from "../state/store.ts";
+import { useIsPvh } from "./useIsPvh.ts";
 import { Term } from "../glossary/Term.tsx";
 
 /** Shows the way of a guest's linear address through its page tables, and what each frame on the way is. */
@@ -31,11 +31,7 @@ export function WalkSection({ domid }: { domid: number }) {
   );
 }
 
-/** A PVH vCPU has a single set of tables, that of its CR3. */
-export function useIsPvh(domid: number): boolean {
-  return useApp((state) => state.domains.find((each) => each.domid === domid)?.type === "pvh");
-}
-
+/** A PVH vCPU has one set of tables, those of its CR3. */
 export function TablesSelect({ domid }: { domid: number }) {
   const tables = useInspect((state) => state.tables);
   if (useIsPvh(domid)) return null;

@@ -5,7 +5,9 @@ import { INSPECT_TITLES, type InspectId } from "./titles.ts";
 export interface InspectSection {
   id: InspectId;
   title: string;
-  /** Whether the section is about vCPUs that run x86 code. Domain-0 has none. */
+  /** What it is called of a PVH domain. */
+  pvhTitle: string;
+  /** Of vCPUs that are x86 code: Domain-0 has none. */
   ofVcpus: boolean;
   /** Whether the section shows a state, which can be held. A trace shows events and has its own pause. */
   isState: boolean;
@@ -13,6 +15,10 @@ export interface InspectSection {
 }
 
 const TRACE = "hypercalls";
+/** Its accesses to ports and devices are recorded too. */
+const PVH_TRACE = "Hypercalls and I/O";
+
+const titleOf = (id: InspectId): string => INSPECT_TITLES.find(([each]) => each === id)![1];
 
 const section = (
   id: InspectId,
@@ -20,7 +26,8 @@ const section = (
   load: () => Promise<ComponentType<{ domid: number }>>,
 ): InspectSection => ({
   id,
-  title: INSPECT_TITLES.find(([each]) => each === id)![1],
+  title: titleOf(id),
+  pvhTitle: id === TRACE ? PVH_TRACE : titleOf(id),
   ofVcpus,
   isState: id !== TRACE,
   View: lazy(async () => ({ default: await load() })),

@@ -21,6 +21,7 @@ export const history = new LiveHistory();
 export const consoles = new Consoles(request);
 
 const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
+const consoleListeners = new Set<(event: Events["console"]) => void>();
 const traceListeners = new Set<(event: Events["trace"]) => void>();
 const snapshotListeners = new Set<(event: Events["snapshots"]) => void>();
 const wiringListeners = new Set<(report: Events["wiring"]) => void>();
@@ -67,7 +68,13 @@ export function onWiring(listener: (report: Events["wiring"]) => void): () => vo
   return () => void wiringListeners.delete(listener);
 }
 
-/** Calls the listener with the hypercalls that this session traces. The returned function ends it. */
+/** Hears what domains write on their consoles, of those that this session is attached to. The returned function ends it. */
+export function onConsole(listener: (event: Events["console"]) => void): () => void {
+  consoleListeners.add(listener);
+  return () => void consoleListeners.delete(listener);
+}
+
+/** Hears of the hypercalls that this session traces. The returned function ends it. */
 export function onTrace(listener: (event: Events["trace"]) => void): () => void {
   traceListeners.add(listener);
   return () => void traceListeners.delete(listener);
@@ -207,7 +214,10 @@ function listen(api: ApiClient): void {
   api.on("notice", (notice) => {
     toast(notice.severity, notice.message);
   });
-  api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
+  api.on("console", (event) => {
+    consoles.output(event.domid, event.bytes, event.offset);
+    for (const listener of [...consoleListeners]) listener(event);
+  });
   api.on("xenstoreChanged", (event) => {
     for (const listener of [...storeListeners]) listener(event);
   });

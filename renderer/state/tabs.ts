@@ -7,6 +7,7 @@ export const HOST_TABS = [
   ["devices", "Devices"],
   ["networks", "Networks"],
   ["images", "Images"],
+  ["both-ways", "Both ways"],
   ["xenstore", "Xenstore"],
 ] as const;
 export type HostTab = (typeof HOST_TABS)[number][0];

@@ -96,6 +96,7 @@ describe("a window's disk images", () => {
     await fails(after.ask("diskEnd", fourth), "ENOENT", /no image/);
     await fails(after.ask("diskRemove", { name: "../networks.json" }), "ENOENT", /no disk image/);
     await after.ask("diskRemove", { name: "My-disk.img" });
+    await after.ask("imagePurge", {});
     expect(readdirSync(images)).toEqual([]);
   });
 

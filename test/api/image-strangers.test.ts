@@ -72,6 +72,7 @@ describe("an image under several names", () => {
     writeFileSync(outside, Buffer.alloc(MIB, "o"));
     symlinkSync(outside, at("link.img"));
     await one.request("diskRemove", { name: "link.img" });
+    await one.request("imagePurge", {});
     expect(readFileSync(outside).length).toBe(MIB);
     expect(readdirSync(images)).toEqual([]);
   });

@@ -117,7 +117,59 @@ describe("the list of disk images", () => {
     await client.request("binPurge", { id: entry!.id });
     await client.request("diskRemove", { name: "top.qcow2" });
     expect(existsSync(at("top.qcow2"))).toBe(false);
+  });
+
+  it("has what was deleted in the bin for a day, keeps what that is based on, and gives it back under a name that is free", async () => {
+    const names = async () => (await client.request("imageList")).images.map(({ name }) => name);
+    expect((await names()).filter((name) => name.includes("top"))).toEqual([]);
+    expect((await client.request("diskImages")).filter(({ name }) => name.includes("top"))).toEqual([]);
+    const [entry, ...others] = await client.request("imageBin");
+    expect(others).toEqual([]);
+    expect(entry).toMatchObject({ name: "top.qcow2", goneAt: entry!.deletedAt + 24 * 3600_000 });
+    expect(entry!.bytes).toBeGreaterThan(0);
+    expect((await found("base.qcow2")).users).toEqual([expect.objectContaining({ kind: "image", state: "binned" })]);
+    await expect(client.request("diskRemove", { name: "base.qcow2" })).rejects.toMatchObject({
+      code: "EBUSY",
+      message: "top.qcow2, which lies in the bin, is based on base.qcow2: remove it there for good first.",
+    });
+    for (const id of ["top.qcow2", "../secret~1732880000000.img", `x${entry!.id}`])
+      for (const deed of ["imageRestore", "imagePurge"] as const)
+        await expect(client.request(deed, { id }), id).rejects.toMatchObject({ code: "ESRCH" });
+    // Somebody has its name now.
+    await createQcow2({ path: at("top.qcow2"), size: MIB });
+    expect(await client.request("imageRestore", { id: entry!.id })).toEqual({ path: at("top-2.qcow2") });
+    expect(await found("top-2.qcow2")).toMatchObject({ basedOn: at("base.qcow2"), problem: null });
+    expect(await client.request("imageBin")).toEqual([]);
+    for (const name of ["top.qcow2", "top-2.qcow2"]) await client.request("diskRemove", { name });
+    // The same name twice.
+    await createQcow2({ path: at("top.qcow2"), size: MIB });
+    await client.request("diskRemove", { name: "top.qcow2" });
+    const three = await client.request("imageBin");
+    expect(three.map(({ name }) => name).toSorted()).toEqual(["top-2.qcow2", "top.qcow2", "top.qcow2"]);
+    await client.request("imagePurge", { id: three[0]!.id });
+    expect(await client.request("imageBin")).toHaveLength(2);
+    await client.request("imagePurge", {});
+    expect(readdirSync(images).filter((name) => name.includes("top"))).toEqual([]);
     expect((await found("base.qcow2")).users).toEqual([]);
+  });
+
+  it("lets go for good of what has been in the bin for a day, when that is so an hour later still", async () => {
+    const { bin } = host.images;
+    const [day, hour, deleted] = [24 * 3600_000, 3600_000, 1_732_880_000_000];
+    await createQcow2({ path: at("old.qcow2"), size: MIB });
+    await bin.put(at("old.qcow2"), deleted);
+    const there = async () => (await bin.all()).map(({ name }) => name);
+    await bin.purgeOld(deleted + day - 1, 0);
+    await bin.purgeOld(deleted + day, hour * 9);
+    expect(await there()).toEqual(["old.qcow2"]);
+    // The clock was wrong.
+    await bin.purgeOld(deleted, hour * 10);
+    await bin.purgeOld(deleted + day, hour * 11);
+    await bin.purgeOld(deleted + day + 1, hour * 12 - 1);
+    expect(await there()).toEqual(["old.qcow2"]);
+    await bin.purgeOld(deleted + day + 2, hour * 12);
+    expect(await there()).toEqual([]);
+    expect(existsSync(at("old.qcow2"))).toBe(false);
   });
 });
 
@@ -161,6 +213,7 @@ describe("work on disk images", () => {
     expect(readdirSync(images).filter((name) => name.endsWith(".part"))).toEqual([]);
     for (const name of ["flat.img", "flat-2.img", "flat.qcow2", "over.qcow2"])
       await client.request("diskRemove", { name });
+    await client.request("imagePurge", {});
   });
 
   it("is cancelled from the list of tasks, and nothing of it is left", async () => {
@@ -198,6 +251,7 @@ describe("work on disk images", () => {
       message: expect.stringContaining("top.qcow2 is based on it") as string,
     });
     await client.request("diskRemove", { name: "top.qcow2" });
+    await client.request("imagePurge", {});
   });
 
   it("is of images of the list only, and new names stay in the folder", async () => {

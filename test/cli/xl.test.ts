@@ -170,6 +170,26 @@ describe("xl", () => {
     expect((await xl("destroy", "größe β")).status).toBe(0);
   });
 
+  it("reads no comment that no line's end follows, as stock xl; a setting of the command line brings one", async () => {
+    const file = path.join(folder, "more.cfg");
+    const kernel = path.join(dist, "assets/guests/mini.elf");
+    writeFileSync(file, `name = "x"\nkernel = "${kernel}"\nmemory = 48 # MiB`);
+    expect(await xl("create", "-n", file)).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("more.cfg: line 3, column 13: ") as string,
+    });
+    expect((await xl("create", "-n", file, "vcpus=2")).status).toBe(0);
+  });
+
+  it("dumps the memory of the bundled guest", async () => {
+    const core = path.join(folder, "web.core");
+    expect(await xl("dump-core", "web", core)).toMatchObject({ status: 0, err: "" });
+    const dumped = readFileSync(core);
+    expect(dumped.toString("latin1", 1, 4)).toBe("ELF");
+    expect(dumped.length).toBeGreaterThan(30 << 20);
+    expect(dumped.includes("Xenarium mini guest")).toBe(true);
+  });
+
   it("waits for domains to stop, and goes on past one that does not", async () => {
     const file = path.join(folder, "two.cfg");
     const kernel = path.join(dist, "assets/guests/mini.elf");

@@ -71,7 +71,7 @@ const START_INFO_BYTES = [200, 5000];
 function layOutPvh(elf: ElfImage, pages: number, ramdiskBytes: number | null, infoBytes: number): void {
   expect(pvhEntry(elf)).toBeLessThan(2 ** 32);
   const modules = ramdiskBytes === null ? [] : [ramdiskBytes];
-  const { segments, modules: places, startInfo } = layoutPvh(elf, pages, pages, modules, infoBytes);
+  const { segments, modules: places, startInfo } = layoutPvh(elf, pages, modules, infoBytes);
   const at = places[0] ?? null;
   const end = pages * 4096;
   let next = 0;

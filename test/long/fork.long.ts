@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)("forks", () => {
   const fill = async (domid: number, mib: number, shown: () => Promise<string>): Promise<void> => {
     const commands = `busybox mkdir /full; mount -t tmpfs -o size=100% full /full; busybox dd if=/dev/urandom of=/full/data bs=1M count=${mib}; echo FILLED-$?.\r`;
     await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from(commands) });
-    await expect.poll(shown, FILLED).toContain("FILLED-2");
+    await expect.poll(shown, FILLED).toMatch(/FILLED-0\./);
   };
 
   it.each(SIZES)("of %s MiB", { timeout: 600_000 }, async (memory) => {

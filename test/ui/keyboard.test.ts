@@ -5,6 +5,8 @@ import { chromiumMissing } from "./browser.ts";
 
 const missing = chromiumMissing();
 const PATIENT = { timeout: 60_000, interval: 100 };
+/** Within the time of a test, so that what is waited for is said. */
+const SOON = { timeout: 15_000, interval: 100 };
 const MOST_STOPS = 150;
 /** So many frames the page has to bring back into sight what has the focus, when something above it has grown just then. */
 const FRAMES = 20;
@@ -123,7 +125,7 @@ describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}
     expect(await scrolled()).toBe(0);
     const more = page.locator("details.more-graphs");
     await more.evaluate((details: HTMLDetailsElement) => (details.open = true));
-    await expect.poll(scrolled, PATIENT).toBeGreaterThan(100);
+    await expect.poll(scrolled, SOON).toBeGreaterThan(100);
     await expect
       .poll(
         () =>
@@ -131,13 +133,13 @@ describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}
             const [word, box] = [element, element.closest(".main")!].map((each) => each.getBoundingClientRect());
             return word!.top >= box!.top && word!.bottom <= box!.bottom;
           }),
-        PATIENT,
+        SOON,
       )
       .toBe(true);
     const box = (await main.boundingBox())!;
     await page.mouse.move(box.x + box.width - 8, box.y + box.height / 2);
     await page.mouse.wheel(0, -5000);
-    await expect.poll(scrolled, PATIENT).toBe(0);
+    await expect.poll(scrolled, SOON).toBe(0);
     await app.settled();
     expect(await scrolled()).toBe(0);
     expect(await word.evaluate((element) => element === document.activeElement)).toBe(true);

@@ -82,7 +82,7 @@ async function nameFor({ host }: SessionContext, guest: Guest, wanted: string | 
 }
 
 async function createOf(
-  { host }: SessionContext,
+  { host, who }: SessionContext,
   guest: Guest,
   name: string,
   files: readonly FetchedFile[],
@@ -93,10 +93,18 @@ async function createOf(
     const format = isDisk ? (await host.toolstack.request("inspectDisk", { path })).format : "";
     parts.push({ role, path, format });
   }
-  return host.kept.create({
-    config: guestConfig(guest, name, parts),
-    configName: guest.name,
-    files: {},
-    paused: false,
-  });
+  const answered = host.journal.makes(name, who);
+  let isMade = false;
+  try {
+    const made = await host.kept.create({
+      config: guestConfig(guest, name, parts),
+      configName: guest.name,
+      files: {},
+      paused: false,
+    });
+    isMade = true;
+    return made;
+  } finally {
+    answered(!isMade);
+  }
 }

@@ -2,7 +2,7 @@
 import type { FIGURE_REQUESTS } from "../requests/figures.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import { Sampler } from "../sampler.ts";
-import type { SessionContext } from "./context.ts";
+import { passTo, type SessionContext } from "./context.ts";
 
 export function figureHandlers(session: SessionContext): HandlersOf<typeof FIGURE_REQUESTS> {
   const { host } = session;
@@ -21,6 +21,7 @@ export function figureHandlers(session: SessionContext): HandlersOf<typeof FIGUR
   });
   return {
     statistics: () => host.statistics(),
+    domainCounts: passTo(host)("domainCounts"),
     statisticsEvery: ({ milliseconds }) => {
       sampler.every(milliseconds);
       return null;

@@ -7,17 +7,22 @@ const CAUSE_MS = 15_000;
 /** A guest may take its time to shut down. */
 const GUEST_MS = 10 * 60_000;
 const OF_GUESTS: readonly RequestName[] = ["shutdown", "save"];
+/** What each does to domains is told before it is answered, or at once after it. */
+const DEED_MS = 2_000;
+/** Requests that do several things to domains one after the other: they make, end, pause and unpause them. */
+export const DEEDS: readonly RequestName[] = ["snapshotTake", "snapshotRevert", "snapshotClone", "domainFork"];
 const MOST = 200;
 
 interface Ask {
   request: RequestName;
   domid: number | null;
-  /** Name of the domain that it creates, where that is known. */
-  name: string | null;
+  /** Says whether a name is that of a domain that the request makes or is about; null where those are not known. */
+  isName: IsName | null;
   who: Client;
   /** A time of performance.now(); Infinity while the request is under way. */
   until: number;
 }
+export type IsName = (name: string) => boolean;
 /** A request is the cause of one event, unless it `remains`. */
 export interface Cause {
   domid?: number;
@@ -25,16 +30,21 @@ export interface Cause {
   remains?: boolean;
 }
 
+function tailOf(request: RequestName): number {
+  if (DEEDS.includes(request)) return DEED_MS;
+  return OF_GUESTS.includes(request) ? GUEST_MS : CAUSE_MS;
+}
+
 export class Asked {
   #asks: Ask[] = [];
 
   /** The returned function is called when the request is answered. A refused request causes nothing. */
-  add(request: RequestName, who: Client, domid: number | null, name: string | null): (refused: boolean) => void {
-    const ask: Ask = { request, domid, name, who, until: Infinity };
+  add(request: RequestName, who: Client, domid: number | null, isName: IsName | null): (refused: boolean) => void {
+    const ask: Ask = { request, domid, isName, who, until: Infinity };
     this.#asks = [...this.#asks.slice(1 - MOST), ask];
     return (refused) => {
       if (refused) this.#remove(ask);
-      else ask.until = performance.now() + (OF_GUESTS.includes(request) ? GUEST_MS : CAUSE_MS);
+      else ask.until = performance.now() + tailOf(request);
     };
   }
 
@@ -46,7 +56,7 @@ export class Asked {
       (ask) =>
         requests.includes(ask.request) &&
         (domid === undefined || ask.domid === domid) &&
-        (name === undefined || ask.name === null || ask.name === name),
+        (name === undefined || ask.isName === null || ask.isName(name)),
     );
     if (found && !remains) this.#remove(found);
     return found?.who ?? null;

@@ -1,5 +1,7 @@
 /** Says which requests are tasks, and what they are called. */
+import { isForkName } from "../fork-names.ts";
 import type { RequestName } from "../schema.ts";
+import type { IsName } from "./asked.ts";
 
 /** Names of what a request is about. */
 export interface Names {
@@ -11,6 +13,15 @@ type Title = (args: Record<string, unknown>, names: Names) => string;
 /** Returns the name that an xl.cfg gives; null where there is none that can be found easily. */
 export function configuredName(config: unknown): string | null {
   return /^\s*name\s*=\s*["']([^"'\n]{1,128})/m.exec(String(config))?.[1] ?? null;
+}
+/** Of the domains that a request makes or is about, where they can be known; null: of any. */
+export function namesOf(request: RequestName, args: Record<string, unknown>, names: Names): IsName | null {
+  const one = (name: string | null): IsName | null => (name === null ? null : (each) => each === name);
+  if (request === "create") return one(configuredName(args.config));
+  if (request === "snapshotClone") return one(String(args.name));
+  const name = typeof args.uuid === "string" ? names.kept(args.uuid) : null;
+  if (request === "domainFork" && name !== null) return (each) => each === name || isForkName(each, name);
+  return one(name);
 }
 const ofFile = (file: unknown): string => String(file).split(/[\\/]/).at(-1)!;
 
@@ -61,7 +72,10 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   keptKernelRemove: ({ name }) => `Remove the kernel or RAM disk ${String(name)}`,
   imageCreate: ({ name }) => `Create the disk image ${String(name)}`,
   imageGrow: ({ path }) => `Make the disk image ${ofFile(path)} larger`,
-  diskRemove: ({ name }) => `Remove the disk image ${String(name)}`,
+  diskRemove: ({ name }) => `Delete the disk image ${String(name)}`,
+  imageRestore: () => "Restore a disk image from the bin",
+  imagePurge: ({ id }) =>
+    id === undefined ? "Empty the bin of disk images" : "Remove a disk image from the bin for good",
   networkCreate: ({ name }) => `Make the network ${String(name)}`,
   networkRemove: ({ name }) => `Remove the network ${String(name)}`,
   networkMode: ({ name, mode }) => `${mode === "nat" ? "Open" : "Close"} the way out of ${String(name)}`,

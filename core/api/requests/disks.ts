@@ -30,6 +30,6 @@ export const DISK_REQUESTS = {
   diskEnd: takes(z.strictObject({ intake })).gives<{ path: string }>(),
   /** Discards it completely. */
   diskDrop: takes(z.strictObject({ intake })).gives<null>(),
-  /** Deletes one of the images that the host keeps. EBUSY while a domain has it. */
+  /** One of the images that the host keeps goes to the bin, for a day. EBUSY while anybody needs it. */
   diskRemove: takes(z.strictObject({ name: z.string().min(1).max(1024) })).gives<null>(),
 };

@@ -1,15 +1,17 @@
 /** Present figures, and those of the last day. */
 import { z } from "zod";
-import type { StatisticsSnapshot } from "../../toolstack/messages.ts";
+import type { DomainCounts, StatisticsSnapshot } from "../../toolstack/messages.ts";
 import type { HistoryEvent } from "../history/files.ts";
 import type { LiveDump } from "../history/live.ts";
 import type { HistoryReport } from "../history/recorder.ts";
 import { takes } from "./request.ts";
-import { nothing } from "./values.ts";
+import { domid, nothing } from "./values.ts";
 
 export const FIGURE_REQUESTS = {
   statistics: takes(nothing).gives<StatisticsSnapshot>(),
-  /** From then on `statistics` events come, as often as asked for but at most every 100 ms. 0 ends them. */
+  /** What a domain has asked of the hypervisor since it was created: hypercalls and accesses by number (CALLS of core/api/trace/names.ts), exits, page faults, times. */
+  domainCounts: takes(z.strictObject({ domid })).gives<DomainCounts>(),
+  /** From then on `statistics` events come, as often as asked for but no faster than every 100 ms. 0 ends them. */
   statisticsEvery: takes(
     z.strictObject({ milliseconds: z.union([z.literal(0), z.int().min(100).max(60_000)]) }),
   ).gives<null>(),

@@ -1,10 +1,11 @@
 /** Disk images as users see them: which there are, who needs each, and what can be done with it. */
 import { z } from "zod";
-import type { ImageCheck, ImageList } from "../host-state.ts";
+import type { BinnedImage, ImageCheck, ImageList } from "../host-state.ts";
 import { takes } from "./request.ts";
 import { fileName, nothing } from "./values.ts";
 
 const name = z.string().min(1).max(1024);
+const binned = z.string().min(1).max(1024);
 const format = z.enum(["qcow2", "raw"]);
 
 export const IMAGE_REQUESTS = {
@@ -18,4 +19,10 @@ export const IMAGE_REQUESTS = {
   imageGrow: takes(z.strictObject({ path: fileName, bytes: z.int().min(0) })).gives<null>(),
   /** Checks whether an image in the list can be read to its end, and whether its tables are right. EBUSY while it is written. */
   imageCheck: takes(z.strictObject({ path: fileName })).gives<ImageCheck>(),
+  /** Those that were deleted (diskRemove), the latest first: each for a day. */
+  imageBin: takes(nothing).gives<BinnedImage[]>(),
+  /** Back among those that the host keeps, under its name or one made of it. Where it lies. */
+  imageRestore: takes(z.strictObject({ id: binned })).gives<{ path: string }>(),
+  /** One of them goes for good, or all. */
+  imagePurge: takes(z.strictObject({ id: binned.optional() })).gives<null>(),
 };

@@ -1,7 +1,8 @@
 /**
- * A traced hypercall: what a record of the `trace` event says (core/hypervisor/abi/trace.ts), with the names in Xen's headers. Can be imported in a
- * browser.
+ * A traced hypercall or access: what a record of the `trace` event says (core/hypervisor/abi/trace.ts), with the names of Xen's headers. Safe to
+ * import in a browser.
  */
+import * as native from "../../hypervisor/abi/native.ts";
 import * as trace from "../../hypervisor/abi/trace.ts";
 import * as nr from "../../abi/xen.ts";
 import * as names from "./names.ts";
@@ -13,24 +14,35 @@ export interface TraceCall {
   duration: number;
   domid: number;
   vcpu: number;
+  /** Of the hypercall, -1 if there is none such; of an access, a number of ACCESSES. */
   number: number;
-  /** Name as in xen.h, without HYPERVISOR_. */
+  /** As in xen.h, without HYPERVISOR_; or what the access is. */
   name: string;
-  /** Name of the sub-operation, such as EVTCHNOP_send; null where there is none. */
+  /** Sub-operation, as EVTCHNOP_send; of an access, its port or guest-physical address; null where there is none. */
   operation: string | null;
-  /** Parameters of the operation, in words of Xen's headers. What a pointer leads to is shown as it was when the call ended. */
+  /** Of the operation, in words of Xen's headers; of an access its width, value and RIP; what is behind a pointer as it was when the call ended. */
   parameters: readonly (readonly [name: string, value: string])[];
-  /** What it returned: a number, or the error's name such as -EINVAL; "" when it returned nothing. */
+  /** What it returned: a number, or the error's name as -EINVAL; "" when it returned nothing, as accesses do. */
   result: string;
   failed: boolean;
   /** Whether the guest makes it again with what is left to do. */
   continued: boolean;
   /** Whether it is an entry of a multicall. */
   member: boolean;
-  /** The address after the guest's SYSCALL; null for dom0. */
+  /** Behind the guest's SYSCALL, or of an access's instruction; null for dom0. */
   rip: bigint | null;
-  /** Number of calls of this vCPU that were not recorded since the record before. */
+  /** null of a hypercall. */
+  access: TraceAccess | null;
+  /** Of this vCPU: calls that were not recorded since the record before. */
   lost: number;
+}
+
+export interface TraceAccess {
+  space: "port" | "device";
+  address: bigint;
+  /** 1, 2, 4 or 8 bytes. */
+  width: number;
+  isWrite: boolean;
 }
 
 export const RECORD_SIZE = trace.TRACE_RECORD_SIZE;
@@ -48,9 +60,58 @@ export function traceCalls(records: Uint8Array): TraceCall[] {
 }
 
 function callOf(view: DataView, at: number): TraceCall {
+  const kind = view.getUint8(at + trace.TRACE_KIND);
+  return kind === trace.TRACE_KIND_hypercall ? hypercallOf(view, at) : accessOf(view, at, kind);
+}
+
+/** What all records have. */
+function recordOf(
+  view: DataView,
+  at: number,
+): Pick<TraceCall, "time" | "duration" | "domid" | "vcpu" | "rip" | "lost"> {
+  const rip = view.getBigUint64(at + trace.TRACE_RIP, true);
+  return {
+    time: Number(view.getBigUint64(at + trace.TRACE_TIME, true)),
+    duration: view.getUint32(at + trace.TRACE_DURATION, true),
+    domid: view.getUint16(at + trace.TRACE_DOMID, true),
+    vcpu: view.getUint16(at + trace.TRACE_VCPU, true),
+    rip: rip === 0n ? null : rip,
+    lost: view.getUint32(at + trace.TRACE_LOST, true),
+  };
+}
+
+function accessOf(view: DataView, at: number, kind: number): TraceCall {
+  const number = native.NR_HYPERCALLS + kind - trace.TRACE_KIND_port_read;
+  const isPort = kind === trace.TRACE_KIND_port_read || kind === trace.TRACE_KIND_port_write;
+  const access: TraceAccess = {
+    space: isPort ? "port" : "device",
+    address: view.getBigUint64(at + trace.TRACE_NUMBER, true),
+    width: Number(view.getBigUint64(at + trace.TRACE_ARGS, true)),
+    isWrite: kind === trace.TRACE_KIND_port_write || kind === trace.TRACE_KIND_memory_write,
+  };
+  const record = recordOf(view, at);
+  return {
+    ...record,
+    number,
+    name: names.ACCESSES.get(number) ?? `access ${kind}`,
+    operation: hex(access.address),
+    parameters: [
+      ["bytes", String(access.width)],
+      ["value", hex(view.getBigUint64(at + trace.TRACE_ARGS + 8, true))],
+      ["rip", hex(record.rip ?? 0n)],
+    ],
+    result: "",
+    failed: false,
+    continued: false,
+    member: false,
+    access,
+  };
+}
+
+function hypercallOf(view: DataView, at: number): TraceCall {
   const long = view.getBigUint64(at + trace.TRACE_NUMBER, true);
-  // Only numbers below 64 have a meaning; a larger one is shown as it was.
-  const number = Number(long);
+  // Only numbers below that mean anything; a larger one is shown as it was.
+  const number = long < BigInt(native.NR_HYPERCALLS) ? Number(long) : -1;
   const args = Array.from({ length: 6 }, (_, n) => view.getBigUint64(at + trace.TRACE_ARGS + 8 * n, true));
   const bytes = Math.min(view.getUint8(at + trace.TRACE_BYTES), trace.TRACE_STRUCT_SIZE);
   const structure = new DataView(view.buffer, view.byteOffset + at + trace.TRACE_STRUCT, bytes);
@@ -59,13 +120,9 @@ function callOf(view: DataView, at: number): TraceCall {
   const value = view.getBigInt64(at + trace.TRACE_RESULT, true);
   const hasResult = !continued && (flags & trace.TRACE_FLAG_no_result) === 0;
   const failed = hasResult && value < 0n && value >= -MOST_ERRNO;
-  const rip = view.getBigUint64(at + trace.TRACE_RIP, true);
   const { operation, parameters } = describe(number, args, structure, !failed && hasResult);
   return {
-    time: Number(view.getBigUint64(at + trace.TRACE_TIME, true)),
-    duration: view.getUint32(at + trace.TRACE_DURATION, true),
-    domid: view.getUint16(at + trace.TRACE_DOMID, true),
-    vcpu: view.getUint16(at + trace.TRACE_VCPU, true),
+    ...recordOf(view, at),
     number,
     name: names.HYPERCALLS.get(number) ?? `hypercall ${long}`,
     operation,
@@ -74,8 +131,7 @@ function callOf(view: DataView, at: number): TraceCall {
     failed,
     continued,
     member: (flags & trace.TRACE_FLAG_member) !== 0,
-    rip: rip === 0n ? null : rip,
-    lost: view.getUint32(at + trace.TRACE_LOST, true),
+    access: null,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Chrome's trace event format, in its JSON array form, which chrome://tracing and Perfetto open: a complete event ("ph":"X") for each hypercall, with
- * the domain as pid, the vCPU as tid, and times in microseconds since the host's power-on.
+ * Chrome's trace event format, JSON array form, as chrome://tracing and Perfetto open it: a complete event ("ph":"X") for each hypercall and
+ * access, pid the domain, tid the vCPU, times in microseconds since the host's power-on.
  */
 import type { TraceCall } from "./calls.ts";
 
@@ -44,7 +44,7 @@ export function chromeEvents(call: TraceCall): ChromeEvent[] {
     ts: call.time / 1000,
     dur: call.duration / 1000,
     args: {
-      hypercall: call.name,
+      [call.access ? "access" : "hypercall"]: call.name,
       ...Object.fromEntries(call.parameters),
       ...(call.result !== "" && { result: call.result }),
       ...(call.continued && { continued: true }),
@@ -56,6 +56,6 @@ export function chromeEvents(call: TraceCall): ChromeEvent[] {
 }
 
 export function lostEvent(pid: number, tid: number, time: number, lost: number): ChromeEvent {
-  const name = `${lost} hypercalls not recorded`;
+  const name = `${lost} hypercalls or accesses not recorded`;
   return { name, cat: "lost", ph: "i", s: "t", pid, tid, ts: time / 1000, args: { lost } };
 }

@@ -38,6 +38,15 @@ export const HYPERCALLS = new Map([
   ...named(xen, "HYPERVISOR_", { strip: true }),
   [xen.HYPERVISOR_arch_7, "arch_7 (native)"],
 ]);
+/** Accesses of PVH guests to ports, and to guest-physical addresses without memory, where devices are; numbered behind the hypercalls. */
+export const ACCESSES: Names = new Map([
+  [native.NR_HYPERCALLS, "port read"],
+  [native.NR_HYPERCALLS + 1, "port write"],
+  [native.NR_HYPERCALLS + 2, "device read"],
+  [native.NR_HYPERCALLS + 3, "device write"],
+]);
+/** All that is traced, by number. */
+export const CALLS: Names = new Map([...HYPERCALLS, ...ACCESSES]);
 export const ERRNOS = named(errno, "E");
 export const EVTCHNOP = named(event, "EVTCHNOP_");
 export const EVTCHNSTAT = named(event, "EVTCHNSTAT_");

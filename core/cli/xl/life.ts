@@ -49,7 +49,9 @@ async function given({ operands, options }: Call): Promise<Given> {
   }
   if (file === null) throw new XlFailure("Config file not specified and none in save file", EXIT_NO_CONFIG);
   try {
-    return { file, text: [await readFile(file, "utf8"), ...settings, ""].join("\n") };
+    const text = await readFile(file, "utf8");
+    // As xl does it: a comment in the last line that nothing ends is an error, unless settings come behind it.
+    return { file, text: settings.length === 0 ? text : [text, ...settings, ""].join("\n") };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new XlFailure(`Failed to read config file: ${file}: ${WHY[code ?? ""] ?? message}`, EXIT_NO_FILE);

@@ -61,6 +61,7 @@ const PAGES_PER_TURN = 4096;
 const ramdiskOf = ({ modules }: DomainBuild): Uint8Array | null => modules[0]?.bytes ?? null;
 
 export class PvBuilder {
+  readonly framesBesides = 0;
   readonly #hypercalls: Hypercalls;
   readonly #frames: ForeignFrames;
 

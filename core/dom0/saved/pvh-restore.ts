@@ -3,7 +3,7 @@
  * memory it has, that its rings lie in it and, by the hypervisor, the state of its vCPUs.
  */
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
-import { EXTRA_PAGES } from "../builder/pvh/layout.ts";
+import { EXTRA_PAGES, MOST_GFNS } from "../builder/pvh/layout.ts";
 import { connectRings } from "../builder/pvh/rings.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import { CONTEXT_MOST, type HvmHypercalls } from "../kernel/hvm.ts";
@@ -12,7 +12,6 @@ import type { ForeignFrames } from "../kernel/native.ts";
 import { takeRecord, type DomainRestore } from "./restore.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
-import { MOST_PFNS } from "./tables.ts";
 
 export class PvhRestorer {
   readonly #hypercalls: HvmHypercalls;
@@ -40,7 +39,7 @@ class Restoring {
   readonly #memory: PhysicalMemory;
   readonly #request: DomainRestore;
   /** By guest frame number, whether the page has come. */
-  readonly #seen = new Uint8Array(MOST_PFNS);
+  readonly #seen = new Uint8Array(MOST_GFNS);
   #pages = 0;
   #context: Uint8Array | null = null;
   readonly #parameters = new Map<number, bigint>();
@@ -77,7 +76,7 @@ class Restoring {
 
   #takePages(record: stream.StreamRecord): void {
     const { domid, mostPages } = this.#request;
-    const pages = stream.pagesOf(record, MOST_PFNS);
+    const pages = stream.pagesOf(record, MOST_GFNS);
     for (const { pfn, type, data } of pages) {
       if (type && data) throw new StreamError(`page ${pfn} has type ${type}, which a saved PVH domain has not`);
       // The domain stood still when it was saved, so no page comes twice; accepting that would let a stream go on without end.
@@ -103,7 +102,7 @@ class Restoring {
   #ring(parameter: number, what: string): number {
     const page = this.#parameters.get(parameter);
     if (page === undefined) throw new StreamError(`it does not say where ${what} is`);
-    if (page >= BigInt(MOST_PFNS) || !this.#seen[Number(page)])
+    if (page >= BigInt(MOST_GFNS) || !this.#seen[Number(page)])
       throw new StreamError(`${what} is page ${page}, which it has not`);
     return Number(page);
   }

@@ -22,7 +22,10 @@ export const NATIVE_port_bits = 5;
 export const NATIVE_inspect = 6;
 /** (): returns the machine address of the trace buffers (trace.ts), which the first call makes. Privileged domains only. */
 export const NATIVE_trace_buffers = 7;
-/** (domid, 1 or 0): starts or stops recording the domain's hypercalls. NATIVE_trace_buffers must have been called before. Privileged domains only. */
+/**
+ * (domid, 1 or 0): starts or stops recording the domain's hypercalls, and, of a PVH domain, its accesses to ports and to addresses without memory.
+ * NATIVE_trace_buffers must have been called before. Privileged domains only.
+ */
 export const NATIVE_trace = 8;
 
 /** (MEMORY_*): returns where the memory side keeps its tables, or how large they are. Privileged domains only. */
@@ -124,12 +127,18 @@ export const VCPU_SCHEDULED = 56;
 export const VCPU_MIGRATIONS = 64;
 export const VCPU_HYPERCALLS = 72;
 export const VCPU_UPCALLS = 80;
-/** u64: hypercalls of a traced domain that were not recorded because the ring was full. */
+/** u64: hypercalls and accesses of a traced domain that were not recorded because the ring was full. */
 export const VCPU_TRACE_LOST = 88;
-/** 16 x u64: exits by reason, EXIT_* (core/machine/cpu/exits.ts), from 0 on. */
+/** EXIT_CAUSES x u64: exits by reason, EXIT_* (core/machine/cpu/exits.ts), from 0 on. */
 export const VCPU_EXITS = 0xe00;
-/** u64: page faults that were passed to the guest's kernel. */
+export const EXIT_CAUSES = 11;
+/** ACCESS_KINDS x u64: a PVH vCPU's accesses to ports and to addresses without memory, by TRACE_KIND_* (trace.ts) from TRACE_KIND_port_read on. */
+export const VCPU_ACCESSES = 0xe58;
+export const ACCESS_KINDS = 4;
+/** u64: page faults that Xen passed to the kernel of a PV guest. */
 export const VCPU_PAGE_FAULTS = 0xe78;
+/** u64: those that a PVH guest's kernel had without Xen (inside the vCPU's CpuState). */
+export const VCPU_OWN_PAGE_FAULTS = 0xc70;
 /** The engine's structure (core/machine/cpu/state.ts). */
 export const VCPU_STATE = 0x800;
 /** u64: instructions retired (a field of the vCPU's CpuState). */

@@ -2,7 +2,7 @@
  * Ports at which nothing answers: reads give all ones, writes are dropped. Carries out IN, OUT, INS and OUTS, which the engine has left undone
  * (EXIT_PRIVILEGED).
  */
-import { probeRead, probeWrite, segmentAddress, writeSized } from "../../machine/cpu/access";
+import { probeRead, probeWrite, readSized, segmentAddress, writeSized } from "../../machine/cpu/access";
 import { MODE_64 } from "../../machine/cpu/decode/decode";
 import { fault } from "../../machine/cpu/machine";
 import { codeMode } from "../../machine/cpu/mode";
@@ -27,7 +27,7 @@ const RDX: usize = 16;
 const RSI: u32 = 6;
 const RDI: u32 = 7;
 const DIRECTION: u64 = 0x400;
-const ALL_ONES: u64 = 0xffffffffffffffff;
+export const ALL_ONES: u64 = 0xffffffffffffffff;
 
 /** Returns the port of an IN or OUT. */
 export function portOf(v: Vcpu, op: usize): u32 {
@@ -39,13 +39,16 @@ export function stringPort(v: Vcpu): u32 {
   return load<u16>(v.cpu + CPU_GPR, RDX);
 }
 
-const STRING_IO_DONE: i32 = 0;
+export const STRING_IO_DONE: i32 = 0;
 /** More elements follow, so RIP stays. */
 export const STRING_IO_AGAIN: i32 = 1;
 /** The count was 0. */
 export const STRING_IO_NONE: i32 = 2;
 /** The memory operand raised the exception in `fault`. */
 export const STRING_IO_FAULT: i32 = 3;
+
+/** What the last stringIo() has read from or written to the port. What a domain writes that is not traced is not looked at. */
+export let stringIoValue: u64 = 0;
 
 /** Returns the linear address of the memory operand at `offset`, which in 64-bit code is the same. If the access is not allowed, `fault` says why. */
 function linear(op: usize, offset: u64, bytes: u32, input: bool): u64 {
@@ -69,7 +72,11 @@ export function stringIo(v: Vcpu, op: usize): i32 {
     if (input) {
       probeWrite(at, bytes);
       if (!fault) writeSized(at, bytes, ALL_ONES);
-    } else probeRead(at, bytes);
+      stringIoValue = ALL_ONES;
+    } else {
+      probeRead(at, bytes);
+      if (!fault && v.domain.traced) stringIoValue = readSized(at, bytes);
+    }
   }
   if (fault) return STRING_IO_FAULT;
   const step: u64 = load<u64>(v.cpu, CPU_RFLAGS) & DIRECTION ? -(<u64>bytes) : <u64>bytes;

@@ -1,7 +1,7 @@
 /**
- * The hypercall trace: records the hypercalls of traced domains in rings that others read (abi/trace.ts). A thread writes only to its own ring.
- * Switched off, it costs one load a hypercall; with a full ring, the increment of a counter. So the cost is bounded by how many records a second the
- * reader takes.
+ * The trace: records the hypercalls and accesses of traced domains in rings that others read (abi/trace.ts). A thread writes only to its own ring.
+ * Switched off, it costs one load a hypercall or access; with a full ring, the increment of a counter. So the cost is bounded by how many records a second
+ * the reader takes.
  */
 import { ENOMEM, ENXIO, ESRCH } from "../../abi/errno";
 import * as nr from "../../abi/xen";
@@ -14,6 +14,9 @@ import {
   TRACE_DOMID,
   TRACE_DURATION,
   TRACE_FLAGS,
+  TRACE_FLAG_no_result,
+  TRACE_KIND,
+  TRACE_KIND_hypercall,
   TRACE_LOST,
   TRACE_NUMBER,
   TRACE_PRODUCER,
@@ -32,6 +35,7 @@ import {
 import { currentVcpu, domainById } from "../domain/domain";
 import { allocXenheapBytes } from "../memory/allocator";
 import { HYPERVISOR_ROOT } from "../memory/frames";
+import { systemTime } from "../sched/clock";
 import { pcpuAt, pcpuCount, self } from "../sched/pcpu";
 import { peekGuest } from "./guest_access";
 
@@ -107,7 +111,24 @@ export function traceRecord(began: u64, took: u64, number: u64, rip: u64, result
   store<i64>(record, result, TRACE_RESULT);
   store<u32>(record, lost, TRACE_LOST);
   store<u8>(record, <u8>flags, TRACE_FLAGS);
+  store<u8>(record, TRACE_KIND_hypercall, TRACE_KIND);
   return record;
+}
+
+/** Records an access of the running vCPU, TRACE_KIND_*, by the instruction at `rip`; counts it if there is no room. */
+export function traceAccess(kind: u32, address: u64, bytes: u32, value: u64, rip: u64): void {
+  const v = currentVcpu;
+  const record = traceRecord(systemTime(), 0, address, rip, 0, <u32>v.traceLost, TRACE_FLAG_no_result);
+  if (!record) {
+    v.traceLost++;
+    return;
+  }
+  store<u8>(record, <u8>kind, TRACE_KIND);
+  store<u8>(record, 0, TRACE_BYTES);
+  memory.fill(record + TRACE_ARGS, 0, 6 * WORD);
+  store<u64>(record, bytes, TRACE_ARGS);
+  store<u64>(record, value, TRACE_ARGS + WORD);
+  traceWritten();
 }
 
 export function traceArguments(record: usize, number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): void {

@@ -5,8 +5,9 @@
 import { randomUUID } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
 import { hostOf, running, type Parts, type Watch } from "./parts.ts";
-import { clone, unmade, type Continued, type Identity } from "./reverting.ts";
+import { clone, type Continued, type Identity } from "./reverting.ts";
 import { take, type Taken } from "./taking.ts";
+import { dropped, finished, removed } from "./unfinished.ts";
 
 export interface Forked extends Taken {
   copies: Continued[];
@@ -56,7 +57,7 @@ async function forked(
   const held = randomUUID();
   const made: Continued[] = [];
   try {
-    const wanted = { name, memory: false, held: { name: held, copies: copies.length } };
+    const wanted = { name, memory: false, held: { name: held, domains: copies.map((copy) => copy.uuid) } };
     const taken = await take(parts, uuid, wanted, { progress: () => {}, signal });
     try {
       for (const copy of copies) {
@@ -68,9 +69,12 @@ async function forked(
       }
       signal.throwIfAborted();
       for (const { domid } of made) await toolstack.request("unpause", { domid: domid! });
+      // Without disks nothing is based on it.
+      if (taken.snapshot.disks.length === 0) await dropped(parts, uuid, taken.snapshot.id);
+      await finished(parts, uuid);
       return { ...taken, copies: made };
     } catch (error) {
-      for (const each of made) await ended(parts, each);
+      for (const each of made) await undone(parts, each);
       throw new ForkFailure(error, taken.snapshot.id);
     }
   } finally {
@@ -78,8 +82,8 @@ async function forked(
   }
 }
 
-/** Waits until a copy is gone or the host is off. Only then have the backends let go of its disks, which can be removed. */
-async function ended(parts: Parts, { uuid, domid }: Continued): Promise<void> {
+/** Its disks can be removed when its backends have let them go: it is gone, or the host is. */
+export async function undone(parts: Parts, { uuid, domid }: Continued): Promise<void> {
   const toolstack = parts.toolstack();
   if (toolstack && domid !== null) {
     const unheard: (() => void)[] = [];
@@ -98,5 +102,5 @@ async function ended(parts: Parts, { uuid, domid }: Continued): Promise<void> {
     );
     for (const unhear of unheard) unhear();
   }
-  await unmade(parts, uuid);
+  await removed(parts, uuid).catch(() => {});
 }

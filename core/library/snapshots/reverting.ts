@@ -11,6 +11,7 @@ import { apart } from "../apart.ts";
 import { isTaken, makeOverlays, overlayFile } from "./images.ts";
 import { hostOf, keep, running, withImages, type Definition, type Parts } from "./parts.ts";
 import { emptyTree, withCurrent, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
+import { removed } from "./unfinished.ts";
 
 export interface Continued {
   uuid: string;
@@ -74,9 +75,9 @@ export interface Identity {
 export type Continue = (as: Required<RestoreAs>) => Promise<CreateResult>;
 
 /**
- * Makes another domain that is, paused, what the first was at that snapshot. What two domains can't share it gets anew (../apart.ts). The caller
- * makes sure that nobody starts or deletes it meanwhile. `memory` is where to take the memory from if not from the snapshot; null takes the
- * snapshot's, if it has any.
+ * Another domain, as that one was then, paused; what two can't both have it has anew (../apart.ts). Whoever calls lets
+ * nobody start or delete it meanwhile, and has noted it (unfinished.ts). `memory`: where that is if the snapshot's own is not meant; null:
+ * that one, if it has any.
  */
 export async function clone(
   parts: Parts,
@@ -112,15 +113,9 @@ export async function clone(
     await keep(parts, made);
     return { uuid, name, domid: goOn ? (await goOn({ config, name, uuid })).domid : null };
   } catch (error) {
-    await unmade(parts, uuid);
+    await removed(parts, uuid).catch(() => {});
     throw error;
   }
-}
-
-/** Removes a domain that was made a moment ago and does not run. */
-export async function unmade({ trees, definitions }: Parts, uuid: string): Promise<void> {
-  await trees.forget(uuid).catch(() => {});
-  await definitions.remove(uuid).catch(() => {});
 }
 
 function needHost(parts: Parts, { hasMemory }: Snapshot): void {

@@ -3,7 +3,7 @@
  * the disk; `taking.ts`, `reverting.ts` and `merging.ts` are the deeds.
  */
 import { randomUUID } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
 import { allocated } from "./images.ts";
@@ -22,12 +22,13 @@ import {
   type Parts,
   type Watch,
 } from "./parts.ts";
-import { fork, ForkFailure, type Forked } from "./forking.ts";
-import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
+import { fork, ForkFailure, undone, type Forked } from "./forking.ts";
+import { clone, revert, snapshotOf, type Continued, type Identity } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
 import type { SnapshotTree, SnapshotWork } from "./report.ts";
-import { withoutSnapshot, type Tree } from "./tree.ts";
+import type { Tree } from "./tree.ts";
 import { Trees, type Away } from "./trees.ts";
+import { begun, checkWhole, dropped, finished, givenUp, takenAway } from "./unfinished.ts";
 
 /** The most bytes of a picture or console text that are read. */
 const MOST_PICTURE_BYTES = 64 * 2 ** 20;
@@ -50,13 +51,34 @@ export class Snapshots {
   readonly #changed: (uuid: string) => void;
   readonly #busy = new Map<string, { work: SnapshotWork; wanted: AbortController | null }>();
   readonly #namesOnTheWay = new Set<string>();
+  /** What lies on the disk is known. */
+  readonly #read: Promise<void>;
+  /** And what was broken off is done with. */
   readonly #opened: Promise<void>;
 
   constructor({ folder, definitions, toolstack, alone, changed, warn }: SnapshotOptions) {
     const trees = new Trees(folder, warn);
     this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
     this.#parts = { trees, definitions, toolstack, alone: alone ?? ((_, deed) => deed()), changed: this.#changed };
-    this.#opened = trees.open();
+    this.#read = trees.open();
+    this.#opened = this.#read.then(() => this.#takeAway(warn));
+  }
+
+  /** What was being made from snapshots when somebody was killed. */
+  async #takeAway(warn: (message: string) => void): Promise<void> {
+    for (const tree of this.#parts.trees.all.filter(({ making }) => making !== null))
+      try {
+        const names = await takenAway(this.#parts, tree.uuid);
+        const [were, are, they] = names.length === 1 ? ["was", "is", "it"] : ["were", "are", "they"];
+        if (names.length > 0)
+          warn(
+            `${names.join(", ")} ${were} being made from ${tree.name} when that was broken off, and ${are} gone: ${they} would not have been whole. ${tree.name} has all that it had.`,
+          );
+      } catch (error) {
+        warn(
+          `What was being made from ${tree.name} when that was broken off can't be taken away now; it is tried again when Xenarium is started next. ${(error as Error).message}`,
+        );
+      }
   }
 
   /** Returns the images that nobody may write; dom0 has to know them from its start on. */
@@ -167,7 +189,7 @@ export class Snapshots {
       checkNotSaved(await this.#parts.definitions.find(uuid));
       trees.checkKnown(uuid);
       await adopt(this.#parts, uuid);
-      await this.#drop(uuid, id);
+      await dropped(this.#parts, uuid, id);
       await merge(this.#parts, uuid, { progress, signal: wanted.signal }).catch((error: unknown) => {
         const { code = "EIO", message } = error as { code?: string; message: string };
         throw new Refusal(code, `The snapshot ${name} is deleted, and its disks are still to be merged: ${message}`);
@@ -175,15 +197,7 @@ export class Snapshots {
     });
   }
 
-  /** Removes the snapshot from the tree; its images are still to be merged. */
-  async #drop(uuid: string, id: string): Promise<void> {
-    const { trees } = this.#parts;
-    await keep(this.#parts, withoutSnapshot(trees.find(uuid)!, id));
-    for (const what of ["machine", "screen", "console"] as const)
-      await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
-  }
-
-  /** Continues a merge that was cancelled or interrupted. */
+  /** Goes on with what was cancelled or broken off. */
   async merge(uuid: string): Promise<void> {
     const wanted = new AbortController();
     await this.#alone(uuid, "merge", wanted, async (progress) => {
@@ -210,14 +224,30 @@ export class Snapshots {
       snapshotOf(this.#parts.trees.find(uuid), id);
       const copy = { uuid: randomUUID(), name };
       return this.#parts.alone(copy.uuid, async () => {
-        const made = await clone(this.#parts, uuid, id, copy);
-        if (made.domid !== null) await hostOf(this.#parts).request("unpause", { domid: made.domid });
-        return made;
+        await takenAway(this.#parts, uuid);
+        await begun(this.#parts, uuid, copy.uuid);
+        try {
+          return await this.#cloned(uuid, id, copy);
+        } finally {
+          await givenUp(this.#parts, uuid).catch(() => {});
+        }
       });
     });
   }
 
-  /** Names of the copies that forks are making, so that another fork takes other names. If anybody else takes one of them, the fork fails. */
+  async #cloned(uuid: string, id: string, copy: Identity): Promise<Continued> {
+    const made = await clone(this.#parts, uuid, id, copy);
+    try {
+      if (made.domid !== null) await hostOf(this.#parts).request("unpause", { domid: made.domid });
+      await finished(this.#parts, uuid);
+      return made;
+    } catch (error) {
+      await undone(this.#parts, made);
+      throw error;
+    }
+  }
+
+  /** Names of copies that forks are making: another fork is to take others. Whoever else takes one makes the fork fail. */
   get namesOnTheWay(): ReadonlySet<string> {
     return this.#namesOnTheWay;
   }
@@ -235,19 +265,19 @@ export class Snapshots {
   #fork(uuid: string, names: readonly string[]): Promise<Forked> {
     const wanted = new AbortController();
     return this.#alone(uuid, "fork", wanted, async (progress) => {
+      await takenAway(this.#parts, uuid);
       const taken = new Set((this.#parts.trees.find(uuid)?.snapshots ?? []).map(({ name }) => name));
       let name = "Fork";
       for (let n = 2; taken.has(name); n++) name = `Fork ${n}`;
       try {
-        const forked = await fork(this.#parts, uuid, name, names, { progress, signal: wanted.signal });
-        // Without disks nothing is based on the snapshot.
-        if (forked.snapshot.disks.length === 0) await this.#drop(uuid, forked.snapshot.id).catch(() => {});
-        return forked;
+        return await fork(this.#parts, uuid, name, names, { progress, signal: wanted.signal });
       } catch (error) {
         if (!(error instanceof ForkFailure || error instanceof TakeFailure)) throw error;
-        if (error instanceof ForkFailure) await this.#drop(uuid, error.snapshot).catch(() => {});
+        if (error instanceof ForkFailure) await dropped(this.#parts, uuid, error.snapshot).catch(() => {});
         await merge(this.#parts, uuid, unwatched()).catch(() => {});
         throw error.refusal;
+      } finally {
+        await givenUp(this.#parts, uuid).catch(() => {});
       }
     });
   }
@@ -279,7 +309,8 @@ export class Snapshots {
 
   /** Told before a domain's folder is deleted for good: removes the images that were made for its snapshots. Never rejects. */
   async purging(folder: string): Promise<void> {
-    await this.#opened;
+    // Domains that were not made to their end are purged before all is opened.
+    await this.#read;
     this.#parts.trees.named(await namedImages(this.#parts));
     await this.#parts.trees.purging(folder).catch(() => {});
   }
@@ -292,6 +323,7 @@ export class Snapshots {
   /** Returns the text that a domain is to be started from. Where the given one names earlier images of this domain, it names the current ones. */
   async currentConfig(uuid: string, config: string, configName: string | null): Promise<string> {
     await this.#opened;
+    checkWhole(this.#parts, uuid);
     const tree = this.#parts.trees.find(uuid);
     return tree ? configNow(tree, { config, configName }) : config;
   }

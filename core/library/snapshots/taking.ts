@@ -42,8 +42,8 @@ export interface TakeOptions {
   name: string;
   /** Whether the snapshot has memory. A domain that does not run has none. */
   memory: boolean;
-  /** Instead of writing the memory to a file, dom0 holds it under this name until so many copies have been made of it. */
-  held?: { name: string; copies: number };
+  /** The snapshot has no memory, and dom0 holds that of the moment under this name, for those domains that are made of it at once. */
+  held?: { name: string; domains: readonly string[] };
 }
 
 export interface Taken {
@@ -78,7 +78,8 @@ export async function take(
   if (taken) throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
   const disks = await disksNow(parts, domain, definition);
   checkWritable(disks);
-  const before = adopted({ ...known, name: (domain ?? definition).name }, disks);
+  const making = held ? { domains: [...held.domains], snapshot: name } : known.making;
+  const before = adopted({ ...known, name: (domain ?? definition).name, making }, disks);
   const id = await newId(before, disks);
   const overlays = disks.map(({ id: device, vdev, file }) => ({ id: device, vdev, file: overlayFile(file, vdev, id) }));
   const snapshot: Snapshot = {
@@ -158,7 +159,7 @@ async function takeRunning(
   const asked = toolstack.request("checkpoint", {
     domid,
     memory: held ? "held" : snapshot.hasMemory ? "file" : "none",
-    ...(held && { held: held.name, copies: held.copies }),
+    ...(held && { held: held.name, copies: held.domains.length }),
     file: trees.part(uuid, snapshot.id, "machine"),
     disks: after.current.disks.map(({ id, file }, i) => ({ id, from: snapshot.disks[i]!.file, file })),
     record: { file: trees.file(uuid), text: treeText(after) },

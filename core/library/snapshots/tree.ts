@@ -21,6 +21,8 @@ const FILE = z
   );
 const MOST_SNAPSHOTS = 1000;
 const MOST_LAYERS = 4000;
+/** More than a fork may have copies. */
+const MOST_MAKING = 64;
 
 const LAYER = z.strictObject({
   file: FILE,
@@ -74,6 +76,14 @@ const TREE = z.strictObject({
     .default([]),
   /** Images that were made here and are to be deleted unless a layer names them. An interrupted step leaves such images. */
   going: z.array(FILE).max(MOST_LAYERS),
+  /**
+   * Domains that are being made from a snapshot, and the name of the snapshot if that is taken for them alone. Who is killed meanwhile leaves them half
+   * done; all of that goes when the library is opened next (unfinished.ts).
+   */
+  making: z
+    .strictObject({ domains: z.array(UUID).max(MOST_MAKING), snapshot: SNAPSHOT_NAME.nullable() })
+    .nullable()
+    .default(null),
 });
 
 export type Layer = z.infer<typeof LAYER>;
@@ -83,7 +93,8 @@ export type Tree = z.infer<typeof TREE>;
 
 export function emptyTree(uuid: string, name: string): Tree {
   const current = { parent: null, disks: [] };
-  return { version: 1, uuid, name, origin: null, layers: [], snapshots: [], current, left: [], former: [], going: [] };
+  const lists = { layers: [], snapshots: [], left: [], former: [], going: [] };
+  return { version: 1, uuid, name, origin: null, current, making: null, ...lists };
 }
 
 export const treeText = (tree: Tree): string => `${JSON.stringify(tree, null, 2)}\n`;

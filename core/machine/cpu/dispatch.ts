@@ -38,6 +38,7 @@ import {
   pollWord,
   raise,
   requestExit,
+  setRepetitionLeft,
   setUnspent,
 } from "./machine";
 import { isCanonical } from "./paging/format";
@@ -464,14 +465,13 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         break;
       }
       if (unfinished) {
-        // RIP stays, and others get a turn. A single step goes on to the end.
+        // RIP stays; others get a look in.
         unfinished = false;
         clearCodeChanged();
         store<u64>(s, ripOf(s, op), CPU_RIP);
-        if (!single) {
-          left -= 1024;
-          idle += 1024;
-        }
+        setRepetitionLeft(true);
+        left -= 1024;
+        idle += 1024;
         break;
       }
       left--;

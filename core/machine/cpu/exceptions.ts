@@ -26,7 +26,7 @@ import {
   raise,
 } from "./machine";
 import { inRealMode, isLongModeActive } from "./protection";
-import { CPU_CR2, CPU_DR, CPU_NMI_BLOCKED, CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
+import { CPU_CR2, CPU_DR, CPU_NMI_BLOCKED, CPU_PAGE_FAULTS, CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
 
 /** Whether the exception pushes an error code. */
 export function hasErrorCode(vector: i32): bool {
@@ -106,7 +106,10 @@ export function deliverFault(): bool {
     // Faults push RFLAGS with RF set, so that an instruction breakpoint does not hit again.
     const flags = getRflags() | (vector == VECTOR_DB || vector == 3 || vector == 4 ? 0 : RF);
     enterHandler(vector, false, hasErrorCode(vector), error, flags);
-    if (!fault) return true;
+    if (!fault) {
+      if (vector == VECTOR_PF) store<u64>(cpu, load<u64>(cpu, CPU_PAGE_FAULTS) + 1, CPU_PAGE_FAULTS);
+      return true;
+    }
     if (fault >= FAULT_OUTSIDE) return false;
     if (vector == VECTOR_DF) {
       clearFault();

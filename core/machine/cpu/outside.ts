@@ -60,7 +60,9 @@ export function outsideSettled(): bool {
 export function deviceRead(size: u32, further: u32 = 0): u64 {
   clearFault();
   const value = read(outsideAddress + further, size);
-  return fault ? 0 : value;
+  if (fault) return 0;
+  // Where nothing is the owner answers all ones, however few were asked for; MOVZX takes the rest to be zeros.
+  return size < 8 ? value & (((<u64>1) << (size << 3)) - 1) : value;
 }
 export function deviceWrite(size: u32, value: u64, further: u32 = 0): void {
   clearFault();

@@ -143,6 +143,8 @@ export const CPU_SPACE_ID = 0x460;
 export const CPU_WINDOW = 0x464;
 /** u32: 1 = NMIs wait, because one was delivered and no IRET has been executed since. */
 export const CPU_NMI_BLOCKED = 0x468;
+/** u64: page faults delivered to the guest's own handler since the vCPU was created. A deprivileged vCPU's leave run() instead. */
+export const CPU_PAGE_FAULTS = 0x470;
 
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
 export const CPU_SIZE = 0x480;

@@ -190,7 +190,7 @@ function Tip({ call, x, width }: { call: TraceCall; x: number; width: number }) 
       </div>
       <div className="trace-tip-arguments">{argumentsText(call)}</div>
       <div>
-        {resultText(call)}, {durationText(call.duration)}, at {timeText(call.time)} s
+        {!call.access && `${resultText(call)}, ${durationText(call.duration)}, `}at {timeText(call.time)} s
       </div>
     </div>
   );

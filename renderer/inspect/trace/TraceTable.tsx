@@ -1,7 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, type KeyboardEvent } from "react";
 import type { TermId } from "../../glossary/terms.ts";
-import { durationText, gapText, isGap, resultText, timeText, type TraceRow } from "./trace.ts";
+import { durationText, gapText, isGap, resultText, timeText, type TraceRow, type TraceWords } from "./trace.ts";
 import { Term, termProps } from "../../glossary/Term.tsx";
 
 const ROW_PIXELS = 24;
@@ -18,10 +18,12 @@ const COLUMNS: readonly (readonly [title: string, term?: TermId])[] = [
 /** The newest row is at the bottom and is followed while the bottom is in sight. Only visible rows are in the document. */
 export function TraceTable({
   rows,
+  words,
   selected,
   onSelect,
 }: {
   rows: readonly TraceRow[];
+  words: TraceWords;
   selected: TraceRow | null;
   onSelect: (row: TraceRow | null) => void;
 }) {
@@ -102,7 +104,7 @@ export function TraceTable({
                 style={{ transform: `translateY(${start}px)` }}
                 onClick={() => onSelect(row)}
               >
-                <Cells row={row} />
+                <Cells row={row} words={words} />
               </div>
             );
           })}
@@ -112,11 +114,11 @@ export function TraceTable({
   );
 }
 
-function Cells({ row }: { row: TraceRow }) {
+function Cells({ row, words }: { row: TraceRow; words: TraceWords }) {
   if (isGap(row))
     return (
       <span role="gridcell" aria-colspan={6} className="trace-gap">
-        {gapText(row)}
+        {gapText(row, words)}
       </span>
     );
   return (
@@ -129,7 +131,9 @@ function Cells({ row }: { row: TraceRow }) {
       </span>
       <span
         role="gridcell"
-        className="trace-arguments"
+        // Of an access nothing is returned, and its time is not taken.
+        {...(row.access && { "aria-colspan": 3 })}
+        className={row.access ? "trace-arguments trace-access" : "trace-arguments"}
         title={row.parameters.map((each) => each.join(" = ")).join("\n")}
       >
         {row.parameters.map(([name, value]) => (
@@ -138,10 +142,14 @@ function Cells({ row }: { row: TraceRow }) {
           </span>
         ))}
       </span>
-      <span role="gridcell" className="trace-result">
-        {resultText(row)}
-      </span>
-      <span role="gridcell">{durationText(row.duration)}</span>
+      {!row.access && (
+        <>
+          <span role="gridcell" className="trace-result">
+            {resultText(row)}
+          </span>
+          <span role="gridcell">{durationText(row.duration)}</span>
+        </>
+      )}
     </>
   );
 }

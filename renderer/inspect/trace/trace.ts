@@ -1,9 +1,9 @@
-/** The hypercalls of one domain as they came in: a bounded number of them, those that pass the filter, and how often each hypercall is made. */
+/** The hypercalls and accesses of one domain as they came in: a bounded number of them, the ones that pass the filter, and how often which is made. */
 import type { Events } from "../../../core/api/schema.ts";
-import { HYPERCALLS } from "../../../core/api/trace/names.ts";
-import { traceCalls, type TraceCall } from "../../../core/api/trace/calls.ts";
+import { CALLS } from "../../../core/api/trace/names.ts";
+import { traceCalls, type TraceAccess, type TraceCall } from "../../../core/api/trace/calls.ts";
 
-/** A place where hypercalls are missing. `missing` were made and not recorded; null means that nothing was recorded in that time. */
+/** Where calls are missing: `missing` were made and not recorded; null: nobody looked. */
 export interface Gap {
   missing: number | null;
   /** null means any vCPU. */
@@ -16,7 +16,7 @@ export function isGap(row: TraceRow): row is Gap {
 }
 
 export interface TraceFilter {
-  /** The number of the hypercall; null means all. */
+  /** Number of the hypercall or access, as CALLS has it; null: all. */
   number: number | null;
   result: "all" | "ok" | "failed";
   /** In lower case. It is searched for in names, arguments and results. */
@@ -32,7 +32,17 @@ export interface CallCount {
   rate: number;
 }
 
-/** There are this many colours, --graph-1 to --graph-6. */
+/** How often an access of a port or address was recorded. */
+export interface AccessCount {
+  space: TraceAccess["space"];
+  address: bigint;
+  reads: number;
+  writes: number;
+}
+
+/** Ports and addresses that are counted one by one; a guest may access as many as it likes. */
+const MOST_PLACES = 200;
+/** As many as there are --graph-1 to 6. */
 export const COLORS = 6;
 /** How many rows are kept. If there are more, the oldest are dropped. */
 const MOST_ROWS = 50_000;
@@ -50,6 +60,10 @@ export class Trace {
   recorded = 0;
   missing = 0;
   counts: readonly CallCount[] = [];
+  /** Of what was recorded, by the first access. */
+  readonly places = new Map<string, AccessCount>();
+  /** Recorded accesses of places beyond MOST_PLACES. */
+  elsewhere = 0;
   readonly seen = new Map<number, string>();
   readonly vcpus = new Set<number>();
   /** In the order in which they were first seen. */
@@ -74,11 +88,12 @@ export class Trace {
       added.push(call);
       this.recorded++;
       this.missing += call.lost;
-      // A guest may use as many meaningless numbers as it likes.
-      if (HYPERCALLS.has(call.number)) {
+      // Numbers that mean nothing may be as many as the guest likes.
+      if (CALLS.has(call.number)) {
         this.seen.set(call.number, call.name);
         this.#color(call.number);
       }
+      if (call.access) this.#countAccess(call.access);
       this.vcpus.add(call.vcpu);
     }
     if (lost > 0) added.push({ missing: lost, vcpu: null, time });
@@ -87,7 +102,19 @@ export class Trace {
     this.#add(added);
   }
 
-  /** Returns a number below COLORS. It stays the same for a hypercall as long as the trace exists. */
+  #countAccess({ space, address, isWrite }: TraceAccess): void {
+    const key = `${space} ${address}`;
+    let place = this.places.get(key);
+    if (!place && this.places.size < MOST_PLACES) {
+      place = { space, address, reads: 0, writes: 0 };
+      this.places.set(key, place);
+    }
+    if (!place) this.elsewhere++;
+    else if (isWrite) place.writes++;
+    else place.reads++;
+  }
+
+  /** Below COLORS; the same for a hypercall as long as the trace is there. */
   colorOf(number: number): number | null {
     return this.#colors.get(number) ?? null;
   }
@@ -121,6 +148,8 @@ export class Trace {
     this.shown = [];
     this.recorded = 0;
     this.missing = 0;
+    this.places.clear();
+    this.elsewhere = 0;
     this.#changed();
   }
 
@@ -172,6 +201,14 @@ export class Trace {
   }
 }
 
+/** What a trace is of: a PVH domain's has accesses too. */
+export interface TraceWords {
+  one: string;
+  many: string;
+}
+export const HYPERCALLS_ONLY: TraceWords = { one: "hypercall", many: "hypercalls" };
+export const WITH_ACCESSES: TraceWords = { one: "hypercall or access", many: "hypercalls or accesses" };
+
 export function argumentsText({ parameters }: TraceCall): string {
   return parameters.map(([name, value]) => `${name}=${value}`).join(" ");
 }
@@ -182,10 +219,11 @@ function textOf(call: TraceCall): string {
   return `${call.name} ${call.operation ?? ""} ${argumentsText(call)} ${resultText(call)}`;
 }
 
-export function gapText({ missing, vcpu }: Gap): string {
+/** `what`: what the domain's trace has, as "hypercalls". */
+export function gapText({ missing, vcpu }: Gap, what: TraceWords): string {
   if (missing === null) return "The recording was stopped here: what the domain did meanwhile was not recorded.";
   const whose = vcpu === null ? "" : ` of vCPU ${vcpu}`;
-  return `${missing.toLocaleString("en")} ${missing === 1 ? "hypercall" : "hypercalls"}${whose} not recorded: faster than a trace is read.`;
+  return `${missing.toLocaleString("en")} ${missing === 1 ? what.one : what.many}${whose} not recorded: faster than a trace is read.`;
 }
 
 /** "12.345 678 s" since the host's power-on. */

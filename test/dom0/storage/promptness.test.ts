@@ -1,5 +1,5 @@
 /** Which transfers are done on the calling thread: few enough for others to get their turn, and none for a while after a slow one. */
-import fs, { writeFileSync } from "node:fs";
+import fs, { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it, vi } from "vitest";
 import { HostFile } from "../../../core/dom0/storage/host-file.ts";
@@ -114,6 +114,51 @@ it("reads the same on this thread and on others, and after a slow read on others
     const closed = file.close();
     await expect(read(0, 4096)).rejects.toThrow("the image is closed");
     await closed;
+  }).finally(() => clock.mockRestore());
+});
+
+it("ends what can be done at once before it returns, and says where it can't", async () => {
+  const name = path.join(folder, "at-once");
+  const content = Buffer.from(Array.from({ length: 8192 }, (_, i) => (i * 5) >> 2));
+  writeFileSync(name, content);
+  const { fdatasync, readvSync } = fs;
+  let [now, took, most] = [0, 0, 2];
+  let synced = (): void => {};
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const patches = {
+    fdatasync: ((fd: number, done: fs.NoParamCallback) => {
+      synced = () => fdatasync(fd, done);
+    }) as typeof fdatasync,
+    readvSync: ((fd: number, views: readonly Uint8Array[], at: number) => {
+      now += took;
+      return readvSync(fd, views.slice(0, most), at);
+    }) as typeof readvSync,
+  };
+  await withPatchedFs(patches, async () => {
+    const file = await HostFile.open(name, "read-write");
+    const views = [new Uint8Array(1024), new Uint8Array(1024)];
+    await nextTurn();
+    expect(file.readAtOnce(4096, views)).toBe(true);
+    expect(Buffer.concat(views)).toEqual(content.subarray(4096, 6144));
+    // What the file does not have, and what the host moves in parts.
+    expect(file.readAtOnce(7168, views)).toBe(false);
+    most = 1;
+    expect(file.readAtOnce(0, views)).toBe(false);
+    most = 2;
+    for (const view of views) view.fill(9);
+    expect(file.writeAtOnce(0, views)).toBe(true);
+    expect(readFileSync(name).subarray(0, 2049)).toEqual(Buffer.concat([...views, content.subarray(2048, 2049)]));
+    expect(file.writeAtOnce(7168, views)).toBe(false);
+    const flushed = file.flush();
+    expect(file.writeAtOnce(0, views)).toBe(false);
+    synced();
+    await flushed;
+    expect(file.writeAtOnce(0, views)).toBe(true);
+    took = 20;
+    expect(file.readAtOnce(0, views)).toBe(true);
+    expect(file.readAtOnce(0, views)).toBe(false);
+    await file.close();
+    expect(file.writeAtOnce(0, views)).toBe(false);
   }).finally(() => clock.mockRestore());
 });
 

@@ -61,14 +61,20 @@ export class PvhHost {
   /** Starts the kernel; its domid. */
   async start(
     cmdline: string,
-    { memoryMiB = 32, maxmemMiB = null as number | null, vcpus = 1, ramdisk = null as Uint8Array | null } = {},
+    {
+      memoryMiB = 32,
+      maxmemMiB = null as number | null,
+      vcpus = 1,
+      ramdisk = null as Uint8Array | null,
+      paused = false,
+    } = {},
   ): Promise<number> {
     const config =
       `name = "pvh${Math.random()}"\ntype = "pvh"\nkernel = "pvh.elf"\nmemory = ${memoryMiB}\nmaxmem = ${maxmemMiB ?? memoryMiB}\nvcpus = ${vcpus}\n` +
       `extra = "${cmdline}"\n${ramdisk ? 'ramdisk = "module"\n' : ""}` +
       `on_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n`;
     const files = { "pvh.elf": pvhKernel(), ...(ramdisk ? { module: ramdisk } : {}) };
-    const { domid } = await this.host.toolstack.request("create", { config, files });
+    const { domid } = await this.host.toolstack.request("create", { config, files, paused });
     return domid;
   }
 

@@ -4,7 +4,6 @@ import type { MemoryRegion } from "../../kernel/hypercalls/frames.ts";
 import type { Module } from "../build.ts";
 
 const MODLIST = info.HVM_START_INFO_SIZE;
-const REGIONS = 3;
 
 interface Places {
   map: number;
@@ -16,9 +15,9 @@ interface Places {
 
 const textBytes = (text: string): number => Buffer.byteLength(text) + 1;
 
-function placesOf(cmdline: string, modules: readonly Pick<Module, "cmdline">[]): Places {
+function placesOf(cmdline: string, modules: readonly Pick<Module, "cmdline">[], regions: number): Places {
   const map = MODLIST + modules.length * info.HVM_MODLIST_ENTRY_SIZE;
-  const first = map + REGIONS * info.HVM_MEMMAP_TABLE_ENTRY_SIZE;
+  const first = map + regions * info.HVM_MEMMAP_TABLE_ENTRY_SIZE;
   let end = first + textBytes(cmdline);
   const cmdlines = modules.map(({ cmdline: text }) => {
     if (text === null) return null;
@@ -29,9 +28,9 @@ function placesOf(cmdline: string, modules: readonly Pick<Module, "cmdline">[]):
   return { map, cmdline: first, cmdlines, end };
 }
 
-/** Returns the size of all of it in bytes. */
-export function startInfoBytes(cmdline: string, modules: readonly Pick<Module, "cmdline">[]): number {
-  return placesOf(cmdline, modules).end;
+/** Returns the size of all of it in bytes, with a memory map of so many regions. */
+export function startInfoBytes(cmdline: string, modules: readonly Pick<Module, "cmdline">[], regions: number): number {
+  return placesOf(cmdline, modules, regions).end;
 }
 
 /** Returns its content for guest-physical address `at`. */
@@ -42,7 +41,7 @@ export function startInfo(
   modules: readonly (Module & { at: number })[],
   map: readonly MemoryRegion[],
 ): Buffer {
-  const places = placesOf(cmdline, modules);
+  const places = placesOf(cmdline, modules, map.length);
   const bytes = Buffer.alloc(places.end);
   const put = (offset: number, value: number): number => bytes.writeBigUInt64LE(BigInt(value), offset);
   bytes.writeUInt32LE(info.XEN_HVM_START_MAGIC_VALUE, info.HVM_START_INFO_MAGIC);

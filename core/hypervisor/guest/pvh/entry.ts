@@ -34,12 +34,14 @@ import { DOMAIN_HVM_PARAMS, Domain, GUEST_INITIALISED, VPF_down, Vcpu } from "..
 import { domainCrash, domainShutdown } from "../../domain/lifecycle";
 import { vcpuDown } from "../../hypercall/vcpu_op";
 import { P2M_ON_DEMAND, entryType, isGrant } from "../../p2m/entry";
+import { PTE_P } from "../../memory/pte";
 import { spinLock, spinUnlock } from "../../sched/lock";
 import { self } from "../../sched/pcpu";
 import { vcpuRunnable } from "../../sched/runqueue";
 import { vcpuBlock, vcpuUnblock } from "../../sched/vcpu";
 import { vcpuSleepNosync } from "../../sched/wake";
 import { updateVcpuTime } from "../time";
+import { beginAccesses, endAccesses, executeAlone } from "./accesses";
 import { acknowledge, apicPending, raiseVector } from "./apic";
 import { resetApic } from "./apic_reset";
 import { requestTick, tickTaken, timerWasDue } from "./apic_timer";
@@ -69,6 +71,7 @@ export function pvhSwitchFrom(v: Vcpu): void {
 
 /** Delivers what waits for the vCPU. Returns false if it may not run now. */
 export function pvhBeforeEnter(v: Vcpu): bool {
+  endAccesses();
   const h = hvm(v);
   if (h.init || h.sipi) start(v, h);
   if (!vcpuRunnable(v)) return false;
@@ -79,6 +82,7 @@ export function pvhBeforeEnter(v: Vcpu): bool {
   if (v.apicTimerDue) timerWasDue(v);
   if (h.timerPending) requestTick(v);
   if (v.nmiPending || waitingVector(v) >= 0 || load<u32>(cpu, CPU_WINDOW)) deliver(v);
+  beginAccesses(v);
   return vcpuRunnable(v);
 }
 
@@ -153,6 +157,12 @@ function deliver(v: Vcpu): void {
 // ---- after it has run ------------------------------------------------------------------------------------------
 
 export function pvhHandleExit(v: Vcpu, reason: i32): void {
+  endAccesses();
+  settle(v, reason, true);
+}
+
+/** Does what an exit asks for. `mayAlone`: an instruction that has left run() may be executed alone. */
+function settle(v: Vcpu, reason: i32, mayAlone: bool): void {
   switch (reason) {
     case EXIT_POLL:
     case EXIT_WINDOW:
@@ -167,7 +177,7 @@ export function pvhHandleExit(v: Vcpu, reason: i32): void {
       halt(v);
       return;
     case EXIT_OUTSIDE:
-      outside(v);
+      outside(v, mayAlone);
       return;
     case EXIT_SHUTDOWN:
       shutDown(v);
@@ -189,8 +199,11 @@ function halt(v: Vcpu): void {
     vcpuUnblock(v);
 }
 
-/** Handles an access that nothing answers: executing where there is no memory, page tables where there is none, or a write to a read-only grant. */
-function outside(v: Vcpu): void {
+/**
+ * Handles an access that nothing answers: executing where there is no memory, page tables where there is none, or a write to a read-only grant. In a traced
+ * domain it is also an access to where there is no memory: its instruction is executed alone, unless it is being executed alone already (`mayAlone`).
+ */
+function outside(v: Vcpu, mayAlone: bool): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
   const access = load<u32>(cpu, CPU_EXIT_ERROR);
   const entry = secondStageAt(address);
@@ -199,8 +212,12 @@ function outside(v: Vcpu): void {
   // instruction, so it is delivered again.
   if (onDemand || allows(entry, access)) {
     if (onDemand) supplied(v, address);
-    const trapped = load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB && !v.domain.isShuttingDown;
-    if (trapped && !injectExceptionInto(v, VECTOR_DB)) shutDown(v);
+    trapAgain(v);
+    return;
+  }
+  if (mayAlone && v.domain.traced && access != ACCESS_EXECUTE && !(entry & PTE_P)) {
+    if (load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB) trapAgain(v);
+    else settle(v, executeAlone(), false);
     return;
   }
   if (access == ACCESS_WRITE && isGrant(entry)) {
@@ -214,6 +231,12 @@ function outside(v: Vcpu): void {
   logHex(address);
   logEnd();
   domainCrash(v.domain);
+}
+
+/** Delivers a debug trap again that could not be delivered. Its instruction is done. */
+function trapAgain(v: Vcpu): void {
+  const trapped = load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB && !v.domain.isShuttingDown;
+  if (trapped && !injectExceptionInto(v, VECTOR_DB)) shutDown(v);
 }
 
 /** Handles a triple fault: the domain's own parameter says what it means. */

@@ -7,10 +7,21 @@ import { OP_HANDLER, OP_ID, OP_OPSIZE, OP_RM } from "../../../machine/cpu/op";
 import { outsideAddress } from "../../../machine/cpu/outside";
 import { setAccumulator } from "../../../machine/cpu/operands";
 import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR } from "../../../machine/cpu/state";
+import { TRACE_KIND_port_read, TRACE_KIND_port_write } from "../../abi/trace";
 import { Vcpu } from "../../domain/domain";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { cpuidA, cpuidB, cpuidC, cpuidD } from "../cpuid";
-import { STRING_IO_AGAIN, STRING_IO_FAULT, stringIo } from "../ports";
+import {
+  ALL_ONES,
+  STRING_IO_AGAIN,
+  STRING_IO_DONE,
+  STRING_IO_FAULT,
+  portOf,
+  stringIo,
+  stringIoValue,
+  stringPort,
+} from "../ports";
+import { portAccess } from "./accesses";
 import { setTaskPriority, taskPriority } from "./apic";
 import { pvhCpuid } from "./cpuid";
 import { finish } from "./finish";
@@ -68,13 +79,19 @@ function system(v: Vcpu, op: usize): i32 {
       setTaskPriority(v, <u32>value);
       return DONE;
     }
-    case I.ID_IN:
-      setAccumulator(load<u8>(op, OP_OPSIZE), 0xffffffffffffffff);
+    // No port answers.
+    case I.ID_IN: {
+      const bytes = <u32>load<u8>(op, OP_OPSIZE);
+      portAccess(v, TRACE_KIND_port_read, portOf(v, op), bytes, ALL_ONES);
+      setAccumulator(bytes, ALL_ONES);
       return DONE;
+    }
     case I.ID_OUT:
+      portAccess(v, TRACE_KIND_port_write, portOf(v, op), load<u8>(op, OP_OPSIZE), load<u64>(cpu, RAX));
+      return DONE;
+    // There are no caches.
     case I.ID_INVD:
     case I.ID_WBINVD:
-      // No port answers, and there are no caches.
       return DONE;
     default:
       return FAULT;
@@ -87,6 +104,10 @@ function stringPorts(v: Vcpu, op: usize): i32 {
   enterGuestTlb();
   const outcome = stringIo(v, op);
   leaveGuestTlb();
+  if (outcome == STRING_IO_DONE || outcome == STRING_IO_AGAIN) {
+    const kind = <u32>load<u16>(op, OP_ID) == I.ID_INS ? TRACE_KIND_port_read : TRACE_KIND_port_write;
+    portAccess(v, kind, stringPort(v), load<u8>(op, OP_OPSIZE), stringIoValue);
+  }
   if (outcome == STRING_IO_AGAIN) return SETTLED;
   if (outcome != STRING_IO_FAULT) return DONE;
   const vector = fault - 1;

@@ -4,6 +4,7 @@
  */
 import { OUTSIDE_AGAIN, OUTSIDE_DEVICE, OUTSIDE_LEAVE } from "../../../machine/cpu/outside";
 import { ACCESS_EXECUTE, ACCESS_WRITE } from "../../../machine/cpu/paging/format";
+import { TRACE_KIND_memory_read, TRACE_KIND_memory_write } from "../../abi/trace";
 import { currentVcpu } from "../../domain/domain";
 import { DomainMemory } from "../../memory/domain_memory";
 import { PTE_P, PTE_RW } from "../../memory/pte";
@@ -11,6 +12,7 @@ import { P2M_ON_DEMAND, entryType } from "../../p2m/entry";
 import { leafOf, partOf } from "../../p2m/tables";
 import { IPI_EVENT, sendIpi } from "../../sched/ipi";
 import { self } from "../../sched/pcpu";
+import { accessLeaves, memoryAccess } from "./accesses";
 import { APIC_PAGE, apicPending, hasApicPage } from "./apic";
 import { readApicPage, writeApicPage } from "./apic_registers";
 import { hvm } from "./state";
@@ -38,7 +40,7 @@ export function outsideMiss(address: u64, access: i32): u32 {
   const entry = secondStageAt(address);
   if (allows(entry, access)) return OUTSIDE_AGAIN;
   const isMemory = (entry & PTE_P) != 0 || entryType(entry) == P2M_ON_DEMAND;
-  return isMemory || access == ACCESS_EXECUTE ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;
+  return isMemory || access == ACCESS_EXECUTE || accessLeaves() ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;
 }
 
 // @ts-ignore: decorator
@@ -48,11 +50,14 @@ function isApic(address: u64): bool {
 }
 
 export function outsideRead(address: u64, size: u32): u64 {
-  return isApic(address) ? readApicPage(currentVcpu, (<u32>address) & 0xfff, size) : ALL_ONES;
+  const value = isApic(address) ? readApicPage(currentVcpu, (<u32>address) & 0xfff, size) : ALL_ONES;
+  memoryAccess(currentVcpu, TRACE_KIND_memory_read, address, size, value);
+  return value;
 }
 export function outsideWrite(address: u64, size: u32, value: u64): void {
-  if (!isApic(address)) return;
   const v = currentVcpu;
+  memoryAccess(v, TRACE_KIND_memory_write, address, size, value);
+  if (!isApic(address)) return;
   writeApicPage(v, (<u32>address) & 0xfff, size, value);
   // An interrupt that the vCPU has sent to itself, or that it allows from now on, is delivered before the next block of code, or as soon as the guest
   // sets IF. Nothing else would make the vCPU leave its code for it.
