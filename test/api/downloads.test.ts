@@ -1,4 +1,4 @@
-/** Fetching through the API: tasks that everybody sees and can end, the list of guests, and what a window may not. */
+/** Downloads through the API: tasks that everybody sees and can end, the list of guests, and what a window may not do. */
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -210,7 +210,7 @@ describe("the list of guests", () => {
     expect(await message(window.request("guestLook", { guest: "two" }))).toMatch(
       /ENOENT: The list has no guest two; it has: one/,
     );
-    // Without a host that runs nothing is fetched in vain.
+    // While the host is off, nothing is fetched that it could not use.
     expect(await message(window.request("guestFetch", { guest: "one" }))).toMatch(/^EOFF/);
   });
 });

@@ -1,4 +1,4 @@
-/** Disk images as somebody else may have left them, and two who want the same one: nothing is lost, and nothing outside is touched. */
+/** Disk images in states in which others may have left them, and two users who want the same one: nothing is lost, and nothing outside is touched. */
 import {
   linkSync,
   lstatSync,
@@ -154,7 +154,7 @@ describe("what is no image", () => {
   });
 });
 
-/** A disk of a few MiB, on which nobody leaves room for others. */
+/** A disk of a few MiB that is full. */
 describe.skipIf(process.getuid?.() !== 0)("a disk that is full", () => {
   let mounted: string | null = null;
   beforeAll(() => {

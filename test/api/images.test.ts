@@ -1,4 +1,7 @@
-/** Disk images as people see them: what there is and who needs it, and what can be done with it, by a window's session; hostile ones among them. */
+/**
+ * Disk images as users see them: which there are, who needs them, and what can be done with them through a window's session. Hostile images are among
+ * them.
+ */
 import {
   existsSync,
   mkdirSync,
@@ -194,7 +197,7 @@ describe("work on disk images", () => {
     expect(await client.request("imageCheck", { path: again.path })).toMatchObject({
       tables: { errors: 0, leaked: 0 },
     });
-    // A name that is taken is not taken away.
+    // A name that is taken must not be overwritten.
     const third = await client.request("imageCopy", { path: raw.path, name: "flat", format: "raw" });
     expect(third.path).toBe(at("flat-2.img"));
     expect(readdirSync(images).filter((name) => name.endsWith(".part"))).toEqual([]);
@@ -204,7 +207,7 @@ describe("work on disk images", () => {
   });
 
   it("is cancelled from the list of tasks, and nothing of it is left", async () => {
-    // Long enough to be cancelled in the middle: it is read hole for hole.
+    // The image is long enough to be cancelled in the middle, since it is read hole by hole.
     writeFileSync(at("large.img"), "z");
     truncateSync(at("large.img"), 64 * 2 ** 30);
     const seen = new Promise<number>((resolve) =>
@@ -314,20 +317,20 @@ describe("hostile images", () => {
     const blocks = Number(whole.readBigUInt64BE(Number(whole.readBigUInt64BE(48))));
     const data = Number(whole.readBigUInt64BE(l2) & 0x00fffffffffffe00n);
 
-    // Nothing refers to what was its first cluster.
+    // Nothing refers to its former first cluster.
     put(file, l2, word64(0n));
     expect(await client.request("imageCheck", { path: file })).toMatchObject({ tables: { errors: 0, leaked: 1 } });
-    // Used, and counted by nobody: a write would go over it.
+    // The cluster is used but not counted, so a write would overwrite it.
     put(file, l2, whole.subarray(l2, l2 + 8));
     put(file, blocks + (data / 65536) * 2, Buffer.alloc(2));
     const { tables } = await client.request("imageCheck", { path: file });
     expect(tables).toMatchObject({ errors: 1, leaked: 0 });
     expect(tables!.findings[0]).toMatch(/is used 1 times and counted 0/);
-    // Data that are the image's own header.
+    // The data cluster is the image's own header.
     put(file, l2, word64(0x8000000000000000n));
     put(file, l2 + 8, word64(0x8000000000000000n | BigInt(l1)));
     expect((await client.request("imageCheck", { path: file })).tables!.errors).toBeGreaterThan(0);
-    // A table behind the end of the file.
+    // The table lies beyond the end of the file.
     put(file, l1, word64(0x8000000000000000n | (2n ** 40n)));
     const out = client.request("imageCheck", { path: file });
     await expect(out.then(({ tables: found }) => found!.findings[0])).resolves.toMatch(/behind the end of the file/);

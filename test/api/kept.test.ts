@@ -1,4 +1,4 @@
-/** Domains that a host keeps, over the API: created, changed, stopped; the host off; another host on the same folder. */
+/** Domains that a host keeps, over the API: created, changed and stopped; with the host off; and with another host on the same folder. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -35,7 +35,7 @@ async function restart(more: Partial<HostServiceOptions> = {}): Promise<void> {
   await host.powerOn();
 }
 const configOf = (name: string, more = ""): string => `name = "${name}"\nkernel = "mini.elf"\nmemory = 16\n${more}`;
-/** As a window does: with a file that it gave. */
+/** Creates a domain as a window does, with a file that it has sent. */
 async function create(config: string): Promise<{ domid: number; uuid: string }> {
   const { file } = await client.request("fileBegin", { name: "mini.elf", size: mini.length });
   for (let at = 0; at < mini.length; at += 2 ** 20)
@@ -122,7 +122,7 @@ describe("domains that are kept", () => {
     await expect(client.request("diskRemove", { name: "data.img" })).rejects.toMatchObject({ code: "EBUSY" });
     await own.request("deviceDetach", { domid: again.domid, key: "disk", device: "xvdb", force: true });
     expect(await kept("shop")).toMatchObject({ files: [] });
-    // As it is to be from the next start on.
+    // The configuration for the next start.
     await own.request("updateConfig", {
       domid: again.domid,
       config: `name = "shop"\nkernel = "${vmlinuz}"\nmemory = 24\n`,
@@ -142,7 +142,7 @@ describe("domains that are kept", () => {
     const disk = (spec: string): string => `${text}disk = [ "${spec}" ]\n`;
     await expect(edit(disk("/etc/passwd,raw,xvda,r"))).rejects.toMatchObject({ code: "EACCES" });
     await edit(disk(`${image},raw,xvda,rw`));
-    // With a boot loader a kernel names no file of this computer, so what stood there was not allowed by anybody.
+    // With a boot loader, a kernel is no file of this computer, so nobody has allowed the path that stands there.
     const secret = disk(`${image},raw,xvda,rw`).replace(vmlinuz, "/etc/passwd");
     await edit(`${secret}bootloader = "pygrub"\n`);
     await expect(edit(secret)).rejects.toMatchObject({ code: "EACCES" });

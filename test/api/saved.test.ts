@@ -1,4 +1,4 @@
-/** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, what is spoiled. */
+/** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, and what is damaged. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -58,7 +58,7 @@ describe("saved domains over the API", () => {
   it("are there for the next host; a file that is spoiled is told of and left alone", async () => {
     await host.powerOff(0);
     writeFileSync(path.join(own(), "memory.saved.0123abcd.part"), "half of it");
-    // What was saved before there was a library comes into it.
+    // What was saved before there was a library is moved into it.
     const before = path.join(temporaryFolder("saved-before"), "saved");
     mkdirSync(before);
     renameSync(path.join(own(), "memory.saved"), path.join(before, `${uuid}.saved`));
@@ -101,7 +101,7 @@ describe("saved domains over the API", () => {
     expect(states).toEqual(["--p---"]);
     expect((await client.request("list")).map((each) => each.domid)).toEqual([0]);
     expect(await client.request("keptDomains")).toMatchObject([{ uuid, state: "saved" }]);
-    // Of another file neither.
+    // This also holds for another file.
     const user = connectInMemory(host, true).client;
     await expect(user.request("restore", { file })).rejects.toMatchObject({ code: "EBUSY" });
     user.close();

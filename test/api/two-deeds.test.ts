@@ -1,4 +1,7 @@
-/** Two deeds at once on one domain, and deeds after one that was broken off between two writes: no disk is copied, written or named that is another. */
+/**
+ * Two actions at once on one domain, and actions after one that was interrupted between two writes: no disk other than the domain's own is copied,
+ * written or named.
+ */
 import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";

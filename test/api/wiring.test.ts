@@ -16,7 +16,7 @@ const log = (): Promise<string> => onConsole(() => host).shown(1);
 const direction = ({ rings }: DeviceWiring, name: string) => rings[0]!.directions.find((each) => each.name === name)!;
 const figure = ({ behind }: DeviceWiring, name: string) => behind!.figures.find((each) => each.name === name)?.value;
 
-/** More events came than before, and both ends agree on how many. */
+/** More events were counted than before, and both ends agree on the number. */
 function expectCounted(before: DeviceWiring, after: DeviceWiring): void {
   const [was, is] = [before.rings[0]!, after.rings[0]!];
   expect(is.backendPort!.received!).toBeGreaterThan(was.backendPort!.received!);
@@ -51,7 +51,7 @@ describe("the wiring of a domain", () => {
       const port = await host.toolstack.request("xenstoreRead", { path: `${frontendPath}/port` });
       expect(Number(port.value)).toBe(frontendPort!.port);
     }
-    // As soon as it has come so far as to bind its timer.
+    // This comes true as soon as the guest has bound its timer.
     await expect.poll(async () => (await wiring(1)).ports.some(({ state }) => state === "virq")).toBe(true);
   });
 
@@ -74,7 +74,7 @@ describe("the wiring of a domain", () => {
     const before = device(await wiring(1), "xenstore");
     await host.toolstack.request("consoleInput", { domid: 1, bytes: new TextEncoder().encode("xenstore-ls\r") });
     await expect.poll(log).toMatch(/ring-ref = [^]*mini> $/);
-    // What was asked has been answered, and the answers are taken: nothing is left in the ring.
+    // Everything that was asked has been answered and the answers are taken, so nothing is left in the ring.
     const left = async (name: string): Promise<number> => {
       const { producer, consumer } = direction(device(await wiring(1), "xenstore"), name);
       return producer - consumer;
@@ -127,7 +127,7 @@ describe("the wiring of a domain", () => {
     await expect.poll(one.events).toBeGreaterThan(1);
     await one.every(2, 0);
     const count = one.events();
-    // Another session's go on, as often.
+    // Those of another session go on at their rate.
     await other.every(1, 250);
     await expect.poll(other.events).toBeGreaterThan(2);
     expect(one.events()).toBeLessThanOrEqual(count + 1);

@@ -1,4 +1,4 @@
-/** The Xen log as clients get it: with levels, the same for who comes later, bounded. */
+/** The Xen log as clients receive it: with levels, the same for clients that come later, and bounded. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -29,7 +29,7 @@ async function attached(): Promise<{ client: ApiClient; lines: XenLogLine[]; eve
   return { client, lines, events: () => events };
 }
 
-/** Runs the guest that forges, floods and crashes, to its end. */
+/** Runs the guest that forges, floods and crashes, until it ends. */
 async function crashForger(name: string): Promise<void> {
   const gone = new Promise<void>((resolve) =>
     host.toolstack.on("stopped", (stopped) => {
@@ -87,7 +87,7 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
     const { client, lines } = await attached();
     const whole = await client.request("dmesg", {});
     const text = lines.map((line) => `${line.text}\n`).join("");
-    // The ring may have lost its beginning.
+    // The ring may have lost the beginning of the log.
     expect(whole.length).toBeGreaterThan(1000);
     expect(text.endsWith(whole)).toBe(true);
     expect(await client.request("dmesg", { clear: true })).toBe(whole);

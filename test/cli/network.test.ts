@@ -1,4 +1,4 @@
-/** `xenarium network` against a host that runs: what it says and what it does. */
+/** `xenarium network` against a running host: what it says and what it does. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -29,7 +29,7 @@ afterAll(async () => {
   await host.powerOff(1000);
 });
 
-/** What the command prints. */
+/** Returns what the command prints. */
 async function says(...args: string[]): Promise<string> {
   let text = "";
   const write = process.stdout.write.bind(process.stdout);

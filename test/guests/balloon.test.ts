@@ -1,4 +1,6 @@
-/** The target of a guest's balloon driver, memory/target: Debian's own driver follows it down and up; what it may have in the end is Xen's to say. */
+/**
+ * The target of a guest's balloon driver, memory/target. Debian's own driver follows it down and up, while Xen decides what it may have in the end.
+ */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
@@ -16,7 +18,7 @@ let host: HostService;
 
 const { ask, shown } = onConsole(() => host);
 
-/** Its console answers to every line that is typed: a shell. */
+/** Its console answers every line that is typed, because it runs a shell. */
 async function start(name: string, ...lines: string[]): Promise<number> {
   const config = [
     `name = "${name}"`,
@@ -65,7 +67,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
       expect((await info(domid)).maxmemMiB).toBe(128 + SLACK);
       await ask("setMemory", { domid, memoryMiB: 320 });
       await has(domid).toBeGreaterThanOrEqual(319);
-      // It is memory that can be used: more than it could have kept in 128 MiB.
+      // The memory can be used: this is more than fits into 128 MiB.
       await types(
         domid,
         "mount -t tmpfs -o size=200m tmpfs /tmp; dd if=/dev/zero of=/tmp/x bs=1M count=140; echo kept-$(wc -c < /tmp/x)",
@@ -74,7 +76,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
       await ask("setMemory", { domid, memoryMiB: 192 });
       await types(domid, "rm /tmp/x; echo gone-$((1+1))", /gone-2/);
       await has(domid).toBeLessThanOrEqual(192 + SLACK);
-      // Root in the guest may set its driver's target; Xen counts.
+      // Root in the guest may set its driver's target, but Xen counts.
       await types(domid, `echo 1048576 > ${SYSFS}/target_kb; echo asked-$((1+1))`, /asked-2/);
       await has(domid).toBe(192 + SLACK);
       await types(domid, "echo still-$((1+1))", /still-2/);
@@ -102,7 +104,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
       );
     await expect(ask("setMemory", { domid: 0, memoryMiB: 64 })).rejects.toThrow(/can't be done to Domain-0/);
     expect(await info(domid)).toMatchObject({ memoryMiB: 32, maxmemMiB: 48 + SLACK });
-    // The maxmem of its next start is none that it could have now.
+    // The maxmem of its next start is more than it could have now.
     await ask("updateConfig", { domid, config: config.replace("48", "64"), files });
     await expect(ask("setMemory", { domid, memoryMiB: 64 })).rejects.toThrow(/up to 48 MiB/);
     expect(await ask("domainSettings", { domid })).toMatchObject({ maxmemMiB: 48 });

@@ -1,4 +1,4 @@
-/** `bootloader = "pygrub"`: what is installed on a disk is what boots, at every boot; the console has its menu. */
+/** `bootloader = "pygrub"`: what is installed on a disk is what boots, at every boot. The console shows its menu. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -106,7 +106,7 @@ describe.skipIf(guests !== null)(`a disk${guests ? ` (${guests})` : ""}`, () => 
     expect((await created).domid).toBe(domid);
     await until((all) => all.length === 2 && all[1]!.text.includes("ROOT-ON-DISK"));
     const [first, second] = await logs();
-    // A title's control characters are not the terminal's.
+    // Control characters in a title do not reach the terminal.
     expect(first!.text).toContain("Booting two ?[2J");
     expect(first!.text).toContain("ROOT-ON-DISK console=hvc0 quiet entry=two from=xlcfg");
     expect(second!.text).toContain("ROOT-ON-DISK console=hvc0 quiet entry=three from=xlcfg");

@@ -1,4 +1,4 @@
-/** A real block frontend, Debian's xen-blkfront, on this host's backend: what the guest writes is on the image, and is right. */
+/** A real block frontend, Debian's xen-blkfront, on this host's backend: what the guest writes is on the image and correct. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.
 import { onConsole } from "./on-console.ts";
 
 const guests = guestsMissing() ?? (spawnSync("mke2fs", ["-V"]).error ? "e2fsprogs is not installed" : null);
-/** A small file system needs the right to mount one. */
+/** A small file system needs the privilege to mount one. */
 const noTmpfs = process.getuid?.() === 0 && process.platform === "linux" ? null : "needs root on Linux";
 const folder = temporaryFolder("disk");
 let host: HostService;
@@ -32,7 +32,7 @@ function ext4(name: string, mebibytes: number, seed: Buffer): string {
   execFileSync("mke2fs", ["-q", "-F", "-t", "ext4", "-d", content, image]);
   return image;
 }
-/** The file in the image, as the host's own tools read it. */
+/** Returns the file in the image, as the host's own tools read it. */
 function fileOf(image: string, name: string): Buffer {
   return execFileSync("debugfs", ["-R", `cat ${name}`, image], {
     maxBuffer: 1 << 28,
@@ -40,7 +40,7 @@ function fileOf(image: string, name: string): Buffer {
   });
 }
 
-/** `programs`: files in /bin. */
+/** `programs` are files in /bin. */
 async function start(
   script: string,
   disks: string[],

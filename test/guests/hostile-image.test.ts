@@ -39,22 +39,22 @@ const freeFrames = async (): Promise<number> =>
   (await ask("frameMap", {})).palette
     .filter(({ kind }) => kind === "free")
     .reduce((sum, { frames }) => sum + frames, 0);
-/** Who has frames and should not. */
+/** Returns the domains that have frames and should not. */
 const strangers = async (): Promise<number[]> =>
   (await ask("frameMap", {})).palette
     .map(({ domid }) => domid)
     .filter((domid) => domid !== 0 && domid !== mini && domid < FIRST_RESERVED);
 let said = 0;
-/** The working guest beside it. */
+/** The working guest beside it answers. */
 async function answers(): Promise<void> {
   const word = `word${++said}`;
   await ask("consoleInput", { domid: mini, bytes: Buffer.from(`${word}\r`) });
-  // Typed, and named as no command.
+  // The word as it is typed, and in the message that there is no such command.
   await expect.poll(() => shown(mini)).toMatch(new RegExp(`${word}[\\s\\S]*${word}`));
 }
 
 const word = (random: Random): bigint => (BigInt(random(2 ** 32)) << 32n) | BigInt(random(2 ** 32));
-/** What a pfn could be, or could not. */
+/** A pfn that could exist, or could not. */
 const anyPfn = (random: Random): bigint =>
   pick(random, [
     () => BigInt(random(PAGES)),
@@ -161,7 +161,7 @@ const SPOIL_RECORDS: Record<string, (records: Uint8Array[], random: Random) => v
   "the end is missing": (records, random) => void records.splice(1 + random(records.length - 1)),
 };
 
-/** The error, if it was refused; otherwise it has run and is gone. */
+/** Returns the error if it was refused; otherwise the domain has run and is gone. */
 async function attempt(): Promise<unknown> {
   let domid: number;
   try {
@@ -171,7 +171,7 @@ async function attempt(): Promise<unknown> {
   }
   await ask("list", {});
   await ask("destroy", { domid }).catch((error: unknown) => {
-    // It may have crashed, and be destroyed for that.
+    // It may have crashed, and have been destroyed for that.
     if (!(error instanceof ToolstackError && error.code === "ESRCH")) throw error;
   });
   return null;
@@ -234,7 +234,7 @@ describe("a saved domain that is spoiled", () => {
             which,
           ).toEqual([0, mini]);
           await expect.poll(strangers, { message: which }).toEqual([]);
-          // What was taken down is given back by and by; the hypervisor's heap breathes.
+          // What was destroyed is given back gradually, and the size of the hypervisor's heap varies.
           await expect.poll(freeFrames, { message: which }).toBeGreaterThan(before - 32);
           await answers();
         }
@@ -248,7 +248,7 @@ describe("a saved domain that is spoiled", () => {
 });
 
 describe("a guest that says of itself what is not so when it is saved", () => {
-  /** Of a domain whose guest has suspended by itself. */
+  /** The pages of a domain whose guest has suspended by itself. */
   const suspended = async (pages: bigint): Promise<number> => {
     writeImage(file, "liar", recordsOf(suspendingImage(pages)));
     const { domid } = await ask("restore", { file });
@@ -273,11 +273,11 @@ describe("a guest that says of itself what is not so when it is saved", () => {
     [0n, "The guest says that it has 0 pages; 1 to 1048576 can be saved."],
     [(1n << 20n) + 1n, "The guest says that it has 1048577 pages; 1 to 1048576 can be saved."],
     [(1n << 64n) - 1n, "The guest says that it has 18446744073709551615 pages; 1 to 1048576 can be saved."],
-    // Its one list has 512 entries, all the same frame.
+    // Its one list has 512 entries, all of the same frame.
     [1n << 18n, `The guest lists ${512 * PAGES} frames of its memory; it has ${PAGES}.`],
-    // There would have to be more lists.
+    // More lists would be needed.
     [1n << 20n, "The list that the guest keeps of its memory's frames names frames that are not its own."],
-    // Page 13, which is in the list, and the tables have frames beyond.
+    // Page 13 is in the list, and the tables have frames beyond it.
     [2n, /^The guest's memory can't be saved: .* frame 0x[0-9a-f]+, which .*\.$/],
   ])("is not saved, and goes on: %d pages", async (pages, message) => {
     const domid = await suspended(pages);

@@ -1,7 +1,7 @@
 /**
- * Driver domains where one end means harm: a frontend whose requests make no sense before Linux's own backends, and a backend of a domain's
- * that lies to Linux's own frontends. Whatever becomes of the two, the host and the others' disks go on. XENARIUM_SEED=n tries others,
- * XENARIUM_TRIES=n more of them.
+ * Driver domains with a malicious end: a frontend whose requests make no sense, in front of Linux's own backends, and a domain's backend that lies to
+ * Linux's own frontends. Whatever becomes of the two, the host and the others' disks must go on. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more
+ * of them.
  */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
@@ -27,7 +27,7 @@ const image = (name: string): string => {
   return file;
 };
 
-/** Writes what it can tell again, reads it, and says which round it was. */
+/** Writes data that it can recognise, reads them, and says which round it was. */
 const HONEST = [
   "i=0; while i=$((i+1)); do",
   "dd if=/dev/urandom of=/tmp/data bs=64k count=8 2>/dev/null",
@@ -39,7 +39,7 @@ const HONEST = [
 ];
 const honest = (disk: string): Promise<number> =>
   create(config("honest", HONEST, ["xen-blkfront"], {}, [`disk = ['${disk}']`]));
-/** Its disk is as good as before. */
+/** Its disk works as well as before. */
 async function goesOn(domid: number): Promise<void> {
   const before = Number([...(await shown(domid)).matchAll(/ROUND (\d+)/g)].at(-1)?.[1] ?? 0);
   await says(domid, new RegExp(`ROUND ${before + 3}\\D`));
@@ -78,7 +78,7 @@ describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (
     expect(told).not.toContain("HOSTILE-FAILED");
     const runs = [...told.matchAll(/HOSTILE-DONE rounds=(\d+) connections=(\d+)/g)];
     expect(runs).toHaveLength(2);
-    // The disk's frontend comes back as often as it likes; netback leaves an interface that cheated.
+    // The disk's frontend comes back as often as it likes; netback abandons an interface that cheated.
     expect(Number(runs[0]![2])).toBeGreaterThan(1);
     expect(Number(runs[1]![2])).toBeGreaterThan(0);
     await goesOn(sibling);
@@ -101,7 +101,7 @@ describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (
       );
       const sibling = await honest(`${image(`${kind}.img`)},raw,xvdb,rw`);
       await says(sibling, /ROUND 2/);
-      // The next one's.
+      // This is for the next one.
       await types(liar, `ring back ${kind} ${sibling + 1} ${id} ${TRIES} ${SEED}`);
       const script = [
         "busybox ip link set eth0 up; busybox ip addr add 10.1.1.2/24 dev eth0; busybox arping -I eth0 10.1.1.1 > /dev/null &",

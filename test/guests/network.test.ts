@@ -86,7 +86,7 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
         'nslookup gateway.xenarium.internal | grep -A1 "Name:" | tail -1',
         "ping -c 2 10.0.2.2 | grep received",
         'echo "GOT $(wget -q -O - http://10.0.2.2:8000/ | sha256sum | cut -d" " -f1)"',
-        // By the address that it makes of the advertised prefix, as soon as it has one.
+        // By the address that it makes from the advertised prefix, as soon as it has one.
         "until ping6 -c 1 -W 1 fd58:656e:0:2::2 > /ping6 2>&1; do usleep 100000; done",
         'echo "PING6 $(grep received /ping6)"',
         'echo "GOT6 $(wget -q -O - http://[fd58:656e:0:2::2]:8000/part | sha256sum | cut -d" " -f1)"',
@@ -103,7 +103,7 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
     );
     await says(domid, /SERVING/);
     const log = await shown(domid);
-    // The address that the configuration names, and its MTU; what comes fits that.
+    // The address and the MTU that the configuration names. What arrives must fit that MTU.
     expect(log).toContain("BOUND 10.0.2.77 10.0.2.2 10.0.2.3 1400");
     expect(log).toMatch(/PING6 .*1 packets received/);
     expect(log).toContain(`GOT6 ${sha256(part)}`);
@@ -127,7 +127,7 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
         socket.on("data", (bytes) => (text += bytes.toString()));
         socket.on("end", () => socket.end());
         socket.on("close", () => resolve(text));
-        // The guest may not listen yet, and resets it.
+        // The guest may not listen yet, and then resets the connection.
         socket.on("error", () => {});
       });
     await expect.poll(answer).toBe("hello from the guest\n");

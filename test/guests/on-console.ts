@@ -1,10 +1,10 @@
-/** What guests of a host say on their consoles, and what is typed there. */
+/** What the guests of a host say on their consoles, and what is typed there. */
 import { expect } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 
 export interface OnConsole {
   ask: HostService["toolstack"]["request"];
-  /** All that is kept of what the domain has said. */
+  /** Returns everything that is kept of what the domain has said. */
   shown(domid: number): Promise<string>;
   /** Waits until the domain has said it. */
   says(domid: number, pattern: RegExp): Promise<RegExpExecArray>;
@@ -13,8 +13,8 @@ export interface OnConsole {
   ended(domid: number): Promise<string>;
 }
 
-/** `host`: of the moment, as it may not be there yet; `patience`: milliseconds that a word, or the end, may take. */
-export function onConsole(host: () => HostService, patience = 60_000): OnConsole {
+/** `host` returns the present host, which may not exist yet; `patience` is how many milliseconds a word may take. */
+export function onConsole(host: () => HostService, patience: number): OnConsole {
   const ask = ((...args: Parameters<OnConsole["ask"]>) => host().toolstack.request(...args)) as OnConsole["ask"];
   const shown = async (domid: number): Promise<string> =>
     Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");

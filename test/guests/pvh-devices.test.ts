@@ -1,4 +1,4 @@
-/** Debian's frontends in a PVH guest: its disk, network, framebuffer and keyboard, on backends that know nothing of types of guests. */
+/** Debian's frontends in a PVH guest: its disk, network, framebuffer and keyboard, on backends that know nothing about types of guests. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";

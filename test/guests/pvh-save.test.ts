@@ -1,4 +1,6 @@
-/** A PVH guest is saved in the middle of its work, with two vCPUs, and goes on in another host; and in its own, when its image is a copy only. */
+/**
+ * A PVH guest is saved in the middle of its work, with two vCPUs, and continues in another host; and in its own host when its image is only a copy.
+ */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -20,7 +22,7 @@ async function powerOn(pcpus: number): Promise<void> {
   await host.powerOn();
 }
 
-/** On each vCPU a loop that makes checksums of the same random data again and again, and compares; it says how often. */
+/** On each vCPU, a loop makes checksums of the same random data again and again, compares them, and says how often. */
 const SCRIPT = [
   "dd if=/dev/urandom of=/data bs=64k count=64 2>/dev/null",
   "sum=$(sha256sum /data | cut -d' ' -f1); echo SUM $sum",

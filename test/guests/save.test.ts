@@ -44,12 +44,12 @@ async function startShell(): Promise<number> {
 }
 
 let counts = 0;
-/** The shell has its variable, its job counts on, both vCPUs are there. */
+/** The shell has its variable, its job continues to count, and both vCPUs are there. */
 async function isAsItWas(domid: number): Promise<void> {
   const mark = `n${++counts}`;
   const tick = async (name: string): Promise<number> => {
     await type(domid, `echo ${name}-$X-$(nproc)-$(cat /tick)-\n`);
-    // Nothing while the job writes it anew; that counts as 0.
+    // The file is empty while the job writes it again, which counts as 0.
     const line = new RegExp(`${name}-keep-42-2-(\\d*)-`);
     await shows(domid, line);
     return Number(line.exec(await shown(domid))![1]);
@@ -87,12 +87,12 @@ describe.skipIf(missing !== null)(`a saved domain${missing ? ` (${missing})` : "
       .poll(() => stops)
       .toContainEqual({ domid, name: "linux", uuid, reason: "suspend", code: 2, action: "destroy" });
     await expect.poll(() => framesOf(domid)).toBe(0);
-    // The hypervisor's heap grows once, for its first guest of that size (21 frames); the end of this test shows that it grows no more.
+    // The hypervisor's heap grows once, for its first guest of that size (21 frames). The end of this test shows that it does not grow further.
     const settled = await freeFrames();
     expect(before - settled).toBeLessThan(32);
     expect(await ask("checkInvariants", {})).toBe(0);
 
-    // Twice at once: one is it.
+    // Two attempts at once, of which one succeeds.
     const attempts = await Promise.allSettled([ask("restore", { file }), ask("restore", { file })]);
     const made = attempts.filter((attempt) => attempt.status === "fulfilled");
     expect(made).toHaveLength(1);
@@ -105,7 +105,7 @@ describe.skipIf(missing !== null)(`a saved domain${missing ? ` (${missing})` : "
     await expect(ask("restore", { file })).rejects.toMatchObject({ code: "EEXIST", message: /linux, runs already/ });
     expect(await ask("checkInvariants", {})).toBe(0);
 
-    // It hears the request by its xenstore, which therefore works again.
+    // It hears the request through its xenstore, which therefore works again.
     await ask("save", { domid: second.domid, file });
     const third = await ask("restore", { file, paused: true });
     expect((await ask("list", {})).find((domain) => domain.domid === third.domid)!.state.paused).toBe(true);

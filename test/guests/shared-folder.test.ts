@@ -83,7 +83,7 @@ describe.skipIf(guests !== null)(`a shared folder${guests ? ` (${guests})` : ""}
       "exec 3> made/held; busybox rm made/held; echo kept >&3 && echo WROTE-UNLINKED; exec 3>&-",
       "busybox rmdir made 2>/dev/null || echo NOT-EMPTY",
       "busybox mkdir gone && busybox rmdir gone && echo REMOVED",
-      // Links are followed by the guest, in the guest.
+      // Links are followed by the guest, inside the guest.
       "cat absolute climbing outside/secret 2>/dev/null",
       'echo "LINKS $(busybox readlink climbing)"',
       "busybox mv climbing moved-link 2>/dev/null || echo LINK-STAYS",
@@ -136,7 +136,7 @@ describe.skipIf(guests !== null)(`a shared folder${guests ? ` (${guests})` : ""}
       "echo READY",
       "until mount -t 9p -o trans=xen,version=9p2000.L late /mnt 2>/dev/null; do usleep 20000; done",
       "cat /mnt/file; umount /mnt; echo LATE-READ",
-      // A mount between the backend's end and the device's would wait for an answer: Linux's own matter.
+      // A mount between the end of the backend and that of the device would wait for an answer. That is Linux's own affair.
       "while test -e /sys/bus/xen/devices/9pfs-2; do usleep 20000; done",
       "echo LATE-GONE",
       "poweroff -f",

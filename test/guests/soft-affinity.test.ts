@@ -1,4 +1,4 @@
-/** Soft affinity, as Xen's credit scheduler honours it: a vCPU runs where it had rather be while there is room, and elsewhere when not. */
+/** Soft affinity, as Xen's credit scheduler honours it: a vCPU runs where it prefers while there is room, and elsewhere otherwise. */
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PoweredHost } from "../../core/toolstack/power.ts";
@@ -40,17 +40,17 @@ describe("soft affinity", () => {
       await affinity(first, "all", String(pcpu));
       await expect.poll(() => pcpuOf(first), WAIT).toBe(pcpu);
     }
-    // Another is pinned to the one it prefers: it makes way for nobody and waits for nobody, but runs on the other.
+    // Another is pinned to the pCPU that the first prefers. It never gives way, while the first runs on the other pCPU rather than wait.
     const second = await busy("second");
     await affinity(second, "1", "all");
     await expect.poll(() => pcpuOf(second), WAIT).toBe(1);
     await expect.poll(() => pcpuOf(first), WAIT).toBe(0);
     const before = (await vcpu(first)).cpuTimeSeconds;
     await expect.poll(async () => (await vcpu(first)).cpuTimeSeconds, WAIT).toBeGreaterThan(before + 0.3);
-    // The way is free again: it goes back by itself.
+    // The pCPU is free again, and the vCPU returns by itself.
     await host.toolstack.request("pause", { domid: second });
     await expect.poll(() => pcpuOf(first), WAIT).toBe(1);
-    // A preference outside of where it may run at all is none.
+    // A preference for pCPUs where it may not run at all counts as none.
     await affinity(first, "0", "1");
     await expect.poll(() => pcpuOf(first), WAIT).toBe(0);
     expect(await host.toolstack.request("checkInvariants")).toBe(0);

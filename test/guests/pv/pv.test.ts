@@ -1,4 +1,4 @@
-/** Debian's kernel as a PV domU: what of Xen's PV interface its programs and its balloon driver depend on. */
+/** Debian's kernel as a PV domU: the parts of Xen's PV interface that its programs and its balloon driver depend on. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
