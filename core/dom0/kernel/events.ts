@@ -12,7 +12,6 @@ import {
 } from "../../abi/xen.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import type { PhysicalMemory } from "./memory.ts";
-import { Vigil } from "./vigil.ts";
 
 export type EventHandler = () => void;
 
@@ -100,13 +99,13 @@ export class EventChannels {
     this.#memory.set8(this.#upcallMask, 0);
     const words = this.#memory.words(word, 1);
     this.#wake = words;
-    const vigil = new Vigil(words);
     while (!this.#stopped) {
       const seen = Atomics.load(words, 0);
       this.deliver();
-      const isChanged = vigil.seesOther(seen) || (await vigil.sleepsUntilOther(seen));
-      // Timers and messages have their turn before the next scan.
-      if (isChanged) await new Promise((resolve) => setImmediate(resolve));
+      const wait = Atomics.waitAsync(words, 0, seen);
+      if (wait.async) await wait.value;
+      // Changed meanwhile: let timers and messages have their turn before the next scan.
+      else await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

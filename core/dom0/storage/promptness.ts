@@ -1,11 +1,12 @@
 /**
  * Judges whether a file's transfers end as fast as the host's memory takes them. Then the thread that asks does them itself: passing one to another
  * thread, and being told of its end, takes longer than the transfer, and the host lets only one thread at a time write a file. The host does not tell
- * which parts of a file it has in memory, nor when it will make a writer wait, so this is judged by how long transfers take. A slow one delays
- * everything that this thread serves; after it, other threads do them for a while, and each time for longer.
+ * which parts of a file it has in memory, nor when it will make a writer wait, so this is judged by how long transfers take. Slow ones delay
+ * everything that this thread serves; after two that follow each other closely, other threads do them for a while, and each time for longer. A
+ * single one says little: on a busy computer the thread itself may have lost its core for some milliseconds.
  */
 
-/** How many milliseconds other threads do the transfers after a slow one: at first, and at most. */
+/** How many milliseconds other threads do the transfers after slow ones: at first, and at most. */
 export interface Pause {
   readonly shortest: number;
   readonly longest: number;
@@ -22,6 +23,10 @@ const LEAST_BYTES = 16 << 10;
 /** Milliseconds that a prompt transfer may take, and how much each mebibyte adds. */
 const PROMPT = 0.5;
 const PROMPT_PER_MEBIBYTE = 1;
+/** A second slow transfer counts if it is among so many after the first. */
+const CLOSELY = 8;
+/** A single transfer counts if it took so many milliseconds. */
+const SURELY_SLOW = 100;
 /** After so many prompt transfers the next pause is the shortest again. */
 const TRUSTED_AFTER = 1000;
 
@@ -33,6 +38,7 @@ export class Promptness {
   #pausedUntil = -Infinity;
   #pause: number;
   #prompt = 0;
+  #sinceSlow = CLOSELY;
 
   /** `now` returns milliseconds. */
   constructor(bounds: Pause, now: () => number = () => performance.now()) {
@@ -54,12 +60,22 @@ export class Promptness {
     try {
       return transfer();
     } finally {
-      const ended = this.#now();
-      if (ended - began > PROMPT + (PROMPT_PER_MEBIBYTE * bytes) / 2 ** 20) {
-        this.#pausedUntil = ended + this.#pause;
-        this.#pause = Math.min(2 * this.#pause, this.#bounds.longest);
-        this.#prompt = 0;
-      } else if (++this.#prompt === TRUSTED_AFTER) this.#pause = this.#bounds.shortest;
+      this.#learn(bytes, began, this.#now());
     }
+  }
+
+  #learn(bytes: number, began: number, ended: number): void {
+    this.#sinceSlow++;
+    const took = ended - began;
+    if (took <= PROMPT + (PROMPT_PER_MEBIBYTE * bytes) / 2 ** 20) {
+      if (++this.#prompt === TRUSTED_AFTER) this.#pause = this.#bounds.shortest;
+      return;
+    }
+    this.#prompt = 0;
+    const isAlone = this.#sinceSlow > CLOSELY;
+    this.#sinceSlow = 0;
+    if (isAlone && took < SURELY_SLOW) return;
+    this.#pausedUntil = ended + this.#pause;
+    this.#pause = Math.min(2 * this.#pause, this.#bounds.longest);
   }
 }

@@ -203,24 +203,28 @@ describe("a block frontend", () => {
       expect(host.xen.bytes(disk.data[i]!, 4096).every((byte) => byte === (images[0]!.length & 0xff))).toBe(true);
   });
 
-  it("has its answers when the event that told of its requests has been delivered, where the host's memory has what they ask for", async () => {
-    const disk = new Disk(51712, 0);
-    await disk.connect();
-    await turn();
-    host.xen.bytes(disk.data[1]!, 4096).fill(0x55);
-    disk.put(request(BLKIF_OP_READ, 1, 0, [[REF, 0, 7]]));
-    disk.put(request(BLKIF_OP_WRITE, 2, 8, [[REF + 1, 0, 7]]));
-    disk.put(request(BLKIF_OP_READ, 3, 8, [[REF + 2, 0, 7]]));
-    disk.front.push();
-    host.events.deliver();
-    expect(disk.front.responses).toBe(3);
-    expect([3, 2, 1].map((back) => [disk.front.slot(disk.asked - back)[0], disk.status(back)])).toEqual([
-      [1, BLKIF_RSP_OKAY],
-      [2, BLKIF_RSP_OKAY],
-      [3, BLKIF_RSP_OKAY],
-    ]);
-    expect(host.xen.bytes(disk.data[2]!, 4096).every((byte) => byte === 0x55)).toBe(true);
-  });
+  // Elsewhere no file is known to be near (storage/near.ts).
+  it.skipIf(process.platform !== "linux")(
+    "has its answers when the event that told of its requests has been delivered, where the host's memory has what they ask for",
+    async () => {
+      const disk = new Disk(51712, 0);
+      await disk.connect();
+      await turn();
+      host.xen.bytes(disk.data[1]!, 4096).fill(0x55);
+      disk.put(request(BLKIF_OP_READ, 1, 0, [[REF, 0, 7]]));
+      disk.put(request(BLKIF_OP_WRITE, 2, 8, [[REF + 1, 0, 7]]));
+      disk.put(request(BLKIF_OP_READ, 3, 8, [[REF + 2, 0, 7]]));
+      disk.front.push();
+      host.events.deliver();
+      expect(disk.front.responses).toBe(3);
+      expect([3, 2, 1].map((back) => [disk.front.slot(disk.asked - back)[0], disk.status(back)])).toEqual([
+        [1, BLKIF_RSP_OKAY],
+        [2, BLKIF_RSP_OKAY],
+        [3, BLKIF_RSP_OKAY],
+      ]);
+      expect(host.xen.bytes(disk.data[2]!, 4096).every((byte) => byte === 0x55)).toBe(true);
+    },
+  );
 
   it("is disconnected for a segment that ends behind its page, or before it begins, and nothing is read or written", async () => {
     const disk = new Disk(51712, 0);
