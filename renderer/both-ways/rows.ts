@@ -1,6 +1,5 @@
 /** What is compared of the two: a row for each figure, of what the hypervisor has counted between the start of a domain and a point of its boot. */
-import { ACCESSES, HYPERCALLS } from "../../core/api/trace/names.ts";
-import { NR_HYPERCALLS } from "../../core/hypervisor/abi/native.ts";
+import { ACCESSES, FIRST_ACCESS, HYPERCALLS } from "../../core/api/trace/names.ts";
 import type { DomainCounts } from "../../core/api/schema.ts";
 import { EXIT_CAUSES } from "../domain/exit-causes.ts";
 import type { TermId } from "../glossary/terms.ts";
@@ -45,7 +44,7 @@ export function groupsOf(ways: readonly [Way, Way]): Group[] {
       .map(([label, figure]) => count(label, figure, { isPart: true }))
       .filter(({ values }) => values.some(Boolean));
   const calls = parts(
-    Array.from({ length: NR_HYPERCALLS }, (_, number) => [
+    Array.from({ length: FIRST_ACCESS }, (_, number) => [
       HYPERCALLS.get(number) ?? `hypercall ${number}`,
       ({ calls: all }: DomainCounts) => all[number] ?? 0,
     ]),
@@ -87,7 +86,7 @@ export function groupsOf(ways: readonly [Way, Way]): Group[] {
     {
       title: "Ports and devices",
       rows: [
-        count("All", ({ calls: all }) => sum(all.slice(NR_HYPERCALLS)), { term: "access" }),
+        count("All", ({ calls: all }) => sum(all.slice(FIRST_ACCESS)), { term: "access" }),
         ...parts([...ACCESSES].map(([number, label]) => [label, ({ calls: all }: DomainCounts) => all[number] ?? 0])),
       ],
     },

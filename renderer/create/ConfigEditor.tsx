@@ -62,27 +62,42 @@ export function ConfigEditor({
           onScroll={({ currentTarget }) => gutter.current?.scrollTo(0, currentTarget.scrollTop)}
         />
       </div>
-      <div id="config-findings" className="config-findings" role="status">
-        {findings.length === 0 && (
-          <p className="muted">{missing.length ? `Still needed: ${missing.join(", ")}.` : "Ready."}</p>
-        )}
-        <ul>
-          {findings.map(({ severity, message, line }, i) => {
-            const Icon = severity === "error" ? CircleAlert : TriangleAlert;
-            return (
-              <li key={i} data-severity={severity}>
-                <Icon size={13} aria-label={severity} />
-                {line > 0 ? (
-                  <button type="button" className="plain" onClick={() => goTo(line)}>
-                    line {line}
-                  </button>
-                ) : null}
-                <span>{message}</span>
-              </li>
-            );
-          })}
-        </ul>
-      </div>
+      <Findings findings={findings} missing={missing} onGo={goTo} />
+    </div>
+  );
+}
+
+/** What is wrong with the text, each with the way to its line. */
+function Findings({
+  findings,
+  missing,
+  onGo,
+}: {
+  findings: readonly Finding[];
+  missing: readonly string[];
+  onGo: (line: number) => void;
+}) {
+  return (
+    <div id="config-findings" className="config-findings" role="status">
+      {findings.length === 0 && (
+        <p className="muted">{missing.length ? `Still needed: ${missing.join(", ")}.` : "Ready."}</p>
+      )}
+      <ul>
+        {findings.map(({ severity, message, line }, i) => {
+          const Icon = severity === "error" ? CircleAlert : TriangleAlert;
+          return (
+            <li key={i} data-severity={severity}>
+              <Icon size={13} aria-label={severity} />
+              {line > 0 ? (
+                <button type="button" className="plain" onClick={() => onGo(line)}>
+                  line {line}
+                </button>
+              ) : null}
+              <span>{message}</span>
+            </li>
+          );
+        })}
+      </ul>
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { useRef, type ReactNode } from "react";
 import type { TermId } from "../glossary/terms.ts";
 import type { Finding } from "./checks.ts";
 import { Term } from "../glossary/Term.tsx";
+import { FilePicker } from "../ui/FilePicker.tsx";
 
 export interface ControlProps {
   id: string;
@@ -59,16 +60,7 @@ export function FilePick({
   const button = useRef<HTMLButtonElement>(null);
   return (
     <div className="file-pick">
-      <input
-        type="file"
-        ref={input}
-        hidden
-        onChange={({ target }) => {
-          const file = target.files?.[0];
-          if (file) onPick(file);
-          target.value = "";
-        }}
-      />
+      <FilePicker input={input} onPick={([file]) => onPick(file)} />
       <button {...props} ref={button} type="button" className="file-button" onClick={() => input.current?.click()}>
         {name || "Choose a file…"}
       </button>

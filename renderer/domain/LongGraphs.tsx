@@ -2,8 +2,9 @@ import { RANGE_SECONDS, useLongHistory, type LongHistory, type LongRange } from 
 import type { TermId } from "../glossary/terms.ts";
 import { useHostRuns } from "../state/live.ts";
 import { dateText } from "../ui/clock.ts";
-import type { LineStyle } from "../ui/Graph.tsx";
-import { LongGraph, RANGE_WORDS, type LongLine } from "../ui/LongGraph.tsx";
+import type { LineStyle } from "../ui/graph-lines.ts";
+import { LongGraph, RANGE_WORDS } from "../ui/LongGraph.tsx";
+import type { LongLine } from "../ui/long-columns.ts";
 import { MoreGraphs } from "./MoreGraphs.tsx";
 
 export const LARGE_PIXELS = 220;

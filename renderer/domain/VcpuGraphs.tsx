@@ -1,6 +1,7 @@
 import type { DomainHistory } from "../../core/api/history/live.ts";
 import type { LongHistory, LongRange } from "../state/long-history.ts";
-import { Graph, lineClass, type Marker } from "../ui/Graph.tsx";
+import { lineClass, type Marker } from "../ui/graph-lines.ts";
+import { Graph } from "../ui/Graph.tsx";
 import { LongGraph } from "../ui/LongGraph.tsx";
 import { Term } from "../glossary/Term.tsx";
 

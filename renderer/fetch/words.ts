@@ -21,3 +21,25 @@ export function vouching({ url, checksum, checked }: Looked): string {
     ? "No checksum: nothing vouches for it but https"
     : "No checksum, and not by https: nothing vouches for it";
 }
+
+/** The name of the file that an address leads to, as far as the address says it. */
+export function fileNameOf(address: string): string {
+  return address
+    .replace(/[?#].*/, "")
+    .split("/")
+    .at(-1)!;
+}
+
+/** A checksum as it is typed: an address is that of a list of them, all else is the checksum itself. */
+export function checksOf(text: string): { checksums: string } | { checksum: string } | Record<never, never> {
+  const given = text.trim();
+  if (/^https?:/i.test(given)) return { checksums: given };
+  return given ? { checksum: given } : {};
+}
+
+/** What is to be known of a file that comes without a checksum. */
+export function unvouched(address: string): string {
+  return /^http:/i.test(address)
+    ? "Not by https and without a checksum: nothing vouches for what comes."
+    : "Without a checksum nothing vouches for what comes but https.";
+}

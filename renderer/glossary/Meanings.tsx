@@ -1,5 +1,5 @@
 /** Shows what a word means (`Term.tsx`) beside it, as long as the pointer or the focus is on either. Escape removes it. */
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import { meaningId } from "./Term.tsx";
 import { TERMS, type TermId } from "./terms.ts";
 
@@ -14,9 +14,34 @@ interface Shown {
 }
 
 export function Meanings() {
-  const [shown, setShown] = useState<Shown | null>(null);
   const tip = useRef<HTMLDivElement>(null);
+  const [shown, setShown] = useState<Shown | null>(null);
+  useWordPointedAt(tip, setShown);
+  useEndOf(shown, setShown);
+  usePlacedAt(tip, shown);
+  return (
+    <>
+      <div hidden>
+        {(Object.keys(TERMS) as TermId[]).map((of) => (
+          <span key={of} id={meaningId(of)}>
+            {TERMS[of].means}
+          </span>
+        ))}
+      </div>
+      {/* The word's description tells those who have the page read to them. */}
+      <div ref={tip} popover="manual" className="term-tip" aria-hidden data-of={shown?.of}>
+        {shown && (
+          <>
+            <strong>{TERMS[shown.of].name}</strong> {TERMS[shown.of].means}
+          </>
+        )}
+      </div>
+    </>
+  );
+}
 
+/** Tells of the word that the pointer rests on or the focus is on; null: of none, and when it moves away from under them. */
+function useWordPointedAt(tip: RefObject<HTMLElement | null>, setShown: (shown: Shown | null) => void): void {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const later = (next: Shown | null): void => {
@@ -58,7 +83,10 @@ export function Meanings() {
       window.removeEventListener("resize", gone);
     };
   }, []);
+}
 
+/** Escape takes the sentence away, and so does the end of what it stands at. */
+function useEndOf(shown: Shown | null, setShown: (shown: Shown | null) => void): void {
   useEffect(() => {
     if (!shown) return;
     // Escape removes only this, and does not close the dialog below it.
@@ -77,7 +105,10 @@ export function Meanings() {
       watcher.disconnect();
     };
   }, [shown]);
+}
 
+/** Puts the sentence below its word, or above it where there is no room. */
+function usePlacedAt(tip: RefObject<HTMLElement | null>, shown: Shown | null): void {
   useLayoutEffect(() => {
     const element = tip.current;
     if (!shown || !element) return;
@@ -90,24 +121,4 @@ export function Meanings() {
     element.style.top = `${below ? word.bottom + GAP : Math.max(MARGIN, word.top - GAP - height)}px`;
     return () => element.hidePopover();
   }, [shown]);
-
-  return (
-    <>
-      <div hidden>
-        {(Object.keys(TERMS) as TermId[]).map((of) => (
-          <span key={of} id={meaningId(of)}>
-            {TERMS[of].means}
-          </span>
-        ))}
-      </div>
-      {/* The word's description tells those who have the page read to them. */}
-      <div ref={tip} popover="manual" className="term-tip" aria-hidden data-of={shown?.of}>
-        {shown && (
-          <>
-            <strong>{TERMS[shown.of].name}</strong> {TERMS[shown.of].means}
-          </>
-        )}
-      </div>
-    </>
-  );
 }

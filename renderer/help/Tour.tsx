@@ -51,7 +51,6 @@ function TourCard({ at }: { at: number }) {
     event.stopPropagation();
     move(by);
   };
-  const last = at === STEPS.length - 1;
   return (
     <>
       {box && <div className="tour-spot" aria-hidden style={{ ...box }} />}
@@ -66,43 +65,57 @@ function TourCard({ at }: { at: number }) {
         style={place}
         onKeyDown={onKey}
       >
-        <div className="tour-head">
-          <h2 id="tour-title">{step.title}</h2>
-          <span className="muted">
-            {at + 1} of {STEPS.length}
-          </span>
-          <button
-            type="button"
-            className="icon-button"
-            aria-label="End the tour"
-            title="End the tour (Esc)"
-            onClick={endTour}
-          >
-            <X size={15} aria-hidden />
-          </button>
-        </div>
+        <Head title={step.title} at={at} />
         <div id="tour-text" aria-live="polite">
           {step.text.map((paragraph) => (
             <p key={paragraph}>{paragraph}</p>
           ))}
         </div>
         {lacks ? <Lacking what={lacks} /> : <Figures key={`${step.id} ${domid}`} step={step.id} guest={guest} />}
-        <div className="tour-foot">
-          {!lacks && !isSeen(view, step, domid) && (
-            <button type="button" onClick={go}>
-              Show it
-            </button>
-          )}
-          <span className="spacer" />
-          <button type="button" disabled={at === 0} title="←" onClick={() => move(-1)}>
-            <ChevronLeft size={14} aria-hidden /> Back
-          </button>
-          <button type="button" className="primary" title="→" onClick={() => move(1)}>
-            {last ? "Finish" : "Next"} {!last && <ChevronRight size={14} aria-hidden />}
-          </button>
-        </div>
+        <Foot at={at} onShow={lacks || isSeen(view, step, domid) ? null : go} onMove={move} />
       </div>
     </>
+  );
+}
+
+function Head({ title, at }: { title: string; at: number }) {
+  return (
+    <div className="tour-head">
+      <h2 id="tour-title">{title}</h2>
+      <span className="muted">
+        {at + 1} of {STEPS.length}
+      </span>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label="End the tour"
+        title="End the tour (Esc)"
+        onClick={endTour}
+      >
+        <X size={15} aria-hidden />
+      </button>
+    </div>
+  );
+}
+
+/** `onShow`: leads to where the step is seen; null: it is seen, or there is nothing to see. */
+function Foot({ at, onShow, onMove }: { at: number; onShow: (() => void) | null; onMove: (by: number) => void }) {
+  const last = at === STEPS.length - 1;
+  return (
+    <div className="tour-foot">
+      {onShow && (
+        <button type="button" onClick={onShow}>
+          Show it
+        </button>
+      )}
+      <span className="spacer" />
+      <button type="button" disabled={at === 0} title="←" onClick={() => onMove(-1)}>
+        <ChevronLeft size={14} aria-hidden /> Back
+      </button>
+      <button type="button" className="primary" title="→" onClick={() => onMove(1)}>
+        {last ? "Finish" : "Next"} {!last && <ChevronRight size={14} aria-hidden />}
+      </button>
+    </div>
   );
 }
 

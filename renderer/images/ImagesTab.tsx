@@ -13,6 +13,7 @@ import { CheckResult, CopyImage, GrowImage, NewImage } from "./dialogs.tsx";
 import { useImages } from "./use-images.ts";
 import { sizeOf, userText } from "./words.ts";
 import { Table, type Columns } from "../ui/Table.tsx";
+import { FilePicker } from "../ui/FilePicker.tsx";
 
 const COLUMNS: Columns = [
   "Name",
@@ -32,7 +33,6 @@ type Asked =
 export function ImagesTab() {
   const { list, problem, again } = useImages();
   const [asked, setAsked] = useState<Asked | null>(null);
-  const input = useRef<HTMLInputElement>(null);
   const close = (): void => {
     setAsked(null);
     again();
@@ -55,38 +55,9 @@ export function ImagesTab() {
     );
   if (!list) return <p className="page-empty">Looking at the disk images…</p>;
   const { images, folder } = list;
-  const sum = images.reduce((bytes, { allocated }) => bytes + allocated, 0);
   return (
     <div className="images">
-      <div className="images-tools">
-        <span className="muted">
-          {images.length > 0 &&
-            `${images.length === 1 ? "One image" : `${images.length} images`}, ${sizeText(sum)} on this computer. `}
-          {folder !== null && (
-            <>
-              The host keeps its own in <span className="mono">{folder}</span>.
-            </>
-          )}
-        </span>
-        <span className="spacer" />
-        <input
-          type="file"
-          multiple
-          hidden
-          ref={input}
-          onChange={({ target }) => {
-            const files = [...(target.files ?? [])];
-            target.value = "";
-            if (files.length) void addImages(files);
-          }}
-        />
-        <button type="button" disabled={folder === null} onClick={() => input.current?.click()}>
-          <FilePlus size={14} aria-hidden /> Add a file…
-        </button>
-        <button type="button" disabled={folder === null} onClick={() => setAsked({ what: "new" })}>
-          <Plus size={14} aria-hidden /> New image…
-        </button>
-      </div>
+      <ImageTools images={images} folder={folder} onNew={() => setAsked({ what: "new" })} />
       {images.length === 0 ? (
         <p className="page-empty">
           There are no disk images yet. Create one, or drop a file on the window: qcow2, raw, VHD, VMDK or ISO.
@@ -102,6 +73,41 @@ export function ImagesTab() {
       {asked?.what === "copy" && <CopyImage image={asked.image} onClose={close} />}
       {asked?.what === "grow" && <GrowImage image={asked.image} onClose={close} />}
       {asked?.what === "checked" && <CheckResult {...asked} onClose={close} />}
+    </div>
+  );
+}
+
+/** How many there are, and ways to more. `folder`: where the host keeps its own; null: it keeps none. */
+function ImageTools({
+  images,
+  folder,
+  onNew,
+}: {
+  images: readonly ImageReport[];
+  folder: string | null;
+  onNew: () => void;
+}) {
+  const input = useRef<HTMLInputElement>(null);
+  const sum = images.reduce((bytes, { allocated }) => bytes + allocated, 0);
+  return (
+    <div className="images-tools">
+      <span className="muted">
+        {images.length > 0 &&
+          `${images.length === 1 ? "One image" : `${images.length} images`}, ${sizeText(sum)} on this computer. `}
+        {folder !== null && (
+          <>
+            The host keeps its own in <span className="mono">{folder}</span>.
+          </>
+        )}
+      </span>
+      <span className="spacer" />
+      <FilePicker input={input} multiple onPick={(files) => void addImages(files)} />
+      <button type="button" disabled={folder === null} onClick={() => input.current?.click()}>
+        <FilePlus size={14} aria-hidden /> Add a file…
+      </button>
+      <button type="button" disabled={folder === null} onClick={onNew}>
+        <Plus size={14} aria-hidden /> New image…
+      </button>
     </div>
   );
 }

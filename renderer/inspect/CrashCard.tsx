@@ -4,7 +4,7 @@ import { useCrashReport } from "./crash-report.ts";
 import { clockText } from "../ui/clock.ts";
 import "../styles/inspect.css";
 import { AddressesLead } from "./parts.tsx";
-import { Registers } from "./RegistersSection.tsx";
+import { Registers } from "./Registers.tsx";
 
 /** Stands in the place of Inspect for a domain that has ended. There is nothing to inspect but what the domain said when it crashed. */
 export function CrashCard({ domid, crashed }: { domid: number; crashed: boolean }) {

@@ -1,6 +1,6 @@
 /** Parts that the sections share. */
 import { createContext, use, useEffect, useState } from "react";
-import type { FrameFacts } from "../../core/api/schema.ts";
+import type { FlagsValue, FrameFacts } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { addressOf, showFrame, showMemory } from "./state.ts";
 
@@ -46,6 +46,17 @@ export function Flags({ flags }: { flags: readonly { name: string; meaning?: str
         </span>
       ))}
     </span>
+  );
+}
+
+/** A register whose bits have names: those that are set. */
+export function FlagsRow({ register: { name, value, set } }: { register: FlagsValue }) {
+  return (
+    <div className="flags-row">
+      <span className="flags-name">{name}</span>
+      <AddressButton value={value} />
+      <Flags flags={set.map((each) => ({ name: each }))} />
+    </div>
   );
 }
 

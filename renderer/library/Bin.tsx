@@ -5,6 +5,7 @@ import { useApp } from "../state/store.ts";
 import { dateText } from "../ui/clock.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { TableHead, type Columns } from "../ui/Table.tsx";
+import { Refusal } from "../ui/Refusal.tsx";
 
 const COLUMNS: Columns = [
   "Name",
@@ -59,11 +60,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
   const bytes = entries?.reduce((sum, each) => sum + each.bytes, 0) ?? 0;
   return (
     <Dialog title="Bin" onClose={onClose} wide>
-      {failure !== null && (
-        <p className="field-error" role="alert">
-          {failure}
-        </p>
-      )}
+      <Refusal text={failure} />
       <p className="dialog-text">
         {entries?.length === 0
           ? "The bin is empty. Domains and disk images that are deleted lie here for a day."

@@ -197,6 +197,9 @@ export type Asked =
   { what: "domains"; names: readonly string[] } | { what: "folder"; folder: string | null; parent: string | null };
 export const useAsked = create<{ asked: Asked | null }>()(() => ({ asked: null }));
 
+export function closeAsked(): void {
+  useAsked.setState({ asked: null });
+}
 export function organize(names: readonly string[]): void {
   if (names.length) useAsked.setState({ asked: { what: "domains", names } });
 }

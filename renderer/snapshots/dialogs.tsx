@@ -2,7 +2,7 @@ import { useState, type ReactNode } from "react";
 import type { SnapshotReport } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
 import { show, useApp } from "../state/store.ts";
-import { Dialog } from "../ui/Dialog.tsx";
+import { FormDialog } from "../ui/FormDialog.tsx";
 import { NameField } from "../ui/NameField.tsx";
 import { freeName } from "./rows.ts";
 
@@ -33,27 +33,16 @@ function NameDialog({
   const [name, setName] = useState(initial);
   const problem = name.length > MOST_NAME ? `A name has at most ${MOST_NAME} characters.` : null;
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          onDone(name.trim());
-          onClose();
-        }}
-      >
-        {children}
-        {!isOptional && <NameField label={label} value={name} onValue={setName} problem={problem} />}
-        <footer className="dialog-footer">
-          <button type="button" onClick={onClose} data-autofocus={isOptional || undefined}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={!isOptional && (name.trim() === "" || problem !== null)}>
-            {action}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={title}
+      action={action}
+      ready={isOptional || (name.trim() !== "" && problem === null)}
+      deed={() => onDone(name.trim())}
+      onClose={onClose}
+    >
+      {children}
+      {!isOptional && <NameField label={label} value={name} onValue={setName} problem={problem} />}
+    </FormDialog>
   );
 }
 

@@ -5,7 +5,7 @@ import type { TermId } from "../glossary/terms.ts";
 
 export interface Column {
   title: ReactNode;
-  /** The word of Xen's that the title is. */
+  /** The word of Xen's that the title is, if it is one. */
   term?: TermId;
   /** What the title does not say, shown where the pointer rests on it. */
   hint?: string | undefined;

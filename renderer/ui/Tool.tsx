@@ -3,12 +3,15 @@ import type { ReactNode } from "react";
 /** A button of a view's own bar: a sign, with a name for those who point at it or have the page read to them. */
 export function Tool({
   label,
+  hint = label,
   pressed,
   disabled,
   onClick,
   children,
 }: {
   label: string;
+  /** What stands at the pointer, if that is more than the name. */
+  hint?: string;
   /** Whether a switch is on. */
   pressed?: boolean;
   disabled?: boolean;
@@ -19,7 +22,7 @@ export function Tool({
     <button
       type="button"
       className="icon-button"
-      title={label}
+      title={hint}
       aria-label={label}
       aria-pressed={pressed}
       disabled={disabled}

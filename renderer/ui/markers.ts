@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import { useMarks } from "../state/marks.ts";
-import type { Marker } from "./Graph.tsx";
+import type { Marker } from "./graph-lines.ts";
 
 /** What happened to the domain with that UUID, or to the whole host if it is null, as marks for graphs. */
 export function useMarkers(uuid: string | null): readonly Marker[] {

@@ -27,13 +27,10 @@ export function usePlotLife(
     again();
     const resize = new ResizeObserver(() => plot.current?.setSize({ width: parent.clientWidth, height }));
     resize.observe(parent);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
     const ended = onTheme(again);
-    scheme.addEventListener("change", again);
     return () => {
       resize.disconnect();
       ended();
-      scheme.removeEventListener("change", again);
       plot.current?.destroy();
       plot.current = null;
     };

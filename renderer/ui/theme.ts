@@ -21,10 +21,15 @@ export function applyStoredTheme(): void {
   window.dispatchEvent(new Event("xenarium-theme"));
 }
 
-/** Calls the listener when another appearance was chosen. The returned function ends it. */
+/** Tells when the appearance changes: another was chosen, or the system has another. The returned function ends it. */
 export function onTheme(listener: () => void): () => void {
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", listener);
   window.addEventListener("xenarium-theme", listener);
-  return () => window.removeEventListener("xenarium-theme", listener);
+  return () => {
+    scheme.removeEventListener("change", listener);
+    window.removeEventListener("xenarium-theme", listener);
+  };
 }
 
 /** The colours that were asked for since the appearance changed. Finding one out costs a style and a layout pass. */

@@ -1,14 +1,15 @@
-/** Traces of hypercalls as clients get them: their own, bounded, and only while they want them. */
+/** Traces of hypercalls as clients receive them: each client's own, bounded, and sent only while the client wants them. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { MOST_TRACE_RECORDS, type Events, type Results, type ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
 import { RECORD_SIZE, traceCalls, type TraceCall } from "../../core/api/trace/calls.ts";
+import { builtHost } from "../built-host.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
-/** Longer than a loaded machine takes. */
+/** Longer than a loaded machine needs. */
 const SOON = { timeout: 15_000 };
 let host: HostService;
 let text = "";
@@ -68,7 +69,7 @@ async function sentUntilNow(): Promise<void> {
   await expect.poll(() => fence.events.length, { timeout: 10_000 }).toBeGreaterThan(0);
   fence.end();
 }
-/** Whether the client is still sent what the domain does. */
+/** Returns whether the client is still sent what the domain does. */
 async function isSentTo(client: Client): Promise<boolean> {
   const before = client.events.length;
   await makes(10);
@@ -77,13 +78,7 @@ async function isSentTo(client: Client): Promise<boolean> {
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: true,
-  });
+  host = builtHost({ firstGuest: true });
   await host.powerOn();
   host.on("console", ({ bytes }) => (text += Buffer.from(bytes).toString("latin1")));
   text += Buffer.from((await host.toolstack.request("consoleAttach", { domid: 1 })).log).toString("latin1");
@@ -109,7 +104,7 @@ describe("a client's trace", () => {
 
   it("is its own: another's end does not end it, its own end does", async () => {
     const [one, two] = [new Client(), new Client()];
-    // Twice is once.
+    // Asking twice has the effect of asking once.
     for (const client of [one, two, two]) await client.ask("traceStart", { domid: 1 });
     await makes(50);
     await expect.poll(() => [one.versions(), two.versions()], SOON).toEqual([50, 50]);
@@ -127,7 +122,7 @@ describe("a client's trace", () => {
     await makes(400_000);
     const versions = (): number => (client.events.at(-1)?.calls[17] ?? 0) - began.calls[17]!;
     await expect.poll(versions, SOON).toBe(400_000);
-    // The counts of a batch may already have calls whose records come with the next one.
+    // The counts of a batch may already include calls whose records arrive with the next one.
     const unheard = (): number => {
       const inside = client.calls.reduce((sum, { lost }) => sum + lost, 0);
       const behind = client.events.reduce((sum, { lost }) => sum + lost, 0);

@@ -1,18 +1,17 @@
 /**
- * Disks and networks whose backends are Linux's own, in another guest: a driver domain with xen-blkback, xen-netback and xl devd. It is PV, or
- * PVH where XENARIUM_DRIVER_TYPE says so (../long/driver-pvh.long.ts).
+ * Disks and networks whose backends are Linux's own, in another guest: a driver domain with xen-blkback, xen-netback and xl devd. It is PV, or PVH if
+ * XENARIUM_DRIVER_TYPE says so (../long/driver-pvh.long.ts).
  */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { config, driverConfig, driverMissing } from "./driver.ts";
 import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = driverMissing;
 const type = process.env.XENARIUM_DRIVER_TYPE ?? "pv";
 const folder = temporaryFolder("driver-domain");
@@ -21,7 +20,7 @@ const notices: string[] = [];
 /** Names of the domains that were made, in order. */
 const made: string[] = [];
 
-/** A PVH driver domain maps what it is granted by way of its second stage, and on a busy computer takes minutes to be ready. */
+/** A PVH driver domain maps grants through its second stage, and takes minutes to be ready on a busy computer. */
 const patience = type === "pvh" ? 600_000 : 90_000;
 const { ask, shown, says, types } = onConsole(() => host, patience);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -36,13 +35,7 @@ async function startDriver(image: string, ...more: string[]): Promise<number> {
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 1024,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 1024 });
   await host.powerOn();
   host.toolstack.on("notice", ({ message }) => notices.push(message));
   host.toolstack.on("created", ({ name }) => made.push(name));
@@ -86,7 +79,7 @@ describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${miss
         const backendPath = `/local/domain/${driver}/backend/${kind}/${domid}/${id}`;
         const both = { id, backendDomid: driver, backendPath, frontendState: 4, backendState: 4 };
         expect(await ask("deviceList", { domid, kind })).toMatchObject([both]);
-        // As libxl has it: each end owns its own directory, and the other may read it. Nobody else.
+        // As with libxl, each end owns its own directory, the other may read it, and nobody else may.
         expect(await permissions(backendPath)).toEqual([`n${driver}`, `r${domid}`]);
         expect(await permissions(`/local/domain/${domid}/device/${kind}/${id}`)).toEqual([`n${domid}`, `r${driver}`]);
       }
@@ -141,7 +134,7 @@ describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${miss
         "echo 3 > /proc/sys/vm/drop_caches",
         'echo "DISK $(dd if=/dev/xvdb bs=1M count=4 2>/dev/null | sha256sum | cut -d" " -f1)"',
         "read go",
-        // From here on something is always on its way: between two writes there is a process to start, but the readers ask for more at once.
+        // From here on something is always under way. Between two writes a process has to start, but the readers ask for more at once.
         "for n in 1 2 3 4; do while dd if=/dev/xvdb of=/dev/null bs=1M iflag=direct 2>/dev/null; do :; done & done",
         "i=0; while dd if=/tmp/data of=/dev/xvdb bs=4k count=1 seek=$i conv=notrunc oflag=direct 2>/dev/null; do i=$((i+1)); echo ACK $i; done",
       ];
@@ -168,7 +161,7 @@ describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${miss
       await crashAndReturn();
       expect(notices.filter((message) => message.includes("stays without its backend"))).toHaveLength(1);
       expect(await nodes(`/local/domain/${driver}/backend/vbd/${domid}`)).toEqual([]);
-      // What was acknowledged is there: blocks that the same data makes, each at its place.
+      // What was acknowledged is there: blocks made from the same data, each at its place.
       const acknowledged = Number([...(await shown(domid)).matchAll(/ACK (\d+)/g)].at(-1)![1]);
       const block = readFileSync(image).subarray(0, 4096);
       for (let i = 0; i < acknowledged; i++)

@@ -10,7 +10,7 @@ const image = path.join(folder, "mini.elf");
 const mini = (...more: string[]) =>
   startGuest(["--kernel", image, "--memory", "32", "--name", "mini", "--timeout", "60", ...more]);
 
-/** The compiler that made the committed image; another one makes other bytes of the same source. */
+/** The compiler that made the committed image. Another one makes other bytes from the same source. */
 const COMPILER = "gcc (Debian 12.2.0-14+deb12u1) 12.2.0";
 const compiler = (() => {
   try {

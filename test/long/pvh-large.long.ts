@@ -1,14 +1,13 @@
 /** A PVH guest with more than 2 GiB on the largest host uses its memory, is saved with what is in it, and goes on in another host. */
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { compilerMissing, program } from "../guests/programs.ts";
+import { builtHost } from "../built-host.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing() ?? compilerMissing();
 const file = path.join(temporaryFolder("pvh-large"), "large.saved");
 const [MEMORY_MIB, WRITTEN_MIB] = [2600, 2300];
@@ -18,13 +17,7 @@ const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
   host.toolstack.request(...args)) as HostService["toolstack"]["request"];
 
 async function powerOn(): Promise<void> {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 3584,
-    pcpus: 2,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 3584, pcpus: 2 });
   await host.powerOn();
 }
 const shown = async (domid: number): Promise<string> =>

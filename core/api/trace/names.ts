@@ -38,12 +38,14 @@ export const HYPERCALLS = new Map([
   ...named(xen, "HYPERVISOR_", { strip: true }),
   [xen.HYPERVISOR_arch_7, "arch_7 (native)"],
 ]);
-/** Accesses of PVH guests to ports, and to guest-physical addresses without memory, where devices are; numbered behind the hypercalls. */
+/** Hypercalls have the numbers below this, kinds of accesses those from it on. */
+export const FIRST_ACCESS = native.NR_HYPERCALLS;
+/** Accesses of PVH guests to ports, and to guest-physical addresses without memory, where devices are. */
 export const ACCESSES: Names = new Map([
-  [native.NR_HYPERCALLS, "port read"],
-  [native.NR_HYPERCALLS + 1, "port write"],
-  [native.NR_HYPERCALLS + 2, "device read"],
-  [native.NR_HYPERCALLS + 3, "device write"],
+  [FIRST_ACCESS, "port read"],
+  [FIRST_ACCESS + 1, "port write"],
+  [FIRST_ACCESS + 2, "device read"],
+  [FIRST_ACCESS + 3, "device write"],
 ]);
 /** All that is traced, by number. */
 export const CALLS: Names = new Map([...HYPERCALLS, ...ACCESSES]);

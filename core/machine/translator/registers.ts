@@ -4,8 +4,8 @@
  * - available: it has the register's value, and
  * - unsaved: memory does not have that value yet.
  * At the end of a block nothing is unsaved. So a block depends on the one before it only for the loads that it can save, and a way out in the middle
- * of a block stores only what that block has written. (A block that goes back to itself keeps what it writes unsaved until it is left, because a loop
- * of a few instructions would otherwise do little but store.) A function that kept all registers in locals from beginning to end, and stored
+ * of a block stores only what that block has written. Small loops (small-loops.ts) are the exception: all that they write is unsaved from block to
+ * block until they are left, because a loop of a few instructions would otherwise do little but store. A function that kept all registers in locals from beginning to end, and stored
  * everything that any of its instructions writes at its single end, would take V8's optimizer twice as long: every way out would be a place where all
  * of them have to be brought together.
  * Where ways join, those registers are available that are so on all of the ways. A loop loads what it touches before it begins, and has it available

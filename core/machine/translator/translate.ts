@@ -7,6 +7,7 @@ import type { HelperName } from "./imports.ts";
 import { drop, peek, push, writeInteger } from "./integer.ts";
 import { rmValue } from "./operands.ts";
 import type { Block, Region, Target } from "./region.ts";
+import { smallLoops } from "./small-loops.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
 import { writeVector } from "./vector.ts";
 import { chooseWindows } from "./windows.ts";
@@ -104,11 +105,14 @@ class BlockWriter {
   /** Registers that are available (registers.ts) at the end of blocks, and at the heads of loops. */
   readonly #availableAfter = new Map<number, ReadonlySet<number>>();
   readonly #availableAt = new Map<number, ReadonlySet<number>>();
+  /** The small loop (small-loops.ts) that a block belongs to. */
+  readonly #smallLoops: ReadonlyMap<number, ReadonlySet<number>>;
   readonly #known: RegionUse;
 
   constructor(region: Region, flow: ControlFlow, known: RegionUse, writer: RegionWriter) {
     this.#region = region;
     this.#flow = flow;
+    this.#smallLoops = smallLoops(region, flow);
     this.#known = known;
     this.#w = writer;
   }
@@ -128,6 +132,7 @@ class BlockWriter {
     if (!loops.has(block)) return this.#within(block, joined);
     registers.begin(available, []);
     registers.fetch(this.#touchedInLoop(block));
+    registers.fetch(this.#unsavedAround(block));
     this.#availableAt.set(block, registers.state.available);
     const label = this.#w.code.loop();
     this.#labels.set(block, label);
@@ -135,13 +140,9 @@ class BlockWriter {
     this.#w.code.end();
   }
 
-  /** Returns whether the block is a loop by itself. */
-  #goesBack(number: number): boolean {
-    return this.#flow.backward.some(({ from, to }) => from === number && to === number);
-  }
-  /** Returns the registers that the block writes. As it is a loop, all of them are available where it begins. */
-  #writtenBy(number: number): Iterable<number> {
-    return this.#known.written.get(number) ?? [];
+  /** Returns the registers that are unsaved from block to block of the small loop that this block belongs to: all that the loop writes. */
+  #unsavedAround(block: number): number[] {
+    return [...(this.#smallLoops.get(block) ?? [])].flatMap((each) => [...(this.#known.written.get(each) ?? [])]);
   }
   /** Returns the registers that are available in all blocks from which forward edges lead to the block. */
   #availableBefore(block: number): ReadonlySet<number> {
@@ -176,7 +177,7 @@ class BlockWriter {
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
     w.vectorsChecked = false;
-    w.registers.begin(this.#availableAt.get(number)!, this.#goesBack(number) ? this.#writtenBy(number) : []);
+    w.registers.begin(this.#availableAt.get(number)!, this.#unsavedAround(number));
     w.use.touched.set(number, w.registers.touched);
     w.use.written.set(number, w.registers.written);
     const { ops, transfer } = block;
@@ -214,7 +215,9 @@ class BlockWriter {
     const length = ops.length;
     /** Ends the block; what follows counts from 0. */
     const end = (): void => {
-      if (!this.#goesBack(number)) w.registers.save();
+      // The interpreter's functions may have left registers of the loop in memory alone.
+      if (this.#smallLoops.has(number)) w.registers.fetch(this.#unsavedAround(number));
+      else w.registers.save();
       this.#availableAfter.set(number, w.registers.state.available);
       w.count(length);
       w.done = 0;
@@ -314,8 +317,9 @@ class BlockWriter {
     const { code } = w;
     const { number, merges, loops, cut } = this.#flow;
     const { block, offset } = to;
-    if (block !== from) w.registers.save();
-    if (block === null || cut.has(edgeKey(from, block))) {
+    const goesOn = block !== null && !cut.has(edgeKey(from, block));
+    if (!goesOn || !this.#smallLoops.get(from)?.has(block)) w.registers.save();
+    if (!goesOn) {
       if (branch && (offset < 0 || offset >= 4096)) {
         const target = w.temporary("target", I64);
         code.get(w.pageBase).i64(offset).op(Op.i64Add).set(target);

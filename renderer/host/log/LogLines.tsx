@@ -71,26 +71,51 @@ export function LogLines({
     >
       <div className="log-sized" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, start }) => {
-          const { number, line } = lines[index]!;
-          const { id, icon: Icon } = levelOf(line);
+          const shown = lines[index]!;
           return (
-            <div
-              key={number}
-              className={`log-line level-${id} from-${line.origin}`}
-              title={describe(line)}
-              style={{ transform: `translateY(${start}px)` }}
-            >
-              <Icon size={12} aria-hidden />
-              <span className="visually-hidden">{describe(line)}: </span>
-              {times && <span className="log-time">{timeText(line)}</span>}
-              <span className="log-text">
-                {marked(line.text, search, hit?.number === number ? hit.at : -1)}
-                {"\n"}
-              </span>
-            </div>
+            <LogLine
+              key={shown.number}
+              shown={shown}
+              top={start}
+              times={times}
+              search={search}
+              current={hit?.number === shown.number ? hit.at : -1}
+            />
           );
         })}
       </div>
+    </div>
+  );
+}
+
+/** `current`: where in it the match is that is looked at; -1: not in this line. */
+function LogLine({
+  shown: { line },
+  top,
+  times,
+  search,
+  current,
+}: {
+  shown: ShownLine;
+  top: number;
+  times: boolean;
+  search: string;
+  current: number;
+}) {
+  const { id, icon: Icon } = levelOf(line);
+  return (
+    <div
+      className={`log-line level-${id} from-${line.origin}`}
+      title={describe(line)}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      <Icon size={12} aria-hidden />
+      <span className="visually-hidden">{describe(line)}: </span>
+      {times && <span className="log-time">{timeText(line)}</span>}
+      <span className="log-text">
+        {marked(line.text, search, current)}
+        {"\n"}
+      </span>
     </div>
   );
 }

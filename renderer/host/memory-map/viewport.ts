@@ -62,6 +62,11 @@ export function zoomed(
   return bounded(grid, { zoom, left: x - (x - view.left) * by, top: y - (y - view.top) * by }, width, height);
 }
 
+/** As `zoomed`, where nobody knows the bounds: who draws it keeps them. */
+export function scaled({ zoom, left, top }: Viewport, factor: number, x: number, y: number): Viewport {
+  return { zoom: zoom * factor, left: x - (x - left) * factor, top: y - (y - top) * factor };
+}
+
 /** Returns null for a point beside the map. */
 export function frameAt(
   grid: Grid,

@@ -1,11 +1,11 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, type KeyboardEvent } from "react";
 import type { TermId } from "../../glossary/terms.ts";
+import { rowAfterKey } from "./table-keys.ts";
 import { durationText, gapText, isGap, resultText, timeText, type TraceRow, type TraceWords } from "./trace.ts";
 import { Term, termProps } from "../../glossary/Term.tsx";
 
 const ROW_PIXELS = 24;
-const PAGE_ROWS = 15;
 const COLUMNS: readonly (readonly [title: string, term?: TermId])[] = [
   ["Time, s"],
   ["vCPU", "vcpu"],
@@ -47,25 +47,12 @@ export function TraceTable({
     virtual.scrollToIndex(index);
   }, [selected]);
 
-  const go = (to: number): void => {
-    const row = rows[Math.max(0, Math.min(rows.length - 1, to))];
-    if (row) onSelect(row);
-  };
   const onKey = (event: KeyboardEvent): void => {
-    const from = index < 0 ? rows.length : index;
-    const moves: Record<string, number> = {
-      ArrowDown: from + 1,
-      ArrowUp: from - 1,
-      PageDown: from + PAGE_ROWS,
-      PageUp: from - PAGE_ROWS,
-      Home: 0,
-      End: rows.length - 1,
-    };
-    const to = moves[event.key];
-    if (to === undefined && event.key !== "Escape") return;
+    const to = rowAfterKey(event.key, index < 0 ? rows.length : index, rows.length);
+    if (to === null && event.key !== "Escape") return;
     event.preventDefault();
-    if (to === undefined) onSelect(null);
-    else go(to);
+    if (to === null) onSelect(null);
+    else if (rows[to]) onSelect(rows[to]);
     if (event.key === "End" || event.key === "Escape") following.current = true;
   };
 
@@ -95,21 +82,48 @@ export function TraceTable({
           {items.map(({ index: at, start }) => {
             const row = rows[at]!;
             return (
-              <div
+              <TraceLine
                 key={at}
-                role="row"
-                aria-rowindex={at + 2}
-                aria-selected={row === selected}
-                className={`trace-row${row === selected ? " selected" : ""}${isGap(row) ? " gap" : row.failed ? " failed" : ""}`}
-                style={{ transform: `translateY(${start}px)` }}
-                onClick={() => onSelect(row)}
-              >
-                <Cells row={row} words={words} />
-              </div>
+                row={row}
+                words={words}
+                at={at}
+                top={start}
+                isSelected={row === selected}
+                onSelect={onSelect}
+              />
             );
           })}
         </div>
       </div>
+    </div>
+  );
+}
+
+function TraceLine({
+  row,
+  words,
+  at,
+  top,
+  isSelected,
+  onSelect,
+}: {
+  row: TraceRow;
+  words: TraceWords;
+  at: number;
+  top: number;
+  isSelected: boolean;
+  onSelect: (row: TraceRow) => void;
+}) {
+  return (
+    <div
+      role="row"
+      aria-rowindex={at + 2}
+      aria-selected={isSelected}
+      className={`trace-row${isSelected ? " selected" : ""}${isGap(row) ? " gap" : row.failed ? " failed" : ""}`}
+      style={{ transform: `translateY(${top}px)` }}
+      onClick={() => onSelect(row)}
+    >
+      <Cells row={row} words={words} />
     </div>
   );
 }

@@ -1,31 +1,13 @@
 /** Draws hypercalls over time: a lane for each vCPU, and a box for each call, as long as the call took and with the colour of its hypercall. */
 import type { TraceCall } from "../../../core/api/trace/calls.ts";
 import { themeColor } from "../../ui/theme.ts";
+import type { Span } from "./span.ts";
 import { COLORS, durationText, isGap, type TraceRow } from "./trace.ts";
 
 export const LANE_PIXELS = 22;
 export const AXIS_PIXELS = 20;
 /** The width of the names, to the left of the lanes. */
 export const LABEL_PIXELS = 52;
-const LEAST_SPAN = 2e3;
-const MOST_SPAN = 600e9;
-
-/** The times at both edges, in nanoseconds since power-on. */
-export interface Span {
-  from: number;
-  to: number;
-}
-
-/** A `factor` below 1 zooms in. The time at `at` stays where it is. */
-export function zoomed({ from, to }: Span, factor: number, at: number): Span {
-  const length = Math.min(MOST_SPAN, Math.max(LEAST_SPAN, (to - from) * factor));
-  const share = (at - from) / (to - from);
-  return { from: at - share * length, to: at + (1 - share) * length };
-}
-export function moved({ from, to }: Span, share: number): Span {
-  const by = (to - from) * share;
-  return { from: from + by, to: to + by };
-}
 
 export function timeAt({ from, to }: Span, x: number, width: number): number {
   return from + ((x - LABEL_PIXELS) / (width - LABEL_PIXELS)) * (to - from);

@@ -1,4 +1,4 @@
-/** Which transfers are done on the asking thread: few enough for others to have their turn, and none for a while after a slow one. */
+/** Which transfers are done on the calling thread: few enough for others to get their turn, and none for a while after a slow one. */
 import fs, { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it, vi } from "vitest";
@@ -116,7 +116,7 @@ it("reads the same on this thread and on others, and after a slow read on others
       ways.push("other");
       readv(...all);
     }) as typeof readv,
-    // Half of what was asked for, as a host may.
+    // Returns half of what was asked for, as a host may.
     readvSync: ((fd: number, views: readonly Uint8Array[], at: number) => {
       ways.push("this");
       now += 100;
@@ -135,7 +135,7 @@ it("reads the same on this thread and on others, and after a slow read on others
     expect(ways.splice(0)).toEqual(["this", "other"]);
     expect(await read(0, 8192)).toEqual(content);
     expect(ways.splice(0)).toEqual(["other"]);
-    // Beyond the end there are zeroes.
+    // After the end there are zeroes.
     expect(await read(4096, 8192)).toEqual(Buffer.concat([content.subarray(4096), Buffer.alloc(4096)]));
     const closed = file.close();
     await expect(read(0, 4096)).rejects.toThrow("the image is closed");
@@ -220,7 +220,7 @@ it("writes on this thread what the file has room for, until one is slow or the f
     };
     await nextTurn();
     expect(await write(0, 1)).toEqual(["this"]);
-    // Half of what was asked for, as a host may.
+    // Returns half of what was asked for, as a host may.
     most = 1;
     expect(await write(2048, 2)).toEqual(["this", "other"]);
     most = 2;
@@ -229,7 +229,7 @@ it("writes on this thread what the file has room for, until one is slow or the f
     synced();
     await flushed;
     expect(await write(6144, 4)).toEqual(["this"]);
-    // Beyond its end the file grows.
+    // A write beyond its end makes the file grow.
     expect(await write(16384, 5)).toEqual(["other"]);
     expect(file.end).toBe(20480);
     took = 100;
@@ -253,7 +253,7 @@ it("writes nothing on this thread while another writes the file or changes its s
   writeFileSync(name, Buffer.alloc(16384));
   const { ftruncate, writev, writevSync } = fs;
   const ways: string[] = [];
-  /** Lets the others go on, once they have begun. */
+  /** Lets the others continue after they have begun. */
   const held: (() => void)[] = [];
   const patches = {
     ftruncate: ((...all: Parameters<typeof ftruncate>) => {
@@ -273,7 +273,7 @@ it("writes nothing on this thread while another writes the file or changes its s
     const begin = (at: number): Promise<void> => file.write(at, [new Uint8Array(512).fill(1)]);
     const goOn = (): void => held.splice(0).forEach((go) => go());
     await nextTurn();
-    // What makes the file grow is for another thread, and what comes meanwhile with it.
+    // A write that makes the file grow is done by another thread, together with what arrives in the meantime.
     const growing = begin(16384);
     const meanwhile = begin(0);
     expect(ways.splice(0)).toEqual(["other", "other"]);

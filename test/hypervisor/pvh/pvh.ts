@@ -2,12 +2,10 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { temporaryFolder } from "../../temporary.ts";
-
-const root = path.resolve(import.meta.dirname, "../../..");
 
 /** False where the kernel can't be built; an error in CI, where it must. */
 export const haveCompiler = (() => {
@@ -50,9 +48,7 @@ export class PvhHost {
       ...DEFAULT_BOOT_CONFIG,
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
-    const opened = new PvhHost(
-      new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: pathToFileURL(`${root}/dist/`) }),
-    );
+    const opened = new PvhHost(new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: dist }));
     await opened.host.start();
     opened.host.toolstack.on("stopped", ({ domid, reason }) => opened.#stopped.set(domid, reason));
     return opened;
