@@ -200,11 +200,15 @@ export class Lifecycle {
     const given = config.bootloader ? null : await guestFiles(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
     const mostPages = config.maxmemMiB * 256;
-    checkMemory(this.#parts.hypercalls, config.name, totalPages);
+    const builder = this.#parts.builders[config.type];
+    const check = () => checkMemory(this.#parts.hypercalls, config.name, totalPages + builder.framesBesides);
+    check();
     return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
-      const built = await this.#parts.builders[config.type].build({
+      // The hypervisor has taken what it needs to know of the domain by now.
+      check();
+      const built = await builder.build({
         ...ports,
         ...image,
         totalPages,

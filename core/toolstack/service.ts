@@ -118,6 +118,7 @@ export class Service {
       hostInfo: () => reports.hostInfo(),
       dmesg: ({ clear }) => hypercalls.host.readConsole(clear ?? false),
       statistics: () => reports.statistics(),
+      domainCounts: ({ domid }) => reports.counts(domid),
       list: () => reports.list(),
       vcpuList: ({ domid }) => reports.vcpuList(domid),
       checkInvariants: () => hypercalls.call("invariants", HYPERVISOR_arch_7, NATIVE_check_invariants),

@@ -1,4 +1,4 @@
-/** Everything that can be done, by name: the palette lists it, keys and menus run it. */
+/** Everything that can be done, by name. The palette lists the commands; keys and menus run them. */
 import { flushSync } from "react-dom";
 import {
   ACTION_WORDS,
@@ -51,7 +51,7 @@ const THEMES: [Theme, string][] = [
   ["dark", "dark"],
 ];
 
-/** As things stand now: what makes no sense is not among them. */
+/** Returns the commands that make sense in the present state. */
 export function commandsNow(): Command[] {
   const state = useApp.getState();
   const { host, domains, view } = state;
@@ -140,7 +140,11 @@ export function commandsNow(): Command[] {
     "file",
     "open",
   ]);
-  add("Domains", "bin", "Bin of deleted domains…", () => askLibrary({ what: "bin" }), ["undelete", "trash", "restore"]);
+  add("Domains", "bin", "Bin of deleted domains and disk images…", () => askLibrary({ what: "bin" }), [
+    "undelete",
+    "trash",
+    "restore",
+  ]);
   if (endedDomains(state).some((gone) => !gone.kept))
     add("Domains", "forget-ended", "Clear stopped domains", forgetEnded, ["clear", "remove", "sidebar"]);
   for (const gone of endedDomains(state))
@@ -193,7 +197,7 @@ export function runCommand(id: string): boolean {
   return command !== undefined;
 }
 
-/** The part of that view, which is there at once. */
+/** Focuses a part of a view that is in the document as soon as the view is shown. */
 function focusIn(view: View, part: string): void {
   flushSync(() => show(view));
   document.querySelector<HTMLElement>(part)?.focus();
@@ -205,7 +209,7 @@ function showXenLog(): void {
   focusIn({ page: "host", tab: "overview" }, ".log-card [tabindex]");
 }
 
-/** In the console that is shown, or else among the domains. */
+/** Searches in the console that is shown, or else among the domains. */
 function find(): void {
   const { view } = useApp.getState();
   if (view.page === "domain" && view.tab === "console") useApp.setState({ consoleSearch: true });

@@ -1,4 +1,4 @@
-/** What the menus of domains and folders offer: what buttons and the palette do, there where the thing is. */
+/** What the menus of domains and folders offer. It is what buttons and the palette do, offered at the thing itself. */
 import {
   ACTION_WORDS,
   ASKED_WORDS,
@@ -28,7 +28,7 @@ const DOM0_TABS = [
 const ASKED: readonly AskedAction[] = ["snapshot", "fork"];
 const ENDED = ["restore", "start", "edit", "clone", "export", "forget", "discard", "delete"] as const;
 
-/** Of one or several domains, running or ended. Domain-0 can be looked at alone. */
+/** The menu of one or several domains, running or ended. Domain-0 can only be looked at. */
 export function domainMenu(domids: readonly number[]): MenuItem[] {
   if (domids.length === 1 && domids[0] === 0)
     return DOM0_TABS.map(([label, tab]) => ({ label, run: () => show({ page: "domain", domid: 0, tab }) }));

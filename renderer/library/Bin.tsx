@@ -1,22 +1,54 @@
 import { useEffect, useState } from "react";
-import type { BinEntry } from "../../core/api/schema.ts";
+import type { BinnedImage } from "../../core/api/schema.ts";
 import { act, request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { dateText } from "../ui/clock.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { TableHead, type Columns } from "../ui/Table.tsx";
+import { Refusal } from "../ui/Refusal.tsx";
+
+const COLUMNS: Columns = [
+  "Name",
+  "Deleted",
+  "Gone for good",
+  { title: "On disk", isNumber: true },
+  { title: "What can be done", isOnlyHeard: true },
+];
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-/** Domains that were deleted, for a day. */
+/** A domain or a disk image. */
+interface Entry extends BinnedImage {
+  kind: "Domain" | "Disk image";
+}
+
+async function allEntries(): Promise<Entry[]> {
+  const [domains, images] = await Promise.all([request("binList", {}), request("imageBin", {})]);
+  const entries = [
+    ...domains.map((each) => ({ ...each, kind: "Domain" as const })),
+    ...images.map((each) => ({ ...each, kind: "Disk image" as const })),
+  ];
+  return entries.sort((a, b) => b.deletedAt - a.deletedAt);
+}
+
+const putBack = ({ kind, id }: Entry) => (kind === "Domain" ? act("binRestore", { id }) : act("imageRestore", { id }));
+const purge = ({ kind, id }: Entry) => (kind === "Domain" ? act("binPurge", { id }) : act("imagePurge", { id }));
+/** Domains first: what lies in the bin with them may need images there. */
+const purgeAll = async (): Promise<void> => {
+  await act("binPurge", {});
+  await act("imagePurge", {});
+};
+
+/** Domains and disk images that were deleted, for a day. */
 export function Bin({ onClose }: { onClose: () => void }) {
-  // What is kept changes whenever something comes into the bin or out of it.
+  // The list of kept domains changes whenever something enters or leaves the bin.
   const kept = useApp((state) => state.kept);
-  const [entries, setEntries] = useState<readonly BinEntry[] | null>(null);
+  const [entries, setEntries] = useState<readonly Entry[] | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const [asked, setAsked] = useState(0);
   useEffect(() => {
     let current = true;
-    request("binList", {}).then(
+    allEntries().then(
       (found) => current && setEntries(found),
       (error: unknown) => current && setFailure(sentence(error)),
     );
@@ -28,21 +60,18 @@ export function Bin({ onClose }: { onClose: () => void }) {
   const bytes = entries?.reduce((sum, each) => sum + each.bytes, 0) ?? 0;
   return (
     <Dialog title="Bin" onClose={onClose} wide>
-      {failure !== null && (
-        <p className="field-error" role="alert">
-          {failure}
-        </p>
-      )}
+      <Refusal text={failure} />
       <p className="dialog-text">
         {entries?.length === 0
-          ? "The bin is empty. Domains that are deleted lie here for a day."
-          : `Domains that were deleted lie here for a day, with what was saved of them: ${mebibytes(bytes)}, total.`}
+          ? "The bin is empty. Domains and disk images that are deleted lie here for a day."
+          : `What was deleted lies here for a day, domains with what was saved of them: ${mebibytes(bytes)}, total.`}
       </p>
       {entries !== null && entries.length > 0 && (
         <table className="table">
           <thead>
             <tr>
               <th scope="col">Name</th>
+              <th scope="col">What it is</th>
               <th scope="col">Deleted</th>
               <th scope="col">Gone for good</th>
               <th scope="col" className="number">
@@ -54,26 +83,23 @@ export function Bin({ onClose }: { onClose: () => void }) {
             </tr>
           </thead>
           <tbody>
-            {entries.map(({ id, name, deletedAt, goneAt, bytes: own }) => (
-              <tr key={id}>
-                <th scope="row">{name}</th>
-                <td>{dateText(deletedAt)}</td>
-                <td>{dateText(goneAt)}</td>
-                <td className="number">{mebibytes(own)}</td>
+            {entries.map((entry) => (
+              <tr key={`${entry.kind} ${entry.id}`}>
+                <th scope="row">{entry.name}</th>
+                <td>{entry.kind}</td>
+                <td>{dateText(entry.deletedAt)}</td>
+                <td>{dateText(entry.goneAt)}</td>
+                <td className="number">{mebibytes(entry.bytes)}</td>
                 <td>
                   <span className="button-row">
-                    <button
-                      type="button"
-                      aria-label={`Put back ${name}`}
-                      onClick={() => then(act("binRestore", { id }))}
-                    >
+                    <button type="button" aria-label={`Put back ${entry.name}`} onClick={() => then(putBack(entry))}>
                       Put back
                     </button>
                     <button
                       type="button"
                       className="danger-quiet"
-                      aria-label={`Remove for good: ${name}`}
-                      onClick={() => then(act("binPurge", { id }))}
+                      aria-label={`Remove for good: ${entry.name}`}
+                      onClick={() => then(purge(entry))}
                     >
                       Remove for good
                     </button>
@@ -88,7 +114,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
         <button type="button" onClick={onClose} data-autofocus>
           Close
         </button>
-        <button type="button" className="danger" disabled={!entries?.length} onClick={() => then(act("binPurge", {}))}>
+        <button type="button" className="danger" disabled={!entries?.length} onClick={() => then(purgeAll())}>
           Empty the bin
         </button>
       </footer>

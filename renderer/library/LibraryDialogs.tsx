@@ -7,7 +7,7 @@ import { ImportDomain } from "./ImportDomain.tsx";
 import { EditDefinition } from "./EditDefinition.tsx";
 import { TakeSnapshot } from "../snapshots/TakeSnapshot.tsx";
 
-/** What is asked about domains that are kept. */
+/** The dialogs about domains that are kept. */
 export function LibraryDialogs() {
   const asked = useLibraryAsked((state) => state.asked);
   const kept = useApp((state) => state.kept);
@@ -15,7 +15,7 @@ export function LibraryDialogs() {
   if (asked === null) return null;
   if (asked.what === "bin") return <Bin onClose={close} />;
   if (asked.what === "import") return <ImportDomain file={asked.file} onClose={close} />;
-  // Somebody may have deleted it meanwhile.
+  // Somebody may have deleted the domain in the meantime.
   const domain = kept.find(({ uuid }) => uuid === asked.uuid);
   if (!domain) return null;
   if (asked.what === "edit") return <EditDefinition key={asked.uuid} kept={domain} onClose={close} />;

@@ -1,4 +1,4 @@
-/** The host's journal: what clients asked for and what came of it, truly; bounded; told as it changes. */
+/** The host's journal: what clients asked for and what came of it. It is true and bounded, and is reported as it changes. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JournalEntry } from "../../core/api/journal/entry.ts";
 import { HostJournal } from "../../core/api/journal/host-journal.ts";
@@ -35,7 +35,7 @@ describe("the host's journal", () => {
 
   it("a creation is one event, whose cause is who asked for it: a list that comes before it tells nothing", () => {
     const end = journal.asks("create", { config: 'name = "deb"\nkernel = "k"' }, WINDOW, null)!;
-    // The toolstack lists a domain as soon as Xen has it, before it has its name.
+    // The toolstack lists a domain as soon as Xen has it, before the domain has a name.
     journal.domains([domain(3, "(domain 3)", { state: { paused: true } as never })]);
     journal.domains([domain(3, "deb", { state: { paused: true } as never })]);
     journal.created(created(3, "deb"));

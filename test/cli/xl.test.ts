@@ -1,4 +1,4 @@
-/** `xenarium xl` and the xenstore clients as a user types them, against a host that runs. */
+/** `xenarium xl` and the xenstore clients as a user types them, against a running host. */
 import { execFile, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -92,7 +92,7 @@ describe("xl", () => {
     let seen = "";
     watching.stdout.on("data", (data: Buffer) => (seen += data.toString()));
     try {
-      // The first event is the watch's own.
+      // The first event is that of setting the watch.
       await expect.poll(() => seen, { timeout: 20_000 }).toContain("/tool\n");
       expect(await xenarium("xenstore-write", "/tool/note", 'a "b"\u0001')).toMatchObject({ status: 0 });
       await expect.poll(() => seen, { timeout: 10_000 }).toContain("/tool/note\n");

@@ -86,9 +86,18 @@ describe.skipIf(missing !== null)(`disk images in the window${missing ? ` (${mis
     expect(await cell("My-disk-copy.qcow2", 2)).toBe("2 MiB");
     await choose("My-disk.img", "Delete…");
     const question = dialog("Delete My-disk.img");
-    await question.getByText("is gone for good: images don’t go to the bin").waitFor();
-    await question.getByRole("button", { name: "Delete for good" }).click();
+    await question.getByText("goes to the bin, and can be put back for a day").waitFor();
+    await question.getByRole("button", { name: "Delete", exact: true }).click();
     await row("My-disk.img").waitFor({ state: "detached" });
+    await app.command("Bin of deleted");
+    const bin = dialog("Bin");
+    const line = bin.getByRole("row", { name: /^My-disk\.img Disk image/ });
+    await line.waitFor(SLOW);
+    await app.shoot("images-bin");
+    await line.getByRole("button", { name: "Put back My-disk.img" }).click();
+    await bin.getByText("The bin is empty.").waitFor(SLOW);
+    await app.page.keyboard.press("Escape");
+    await row("My-disk.img").waitFor(SLOW);
   });
 
   it("says which domains have it, and the host keeps what they need", async () => {
@@ -106,7 +115,7 @@ describe.skipIf(missing !== null)(`disk images in the window${missing ? ` (${mis
     await expect.poll(() => cell("data.qcow2", 4), SLOW).toBe("web, running");
     await choose("data.qcow2", "Delete…");
     await dialog("Delete data.qcow2").getByText("It is needed (web, running)").waitFor();
-    await dialog("Delete data.qcow2").getByRole("button", { name: "Delete for good" }).click();
+    await dialog("Delete data.qcow2").getByRole("button", { name: "Delete", exact: true }).click();
     await app.page.getByText("web has data.qcow2 as a disk: detach it there first.").first().waitFor();
     await choose("data.qcow2", "Make larger…");
     await dialog("Make data.qcow2 larger").getByRole("button", { name: "Make larger" }).click();

@@ -1,10 +1,10 @@
-/** Carries out requests about disk images as people see them. */
+/** Carries out requests about disk images as users see them. */
 import type { IMAGE_REQUESTS } from "../requests/images.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { SessionContext } from "./context.ts";
 
 export function imageHandlers(session: SessionContext): HandlersOf<typeof IMAGE_REQUESTS> {
-  const { imageLibrary } = session.host;
+  const { imageLibrary, images } = session.host;
   return {
     imageList: () => imageLibrary.list(),
     imageCreate: ({ name, format, bytes }) => imageLibrary.create(name, format, bytes),
@@ -14,5 +14,14 @@ export function imageHandlers(session: SessionContext): HandlersOf<typeof IMAGE_
       return null;
     },
     imageCheck: ({ path }) => imageLibrary.check(path, session.who),
+    imageBin: async () =>
+      (await images.bin.all()).map(({ id, name, deletedAt, goneAt, allocated: bytes }) => ({
+        ...{ id, name, deletedAt, goneAt, bytes },
+      })),
+    imageRestore: ({ id }) => images.bin.restore(id),
+    imagePurge: async ({ id }) => {
+      await images.bin.purge(id ?? null);
+      return null;
+    },
   };
 }

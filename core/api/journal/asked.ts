@@ -1,8 +1,8 @@
-/** Who asked for what: the cause of what happens next. */
+/** Remembers who asked for what, which is the cause of what happens next. */
 import type { RequestName } from "../schema.ts";
 import type { Client } from "./entry.ts";
 
-/** How long after a request has been answered what happens is taken to come from it. */
+/** How long after the answer to a request something that happens counts as caused by it. */
 const CAUSE_MS = 15_000;
 /** A guest may take its time to shut down. */
 const GUEST_MS = 10 * 60_000;
@@ -16,14 +16,14 @@ const MOST = 200;
 interface Ask {
   request: RequestName;
   domid: number | null;
-  /** Of the domains that it makes or is about, where they are known. */
+  /** Says whether a name is that of a domain that the request makes or is about; null where those are not known. */
   isName: IsName | null;
   who: Client;
-  /** performance.now(); Infinity while it is under way. */
+  /** A time of performance.now(); Infinity while the request is under way. */
   until: number;
 }
 export type IsName = (name: string) => boolean;
-/** One request is the cause of one event, unless it `remains`. */
+/** A request is the cause of one event, unless it `remains`. */
 export interface Cause {
   domid?: number;
   name?: string;
@@ -38,7 +38,7 @@ function tailOf(request: RequestName): number {
 export class Asked {
   #asks: Ask[] = [];
 
-  /** The returned function is called when it is answered; what was refused is the cause of nothing. */
+  /** The returned function is called when the request is answered. A refused request causes nothing. */
   add(request: RequestName, who: Client, domid: number | null, isName: IsName | null): (refused: boolean) => void {
     const ask: Ask = { request, domid, isName, who, until: Infinity };
     this.#asks = [...this.#asks.slice(1 - MOST), ask];
@@ -48,7 +48,7 @@ export class Asked {
     };
   }
 
-  /** Who asked for what happens now; null if nobody did. */
+  /** Returns who asked for what happens now; null if nobody did. */
   who(requests: readonly RequestName[], { domid, name, remains = false }: Cause = {}): Client | null {
     const now = performance.now();
     this.#asks = this.#asks.filter(({ until }) => until > now);

@@ -1,4 +1,4 @@
-/** The host's journal: what clients ask it for becomes tasks, what happens to it events, each with its cause. */
+/** The host's journal: clients' requests become tasks, and what happens to the host becomes events, each with its cause. */
 import type { DomainInfo, StatisticsSnapshot, ToolstackEvents } from "../../toolstack/messages.ts";
 import type { Events, HostPower, HostState, RequestName } from "../schema.ts";
 import { BOOT_MS, STOPS } from "../stop-words.ts";
@@ -9,7 +9,7 @@ import { Journal, type Work } from "./journal.ts";
 import { TASKS, namesOf, type Names } from "./tasks.ts";
 
 const PAGES_PER_MIB = 256;
-/** Firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart: core/toolstack/power.ts and dom0.ts tell of each. */
+/** Firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart: core/toolstack/power.ts and dom0.ts report each. */
 const POWER_ON_STAGES = 7;
 const POWER_OFF = "The host’s power-off";
 const ELSEWHERE = "Another client of this host";
@@ -34,9 +34,9 @@ export class HostJournal {
   readonly #journal: Journal;
   readonly #asked = new Asked();
   readonly #awaited: AwaitedGuests;
-  /** By domid, from its creation on: what is in a list before is not made yet. */
+  /** By domid, from its creation on. What is in a list before that is not complete yet. */
   readonly #seen = new Map<number, Seen>();
-  /** What follows the last stop of a domain, by its domid. */
+  /** By domid, what follows the last stop of a domain. */
   readonly #restarts = new Map<number, { name: string; why: string }>();
   readonly #saves = new Map<number, Work>();
   #powersOn: Work | null = null;
@@ -55,14 +55,14 @@ export class HostJournal {
   cancel(id: number): void {
     this.#journal.cancel(id);
   }
-  /** Something that a client does here beside its requests. */
+  /** Begins a task for something that a client does here besides its requests. */
   begin(title: string, who: Client, cancel: (() => void) | null): Work {
     return this.#journal.begin(title, who, null, cancel);
   }
 
   /**
-   * A request that is carried out, if it is a task: the returned function is called when it is answered. `cancel`: ends it before; null where
-   * nothing can.
+   * Begins a task for a request that is carried out, if it is a task. The returned function is called when the request is answered. `cancel` ends it
+   * before that; null where nothing can.
    */
   asks(
     request: RequestName,
@@ -97,7 +97,7 @@ export class HostJournal {
     return asked ?? this.#asked.who(DEEDS, { name, remains: true });
   }
 
-  /** Whether the guest has to do it still. */
+  /** Returns whether the guest still has to do it. */
   #awaits(request: RequestName, domid: number, args: Record<string, unknown>, work: Work): boolean {
     const name = this.#name(domid);
     if (request === "shutdown") {
@@ -193,7 +193,7 @@ export class HostJournal {
     this.#journal.event({ title: message, domid, state: severity, cause: "The toolstack" });
   }
 
-  /** Pauses, renames and vCPUs have no event of their own: the list tells. */
+  /** Pauses, renames and vCPUs have no events of their own, so they are found in the list. */
   domains(list: readonly DomainInfo[]): void {
     for (const { domid, uuid, name, state, vcpus, onlineVcpus, memoryMiB } of list) {
       const seen = this.#seen.get(domid);

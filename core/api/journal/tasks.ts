@@ -1,4 +1,4 @@
-/** Which requests are tasks, and what they are called. */
+/** Says which requests are tasks, and what they are called. */
 import { isForkName } from "../fork-names.ts";
 import type { RequestName } from "../schema.ts";
 import type { IsName } from "./asked.ts";
@@ -10,7 +10,7 @@ export interface Names {
 }
 type Title = (args: Record<string, unknown>, names: Names) => string;
 
-/** The name that an xl.cfg gives; null where it gives none that can be seen at once. */
+/** Returns the name that an xl.cfg gives; null where there is none that can be found easily. */
 export function configuredName(config: unknown): string | null {
   return /^\s*name\s*=\s*["']([^"'\n]{1,128})/m.exec(String(config))?.[1] ?? null;
 }
@@ -25,7 +25,7 @@ export function namesOf(request: RequestName, args: Record<string, unknown>, nam
 }
 const ofFile = (file: unknown): string => String(file).split(/[\\/]/).at(-1)!;
 
-/** Requests that do something worth telling. */
+/** Requests that do something worth reporting. */
 export const TASKS: Partial<Record<RequestName, Title>> = {
   hostPowerOn: () => "Power the host on",
   hostPowerOff: () => "Power the host off",
@@ -72,7 +72,10 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   keptKernelRemove: ({ name }) => `Remove the kernel or RAM disk ${String(name)}`,
   imageCreate: ({ name }) => `Create the disk image ${String(name)}`,
   imageGrow: ({ path }) => `Make the disk image ${ofFile(path)} larger`,
-  diskRemove: ({ name }) => `Remove the disk image ${String(name)}`,
+  diskRemove: ({ name }) => `Delete the disk image ${String(name)}`,
+  imageRestore: () => "Restore a disk image from the bin",
+  imagePurge: ({ id }) =>
+    id === undefined ? "Empty the bin of disk images" : "Remove a disk image from the bin for good",
   networkCreate: ({ name }) => `Make the network ${String(name)}`,
   networkRemove: ({ name }) => `Remove the network ${String(name)}`,
   networkMode: ({ name, mode }) => `${mode === "nat" ? "Open" : "Close"} the way out of ${String(name)}`,

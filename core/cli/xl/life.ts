@@ -20,7 +20,7 @@ import { connectConsole } from "./console.ts";
 import { json } from "./format.ts";
 import { viewIfAsked, VNC_OPTIONS } from "./viewer.ts";
 
-/** What xl ends with when there is no config, and when it can't be read. */
+/** xl's exit statuses when there is no config, and when it can't be read. */
 const EXIT_NO_CONFIG = 6;
 const EXIT_NO_FILE = 3;
 
@@ -32,14 +32,14 @@ const WHY: Record<string, string> = {
 
 interface Given {
   file: string;
-  /** The file's text with the settings of the command line behind it, so that they win. */
+  /** The file's text, followed by the settings of the command line, so that these win. */
   text: string;
 }
 
-/** A config file, of -f or the first operand, and settings as key=value. */
+/** Reads a config file, from -f or the first operand, and settings as key=value. */
 async function given({ operands, options }: Call): Promise<Given> {
   const isSetting = (text: string): boolean => text.includes("=");
-  // The manual has -f=FILE too.
+  // The manual also allows -f=FILE.
   let file = typeof options.defconfig === "string" ? options.defconfig.replace(/^=/, "") : null;
   const settings: string[] = [];
   for (const operand of operands) {
@@ -59,7 +59,7 @@ async function given({ operands, options }: Call): Promise<Given> {
 }
 
 const CONFIG_OPTIONS = [["-f, --defconfig <FILE>", "use this config file"]] as const;
-/** The domain that is kept under the name that stands where a config file could; null where there is such a file, or no such domain. */
+/** Returns the kept domain whose name stands where a config file could; null where there is such a file, or no such domain. */
 async function keptOf({ host, operands, options }: Call): Promise<string | null> {
   const [name, ...settings] = operands;
   if (name === undefined || name.includes("=") || options.defconfig !== undefined) return null;
@@ -70,7 +70,7 @@ async function keptOf({ host, operands, options }: Call): Promise<string | null>
     )
   )
     return null;
-  // Without a host the file is what is missing.
+  // Without a host, the file is what is missing.
   const api = await host().catch(() => null);
   const found = (await api?.request("keptDomains", {}))?.find((each) => each.name === name);
   if (!found) return null;
@@ -142,7 +142,7 @@ const configUpdate: XlCommand = {
   },
 };
 
-/** Tells when domains stop and go; made before they are asked to. */
+/** Reports when domains stop and go. It must be made before they are asked to. */
 function deaths(host: Host): { of(domid: number): Promise<void>; stopOrDeath(domid: number): Promise<string> } {
   const gone = new Set<number>();
   const stopped = new Map<number, DomainStopped>();
@@ -204,7 +204,7 @@ function shutdown(reason: "poweroff" | "reboot", doing: string): XlCommand {
           );
           asked.push(domid);
         } catch (error) {
-          // With -a the others are asked all the same.
+          // With -a the other domains are asked all the same.
           if (!(error instanceof XlFailure)) throw error;
           complain(error.message);
           status = error.status;
@@ -221,7 +221,7 @@ function shutdown(reason: "poweroff" | "reboot", doing: string): XlCommand {
   };
 }
 
-/** Those that only name a domain. What libxl can't do is said, and xl ends well all the same. */
+/** Makes subcommands that only take a domain. What libxl cannot do is printed, and xl still exits with success. */
 function toDomain(request: "pause" | "unpause", summary: string): XlCommand {
   return {
     summary,

@@ -1,18 +1,19 @@
 /**
- * A running domain goes on in several copies. Its disks are exchanged as for a snapshot, which the copies' disks are based on, and its memory is held by
- * dom0 for as long as the copies are made of it: it is in no file. All of them are made before the first runs, or none.
+ * Forks a running domain into several copies. Its disks are replaced as for a snapshot, and the copies' disks are based on that snapshot. dom0 holds
+ * its memory, in no file, until the copies have been made of it. All copies exist before the first one runs; if one fails, there is none.
  */
 import { randomUUID } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
 import { hostOf, running, type Parts, type Watch } from "./parts.ts";
-import { clone, unmade, type Continued, type Identity } from "./reverting.ts";
+import { clone, type Continued, type Identity } from "./reverting.ts";
 import { take, type Taken } from "./taking.ts";
+import { dropped, finished, removed } from "./unfinished.ts";
 
 export interface Forked extends Taken {
   copies: Continued[];
 }
 
-/** Told of a fork that failed: the snapshot is there all the same, and nothing is based on it. */
+/** A fork that failed although its snapshot was taken; nothing is based on that snapshot. */
 export class ForkFailure extends Error {
   readonly refusal: unknown;
   readonly snapshot: string;
@@ -23,7 +24,10 @@ export class ForkFailure extends Error {
   }
 }
 
-/** `name`: of the snapshot; `names`: of the domains. Nobody starts or deletes these until all of it has ended. Throws Refusal, TakeFailure, ForkFailure. */
+/**
+ * `name` is that of the snapshot, `names` are those of the domains. Nobody may start or delete these until the fork has ended. Throws Refusal,
+ * TakeFailure, ForkFailure.
+ */
 export async function fork(
   parts: Parts,
   uuid: string,
@@ -53,7 +57,7 @@ async function forked(
   const held = randomUUID();
   const made: Continued[] = [];
   try {
-    const wanted = { name, memory: false, held: { name: held, copies: copies.length } };
+    const wanted = { name, memory: false, held: { name: held, domains: copies.map((copy) => copy.uuid) } };
     const taken = await take(parts, uuid, wanted, { progress: () => {}, signal });
     try {
       for (const copy of copies) {
@@ -65,9 +69,12 @@ async function forked(
       }
       signal.throwIfAborted();
       for (const { domid } of made) await toolstack.request("unpause", { domid: domid! });
+      // Without disks nothing is based on it.
+      if (taken.snapshot.disks.length === 0) await dropped(parts, uuid, taken.snapshot.id);
+      await finished(parts, uuid);
       return { ...taken, copies: made };
     } catch (error) {
-      for (const each of made) await ended(parts, each);
+      for (const each of made) await undone(parts, each);
       throw new ForkFailure(error, taken.snapshot.id);
     }
   } finally {
@@ -76,7 +83,7 @@ async function forked(
 }
 
 /** Its disks can be removed when its backends have let them go: it is gone, or the host is. */
-async function ended(parts: Parts, { uuid, domid }: Continued): Promise<void> {
+export async function undone(parts: Parts, { uuid, domid }: Continued): Promise<void> {
   const toolstack = parts.toolstack();
   if (toolstack && domid !== null) {
     const unheard: (() => void)[] = [];
@@ -95,5 +102,5 @@ async function ended(parts: Parts, { uuid, domid }: Continued): Promise<void> {
     );
     for (const unhear of unheard) unhear();
   }
-  await unmade(parts, uuid);
+  await removed(parts, uuid).catch(() => {});
 }
