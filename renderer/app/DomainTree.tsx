@@ -19,7 +19,7 @@ export function DomainTree({
 }: {
   shown: readonly DomainInfo[];
   ended: readonly EndedDomain[];
-  selected: number;
+  selected: number | null;
   searching: boolean;
   children: ReactNode;
 }) {
@@ -45,7 +45,8 @@ export function DomainTree({
     ...itemsIn(parent).map(({ domid }) => keyOfDomain(domid)),
   ];
   const all = keys(null);
-  const current = [focused, keyOfDomain(selected)].find((key) => all.includes(key)) ?? all[0] ?? "";
+  const current =
+    [focused, selected === null ? "" : keyOfDomain(selected)].find((key) => all.includes(key)) ?? all[0] ?? "";
 
   const branch = (parent: string | null, level: number): ReactNode => (
     <>

@@ -58,8 +58,8 @@ export function Sidebar() {
 }
 
 interface Found {
-  /** The domid of the domain that is looked at, or -1 if there is none. */
-  selected: number;
+  /** The domid of the domain that is looked at, or null if there is none. Domains that do not run have negative ones. */
+  selected: number | null;
   /** How many domains run, and how many have ended. */
   guests: number;
   ended: number;
@@ -85,7 +85,7 @@ function useFound(text: string): Found {
   const guests = domains.filter(({ domid }) => domid !== 0);
   const ended = endedDomains({ domains, departed, forgotten, kept });
   return {
-    selected: view.page === "domain" ? view.domid : -1,
+    selected: view.page === "domain" ? view.domid : null,
     guests: guests.length,
     ended: ended.length,
     shown: guests.filter(matches),
