@@ -1,11 +1,11 @@
 import { useEffect, useState } from "react";
 import { DropZone, type DropPlace } from "../create/DropZone.tsx";
-import { plainName } from "../create/intake.ts";
+import { plainName } from "../create/read-file.ts";
 import { NewDomain } from "../create/NewDomain.tsx";
 import { useOpenedFiles } from "../create/opened.ts";
 import { FetchGuest } from "../fetch/FetchGuest.tsx";
 import { AttachDialog } from "../devices/AttachDialog.tsx";
-import { askAttach } from "../devices/attach-state.ts";
+import { askAttach, useAttach } from "../devices/attach-state.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { CrashBanner } from "../host/CrashBanner.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
@@ -52,6 +52,10 @@ export function App() {
       toast("warning", `A domain is imported alone: this is ${plainName(first.name)}, without the other files.`);
     askLibrary({ what: "import", file: first });
   };
+  const attach = (files: File[], domid: number, drive: string | null): void => {
+    if (files.length > 1) toast("warning", "Disks are attached one at a time: this is the first of those dropped.");
+    askAttach(domid, "disk", { file: files[0]!, drive });
+  };
   useOpenedFiles(take);
   // What is looked at, if a device can come to it.
   const shown = useApp(({ domains, view: of }) =>
@@ -59,13 +63,16 @@ export function App() {
   );
   const attachTo = shown?.config && !shown.state.shutdown && !shown.state.dying ? shown : null;
   const drop = (files: File[], place: DropPlace): void => {
+    // Who is asked for files gets them, wherever on the window they are dropped.
+    if (dialog === "new-domain") return void sort(files);
+    const asked = useAttach.getState().asked;
+    if (asked?.key === "disk") return attach(files, asked.domid, asked.drive);
     if (place === "library") {
       show({ page: "host", tab: "images" });
       return void addImages(files);
     }
     if (place !== "attach" || !attachTo) return void sort(files);
-    if (files.length > 1) toast("warning", "Disks are attached one at a time: this is the first of those dropped.");
-    askAttach(attachTo.domid, "disk", { file: files[0]! });
+    attach(files, attachTo.domid, null);
   };
 
   useEffect(() => {
@@ -97,7 +104,6 @@ export function App() {
       <DropZone attachTo={attachTo?.name ?? null} onFiles={drop} />
       {dialog === "new-domain" && (
         <NewDomain
-          key={dropped.map(({ name, size }) => `${name}:${size}`).join("|")}
           files={dropped}
           onClose={() => {
             setDropped([]);

@@ -28,7 +28,7 @@ interface Shown {
   current: string;
 }
 const keyOfFolder = (path: string): string => `folder ${path}`;
-const keyOfDomain = (domid: number): string => `domain ${domid}`;
+const keyOfDomain = (domid: number | null): string => `domain ${domid}`;
 
 /** Domains in their folders, then those in none. Folders with nothing that is searched for are left out. */
 export function DomainTree({
@@ -40,7 +40,8 @@ export function DomainTree({
 }: {
   shown: readonly DomainInfo[];
   ended: readonly EndedDomain[];
-  selected: number;
+  /** null: no domain is shown. Those that do not run have numbers too (../state/store.ts). */
+  selected: number | null;
   searching: boolean;
   children: ReactNode;
 }) {

@@ -59,7 +59,7 @@ export function Sidebar() {
 
 interface Found {
   /** The domid that is looked at; -1: none. */
-  selected: number;
+  selected: number | null;
   /** How many domains there are that run, and that have ended. */
   guests: number;
   ended: number;
@@ -85,7 +85,7 @@ function useFound(text: string): Found {
   const guests = domains.filter(({ domid }) => domid !== 0);
   const ended = endedDomains({ domains, departed, forgotten, kept });
   return {
-    selected: view.page === "domain" ? view.domid : -1,
+    selected: view.page === "domain" ? view.domid : null,
     guests: guests.length,
     ended: ended.length,
     shown: guests.filter(matches),

@@ -51,7 +51,10 @@ function useCreation(draft: Draft, onCreated: () => void): { creating: boolean; 
   return { creating, create };
 }
 
-/** A domain from files, an xl.cfg, the bundled guest or this computer's kernel. Its xl.cfg is what counts; fields read and write it. */
+/**
+ * A domain from files, an xl.cfg, the bundled guest or this computer's kernel. Its xl.cfg is what counts; fields read and write it. `files`: that were
+ * dropped last; those before them are taken already.
+ */
 export function NewDomain({ files, onClose }: { files: File[]; onClose: () => void }) {
   const draft = useDraft();
   const { fields, set } = draft;

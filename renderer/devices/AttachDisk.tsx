@@ -4,7 +4,7 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 import { EMPTY_DISK, freeVdev, baseName } from "../create/devices.ts";
 import { DiskFacts } from "../create/DiskFacts.tsx";
 import { diskIn, takeDisk, useDiskReport, type TakenDisk } from "../create/disk-images.ts";
-import { plainName } from "../create/intake.ts";
+import { plainName } from "../create/read-file.ts";
 import { KeptImages } from "../create/KeptImages.tsx";
 import { isCancel, request, sentence } from "../state/session.ts";
 import { toast } from "../state/store.ts";

@@ -1,6 +1,6 @@
 /** Files of the user's that become images of the host's: copies, whatever happens to the files then. */
 import { diskIn, giveDisk } from "../create/disk-images.ts";
-import { plainName } from "../create/intake.ts";
+import { plainName } from "../create/read-file.ts";
 import { say } from "../state/messages.ts";
 import { isCancel, sentence } from "../state/session.ts";
 

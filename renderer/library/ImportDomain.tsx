@@ -2,7 +2,7 @@ import "../styles/library.css";
 import { FolderOpen } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { ArchiveLook } from "../../core/api/schema.ts";
-import { plainName } from "../create/intake.ts";
+import { plainName } from "../create/read-file.ts";
 import { request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
@@ -24,6 +24,8 @@ export function ImportDomain({ file: given, onClose }: { file: File | null; onCl
   const [name, setName] = useState("");
   const input = useRef<HTMLInputElement>(null);
   const taken = new Set(useApp((state) => state.kept).map((each) => each.name));
+  // Another one may be dropped while this is asked.
+  useEffect(() => setFile((before) => given ?? before), [given]);
   useEffect(() => {
     if (!file) return;
     let current = true;
