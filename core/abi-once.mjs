@@ -1,6 +1,7 @@
 /**
- * The interface stands once: no name of core/abi (Xen's) or of core/hypervisor/abi (the hypervisor's own) is declared as a constant
- * anywhere else in core. `node core/abi-once.mjs` prints what it finds and fails if there is something.
+ * The interface stands once: no name of core/abi (Xen's) or of core/hypervisor/abi (the hypervisor's own), no name of a bit of x86's
+ * control registers and no exception's vector (core/machine/cpu) is declared as a constant anywhere else in core. The last two are AssemblyScript's
+ * u64 and i32, which Node's code cannot import, so only AssemblyScript's folders are checked for them. `node core/abi-once.mjs` prints what it finds and fails if there is something.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -27,21 +28,24 @@ export function declaredIn(text) {
 }
 
 const isInterface = (file) => /^(hypervisor\/)?abi\//.test(file);
+const isAssemblyScript = (file) => /^(hypervisor|machine)\//.test(file);
+/** Whether the declaration of `name` in `file` is the one that all others must import. */
+const owns = (file, name) =>
+  isInterface(file) ||
+  file === "machine/cpu/control_bits.ts" ||
+  (file === "machine/cpu/machine.ts" && name.startsWith("VECTOR_"));
 
 /** `files`: pairs of a path below core and a text. */
 export function declaredAgain(files) {
   const owner = new Map();
-  const others = [];
-  const interfaceFirst = [
-    ...files.filter(([file]) => isInterface(file)),
-    ...files.filter(([file]) => !isInterface(file)),
-  ];
-  for (const [file, text] of interfaceFirst)
-    for (const { name, line } of declaredIn(text))
-      if (isInterface(file) && !owner.has(name)) owner.set(name, file);
-      else others.push({ file, name, line });
+  const declared = files.flatMap(([file, text]) => declaredIn(text).map((each) => ({ file, ...each })));
+  const others = declared.filter(({ file, name }) => {
+    if (!owns(file, name) || owner.has(name)) return true;
+    owner.set(name, file);
+    return false;
+  });
   return others
-    .filter(({ name }) => owner.has(name))
+    .filter(({ file, name }) => owner.has(name) && (isInterface(owner.get(name)) || isAssemblyScript(file)))
     .map(({ file, line, name }) => `${file}:${line}: ${name} stands in ${owner.get(name)} already`);
 }
 

@@ -1,13 +1,13 @@
-/** What was sent to a window and not taken by it yet: IPC itself has no measure of that. */
+/** Measures what was sent to a window and not taken by it yet, which IPC itself does not tell. */
 import type { ServerMessage } from "../core/api/schema.ts";
 
-/** Bytes a message without text or bytes of its own is counted as. */
+/** Bytes for which a message without text or bytes counts. */
 const SMALL = 1024;
 
-/** Bytes that a part of a list is counted as, besides its text. */
+/** Bytes for which an element of a list counts, besides its text. */
 const PART = 32;
 
-/** About how many bytes a message is: its text and bytes, and those of its lists' parts. */
+/** Returns about how many bytes a message has: its text and bytes, and those of its lists' elements. */
 export function weight(message: ServerMessage): number {
   const data: unknown = "event" in message ? message.data : "result" in message ? message.result : null;
   if (typeof data === "string") return SMALL + data.length;
@@ -43,7 +43,7 @@ export class Backlog {
     this.#bytes += bytes;
   }
 
-  /** `count` comes from the window: anything may be in it. */
+  /** `count` comes from the window and may be anything. */
   taken(count: unknown): void {
     if (typeof count !== "number" || !(count > 0)) return;
     for (let left = Math.min(count, this.#waiting.length); left >= 1; left--) this.#bytes -= this.#waiting.shift()!;

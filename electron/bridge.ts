@@ -1,4 +1,4 @@
-/** The API over IPC: a session per window. */
+/** The API over IPC, with a session for each window. */
 import type { WebContents } from "electron";
 import type { HostService } from "../core/api/host-service.ts";
 import { Session } from "../core/api/session.ts";
@@ -13,7 +13,7 @@ export class ApiBridge {
   /** Windows whose user is being asked for a folder. */
   readonly #asking = new Set<number>();
 
-  /** `chooseFolder`: asks the user for one. */
+  /** `chooseFolder` asks the user for one. */
   constructor(inbox: Inbox, host: HostService, chooseFolder: () => Promise<string | null>) {
     this.#host = host;
     inbox.on(TO_HOST, (from, message) => void this.#sessionOf(from).receive(message));

@@ -1,4 +1,4 @@
-/** The page's commands (renderer/app/commands.ts), by their ids: which can be run now, and the way to run one. */
+/** The page's commands (renderer/app/commands.ts) by id: which can be run now, and how to run one. */
 import type { WebContents } from "electron";
 import { COMMANDS, RUN_COMMAND } from "./channels.ts";
 import { tell, type Inbox } from "./inbox.ts";
@@ -10,9 +10,9 @@ const MOST_CHARACTERS = 64;
 export class Commands {
   onOffered: (ids: ReadonlySet<string>) => void = () => {};
   #window: WebContents | null = null;
-  /** The page that has said what it offers: it listens. */
+  /** The page that has said what it offers, so that it listens. */
   #page: WebContents | null = null;
-  /** Asked for before there was such a page: the last one counts. */
+  /** A command that was chosen before there was such a page; the last one counts. */
   #waiting: string | null = null;
 
   constructor(inbox: Inbox) {
@@ -33,7 +33,7 @@ export class Commands {
     });
   }
 
-  /** The page runs it if it makes sense there and then. */
+  /** Passes the command to the page, which runs it if it makes sense at that moment. */
   run(id: string): void {
     if (this.#page) tell(this.#page, RUN_COMMAND, id);
     else this.#waiting = id;

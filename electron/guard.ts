@@ -1,10 +1,10 @@
-/** What no page may do in any window: leave, open, embed, or be granted anything but to put text on the clipboard. */
+/** What no page may do in any window: leave, open, embed, or get any permission other than to write text to the clipboard. */
 import { isOurs } from "./inbox.ts";
 import type { ElectronParts } from "./parts.ts";
 
 const GRANTED = "clipboard-sanitized-write";
 
-/** Before there is a window, and once the application is ready. */
+/** Called once the application is ready, before there is a window. */
 export function guard(parts: Pick<ElectronParts, "app" | "defaultSession">): void {
   parts.app.on("web-contents-created", (_event, contents) => {
     const refuse = (event: { preventDefault(): void }): void => event.preventDefault();

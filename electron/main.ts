@@ -1,4 +1,4 @@
-/** Electron's entry: the real parts, put together. */
+/** Electron's entry, which connects the shell with the real Electron. */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -24,15 +24,15 @@ import { unpacked } from "./packed.ts";
 import { startShell } from "./shell.ts";
 
 const dist = new URL("../", import.meta.url);
-/** What worker threads load lies beside the archive: nothing but Electron's own threads can look into that. */
+/** What worker threads load lies beside the archive, because only Electron's own threads can read inside it. */
 const loose = unpacked(dist);
 const file = (name: string, folder: URL): string => fileURLToPath(new URL(name, folder));
 
-// Must be said before the application is ready.
+// Must be called before the application is ready.
 protocol.registerSchemesAsPrivileged([{ scheme: APP_SCHEME, privileges: { standard: true, secure: true } }]);
 app.enableSandbox();
 
-/** Throws a sentence where another host has this application's folder. */
+/** Throws a sentence if another host has this application's folder. */
 function openHost(): HostService {
   const folder = app.getPath("userData");
   lockState(folder, "the Xenarium application", "give this one a folder of its own with --user-data-dir");
@@ -40,7 +40,7 @@ function openHost(): HostService {
     imageFolder: loose,
     bundledGuest: new URL("assets/guests/mini.elf", loose),
     firstGuest: true,
-    // The windows are the user's own, and show this application's page alone; they name a release, never a path.
+    // The windows belong to the user and show only this application's page; they name a release and never a path.
     ...(process.platform === "linux" && { kernelFolder: "/boot" }),
     bootFile: path.join(folder, "boot.cfg"),
     sizeFile: path.join(folder, "host-size.json"),
@@ -56,7 +56,7 @@ function openHost(): HostService {
     history: { folder: path.join(folder, "history") },
   });
 }
-// Not awaited here: Electron becomes ready only once this module has been evaluated to its end.
+// This is not awaited, because Electron becomes ready only once this module has been evaluated to its end.
 const starting = startShell(
   {
     app,
@@ -100,7 +100,7 @@ starting.catch((error: unknown) => {
   process.stderr.write(`xenarium: ${error instanceof Error ? error.message : String(error)}\n`);
   app.exit(1);
 });
-// Who ends it by a signal is not there to be asked. Electron's own way with signals, which it has set by then, is to quit: that asks.
+// Whoever ends it by a signal can't be asked. Electron's own handling of signals, which is installed by then, is to quit, and quitting asks.
 void app.whenReady().then(() => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => void starting.then((shell) => shell?.end()));

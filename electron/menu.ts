@@ -1,6 +1,6 @@
 /**
- * The application's menu: the page's commands as renderer/app/menu-table.ts lists them, and standard roles, so that copy, paste and
- * window keys are the platform's.
+ * The application's menu: the page's commands as listed in renderer/app/menu-table.ts, and standard roles, so that copy, paste and window keys are
+ * those of the platform.
  */
 import type { MenuItemConstructorOptions } from "electron";
 import { acceleratorOf } from "../renderer/app/keys.ts";
@@ -15,13 +15,13 @@ export function menuTemplate(platform: NodeJS.Platform, name: string, run: (id: 
   const isMac = platform === "darwin";
   const item = ([id, label]: readonly [string, string]): Item => {
     const accelerator = acceleratorOf(id);
-    // Keys are shown only. The page handles them (renderer/app/shortcut-keys.ts), which knows when they are the guest's.
+    // The keys are only displayed here. The page handles them (renderer/app/shortcut-keys.ts), because it knows when they are meant for the guest.
     const key = accelerator === null ? {} : { accelerator, registerAccelerator: false };
     return { id, label, enabled: false, click: () => run(id), ...key };
   };
   const items = ({ items: listed, under }: Block): Item[] =>
     under === null ? listed.map(item) : [{ label: under, submenu: listed.map(item) }];
-  /** The table's blocks, with lines between them. */
+  /** Returns the table's blocks, with separators between them. */
   const blocks = (menu: MenuName): Item[] =>
     MENUS[menu].flatMap((block: Block, at) => [...(at > 0 ? [LINE] : []), ...items(block)]);
 
@@ -61,7 +61,7 @@ export function menuTemplate(platform: NodeJS.Platform, name: string, run: (id: 
   ];
 }
 
-/** Sets the menu; its items are enabled as the page offers their commands. `show` brings the page to the front. */
+/** Sets the menu. Its items are enabled as the page offers their commands. `show` brings the page to the front. */
 export function setMenu(
   parts: Pick<ElectronParts, "app" | "platform" | "setMenu">,
   commands: Commands,

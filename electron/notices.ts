@@ -1,14 +1,14 @@
-/** The desktop's notifications: a domain or the host has crashed while the user looks elsewhere. */
+/** The desktop's notifications when a domain or the host has crashed while the user looks elsewhere. */
 import type { HostService } from "../core/api/host-service.ts";
 import type { ElectronParts } from "./parts.ts";
 
 type Notice = NonNullable<ReturnType<ElectronParts["createNotification"]>>;
 
-/** Of different domains, at once. */
+/** The most notifications at once, of different domains. */
 const MOST_NOTICES = 8;
 
 export interface NoticeDeeds {
-  /** The windows show a message of their own. */
+  /** If a window has the focus, it shows a message of its own. */
   isFocused(): boolean;
   /** Shows the domain; null: the host. */
   go(domid: number | null): void;
@@ -17,7 +17,10 @@ export interface NoticeDeeds {
 export class CrashNotices {
   readonly #parts: Pick<ElectronParts, "createNotification">;
   readonly #deeds: NoticeDeeds;
-  /** By what they tell of: a domain that crashes again and again has one. Kept here, or a click would find nobody. */
+  /**
+   * By their subject, so that a domain that crashes again and again has only one. They are kept here, because otherwise a click would find no
+   * listener.
+   */
   readonly #notices = new Map<string, Notice>();
 
   constructor(parts: Pick<ElectronParts, "createNotification">, host: HostService, deeds: NoticeDeeds) {

@@ -1,6 +1,6 @@
 /**
- * Files that the desktop opens with the application ("Open with", a second start, macOS's Dock). The page reaches no file of the
- * user's: they are read here and given to it, which takes them as if they had been dropped on it.
+ * Files that the desktop opens with the application ("Open with", a second start, macOS's Dock). The page reaches no file of the user's. They are
+ * read here and given to it, and it takes them as if they had been dropped on it.
  */
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
@@ -15,8 +15,8 @@ import { whenLeft } from "./pages.ts";
 const TOGETHER_MS = 100;
 
 /**
- * Paths among a command line's arguments: its options are Chromium's, the first `skip` others the application itself. Linux
- * desktops give files as addresses (%U in the desktop entry); an address that names no file here stays as it is.
+ * Returns the paths among a command line's arguments: options are Chromium's, and the first `skip` other arguments are the application itself. Linux
+ * desktops pass files as addresses (%U in the desktop entry); an address that names no file here stays as it is.
  */
 export function pathsIn(argv: readonly string[], folder: string, skip: number): string[] {
   return argv
@@ -32,7 +32,7 @@ export function pathsIn(argv: readonly string[], folder: string, skip: number): 
     });
 }
 
-/** The file's contents, or a sentence why they can't be had. */
+/** Returns the file's contents, or a sentence that says why they can't be read. */
 async function read(file: string): Promise<OpenedFile> {
   const name = path.basename(file);
   try {
@@ -65,7 +65,7 @@ export class OpenedFiles {
     });
   }
 
-  /** Files go to that window. A page that is left takes nothing any more. */
+  /** Sends files to that window. A page that is left takes nothing any more. */
   attach(contents: WebContents): void {
     this.#window = contents;
     whenLeft(contents, () => (this.#page = null));

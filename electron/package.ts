@@ -1,4 +1,4 @@
-/** `npm run package`: installers for this system by electron-builder (package.json, "build"), or a sentence why there are none. */
+/** `npm run package`: makes installers for this system with electron-builder (package.json, "build"), or says in a sentence why there are none. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build, type Configuration } from "electron-builder";
@@ -17,7 +17,7 @@ const { build: config } = JSON.parse(readFileSync(new URL("package.json", root),
 try {
   const made = await build({
     projectDir: fileURLToPath(root),
-    // The one that the application was tried with.
+    // The runtime with which the application was tried.
     config: { ...config, electronDist: runtime.folder },
     publish: "never",
   });

@@ -1,6 +1,6 @@
-/** Where electron-builder puts what asarUnpack names: beside the archive, in a folder of its name. */
+/** Where electron-builder puts what asarUnpack names: beside the archive, in a folder with a similar name. */
 
-/** The same place outside the archive; as it is where there is no archive. */
+/** Returns the same place outside the archive; unchanged where there is no archive. */
 export function unpacked(place: URL): URL {
   return new URL(place.href.replace(/\/app\.asar\//, "/app.asar.unpacked/"));
 }

@@ -1,4 +1,4 @@
-/** When a window's page is gone: left for another one or loaded again, closed, or its process ended. */
+/** Detects when a window's page is gone: it was left for another one or loaded again, closed, or its process ended. */
 import type { WebContents } from "electron";
 
 export function whenLeft(contents: WebContents, left: () => void): void {

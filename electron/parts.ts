@@ -1,4 +1,4 @@
-/** The few functions of Electron that the shell uses: tests give a double of them. */
+/** The few functions of Electron that the shell uses, so that tests can replace them by doubles. */
 import type {
   App,
   BrowserWindow,
@@ -30,22 +30,22 @@ export interface ElectronParts {
   createWindow: (options: BrowserWindowConstructorOptions) => BrowserWindow;
   /** Makes it the application's menu. */
   setMenu: (template: MenuItemConstructorOptions[]) => Pick<Menu, "getMenuItemById">;
-  /** Throws, or does nothing that is seen, where the desktop has no tray. */
+  /** Throws, or has no visible effect, where the desktop has no tray. */
   createTray: () => Pick<Tray, "setToolTip" | "setContextMenu" | "on" | "destroy">;
   buildMenu: (template: MenuItemConstructorOptions[]) => Menu;
-  /** null where the desktop shows none. */
+  /** Returns null where the desktop shows none. */
   createNotification: (options: NotificationConstructorOptions) => Pick<Notification, "on" | "show" | "close"> | null;
-  /** The number of the button that was chosen. */
+  /** Returns the number of the button that was chosen. */
   ask: (window: BrowserWindow | null, options: MessageBoxOptions) => Promise<number>;
-  /** The folder that the user has chosen; null for none. */
+  /** Returns the folder that the user has chosen; null for none. */
   chooseFolder: () => Promise<string | null>;
-  /** Says why the application can't start. */
+  /** Tells the user why the application can't start. */
   refuse: (reason: string) => void;
   powerMonitor: Pick<PowerMonitor, "on">;
-  /** Of every screen, without docks and bars. */
+  /** The usable area of every screen, without docks and bars. */
   workAreas: () => Rectangle[];
   platform: NodeJS.Platform;
-  /** This start's command line, and the folder it was given in. */
+  /** This start's command line, and the folder in which it was given. */
   argv: readonly string[];
   folder: string;
 }

@@ -1,4 +1,4 @@
-/** The window's bridge (DesktopBridge) and nothing else. Runs sandboxed, in a world of its own. */
+/** Provides the window's bridge (DesktopBridge) and nothing else. It runs sandboxed, in a world of its own. */
 import { contextBridge, ipcRenderer, webUtils } from "electron";
 import * as channels from "./channels.ts";
 import type { DesktopBridge, ToMain, ToWindow } from "./channels.ts";
@@ -8,7 +8,7 @@ function tell<C extends keyof ToMain>(channel: C, argument: ToMain[C]): void {
 }
 function hear<C extends keyof ToWindow>(channel: C, listener: (argument: ToWindow[C]) => void): void {
   ipcRenderer.removeAllListeners(channel);
-  // The event itself stays here: it has the sender's functions on it.
+  // The event itself is not passed on, because it has the sender's functions on it.
   ipcRenderer.on(channel, (_event, argument: ToWindow[C]) => listener(argument));
 }
 
@@ -27,7 +27,7 @@ const bridge: DesktopBridge = {
   onCommand: (listener) => hear(channels.RUN_COMMAND, (id) => listener(id)),
   offer: (ids) => tell(channels.COMMANDS, ids),
   place: (file) => {
-    // Only a file that the user gave has a path: the page can make none that has.
+    // Only a file that the user gave has a path; the page can't make one that has.
     const place = webUtils.getPathForFile(file);
     if (place === "") return null;
     tell(channels.CHOSEN, place);

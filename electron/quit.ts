@@ -1,4 +1,4 @@
-/** The application's end: what becomes of running domains is asked once, and what was chosen is carried out once. */
+/** The application's end: the user is asked once what becomes of running domains, and the answer is carried out once. */
 import type { MessageBoxOptions } from "electron";
 import type { HostService } from "../core/api/host-service.ts";
 import type { ElectronParts } from "./parts.ts";
@@ -6,7 +6,7 @@ import { keepState } from "./window.ts";
 import type { Windows } from "./windows.ts";
 
 const GRACE_MS = 10_000;
-/** Systems give five seconds when the session ends (logind's InhibitDelayMaxSec, Windows' HungAppTimeout): the last is for the exit. */
+/** Systems give five seconds when the session ends (logind's InhibitDelayMaxSec, Windows' HungAppTimeout). The last second is for the exit. */
 const SESSION_GRACE_MS = 4_000;
 const SHUT_DOWN = 0;
 const SAVE = 1;
@@ -21,7 +21,7 @@ export class Quitting {
   #asking = false;
   #ending: Promise<void> | null = null;
 
-  /** `release` gives up what else the application holds, once the host is off. */
+  /** `release` releases what else the application holds, once the host is off. */
   constructor(
     parts: Pick<ElectronParts, "app" | "ask">,
     host: HostService,
@@ -34,7 +34,7 @@ export class Quitting {
     this.#release = release;
   }
 
-  /** The user wants to quit. Asked again meanwhile, it waits for the same. */
+  /** Called when the user wants to quit. Called again meanwhile, it waits for the same answer. */
   async wanted(): Promise<void> {
     if (this.#asking || this.#ending) return;
     this.#asking = true;
@@ -45,14 +45,14 @@ export class Quitting {
     else if (answer === KEEP) this.#windows.hide();
   }
 
-  /** Without a question: guests are shut down, then the application ends. */
+  /** Ends without a question: guests are shut down, then the application ends. */
   end(): Promise<void> {
     return (this.#ending ??= this.#end());
   }
 
   /**
-   * The user logs off or the computer goes down, which no domain outlives: nobody is asked, as a question would cost the time that
-   * there is for shutting them down. True: there is something to shut down, and the system is to wait.
+   * Called when the user logs off or the computer goes down, which no domain outlives. Nobody is asked, because a question would use up the time for
+   * shutting them down. Returns true if there is something to shut down and the system has to wait.
    */
   sessionEnds(): boolean {
     const { power } = this.#host.state;
@@ -65,7 +65,7 @@ export class Quitting {
   async #end(): Promise<void> {
     const { main } = this.#windows;
     keepState(this.#parts, main);
-    // The window stays while guests shut down, and shows it.
+    // The window stays open while guests shut down, and shows that.
     if (!main.isDestroyed()) main.setProgressBar(2);
     await this.#host.powerOff(GRACE_MS).catch(() => {});
     await this.#release().catch(() => {});
@@ -96,7 +96,7 @@ export class Quitting {
     return this.#parts.ask(main.isVisible() ? main : null, question);
   }
 
-  /** What is to follow: nothing that could not be saved ends without another word. */
+  /** Asks how to go on, so that nothing that could not be saved ends without another word. */
   async #saveDomains(): Promise<number> {
     const { main } = this.#windows;
     if (!main.isDestroyed()) main.setProgressBar(2);
@@ -116,7 +116,7 @@ export class Quitting {
     return answer === 0 ? SHUT_DOWN : CANCEL;
   }
 
-  /** The guests that are up; none if that can't be told. */
+  /** Returns the guests that are up; none if that can't be told. */
   async #running(): Promise<{ domid: number; name: string }[]> {
     if (this.#host.state.power !== "running") return [];
     const domains = await this.#host.toolstack.request("list").catch(() => []);

@@ -1,4 +1,4 @@
-/** Electron's runtime for this system: its package brings it when it is first needed, if it can be had. */
+/** Electron's runtime for this system. Its package downloads it when it is first needed, if it is available. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,7 +7,7 @@ import path from "node:path";
 const require = createRequire(import.meta.url);
 const INSTALL_SECONDS = 180;
 
-/** The runtime's folder and the path of its program, fetched if need be; or why not, to follow "because". */
+/** Returns the runtime's folder and the path of its program, which is fetched if necessary; or a reason, as the end of a sentence after "because". */
 export function electronRuntime(): { folder: string; program: string } | { reason: string } {
   let folder: string;
   try {
@@ -15,7 +15,7 @@ export function electronRuntime(): { folder: string; program: string } | { reaso
   } catch {
     return { reason: "the electron package is not installed (npm ci)" };
   }
-  // Does nothing if it is there already.
+  // This does nothing if it is there already.
   const { status, error, signal } = spawnSync(process.execPath, [path.join(folder, "install.js")], {
     stdio: ["ignore", "ignore", "pipe"],
     timeout: INSTALL_SECONDS * 1000,
@@ -24,7 +24,7 @@ export function electronRuntime(): { folder: string; program: string } | { reaso
     const why = error?.message ?? (signal ? `it took longer than ${INSTALL_SECONDS} s` : "its download was refused");
     return { reason: `the Electron runtime could not be had: ${why}` };
   }
-  // The package's export is the path of its program.
+  // The package exports the path of its program.
   const program = require("electron") as unknown as string;
   if (!existsSync(program)) return { reason: `the Electron runtime is not where its package says: ${program}` };
   return { folder: path.join(folder, "dist"), program };

@@ -1,4 +1,4 @@
-/** The desktop shell put together: one instance, one host, its windows, menu, tray and notifications. */
+/** Puts the desktop shell together: one instance, one host, its windows, menu, tray and notifications. */
 import type { HostService } from "../core/api/host-service.ts";
 import { ApiBridge } from "./bridge.ts";
 import { Commands } from "./commands.ts";
@@ -20,14 +20,13 @@ export interface ShellPaths extends Page {
 }
 
 export interface Shell {
-  /** Ends it without a question: guests are shut down first. */
+  /** Ends it without a question; guests are shut down first. */
   end(): Promise<void>;
 }
 
 /**
- * Resolves when the window is open; null: another instance has been told to show itself, or `openHost` has thrown why there can be no
- * host, and the user was told. `listen` opens the command line's way to the host; where another host of the user's listens already,
- * it rejects, and that one stays.
+ * Resolves when the window is open; with null if another instance has been told to show itself, or `openHost` has thrown why there can be no host,
+ * and the user was told. `listen` opens the socket for the command line. If another host of the user listens already, it rejects, and that one stays.
  */
 export async function startShell(
   parts: ElectronParts,
@@ -42,7 +41,7 @@ export async function startShell(
   }
   const inbox = new Inbox(parts);
   const opened = new OpenedFiles(inbox);
-  // The program; unless it is packaged with it, the application's folder too.
+  // The first argument is the program; unless it is packaged, the second is the application's folder.
   const skip = app.isPackaged ? 1 : 2;
   opened.open(pathsIn(parts.argv, parts.folder, skip));
   let windows: Windows | null = null;
@@ -50,7 +49,7 @@ export async function startShell(
     opened.open(pathsIn(argv, folder, skip));
     windows?.show();
   });
-  // macOS, which may say so before it is ready.
+  // macOS, which may send this before the application is ready.
   app.on("open-file", (event, file) => {
     event.preventDefault();
     opened.open([file]);
@@ -97,7 +96,7 @@ export async function startShell(
     await (await socket)?.close();
   });
   app.on("before-quit", (event) => {
-    // Quitting goes on once the guests are down, by app.exit.
+    // Once the guests are down, app.exit ends the application.
     event.preventDefault();
     void quitting.wanted();
   });
@@ -108,7 +107,7 @@ export async function startShell(
   const sessionEnds = (event?: { preventDefault(): void }): void => {
     if (quitting.sessionEnds()) event?.preventDefault();
   };
-  // Windows: it is about to end, and may wait; it ends, come what may. macOS and Linux: the computer goes down.
+  // On Windows: the session is about to end and may wait; it ends in any case. On macOS and Linux: the computer goes down.
   main.on("query-session-end", sessionEnds);
   main.on("session-end", sessionEnds);
   parts.powerMonitor.on("shutdown", sessionEnds);

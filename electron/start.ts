@@ -1,4 +1,4 @@
-/** `npm start`: the desktop application where Electron can run, else the same in the browser. */
+/** `npm start`: starts the desktop application where Electron can run, otherwise the same application in the browser. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { electronRuntime } from "./runtime.ts";
@@ -11,7 +11,7 @@ function electronProgram(): { program: string } | { reason: string } {
   return electronRuntime();
 }
 
-/** Runs in this process's place: what would end this one ends that one. */
+/** Runs a program in place of this process: signals that would end this process end the program. */
 function become(program: string, args: string[]): void {
   const child = spawn(program, args, { stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));

@@ -1,10 +1,10 @@
-/** The domains that run, in the desktop's tray, while the host runs. Where the desktop has no tray, there is none. */
+/** The running domains in the desktop's tray, while the host runs. A desktop without a tray shows none. */
 import type { MenuItemConstructorOptions } from "electron";
 import type { HostService } from "../core/api/host-service.ts";
 import type { DomainInfo } from "../core/api/schema.ts";
 import type { ElectronParts } from "./parts.ts";
 
-/** A menu that fits most screens. */
+/** The longest menu that fits most screens. */
 const MOST_DOMAINS = 30;
 
 export interface TrayDeeds {
@@ -13,7 +13,7 @@ export interface TrayDeeds {
   quit(): void;
 }
 
-/** For a glance: a domain that waits for something to do runs too. */
+/** For a quick look: a domain that is idle counts as running too. */
 function word({ state }: DomainInfo): string {
   if (state.dying) return "dying";
   if (state.crashed) return "crashed";
@@ -26,7 +26,7 @@ export class DomainTray {
   readonly #host: HostService;
   readonly #deeds: TrayDeeds;
   #tray: ReturnType<ElectronParts["createTray"]> | null = null;
-  /** What it shows: a menu that is open is not taken away for nothing. */
+  /** What it shows, so that an open menu is not replaced without need. */
   #shown = "";
 
   constructor(parts: Pick<ElectronParts, "createTray" | "buildMenu">, host: HostService, deeds: TrayDeeds) {
@@ -53,7 +53,7 @@ export class DomainTray {
       this.#tray.on("click", () => this.#deeds.show());
       this.#show([]);
     } catch {
-      // No tray here: the window has everything.
+      // There is no tray here; the window has everything.
       this.#tray = null;
     }
   }
@@ -86,7 +86,7 @@ export class DomainTray {
     const { domid, name, state } = guest;
     const up = !state.dying && !state.shutdown;
     return {
-      // On Windows and Linux an ampersand would underline what follows it.
+      // On Windows and Linux an ampersand would underline the next character.
       label: `${name.replaceAll("&", "&&")}: ${word(guest)}`,
       submenu: [
         { label: "Open Console", click: () => this.#deeds.openConsole(domid) },
@@ -102,7 +102,7 @@ export class DomainTray {
     };
   }
 
-  /** A refusal means that the domain has changed meanwhile: the next list shows how. */
+  /** A refusal means that the domain has changed meanwhile; the next list shows how. */
   #ask(...[name, args]: Parameters<HostService["toolstack"]["request"]>): void {
     if (this.#host.state.power === "running") this.#host.toolstack.request(name, args).catch(() => {});
   }

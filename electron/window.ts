@@ -1,4 +1,4 @@
-/** Windows: sandboxed, isolated, on the application's own origin. The main one's size and place are kept for the next start. */
+/** Windows: sandboxed, isolated, on the application's own origin. The main window's size and place are kept for the next start. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { BrowserWindow, BrowserWindowConstructorOptions, Rectangle, WebPreferences } from "electron";
@@ -8,7 +8,7 @@ import type { ElectronParts } from "./parts.ts";
 
 const LEAST = { width: 820, height: 560 };
 const FIRST = { width: 1280, height: 820 };
-/** Of a window's top left corner, as much of its title bar as a hand can still take hold of. */
+/** Size of the part of a title bar, at a window's top left corner, by which a user can still take hold of the window. */
 const REACHED = { width: 120, height: 24 };
 
 export interface WindowState {
@@ -19,7 +19,7 @@ export interface WindowState {
   maximized: boolean;
 }
 
-/** Each is Electron's default too; said here so that a change of those changes nothing. */
+/** Each is also Electron's default; they are set here so that a change of the defaults changes nothing. */
 const PREFERENCES: WebPreferences = {
   contextIsolation: true,
   sandbox: true,
@@ -34,7 +34,7 @@ const PREFERENCES: WebPreferences = {
   spellcheck: false,
 };
 
-/** From a file that anybody may have changed; a place that no screen has any more is left out. */
+/** The file may have been changed by anybody. A place that is no longer on any screen is left out. */
 export function readState(file: string, workAreas: readonly Rectangle[]): WindowState {
   try {
     const { x, y, width, height, maximized } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
@@ -75,7 +75,7 @@ export function keepState(parts: Pick<ElectronParts, "app">, window: BrowserWind
 
 export interface Page {
   preload: string;
-  /** Path of the windows' icon: Linux desktops know no other. */
+  /** Path of the windows' icon, which is the only one that Linux desktops know. */
   icon: string;
 }
 
@@ -102,7 +102,7 @@ export function openMainWindow(parts: ElectronParts, page: Page): BrowserWindow 
   return window;
 }
 
-/** renderer/console/deeds.ts reads the address. Its title comes from the page. */
+/** renderer/console/deeds.ts reads the address. The page sets the title. */
 export function openConsoleWindow(parts: ElectronParts, page: Page, domid: number): BrowserWindow {
   const size = { width: 820, height: 520, minWidth: 320, minHeight: 200 };
   const window = open(parts, page, { ...size, title: "Console" }, `#console=${domid}`);

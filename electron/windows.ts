@@ -7,7 +7,7 @@ import type { ElectronParts } from "./parts.ts";
 import { openConsoleWindow, openMainWindow, type Page } from "./window.ts";
 
 const MOST_CONSOLES = 64;
-/** Domids end below DOMID_FIRST_RESERVED. */
+/** The greatest domid, below DOMID_FIRST_RESERVED. */
 const MOST_DOMID = 0x7fef;
 
 export class Windows {
@@ -18,7 +18,7 @@ export class Windows {
   readonly #attach: (contents: WebContents) => void;
   readonly #consoles = new Map<number, BrowserWindow>();
 
-  /** `attach` gives each window its way to the host. */
+  /** `attach` connects each window with the host. */
   constructor(
     parts: ElectronParts,
     host: HostService,
@@ -36,13 +36,13 @@ export class Windows {
       if (reason !== "clean-exit") void this.#offerReload(reason);
     });
     inbox.on(OPEN_CONSOLE, (_from, domid) => this.#openConsole(domid));
-    // The same numbers mean other domains then.
+    // The same numbers then mean other domains.
     host.on("host", ({ power }) => {
       if (power === "starting") this.#closeConsoles();
     });
   }
 
-  /** To the front, from wherever it is. */
+  /** Brings the window to the front, wherever it is. */
   show(): void {
     if (this.main.isDestroyed()) return;
     if (this.main.isMinimized()) this.main.restore();
@@ -50,7 +50,7 @@ export class Windows {
     this.main.focus();
   }
 
-  /** Nothing is seen of the application but its tray. */
+  /** Hides everything of the application except its tray. */
   hide(): void {
     this.#closeConsoles();
     this.main.hide();
@@ -87,7 +87,7 @@ export class Windows {
     for (const window of [...this.#consoles.values()]) window.destroy();
   }
 
-  /** The host and its guests run in another process than the page: they live on. */
+  /** The host and its guests do not run in the page's process, so they live on. */
   async #offerReload(reason: string): Promise<void> {
     const chosen = await this.#parts.ask(this.main, {
       type: "error",

@@ -26,7 +26,7 @@ import { applyStoredTheme } from "./ui/theme.ts";
 
 const console = poppedOutConsole();
 applyStoredTheme();
-// The window of one console arranges nothing: what is kept is the main window's.
+// The window of a single console keeps no layout; the main window does.
 if (console === null) {
   keepLayout();
   keepGroups();

@@ -1,4 +1,4 @@
-/** Before any test: dist/ is what the sources say (core.wasm is compiled only if they changed). */
+/** Runs before any test and brings dist/ up to date with the sources (core.wasm is compiled only if its sources changed). */
 import { execFileSync } from "node:child_process";
 import path from "node:path";
 

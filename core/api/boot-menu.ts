@@ -1,4 +1,4 @@
-/** The boot menu of an application's life: its entries can be changed, and are kept in a file if it has one. */
+/** The boot menu. Its entries can be changed while the application runs, and are kept in a file if it has one. */
 import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { moveWholeSync, privateFolderSync, writeWholeSync } from "../files/whole.ts";
@@ -19,7 +19,7 @@ export class BootMenu {
   #config: BootConfig;
   readonly #file: string | null;
 
-  /** A menu that was given is not kept: its file is the user's. `tell`: a sentence about a file that can't be used. */
+  /** A menu that was given is not kept, because its file belongs to the user. `tell` is called with a sentence about a file that can't be used. */
   constructor(given: BootConfig | undefined, file: string | undefined, tell: (message: string) => void) {
     this.#file = given || file === undefined ? null : file;
     this.#config = given ?? (this.#file === null ? null : read(this.#file, tell)) ?? DEFAULT_BOOT_CONFIG;
@@ -29,7 +29,7 @@ export class BootMenu {
     return this.#config;
   }
 
-  /** Throws ApiFailure EINVAL naming the entries there are. */
+  /** Throws ApiFailure EINVAL that names the existing entries. */
   check(entry: number): void {
     try {
       checkedEntry(this.#config, entry);
@@ -38,7 +38,7 @@ export class BootMenu {
     }
   }
 
-  /** Changes an entry, or adds one behind the last. Throws ApiFailure EINVAL, and EIO if it can't be kept. */
+  /** Changes an entry, or adds one after the last. Throws ApiFailure EINVAL, and EIO if it can't be kept. */
   set(entry: number, title: string, cmdline: string): void {
     const { entries } = this.#config;
     if (entry !== entries.length) this.check(entry);
@@ -75,7 +75,7 @@ export class BootMenu {
   }
 }
 
-/** The number of what was entry `number`, once `removed` is gone; the one in its place if it was that. */
+/** Returns the new number of entry `number` once entry `removed` is gone; if it is that entry, the number of the one in its place. */
 export function afterRemoval(number: number, removed: number): number {
   return number > removed || (number === removed && number > 0) ? number - 1 : number;
 }

@@ -17,13 +17,13 @@ export class BundledGuest {
   readonly #image: URL;
   readonly #library: Library;
   readonly #kept: KeptDomains;
-  /** Of the last that was created. */
+  /** Number of the guest that was created last. */
   #number = 0;
-  /** The first guest is still to be started. */
+  /** Whether the first guest is still to be started. */
   #isFirstDue: boolean;
   #firstName: string | null = null;
 
-  /** `withFirst`: the first power-on starts one, for who has no other domain. */
+  /** `withFirst`: the first power-on starts such a guest if the user has no other domain. */
   constructor(image: URL, library: Library, kept: KeptDomains, withFirst: boolean) {
     this.#image = image;
     this.#library = library;
@@ -31,12 +31,12 @@ export class BundledGuest {
     this.#isFirstDue = withFirst;
   }
 
-  /** Of the guest that the last power-on started by itself; null: none. */
+  /** Name of the guest that the last power-on started by itself; null if it started none. */
   get firstName(): string | null {
     return this.#firstName;
   }
 
-  /** What a power-on starts by itself: one guest at the first, for who has none. */
+  /** Returns what a power-on starts by itself: a guest at the first power-on, if the user has no domains. */
   async first(): Promise<AutostartEntry | null> {
     const name = nameOf(1);
     const isFirst = this.#isFirstDue && this.#library.all.every((each) => each.name === name);
@@ -47,18 +47,18 @@ export class BundledGuest {
     return before ? this.#kept.bootEntryOf(before) : this.#entry(1, 2);
   }
 
-  /** What the next guest would be created from, beside the domains that run. */
+  /** Returns what the next guest would be created from, given the domains that run. */
   next(running: Named, vcpus: number): BundledEntry {
     return this.#entry(this.#freeNumber(running), vcpus);
   }
 
-  /** The same, of a guest that is created now: its name is not given again. */
+  /** The same for a guest that is created now; its name is not used again. */
   take(running: Named, vcpus: number): BundledEntry {
     this.#number = this.#freeNumber(running);
     return this.#entry(this.#number, vcpus);
   }
 
-  /** The first number above the last whose name no domain has that runs or is kept. */
+  /** Returns the first number above the last one whose name neither a running nor a kept domain has. */
   #freeNumber(running: Named): number {
     const taken = new Set([...running, ...this.#library.all].map(({ name }) => name));
     let number = this.#number + 1;

@@ -1,4 +1,4 @@
-/** Captured traffic that the host keeps for its clients: a file of pcap's format each, in a folder of its state, until it is removed. */
+/** Captured traffic that the host keeps for its clients: files in pcap format in a folder of its state, which stay until they are removed. */
 import { open, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { privateFolder } from "../files/whole.ts";
@@ -15,7 +15,7 @@ export class Captures {
     this.folder = folder;
   }
 
-  /** A path that is free, for what is captured of that network from now on. Throws ApiFailure. */
+  /** Returns a free path for a capture of that network that begins now. Throws ApiFailure. */
   async place(what: string): Promise<string> {
     const folder = this.#need();
     await privateFolder(folder);
@@ -39,7 +39,7 @@ export class Captures {
     return found.sort((a, b) => b.at - a.at);
   }
 
-  /** Bytes of one from `offset` on; fewer at its end. Throws ApiFailure ENOENT. */
+  /** Returns bytes of a capture from `offset` on; fewer at its end. Throws ApiFailure ENOENT. */
   async read(name: string, offset: number, most: number): Promise<Uint8Array> {
     const handle = await open(this.#file(name), "r").catch(() => {
       throw new ApiFailure("ENOENT", `There is no capture ${name}.`);

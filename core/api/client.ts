@@ -1,26 +1,26 @@
-/** The API's client, over any transport. Safe to import in a browser. */
+/** The client of the API, over any transport. Can be imported in a browser. */
 import { RequestClient, RequestError } from "../toolstack/request-client.ts";
 import type { Arguments, ClientMessage, Events, RequestName, Results, ServerMessage } from "./schema.ts";
 
-/** Who hears a connection. */
+/** Is told what a connection receives. */
 export interface TransportListener {
   message(message: ServerMessage): void;
-  /** Once, when the connection is gone; with a sentence that says why. */
+  /** Called once when the connection is gone, with a sentence that says why. */
   closed(reason: string): void;
 }
 
 /**
- * One connection to a server; it starts open. The listener is given to it and not put into it, as properties of an object that a
- * promise was resolved with: Rollup takes such a property for what it was at first, and drops calls of one that did nothing then.
+ * One connection to a server, which is open from the beginning. The listener is passed to a method and is not a property of this object: Rollup
+ * assumes that a property of an object with which a promise is resolved keeps its first value, and drops calls of a function that did nothing then.
  */
 export interface Transport {
   send(message: ClientMessage): void;
-  /** Once: what came before is heard first. */
+  /** Called once. What came before is passed on first. */
   listen(listener: TransportListener): void;
   close(): void;
 }
 
-/** What a connection hears before its client listens, kept for it. */
+/** Keeps what a connection receives before its client listens. */
 export class Heard implements TransportListener {
   #listener: TransportListener | null = null;
   #early: ((listener: TransportListener) => void)[] = [];
@@ -39,7 +39,7 @@ export class Heard implements TransportListener {
   }
 }
 
-/** A request that was refused; `message` is a sentence for the user. */
+/** A request was refused; `message` is a sentence for the user. */
 export class ApiError extends RequestError {
   override readonly name = "ApiError";
 }

@@ -1,2 +1,2 @@
-/** The text of an xl.cfg, read and changed key by key: for browsers too. */
+/** Reads and changes the text of an xl.cfg key by key. Runs in browsers too. */
 export { quoted, readConfig, withItem, withValue, type ConfigText } from "../toolstack/config-text.ts";

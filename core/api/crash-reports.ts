@@ -1,9 +1,9 @@
-/** Why domains crashed, of this power cycle: what their consoles and Xen said, taken when it happened, as both logs roll on. */
+/** Why domains crashed in this power cycle: what their consoles and Xen said. It is copied when it happens, because both logs roll on. */
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { RegistersReport } from "../toolstack/inspect/report.ts";
 import type { XenLogLine } from "./host-state.ts";
 
-/** As many as the host keeps consoles of. */
+/** As many as the consoles that the host keeps. */
 const MOST_REPORTS = 64;
 const MOST_CONSOLE_LINES = 60;
 const MOST_XEN_LINES = 80;
@@ -12,19 +12,19 @@ const MOST_LINE = 300;
 export interface CrashReport {
   /** Milliseconds since 1970. */
   at: number;
-  /** The line of the console, or of Xen's, that says why; null where none does. */
+  /** The line of the console, or of Xen's log, that says why; null where there is none. */
   line: string | null;
   /** The console from where the trouble begins, with the registers and the call trace that a kernel prints. */
   console: string[];
-  /** What Xen printed of the domain: registers and stack, where Xen itself ended it. */
+  /** What Xen printed about the domain: registers and stack, if Xen itself ended it. */
   xen: string[];
-  /** Registers, code and stack of its vCPUs, read while it was held as it stopped. */
+  /** Registers, code and stack of its vCPUs, read while the domain was held in the state in which it stopped. */
   vcpus: RegistersReport[];
 }
-/** What of it is read from texts. */
+/** The part of a report that is read from texts. */
 export type CrashWords = Omit<CrashReport, "vcpus">;
 
-/** How kernels say that they end, the most telling first. */
+/** How kernels announce their end, the most informative first. */
 const LAST_WORDS = [
   /Kernel panic - not syncing: .*/,
   /\bpanic(?:ked)?\b.*: .*/i,
@@ -36,7 +36,7 @@ const LAST_WORDS = [
 /** Where the trouble begins. */
 const BEGINS = /\b(?:BUG:|Oops|general protection fault|Kernel panic|panic:|Unable to handle|------------\[ cut here)/i;
 
-/** Without what terminals are told: colours, titles, carriage returns. */
+/** Removes commands to terminals: colours, titles, carriage returns. */
 function linesOf(text: string): string[] {
   return text
     .replace(/\x1b\][^\x07]*\x07|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]/g, "")
@@ -66,7 +66,7 @@ export function crashReportOf(domid: number, log: string, xenLog: readonly XenLo
   return { at, line, console, xen };
 }
 
-/** From the first line that names the domain, as far as its registers and stack go on. */
+/** Returns the lines from the first one that names the domain to the end of its registers and stack. */
 function xenPart(domid: number, log: readonly XenLogLine[]): string[] {
   const names = new RegExp(`\\b(?:[dD]${domid}(?:v\\d+)?|[Dd]omain ${domid})\\b`);
   const own = log.filter(({ origin }) => origin !== "domain");
@@ -82,19 +82,19 @@ function xenPart(domid: number, log: readonly XenLogLine[]): string[] {
 export class CrashReports {
   readonly #reports = new Map<number, Promise<CrashReport>>();
 
-  /** A domain has crashed: its console and Xen's log are looked at now. */
+  /** Called when a domain has crashed: copies the ends of its console and of Xen's log now. */
   crashed(domid: number, toolstack: ToolstackClient, xenLog: () => readonly XenLogLine[]): void {
     const at = Date.now();
     this.#reports.set(domid, this.#take(domid, toolstack, xenLog, at));
     if (this.#reports.size > MOST_REPORTS) this.#reports.delete(this.#reports.keys().next().value!);
   }
 
-  /** null where it has not crashed, or too long ago. */
+  /** Returns null if the domain has not crashed, or has done so too long ago. */
   async of(domid: number): Promise<CrashReport | null> {
     return (await this.#reports.get(domid)) ?? null;
   }
 
-  /** Another power cycle. */
+  /** Called when another power cycle begins. */
   clear(): void {
     this.#reports.clear();
   }
@@ -110,9 +110,9 @@ export class CrashReports {
       text = Buffer.from((await toolstack.request("consoleAttach", { domid })).log).toString("utf8");
       await toolstack.request("consoleDetach", { domid });
     } catch {
-      // It has no console: Xen's words are left.
+      // It has no console, so only Xen's words are left.
     }
-    // Waits while they are read, and what Xen printed is here by then; a toolstack that ended has none.
+    // The toolstack waits while they are read, and by then what Xen printed is here. A toolstack that has ended has none.
     const vcpus = await toolstack.request("crashRegisters", { domid }).catch((): RegistersReport[] => []);
     return { ...crashReportOf(domid, text, xenLog(), at), vcpus };
   }

@@ -1,10 +1,10 @@
 /**
- * What is done with a domain that does not run and does not go together with anything else: who starts one that somebody takes a snapshot of as it
- * stands still would write to what the snapshot is of.
+ * Work on a domain that does not run, and that excludes other work. For example, starting a domain of which somebody takes a snapshot would write to
+ * what the snapshot contains.
  */
 import { ApiFailure } from "./failure.ts";
 
-/** Each as the sentence about the domain goes on. */
+/** Each text continues the sentence about the domain. */
 const DEEDS = {
   start: "is being started",
   copy: "has its disks copied",
@@ -13,14 +13,17 @@ const DEEDS = {
   snapshot: "has something done with its snapshots",
 } as const;
 export type Deed = keyof typeof DEEDS;
-/** Of which several do not disturb each other: copies only read, and of one image its own keeper lets nobody do two things. */
+/** Several of these do not disturb each other: copies only read, and the owner of an image does not let two things be done with it. */
 const SEVERAL: readonly Deed[] = ["copy", "disks"];
 
 export class Deeds {
-  /** By the domain's UUID: one, or several of a kind. */
+  /** By the domain's UUID: one deed, or several of the same kind. */
   readonly #begun = new Map<string, Deed[]>();
 
-  /** Held until what it gives is called. Throws ApiFailure EBUSY, and holds nothing, where something else has begun. `name`: the domain's. */
+  /**
+   * Begins a deed, which lasts until the returned function is called. Throws ApiFailure EBUSY if another has begun that excludes it. `name` is the
+   * domain's.
+   */
   begin(uuid: string, name: string, deed: Deed): () => void {
     const begun = this.#begun.get(uuid) ?? [];
     const other = begun.find((each) => each !== deed || !SEVERAL.includes(deed));

@@ -1,4 +1,4 @@
-/** What a kept definition says, as its users and the library of images want to know it. */
+/** What a kept definition says, in the form that users and the library of images need. */
 import path from "node:path";
 import type { Definition } from "../library/definition.ts";
 import type { Owner } from "../library/images/uses.ts";
@@ -6,24 +6,24 @@ import type { DomainConfig } from "../toolstack/messages.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import type { KeptDomain } from "./host-state.ts";
 
-/** What definitions say, once read. A definition that changes becomes another object. */
+/** The configurations of definitions that were parsed before. A definition that changes becomes another object. */
 const understood = new WeakMap<Definition, DomainConfig | null>();
 
-/** The definition's configuration; null if its text is not understood. */
+/** Returns the definition's configuration; null if its text is not understood. */
 export function configOf(definition: Definition): DomainConfig | null {
   let config = understood.get(definition);
   if (config === undefined) understood.set(definition, (config = parseXlConfig(definition.config).config));
   return config;
 }
 
-/** The domain as a user of images. */
+/** Returns the domain as a user of images. */
 export function ownerOf(definition: Definition): Owner {
   const { name, uuid, configName } = definition;
   const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
   return { name, uuid, state: "halted", config: configOf(definition), folder };
 }
 
-/** What clients are told of the domain, which runs as `domid` or does not run (null). */
+/** Returns what clients are told of the domain, which runs as `domid`, or does not run (null). */
 export function described(definition: Definition, domid: number | null): KeptDomain {
   const { uuid, name, saved, createdAt, lastRunAt, autostart, template } = definition;
   const config = configOf(definition);

@@ -1,4 +1,4 @@
-/** Specifications of disks and interfaces as words, and what an image is by its first bytes: for browsers too. */
+/** Specifications of disks and interfaces as words, and the recognition of images by their first bytes. Runs in browsers too. */
 export { SNIFF_BYTES, sniffDisk, type SniffedDisk } from "../dom0/storage/sniff.ts";
 export { readDisk, writeDisk, type Disk } from "../dom0/backends/blk/spec-text.ts";
 export { vdevNumber } from "../dom0/backends/blk/vdev.ts";

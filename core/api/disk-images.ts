@@ -35,7 +35,7 @@ export class DiskImages extends KeptFolder {
     const part = `${place.path}.${randomUUID().slice(0, 8)}${PART}`;
     try {
       const handle = await open(part, "wx", 0o600);
-      // Sparse: what is never written takes no room.
+      // The file is sparse, so what is never written takes no room.
       await handle.truncate(size);
       return new ImageIntake(handle, part, place.path, size, place.left);
     } catch (error) {
@@ -46,7 +46,7 @@ export class DiskImages extends KeptFolder {
   }
 }
 
-/** One image on its way: whole in the end, or not there. */
+/** One image on its way. In the end it is complete, or does not exist. */
 export class ImageIntake {
   readonly size: number;
   readonly path: string;
@@ -65,7 +65,7 @@ export class ImageIntake {
     this.#left = left;
   }
 
-  /** The next bytes. Throws ApiFailure. */
+  /** Takes the next bytes. Throws ApiFailure. */
   async take(offset: number, bytes: Uint8Array): Promise<void> {
     if (this.#isOver || this.#isBusy || offset !== this.#filled || offset + bytes.length > this.size)
       throw new ApiFailure(
@@ -84,7 +84,7 @@ export class ImageIntake {
     }
   }
 
-  /** All has come: it is among the images from now on. Its path. Throws ApiFailure. */
+  /** Called when everything has come: adds it to the images. Returns its path. Throws ApiFailure. */
   async finish(): Promise<string> {
     if (this.#isOver || this.#isBusy || this.#filled !== this.size)
       throw new ApiFailure("EINVAL", `${path.basename(this.path)} has ${this.#filled} of its ${this.size} bytes yet.`);
@@ -102,7 +102,7 @@ export class ImageIntake {
     }
   }
 
-  /** It is not wanted any more: nothing of it stays. Throws ApiFailure where its file can't be removed; its name is free again all the same. */
+  /** Discards an image that is no longer wanted. Throws ApiFailure if its file can't be removed; its name is free again even then. */
   async drop(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;

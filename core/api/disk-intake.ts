@@ -1,4 +1,6 @@
-/** A session's disk images on their way to the host, as tasks that everybody sees and can end. What is not whole when it ends is gone. */
+/**
+ * A session's disk images on their way to the host, as tasks that everybody sees and can cancel. When the session ends, incomplete ones are removed.
+ */
 import { rm } from "node:fs/promises";
 import { ApiFailure } from "./failure.ts";
 import type { DiskImages, ImageIntake } from "./disk-images.ts";
@@ -6,9 +8,9 @@ import type { Client } from "./journal/entry.ts";
 import type { HostJournal } from "./journal/host-journal.ts";
 import type { Work } from "./journal/journal.ts";
 
-/** At once. */
+/** The most at one time. */
 const MOST_INTAKES = 8;
-/** Whoever gives bytes of one that was cancelled asks soon: the last so many are known. */
+/** A client that sends the next bytes of a cancelled image does so soon, so only the last ones are remembered. */
 const MOST_STOPPED = 64;
 
 interface Coming {
@@ -23,14 +25,14 @@ export class DiskIntake {
   readonly #who: () => Client;
   readonly #what: string;
   readonly #coming = new Map<string, Coming>();
-  /** That were cancelled: who gives the next bytes is told so. */
+  /** Images that were cancelled, of which the client is told when it sends the next bytes. */
   readonly #stopped = new Set<string>();
   #next = 1;
-  /** That are being begun: they count too. */
+  /** Number of images whose intake is about to begin; they count too. */
   #beginning = 0;
   #ended = false;
 
-  /** `what`: a file of those in words, for tasks. */
+  /** `what` names such a file in words, for tasks. */
   constructor(images: DiskImages, journal: HostJournal, who: () => Client, what = "the disk image") {
     this.#images = images;
     this.#journal = journal;
@@ -63,7 +65,7 @@ export class DiskIntake {
     try {
       await coming.intake.take(offset, bytes);
     } catch (error) {
-      // What failed first is told.
+      // The first error is the one that is reported.
       await this.#over(id, error).catch(() => {});
       throw coming.stopped ? cancelled() : error;
     }
@@ -83,19 +85,19 @@ export class DiskIntake {
       coming.work.end();
       return { path };
     } catch (error) {
-      // What failed first is told.
+      // The first error is the one that is reported.
       await this.#over(id, error).catch(() => {});
       throw coming.stopped ? cancelled() : error;
     }
   }
 
-  /** Nothing of it stays. */
+  /** Discards the image completely. */
   drop(id: string): Promise<void> {
     this.#find(id);
     return this.#over(id, cancelled());
   }
 
-  /** The session has ended. */
+  /** Called when the session has ended. */
   end(): void {
     this.#ended = true;
     for (const id of [...this.#coming.keys()])
@@ -108,7 +110,7 @@ export class DiskIntake {
     if (this.#stopped.size > MOST_STOPPED) this.#stopped.delete(oldest!);
   }
 
-  /** Its task ends, whatever becomes of its file. Throws ApiFailure where that can't be removed. */
+  /** Ends its task, whatever becomes of its file. Throws ApiFailure if the file can't be removed. */
   async #over(id: string, error: unknown): Promise<void> {
     const coming = this.#coming.get(id);
     if (!coming) return;

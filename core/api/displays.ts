@@ -1,4 +1,4 @@
-/** The screens that a session looks at: its own only, a bounded number, and closed with it. */
+/** The screens that a session looks at: only its own, a bounded number, and closed with it. */
 import type { ToolstackClient } from "../toolstack/client.ts";
 import { ApiFailure } from "./failure.ts";
 import type { Arguments, Results } from "./schema.ts";
@@ -23,7 +23,7 @@ export class SessionDisplays {
     }
   }
 
-  /** The host that a viewer's requests go to. Throws ApiFailure for one that is not this session's. */
+  /** Returns the host to which a viewer's requests go. Throws ApiFailure for a viewer of another session. */
   hostOf(viewer: number): ToolstackClient {
     const toolstack = this.#open.get(viewer);
     if (toolstack) return toolstack;
@@ -36,7 +36,7 @@ export class SessionDisplays {
     return toolstack.request("displayClose", { viewer });
   }
 
-  /** Another power cycle: the numbers mean nothing any more. */
+  /** Called in another power cycle, when the numbers have no meaning any more. */
   forget(): void {
     this.#open.clear();
   }

@@ -1,6 +1,6 @@
 import type { ApiErrorData } from "./schema.ts";
 
-/** Thrown by a request's handler; the client gets code and sentence. */
+/** Thrown by the handler of a request; the client gets code and sentence. */
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure";
   readonly data: ApiErrorData;

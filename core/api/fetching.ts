@@ -1,4 +1,4 @@
-/** What the host fetches from the web, as tasks that everybody sees and can end. It goes on when who asked for it goes. */
+/** What the host fetches from the web, as tasks that everybody sees and can cancel. A fetch goes on when the client that asked for it disconnects. */
 import path from "node:path";
 import {
   Downloads,
@@ -18,10 +18,10 @@ import type { GuestLook, OfferedGuests } from "./host-state.ts";
 import type { Client } from "./journal/entry.ts";
 import type { HostJournal } from "./journal/host-journal.ts";
 
-/** What has come is told so often. */
+/** How often progress is reported, in milliseconds. */
 const TELL_MS = 200;
 
-/** Where all of it lies: folders of parts, and of kernels and RAM disks; the list of guests. */
+/** Where everything lies: the folder of parts, that of kernels and RAM disks, and the list of guests. */
 export interface DownloadPlaces {
   readonly parts: string;
   readonly kernels: string;
@@ -36,7 +36,7 @@ export function downloadsIn(state: string): DownloadPlaces {
   };
 }
 
-/** Who asks. `mayGoAnywhere`: the user's own command line; a window is held off this computer and its network. */
+/** Who asks. `mayGoAnywhere` is set for the user's own command line; a window may not reach this computer and its network. */
 export interface Asker {
   readonly who: Client;
   readonly mayGoAnywhere: boolean;
@@ -52,7 +52,7 @@ export class Fetching {
   readonly #guests: GuestList;
   readonly #journal: HostJournal;
   readonly #tell: (downloads: DownloadReport[]) => void;
-  /** What ends each that runs, by its id. */
+  /** By id, what ends each fetch that runs. */
   readonly #stops = new Map<string, () => void>();
   #telling: NodeJS.Timeout | null = null;
 
@@ -70,7 +70,7 @@ export class Fetching {
     this.#downloads = new Downloads({ parts: places?.parts ?? null, files }, () => this.#changed());
   }
 
-  /** Once, before anything is fetched. */
+  /** Called once, before anything is fetched. */
   async start(): Promise<void> {
     await this.kernels.start();
     await this.#downloads.start();
@@ -89,7 +89,7 @@ export class Fetching {
     );
   }
 
-  /** All files of a guest, one after the other, as one task. `use`: makes a domain of them. */
+  /** Fetches all files of a guest, one after the other, as one task. `use` makes a domain of them. */
   async fetchGuest<T>(guest: Guest, asker: Asker, use: (files: FetchedFile[]) => Promise<T>): Promise<T> {
     const files = filesOf(guest);
     const wanted = files.map((each) => each.wanted);

@@ -1,4 +1,4 @@
-/** A session's files as tasks of the host's: each from its first byte until the host has looked into it, or its reading was ended. */
+/** A session's files as tasks of the host: each lasts from the file's first byte until the host has looked into it, or until it is cancelled. */
 import type { ImageDescription } from "../toolstack/messages.ts";
 import { ApiFailure } from "./failure.ts";
 import { oversized } from "./oversize.ts";
@@ -10,9 +10,9 @@ import type { Work } from "./journal/journal.ts";
 interface Reading {
   work: Work;
   size: number;
-  /** Ended by somebody: what still comes of it is refused. */
+  /** Whether somebody has cancelled it; further bytes are then refused. */
   stopped: boolean;
-  /** Rejects what waits for the host's look into it. */
+  /** Rejects what waits for the host's look into the file. */
   stop: () => void;
 }
 
@@ -45,7 +45,7 @@ export class FileReads {
     }
   }
 
-  /** Of a file that is not given because it is too large. */
+  /** Looks at a file that is too large to be given. */
   async sniff(
     name: string,
     size: number,
@@ -65,7 +65,7 @@ export class FileReads {
     reading?.work.progress((offset + bytes.length) / Math.max(1, reading.size));
   }
 
-  /** What the host finds in it; a file that is of no use is one that could not be read as anything. */
+  /** Returns what the host finds in it. A file that could not be read as anything is reported as useless. */
   async inspect(
     id: string,
     look: (file: { name: string; bytes: Uint8Array }) => Promise<ImageDescription>,
@@ -93,7 +93,7 @@ export class FileReads {
     reading?.work.end({ message: "It was cancelled.", cancelled: true });
   }
 
-  /** The session has ended. */
+  /** Called when the session has ended. */
   end(): void {
     for (const { work } of this.#readings.values()) work.end({ message: "Its window went.", cancelled: true });
     this.#readings.clear();

@@ -1,4 +1,4 @@
-/** Files that a session has given to the server: kernels and RAM disks to be started. In memory, bounded, gone with the session. */
+/** Files that a session has given to the server: kernels and RAM disks to be started. They are in memory, bounded, and go with the session. */
 import { ApiFailure } from "./failure.ts";
 import { MOST_FILE_BYTES, MOST_SESSION_BYTES, type TakenImage } from "./schema.ts";
 
@@ -7,7 +7,7 @@ const MOST_SESSION_FILES = 64;
 interface Intake {
   name: string;
   bytes: Uint8Array;
-  /** Bytes that have come. */
+  /** Number of bytes that have come. */
   filled: number;
 }
 
@@ -16,7 +16,7 @@ export class SessionFiles {
   #total = 0;
   #next = 1;
 
-  /** Throws ApiFailure: EFBIG for a file that is too large by itself, ENOSPC when there is no room beside what was given. */
+  /** Throws ApiFailure: EFBIG for a file that is too large by itself, ENOSPC when there is no room for it beside the others. */
   checkRoom(name: string, size: number): void {
     if (size > MOST_FILE_BYTES)
       throw new ApiFailure(
@@ -37,7 +37,7 @@ export class SessionFiles {
     return this.#add({ name, bytes: new Uint8Array(size), filled: 0 });
   }
 
-  /** A file that is whole from the start. */
+  /** Adds a file that is complete from the beginning. */
   put(name: string, bytes: Uint8Array): TakenImage {
     this.checkRoom(name, bytes.length);
     return { name, size: bytes.length, file: this.#add({ name, bytes, filled: bytes.length }) };
@@ -61,7 +61,7 @@ export class SessionFiles {
     file.filled += bytes.length;
   }
 
-  /** A file that is whole. */
+  /** Returns a complete file. */
   whole(id: string): { name: string; bytes: Uint8Array } {
     const file = this.#get(id);
     if (file.filled !== file.bytes.length)

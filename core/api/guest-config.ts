@@ -1,11 +1,11 @@
-/** The xl.cfg of a guest that was fetched. */
+/** Writes the xl.cfg of a guest that was fetched. */
 import { writeDisk } from "../dom0/backends/blk/spec-text.ts";
 import { writeVif } from "../dom0/backends/net/spec-text.ts";
 import type { Guest } from "../library/downloads/guest-schema.ts";
 import { withItem, withValue } from "./config-text.ts";
 import type { FetchedFile } from "./fetching.ts";
 
-/** A fetched file, with what its image is where it is one. */
+/** A fetched file and, if it is an image, what kind of image. */
 export interface GuestPart extends Pick<FetchedFile, "role" | "path"> {
   readonly format: string;
 }
@@ -19,7 +19,7 @@ export function guestConfig(guest: Guest, name: string, parts: readonly GuestPar
   const kernel = parts.find(({ role }) => role === "kernel");
   const ramdisk = parts.find(({ role }) => role === "ramdisk");
   if (kernel) set("kernel", kernel.path);
-  // What is installed on its first disk boots.
+  // The system installed on its first disk is booted.
   else set("bootloader", "pygrub");
   if (ramdisk) set("ramdisk", ramdisk.path);
   if (guest.cmdline) set("cmdline", guest.cmdline);

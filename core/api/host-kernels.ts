@@ -1,6 +1,6 @@
 /**
- * Kernels that are installed on the computer Xenarium runs on: `vmlinuz-RELEASE` in one folder, as /boot has them. A client names a
- * release of this list, never a path; a name that leads out of the folder is not among them.
+ * Kernels installed on the computer on which Xenarium runs: `vmlinuz-RELEASE` in one folder, as in /boot. A client names a release of this list and
+ * never a path. A name that leads out of the folder is not in the list.
  */
 import { constants } from "node:fs";
 import { access, open, readdir, realpath, stat } from "node:fs/promises";
@@ -8,11 +8,11 @@ import path from "node:path";
 import { ApiFailure } from "./failure.ts";
 import { MOST_FILE_BYTES } from "./schema.ts";
 
-/** Names looked at in the folder, and kernels listed. */
+/** How many names in the folder are looked at, and how many kernels are listed. */
 const MOST_NAMES = 4096;
 const MOST_KERNELS = 64;
 const KERNEL = /^vmlinuz-([A-Za-z0-9][\w.+~-]{0,127})$/;
-/** As Debian, Fedora, Arch and SUSE call the RAM disk that belongs to a kernel. */
+/** The names that Debian, Fedora, Arch and SUSE give to the RAM disk of a kernel. */
 const RAMDISKS = [
   (release: string) => `initrd.img-${release}`,
   (release: string) => `initramfs-${release}.img`,
@@ -31,7 +31,7 @@ export interface HostKernel {
   ramdisk: BootFile | null;
 }
 
-/** Those that this process may read, the newest release first. A folder that is not there has none. */
+/** Returns those that this process may read, the newest release first; none if the folder does not exist. */
 export async function hostKernels(folder: string): Promise<HostKernel[]> {
   const root = await realpath(folder).catch(() => null);
   if (root === null) return [];
@@ -49,7 +49,7 @@ export async function hostKernels(folder: string): Promise<HostKernel[]> {
   return found.sort((a, b) => b.release.localeCompare(a.release, "en", { numeric: true }));
 }
 
-/** A regular file that lies in the folder itself, links followed; null when it is none, too large or not readable. */
+/** Returns a regular file that lies directly in the folder, with links followed; null when it is none, too large or not readable. */
 async function bootFile(root: string, name: string): Promise<BootFile | null> {
   try {
     const real = await realpath(path.join(root, name));
@@ -63,9 +63,9 @@ async function bootFile(root: string, name: string): Promise<BootFile | null> {
   }
 }
 
-/** Its bytes, as many as were listed. Throws ApiFailure EIO when it has changed since. */
+/** Returns as many bytes as were listed. Throws ApiFailure EIO when the file has changed since. */
 export async function readBootFile({ name, path: real, size }: BootFile): Promise<Uint8Array> {
-  // Not through a link that was put there since, and without waiting for a pipe's other end.
+  // Does not follow a link that was put there since, and does not wait for the other end of a pipe.
   const file = await open(real, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   try {
     const bytes = new Uint8Array(size);

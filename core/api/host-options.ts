@@ -1,49 +1,49 @@
-/** What a server is started with: folders and files of this computer, and what the host is to be. */
+/** What a server is started with: folders and files of this computer, and properties of the host. */
 import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { DownloadPlaces } from "./fetching.ts";
 import type { HistoryOptions } from "./history/recorder.ts";
 
 export interface HostServiceOptions {
-  /** Where core.wasm and the workers' scripts are. */
+  /** Folder of core.wasm and the workers' scripts. */
   imageFolder: URL;
-  /** The bundled guest's image. */
+  /** Image of the bundled guest. */
   bundledGuest: URL;
-  /** By who starts the server, for this time; else what is kept, or fits the computer. */
+  /** Given by whoever starts the server, for this time. Otherwise the size is the kept one, or one that fits the computer. */
   memoryMiB?: number;
   pcpus?: number;
-  /** The boot menu, and the number of its entry to boot unless another is asked for. */
+  /** The boot menu, and the number of the entry that is booted unless another is asked for. */
   boot?: BootConfig;
   bootEntry?: number;
-  /** Where the boot menu is kept when it is changed, unless `boot` is given. */
+  /** File in which the boot menu is kept when it is changed, unless `boot` is given. */
   bootFile?: string;
-  /** Where memory and pCPUs are kept when they are changed. */
+  /** File in which memory and number of pCPUs are kept when they are changed. */
   sizeFile?: string;
-  /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
+  /** Whether the application's first power-on starts the bundled guest, so that there is something to look at with nothing downloaded. */
   firstGuest?: boolean;
   /**
-   * A folder, as /boot, whose kernels every client may start: said by the user who starts the server. Without it only a client
-   * whose user may name files has those of /boot.
+   * A folder, such as /boot, whose kernels every client may start, given by the user who starts the server. Without it, only a client whose user may
+   * name files can start those of /boot.
    */
   kernelFolder?: string;
-  /** Where domains are kept, with what is saved of them; without it none is, and they are saved to files that are named only. */
+  /** Folder in which domains are kept, with their saved memory. Without it none is kept, and domains are saved only to files that are named. */
   libraryFolder?: string;
-  /** Where saved domains lay before there was a library. */
+  /** Folder of saved domains before there was a library. */
   savedFolder?: string;
-  /** Where disk images and captures lie that the host keeps for its clients, and what is thrown away in the end. */
+  /** Folder of the disk images and captures that the host keeps for its clients, and of what is thrown away in the end. */
   imagesFolder?: string;
   capturesFolder?: string;
   scratchFolder?: string;
-  /** For domains that are imported, while they are; on the images' file system. Without it none is. */
+  /** Folder for domains that are being imported, on the images' file system. Without it nothing can be imported. */
   transferFolder?: string;
-  /** Where what domains write on their consoles is kept in files. */
+  /** Folder of the files with what domains write on their consoles. */
   consoleFolder?: string;
-  /** Where what is fetched from the web lies, and the list of guests. Without it nothing is fetched. */
+  /** Folders of what is fetched from the web, and the list of guests. Without it nothing is fetched. */
   downloads?: DownloadPlaces;
-  /** Where networks are kept as somebody has set them up. */
+  /** File in which the networks are kept that somebody has set up. */
   networksFile?: string;
   /** Where a day of figures is kept. */
   history?: HistoryOptions;
-  /** How long a guest may take to do what it was asked for before the task says that it has not. */
+  /** How long a guest may take to do what it was asked for before the task says that it has not done it. */
   guestPatienceMilliseconds?: number;
 }
 

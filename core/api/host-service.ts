@@ -1,4 +1,4 @@
-/** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
+/** The only host that a server manages: its power, its log and its events. This object outlives each power cycle. */
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import path from "node:path";
@@ -50,26 +50,26 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #cycle: string | null = null;
   readonly #computer = thisComputer();
   readonly #size: HostSize;
-  /** At the last power-on. */
+  /** The size at the last power-on. */
   #had: Size;
   readonly #boot: BootMenu;
   #bootEntry: number;
   /** A day of figures. */
   readonly history: Recorder;
-  /** Ten minutes of them, finer: once a second while somebody follows, else as often as the day's are measured. */
+  /** Ten minutes of finer figures: once a second while somebody follows them, otherwise as often as those of the day are measured. */
   readonly live = new LiveHistory();
   readonly #following = new Sampler(
     async () => void this.emit("statistics", await this.statistics()),
     () => this.#power === "running",
   );
   #followers = 0;
-  /** Tasks of clients and events, for all windows. */
+  /** Tasks of clients, and events, for all windows. */
   readonly journal: HostJournal;
   readonly #marks: Marks;
-  /** How domains stopped since power-on. */
+  /** How domains have stopped since power-on. */
   readonly stops = new Stops();
   readonly crashes = new CrashReports();
-  /** Definitions of domains, and what runs of them. */
+  /** The definitions of domains, and what runs of them. */
   readonly library: Library;
   readonly kept: KeptDomains;
   readonly snapshots: Snapshots;
@@ -78,7 +78,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly fetching: Fetching;
   readonly transfers: Transfers;
   readonly captures: Captures;
-  /** How what the host keeps is deleted. */
+  /** Deletes what the host keeps. */
   readonly removals: Removals;
   readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
@@ -86,16 +86,16 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** The guest that comes with Xenarium. */
   readonly #bundled: BundledGuest;
   #stopping: Promise<void> | null = null;
-  /** A power-on that still looks for what it is to start. */
+  /** A power-on that still finds out what it has to start. */
   #preparing: { done: Promise<void>; isCalledOff: boolean } | null = null;
-  /** The host that was powered off on request; its start, if it was still under way, did not fail. */
+  /** The host that was powered off on request. If it was still starting, that is no failure. */
   #switchedOff: PoweredHost | null = null;
-  /** It goes off only to come on again. */
+  /** Whether it is going off only to come on again. */
   #rebooting = false;
 
   constructor(options: HostServiceOptions) {
     super();
-    // Every session listens.
+    // Every session listens, so there is no limit.
     this.setMaxListeners(0);
     this.#options = options;
     this.journal = new HostJournal(
@@ -191,7 +191,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     };
   }
 
-  /** What is still to be known by who comes later: what was found when the application started. */
+  /** What clients that connect later should still know: what was found when the application started. */
   get notices(): readonly Events["notice"][] {
     return this.#notices;
   }
@@ -201,7 +201,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.#log.log;
   }
 
-  /** The same for who hears `xenLog` events from then on. */
+  /** The same for a client that listens to `xenLog` events from then on. */
   attachLog(): Events["xenLog"] {
     return this.#log.attach();
   }
@@ -211,7 +211,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return new ApiFailure("EOFF", `The host is ${this.#told}; ${advice}.`);
   }
 
-  /** What clients hear: it is starting from the moment that it is asked to, though the library is still read. */
+  /** The state that clients are told: it is "starting" as soon as power-on was requested, even while the library is still being read. */
   get #told(): HostPower {
     return this.#preparing ? "starting" : this.#power;
   }
@@ -232,7 +232,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return snapshot;
   }
 
-  /** Measures once a second for all who follow, and tells them by `statistics`. The returned function ends it. */
+  /** Measures once a second for all who follow, and reports by `statistics` events. The returned function ends this. */
   follow(): () => void {
     if (this.#followers++ === 0) this.#following.every(LIVE_MS);
     return () => {
@@ -240,7 +240,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     };
   }
 
-  /** From dom0's first word on: what autostart creates is noticed too. */
+  /** Called at dom0's first sign of life, so that what autostart creates is noticed too. */
   #follow(toolstack: ToolstackClient): void {
     const hear = [this.#marks, this.journal] as const;
     toolstack.on("created", (created) => hear.forEach((each) => each.created(created)));
@@ -253,16 +253,15 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     toolstack.on("saving", (saving) => this.journal.saving(saving));
   }
 
-  /** Of the host that runs. Throws ApiFailure EOFF while none does. */
+  /** The tracer of the running host. Throws ApiFailure EOFF while none runs. */
   get tracer(): Tracer {
     if (this.#power !== "running" || !this.#tracer) throw this.#notRunning();
     return this.#tracer;
   }
 
   /**
-   * Resolves when dom0 is up. Throws ApiFailure: EBUSY unless the host is off, ECANCELED if it was powered off before it was
-   * up, EIO if it could not start. EINVAL for an entry that the boot menu has not and RangeError for memory or pCPUs that no
-   * host has change nothing.
+   * Resolves when dom0 is up. Throws ApiFailure: EBUSY unless the host is off, ECANCELED if it was powered off before it was up, EIO if it could not
+   * start. EINVAL for an entry that the boot menu does not have, and RangeError for a size that no host can have, change nothing.
    */
   async powerOn(options: PowerOnOptions = {}): Promise<HostState> {
     if (this.#told !== "off" && this.#told !== "crashed")
@@ -290,7 +289,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     }
     const host = new PoweredHost({
       imageFolder: this.#options.imageFolder,
-      // Its list is among those that are started.
+      // The menu's list of autostart files is already among those that are started.
       boot: { ...this.#boot.config, autostart: [] },
       bootEntry: entry,
       autostart: starts.entries,
@@ -346,7 +345,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const { toolstack } = host;
     for (const event of FORWARDED) toolstack.on(event, (data: unknown) => void this.emit(event, data as never));
     this.#power = "running";
-    // What was done with snapshots while it came up.
+    // Snapshots may have been changed while the host came up.
     void this.snapshots.moved(null);
     this.history.event(null, "The host is running", false);
     this.history.start();
@@ -361,18 +360,18 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.state;
   }
 
-  /** What the host starts with: the domains that are to be, and images that nobody may write. Never rejects. */
+  /** Returns what the host starts with: the domains to be started, and images that nobody may write. Never rejects. */
   async #autostart(): Promise<{ entries: AutostartEntry[]; restore: string[]; frozen: FrozenImage[] }> {
     const { entries, restore } = await this.kept.autostart(this.#boot.config.autostart);
     const first = await this.#bundled.first();
-    // When nothing more can be begun with those that start.
+    // This comes when nothing more can be begun with the domains that are started.
     const frozen = await this.snapshots.frozen();
     return { entries: [...(first ? [first] : []), ...entries], restore, frozen };
   }
 
   /**
-   * Guests get the time to power off; 0 pulls the plug. Nothing happens if the host is off. Asked again while the host stops,
-   * it waits for the same, unless the plug is pulled.
+   * Gives guests time to power off; with 0 the plug is pulled. Does nothing if the host is off. Called again while the host stops, it waits for the
+   * same end, unless the plug is pulled.
    */
   async powerOff(graceMilliseconds = GRACE_MS): Promise<void> {
     this.#rebooting = false;
@@ -400,8 +399,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   }
 
   /**
-   * Off as powerOff() does it, then on again as it was. Throws ApiFailure as powerOn() does, EOFF unless the host runs, ECANCELED
-   * if somebody powers it off meanwhile: off is then what it stays.
+   * Powers off as powerOff() does, and then on again with the same options. Throws ApiFailure as powerOn() does, EOFF unless the host runs, and
+   * ECANCELED if somebody powers it off meanwhile; then it stays off.
    */
   async reboot(graceMilliseconds = GRACE_MS): Promise<HostState> {
     if (this.#power !== "running") throw this.#notRunning();
@@ -413,14 +412,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.powerOn();
   }
 
-  /** Changes an entry of the boot menu, or adds one behind the last: for the next power-on. */
+  /** Changes an entry of the boot menu, or adds one after the last, for the next power-on. */
   setBootEntry(entry: number, title: string, cmdline: string): HostState {
     this.#boot.set(entry, title, cmdline);
     this.#changed();
     return this.state;
   }
 
-  /** From the next power-on on. Throws ApiFailure EIO if it can't be kept. */
+  /** Holds from the next power-on on. Throws ApiFailure EIO if it can't be kept. */
   setSize(size: Size): HostState {
     this.#size.set(size);
     this.#changed();
@@ -434,7 +433,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.state;
   }
 
-  /** How the host came up: what each stage printed, and what was built, as far as it got. */
+  /** Returns how the host came up: what each stage printed, and what was built, as far as it got. */
   async bootReport(): Promise<BootReport> {
     const host = this.#host;
     let from = 0;
@@ -451,7 +450,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     };
   }
 
-  /** A domain that is made from a snapshot, and runs. */
+  /** Makes a running domain from a snapshot. */
   async cloneSnapshot(
     uuid: string,
     snapshot: string,
@@ -462,7 +461,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return { ...made, domid: (await this.kept.start(made.uuid, false)).domid };
   }
 
-  /** Networks have changed: they are kept as they are now. Throws ApiFailure EIO when they can't be. */
+  /** Called when networks have changed: keeps their present state. Throws ApiFailure EIO if that fails. */
   async keepNetworks(): Promise<void> {
     try {
       await this.#networks.keep(await this.toolstack.request("networkList"));
@@ -472,17 +471,17 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     }
   }
 
-  /** Starts the guest that comes with Xenarium, under a name that is free. */
+  /** Starts the guest that comes with Xenarium, under a free name. */
   async createBundled(vcpus: number): Promise<CreateResult> {
     return this.kept.create(this.#bundled.take(await this.toolstack.request("list"), vcpus));
   }
 
-  /** What the next such guest would be created from. */
+  /** Returns what the next such guest would be created from. */
   async bundled(vcpus: number): Promise<{ config: string; files: Record<string, Uint8Array> }> {
     return this.#bundled.next(await this.toolstack.request("list"), vcpus);
   }
 
-  /** The folder whose kernels a client may start; null when it may start none. */
+  /** Returns the folder whose kernels a client may start; null when it may start none. */
   kernelFolder(mayNameFiles: boolean): string | null {
     return this.#options.kernelFolder ?? (mayNameFiles ? "/boot" : null);
   }

@@ -1,4 +1,4 @@
-/** How large the host is at its next power-on: chosen by the user and kept, else as it fits the computer. */
+/** The size of the host at its next power-on: chosen by the user and kept, or else what fits the computer. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import path from "node:path";
@@ -20,13 +20,13 @@ export function thisComputer(): Computer {
   return { memoryMiB: Math.round(totalmem() / 2 ** 20), cores: availableParallelism() };
 }
 
-/** The least that is taken unless somebody chooses: a few guests fit. */
+/** The smallest size that is used unless somebody chooses another; a few guests fit in it. */
 const LEAST_USUAL_MIB = 512;
 const STEP_MIB = 128;
 
 /**
- * A quarter of the computer's memory, up to the most that a host can have: the computer keeps most of it, and gives that quarter as guests
- * use it, not at once. A pCPU for each of its cores.
+ * Returns a quarter of the computer's memory, up to the most that a host can have, and a pCPU for each core. The computer keeps most of its memory,
+ * and gives the quarter as guests use it, not at once.
  */
 export function sizeFor({ memoryMiB, cores }: Computer): Size {
   const quarter = Math.floor(memoryMiB / 4 / STEP_MIB) * STEP_MIB;
@@ -45,7 +45,10 @@ export class HostSize {
   #size: Size;
   readonly #file: string | null;
 
-  /** `given`: by who starts the server, for this time; it wins over what is kept. `tell`: a sentence about a file that can't be used. */
+  /**
+   * `given` is set by whoever starts the server, for this time, and has precedence over what is kept. `tell` is called with a sentence about a file
+   * that can't be used.
+   */
   constructor(given: Partial<Size>, file: string | null, computer: Computer, tell: (message: string) => void) {
     this.#file = file;
     this.#size = { ...sizeFor(computer), ...(file !== null && read(file, tell)), ...given };
@@ -55,7 +58,7 @@ export class HostSize {
     return this.#size;
   }
 
-  /** From the next power-on on. Throws ApiFailure EIO if it can't be kept; it is as it was then. */
+  /** Holds from the next power-on on. Throws ApiFailure EIO if it can't be kept; then it stays as it was. */
   set(size: Size): void {
     if (this.#file !== null)
       try {
@@ -67,13 +70,13 @@ export class HostSize {
     this.#size = size;
   }
 
-  /** What a power-on has chosen: until the server ends. */
+  /** A power-on has chosen this size; it holds until the server ends. */
   chosen(size: Size): void {
     this.#size = size;
   }
 }
 
-/** {} where nothing is kept. */
+/** Returns {} where nothing is kept. */
 function read(file: string, tell: (message: string) => void): Partial<Size> {
   let text: string;
   try {

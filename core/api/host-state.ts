@@ -1,4 +1,4 @@
-/** What the API says of the host as a whole: state, boot, log lines, what there is to start. */
+/** What the API says of the host as a whole: state, boot, log lines, what can be started. */
 import type { Foreseen } from "../library/downloads/downloads.ts";
 import type { GuestRole } from "../library/downloads/guests.ts";
 import type { CheckReport } from "../dom0/storage/qcow2/check.ts";
@@ -16,48 +16,51 @@ export type { KeptFile } from "../library/kept-folder.ts";
 
 export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
 
-/** The host as a whole. Stages are in order of their end; milliseconds are measured. */
+/** The host as a whole. Stages are in the order in which they ended; milliseconds are measured. */
 export interface HostState {
   power: HostPower;
-  /** Another at each power-on, of each server: domids and offsets of consoles mean something within one. null before the first. */
+  /**
+   * Identifies the power cycle: it differs for each power-on of each server. Domids, and offsets in consoles, are valid within one. null before the
+   * first.
+   */
   cycle: string | null;
   stages: { name: string; milliseconds: number }[];
-  /** Why it crashed or could not start: a sentence; else null. */
+  /** A sentence that says why it crashed or could not start; else null. */
   reason: string | null;
-  /** What it has, or had at its last power-on; before the first what it will have. */
+  /** What it has, or had since its last power-on; before the first, what it will have. */
   memoryMiB: number;
   pcpus: number;
   /** What it will have at its next power-on. */
   next: { memoryMiB: number; pcpus: number };
-  /** The computer that it runs on. */
+  /** The computer on which it runs. */
   computer: { memoryMiB: number; cores: number };
-  /** The boot menu, with Xen's command lines, and the number of the entry that was booted last or is next. */
+  /** The boot menu with Xen's command lines, and the number of the entry that was booted last or is next. */
   bootEntries: { title: string; cmdline: string }[];
   bootEntry: number;
-  /** Name of the bundled guest that was started with the application's first power-on, until the next one; else null. */
+  /** Name of the bundled guest that was started with the application's first power-on, until the next power-on; else null. */
   firstGuest: string | null;
 }
 
-/** Kernels of the computer that Xenarium runs on, the newest first. */
+/** Kernels of the computer on which Xenarium runs, the newest first. */
 export interface ImageSources {
-  /** Where they lie; null when this client may not have them. */
+  /** The folder in which they lie; null when this client may not have them. */
   folder: string | null;
-  /** Sizes in bytes; null where no RAM disk belongs to it. */
+  /** Sizes are in bytes; null where there is no RAM disk for the kernel. */
   kernels: { release: string; size: number; ramdiskSize: number | null }[];
-  /** Why there are none: a sentence; else null. */
+  /** A sentence that says why there are none; else null. */
   reason: string | null;
 }
 export interface TakenImage {
   name: string;
-  /** Its id among the session's files. */
+  /** The file's id in the session. */
   file: string;
   size: number;
 }
 
 /**
- * A line of the Xen log without its end, each character a byte. The level is Xen's for the message (XENLOG_*), null where Xen gives none
- * or the words are dom0's. `origin`: Xen about itself; Xen about what a guest caused (XENLOG_GUEST); or a domain's own words, by
- * console_io. Level and origin do not come from the text. `time`: nanoseconds since power-on.
+ * A line of the Xen log without its end, with one byte in each character. The level is Xen's for the message (XENLOG_*), or null where Xen gives none
+ * or dom0 has written it. `origin`: Xen about itself; Xen about what a guest caused (XENLOG_GUEST); or a domain's own words, by console_io. Level and
+ * origin are not derived from the text. `time` is in nanoseconds since power-on.
  */
 export interface XenLogLine {
   text: string;
@@ -66,7 +69,7 @@ export interface XenLogLine {
   time: number;
 }
 
-/** Stages in order; `log` is what the hypervisor printed in each. */
+/** The stages in order; `log` is what the hypervisor printed in each. */
 export interface BootReport {
   stages: { name: string; milliseconds: number; log: string; parts: { name: string; end: number }[] }[];
   /** null while the host does not run. */
@@ -76,39 +79,41 @@ export interface BootReport {
 
 /** A disk image that the host keeps for its clients. */
 export type DiskImage = KeptFile;
-/** An image that the host keeps, or that a domain names, and what it is based on. */
+/** An image that the host keeps or that a domain names, and what it is based on. */
 export interface ImageReport {
   path: string;
-  /** Of the file. */
+  /** Name of the file. */
   name: string;
-  /** It lies among those that the host keeps; others are their user's own. */
+  /** Whether it lies among those that the host keeps; others belong to the user. */
   isKept: boolean;
-  /** As who uses it names it, or its beginning says; null where that can't be told. */
+  /** The format that its user names, or its beginning shows; null where that can't be told. */
   format: string | null;
-  /** Bytes of the disk; null where that can't be told. */
+  /** Size of the disk in bytes; null where that can't be told. */
   size: number | null;
-  /** Bytes on this computer. */
+  /** Bytes that it takes on this computer. */
   allocated: number;
   /** The image that it says it is based on. */
   basedOn: string | null;
   users: ImageUser[];
-  /** Why it can't be used, and what is being done with it: sentences, the second without its full stop; else null. */
+  /** Sentences: why it can't be used, and, without the full stop, what is being done with it; else null. */
   problem: string | null;
   work: string | null;
 }
 export interface ImageList {
-  /** Where those lie that the host keeps; null: it keeps none. */
+  /** Folder of those that the host keeps; null if it keeps none. */
   folder: string | null;
   images: ImageReport[];
 }
-/** `tables`: what has been found in them, null for formats that have none; `unreadable`: why it can't be read to its end, null where it can. */
+/**
+ * `tables` is what was found in its tables, null for formats that have none. `unreadable` says why it can't be read to its end, null where it can.
+ */
 export interface ImageCheck {
   tables: CheckReport | null;
   unreadable: string | null;
 }
-/** What an archive says that it holds: a domain of this or another host. */
+/** What an archive says that it contains: a domain of this host or another one. */
 export type ArchiveLook = Look & { kind: ArchiveKind };
-/** Captured traffic that the host keeps; `at`: when it last grew, in milliseconds since 1970. */
+/** Captured traffic that the host keeps. `at` is when it last grew, in milliseconds since 1970. */
 export interface KeptCapture {
   name: string;
   path: string;
@@ -121,24 +126,24 @@ export interface KeptDomain {
   uuid: string;
   name: string;
   state: "running" | "saved" | "halted";
-  /** While it runs; else null. */
+  /** Its domid while it runs; else null. */
   domid: number | null;
-  /** What is kept of its memory; it goes on there when it is started. `savedAt`: milliseconds since 1970; `bytes`: on disk. */
+  /** Its saved memory, from which it continues when it is started. `savedAt` is in milliseconds since 1970, `bytes` on disk. */
   saved: { savedAt: number; memoryMiB: number; bytes: number } | null;
-  /** As its configuration says; null where that is not understood. */
+  /** As in its configuration; null where that is not understood. */
   memoryMiB: number | null;
   vcpus: number | null;
-  /** Milliseconds since 1970; null: it has never run. */
+  /** Milliseconds since 1970; null where it has never run. */
   createdAt: number;
   lastRunAt: number | null;
-  /** It starts with the host. */
+  /** Whether it starts with the host. */
   autostart: boolean;
-  /** It is cloned, not started. */
+  /** Whether it is a template, which is cloned and not started. */
   template: boolean;
-  /** Files of the host's computer that its devices have, its disks: they stay when it is deleted. */
+  /** Files of the host's computer that its devices have, such as its disks. They stay when it is deleted. */
   files: string[];
 }
-/** A definition that was deleted. It can be restored until `goneAt`; then so many bytes are free. Milliseconds since 1970. */
+/** A definition that was deleted. It can be restored until `goneAt`; after that, so many bytes are free. Times are in milliseconds since 1970. */
 export interface BinEntry {
   id: string;
   uuid: string;
@@ -159,13 +164,13 @@ export interface OfferedGuest {
   files: { role: GuestRole; url: string; bytes: number | null }[];
 }
 export interface OfferedGuests {
-  /** Where the list lies; null: there is none to edit. */
+  /** File of the list; null where there is none to edit. */
   file: string | null;
-  /** Why it can't be used, and what is shown instead: sentences; else null. */
+  /** Sentences that say why it can't be used, and what is shown instead; else null. */
   problem: string | null;
   guests: OfferedGuest[];
 }
-/** What its servers say of a guest's files, in the list's order. */
+/** What the servers say of a guest's files, in the list's order. */
 export interface GuestLook {
   files: ({ role: GuestRole; url: string } & Foreseen)[];
 }

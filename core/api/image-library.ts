@@ -1,4 +1,4 @@
-/** Disk images as people see them: those that the host keeps and those that domains name, who needs each, and what can be done with them, as tasks. */
+/** Disk images as users see them: those that the host keeps and those that domains name, who needs each, and what can be done with them, as tasks. */
 import path from "node:path";
 import type { NewFormat } from "../dom0/storage/convert.ts";
 import { StoreError } from "../dom0/storage/block-store.ts";
@@ -18,14 +18,14 @@ import type { HostJournal } from "./journal/host-journal.ts";
 import { configOf } from "./definition-facts.ts";
 import type { KeptDomains } from "./kept-domains.ts";
 
-/** Images that are told of: with chains that somebody else made there could be any number. */
+/** The most images that are reported. Chains that somebody else made could contain any number. */
 const MOST_IMAGES = 2000;
-/** Copies and checks at once. */
+/** The most copies and checks at once. */
 const MOST_WORK = 2;
-/** Headers' names of formats that are called otherwise here. */
+/** Names that headers use for formats, where they differ from ours. */
 const HEADER_FORMATS: Record<string, string> = { vpc: "vhd" };
 
-/** Where a definition lies that is not there now. */
+/** What is said of a definition that is in the bin or was put aside. */
 const STATES = { bin: "binned", spoiled: "aside" } as const;
 
 export interface ImageLibraryParts {
@@ -34,11 +34,11 @@ export interface ImageLibraryParts {
   kept: KeptDomains;
   snapshots: Pick<Snapshots, "trees" | "checkKnown">;
   journal: HostJournal;
-  /** Of the host that runs; null while none does. */
+  /** Of the running host; null while none runs. */
   toolstack: () => ToolstackClient | null;
 }
 
-/** A file with those who name it. */
+/** A file, with those who name it. */
 interface Found {
   file: string;
   format: string | null;
@@ -48,9 +48,9 @@ interface Found {
 export class ImageLibrary {
   readonly #parts: ImageLibraryParts;
   readonly #facts = new KnownFacts();
-  /** What is being done, by the image's path. */
+  /** By the image's path, what is being done with it. */
   readonly #work = new Map<string, string>();
-  /** Copies and checks that are under way. */
+  /** Number of copies and checks under way. */
   #tasks = 0;
 
   constructor(parts: ImageLibraryParts) {
@@ -62,7 +62,7 @@ export class ImageLibrary {
     const found = await this.#named();
     const byIdentity = new Map<string, Found>();
     const keyOf = async (file: string): Promise<string> => (await identityOf(file)) ?? file;
-    /** As the list has it, under whatever name. */
+    /** Adds an image under the first name by which the list knows it. */
     const add = async (each: Found): Promise<Found> => {
       const key = await keyOf(each.file);
       const before = byIdentity.get(key);
@@ -70,24 +70,24 @@ export class ImageLibrary {
       if (!before) byIdentity.set(key, each);
       return before ?? each;
     };
-    // Under the names that people know: those of the folder.
+    // Images in the folder keep the names that users know.
     for (const { path: file } of await images.all()) await add({ file, format: null, users: [] });
     for (const { file, format, user } of found) (await add({ file, format, users: [user] })).format ??= format;
     // What lies in the bin is in no list, and needs what it is based on.
     const binned = new Set((await images.bin.all()).map((each) => each.path));
     for (const file of binned) await add({ file, format: null, users: [] });
     const reports: ImageReport[] = [];
-    // What an image is based on comes behind it, and is visited too.
+    // What an image is based on is added at the end, and so is visited too.
     for (const [key, each] of byIdentity) {
       const { report, below } = await this.#look(each);
       reports.push(report);
       if (below === null) continue;
       const under = await keyOf(below.file);
-      // Who made the images says how long a chain is: it has an end. What is known has all its users.
+      // Whoever made the images decides how long a chain is, so there is a limit. Known images get all their users.
       if (under !== key && (byIdentity.has(under) || byIdentity.size < MOST_IMAGES))
         await add({ ...below, users: [imageUser(each.file, binned.has(each.file))] });
     }
-    // Users came while others were looked at.
+    // Users may have been added while others were looked at.
     const all = [...byIdentity.values()].map(({ users }, i) => ({ ...reports[i]!, users: withoutTwins(users) }));
     const shown = all.filter(({ path: file }) => !binned.has(file));
     return { folder: images.folder, images: shown.sort((a, b) => compare(a.name, b.name) || compare(a.path, b.path)) };
@@ -106,7 +106,7 @@ export class ImageLibrary {
       const { basedOn, ...facts } = await this.#facts.of(file, format);
       const report = { ...base, ...facts, basedOn: basedOn?.file ?? null, problem: null };
       if (basedOn === null) return { report, below: null };
-      // Whoever made the image wrote that name, and may want to know of files elsewhere.
+      // Whoever made the image wrote that name, and may want to learn of files elsewhere.
       const isNear = basedOn.file.startsWith(path.dirname(file) + path.sep);
       if (isNear && basedOn.format !== null)
         return { report, below: { file: basedOn.file, format: HEADER_FORMATS[basedOn.format] ?? basedOn.format } };
@@ -120,7 +120,7 @@ export class ImageLibrary {
     }
   }
 
-  /** All that definitions, what runs, the bin and snapshots name. */
+  /** Returns everything that definitions, running domains, the bin and snapshots name. */
   async #named(): Promise<NamedImage[]> {
     const { library, kept, snapshots } = this.#parts;
     await library.open();
@@ -174,7 +174,10 @@ export class ImageLibrary {
     return { path: await makeEmpty(this.#parts.images, name, format, bytes) };
   }
 
-  /** A copy that is based on nothing, among the images that the host keeps. Throws ApiFailure EBUSY while somebody writes it, ECANCELED; Refusal. */
+  /**
+   * Makes a copy that is based on nothing, among the images that the host keeps. Throws ApiFailure EBUSY while somebody writes the image, ECANCELED;
+   * Refusal.
+   */
   async copy(file: string, name: string, format: NewFormat, who: Client): Promise<{ path: string }> {
     const image = await this.#find(file);
     const task = {
@@ -187,7 +190,7 @@ export class ImageLibrary {
     }));
   }
 
-  /** Throws ApiFailure EBUSY where its size is not to change; Refusal. */
+  /** Throws ApiFailure EBUSY where its size must not change; Refusal. */
   async grow(file: string, bytes: number): Promise<void> {
     const image = await this.#find(file);
     checkResizable(image);
@@ -195,7 +198,7 @@ export class ImageLibrary {
     await this.#alone(image, "Its size is being changed", async () => {
       await snapshots.checkKnown();
       await kept.whileHalted(ownersOf(image), async () => {
-        // Somebody may have been started meanwhile, before nobody could be any more.
+        // A domain may have been started before this could no longer happen.
         checkResizable(await this.#find(file));
         await growImage({ file, format: image.format }, bytes);
       });
@@ -221,7 +224,7 @@ export class ImageLibrary {
     });
   }
 
-  /** As the list has it, which shows each once, whatever names it has. */
+  /** Returns the entry of the list, which shows each image once, whatever names it has. */
   async #known(file: string): Promise<ImageReport | null> {
     const { images: all } = await this.list();
     const same = all.find((each) => each.path === file);
@@ -231,7 +234,7 @@ export class ImageLibrary {
     return null;
   }
 
-  /** Nothing else is done with it meanwhile. Throws ApiFailure EBUSY. */
+  /** Makes sure that nothing else is done with it meanwhile. Throws ApiFailure EBUSY. */
   async #alone<T>(
     { path: file, name }: Pick<ImageReport, "path" | "name">,
     doing: string,
@@ -247,7 +250,7 @@ export class ImageLibrary {
     }
   }
 
-  /** `what`: as “it is … when that has shut down” goes on. */
+  /** `what` is the end of the sentence “it is … when that has shut down”. */
   async #asTask<T>(
     image: ImageReport,
     { title, doing, what }: { title: string; doing: string; what: string },
@@ -296,12 +299,12 @@ function imageUser(file: string, isBinned: boolean): ImageUser {
   return { kind: "image", name, uuid: null, snapshots: [], state: isBinned ? "binned" : "halted", writes: false };
 }
 
-/** Kept domains that would write it when they are started. */
+/** Returns the kept domains that would write to it when they are started. */
 function ownersOf({ users }: ImageReport): string[] {
   return [...new Set(users.flatMap(({ uuid, writes }) => (writes && uuid !== null ? [uuid] : [])))];
 }
 
-/** Throws ApiFailure EBUSY while it is written. */
+/** Throws ApiFailure EBUSY while somebody writes to it. */
 function checkStill({ name, users }: ImageReport, what: string): void {
   const writer = users.find(({ state, writes }) => state === "running" && writes);
   if (writer)

@@ -1,6 +1,6 @@
 /**
- * Domains as their users know them, whether they run or not: the library's definitions and what runs of them. Whatever makes a domain, here is where
- * it is kept; whatever changes one that runs, here is where that comes into its definition.
+ * Domains as their users know them, whether they run or not: the library's definitions and what runs of them. Whatever makes a domain is kept here,
+ * and whatever changes a running domain is recorded in its definition here.
  */
 import { readFile } from "node:fs/promises";
 import { writersOf } from "../library/images/sharing.ts";
@@ -29,7 +29,7 @@ export interface KeptParts {
   /** Throws ApiFailure EOFF while the host does not run. */
   toolstack: () => ToolstackClient;
   tell: (domains: KeptDomain[]) => void;
-  /** The text that a domain is to be started from: with the images that its snapshots have left it with. */
+  /** Returns the text that a domain is to be started from, with the images that its snapshots have left it with. */
   current: (uuid: string, config: string, configName: string | null) => Promise<string>;
   notice: (severity: "warning" | "error", message: string) => void;
 }
@@ -38,12 +38,12 @@ export class KeptDomains {
   readonly #parts: KeptParts;
   /** Domids of those that run, by UUID. */
   readonly #running = new Map<string, number>();
-  /** UUIDs of domains that are being made, and kept by who makes them. */
+  /** UUIDs of domains that are being made and that their maker keeps. */
   readonly #making = new Set<string>();
   readonly #deeds = new Deeds();
-  /** Held for those that start with the host, until it is up. */
+  /** Released when the host is up: holds for the domains that start with it. */
   #booting: (() => void)[] = [];
-  /** By domid: what was made is on its way into the library. */
+  /** By domid, what is on its way into the library. */
   readonly #keeping = new Map<number, Promise<void>>();
   #telling = false;
 
@@ -64,12 +64,12 @@ export class KeptDomains {
     return described(definition, this.domidOf(definition.uuid));
   }
 
-  /** null for one that does not run. */
+  /** Returns null for a domain that does not run. */
   domidOf(uuid: string): number | null {
     return this.#running.get(uuid) ?? null;
   }
 
-  /** The library has changed, or what runs: told once for all that happens at one time. */
+  /** Called when the library has changed, or what runs. Clients are told once for everything that happens at one time. */
   changed(): void {
     if (this.#telling) return;
     this.#telling = true;
@@ -79,7 +79,7 @@ export class KeptDomains {
     });
   }
 
-  /** From dom0's first word on. */
+  /** Called at dom0's first sign of life. */
   follow(toolstack: ToolstackClient): void {
     toolstack.on("created", (created) => this.#created(toolstack, created));
     toolstack.on("destroyed", ({ domid }) => {
@@ -117,7 +117,7 @@ export class KeptDomains {
     }
   }
 
-  /** What runs has been changed so that its definition is another. Throws Refusal where that can't be kept. */
+  /** Called when a running domain was changed so that its definition changes too. Throws Refusal if that can't be kept. */
   async changedRunning(domid: number): Promise<void> {
     if (!this.#library.isKept) return;
     await this.#keeping.get(domid);
@@ -130,8 +130,8 @@ export class KeptDomains {
   }
 
   /**
-   * Makes a domain and keeps it. A configuration without a UUID that has the name of a definition which does not run is that definition,
-   * changed. Where it can't be kept, it runs all the same, and a warning says so.
+   * Makes a domain and keeps it. A configuration without a UUID whose name belongs to a definition that does not run replaces that definition's text.
+   * If the domain can't be kept it runs all the same, and a warning says so.
    */
   async create(given: CreateOptions): Promise<CreateResult> {
     const toolstack = this.#parts.toolstack();
@@ -156,12 +156,15 @@ export class KeptDomains {
     });
   }
 
-  /** A text that is not understood is as it is: whoever starts the domain says what is wrong with it. */
+  /** A text that is not understood is returned as it is; starting the domain reports what is wrong with it. */
   #current(uuid: string, config: string, configName: string | null): Promise<string> {
     return this.#parts.current(uuid, config, configName).catch(() => config);
   }
 
-  /** The UUID of the definition that a configuration is of; null where it is a new one. Throws ApiFailure where it may not be made. */
+  /**
+   * Returns the UUID of the definition to which a configuration belongs; null where it is a new one. Throws ApiFailure where the domain may not be
+   * made.
+   */
   #uuidFor(config: string): string | null {
     const { name, uuid } = identityOf(config);
     const known = uuid !== null ? this.#library.find(uuid) : name !== null ? this.#library.byName(name) : null;
@@ -190,7 +193,7 @@ export class KeptDomains {
     }
   }
 
-  /** From its definition; one that is saved goes on where it was. Throws Refusal, ApiFailure. */
+  /** Starts a domain from its definition; a saved one continues where it was. Throws Refusal, ApiFailure. */
   async start(uuid: string, paused: boolean): Promise<CreateResult> {
     const definition = this.#library.get(uuid);
     if (definition.saved) return this.restore(uuid, paused);
@@ -215,7 +218,7 @@ export class KeptDomains {
     return result;
   }
 
-  /** Its memory goes into the library. Throws ApiFailure, and what the toolstack refuses. */
+  /** Saves its memory into the library. Throws ApiFailure, and what the toolstack refuses. */
   async save(domid: number): Promise<{ bytes: number }> {
     const toolstack = this.#parts.toolstack();
     const domain = (await toolstack.request("list")).find((each) => each.domid === domid);
@@ -223,7 +226,7 @@ export class KeptDomains {
     if (!this.#library.isKept)
       throw new ApiFailure("EROFS", "This host keeps nothing on disk: name a file to save to.");
     await this.#keeping.get(domid);
-    // It may not have been kept when it was made, as on a full disk.
+    // Keeping it may have failed when it was made, as on a full disk.
     if (domid !== 0 && !this.#library.find(domain.uuid)) await this.#keep(toolstack, domid, domain.uuid);
     const file = domid === 0 ? "" : this.#library.savedFile(domain.uuid);
     const result = await toolstack.request("save", { domid, file, resume: false });
@@ -231,7 +234,7 @@ export class KeptDomains {
     return result;
   }
 
-  /** All that run. A sentence for each that could not be saved, and runs on. */
+  /** Saves all that run. Returns a sentence for each that could not be saved and goes on running. */
   async saveRunning(): Promise<string[]> {
     const failed: string[] = [];
     for (const { domid, name, state } of await this.#parts.toolstack().request("list"))
@@ -242,7 +245,7 @@ export class KeptDomains {
     return failed;
   }
 
-  /** A saved domain goes on, and is saved no more. */
+  /** Continues a saved domain, which is then no longer saved. */
   async restore(uuid: string, paused: boolean): Promise<CreateResult> {
     const definition = this.#library.find(uuid);
     if (!definition?.saved) throw new ApiFailure("ESRCH", "That domain is not saved.");
@@ -252,7 +255,10 @@ export class KeptDomains {
     );
   }
 
-  /** The domain of a file elsewhere. Throws ApiFailure EBUSY for one that the library has saved too: that would go on with other disks then. */
+  /**
+   * Restores a domain from a file elsewhere. Throws ApiFailure EBUSY if the library has the domain saved too: that one would then continue on changed
+   * disks.
+   */
   async restoreFile(file: string, paused: boolean): Promise<CreateResult> {
     this.#parts.toolstack();
     const { uuid } = await readSavedHeader(file);
@@ -266,7 +272,7 @@ export class KeptDomains {
   }
 
   /**
-   * A domain whose memory a file has goes on when `ready` has ended: from then on it writes to its disks, and no memory from before may ever be
+   * Continues a domain from a file with its memory when `ready` has ended. From then on it writes to its disks, so no earlier memory may ever be
    * restored on these.
    */
   async #goneOn(
@@ -289,7 +295,7 @@ export class KeptDomains {
     return result;
   }
 
-  /** Its text, also while it runs: it is restarted from it then. Throws Refusal, ApiFailure. What the parser warned about. */
+  /** Replaces its text, also while it runs; it is then restarted from it. Throws Refusal, ApiFailure. Returns what the parser warned about. */
   async edit(
     uuid: string,
     { config, files }: { config: string; files: Record<string, Uint8Array> },
@@ -313,7 +319,7 @@ export class KeptDomains {
     return { warnings: parsed.diagnostics };
   }
 
-  /** Whether it runs or not. */
+  /** Renames a domain, whether it runs or not. */
   async rename(uuid: string, name: string): Promise<void> {
     const domid = this.#running.get(uuid);
     if (domid === undefined) await this.#library.rename(uuid, name);
@@ -324,7 +330,7 @@ export class KeptDomains {
     if (other && this.#running.get(other.uuid) !== domid)
       throw new ApiFailure("EEXIST", `The library has another domain named ${name}: names are unique there.`);
     await this.#parts.toolstack().request("rename", { domid, name });
-    // Others that run may have its backends: their configurations name it anew.
+    // Other running domains may have backends in it, whose configurations then need its new name.
     for (const running of [...this.#running.values()]) await this.changedRunning(running);
   }
 
@@ -338,8 +344,8 @@ export class KeptDomains {
   }
 
   /**
-   * Another domain that is like it, halted, with copies of the disks that it may write. Throws Refusal; ApiFailure EBUSY while it runs and has such
-   * disks. `wanted`: aborted when it is not wanted any more.
+   * Makes another domain that is like it, halted, with copies of the disks that it may write. Throws Refusal; ApiFailure EBUSY while it runs and has
+   * such disks. `wanted` is aborted when it is no longer wanted.
    */
   async clone(uuid: string, name: string, progress: (share: number) => void, wanted: AbortSignal): Promise<KeptDomain> {
     const definition = this.#library.get(uuid);
@@ -358,20 +364,20 @@ export class KeptDomains {
     });
   }
 
-  /** Something that does not go together with others. Throws ApiFailure EBUSY where one of these is under way with that domain. */
+  /** Runs a deed that excludes others. Throws ApiFailure EBUSY if one of these is under way with that domain. */
   during<T>(uuid: string, deed: Deed, act: () => Promise<T>): Promise<T> {
     return this.#deeds.during(uuid, this.#library.find(uuid)?.name ?? `The domain ${uuid}`, deed, act);
   }
 
-  /** Something is done with the disks of those that do not run: nobody starts or copies them until it has ended. Throws as during() does. */
+  /** Works on the disks of domains that do not run: nobody starts or copies them until it has ended. Throws as during() does. */
   whileHalted<T>(uuids: readonly string[], act: () => Promise<T>): Promise<T> {
     const [first, ...others] = new Set(uuids);
     return first === undefined ? act() : this.during(first, "disks", () => this.whileHalted(others, act));
   }
 
   /**
-   * Its disks are read as they are: it is settled, and until `act` has ended neither it nor another that may write them is started. Throws ApiFailure
-   * EBUSY where one of these runs, or something else is done with them.
+   * Runs `act`, which reads the disks as they are. The domain is settled first, and until `act` has ended neither it nor another that may write them
+   * is started. Throws ApiFailure EBUSY where one of these runs, or something else is being done with them.
    */
   whileStill<T>(uuid: string, act: () => Promise<T>): Promise<T> {
     return this.during(uuid, "copy", async () => {
@@ -391,21 +397,21 @@ export class KeptDomains {
     });
   }
 
-  /** As dom0 has them. */
+  /** The running domains with their disks, as dom0 has them. */
   async #runs(): Promise<Owner[]> {
     if (this.#running.size === 0) return [];
     const all = await this.#parts.toolstack().request("list");
     return all.map(({ name, uuid, config }) => ({ name, uuid, state: "running", config, folder: process.cwd() }));
   }
 
-  /** Its definition names the images that it has: of a broken-off step with its snapshots it may not. Throws Refusal where that can't be written. */
+  /** Makes its definition name the images that it has; after an interrupted snapshot step it may not. Throws Refusal where that can't be written. */
   async settle(uuid: string): Promise<void> {
     const { config, configName } = this.#library.get(uuid);
     const current = await this.#parts.current(uuid, config, configName);
     if (current !== config) await this.#library.edit(uuid, { config: current });
   }
 
-  /** Into the bin. Throws ApiFailure EBUSY while it runs. */
+  /** Moves it to the bin. Throws ApiFailure EBUSY while it runs. */
   async remove(uuid: string): Promise<void> {
     const { name } = this.#library.get(uuid);
     if (this.#running.has(uuid)) throw new ApiFailure("EBUSY", `${name} runs: shut it down or destroy it first.`);
@@ -413,8 +419,8 @@ export class KeptDomains {
   }
 
   /**
-   * What starts with the host: those of the library, and the files of the boot menu's list. `restore`: UUIDs of those among them that are
-   * saved, and go on when it is up.
+   * Returns what starts with the host: domains of the library, and the files in the boot menu's list. `restore` has the UUIDs of those among them
+   * that are saved, and that continue when it is up.
    */
   async autostart(bootFiles: readonly string[]): Promise<{ entries: AutostartEntry[]; restore: string[] }> {
     const entries: AutostartEntry[] = [];
@@ -426,7 +432,7 @@ export class KeptDomains {
       else if (definition.saved) restore.push(definition.uuid);
     }
     for (const configName of bootFiles) {
-      // What can't be read is told of by who starts it.
+      // Whoever starts it reports a file that can't be read.
       const config = await readFile(configName, "utf8").catch(() => null);
       try {
         const uuid = config === null ? null : this.#uuidFor(config);
@@ -444,14 +450,14 @@ export class KeptDomains {
     this.#booting.push(this.#deeds.begin(uuid, this.#library.find(uuid)?.name ?? uuid, "start"));
   }
 
-  /** The host is up, or is not going to be: what was to start with it runs or does not. */
+  /** Called when the host is up, or will not be: what was to start with it runs, or does not. */
   booted(): void {
     for (const end of this.#booting.splice(0)) end();
   }
 
   /**
-   * For a domain that starts with the host, which nothing else may be done with until booted(). null where something is, or its files can't be
-   * read: a notice says so.
+   * Returns the entry for a domain that starts with the host; until booted(), nothing else may be done with it. null if something is being done, or
+   * its files can't be read, which a notice reports.
    */
   async bootEntryOf({ uuid, name, config, configName }: Definition): Promise<AutostartEntry | null> {
     try {

@@ -33,18 +33,18 @@ export class KeptNetworks {
   #all: readonly KeptNetwork[] = [];
   #writing: Promise<void> = Promise.resolve();
 
-  /** `file`: null where nothing is kept beyond the application. `tell`: a sentence about a file that can't be used. */
+  /** `file` is null where nothing is kept beyond the application. `tell` is called with a sentence about a file that can't be used. */
   constructor(file: string | null, tell: (message: string) => void) {
     this.#file = file;
     if (file !== null) this.#all = read(file, tell);
   }
 
-  /** For the next power-on. */
+  /** The networks for the next power-on. */
   get all(): readonly KeptNetwork[] {
     return this.#all;
   }
 
-  /** As they are now. Rejects when they can't be written; the file is as it was then. */
+  /** Keeps their present state. Rejects when it can't be written; then the file is as it was. */
   keep(reports: readonly NetworkReport[]): Promise<void> {
     const all = reports.map(keptNetwork);
     this.#all = all;

@@ -1,4 +1,4 @@
-/** The Xen log as clients hear it: its new lines are told together, at most twenty times a second. */
+/** The Xen log as clients receive it: new lines are collected and sent at most twenty times a second. */
 import type { SerialOutput } from "../machine/serial-port.ts";
 import type { Events, XenLogLine } from "./schema.ts";
 import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
@@ -8,7 +8,7 @@ const TELL_MS = 50;
 export class LogFeed {
   readonly #tell: (news: Events["xenLog"]) => void;
   #log = new XenLog();
-  /** Lines of it that are still to be told, and when. */
+  /** Lines that are still to be sent, and when. */
   #untold: XenLogLine[] = [];
   #telling: NodeJS.Timeout | null = null;
 
@@ -21,12 +21,12 @@ export class LogFeed {
     return this.#log;
   }
 
-  /** A new log, for a host that is powered on. */
+  /** Begins a new log, for a host that is powered on. */
   begin(): XenLog {
     return (this.#log = new XenLog());
   }
 
-  /** Into `log`: the serial port of a host that goes off may still speak when the next one is powered on. */
+  /** Adds to `log`, because the serial port of a host that goes off may still have output when the next one is powered on. */
   add(log: XenLog, output: SerialOutput): void {
     const lines = log.add(output);
     if (!lines.length && !output.lost) return;
@@ -34,13 +34,13 @@ export class LogFeed {
     this.#telling ??= setTimeout(() => this.tell(), TELL_MS);
   }
 
-  /** The log so far for who hears the news from then on. */
+  /** Returns the log so far, for a client that hears what follows. */
   attach(): Events["xenLog"] {
     this.tell();
     return { lines: [...this.#log.lines], lost: this.#log.lost };
   }
 
-  /** Tells at once what is still to be told. */
+  /** Sends at once what is still to be sent. */
   tell(): void {
     if (this.#telling === null) return;
     clearTimeout(this.#telling);

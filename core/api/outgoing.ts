@@ -1,4 +1,7 @@
-/** A session's domains on their way out: each file is made, read in pieces, in order, and gone when the last is read or nobody wants it any more. */
+/**
+ * A session's domains on their way out: each file is made, read in pieces in order, and removed when the last piece was read or nobody wants it any
+ * more.
+ */
 import { open } from "node:fs/promises";
 import { ApiFailure } from "./failure.ts";
 import type { Client } from "./journal/entry.ts";
@@ -22,7 +25,7 @@ export class Outgoing {
     this.#who = who;
   }
 
-  /** Resolves when the file is made and can be read. Throws what Transfers.exportTo() does. */
+  /** Resolves when the file is made and can be read. Throws what Transfers.exportTo() throws. */
   begin(domain: string): Promise<{ export: string; name: string; bytes: number }> {
     const id = `e${this.#next++}`;
     return new Promise((made, failed) => {
@@ -55,7 +58,7 @@ export class Outgoing {
     });
   }
 
-  /** The next bytes; none when all have been read. Throws ApiFailure ECANCELED when it was ended meanwhile. */
+  /** Returns the next bytes; none when all have been read. Throws ApiFailure ECANCELED when it was ended meanwhile. */
   async read(id: string): Promise<Uint8Array> {
     const going = this.#find(id);
     const bytes = await going.read().catch((error: unknown) => {
@@ -69,7 +72,7 @@ export class Outgoing {
     this.#find(id).end(gone());
   }
 
-  /** The session has ended. */
+  /** Called when the session has ended. */
   end(): void {
     this.#ended = true;
     for (const { end } of [...this.#going.values()]) end(new ApiFailure("ECANCELED", "Its window went."));

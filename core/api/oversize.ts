@@ -1,4 +1,4 @@
-/** A file that is too large to be given: its beginning says what it is all the same. */
+/** A file that is too large to be given; its beginning is enough to say what it is. */
 import { compressionOf } from "../dom0/builder/decompress.ts";
 import type { ImageDescription } from "../toolstack/messages.ts";
 import { MOST_FILE_BYTES } from "./schema.ts";
@@ -11,8 +11,8 @@ function sizeText(bytes: number): string {
 }
 
 /**
- * The sentence that refuses it. `inspect` looks into the first bytes as if they were a file: of what ends where it was cut, only the form is
- * said.
+ * Returns the sentence that refuses it. `inspect` looks into the first bytes as if they were the file; if that fails because the file is cut, only
+ * its form is named.
  */
 export async function oversized(
   name: string,

@@ -1,4 +1,4 @@
-/** Deletes kernels and captures that the host keeps, unless they are needed; disk images: image-library.ts. */
+/** Deletes kernels and captures that the host keeps, unless they are needed; for disk images see image-library.ts. */
 import type { Library } from "../library/library.ts";
 import { bootFiles } from "../toolstack/boot-files.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
@@ -12,7 +12,7 @@ interface Keepers {
   fetching: Fetching;
   captures: Captures;
   library: Library;
-  /** Of the host that runs; null while none does. */
+  /** Of the running host; null while none runs. */
   toolstack: () => ToolstackClient | null;
 }
 
@@ -27,7 +27,7 @@ export class Removals {
     return (await this.#keepers.toolstack()?.request("list")) ?? [];
   }
 
-  /** A kernel, RAM disk or shim. Throws ApiFailure EBUSY while a domain runs of it or would start with it, Refusal ENOENT. */
+  /** Deletes a kernel, RAM disk or shim. Throws ApiFailure EBUSY while a domain runs that was made of it, or would start with it; Refusal ENOENT. */
   async kernel(name: string): Promise<void> {
     const { fetching, library } = this.#keepers;
     const { path } = await fetching.kernels.find(name);
@@ -38,7 +38,7 @@ export class Removals {
     await fetching.kernels.remove(name);
   }
 
-  /** A capture of a network's traffic. Throws ApiFailure EBUSY while it grows, ENOENT. */
+  /** Deletes a capture of a network's traffic. Throws ApiFailure EBUSY while it grows, ENOENT. */
   async capture(name: string): Promise<void> {
     const { captures } = this.#keepers;
     const networks = (await this.#keepers.toolstack()?.request("networkList")) ?? [];

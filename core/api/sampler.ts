@@ -1,11 +1,11 @@
-/** Measures again and again while somebody wants it: one measurement at a time, none while it may not. */
+/** Measures repeatedly while somebody wants it: one measurement at a time, and none while it is not allowed. */
 export class Sampler {
   readonly #measure: () => Promise<void>;
   readonly #may: () => boolean;
   #timer: NodeJS.Timeout | null = null;
   #busy = false;
 
-  /** A measurement that is refused is left out: the host's own events say why. */
+  /** A measurement that is refused is left out; the host's own events say why. */
   constructor(measure: () => Promise<void>, may: () => boolean) {
     this.#measure = measure;
     this.#may = may;

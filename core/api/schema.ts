@@ -1,8 +1,7 @@
 /**
- * The management API: every request with its arguments, every event. Arguments are checked by the server with these schemas;
- * results and events are the server's own and only typed. Safe to import in a browser.
- *
- * Requests that the toolstack answers keep the toolstack's names and shapes (core/toolstack/messages.ts).
+ * The management API: every request with its arguments, and every event. The server checks arguments with these schemas; results and events come from
+ * the server itself and are only typed. Can be imported in a browser.
+ * Requests that the toolstack answers keep the toolstack's names and structures (core/toolstack/messages.ts).
  */
 import type { ConfigDiagnostic, StatisticsSnapshot, ToolstackEvents } from "../toolstack/messages.ts";
 import type { HistoryEvent } from "./history/files.ts";
@@ -47,6 +46,7 @@ export type {
   DiskBootReport,
   DiskReport,
   DomainConfig,
+  DomainCounts,
   DomainInfo,
   DomainSettings,
   DomainStatistics,
@@ -79,22 +79,22 @@ export interface Events extends Pick<
   statistics: StatisticsSnapshot;
   wiring: DomainWiring;
   mark: HistoryEvent;
-  /** Snapshots of a domain have changed, or what is done with them (`work`; null: nothing is). */
+  /** The snapshots of a domain have changed, or the work on them (`work`; null: there is none). */
   snapshots: { uuid: string; work: SnapshotWork | null };
   journal: { entries: JournalEntry[] };
-  /** All that are kept now. */
+  /** All domains that are kept now. */
   kept: { domains: KeptDomain[] };
-  /** All that is being fetched, or has stopped and can go on. */
+  /** All that is being fetched, or has stopped and can continue. */
   downloads: { downloads: DownloadReport[] };
-  /** New lines; `lost` counts the pieces since power-on that came faster than they could be read. */
+  /** New lines; `lost` is the number of pieces since power-on that came faster than they could be read. */
   xenLog: { lines: XenLogLine[]; lost: number };
   /**
-   * Hypercalls of a domain that this session traces: records for traceCalls() of core/api/trace/calls.ts, by the time they began;
-   * `lost` came after them and are not in any record. `calls` is how often the domain has made each hypercall, by number, until `time`
-   * (nanoseconds since power-on): the hypervisor's own count, empty when the domain is gone.
+   * Hypercalls of a domain that this session traces, and of a PVH domain its accesses to ports and device memory: records for traceCalls() of core/api/trace/calls.ts, by the time they began;
+   * `lost` came after them and are not in any record. `calls` is how often the domain has made each hypercall, by number, and behind them each kind of
+   * access (ACCESSES of core/api/trace/names.ts), until `time` (nanoseconds since power-on): the hypervisor's own count, empty when the domain is gone.
    */
   trace: { domid: number; records: Uint8Array; lost: number; time: number; calls: number[] };
-  /** What changed where the session watches; `more` when there was too much to name. */
+  /** What changed at the paths that the session watches; `more` is set when there was too much to list. */
   xenstoreChanged: { watch: string; paths: string[]; more: boolean };
 }
 export type EventName = keyof Events;
@@ -107,7 +107,7 @@ export interface ApiErrorData {
   diagnostics?: ConfigDiagnostic[];
 }
 
-/** What goes over a transport. */
+/** The messages of a transport. */
 export type ClientMessage = { id: number; request: string; args: unknown };
 export type ServerMessage =
   { id: number; result: unknown } | { id: number; error: ApiErrorData } | { event: EventName; data: unknown };

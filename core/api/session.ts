@@ -1,4 +1,4 @@
-/** One client's session: its requests are checked and carried out, its subscriptions are its own and end with it. */
+/** One client's session: checks and carries out its requests. Its subscriptions belong to it and end with it. */
 import { z } from "zod";
 import { ToolstackError } from "../toolstack/client.ts";
 import { Refusal } from "../toolstack/error.ts";
@@ -22,21 +22,21 @@ import {
 /** The server's end of one connection. */
 export interface Connection {
   send(message: ServerMessage): void;
-  /** Bytes that wait to be sent. A slow reader's events are left out or its connection ended by this. */
+  /** Number of bytes that wait to be sent. If a reader is slow, its events are left out, or its connection is ended. */
   readonly backlog: number;
-  /** Ends the connection; the client sees the reason if the transport can say it. */
+  /** Ends the connection; the client sees the reason if the transport can pass it on. */
   end(reason: string): void;
   /**
-   * Its user may name files of this machine (the command line's own user). Other clients start only what they gave
-   * themselves or what is bundled: they reach no file of the user's.
+   * Whether its user may name files of this machine, as the command line's own user may. Other clients start only what they gave themselves or what
+   * is bundled, and reach no file of the user's.
    */
   readonly mayNameFiles: boolean;
 }
 
-/** Figures are left out beyond this; a client that lets more than the second wait is disconnected. */
+/** Figures are left out beyond the first bound; a client that lets more than the second wait is disconnected. */
 const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
-/** Requests of one client that are under way; more are refused. */
+/** The most requests of one client that may be under way; more are refused. */
 const MOST_REQUESTS = 256;
 const EVERYONES = [
   "host",
@@ -51,7 +51,7 @@ const EVERYONES = [
   "mark",
 ] as const;
 
-/** Of those that have not named themselves. */
+/** Numbers the sessions that have not named themselves. */
 let nextSession = 1;
 
 export class Session implements SessionContext {
@@ -69,7 +69,7 @@ export class Session implements SessionContext {
   constructor(host: HostService, connection: Connection) {
     this.host = host;
     this.#connection = connection;
-    // Who names files is the user's command line.
+    // A client that names files is the user's command line.
     const words = connection.mayNameFiles ? "The command line" : "Another window";
     this.who = { id: `session-${nextSession++}`, words };
     this.hostFiles = new HostFiles(connection.mayNameFiles, [host.images.folder, host.fetching.kernels.folder]);
@@ -86,12 +86,12 @@ export class Session implements SessionContext {
     return this.#connection.backlog > BACKLOG_DROPS;
   }
 
-  /** Its user has chosen a file of this computer, as the shell around it knows: it may name that one from now on. */
+  /** Called when its user has chosen a file of this computer, as the shell around it knows: the client may name that file from now on. */
   grant(file: string): void {
     this.hostFiles.grant(file);
   }
 
-  /** One message as the transport decoded it; anything may be in it. */
+  /** Takes one message as the transport decoded it; it may contain anything. */
   async receive(message: unknown): Promise<void> {
     if (this.#ended) return;
     const frame = MESSAGE.safeParse(message);
@@ -113,7 +113,7 @@ export class Session implements SessionContext {
     }
   }
 
-  /** The connection is gone. */
+  /** Called when the connection is gone. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -140,7 +140,7 @@ export class Session implements SessionContext {
     if (this.#connection.backlog > BACKLOG_ENDS)
       this.#endBecause("This client does not read what it asked for: 32 MiB wait for it.");
   }
-  /** Nothing is kept for a client that is being told to go: its connection may take long to close. */
+  /** Nothing is kept for a client that is being told to go, because its connection may take long to close. */
   #endBecause(reason: string): void {
     this.end();
     this.#connection.end(reason);
@@ -158,7 +158,7 @@ export class Session implements SessionContext {
     return this.#asTask(name, checked.data, () => (this.#handlers[name] as (args: unknown) => unknown)(checked.data));
   }
 
-  /** What is worth telling is a task of the host's journal, until it is answered or refused. */
+  /** A request that is worth reporting is a task of the host's journal until it is answered or refused. */
   async #asTask(name: RequestName, args: object, carryOut: () => unknown): Promise<unknown> {
     const given = args as Record<string, unknown>;
     const end = this.host.journal.asks(name, given, this.who, this.#cancelOf(name, given));
@@ -173,7 +173,7 @@ export class Session implements SessionContext {
     }
   }
 
-  /** What ends a request under way; null where nothing does. */
+  /** Returns what cancels a request under way; null where nothing does. */
   #cancelOf(name: RequestName, { domid, uuid, config }: Record<string, unknown>): (() => void) | null {
     const { host } = this;
     const ask = (deed: () => Promise<unknown>) => () =>
@@ -189,7 +189,7 @@ export class Session implements SessionContext {
   }
 }
 
-/** What snapshotCancel ends. */
+/** The requests that snapshotCancel cancels. */
 const SNAPSHOT_WORK = new Set<RequestName>(["snapshotTake", "snapshotDelete", "snapshotMerge", "domainFork"]);
 
 const MESSAGE = z.object({
@@ -198,7 +198,7 @@ const MESSAGE = z.object({
   args: z.unknown(),
 });
 
-/** Which argument is wrong, and what is allowed. */
+/** Says which argument is wrong, and what is allowed. */
 function describe(error: z.ZodError): string {
   return error.issues
     .slice(0, 5)

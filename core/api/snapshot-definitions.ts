@@ -1,4 +1,4 @@
-/** What snapshots have to do with the definitions that the library keeps: a snapshot taken or reverted to changes what a domain is started from. */
+/** Connects snapshots with the definitions that the library keeps: taking a snapshot or reverting to one changes what a domain is started from. */
 import type { Library } from "../library/library.ts";
 import type { Definition, Definitions } from "../library/snapshots/parts.ts";
 import type { KeptDomains } from "./kept-domains.ts";
@@ -26,7 +26,7 @@ export class KeptDefinitions implements Definitions {
 
   async change(uuid: string, config: string): Promise<void> {
     const domid = this.#kept.domidOf(uuid);
-    // dom0 knows best what a domain that runs would be made of again.
+    // For a running domain, dom0 knows best what it would be made of again.
     if (domid !== null) await this.#kept.changedRunning(domid);
     else if (this.#library.find(uuid)) await this.#library.edit(uuid, { config });
   }

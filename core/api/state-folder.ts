@@ -1,4 +1,4 @@
-/** Where what outlives the application is kept, when no desktop shell says otherwise. XENARIUM_STATE overrides it. */
+/** Where everything is kept that outlives the application, unless a desktop shell decides otherwise. XENARIUM_STATE overrides it. */
 import { homedir } from "node:os";
 import path from "node:path";
 
@@ -8,7 +8,7 @@ export function stateFolder(): string {
   if (process.platform === "win32")
     return path.join(LOCALAPPDATA ?? path.join(homedir(), "AppData", "Local"), "Xenarium");
   if (process.platform === "darwin") return path.join(homedir(), "Library", "Application Support", "Xenarium");
-  // The specification has relative paths ignored.
+  // The specification says that relative paths are ignored.
   const base =
     XDG_STATE_HOME && path.isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : path.join(homedir(), ".local/state");
   return path.join(base, "xenarium");

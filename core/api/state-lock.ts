@@ -1,7 +1,7 @@
 /**
- * One host at a time keeps its state in a folder: a lock file names the process that does. What a crash has left is recovered, because it
- * names the process by its pid and its start, which no later process of that pid shares. It holds among the processes of one system,
- * not across computers or containers that share the folder.
+ * Lets only one host at a time keep its state in a folder: a lock file names the process that does. A lock left by a crash is recognised, because it
+ * names the process by its pid and its start, which no later process with that pid has. This works among the processes of one system, not across
+ * computers or containers that share the folder.
  */
 import { execFileSync } from "node:child_process";
 import { linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -10,25 +10,25 @@ import path from "node:path";
 const FILE = "host.lock";
 const MOST_BYTES = 4096;
 const MOST_COMMAND = 200;
-/** Each time somebody else was quicker with a lock that was left. */
+/** Each attempt fails only if somebody else was faster with a lock that was left. */
 const MOST_TRIES = 20;
 
 interface Holder {
   pid: number;
-  /** What startOf says of it; null where that can't be told. */
+  /** The result of startOf; null where that can't be told. */
   started: string | null;
-  /** What the user knows it by. */
+  /** The command by which the user knows it. */
   command: string;
 }
 
 export interface StateLock {
-  /** Does nothing if it was released before. The process's end releases it too. */
+  /** Does nothing if it was released before. The end of the process releases it too. */
   release(): void;
 }
 
 /**
- * Throws a sentence that names the process that has the folder, and what to do: `elsewhere` says how the user gives this host another one.
- * A folder that can't be written is not locked: nothing is kept there either, and the history says so.
+ * Throws a sentence that names the process which has the folder, and what to do: `elsewhere` says how the user gives this host another one. A folder
+ * that can't be written is not locked: nothing is kept there either, and the history says so.
  */
 export function lockState(folder: string, command: string, elsewhere: string): StateLock {
   const file = path.join(folder, FILE);
@@ -52,7 +52,7 @@ function refusal(folder: string, file: string, { pid, started, command }: Holder
   return `${folder} is in use by ${command} (process ${pid}), which keeps its history and boot menu there. End it first, or ${elsewhere}.${unsure}`;
 }
 
-/** The file is there with all of its text, or not at all. */
+/** The file exists with all of its text, or not at all. */
 function writeOnce(file: string, text: string): "done" | "exists" | "unwritable" {
   const whole = `${file}.${process.pid}.new`;
   try {
@@ -77,14 +77,14 @@ function held(file: string, text: string): StateLock {
     try {
       if (read(file) === text) rmSync(file, { force: true });
     } catch {
-      // Left as after a crash: the next one recovers it.
+      // If this fails the lock is left as after a crash, and the next host recovers it.
     }
   };
   process.on("exit", release);
   return { release };
 }
 
-/** null: it is gone. Throws a sentence where something stands that is no file. */
+/** Returns null if it is gone. Throws a sentence if something is there that is no file. */
 function read(file: string): string | null {
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (!found) return null;
@@ -98,13 +98,13 @@ function read(file: string): string | null {
   }
 }
 
-/** null: no host has written that. */
+/** Returns null if no host has written that. */
 function holderIn(text: string): Holder | null {
   try {
     const { pid, started, command } = JSON.parse(text) as Record<string, unknown>;
     if (typeof pid !== "number" || !Number.isInteger(pid) || pid < 1 || pid > 2 ** 31 - 1) return null;
     if (started !== null && typeof started !== "string") return null;
-    // It is shown to the user: no control characters, and not long.
+    // It is shown to the user, so it has no control characters and is not long.
     const shown =
       typeof command === "string" ? command.replace(/\p{Cc}/gu, " ").slice(0, MOST_COMMAND) : "another host";
     return { pid, started, command: shown };
@@ -113,7 +113,7 @@ function holderIn(text: string): Holder | null {
   }
 }
 
-/** The lock that was found to be left; one that somebody else has put there meanwhile stays. */
+/** Removes the lock that was found to be left; one that somebody else has put there meanwhile stays. */
 function takeAway(file: string, text: string): void {
   const aside = `${file}.${process.pid}.left`;
   try {
@@ -125,7 +125,7 @@ function takeAway(file: string, text: string): void {
   try {
     if (read(aside) !== text) linkSync(aside, file);
   } catch {
-    // A third one has it: what was moved is in the way of none.
+    // A third process has the lock now, so what was moved aside is in nobody's way.
   }
   rmSync(aside, { force: true });
 }
@@ -134,7 +134,7 @@ function isAlive({ pid, started }: Holder): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // Another user's process: it is there.
+    // The process belongs to another user, so it exists.
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
   if (started === null) return true;
@@ -143,15 +143,15 @@ function isAlive({ pid, started }: Holder): boolean {
 }
 
 /**
- * What tells a process from a later one of the same pid: on Linux its start in ticks since the boot, and which boot (proc(5)); else what
- * ps says. "" for one that has ended and that nobody has waited for. null where neither is to be had, as on Windows.
+ * Returns what distinguishes a process from a later one with the same pid: on Linux its start in ticks since the boot, and which boot (proc(5));
+ * elsewhere what ps says. "" for a process that has ended but was not waited for. null where neither is available, as on Windows.
  */
 function startOf(pid: number): string | null {
   try {
     if (process.platform === "linux") {
       const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
       const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-      // The name before is the program's to choose: it may have spaces and brackets.
+      // The program chooses the name that comes before; it may contain spaces and brackets.
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       return fields[0] === "Z" ? "" : `${boot} ${fields[19]}`;
     }

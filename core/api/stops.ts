@@ -1,4 +1,4 @@
-/** How domains stopped, of this power cycle: what they were, when and why, for who comes later. */
+/** How domains stopped in this power cycle: what they were, when and why, for clients that connect later. */
 import type {
   DomainInfo,
   ShutdownAction,
@@ -7,22 +7,22 @@ import type {
   ToolstackEvents,
 } from "../toolstack/messages.ts";
 
-/** As many as the host keeps consoles of. */
+/** As many as the consoles that the host keeps. */
 export const MOST_STOPS = 64;
 
-/** A stop; of one that restarts, each. */
+/** A stop. A domain that restarts has one each time. */
 export interface DomainStop {
   domid: number;
   uuid: string;
-  /** As it was called then. */
+  /** Its name at that time. */
   name: string;
-  /** "destroyed": by somebody, while it ran; "host": its host ended. */
+  /** "destroyed": by somebody, while it ran; "host": because its host ended. */
   reason: ShutdownReason | "destroyed" | "host";
-  /** What followed by its on_* setting; null where that was not asked. */
+  /** What followed according to its on_* setting; null where that did not matter. */
   action: ShutdownAction | null;
   /** Milliseconds since 1970. */
   at: number;
-  /** As it was last seen; null when it was not. */
+  /** The domain as it was last seen; null when it was never seen. */
   last: DomainInfo | null;
 }
 
@@ -35,7 +35,7 @@ export class Stops {
     return this.#stops;
   }
 
-  /** Another power cycle: the numbers mean other domains. */
+  /** Called in another power cycle, when the numbers mean other domains. */
   clear(): void {
     this.#stops = [];
     this.#seen.clear();

@@ -1,11 +1,11 @@
-/** A session's watches in xenstore: their events go to it alone, joined while it does not read, and end with it. */
+/** A session's watches in xenstore. Their events go only to it, are joined while it does not read, and end with it. */
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { ToolstackEvents } from "../toolstack/messages.ts";
 import { ApiFailure } from "./failure.ts";
 import type { Events } from "./schema.ts";
 
 const MOST_WATCHES = 32;
-/** Paths kept for a reader that is behind. */
+/** The most paths that are kept for a reader that is behind. */
 const MOST_KEPT = 1000;
 const RETRY_MS = 250;
 
@@ -19,7 +19,7 @@ interface Kept {
 export class StoreWatches {
   readonly #send: (data: Events["xenstoreChanged"]) => void;
   readonly #isBehind: () => boolean;
-  /** Tokens in xenstored are every session's: this makes them its own. */
+  /** Tokens in xenstored are shared by all sessions; this prefix makes them its own. */
   readonly #prefix = `session${++sessions}.`;
   readonly #watches = new Map<string, Kept>();
   #toolstack: ToolstackClient | null = null;
@@ -43,7 +43,7 @@ export class StoreWatches {
       this.#deaf = toolstack.on("xenstore", (data) => this.#heard(data));
     }
     const watch = `w${this.#next++}`;
-    // Known before it is set, so that the session's end meanwhile ends it too.
+    // It is recorded before it is set, so that the session's end in between ends it too.
     this.#watches.set(watch, { paths: new Set(), more: false });
     try {
       await toolstack.request("xenstoreWatch", { path, token: this.#prefix + watch });
@@ -54,13 +54,13 @@ export class StoreWatches {
     return { watch };
   }
 
-  /** A watch that is not there is no error: it may have gone with the host. */
+  /** It is no error if there is no such watch: it may have gone with the host. */
   async remove(watch: string): Promise<null> {
     if (this.#watches.delete(watch)) await this.#unwatch(watch);
     return null;
   }
 
-  /** The host went through a power cycle: its xenstored knows none of them. */
+  /** Called when the host went through a power cycle: its xenstored knows none of them. */
   forget(): void {
     this.#deaf?.();
     this.#deaf = null;

@@ -1,4 +1,4 @@
-/** A session's traces of hypercalls: by domain, joined for a fifth of a second, and no more of them than a client can take. */
+/** A session's traces of hypercalls: by domain, collected for a fifth of a second, and limited to what a client can take. */
 import type { CallCounts, Tracer } from "../toolstack/trace/tracer.ts";
 import type { TraceBatch } from "../toolstack/trace/batches.ts";
 import { TRACE_LOST } from "../hypervisor/abi/trace.ts";
@@ -9,7 +9,7 @@ import { RECORD_SIZE } from "./trace/calls.ts";
 const EVERY_MS = 200;
 
 class DomainTrace {
-  /** Ends it at the tracer; set once it was begun. */
+  /** Ends it at the tracer; set once it has begun. */
   end: (() => Promise<void>) | null = null;
   ended = false;
   readonly #domid: number;
@@ -17,7 +17,7 @@ class DomainTrace {
   readonly #mayNot: () => boolean;
   #kept: Uint8Array[] = [];
   #records = 0;
-  /** Behind the records that are kept. */
+  /** Number of calls lost after the records that are kept. */
   #lost = 0;
   #time = 0;
   #calls: number[] = [];
@@ -34,7 +34,7 @@ class DomainTrace {
     this.#time = time;
     this.#calls = calls;
     const count = records.length / RECORD_SIZE;
-    // After the first gap nothing is kept until the rest was sent, or the gap would not be where it was.
+    // After the first gap nothing is kept until the rest was sent, because otherwise the gap would not be reported in its place.
     const room = this.#lost > 0 || this.#mayNot() ? 0 : Math.min(count, MOST_TRACE_RECORDS - this.#records);
     if (room > 0) this.#kept.push(records.subarray(0, room * RECORD_SIZE));
     this.#records += room;
@@ -64,7 +64,7 @@ class DomainTrace {
   }
 }
 
-/** What the records themselves say was lost. */
+/** Returns how many calls the records themselves report as lost. */
 function lostBefore(records: Uint8Array): number {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   let lost = 0;
@@ -77,13 +77,13 @@ export class SessionTraces {
   readonly #send: (data: Events["trace"]) => void;
   readonly #mayNot: () => boolean;
 
-  /** `mayNot`: the reader is behind; then nothing is kept for it, only counted. */
+  /** `mayNot` returns whether the reader is behind; then nothing is kept for it, only counted. */
   constructor(send: (data: Events["trace"]) => void, mayNot: () => boolean) {
     this.#send = send;
     this.#mayNot = mayNot;
   }
 
-  /** Twice is once. Throws ApiFailure EBUSY beyond MOST_TRACES, ToolstackError ESRCH or ENOMEM. */
+  /** Starting twice is the same as once. Throws ApiFailure EBUSY beyond MOST_TRACES, ToolstackError ESRCH or ENOMEM. */
   async start(tracer: Tracer, domid: number): Promise<CallCounts> {
     if (this.#traces.has(domid)) return tracer.counts(domid);
     if (this.#traces.size >= MOST_TRACES)
@@ -109,7 +109,7 @@ export class SessionTraces {
     return null;
   }
 
-  /** All of them: the session, or the host, ended. */
+  /** Ends all of them, because the session or the host has ended. */
   end(): void {
     for (const domid of [...this.#traces.keys()]) void this.stop(domid).catch(() => {});
   }

@@ -1,4 +1,4 @@
-/** Domains that go into one file or come out of one, as tasks that everybody sees and can end. */
+/** Exports and imports of domains as single files, as tasks that everybody sees and can cancel. */
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import type { KeptFolder } from "../library/kept-folder.ts";
@@ -17,9 +17,9 @@ import type { Client } from "./journal/entry.ts";
 import type { HostJournal } from "./journal/host-journal.ts";
 import type { KeptDomains } from "./kept-domains.ts";
 
-/** At once. */
+/** The most at one time. */
 const MOST = 2;
-/** Of an export that is fetched: the file is made first. */
+/** The share of an export that is fetched which goes into making the file. */
 const MAKING = 0.6;
 
 export interface TransferParts {
@@ -27,12 +27,12 @@ export interface TransferParts {
   kept: KeptDomains;
   images: KeptFolder;
   journal: HostJournal;
-  /** For what is on its way; on the images' file system. null: nothing is imported. */
+  /** Folder for what is under way, on the images' file system. null: nothing can be imported. */
   scratch: string | null;
 }
 
 export class Transfers {
-  /** Files that windows give to be imported; each is gone when that has ended. */
+  /** Files that windows give to be imported; each is removed when the import has ended. */
   readonly incoming: DiskImages;
   readonly #parts: TransferParts;
   /** What the last run of the application has left is gone: from then on files may come. */
@@ -54,7 +54,8 @@ export class Transfers {
   }
 
   /**
-   * The same for who may name no file: it is given to `take` where it lies meanwhile, and is gone when that has ended, or failed. The task ends then.
+   * The same for a client that may name no file: the file is passed to `take`, and is removed when that has ended or failed, which also ends the
+   * task.
    */
   async exportTo<T>(
     wanted: string,
@@ -119,7 +120,7 @@ export class Transfers {
     return { bytes };
   }
 
-  /** What is in an archive that begins so. Throws Refusal, ApiFailure EROFS. */
+  /** Returns what is in an archive with this beginning. Throws Refusal, ApiFailure EROFS. */
   async look(name: string, head: Uint8Array): Promise<Look & { kind: ArchiveKind }> {
     const { scratch } = this.#parts;
     if (scratch === null) throw new ApiFailure("EROFS", "This host keeps nothing on disk, and so imports nothing.");
@@ -192,7 +193,7 @@ export class Transfers {
   }
 }
 
-/** When and how large its disks were last written. */
+/** Returns when its disks were last written, and their sizes. */
 async function writtenAt(config: string, folder: string): Promise<string> {
   const facts = namedDisks(config).map(async ({ disk }) => {
     const { mtimeMs, size } = await stat(path.resolve(folder, disk.target)).catch(() => ({ mtimeMs: 0, size: 0 }));

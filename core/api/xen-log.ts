@@ -1,9 +1,9 @@
-/** The Xen log since power-on, line by line, as the serial port gave it: bounded, with the level that Xen has given each line. */
+/** The Xen log since power-on, line by line, as the serial port delivered it. It is bounded, and has the level that Xen gave to each line. */
 import { LOG_DOMAIN, LOG_DOMAIN_BYTES, LOG_GUEST, LOG_LEVEL_MASK, LOG_NO_LEVEL } from "../hypervisor/abi/log.ts";
 import type { SerialOutput, SerialPiece } from "../machine/serial-port.ts";
 import type { XenLogLine } from "./schema.ts";
 
-/** What is kept of it: lines, and characters in all of them. */
+/** What is kept of it: the number of lines, and of characters in all of them. */
 export const MOST_LOG_LINES = 8192;
 const MOST_CHARACTERS = 512 * 1024;
 const MOST_BOOT_CHARACTERS = 64 * 1024;
@@ -17,9 +17,9 @@ export class XenLog {
   #lines: XenLogLine[] = [];
   #characters = 0;
   #lost = 0;
-  /** What the hardware domain has written of a line. */
+  /** What the hardware domain has written of an incomplete line. */
   #begun = "";
-  /** The beginning of it all, and how many bytes the port had been given with each piece. */
+  /** The beginning of the log, with the number of bytes that the port had been given by each piece. */
   #boot: { text: string; end: number }[] = [];
   #bootCharacters = 0;
 
@@ -28,12 +28,12 @@ export class XenLog {
     return this.#lines;
   }
 
-  /** Pieces of it that came faster than they were read. */
+  /** Number of pieces that came faster than they were read. */
   get lost(): number {
     return this.#lost;
   }
 
-  /** Takes in what the port gave; returns the lines it has made whole. */
+  /** Adds what the port delivered. Returns the lines that it has completed. */
   add({ pieces, lost }: SerialOutput): XenLogLine[] {
     this.#lost += lost;
     const added = pieces.flatMap((piece, i) => {
@@ -54,7 +54,7 @@ export class XenLog {
     return added;
   }
 
-  /** What was printed between two counts of the port's bytes, as long as the log was short. */
+  /** Returns what was printed between two counts of the port's bytes, as long as the log was short. */
   bootText(from: number, to: number): string {
     return this.#boot
       .filter(({ end }) => end > from && end <= to)
@@ -67,12 +67,12 @@ export class XenLog {
     if (this.#bootCharacters <= MOST_BOOT_CHARACTERS) this.#boot.push({ text, end });
   }
 
-  /** One that the hypervisor has written whole. */
+  /** Adds a line that the hypervisor has written whole. */
   #line(text: string, piece: SerialPiece): XenLogLine[] {
     return [...this.#flush(piece), toLine(text.replace(/\r?\n$/, ""), piece)];
   }
 
-  /** Bytes of the hardware domain: lines as its line feeds make them. */
+  /** Adds bytes of the hardware domain, which line feeds divide into lines. */
   #bytes(text: string, piece: SerialPiece): XenLogLine[] {
     const parts = (this.#begun + text).split(/\r?\n/);
     this.#begun = parts.pop()!;

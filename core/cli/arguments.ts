@@ -1,10 +1,10 @@
-/** The arguments of `run` and `serve`: declared, so that help and completion come from the declarations, and checked. */
+/** The arguments of `run` and `serve`. They are declared, so that help and completion are made from the declarations, and checked. */
 import { Command, CommanderError, Option } from "commander";
 import { HOST_MEMORY_MAX_MIB, HOST_MEMORY_MIN_MIB } from "../machine/host.ts";
 import { MAX_PCPUS } from "../machine/layout.ts";
 import { RUN_STATUSES } from "./exit-status.ts";
 
-/** Bad arguments: exit status 2 with this sentence. */
+/** Bad arguments: exit status 2, with this sentence. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -12,7 +12,7 @@ export class UsageError extends Error {
 export interface HostArguments {
   hostMemory: number | null;
   pcpus: number | null;
-  /** File of the boot menu. */
+  /** File with the boot menu. */
   bootConfig: string | null;
   /** Number or title of its entry. */
   bootEntry: string | null;
@@ -26,28 +26,28 @@ export interface RunArguments extends HostArguments {
   memory: number | null;
   vcpus: number | null;
   name: string | null;
-  /** Specifications as xl-disk-configuration(5) has them, behind the config's own. */
+  /** Specifications as in xl-disk-configuration(5), added after those of the config. */
   disks: string[];
   /** Seconds. */
   timeout: number | null;
-  /** How it ended goes to standard output, and the console to standard error. */
+  /** Whether the result goes to standard output and the console to standard error. */
   json: boolean;
-  /** File to write a profile to, and one with the kernel's symbols. */
+  /** File to which a profile is written, and a file with the kernel's symbols. */
   profile: string | null;
   symbols: string | null;
-  /** File to write the hypercalls to. */
+  /** File to which the hypercalls are written. */
   trace: string | null;
 }
 export interface ServeArguments extends HostArguments {
   port: number | null;
-  /** File of the token that the address has; without it each start has another. */
+  /** File with the token of the address; without it each start has another token. */
   tokenFile: string | null;
   browser: boolean;
   /** Folder of kernels that every client may start. */
   kernels: string | null;
 }
 
-/** A line of an option's declaration. */
+/** Declaration of an option. */
 type Declared = readonly [flags: string, what: string, read?: (text: string) => unknown];
 
 function whole(option: string, min: number, max: number): (text: string) => number {
@@ -162,7 +162,7 @@ export function serveCommand(): Command {
   );
 }
 
-/** What commander found wrong, as a sentence of ours. */
+/** Turns an error of commander's into a sentence of ours. */
 export function usageError({ message }: CommanderError): UsageError {
   return new UsageError(message.replace(/^error: /, "").replace(/\n\((.*)\)$/, "; $1"));
 }
@@ -181,7 +181,7 @@ function hostArguments(given: Given): HostArguments {
   };
 }
 
-/** Of a command that has been parsed. Throws UsageError. */
+/** Reads the options of a parsed command. Throws UsageError. */
 export function runOptions(command: Command): RunArguments {
   const given = command.opts<Given>();
   const configs = command.args;
@@ -207,7 +207,7 @@ export function runOptions(command: Command): RunArguments {
   };
 }
 
-/** Of a command that has been parsed. Throws UsageError. */
+/** Reads the options of a parsed command. Throws UsageError. */
 export function serveOptions(command: Command): ServeArguments {
   const given = command.opts<Given>();
   if (command.args.length > 0) throw new UsageError(`serve takes options only, not ${command.args.join(" ")}`);

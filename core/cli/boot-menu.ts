@@ -1,4 +1,4 @@
-/** The boot menu that `run` and `serve` are given: the file read, the entry found. */
+/** The boot menu for `run` and `serve`: reads the file and finds the entry. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { BootConfigError, DEFAULT_BOOT_CONFIG, parseBootConfig, type BootConfig } from "../toolstack/boot-config.ts";
@@ -9,7 +9,7 @@ export interface BootMenu {
   bootEntry: number;
 }
 
-/** Throws UsageError with a sentence that names the file, or the entries there are. */
+/** Throws UsageError with a sentence that names the file, or the existing entries. */
 export async function bootMenu({
   bootConfig,
   bootEntry,

@@ -1,6 +1,6 @@
 /**
- * Opens the application in the user's browser, where there is one. Everybody on the computer may read a program's arguments, so the URL with
- * the token is none of them: the browser is given a page in a folder that only the user enters, which leads on to it and is soon gone.
+ * Opens the application in the user's browser, if there is one. Everybody on the computer may read a program's arguments, so the URL with the token
+ * is not among them: the browser is given a page in a folder that only the user may enter. The page leads on to the URL and is soon removed.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 /** A browser that has not come by then has failed, and the user has the URL that was printed. */
 const PAGE_MS = 60_000;
 
-/** `arrived`: resolves when the browser has what it needs. The returned function removes the page if it is still there. */
+/** `arrived` resolves when the browser has what it needs. The returned function removes the page if it still exists. */
 export function openInBrowser(url: string, arrived: Promise<void>): () => void {
   const headless = process.platform === "linux" && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY;
   if (headless) return () => {};
@@ -33,12 +33,12 @@ export function openInBrowser(url: string, arrived: Promise<void>): () => void {
       : process.platform === "win32"
         ? ["rundll32", "url.dll,FileProtocolHandler", shown]
         : ["xdg-open", shown];
-  // No opener: the URL has been printed.
+  // There is no program to open it; the URL has been printed.
   spawn(command!, args, { stdio: "ignore", detached: true }).on("error", remove).unref();
   return remove;
 }
 
-/** `url` is ours: nothing in it has a meaning in HTML. */
+/** `url` is our own, so nothing in it has a meaning in HTML. */
 function pageTo(url: string): string {
   return `<!doctype html>
 <meta charset="utf-8">

@@ -2,7 +2,7 @@
 import { CommanderError, type Command } from "commander";
 import { usageError } from "./arguments.ts";
 
-/** The exit status. Throws UsageError for arguments that make no sense, and what the command throws. */
+/** Returns the exit status. Throws UsageError for invalid arguments, and what the command throws. */
 export async function carryOut(command: Command, args: readonly string[]): Promise<number> {
   for (const each of [command, ...command.commands]) each.exitOverride().configureOutput({ writeErr: () => {} });
   try {

@@ -1,4 +1,4 @@
-/** The xl.cfg that `run` starts: the given one with the command line's options after it, so that they win. */
+/** Makes the xl.cfg that `run` starts: the given one followed by the command line's options, so that these win. */
 import path from "node:path";
 import { DISKS, diskText, parseDisk } from "../dom0/backends/blk/config.ts";
 import { SpecError } from "../dom0/xenbus/kind.ts";
@@ -10,7 +10,7 @@ function quote(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 
-/** The same disk with a whole path, wherever the config is. Throws UsageError. */
+/** Returns the same disk with an absolute path, wherever the config is. Throws UsageError. */
 function diskWithin(text: string, folder: string): string {
   try {
     return diskText(DISKS.within!(parseDisk(text, []), folder));
@@ -19,7 +19,7 @@ function diskWithin(text: string, folder: string): string {
   }
 }
 
-/** `base`: text of the config file, or null without one. Paths from the command line are taken from `folder`. */
+/** `base` is the text of the config file, or null without one. Paths on the command line are taken from `folder`. */
 export function runConfig(base: string | null, options: RunArguments, folder: string): string {
   const lines = base === null ? ['name = "guest"', `memory = ${DEFAULT_MEMORY_MIB}`] : [base];
   if (options.kernel !== null) lines.push(`kernel = ${quote(path.resolve(folder, options.kernel))}`);

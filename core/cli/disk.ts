@@ -1,4 +1,4 @@
-/** `xenarium disk`: images of disks, and disks of running domains that are to grow. */
+/** `xenarium disk`: images of disks, and enlarging disks of running domains. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { existsSync, realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { carryOut } from "./carry-out.ts";
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
 const NEW_FORMATS = ["qcow2", "raw"];
-/** By the name only: what a guest wrote to its raw disk must not decide what that disk is. */
+/** By the file's name only, because what a guest wrote to its raw disk must not decide what that disk is. */
 const BY_NAME: Record<string, string> = {
   ".qcow2": "qcow2",
   ".qcow": "qcow2",
@@ -27,7 +27,7 @@ const BY_NAME: Record<string, string> = {
 };
 const UNITS: Record<string, number> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
-/** "10G", "512M", bytes. */
+/** Parses "10G", "512M" or a number of bytes. */
 function bytesOf(text: string): number {
   const [, number, unit] = /^(\d{1,15}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?$/i.exec(text) ?? [];
   const bytes = number === undefined ? NaN : Number(number) * UNITS[unit!.toUpperCase()]!;
@@ -44,7 +44,7 @@ function formatOf(file: string, given: string | undefined): string {
   );
 }
 
-/** All of it as commander has it: for help and completion too. */
+/** The declaration for commander, also used for help and completion. */
 export function declared(connect: Connect): Command {
   const disk = new Command("disk").description("Images of disks, and disks of running domains").exitOverride();
   const say = (text: string): void => void process.stdout.write(text);
@@ -147,7 +147,7 @@ async function overlay(
   await createQcow2({ path: file, size: bytes, backing: { file: name, format: named } });
 }
 
-/** An image that changes meanwhile can't be read or written from here. Without a host that runs nobody has it. */
+/** An image that changes meanwhile can't be read or written from here. Without a running host nobody uses it. */
 async function refuseInUse(file: string, connect: Connect): Promise<void> {
   const client = await connect().catch(() => null);
   if (!client || !existsSync(file)) return;
@@ -188,7 +188,7 @@ async function factsOf(file: string, store: BlockStore): Promise<Facts> {
   };
 }
 
-/** Names come from the image: none of them may be a command to the terminal. */
+/** Names come from the image. None of them may act as a command of the terminal. */
 function words({ file, format, bytes, fileBytes, backing, backingFormat, snapshots }: Facts): string {
   const lines = [
     `${file}: ${format}`,
@@ -200,7 +200,7 @@ function words({ file, format, bytes, fileBytes, backing, backingFormat, snapsho
   return `${lines.map((line) => line.replace(/[\x00-\x1f\x7f-\x9f]/g, "?")).join("\n")}\n`;
 }
 
-/** Runs it; the exit status. */
+/** Runs it, and returns the exit status. */
 export function disk(args: string[], connect: Connect): Promise<number> {
   return carryOut(declared(connect), args);
 }

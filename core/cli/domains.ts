@@ -11,11 +11,11 @@ import { carryOut } from "./carry-out.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
-/** All of it as commander has it: for help and completion too. */
+/** The declaration for commander, also used for help and completion. */
 export function declared(connect: Connect): Command {
   const domains = new Command("domains").description("Domains that the running host keeps").exitOverride();
   const say = (text: string): void => void process.stdout.write(text);
-  /** By name or UUID. */
+  /** Finds a domain by name or UUID. */
   const find = async (name: string): Promise<{ host: Awaited<ReturnType<Connect>>; domain: KeptDomain }> => {
     const host = await connect();
     const all = await host.request("keptDomains", {});
@@ -135,7 +135,7 @@ export function declared(connect: Connect): Command {
   return domains;
 }
 
-/** What the user's editor makes of it. */
+/** Returns what the user's editor makes of the text. */
 function edited(name: string, before: string): string {
   const editor = process.env.VISUAL ?? process.env.EDITOR;
   if (!editor)
@@ -144,7 +144,7 @@ function edited(name: string, before: string): string {
   try {
     const file = path.join(folder, `${name.replace(/[^\w.+-]+/g, "-").slice(0, 60) || "domain"}.cfg`);
     writeFileSync(file, before, { mode: 0o600 });
-    // As git and crontab do it: the variable may have arguments.
+    // The variable may contain arguments, so it is run by a shell, as git and crontab do.
     const { status, error } = spawnSync("/bin/sh", ["-c", `${editor} "$0"`, file], { stdio: "inherit" });
     if (error || status !== 0)
       throw new Error(`${editor} ended with ${error?.message ?? `status ${status}`}: nothing has changed`);
@@ -154,7 +154,7 @@ function edited(name: string, before: string): string {
   }
 }
 
-/** Names come from anywhere: none of them may be a command to the terminal. */
+/** Names may come from anywhere. None of them may act as a command of the terminal. */
 const plain = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 
 function table(rows: readonly (readonly string[])[]): string {
@@ -200,7 +200,7 @@ function binned(all: readonly BinEntry[]): string {
   ])}${(bytes / 2 ** 20).toFixed(1)} MiB, total\n`;
 }
 
-/** Runs it; the exit status. */
+/** Runs it, and returns the exit status. */
 export function domains(args: string[], connect: Connect): Promise<number> {
   return carryOut(declared(connect), args);
 }

@@ -1,4 +1,4 @@
-/** How a guest ended, in words for who ran it: whatever it printed, or did not print. */
+/** How a guest ended, in words for whoever ran it, even if it printed nothing. */
 import type { DomainStopped, ShutdownReason } from "../toolstack/messages.ts";
 
 const WORDS: Record<ShutdownReason, string> = {
@@ -11,7 +11,7 @@ const WORDS: Record<ShutdownReason, string> = {
   unknown: "shut itself down for a reason that Xen does not know",
 };
 
-/** Lines of Xen's log that are kept for the end. */
+/** Bytes of the end of Xen's log that are kept. */
 const KEPT_BYTES = 16_384;
 const MOST_LINES = 30;
 
@@ -24,7 +24,7 @@ export class XenLogTail {
     if (this.#text.length > 2 * KEPT_BYTES) this.#text = this.#text.slice(-KEPT_BYTES);
   }
 
-  /** What Xen said when the domain crashed: its registers and the lines in front that say why. */
+  /** Returns what Xen said when the domain crashed: its registers, and the lines before them that say why. */
   about(domid: number): string[] {
     const lines = this.#text.split(/\r?\n/).filter((line) => line !== "");
     const crash = lines.findLastIndex((line) => line.startsWith(`(XEN) Domain ${domid} (vcpu#`));
@@ -35,7 +35,7 @@ export class XenLogTail {
   }
 }
 
-/** `seconds`: since it was started; `printed`: bytes on its console. */
+/** `seconds` is the time since it was started, `printed` the number of bytes on its console. */
 export function endingText(
   { name, domid, reason, code }: DomainStopped,
   seconds: number,

@@ -4,10 +4,10 @@ export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 export const EXIT_CRASH = 3;
 export const EXIT_REBOOT = 4;
-/** As timeout(1) has it. */
+/** As timeout(1). */
 export const EXIT_TIMEOUT = 124;
 
-/** As a shell says of a program that the signal ended. */
+/** As a shell reports a program that the signal ended. */
 export const SIGNAL_STATUS = { SIGHUP: 128 + 1, SIGINT: 128 + 2, SIGPIPE: 128 + 13, SIGTERM: 128 + 15 } as const;
 
 /** What `xenarium help run` says of them. */

@@ -1,4 +1,4 @@
-/** `xenarium fetch`: files and whole guests from the web, into the library of a running host. */
+/** `xenarium fetch`: fetches files and whole guests from the web into the library of a running host. */
 import { Command, Option } from "commander";
 import type { ApiClient } from "../api/client.ts";
 import type { DownloadReport, OfferedGuest } from "../api/schema.ts";
@@ -21,7 +21,7 @@ interface Options {
 
 const say = (text: string): void => void process.stdout.write(text);
 
-/** All of it as commander has it: for help and completion too. */
+/** The declaration for commander, also used for help and completion. */
 export function declared(connect: Connect): Command {
   return new Command("fetch")
     .description(
@@ -50,7 +50,7 @@ export function declared(connect: Connect): Command {
     });
 }
 
-/** Runs it; the exit status. */
+/** Runs it, and returns the exit status. */
 export function fetchFiles(args: string[], connect: Connect): Promise<number> {
   return carryOut(declared(connect), args);
 }
@@ -115,7 +115,7 @@ async function discard(client: Client, url: string): Promise<void> {
   for (const { id } of found) await client.request("downloadDiscard", { download: id });
 }
 
-/** With a line of progress where somebody looks; Ctrl+C stops it, and what has come is kept. */
+/** Shows a line of progress on a terminal. Ctrl+C stops it, and what has come is kept. */
 async function watched<T>(client: Client, urls: string[], deed: () => Promise<T>): Promise<T> {
   const isTerminal = process.stderr.isTTY;
   let mine: DownloadReport[] = [];

@@ -1,4 +1,4 @@
-/** `xenarium fork`: a running domain goes on in several copies. */
+/** `xenarium fork`: makes copies of a running domain, which continue beside it. */
 import { Command } from "commander";
 import type { ApiClient } from "../api/client.ts";
 import { carryOut } from "./carry-out.ts";
@@ -26,7 +26,7 @@ export function declared(connect: Connect): Command {
     });
 }
 
-/** Runs it; the exit status. */
+/** Runs it, and returns the exit status. */
 export function fork(args: string[], connect: Connect): Promise<number> {
   return carryOut(declared(connect), args);
 }

@@ -22,7 +22,7 @@ import type { ApiClient } from "../api/client.ts";
 /** core.wasm and the workers' scripts lie beside the bundle. */
 const imageFolder = new URL("./", import.meta.url);
 
-/** `command` may ask for the running host: it is asked over its socket. */
+/** `command` may ask for the running host, which is reached over its socket. */
 async function withHost(command: (connect: () => Promise<ApiClient>) => Promise<number>): Promise<number> {
   let client: ApiClient | null = null;
   try {
@@ -36,7 +36,7 @@ async function withHost(command: (connect: () => Promise<ApiClient>) => Promise<
 
 async function main(args: string[]): Promise<number> {
   const [command, ...rest] = args;
-  // These have the words of Xen's own tools for what is wrong.
+  // These report errors in the words of Xen's own tools.
   if (command === "xl") return withHost((connect) => xl(rest, connect));
   if (command === "domains") return withHost((connect) => domains(rest, connect));
   if (command === "disk") return withHost((connect) => disk(rest, connect));
@@ -68,7 +68,7 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-/** As if SIGPIPE, which Node ignores, had ended it: who read the output (`| head`) wants no more of it. */
+/** The reader of the output has closed it (`| head`). The program ends as if SIGPIPE, which Node ignores, had ended it. */
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) =>
     process.exit(error.code === "EPIPE" ? SIGNAL_STATUS.SIGPIPE : EXIT_FAILURE),
@@ -78,7 +78,7 @@ main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (error: unknown) => {
     if (error instanceof XlFailure) {
-      // The words of Xen's own tools, as they are.
+      // The words of Xen's own tools, unchanged.
       process.stderr.write(`${error.message}\n`);
       process.exit(error.status);
     }

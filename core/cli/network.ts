@@ -22,14 +22,14 @@ function portOrAny(text: string): number {
   return text === "0" ? 0 : port(text);
 }
 
-/** "10.0.2.15:22" or "[fd00::1]:22". */
+/** Parses "10.0.2.15:22" or "[fd00::1]:22". */
 function endpoint(text: string): { address: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   if (!match) throw new InvalidArgumentError("It must be ADDRESS:PORT of the guest, as 10.0.2.15:22.");
   return { address: match[1] ?? match[2]!, port: port(match[3]!) };
 }
 
-/** All of it as commander has it: for help and completion too. */
+/** The declaration for commander, also used for help and completion. */
 export function declared(connect: Connect): Command {
   const network = new Command("network").description("Virtual networks of the running host").exitOverride();
   const say = (text: string): void => void process.stdout.write(text);
@@ -117,7 +117,7 @@ export function declared(connect: Connect): Command {
   return network;
 }
 
-/** Runs it; the exit status. */
+/** Runs it, and returns the exit status. */
 export function network(args: string[], connect: Connect): Promise<number> {
   return carryOut(declared(connect), args);
 }

@@ -14,13 +14,13 @@ export type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 export interface Outcome {
   /**
-   * "stopped": the guest ended, `reason` says how; "timeout": it still ran at --timeout; "signal": `signal` ended the run; "left": Ctrl+]
-   * did; "refused": the arguments, or a file they name, were wrong; "failed": anything else, `messages` say what.
+   * "stopped": the guest ended, and `reason` says how; "timeout": it still ran at --timeout; "signal": `signal` ended the run; "left": Ctrl+] did;
+   * "refused": the arguments, or a file that they name, were wrong; "failed": anything else, which `messages` describe.
    */
   outcome: "stopped" | "timeout" | "signal" | "left" | "refused" | "failed";
   /** Exit status. */
   status: number;
-  /** Of the guest's last stop, as Xen names it. */
+  /** Xen's name for the reason of the guest's last stop. */
   reason: DomainStopped["reason"] | null;
   signal: EndingSignal | null;
 }
@@ -51,16 +51,16 @@ function statusOf(reason: DomainStopped["reason"]): number {
 
 /** What is known of a run besides how it ended. */
 export interface RunFacts {
-  /** Of the domain that ran last; null before one was created. */
+  /** Name of the domain that ran last; null before one was created. */
   name: string | null;
   domid: number | null;
-  /** Times that on_reboot or another action started the guest anew. */
+  /** How often on_reboot or another action has started the guest again. */
   restarts: number;
-  /** Since the guest was started last; null if it was not. */
+  /** Time since the guest was last started; null if it was not. */
   seconds: number | null;
   /** Bytes on the guest's console. */
   consoleBytes: number;
-  /** What was said on standard error, sentence by sentence. */
+  /** The sentences that were written to standard error. */
   messages: readonly string[];
 }
 

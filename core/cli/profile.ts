@@ -1,4 +1,4 @@
-/** `--profile FILE`: the profile of a run, with the names that can be had of its kernel's functions. */
+/** `--profile FILE`: the profile of a run, with those names of its kernel's functions that are available. */
 import { readFile, writeFile } from "node:fs/promises";
 import { ImageError } from "../dom0/builder/elf.ts";
 import { loadKernel } from "../dom0/builder/image.ts";
@@ -8,7 +8,7 @@ import { profileReport, type ReportContext } from "../toolstack/profile/report.t
 import { elfSymbols, systemMapSymbols } from "../toolstack/profile/symbols.ts";
 import { UsageError } from "./arguments.ts";
 
-/** `symbols`: a System.map, what /proc/kallsyms said, or an ELF file with symbols. */
+/** `symbols`: a System.map, the content of /proc/kallsyms, or an ELF file with symbols. */
 export async function checkedSymbols(symbols: string | null): Promise<ReportContext["symbols"]> {
   if (symbols === null) return null;
   let bytes: Buffer;
@@ -43,7 +43,7 @@ async function kernelSymbols(kernel: string): Promise<ReportContext["symbols"]> 
     const { bytes } = await loadKernel(await readFile(kernel), kernel);
     return elfSymbols(bytes) ?? kallsyms(bytes);
   } catch (error) {
-    // It was no kernel: who created the domain has said so.
+    // It was no kernel, which the creation of the domain has reported.
     if (error instanceof ImageError) return null;
     throw error;
   }

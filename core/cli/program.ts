@@ -1,4 +1,4 @@
-/** `xenarium`: its commands put together, taken apart by commander. Help and completion come from these declarations. */
+/** `xenarium`: puts its commands together; commander parses the arguments. Help and completion are made from these declarations. */
 import { Command } from "commander";
 import { version } from "../../package.json";
 import {
@@ -20,7 +20,7 @@ import { declared as transferDeclared } from "./transfer.ts";
 import { declared as xenstoreDeclared, XENSTORE_CLIENTS } from "./xenstore/clients.ts";
 import { declared as xlDeclared } from "./xl/program.ts";
 
-/** What the commands do; each resolves with the exit status. */
+/** What the commands do; each function resolves with the exit status. */
 export interface Actions {
   run(options: RunArguments): Promise<number>;
   serve(options: ServeArguments): Promise<number>;
@@ -34,7 +34,9 @@ Environment:
 Exit status: 0 done, 1 failed, 2 wrong arguments. run has more (xenarium help run); xl and the xenstore clients have those of Xen's own.
 `;
 
-/** `done` gets the exit status of what was run. xl and the xenstore clients are declared only: they take their arguments apart themselves. */
+/**
+ * `done` is called with the exit status of what was run. xl and the xenstore clients are only declared here; they parse their arguments themselves.
+ */
 export function program(actions: Actions, done: (status: number) => void): Command {
   const [run, serve] = [runCommand(), serveCommand()];
   const all = new Command("xenarium")

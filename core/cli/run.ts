@@ -16,10 +16,10 @@ import { checkedSymbols, writeProfile } from "./profile.ts";
 import { Terminal } from "./terminal.ts";
 import { TraceFile } from "./trace.ts";
 
-/** Errors of `create` that are about what the arguments name. */
+/** Errors of `create` that concern what the arguments name. */
 const ARGUMENT_ERRORS = ["EINVAL", "ENOENT", "EISDIR", "EACCES", "ENOEXEC"];
 
-/** What is said to the user, and kept for --json. */
+/** What is told to the user, and kept for --json. */
 class Speech {
   readonly said: string[] = [];
 
@@ -29,7 +29,7 @@ class Speech {
   };
 }
 
-/** Resolves with the exit status; everything that was started is stopped by then. */
+/** Resolves with the exit status. By then everything that was started is stopped. */
 export async function run(options: RunArguments, imageFolder: URL): Promise<number> {
   const speech = new Speech();
   const guest: Guest = { name: null, domid: null, began: null, restarts: 0 };
@@ -52,7 +52,7 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
   }
 }
 
-/** How the run ends: the first that ends it is told, and counts. The guest runs on while a profile is written. */
+/** How the run ends: the first cause counts and is reported. The guest runs on while a profile is written. */
 class RunEnd {
   readonly outcome: Promise<Outcome>;
   isOver = false;
@@ -74,7 +74,7 @@ class RunEnd {
 interface Guest {
   name: string | null;
   domid: number | null;
-  /** When it began to run, and ended: performance.now(). */
+  /** When it began to run, and when it ended, by performance.now(). */
   began: number | null;
   ended?: number;
   restarts: number;
@@ -201,7 +201,7 @@ async function start(
   await profiling();
   const { toolstack } = host;
   let current = -1;
-  // Output that was sent before the log was asked for is in the log.
+  // Output that was sent before the log was requested is in the log too.
   let shown = 0;
   toolstack.on("console", ({ domid, bytes, offset }) => {
     if (domid !== current || offset + bytes.length <= shown) return;
@@ -230,7 +230,10 @@ async function start(
   await toolstack.request("unpause", { domid });
 }
 
-/** Ends the run with the domain, or goes on with the one that replaces it. What the domain does once the run has ended otherwise is not told. */
+/**
+ * Ends the run with the domain, or continues with the one that replaces it. What the domain does after the run has ended in another way is not
+ * reported.
+ */
 function follow(
   toolstack: ToolstackClient,
   guest: Guest,

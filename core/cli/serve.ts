@@ -13,12 +13,12 @@ import { openInBrowser } from "./browser.ts";
 import { tokenOf } from "./token-file.ts";
 
 const GRACE_MS = 10_000;
-/** The same at each start if it is free, so that a browser finds what it kept of the user's layout. */
+/** The same port at each start if it is free, so that a browser finds what it has kept of the user's layout. */
 const USUAL_PORT = 8217;
 
-/** Resolves when a signal has ended it; guests are shut down by then. `dist`: where the build's files are. */
+/** Resolves when a signal has ended it; by then guests are shut down. `dist` is the folder of the build's files. */
 export async function serve(options: ServeArguments, dist: URL): Promise<number> {
-  // Before anything in it is read: reading puts aside what is spoiled.
+  // Must come before anything in it is read, because reading puts damaged files aside.
   const lock = lockState(stateFolder(), "xenarium serve", "give this one a folder of its own with XENARIUM_STATE");
   try {
     return await serveHost(options, dist);
@@ -30,7 +30,7 @@ export async function serve(options: ServeArguments, dist: URL): Promise<number>
 async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
   const host = new HostService({
     imageFolder: dist,
-    // Without a menu that the user names, the one that was changed in the application before.
+    // If the user names no menu, the one that was changed in the application before is used.
     ...(options.bootConfig === null && options.bootEntry === null
       ? { bootFile: path.join(stateFolder(), "boot.cfg") }
       : await bootMenu(options)),
@@ -58,7 +58,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
   });
   const opened: { close(): Promise<void> }[] = [];
   try {
-    // Before the host is on: if the place is taken, nothing is to be undone.
+    // Must come before the host is on: if the place is taken, nothing has to be undone.
     opened.push(await serveLocal(host));
     const root = fileURLToPath(new URL("renderer/", dist));
     const token = options.tokenFile === null ? newToken() : tokenOf(options.tokenFile);
@@ -70,7 +70,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     process.stdout.write(`Xenarium: ${web.url}\n`);
     await host.powerOn();
     const closePage = options.browser ? openInBrowser(web.url, web.firstClient) : () => {};
-    // The last line that stands there: whatever the start has said above it, who looks sees where to go.
+    // The last line that is printed: whatever was printed above it, the reader sees where to go.
     process.stderr.write(`The host is on. Open this address; Ctrl+C ends the host: ${web.url}\n`);
     await ended;
     closePage();

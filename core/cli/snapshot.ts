@@ -7,7 +7,7 @@ import { carryOut } from "./carry-out.ts";
 type Api = Pick<ApiClient, "request">;
 type Connect = () => Promise<Api>;
 
-/** All of it as commander has it: for help and completion too. */
+/** The declaration for commander, also used for help and completion. */
 export function declared(connect: Connect): Command {
   const snapshot = new Command("snapshot").description("Snapshots of domains on the running host").exitOverride();
   const say = (text: string): void => void process.stdout.write(text);
@@ -80,12 +80,12 @@ export function declared(connect: Connect): Command {
   return snapshot;
 }
 
-/** Runs it; the exit status. */
+/** Runs it, and returns the exit status. */
 export function snapshot(args: string[], connect: Connect): Promise<number> {
   return carryOut(declared(connect), args);
 }
 
-/** Of a domain that runs, by its name or domid, or of one that is kept, by its name or UUID. */
+/** Returns the UUID of a running domain, by its name or domid, or of a kept one, by its name or UUID. */
 export async function uuidOf(api: Api, domain: string): Promise<string> {
   const running = await api.request("list").catch(() => []);
   const found = running.find(({ name, domid }) => name === domain || String(domid) === domain);

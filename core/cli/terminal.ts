@@ -1,4 +1,4 @@
-/** The terminal as a domain's console: keys go in raw, bytes come out unchanged. */
+/** The terminal as a domain's console: keys are passed on raw, and bytes are printed unchanged. */
 const LEAVE = 0x1d; // Ctrl+]
 
 export class Terminal {
@@ -7,17 +7,17 @@ export class Terminal {
   readonly #output: NodeJS.WriteStream;
   #onData: ((chunk: Buffer) => void) | null = null;
 
-  /** `output`: where what the guest prints goes. */
+  /** `output` is where the guest's output goes. */
   constructor(output: NodeJS.WriteStream) {
     this.#output = output;
   }
 
-  /** Sends what is typed to `input`; `leave` at Ctrl+]. The end of stdin ends nothing. */
+  /** Sends what is typed to `input`, and calls `leave` at Ctrl+]. The end of stdin ends nothing. */
   attach(input: (bytes: Uint8Array) => void, leave: () => void): void {
     const { stdin } = process;
     if (stdin.isTTY) stdin.setRawMode(true);
     this.#onData = (chunk) => {
-      // Only a person's Ctrl+] is one; piped data may hold any byte.
+      // Ctrl+] counts only on a terminal; piped data may contain any byte.
       const at = stdin.isTTY ? chunk.indexOf(LEAVE) : -1;
       const typed = at < 0 ? chunk : chunk.subarray(0, at);
       if (typed.length > 0) input(typed);
@@ -33,7 +33,7 @@ export class Terminal {
     this.#output.write(bytes);
   }
 
-  /** Gives the terminal back and waits until all output is out. */
+  /** Restores the terminal, and waits until all output is written. */
   async detach(): Promise<void> {
     const { stdin } = process;
     if (this.#onData) {

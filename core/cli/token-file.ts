@@ -1,12 +1,12 @@
-/** The token of `serve --token-file`: made at the first start, the user's own, the same at each start from then on. */
+/** The token of `serve --token-file`: it is made at the first start, only the user can read it, and it stays the same from then on. */
 import { closeSync, fstatSync, openSync, readFileSync, writeSync } from "node:fs";
 import { newToken } from "../api/transport/websocket-server.ts";
 import { UsageError } from "./arguments.ts";
 
-/** As many characters as a token must have at least: fewer could be guessed. */
+/** The least number of characters in a token; with fewer it could be guessed. */
 const LEAST = 16;
 
-/** Throws UsageError where the file is no token, or others may read it; what the system says where it can be neither read nor made. */
+/** Throws UsageError where the file is no token, or others may read it; the system's error where it can be neither read nor made. */
 export function tokenOf(file: string): string {
   const made = newToken();
   try {

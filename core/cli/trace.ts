@@ -1,4 +1,4 @@
-/** `--trace FILE`: the domain's hypercalls in Chrome's trace format, as they are made. */
+/** `--trace FILE`: writes the domain's hypercalls in Chrome's trace format as they are made. */
 import { open, type FileHandle } from "node:fs/promises";
 import type { WriteStream } from "node:fs";
 import { RECORD_SIZE, traceCalls } from "../api/trace/calls.ts";
@@ -7,9 +7,9 @@ import type { TraceBatch } from "../toolstack/trace/batches.ts";
 import type { Tracer } from "../toolstack/trace/tracer.ts";
 import { UsageError } from "./arguments.ts";
 
-/** Hypercalls in a file; viewers take no more. */
+/** The most hypercalls in a file; viewers take no more. */
 const MOST_CALLS = 1_000_000;
-/** Bytes that wait to be written; what comes while more do is counted and left out. */
+/** Bytes that may wait to be written; calls that come while more are waiting are counted and left out. */
 const MOST_WAITING = 64 * 1024 * 1024;
 
 export class TraceFile {
@@ -19,7 +19,7 @@ export class TraceFile {
   #first = true;
   #calls = 0;
   #error: Error | null = null;
-  /** Calls that are not in the file. */
+  /** Number of calls that are not in the file. */
   lost = 0;
 
   /** Throws UsageError if the file can't be written. */
@@ -39,13 +39,13 @@ export class TraceFile {
     stream.write("[");
   }
 
-  /** From now on, until the end. */
+  /** Writes what the domain does from now on until the end. */
   async follow(tracer: Tracer, domid: number, name: string): Promise<void> {
     this.#write([processName(domid, name)]);
     this.#ends.push(await tracer.listen(domid, (batch) => this.#take(batch)));
   }
 
-  /** Throws what kept it from being written. */
+  /** Throws the error that has prevented writing. */
   async end(): Promise<void> {
     for (const end of this.#ends) await end();
     await new Promise<void>((resolve) => this.#stream.end("\n]\n", () => resolve()));

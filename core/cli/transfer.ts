@@ -1,4 +1,4 @@
-/** `xenarium export` and `xenarium import`: domains in one file, out of a running host's library and into it. */
+/** `xenarium export` and `xenarium import`: domains as single files, out of a running host's library and into it. */
 import { Command } from "commander";
 import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
@@ -14,7 +14,7 @@ export type TransferCommand = (typeof TRANSFER_COMMANDS)[number];
 
 const say = (text: string): void => void process.stdout.write(text);
 
-/** All of it as commander has it: for help and completion too. */
+/** The declaration for commander, also used for help and completion. */
 export function declared(name: TransferCommand, connect: Connect): Command {
   const command = new Command(name).exitOverride();
   if (name === "export")
@@ -41,7 +41,7 @@ export function declared(name: TransferCommand, connect: Connect): Command {
     });
 }
 
-/** With a line of progress where somebody looks; Ctrl+C ends it, and nothing of it is left. */
+/** Shows a line of progress on a terminal. Ctrl+C ends it, and nothing of it is left. */
 async function watched<T>(client: Client, deed: () => Promise<T>): Promise<T> {
   let mine: JournalEntry | null = null;
   const id = `cli-${crypto.randomUUID()}`;
@@ -63,7 +63,7 @@ async function watched<T>(client: Client, deed: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Runs it; the exit status. */
+/** Runs it, and returns the exit status. */
 export function transfer(name: TransferCommand, args: string[], connect: Connect): Promise<number> {
   return carryOut(declared(name, connect), args);
 }

@@ -1,17 +1,19 @@
 /**
- * What must hold of the hypervisor's structures, asked while they are compiled: others find fields at the places that abi/native.ts says, and
- * what stands at a fixed place in a page does not reach into what comes behind it. Nothing of this is left in core.wasm.
+ * What must hold for the layout of the hypervisor's structures, checked while they are compiled: others find fields at the offsets in abi/native.ts,
+ * and what has a fixed place in a page must not overlap what follows. Nothing of this is left in core.wasm.
  */
 import { DOMCTL_SIZE } from "../abi/domctl";
 import { SYSCTL_SIZE } from "../abi/sysctl";
 import { NR_VIRQS } from "../abi/xen";
-import { CPU_RETIRED, CPU_SIZE } from "../machine/cpu/state";
+import { EXIT_SHUTDOWN } from "../machine/cpu/exits";
+import { CPU_PAGE_FAULTS, CPU_RETIRED, CPU_SIZE } from "../machine/cpu/state";
 import * as abi from "./abi/native";
 import {
   DOMAIN_CONSOLE_LINE,
   DOMAIN_HYPERCALL_COUNTS,
   DOMAIN_WATCHDOG_TIMERS,
   Domain,
+  VCPU_ACCESS_COUNTS,
   VCPU_CPU,
   VCPU_EXIT_COUNTS,
   VCPU_GDT_FRAMES,
@@ -74,6 +76,14 @@ if (DOMAIN_HYPERCALL_COUNTS != abi.DOMAIN_HYPERCALLS_BY_NUMBER)
 if (VCPU_CPU != abi.VCPU_STATE) ERROR("VCPU_CPU is not abi.VCPU_STATE");
 if (VCPU_CPU + CPU_RETIRED != abi.VCPU_RETIRED) ERROR("VCPU_CPU + CPU_RETIRED is not abi.VCPU_RETIRED");
 if (VCPU_EXIT_COUNTS != abi.VCPU_EXITS) ERROR("VCPU_EXIT_COUNTS is not abi.VCPU_EXITS");
+if (VCPU_EXIT_COUNTS + 8 * abi.EXIT_CAUSES > VCPU_ACCESS_COUNTS)
+  ERROR("the counts of exits: no room before VCPU_ACCESS_COUNTS");
+if (EXIT_SHUTDOWN + 1 != abi.EXIT_CAUSES) ERROR("EXIT_SHUTDOWN is not the last of abi.EXIT_CAUSES");
+if (VCPU_ACCESS_COUNTS != abi.VCPU_ACCESSES) ERROR("VCPU_ACCESS_COUNTS is not abi.VCPU_ACCESSES");
+if (VCPU_ACCESS_COUNTS + 8 * abi.ACCESS_KINDS > VCPU_PAGE_FAULT_COUNT)
+  ERROR("the counts of accesses: no room before VCPU_PAGE_FAULT_COUNT");
+if (VCPU_CPU + CPU_PAGE_FAULTS != abi.VCPU_OWN_PAGE_FAULTS)
+  ERROR("VCPU_CPU + CPU_PAGE_FAULTS is not abi.VCPU_OWN_PAGE_FAULTS");
 if (VCPU_PAGE_FAULT_COUNT != abi.VCPU_PAGE_FAULTS) ERROR("VCPU_PAGE_FAULT_COUNT is not abi.VCPU_PAGE_FAULTS");
 if (ACTIVE_SIZE != abi.ACTIVE_ENTRY_SIZE) ERROR("ACTIVE_SIZE is not abi.ACTIVE_ENTRY_SIZE");
 if (ACTIVE_MFN != abi.ACTIVE_ENTRY_MFN) ERROR("ACTIVE_MFN is not abi.ACTIVE_ENTRY_MFN");

@@ -1,17 +1,21 @@
-/** What two domains that run can't both have, and a copy of one gets anew: addresses of its interfaces, sockets of its channels, displays of its screens. */
+/**
+ * Replaces in a copy's configuration what two running domains cannot share: the addresses of its interfaces, the sockets of its channels and the
+ * displays of its screens.
+ */
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { readConfig, withItem, withValue } from "../toolstack/config-text.ts";
 import { plainName } from "./names.ts";
 
-/** A socket's path must be short for the system (108 bytes with Linux): no more of the copy's name is put into it. */
+/** The system limits the length of a socket's path (108 bytes on Linux), so no more than this of the copy's name goes into it. */
 const MOST_OF_NAME = 40;
-/** Of a name that is not there whole, so many digits of its sum are: names that differ give paths that differ. */
+/** A name that does not fit whole is completed by this many digits of its checksum, so that different names give different paths. */
 const SUM_DIGITS = 6;
 
 /**
- * The text of a copy called `name`: interfaces without an address, which get others, and the socket of each channel beside the one it had,
- * FILE.NAME. A screen that is to be at one port of VNC and no other (`vncunused=0`) is at the next that is free, as it is unless that is said.
+ * Returns the text of a copy called `name`. Interfaces lose their address and get new ones. Each channel's socket becomes FILE.NAME, beside the one
+ * it was. A screen that was fixed to one VNC port (`vncunused=0`) takes the next free one, which is what a screen does unless its configuration says
+ * otherwise.
  */
 export function apart(config: string, name: string): string {
   const before = readConfig(config).values.get("name") ?? "";
@@ -23,12 +27,12 @@ export function apart(config: string, name: string): string {
 
 function socketOf(file: string, before: string, name: string): string {
   const last = path.basename(file);
-  // A copy's copy has no longer name than a copy has.
+  // A copy of a copy gets no longer a name than a copy does.
   const stem = before !== "" && last.endsWith(ending(before)) ? last.slice(0, -ending(before).length) : last;
   return path.join(path.dirname(file), `${stem || last}${ending(name)}`);
 }
 
-/** Another one for each name: of a name that is too long the end is kept, where names of copies differ. */
+/** Differs for each name: of a name that is too long the end is kept, because the names of copies differ there. */
 function ending(name: string): string {
   const plain = plainName(name, "copy");
   if (plain === name && name.length <= MOST_OF_NAME) return `.${name}`;
@@ -36,7 +40,7 @@ function ending(name: string): string {
   return `.${plain.slice(-(MOST_OF_NAME - SUM_DIGITS - 1))}-${sum}`;
 }
 
-/** Each item of the list `key` with other values of its parameters: null takes one out, undefined leaves it as it is written. */
+/** Returns the text with the parameters of each item of the list `key` changed: null removes a parameter, undefined leaves it as it is written. */
 function changed(
   config: string,
   key: string,

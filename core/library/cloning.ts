@@ -1,7 +1,7 @@
 /**
- * A definition more that is like another: under a UUID and a name of its own, with addresses of its own, and with copies of the disks that it may
- * write. Copies lie beside their images, on the disk that somebody has chosen for its room. What is being copied is noted in `library/making/`
- * before, and goes when the library is opened next unless the definition is there by then.
+ * Makes a definition that is like another one, with a UUID, a name and addresses of its own, and with copies of the disks that its domain may write.
+ * A copy lies beside the image it was made from, because the user has chosen that disk for the room it has. Before anything is copied it is noted in
+ * `library/making/`; when the library is opened the next time, noted copies are removed unless their definition exists by then.
  */
 import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
@@ -20,7 +20,7 @@ import { convertWithRoom } from "./images/converting.ts";
 import { readPlain } from "./plain.ts";
 
 const MOST_NOTE_BYTES = 1024 * 1024;
-/** What a copy's name ends with: nothing else is ever taken away by what a note says. */
+/** What a copy's name ends with. A note can never cause a file with another ending to be removed. */
 const COPY = /\.[\da-f]{8}\.(qcow2|img)$/;
 const NOTE = z.strictObject({ files: z.array(z.string().regex(COPY).refine(path.isAbsolute)).max(1024) });
 
@@ -32,8 +32,8 @@ export interface DiskCopy {
 }
 
 /**
- * The disks of a text that its domain may write and keeps. Relative names are taken from `folder`. Throws Refusal for a text that is not
- * understood.
+ * Returns the disks of a configuration that its domain may write and that it keeps. Relative names are taken from `folder`. Throws Refusal for a text
+ * that is not understood.
  */
 export function copiesFor(config: string, folder: string, name: string): DiskCopy[] {
   const items = readConfig(config).lists.get("disk") ?? [];
@@ -51,8 +51,8 @@ export function copiesFor(config: string, folder: string, name: string): DiskCop
 }
 
 /**
- * The clone's text. It has another name and no UUID, its disks are the copies, and what only one domain can have is left out (apart.ts). Throws
- * Refusal as copiesFor() does.
+ * Returns the clone's configuration. It has another name and no UUID, names the copies as its disks, and leaves out what only one domain can have
+ * (apart.ts). Throws Refusal as copiesFor() does.
  */
 export function clonedText(config: string, name: string, copies: readonly DiskCopy[]): string {
   let text = withValue(withValue(apart(config, name), "uuid", null), "name", name);
@@ -63,7 +63,7 @@ export function clonedText(config: string, name: string, copies: readonly DiskCo
   return text;
 }
 
-/** Names of what is being copied, for who comes after a crash. */
+/** Notes which files are being copied, so that they can be removed after a crash. */
 export class Making {
   readonly #folder: string;
 
@@ -71,7 +71,7 @@ export class Making {
     this.#folder = folder;
   }
 
-  /** What crashes have left. `isThere`: whether a definition is. Once, before anything is copied. */
+  /** Removes what crashes have left. `isThere` tells whether a definition exists. Called once, before anything is copied. */
   async open(isThere: (uuid: string) => boolean): Promise<void> {
     for (const name of await readdir(this.#folder).catch((): string[] => [])) {
       const file = path.join(this.#folder, name);
@@ -84,7 +84,10 @@ export class Making {
     }
   }
 
-  /** Makes the copies, noted for as long as `then` has not ended; all or none are there. Throws Refusal, and what `progress` throws. */
+  /**
+   * Makes the copies, and keeps them noted until `then` has ended. In the end either all of them exist or none. Throws Refusal, and whatever
+   * `progress` throws.
+   */
   async copy<T>(
     uuid: string,
     copies: readonly DiskCopy[],

@@ -1,4 +1,4 @@
-/** Files that were given with definitions, each content once, under its SHA-256: `library/files/`. */
+/** Files that were given together with definitions. Each content is kept once, in `library/files/` under its SHA-256. */
 import { createHash } from "node:crypto";
 import { lstat, readdir, rm } from "node:fs/promises";
 import path from "node:path";
@@ -7,9 +7,9 @@ import { Refusal } from "../toolstack/error.ts";
 import { SHA256 } from "./definition.ts";
 import { readPlain } from "./plain.ts";
 
-/** As much as a client may give (core/api/limits.ts). */
+/** The most that a client may give (core/api/limits.ts). */
 const MOST_BYTES = 512 * 2 ** 20;
-/** Hashed at a time, so that nobody else waits for a large one. */
+/** A large file is hashed in steps of this many bytes, so that others get their turn between them. */
 const STEP = 8 * 2 ** 20;
 
 export class Contents {
@@ -19,12 +19,12 @@ export class Contents {
     this.#folder = folder;
   }
 
-  /** Once, before anything is written. */
+  /** Called once, before anything is written. */
   async open(): Promise<void> {
     await removeParts(this.#folder);
   }
 
-  /** Its SHA-256; it is on the disk when that is answered. Throws what the file system says. */
+  /** Returns the content's SHA-256. When it resolves, the content is on the disk. Throws the file system's error. */
   async put(bytes: Uint8Array): Promise<string> {
     const sum = await sha256(bytes);
     const file = path.join(this.#folder, sum);
@@ -35,7 +35,7 @@ export class Contents {
     return sum;
   }
 
-  /** Throws Refusal EIO where it is gone or not what it was. `name`: what its user knows it by. */
+  /** Throws Refusal EIO where the content is gone or has changed. `name` is what its user calls it, for the message. */
   async read(sum: string, name: string): Promise<Uint8Array> {
     const bytes = await readPlain(path.join(this.#folder, sum), MOST_BYTES).catch((error: unknown) => {
       throw new Refusal("EIO", `${name}, which was given with it, can't be read: ${(error as Error).message}.`);
@@ -44,12 +44,12 @@ export class Contents {
     throw new Refusal("EIO", `${name}, which was given with it, is damaged: its content is not what was kept.`);
   }
 
-  /** Bytes on the disk; 0 where it is gone. */
+  /** Bytes that it takes on the disk; 0 where it is gone. */
   async size(sum: string): Promise<number> {
     return (await lstat(path.join(this.#folder, sum)).catch(() => null))?.size ?? 0;
   }
 
-  /** Removes what nobody uses any more. Nothing may be put meanwhile. */
+  /** Removes every content that is not in `used`. Nothing may be put while this runs. */
   async keepOnly(used: ReadonlySet<string>): Promise<void> {
     for (const name of await readdir(this.#folder).catch((): string[] => []))
       if (SHA256.test(name) && !used.has(name))

@@ -1,56 +1,59 @@
-/** What is kept of a domain whether it runs or not: its xl.cfg and what belongs to it. */
+/** What is kept of a domain, whether it runs or not: its xl.cfg and what belongs to it. */
 import { z } from "zod";
 import { isDomainName } from "../toolstack/domain-name.ts";
 import { readConfig } from "../toolstack/config-text.ts";
 
-/** The last moment that a Date has. */
+/** The latest moment that a Date can hold, in milliseconds. */
 const LAST_TIME = 8.64e15;
 const time = z.number().min(0).max(LAST_TIME);
 
 export const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 export const SHA256 = /^[\da-f]{64}$/;
-/** The text of a definition: another name for each change, so that the description decides in one step which one counts. */
+/**
+ * The name of the file with a definition's text. Each change gets another name, so that replacing the description decides in one step which text
+ * counts.
+ */
 export const CONFIG_FILE = /^config\.[\da-f]{8}\.cfg$/;
-/** More than the API takes, and as much as is read of a file that somebody else may have changed. */
+/** More than the API accepts. No more is read of a file, which somebody else may have changed. */
 export const MOST_CONFIG_BYTES = 256 * 1024;
 
-/** `domain.json`. */
+/** The content of `domain.json`. */
 export const DESCRIPTION = z.strictObject({
   version: z.literal(1),
   uuid: z.string().regex(UUID),
-  /** As the text has it; known here where that is spoiled. */
+  /** The same name as in the text. It stands here too so that it is known when the text is damaged. */
   name: z.string().refine(isDomainName),
-  /** The file beside it with the xl.cfg. */
+  /** Name of the file beside this one that holds the xl.cfg. */
   config: z.string().regex(CONFIG_FILE),
-  /** What the text is called in messages: relative paths in it are taken from the folder of that. */
+  /** What messages call the text. Relative paths in it are taken from this file's folder. */
   configName: z.string().min(1).max(4096).nullable(),
-  /** Files that were given with it: names in the text to their content's SHA-256. */
+  /** The files that were given with it: from the names in the text to the SHA-256 of the content. */
   files: z.record(z.string().min(1).max(1024), z.string().regex(SHA256)),
   /** Milliseconds since 1970. */
   createdAt: time,
   lastRunAt: time.nullable(),
-  /** It starts with the host. */
+  /** Whether it starts with the host. */
   autostart: z.boolean(),
-  /** It is not started, only cloned. */
+  /** Whether it is only cloned and never started. */
   template: z.boolean(),
 });
 export type Description = z.infer<typeof DESCRIPTION>;
 
-/** The memory of one that was saved. */
+/** The memory of a saved domain. */
 export interface SavedMemory {
   savedAt: number;
   memoryMiB: number;
-  /** Of the file. */
+  /** Size of the file, in bytes. */
   bytes: number;
 }
 
 export interface Definition extends Omit<Description, "version" | "config"> {
-  /** Text of an xl.cfg. */
+  /** The text of the xl.cfg. */
   readonly config: string;
   readonly saved: SavedMemory | null;
 }
 
-/** The name that an xl.cfg gives, and its UUID if it has one; null where there is none that is allowed. */
+/** Returns the name that an xl.cfg gives, and its UUID if it has one. The name is null where there is none, or none that is allowed. */
 export function identityOf(config: string): { name: string | null; uuid: string | null } {
   const { values } = readConfig(config);
   const name = values.get("name") ?? "";
@@ -58,7 +61,7 @@ export function identityOf(config: string): { name: string | null; uuid: string 
   return { name: isDomainName(name) ? name : null, uuid: UUID.test(uuid) ? uuid : null };
 }
 
-/** Of those files, the ones that the text names. */
+/** Returns those of the files that the text names. */
 export function namedFiles<T>(config: string, files: Readonly<Record<string, T>>): Record<string, T> {
   const named = new Set(readConfig(config).values.values());
   return Object.fromEntries(Object.entries(files).filter(([name]) => named.has(name)));

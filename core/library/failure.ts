@@ -1,4 +1,4 @@
-/** What the library could not do, as a sentence. */
+/** Reports what the library could not do, as a sentence. */
 import { Refusal } from "../toolstack/error.ts";
 
 const REASONS: Record<string, string> = {
@@ -9,14 +9,17 @@ const REASONS: Record<string, string> = {
   EPERM: "that is not allowed",
 };
 
-/** What the file system said; a refusal is one already. `what`: as "web can't be kept". What was there before is there yet. */
+/**
+ * Turns a file system error into a refusal; a refusal is passed on as it is. `what` begins the sentence, as "web can't be kept". What was there
+ * before is still there.
+ */
 export function libraryFailure(error: unknown, what: string): Refusal {
   if (error instanceof Refusal) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   return new Refusal(code ?? "EIO", `${what}: ${REASONS[code ?? ""] ?? message}. Everything is as it was before.`);
 }
 
-/** The file system's, not somebody's word that it is not wanted any more. */
+/** Whether the error comes from the file system, and not from somebody who cancelled the work. */
 export function isFileError(error: unknown): boolean {
   return error instanceof Error && "syscall" in error;
 }

@@ -1,7 +1,7 @@
 /**
- * Definitions as they lie on the disk, `library/domains/UUID/`: `domain.json` is the description, and names the file with the text. Each step is
- * one rename: of a whole folder when a definition comes or goes, of `domain.json` when it changes. What is beside these in the folder (a saved
- * memory, snapshots) belongs to others and goes where the folder goes.
+ * Definitions as they lie on the disk, in `library/domains/UUID/`. `domain.json` is the description and names the file with the text. Each step is
+ * one rename: of a whole folder when a definition comes or goes, of `domain.json` when it changes. Other things in the folder (a saved memory,
+ * snapshots) belong to others and move with the folder.
  */
 import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
@@ -13,7 +13,7 @@ import { readPlain } from "./plain.ts";
 const DESCRIPTION_FILE = "domain.json";
 const MOST_DESCRIPTION_BYTES = 1024 * 1024;
 const BINNED = /^(\d{13})-([\da-f-]{36})$/;
-/** That one was found to have been in the bin long enough, and when. */
+/** The name of a note that says when a deleted definition was first found to have been in the bin long enough. */
 const OVER = /^(\d{13}-[\da-f-]{36})\.over-(\d{13})$/;
 const ANY_SUM = /\b[\da-f]{64}\b/g;
 
@@ -21,7 +21,7 @@ export interface Stored {
   description: Description;
   config: string;
 }
-/** What lies in the bin: its folder's name says when it was deleted, in milliseconds since 1970. */
+/** A definition in the bin. The name of its folder says when it was deleted, in milliseconds since 1970. */
 export interface Binned extends Stored {
   id: string;
   deletedAt: number;
@@ -46,7 +46,10 @@ export class Folders {
     return path.join(this.#bin, id);
   }
 
-  /** All that can be read; what can't is put aside and told of. What a crash has left half done goes. Once, before anything is written. */
+  /**
+   * Reads all definitions. One that can't be read is put aside and reported. Removes what a crash has left half done. Called once, before anything is
+   * written.
+   */
   async open(warn: (message: string) => void): Promise<Stored[]> {
     await this.#sweep(this.#domains);
     await this.#sweep(this.#bin).catch(() => {});
@@ -68,7 +71,7 @@ export class Folders {
     return found;
   }
 
-  /** A folder that was on its way in or out. */
+  /** Removes a folder that was on its way in or out. */
   async #sweep(folder: string): Promise<void> {
     for (const name of await names(folder))
       if (name.endsWith(PART)) await rm(path.join(folder, name), { recursive: true, force: true });
@@ -86,7 +89,7 @@ export class Folders {
     }
   }
 
-  /** A new one. Throws what the file system says; then nothing of it is there. */
+  /** Adds a new definition. If it throws the file system's error, nothing of the definition is left. */
   async create({ description, config }: Stored): Promise<void> {
     await privateFolder(this.#domains);
     const part = path.join(this.#domains, `${description.uuid}.${crypto.randomUUID().slice(0, 8)}${PART}`);
@@ -101,7 +104,7 @@ export class Folders {
     }
   }
 
-  /** Takes the place of what was there before. Throws what the file system says; then that is there yet. */
+  /** Replaces a definition. If it throws the file system's error, the earlier one is still there. */
   async change(before: Description, { description, config }: Stored): Promise<void> {
     const folder = this.place(description.uuid);
     const text = path.join(folder, description.config);
@@ -113,11 +116,11 @@ export class Folders {
       if (isNew) await rm(text, { force: true }).catch(() => {});
       throw error;
     }
-    // Whoever opens the library next removes it too.
+    // If this fails, the next opening of the library removes the file.
     if (isNew) await rm(path.join(folder, before.config), { force: true }).catch(() => {});
   }
 
-  /** Into the bin, with all that lies in its folder. */
+  /** Moves the definition into the bin, with everything in its folder. Returns its id there. */
   async bin(uuid: string, at: number): Promise<string> {
     const id = `${String(at).padStart(13, "0")}-${uuid}`;
     await privateFolder(this.#bin);
@@ -131,8 +134,8 @@ export class Folders {
   }
 
   /**
-   * Those of the bin that somebody has found to be over so long ago. Each that is found so is noted beside it; a note of a time that has not come yet is
-   * of a clock that was wrong, and so is that of one which is not over any more.
+   * Returns those deleted definitions that were found to be over at least so many milliseconds ago. Each one that is over is noted beside its folder.
+   * A note with a time in the future was made by a wrong clock and is removed, and so is the note of one that is no longer over.
    */
   async overdue(over: readonly string[], now: number, milliseconds: number): Promise<string[]> {
     const notes = (await names(this.#bin)).flatMap((name) => {
@@ -151,7 +154,7 @@ export class Folders {
     return due;
   }
 
-  /** For good. It is out of the bin in one step, however much there is to remove. */
+  /** Deletes it for good. It leaves the bin in one step, however much there is to remove after that. */
   async purge(id: string): Promise<void> {
     const going = `${this.binPlace(id)}${PART}`;
     await moveWhole(this.binPlace(id), going);
@@ -160,7 +163,7 @@ export class Folders {
       if (OVER.exec(name)?.[1] === id) await rm(path.join(this.#bin, name), { force: true });
   }
 
-  /** What lies in the bin, the latest first. `spoiled`: ids of what can't be read any more, and is there all the same. */
+  /** Returns what lies in the bin, the latest first. `spoiled` has the ids of entries that can no longer be read. */
   async binned(): Promise<{ entries: Binned[]; spoiled: string[] }> {
     const entries: Binned[] = [];
     const spoiled: string[] = [];
@@ -177,8 +180,8 @@ export class Folders {
   }
 
   /**
-   * Texts that can't be used and may be mended: of definitions that were put aside, and of those in the bin that are spoiled. Those of them that
-   * can be read, under the name that each has; what they name is to stay.
+   * Returns the texts of definitions that were put aside and of damaged ones in the bin, as far as they can be read. They may be repaired one day, so
+   * what they name must stay.
    */
   async spoiled(): Promise<{ uuid: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]> {
     const { spoiled } = await this.binned();
@@ -203,8 +206,8 @@ export class Folders {
   }
 
   /**
-   * SHA-256 of every content that something on the disk may still want, but for definitions that are known: of what lies in the bin, is put
-   * aside, or could not be read. Throws what the file system says where something can't be read now: nobody knows then what it wants.
+   * Returns the SHA-256 of every content that something on the disk may still want, other than known definitions: entries of the bin, definitions put
+   * aside, and those that could not be read. Throws the file system's error where something can't be read now, because nobody knows what it wants.
    */
   async wanted(isKnown: (uuid: string) => boolean): Promise<string[]> {
     const sums: string[] = [];
@@ -221,7 +224,7 @@ export class Folders {
     return sums;
   }
 
-  /** Bytes of all files below a folder of the bin. */
+  /** Total size in bytes of all files below a folder of the bin. */
   async binnedBytes(id: string): Promise<number> {
     return bytesBelow(this.binPlace(id));
   }
@@ -229,7 +232,9 @@ export class Folders {
 
 const jsonOf = (description: Description): string => `${JSON.stringify(description, null, 2)}\n`;
 
-/** What a folder has; nothing where there is none. Throws what the file system says of one that is there, or on a drive that is not. */
+/**
+ * Names in a folder; none where it does not exist. Throws the file system's error for a folder that exists, or that is on a drive which is not there.
+ */
 async function names(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).sort();
@@ -239,12 +244,12 @@ async function names(folder: string): Promise<string[]> {
   }
 }
 
-/** The file system's trouble, not that of what it has: another time it may be read. */
+/** Whether the error is the file system's and not the file's, so that it may be readable another time. */
 function isPassing(error: unknown): boolean {
   return isFileError(error) && !["ENOENT", "ENOTDIR", "ELOOP"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
-/** Throws a sentence without its full stop, or what the file system says. */
+/** Throws an Error whose message is a sentence without its full stop, or the file system's error. */
 async function read(folder: string, uuid: string): Promise<Stored> {
   if (!(await lstat(folder)).isDirectory()) throw new Error("it is no folder");
   const text = await readPlain(path.join(folder, DESCRIPTION_FILE), MOST_DESCRIPTION_BYTES);
@@ -266,7 +271,7 @@ async function read(folder: string, uuid: string): Promise<Stored> {
   return { description, config };
 }
 
-/** Of a description that is not understood as a whole; null where it does not say that. */
+/** Reads the text's name from a description that is not valid as a whole; null where even that is missing. */
 function configNameOf(text: string): string | null {
   try {
     const { configName } = JSON.parse(text) as { configName?: unknown };
@@ -276,7 +281,7 @@ function configNameOf(text: string): string | null {
   }
 }
 
-/** Links are not followed. */
+/** Does not follow links. */
 async function bytesBelow(folder: string): Promise<number> {
   let sum = 0;
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {

@@ -1,11 +1,11 @@
-/** A folder of files that the host keeps: whole files, there until somebody removes them. */
+/** A folder of complete files that the host keeps until somebody removes them. */
 import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { PART, privateFolder, removeParts } from "../files/whole.ts";
 import { Refusal } from "../toolstack/error.ts";
 import { freeName, plainName } from "./names.ts";
 
-/** Bytes: as large as the file is, and as it takes on this computer. */
+/** A kept file. Sizes in bytes: that of the file, and what it takes on this computer. */
 export interface KeptFile {
   name: string;
   path: string;
@@ -13,7 +13,7 @@ export interface KeptFile {
   allocated: number;
 }
 
-/** Where a file will lie; nobody else gets that name until `left` is called. */
+/** Where a file is going to lie. Nobody else gets the name until `left` is called. */
 export interface Place {
   readonly path: string;
   readonly left: () => void;
@@ -23,11 +23,11 @@ export class KeptFolder {
   /** null where nothing is kept. */
   readonly folder: string | null;
   readonly #what: string;
-  /** Names that files on their way will have. */
+  /** Names that are reserved for files on their way. */
   readonly #coming = new Set<string>();
   #started = Promise.resolve();
 
-  /** `what`: a file of it in words, as "disk image"; what it is called that has no name. */
+  /** `what` names a file of this folder in words, as "disk image". It is also the name of a file that has no usable one. */
   constructor(folder: string | null, what: string) {
     this.folder = folder;
     this.#what = what;
@@ -53,7 +53,7 @@ export class KeptFolder {
     return found;
   }
 
-  /** A place for a file that is called so, or nearly so. Throws Refusal EROFS where nothing is kept. */
+  /** Reserves a place for a file with this name or a similar free one. Throws Refusal EROFS where nothing is kept. */
   async place(name: string): Promise<Place> {
     if (this.folder === null)
       throw new Refusal(

@@ -1,6 +1,6 @@
 /**
- * The definitions that a host keeps, in its state folder. One step is carried out after the other; each is on the disk, whole, when it is answered,
- * and where it fails everything is as it was. Who has the folder is settled before (core/api/state-lock.ts): nobody else writes there.
+ * The definitions that a host keeps in its state folder. Steps are carried out one after the other. A step is completely on the disk when it is
+ * answered, and where it fails everything is as it was. The state folder is locked before (core/api/state-lock.ts), so nobody else writes there.
  */
 import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
@@ -45,18 +45,18 @@ export interface BinEntry {
   /** Milliseconds since 1970. */
   deletedAt: number;
   goneAt: number;
-  /** That will be free when it is gone. */
+  /** Bytes that become free when it is gone. */
   bytes: number;
 }
 
 export interface LibraryParts {
-  /** A definition has come, changed or gone. */
+  /** Called when a definition was added, changed or removed. */
   changed: () => void;
-  /** A sentence about what was found on the disk. */
+  /** Is given a sentence about what was found on the disk. */
   warn: (message: string) => void;
-  /** Where saved domains lay before there was a library: they come into it. */
+  /** The folder of saved domains of versions before there was a library; they are moved into it. */
   savedBefore?: string | null;
-  /** What lies in that folder is about to be gone for good. */
+  /** Called before a folder with everything in it is deleted for good. */
   purging?: (folder: string) => Promise<void>;
   /** Milliseconds since 1970. */
   now?: () => number;
@@ -71,7 +71,7 @@ export class Library {
   readonly #next = oneAtATime();
   #opened: Promise<void> | null = null;
 
-  /** `root`: null where nothing is kept. */
+  /** `root` is the folder; null where nothing is kept. */
   constructor(root: string | null, parts: LibraryParts) {
     this.#folders = root === null ? null : new Folders(root);
     this.#contents = root === null ? null : new Contents(path.join(root, "files"));
@@ -83,7 +83,7 @@ export class Library {
     return this.#folders !== null;
   }
 
-  /** Reads what is there, once. Never rejects. */
+  /** Reads the definitions, once. Never rejects. */
   open(): Promise<void> {
     return (this.#opened ??= this.#next(() => this.#open()).then(() => this.#takeOld()));
   }
@@ -107,7 +107,7 @@ export class Library {
     this.#parts.changed();
   }
 
-  /** The first that was created first. */
+  /** In the order of their creation. */
   get all(): readonly Definition[] {
     return [...this.#all.values()].sort((a, b) => a.createdAt - b.createdAt || (a.uuid < b.uuid ? -1 : 1));
   }
@@ -124,7 +124,7 @@ export class Library {
     return this.all.find((each) => each.name === name) ?? null;
   }
 
-  /** The files that were given with it. Throws Refusal EIO for one that is gone or damaged. */
+  /** Returns the files that were given with it. Throws Refusal EIO for one that is gone or damaged. */
   async files(uuid: string): Promise<Record<string, Uint8Array>> {
     const { files } = this.get(uuid);
     const read = Object.entries(files).map(
@@ -134,8 +134,8 @@ export class Library {
   }
 
   /**
-   * What a domain was just created from, under its UUID: a new definition, or the one of that UUID, changed. Throws Refusal EEXIST where another
-   * one has its name.
+   * Keeps what a domain was just created from, under its UUID: as a new definition, or as a change of the one that has this UUID. Throws Refusal
+   * EEXIST where another definition has its name.
    */
   async keep(given: Given): Promise<Definition> {
     return this.#step(`${identityOf(given.config).name ?? given.uuid} can't be kept`, async ({ now }) => {
@@ -153,7 +153,7 @@ export class Library {
     });
   }
 
-  /** A definition that does not run, and has not. */
+  /** Keeps a definition of a domain that has not been started. */
   async define(given: Given, template = false): Promise<Definition> {
     return this.#step(`${identityOf(given.config).name ?? given.uuid} can't be kept`, async ({ now }) => {
       if (this.#all.has(given.uuid))
@@ -164,8 +164,8 @@ export class Library {
   }
 
   /**
-   * Another one that is like it, with copies of the disks that it may write; it must not run meanwhile if it has any. Throws Refusal, and what
-   * `progress` throws, which is told the share that is done.
+   * Adds a definition that is like another, with copies of the disks that its domain may write; if there are any, the domain must not run meanwhile.
+   * `progress` is told the share that is done. Throws Refusal, and what `progress` throws.
    */
   async clone(uuid: string, name: string, progress: (share: number) => void): Promise<Definition> {
     this.#checkFree(name);
@@ -174,7 +174,7 @@ export class Library {
     const copies = copiesFor(config, folder, name);
     const other = crypto.randomUUID();
     try {
-      // Images may be large: others go on meanwhile.
+      // Images may be large, so other steps go on meanwhile.
       return await this.#kept().making.copy(other, copies, progress, () =>
         this.#step(`${name} can't be kept`, ({ now }) =>
           this.#write(null, {
@@ -200,7 +200,10 @@ export class Library {
     this.#checkName(name, "");
   }
 
-  /** Another text for it; of the files that it had and those given now, what the text names stays with it. `configName`: left out, it stays. */
+  /**
+   * Gives it another text. Of its earlier files and those given now, it keeps the ones that the text names. Without `configName` the earlier one
+   * stays.
+   */
   async edit(
     uuid: string,
     { config, files, configName }: { config: string; files?: Given["files"]; configName?: string | null },
@@ -227,7 +230,7 @@ export class Library {
     });
   }
 
-  /** It has been started. */
+  /** Records that it has been started. */
   async ran(uuid: string): Promise<Definition> {
     return this.#step(`That ${this.get(uuid).name} was started can't be kept`, async ({ now }) => {
       const before = this.#get(uuid);
@@ -235,12 +238,12 @@ export class Library {
     });
   }
 
-  /** Where its memory is to be saved. */
+  /** Path of the file into which its memory is to be saved. */
   savedFile(uuid: string): string {
     return path.join(this.#kept().folders.place(this.get(uuid).uuid), SAVED_FILE);
   }
 
-  /** Its memory was saved, or is not there any more. */
+  /** Updates whether the domain is saved, after its memory was saved or removed. */
   async lookForSaved(uuid: string): Promise<Definition> {
     return this.#step(`${this.get(uuid).name} can't be looked at`, async () => {
       const before = this.#get(uuid);
@@ -250,17 +253,17 @@ export class Library {
     });
   }
 
-  /** Throws Refusal ESRCH where it is not saved. */
+  /** Throws Refusal ESRCH where the domain is not saved. */
   async discardSaved(uuid: string): Promise<void> {
     if (!this.find(uuid)?.saved) throw new Refusal("ESRCH", "That domain is not saved.");
     const file = this.savedFile(uuid);
     await rm(file, { force: true });
-    // Else it could be there again after a power failure, when the domain has gone on.
+    // Otherwise the file could be back after a power failure, although the domain has gone on since.
     await syncFolder(path.dirname(file));
     await this.lookForSaved(uuid);
   }
 
-  /** Saved domains lay in a folder of their own before there was a library: they come here. */
+  /** Moves saved domains here from the folder that they had before there was a library. */
   async #takeOld(): Promise<void> {
     const { savedBefore } = this.#parts;
     if (!this.#folders || savedBefore === null) return;
@@ -281,7 +284,7 @@ export class Library {
     }
   }
 
-  /** Into the bin, for a day: with its saved memory and all else that lies in its folder. Disks stay where they are. */
+  /** Moves a definition to the bin for a day, with its saved memory and all else in its folder. Its disks stay where they are. */
   async remove(uuid: string): Promise<void> {
     return this.#step(`${this.get(uuid).name} can't be deleted`, async ({ now, folders }) => {
       this.#get(uuid);
@@ -291,7 +294,7 @@ export class Library {
     });
   }
 
-  /** What can be restored, the latest first. */
+  /** Returns what can be restored, the latest first. */
   bin(): Promise<BinEntry[]> {
     return this.#next(async () => {
       if (!this.#folders || !this.#contents) return [];
@@ -309,7 +312,7 @@ export class Library {
     });
   }
 
-  /** What the definitions in the bin are made of. */
+  /** Returns the texts of the definitions in the bin. */
   binned(): Promise<{ uuid: string; name: string; place: "bin"; config: string; configName: string | null }[]> {
     return this.#next(async () => {
       const { entries } = (await this.#folders?.binned()) ?? { entries: [] };
@@ -320,7 +323,7 @@ export class Library {
     });
   }
 
-  /** Definitions that can't be read and may be mended, as far as their texts can. `name`: as the text says, or their UUID. */
+  /** Returns the texts of damaged definitions that may be repaired. `name` is the one in the text, or the UUID. */
   spoiled(): Promise<
     { uuid: string; name: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]
   > {
@@ -347,7 +350,7 @@ export class Library {
     });
   }
 
-  /** What lies in the bin goes for good: one, or all of it. Throws Refusal ESRCH. */
+  /** Deletes one entry of the bin for good, or all of them. Throws Refusal ESRCH. */
   async purge(id: string | null): Promise<void> {
     return this.#step("The bin can't be emptied", async ({ folders }) => {
       const { entries, spoiled } = await folders.binned();
@@ -358,7 +361,7 @@ export class Library {
     });
   }
 
-  /** What has lain in the bin for a day goes. */
+  /** Deletes what has been in the bin for a day. */
   purgeOld(): Promise<void> {
     return this.#next(async () => {
       if ((await this.#purgeOld().catch(() => 0)) > 0) this.#parts.changed();
@@ -376,7 +379,7 @@ export class Library {
     return old.length;
   }
 
-  /** What belongs to it elsewhere goes first: of a folder that is gone nobody would know it. */
+  /** What belongs to it elsewhere goes first: once the folder is gone, nobody would know of it. */
   async #purge(folders: Folders, id: string): Promise<void> {
     await this.#parts.purging(folders.binPlace(id));
     await folders.purge(id);
@@ -386,7 +389,7 @@ export class Library {
     return new Set([...this.#all.values()].flatMap(({ files }) => Object.values(files)));
   }
 
-  /** Contents that nobody uses any more go; all stay while that is not known of each. */
+  /** Removes contents that nobody uses. All of them stay if that can't be found out. */
   async #collect(): Promise<void> {
     if (!this.#folders || !this.#contents) return;
     const wanted = await this.#folders.wanted((uuid) => this.#all.has(uuid)).catch(() => null);
@@ -399,7 +402,7 @@ export class Library {
     throw new Refusal("EROFS", "This host keeps nothing on disk: there is no library of domains.");
   }
 
-  /** `what` could not be done, if it fails: the beginning of a sentence. */
+  /** Carries out one step. `what` begins the sentence that reports a failure. */
   #step<T>(what: string, deed: (parts: { now: number; folders: Folders }) => Promise<T>): Promise<T> {
     const { folders } = this.#kept();
     return this.#next(async () => {
@@ -427,7 +430,7 @@ export class Library {
       );
   }
 
-  /** Of those files, the ones that the text names. */
+  /** Puts those of the files that the text names. */
   async #put(config: string, files: Given["files"]): Promise<Record<string, string>> {
     const put: Record<string, string> = {};
     for (const [name, bytes] of Object.entries(namedFiles(config, files)))
@@ -442,7 +445,7 @@ export class Library {
     const { name, uuid: said } = identityOf(wanted.config);
     if (Buffer.byteLength(wanted.config) > MOST_CONFIG_BYTES)
       throw new Refusal("E2BIG", `The configuration has more than ${MOST_CONFIG_BYTES / 1024} KiB.`);
-    // A text that is spoiled is kept as it is: whoever starts the domain is told what is wrong with it.
+    // A damaged text is kept as it is: whoever starts the domain is told what is wrong with it.
     const called = name ?? before?.name;
     if (called === undefined) throw new Refusal("EINVAL", `The configuration has no name; allowed: ${NAME_ALLOWED}.`);
     if (said !== null && said !== wanted.uuid)

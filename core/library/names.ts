@@ -1,16 +1,16 @@
-/** Names of files from outside, as they can stand in one folder on every system. */
+/** Turns names of files that come from outside into names that can stand in one folder on every system. */
 import { PART } from "../files/whole.ts";
 
 const MOST_NAME = 120;
 
-/** Windows has devices of these names in every folder, whatever ending they get. */
+/** Windows has devices of these names in every folder, whatever ending follows. */
 const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
-/** Says what a file is, where that is told by names: disk images, archives and what is packed. */
+/** Endings that tell what a file is: a disk image, an archive or a compressed file. */
 const ENDING = /\.(img|raw|qcow2?|vhdx?|vmdk|iso|ova|xva|tar|gz|xz|zst|lz4|lzma|bz2|cpio|cfg|pcap)$/i;
 
 /**
- * A name that is one file in one folder on every system. `instead`: what is called so of which nothing else is left: letters of other scripts than
- * Latin are taken out, and its ending stays.
+ * Returns a name that is one file in one folder on every system. Letters outside of Latin script are taken out, and the ending stays. `instead` is
+ * used where nothing else of the name is left.
  */
 export function plainName(name: string, instead: string): string {
   const whole = name.replace(/[^\w.+-]+/g, "-").replace(new RegExp(`(\\${PART})+$`), "");
@@ -24,7 +24,7 @@ export function plainName(name: string, instead: string): string {
   return DEVICE.test(called) ? `${instead}-${called}` : called;
 }
 
-/** The name, or one made of it that is not taken. Letters count alike in both cases: some file systems don't tell them apart. */
+/** Returns the name, or one made from it that is not taken. Case is ignored, because some file systems do not distinguish it. */
 export function freeName(name: string, taken: Iterable<string>): string {
   const there = new Set([...taken].map((each) => each.toLowerCase()));
   if (!there.has(name.toLowerCase())) return name;

@@ -1,11 +1,10 @@
 /**
- * The machine's one clock: nanoseconds since power-on, the same in every thread.
- *
- * performance.now() is the cheapest clock that WebAssembly can call, but each worker counts from its own start;
- * process.hrtime is one clock for the process, but dear. So each thread measures their distance once.
+ * The machine's only clock: nanoseconds since power-on, the same in every thread.
+ * performance.now() is the cheapest clock that WebAssembly can call, but each worker counts from its own start. process.hrtime is one clock for the
+ * whole process, but expensive. So each thread measures once how far the two are apart.
  */
 
-/** What process.hrtime said at power-on, in nanoseconds: handed to every worker. */
+/** What process.hrtime said at power-on, in nanoseconds; every worker is given it. */
 export type ClockBase = bigint;
 
 export function powerOnClock(): ClockBase {
@@ -13,8 +12,8 @@ export function powerOnClock(): ClockBase {
 }
 
 /**
- * The wall clock, in nanoseconds since 1970, at the moment when `now` was 0. It is read as it ticks, which takes a millisecond at most:
- * performance.timeOrigin is of the process's start, and does not know how the wall clock was set since.
+ * Returns the wall clock, in nanoseconds since 1970, at the moment when `now` was 0. It is read when it ticks, which takes a millisecond at most:
+ * performance.timeOrigin belongs to the process's start, and does not know whether the wall clock was set since.
  */
 export function wallClockAtZero(now: () => number): bigint {
   const before = Date.now();
@@ -23,9 +22,12 @@ export function wallClockAtZero(now: () => number): bigint {
   return BigInt(wall) * 1_000_000n - BigInt(Math.round(now()));
 }
 
-/** Nanoseconds since `base`. The distance is taken from the closest of several readings, so it is off by well under 1 us. */
+/**
+ * Returns a clock for the nanoseconds since `base`. The distance of the two clocks is taken from the closest of several readings, so the error is
+ * well under 1 us.
+ */
 export function startClock(base: ClockBase): () => number {
-  // Captured: a look into the global object each time costs as much as the clock.
+  // Captured here, because a look into the global object each time costs as much as the clock.
   const { performance } = globalThis;
   let offset = 0;
   let closest = Infinity;

@@ -1,6 +1,6 @@
 /**
- * The emulated host as its owner sees it: memory, pCPU workers, serial port, power switch.
- * It knows nothing of Xen: it loads `core.wasm` as a boot loader loads a kernel and lets pCPU 0 jump into it.
+ * The emulated host as its owner sees it: memory, pCPU workers, serial port, power switch. It knows nothing of Xen: it loads `core.wasm` as a boot
+ * loader loads a kernel, and lets pCPU 0 jump into it.
  */
 import { EventEmitter } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -16,13 +16,13 @@ export const HOST_MEMORY_MIN_MIB = 128;
 export const HOST_MEMORY_MAX_MIB = 3584;
 
 export interface HostOptions {
-  /** Host RAM in MiB, HOST_MEMORY_MIN_MIB to HOST_MEMORY_MAX_MIB; committed by the operating system as it is touched. */
+  /** Host RAM in MiB, HOST_MEMORY_MIN_MIB to HOST_MEMORY_MAX_MIB. The operating system commits it as it is touched. */
   memoryMiB: number;
   /** Number of pCPUs, 1 to layout.MAX_PCPUS. */
   pcpus: number;
   /** Xen's command line, at most 2047 bytes. */
   cmdline: string;
-  /** Where core.wasm and pcpu.js are. */
+  /** Folder of core.wasm and pcpu.js. */
   imageFolder: URL;
 }
 
@@ -31,33 +31,33 @@ export type PowerState = "off" | "on" | "crashed";
 interface HostEvents {
   /** What the hypervisor has written to its serial port. */
   serial: [SerialOutput];
-  /** BOOT_STAGE_* was reached; nanoseconds since power-on. */
+  /** BOOT_STAGE_* that was reached, and when, in nanoseconds since power-on. */
   stage: [number, number];
-  /** The host went off: why. `reason` is a sentence when it crashed. */
+  /** The host has gone off. `reason` is a sentence when it crashed. */
   power: [{ state: PowerState; reboot: boolean; reason: string | null }];
 }
 
 let compiled: Promise<WebAssembly.Module> | null = null;
 
 /**
- * Translated code is hot before it is made, and there is much of it: V8 makes the first machine code of a module at once, in threads of its
- * own, not piece by piece in the pCPU that gets there; and takes its time (the budget is about bytes of code executed; 1800000
- * otherwise) before it optimizes a function, as pCPUs need the cores that this takes.
+ * Sets V8's options for translated code, which is already hot when it is made, and of which there is much. V8 is to make the first machine code of a
+ * module at once, in threads of its own, and not piece by piece in the pCPU that gets there. It is to wait longer before it optimizes a function (the
+ * budget is about bytes of code executed; 1800000 by default), because pCPUs need the cores for that time.
  */
 function compileForGuests(): void {
-  // From now on: core.wasm itself starts faster piece by piece.
-  // Newer engines look at hints without being told, and do not know the flag.
+  // This is set only now, because core.wasm itself starts faster piece by piece. Newer engines use branch hints without being told, and do not know
+  // the flag.
   if (Number.parseInt(process.versions.v8) < 13) setFlagsFromString("--experimental-wasm-branch-hinting");
   setFlagsFromString("--no-wasm-lazy-compilation");
   setFlagsFromString("--wasm-tiering-budget=12000000");
-  // A tenth of the optimizer's time for less than can be measured.
+  // This saves a tenth of the optimizer's time, and costs less than can be measured.
   setFlagsFromString("--no-turbo-move-optimization");
-  // They are V8's collectors' helpers too: a short collection is not to wait for one that waits for a core.
+  // The helper threads of V8's garbage collectors are in the same pool: a short collection must not wait for one that waits for a core.
   setFlagsFromString("--no-parallel-scavenge");
   lowerCompilers();
 }
 
-/** Compiled once a process; workers share the machine code V8 makes of it. */
+/** Compiled once for the process; workers share the machine code that V8 makes of it. */
 function compileCore(folder: URL): Promise<WebAssembly.Module> {
   compiled ??= readFile(new URL("core.wasm", folder))
     .then((bytes) => WebAssembly.compile(bytes))
@@ -103,7 +103,7 @@ export class Host extends EventEmitter<HostEvents> {
     return this.#parts;
   }
 
-  /** Memory, boot parameters, pCPUs. Resolves when pCPU 0 has entered the hypervisor's image. */
+  /** Sets up memory, boot parameters and pCPUs. Resolves when pCPU 0 has entered the hypervisor's image. */
   async powerOn(): Promise<MachineParts> {
     if (this.#state === "on") throw new Error("the host is on already");
     const { memoryMiB, pcpus, cmdline, imageFolder } = this.#options;
@@ -143,7 +143,7 @@ export class Host extends EventEmitter<HostEvents> {
     return this.#parts;
   }
 
-  /** A thread of the machine, which is of no use without it. */
+  /** Starts a thread of the machine, which can't work without it. */
   #start(parts: MachineParts, name: string, script: string, data: object, transferList: MessagePort[]): void {
     const worker = new Worker(new URL(script, this.#options.imageFolder), {
       workerData: { ...parts, ...data },
@@ -151,7 +151,7 @@ export class Host extends EventEmitter<HostEvents> {
       name,
     });
     worker.on("error", (error) => this.#crash(`${name} stopped: ${error.stack ?? error.message}`));
-    // Its thread was ended by something else than an error of its own.
+    // The thread was ended by something other than an error of its own.
     worker.on("exit", (code) => {
       const words = this.#words;
       if (words && Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON)
@@ -188,10 +188,10 @@ export class Host extends EventEmitter<HostEvents> {
     this.emit("power", { state: "crashed", reboot: false, reason });
   }
 
-  /** pCPUs get a second to leave by themselves; one that does not is ended. */
+  /** pCPUs get a second to leave by themselves; one that does not is terminated. */
   async #stopped(words: Int32Array): Promise<void> {
     const workers = this.#workers;
-    // The translator's thread sleeps until it is asked.
+    // The translator's thread sleeps until it gets a request.
     Atomics.add(words, layout.TRANSLATOR_BELL >> 2, 1);
     Atomics.notify(words, layout.TRANSLATOR_BELL >> 2);
     const gone = Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve))));
@@ -223,7 +223,7 @@ export class Host extends EventEmitter<HostEvents> {
       const seen = Atomics.load(words, layout.SERIAL_CONSUMER >> 2);
       const more = Atomics.waitAsync(words, layout.SERIAL_PRODUCER >> 2, seen);
       if (more.async) await more.value;
-      // A guest that writes without end: everybody else's turn comes in between.
+      // For a guest that writes without end: everybody else gets a turn in between.
       else await new Promise((resolve) => setImmediate(resolve));
     }
   }

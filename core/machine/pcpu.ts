@@ -1,4 +1,4 @@
-/** A pCPU: a worker that enters core.wasm and comes back at power-off. pCPU 0 boots the hypervisor first. */
+/** A pCPU: a worker that enters core.wasm and returns at power-off. pCPU 0 boots the hypervisor first. */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { instantiateCore, type MachineParts } from "./core-instance.ts";
 import { TRANSLATOR_ADOPT_TIME } from "./layout.ts";
@@ -7,16 +7,19 @@ import type { ToPcpu } from "./translator/messages.ts";
 
 export interface PcpuData extends MachineParts {
   id: number;
-  /** To the translator. */
+  /** The port to the translator. */
   translator: MessagePort;
 }
 
 const data = workerData as PcpuData;
 const { translator } = data;
-// Messages are taken when core.wasm asks for them; the port is not to keep the thread.
+// Messages are taken when core.wasm asks for them, so the port must not keep the thread alive.
 translator.unref();
 const adoptTime = new BigUint64Array(data.memory.buffer, TRANSLATOR_ADOPT_TIME, 1);
-/** A guest's timers and interrupts wait meanwhile. A module may take as long again. */
+/**
+ * The most time in milliseconds for taking over modules, since a guest's timers and interrupts wait meanwhile. A single module may take as long
+ * again.
+ */
 const ADOPT_MS = 0.2;
 const core = instantiateCore(data, () => {
   const start = performance.now();

@@ -1,17 +1,17 @@
-/** The reader's end of the serial port: what was written, piece by piece, with what the hypervisor noted beside each. */
+/** The reader's end of the serial port: what was written, piece by piece, with what the hypervisor has noted beside each piece. */
 import * as layout from "./layout.ts";
 
 export interface SerialPiece {
   bytes: Uint8Array;
-  /** What kind of text it is: hypervisor/abi/log.ts. */
+  /** The kind of text: hypervisor/abi/log.ts. */
   kind: number;
   /** Nanoseconds since power-on when it was written. */
   time: number;
-  /** How many bytes the port had been given then, modulo 2^32. */
+  /** Number of bytes that the port had been given by then, modulo 2^32. */
   end: number;
 }
 
-/** `lost`: pieces that were overwritten before they were taken. */
+/** `lost` is the number of pieces that were overwritten before they were taken. */
 export interface SerialOutput {
   pieces: SerialPiece[];
   lost: number;
@@ -29,7 +29,7 @@ export class SerialPort {
     this.#ring = new Uint8Array(buffer, layout.SERIAL_DATA, layout.SERIAL_SIZE);
   }
 
-  /** What was written since it was last asked, the oldest first. A piece comes whole, with its own mark, or is lost. */
+  /** Returns what was written since the last call, the oldest first. A piece is returned whole with its own mark, or is lost. */
   take(): SerialOutput {
     const made = this.#load(layout.SERIAL_MARKS_PRODUCER);
     const most = layout.SERIAL_MARK_COUNT;
@@ -38,7 +38,7 @@ export class SerialPort {
     const pieces: SerialPiece[] = [];
     for (let i = kept; i > 0; i--) pieces.push(this.#piece((made - i) >>> 0));
     this.#taken = made;
-    // The writer says first what it is about to write; what it has reached since may be half of one piece and half of another.
+    // The writer announces what it is about to write. The bytes up to there may be half of one piece and half of another.
     const claimed = Atomics.add(this.#words, layout.SERIAL_CLAIMED >> 2, 0) >>> 0;
     const madeSince = (this.#load(layout.SERIAL_MARKS_PRODUCER) - made) >>> 0;
     const whole = pieces.filter(({ bytes, end }, i) => {

@@ -17,6 +17,9 @@ const MOST_SAID = 200;
 /** A device that its backend could not set up; the message is a whole sentence. */
 export class DeviceRefusal extends Refusal {}
 
+/** What ends waiting, of all that wait. */
+type Waits = Set<(reason: Error) => void>;
+
 export class DomainDevices {
   readonly #store: LocalXenstore;
   readonly #kinds: ReadonlyMap<string, DeviceKind>;
@@ -122,11 +125,25 @@ export class DomainDevices {
     this.#store.setPermissions(directory, permissions, transaction);
   }
 
-  /** Waits until the backend is ready for its frontend. Throws Refusal with the backend's reason, or ETIMEDOUT. */
-  async ready(address: DeviceAddress, wanted?: AbortSignal): Promise<void> {
+  /** Waits until the backends are ready for their frontends. Throws Refusal with a backend's reason, ETIMEDOUT, or what `wanted` is aborted with. */
+  async ready(addresses: readonly DeviceAddress[], wanted: AbortSignal | null): Promise<void> {
+    const waits: Waits = new Set();
+    // One listener, however many devices a domain has.
+    const abort = (): void => [...waits].forEach((giveUp) => giveUp(wanted!.reason as Error));
+    wanted?.addEventListener("abort", abort);
+    try {
+      const all = Promise.all(addresses.map((address) => this.#ready(address, waits)));
+      if (wanted?.aborted) abort();
+      await all;
+    } finally {
+      wanted?.removeEventListener("abort", abort);
+    }
+  }
+
+  async #ready(address: DeviceAddress, waits: Waits): Promise<void> {
     const title = this.title(address);
     const isDone = (state: XenbusState): boolean => state > XENBUS.Initialising;
-    const state = await this.#until(`${backendPath(address)}/state`, isDone, wanted);
+    const state = await this.#until(`${backendPath(address)}/state`, isDone, waits);
     if (state === null)
       throw new DeviceRefusal(
         "ETIMEDOUT",
@@ -156,7 +173,7 @@ export class DomainDevices {
     isThere();
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
     try {
-      await this.ready(address);
+      await this.ready([address], null);
     } catch (error) {
       await this.#withdraw(address);
       throw error;
@@ -295,23 +312,22 @@ export class DomainDevices {
     });
   }
 
-  /** The state that fits, null when none came in time. */
-  #until(node: string, fits: (state: XenbusState) => boolean, wanted?: AbortSignal): Promise<XenbusState | null> {
+  /** The state that fits, null when none came in time. In `waits` as long as it is waited for. */
+  #until(node: string, fits: (state: XenbusState) => boolean, waits: Waits = new Set()): Promise<XenbusState | null> {
     return new Promise((resolve, reject) => {
       const end = (result: () => void): void => {
         clearTimeout(timer);
         unwatch();
-        wanted?.removeEventListener("abort", abort);
+        waits.delete(giveUp);
         result();
       };
-      const abort = (): void => end(() => reject(wanted!.reason as Error));
+      const giveUp = (reason: Error): void => end(() => reject(reason));
       const timer = setTimeout(() => end(() => resolve(null)), BACKEND_MS);
       const unwatch = this.#store.watch(node, () => {
         const state = xenbusState(this.#store.read(node));
         if (fits(state)) end(() => resolve(state));
       });
-      wanted?.addEventListener("abort", abort);
-      if (wanted?.aborted) abort();
+      waits.add(giveUp);
     });
   }
 }

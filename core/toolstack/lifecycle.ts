@@ -200,11 +200,15 @@ export class Lifecycle {
     const given = config.bootloader ? null : await guestFiles(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
     const mostPages = config.maxmemMiB * 256;
-    checkMemory(this.#parts.hypercalls, config.name, totalPages);
+    const builder = this.#parts.builders[config.type];
+    const check = () => checkMemory(this.#parts.hypercalls, config.name, totalPages + builder.framesBesides);
+    check();
     return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
-      const built = await this.#parts.builders[config.type].build({
+      // The hypervisor has taken what it needs to know of the domain by now.
+      check();
+      const built = await builder.build({
         ...ports,
         ...image,
         totalPages,
@@ -280,7 +284,7 @@ export class Lifecycle {
       const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
       const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
       if (again) this.#serve(again);
-      await Promise.all(addresses.map((address) => devices.ready(address, wanted)));
+      await devices.ready(addresses, wanted);
       wanted.throwIfAborted();
       const { name, uuid } = config;
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });

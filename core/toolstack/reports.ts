@@ -9,7 +9,8 @@ import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { StoreMemory } from "./domain-store.ts";
 import type { ManagedDomain } from "./lifecycle.ts";
 import { shutdownCode, shutdownReason } from "./stop-reason.ts";
-import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
+import { Refusal } from "./error.ts";
+import type { DomainCounts, DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
 
 const SCHEDULERS: Record<number, string> = {
   4: "sedf",
@@ -173,6 +174,14 @@ export class Reports {
       totalMemoryMiB: Math.floor(physical.totalPages / PAGES_PER_MIB),
       freeMemoryMiB: Math.floor(physical.freePages / PAGES_PER_MIB),
     };
+  }
+
+  /** Throws Refusal ESRCH if there is no such domain. */
+  counts(domid: number): DomainCounts {
+    const time = this.#now();
+    const counts = this.#area?.callsOf(domid, time);
+    if (!counts) throw new Refusal("ESRCH", `There is no domain ${domid} to count for.`);
+    return { domid, time, ...counts };
   }
 
   statistics(): StatisticsSnapshot {

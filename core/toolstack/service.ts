@@ -10,6 +10,7 @@ import { readFile } from "node:fs/promises";
 import { identifyImage } from "../dom0/builder/image.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { SHUTDOWN_poweroff, SHUTDOWN_reboot } from "../abi/sched.ts";
+import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
@@ -117,6 +118,7 @@ export class Service {
       hostInfo: () => reports.hostInfo(),
       dmesg: ({ clear }) => hypercalls.host.readConsole(clear ?? false),
       statistics: () => reports.statistics(),
+      domainCounts: ({ domid }) => reports.counts(domid),
       list: () => reports.list(),
       vcpuList: ({ domid }) => reports.vcpuList(domid),
       checkInvariants: () => hypercalls.call("invariants", HYPERVISOR_arch_7, NATIVE_check_invariants),
@@ -157,7 +159,7 @@ export class Service {
       diskFold: async (args) => done(await checkpoints.fold(args)),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.domains.pause(lifecycle.managed(domid).domid)),
-      unpause: ({ domid }) => done(hypercalls.domains.unpause(lifecycle.managed(domid).domid)),
+      unpause: ({ domid }) => done(this.#unpause(domid)),
       destroy: ({ domid }) => done(lifecycle.destroy(domid)),
       rename: ({ domid, name }) => done(lifecycle.rename(domid, name)),
       setScheduler: ({ domid, weight, cap }) => {
@@ -337,6 +339,19 @@ export class Service {
       ...(soft !== undefined && { soft: bits(soft) }),
     };
     hypercalls.vcpus.setAffinity(lifecycle.managed(domid).domid, vcpu, affinity, force ?? false);
+  }
+
+  #unpause(domid: number): void {
+    const { hypercalls, lifecycle } = this.#parts;
+    const { name } = lifecycle.managed(domid);
+    try {
+      hypercalls.domains.unpause(domid);
+    } catch (error) {
+      // The one thing that Xen refuses.
+      if (error instanceof HypercallError && error.code === "EINVAL")
+        throw new Refusal("EINVAL", `${name} is not paused.`);
+      throw error;
+    }
   }
 
   #setMaxMemory(domid: number, memoryMiB: number): void {

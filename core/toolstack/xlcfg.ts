@@ -17,11 +17,13 @@ import {
   type ShutdownAction,
   type TscMode,
 } from "./messages.ts";
+import { MOST_MEMORY_MIB } from "../dom0/builder/pvh/layout.ts";
 import { keyRule } from "./xlcfg-keys.ts";
 import { parseSyntax, type ConfigValue, type Setting } from "./xlcfg-syntax.ts";
 import { ConfigValues, parseNumber, show } from "./xlcfg-values.ts";
 
 export const MAX_VCPUS = 32;
+/** What the largest host has. */
 const MAX_MEMORY_MIB = 3584;
 const MAX_CMDLINE = 1023;
 /** libxl's, of a shim. */
@@ -74,7 +76,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
   const type = checkType(values);
   const name = domainName(values);
   const bootloader = bootLoader(values);
-  const maxmem = values.integer("maxmem", 1, MAX_MEMORY_MIB, "MiB");
+  const maxmem = values.integer("maxmem", 1, type === "pvh" ? MOST_MEMORY_MIB : MAX_MEMORY_MIB, "MiB");
   const memoryMiB = values.integer("memory", 1, MAX_MEMORY_MIB, "MiB") ?? maxmem ?? DEFAULT_MEMORY_MIB;
   const maxmemMiB = maxmem ?? memoryMiB;
   if (maxmemMiB < memoryMiB) values.refuse("maxmem", `at least memory, which is ${memoryMiB}`);

@@ -1,26 +1,21 @@
-import { useEffect, useState } from "react";
-import { DropZone, type DropPlace } from "../create/DropZone.tsx";
-import { plainName } from "../create/read-file.ts";
+import { useEffect } from "react";
+import { DropZone } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
-import { useOpenedFiles } from "../create/opened.ts";
 import { FetchGuest } from "../fetch/FetchGuest.tsx";
 import { AttachDialog } from "../devices/AttachDialog.tsx";
-import { askAttach, useAttach } from "../devices/attach-state.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { CrashBanner } from "../host/CrashBanner.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
-import { addImages } from "../images/add.ts";
-import { askLibrary } from "../library/asked.ts";
-import { isArchive } from "../library/transfer.ts";
 import { LibraryDialogs } from "../library/LibraryDialogs.tsx";
 import { Organize } from "../organize/Organize.tsx";
 import { Meanings } from "../glossary/Meanings.tsx";
 import { Words } from "../glossary/Words.tsx";
 import { Tour } from "../help/Tour.tsx";
 import { useLayout } from "../state/layout.ts";
-import { show, toast, useApp } from "../state/store.ts";
+import { useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
 import { Confirm } from "../ui/Dialog.tsx";
+import { useFocusInSight } from "../ui/focus-in-sight.ts";
 import { Toasts } from "../ui/Toasts.tsx";
 import { ConnectionBanner } from "./ConnectionBanner.tsx";
 import { FirstHint } from "./FirstHint.tsx";
@@ -29,6 +24,7 @@ import { Shortcuts } from "./Shortcuts.tsx";
 import { Sidebar } from "./Sidebar.tsx";
 import { TasksPanel } from "./TasksPanel.tsx";
 import { handleShortcut } from "./shortcut-keys.ts";
+import { useDroppedFiles } from "./useDroppedFiles.ts";
 
 export function App() {
   const view = useApp((state) => state.view);
@@ -36,44 +32,13 @@ export function App() {
   const connection = useApp((state) => state.connection);
   const question = useApp((state) => state.question);
   const sidebarWidth = useLayout((state) => state.sidebarWidth);
-  const [dropped, setDropped] = useState<File[]>([]);
-  const take = (files: File[]): void => {
-    setDropped(files);
-    useApp.setState({ dialog: "new-domain" });
-  };
-  /** Archives are imported, one at a time; all else is for a new domain. */
-  const sort = async (files: File[]): Promise<void> => {
-    const archives = await Promise.all(files.map(isArchive));
-    const [first, ...others] = files.filter((_, i) => archives[i]);
-    const rest = files.filter((_, i) => !archives[i]);
-    if (!first) return take(files);
-    const left = [...others, ...rest];
-    if (left.length > 0)
-      toast("warning", `A domain is imported alone: this is ${plainName(first.name)}, without the other files.`);
-    askLibrary({ what: "import", file: first });
-  };
-  const attach = (files: File[], domid: number, drive: string | null): void => {
-    if (files.length > 1) toast("warning", "Disks are attached one at a time: this is the first of those dropped.");
-    askAttach(domid, "disk", { file: files[0]!, drive });
-  };
-  useOpenedFiles(take);
-  // What is looked at, if a device can come to it.
+  useFocusInSight();
+  // The domain that is looked at, if a device can be attached to it.
   const shown = useApp(({ domains, view: of }) =>
     of.page === "domain" ? domains.find(({ domid }) => domid === of.domid) : undefined,
   );
   const attachTo = shown?.config && !shown.state.shutdown && !shown.state.dying ? shown : null;
-  const drop = (files: File[], place: DropPlace): void => {
-    // Who is asked for files gets them, wherever on the window they are dropped.
-    if (dialog === "new-domain") return void sort(files);
-    const asked = useAttach.getState().asked;
-    if (asked?.key === "disk") return attach(files, asked.domid, asked.drive);
-    if (place === "library") {
-      show({ page: "host", tab: "images" });
-      return void addImages(files);
-    }
-    if (place !== "attach" || !attachTo) return void sort(files);
-    attach(files, attachTo.domid, null);
-  };
+  const { files, drop, forget } = useDroppedFiles(attachTo);
 
   useEffect(() => {
     window.addEventListener("keydown", handleShortcut);
@@ -104,9 +69,9 @@ export function App() {
       <DropZone attachTo={attachTo?.name ?? null} onFiles={drop} />
       {dialog === "new-domain" && (
         <NewDomain
-          files={dropped}
+          files={files}
           onClose={() => {
-            setDropped([]);
+            forget();
             useApp.setState({ dialog: "none" });
           }}
         />

@@ -21,7 +21,7 @@ const DEEDS: Record<Trouble, string> = {
   full: "Close another window of it. This one connects by itself then.",
 };
 
-/** In every view while there is no connection: what happened, what to do, and the way back. */
+/** Shown in every view while there is no connection. It says what happened and what to do, and offers a way back. */
 export function ConnectionBanner() {
   const connection = useApp((state) => state.connection);
   const reason = useApp((state) => state.connectionReason);

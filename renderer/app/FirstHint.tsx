@@ -3,7 +3,7 @@ import { useEffect } from "react";
 import { dismissHint, startTour } from "../help/tour-state.ts";
 import { openDialog, useApp } from "../state/store.ts";
 
-/** The first start's one hint: where files go, and that there is a tour. It goes when it is dismissed or followed. */
+/** The one hint of the first start: where files can be dropped, and that there is a tour. It goes away when it is dismissed or followed. */
 export function FirstHint() {
   const shown = useApp((state) => state.firstHint);
   const dialog = useApp((state) => state.dialog);

@@ -5,14 +5,14 @@ import { useModal } from "../ui/modal.ts";
 import { commandsNow, type Command } from "./commands.ts";
 import { keysOf } from "./shortcut-keys.ts";
 
-/** Everything that can be done, found by its name. */
+/** Lists everything that can be done, to be found by name. */
 export function Palette() {
   const { props, close } = useModal(() => openDialog("none"));
   const [commands] = useState(commandsNow);
   const [text, setText] = useState("");
   const groups = [...new Set(commands.map(({ group }) => group))];
   const run = (command: Command): void => {
-    // First the focus goes back to where it was, then it goes where the command leads.
+    // The focus first returns to where it was, and then goes where the command leads.
     close();
     command.run();
   };

@@ -16,7 +16,7 @@ import { keysOf, PALETTE_KEY } from "./shortcut-keys.ts";
 const NEXT_THEME: Record<Theme, Theme> = { system: "dark", dark: "light", light: "system" };
 const THEME_ICONS = { system: Monitor, dark: Moon, light: Sun };
 
-/** Host, Domain-0 and the domains in their folders; those that have ended stay. */
+/** Lists the host, Domain-0 and the domains in their folders. Domains that have ended stay in the list. */
 export function Sidebar() {
   const width = useLayout((state) => state.sidebarWidth);
   const [text, setText] = useState("");
@@ -58,17 +58,17 @@ export function Sidebar() {
 }
 
 interface Found {
-  /** The domid that is looked at; -1: none. */
+  /** The domid of the domain that is looked at; null: none. Domains that do not run have a number below 0. */
   selected: number | null;
-  /** How many domains there are that run, and that have ended. */
+  /** How many domains run, and how many have ended. */
   guests: number;
   ended: number;
-  /** Of those, what the search finds. */
+  /** Those of them that the search finds. */
   shown: DomainInfo[];
   endedShown: EndedDomain[];
 }
 
-/** What a search finds: by name, folder and tag, by the beginning of a UUID, by domid. */
+/** Returns what a search finds: by name, folder and tag, by the beginning of a UUID, or by domid. */
 function useFound(text: string): Found {
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
@@ -93,7 +93,7 @@ function useFound(text: string): Found {
   };
 }
 
-/** `first`: the domain that Enter goes to. */
+/** `first` is the domain that Enter goes to. */
 function SearchField({
   text,
   onChange,
@@ -199,7 +199,7 @@ function Footer() {
   );
 }
 
-/** `title`: what is told of it besides its name, its key for one. */
+/** `title` says more about the button than its name does, for instance its key. */
 function IconButton({
   label,
   title = label,
@@ -218,7 +218,7 @@ function IconButton({
   );
 }
 
-/** Arrow keys go from entry to entry. */
+/** The arrow keys move the focus from entry to entry. */
 function goThroughList(event: KeyboardEvent<HTMLElement>): void {
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
   const entries = [...event.currentTarget.querySelectorAll<HTMLElement>(".side-entry")];

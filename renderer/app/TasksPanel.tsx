@@ -39,7 +39,10 @@ const KINDS = [
 ] as const;
 type Kind = (typeof KINDS)[number][0];
 
-/** What was asked of the host, what happened to it, each with its cause, and what this window has told. A line when it is closed. */
+/**
+ * Lists what was asked of the host and what happened to it, each with its cause, and the messages of this window. When it is closed it is a single
+ * line.
+ */
 export function TasksPanel() {
   const journal = useJournal((state) => state.entries);
   const messages = useMessages((state) => state.messages);

@@ -1,7 +1,7 @@
 import type { ListEntry as Entry } from "../state/messages.ts";
 import { act } from "../state/session.ts";
 
-/** How far a task is, where that is known, and the way to end it, where there is one. */
+/** Shows how far a task has come, if that is known, and a button to end it, if it can be ended. */
 export function UnderWay({ entry: { id, title, progress, cancels, detail } }: { entry: Entry }) {
   return (
     <span className="task-under-way">

@@ -3,7 +3,7 @@ import type { DomainAction, EndedAction } from "../domain/actions.ts";
 import type { DomainTab } from "../state/tabs.ts";
 import type { MenuId } from "./menu-table.ts";
 
-/** Of a certain domain or folder; all others are in the desktop's menus. */
+/** The id of a command on a certain domain or folder. All other commands are in the desktop's menus. */
 type IdOfOne =
   | `go-${number}`
   | `go-${number}-${DomainTab}`
@@ -15,7 +15,7 @@ export interface Command {
   id: CommandId;
   group: string;
   title: string;
-  /** Other words by which it may be looked for. */
+  /** Other words by which the command may be searched for. */
   keywords: string[];
   run: () => void;
 }

@@ -1,10 +1,12 @@
-/** Everything that can be done, by name: the palette lists it, keys and menus run it. */
+/** Everything that can be done, by name. The palette lists the commands; keys and menus run them. */
 import { flushSync } from "react-dom";
 import {
   ACTION_WORDS,
+  askHow,
   doWith,
   doWithEnded,
   ENDED_WORDS,
+  mayAsk,
   mayDo,
   mayDoEnded,
   type DomainAction,
@@ -49,7 +51,7 @@ const THEMES: [Theme, string][] = [
   ["dark", "dark"],
 ];
 
-/** As things stand now: what makes no sense is not among them. */
+/** Returns the commands that make sense in the present state. */
 export function commandsNow(): Command[] {
   const state = useApp.getState();
   const { host, domains, view } = state;
@@ -76,10 +78,14 @@ export function commandsNow(): Command[] {
     for (const action of ENDED_ACTIONS)
       if (gone && mayDoEnded(action, gone))
         add("This domain", `this-${action}`, `${ENDED_WORDS[action]}: ${name}`, () => doWithEnded(action, [gone]));
-    if (current && mayDo("save", current) && state.kept.some((each) => each.uuid === current.uuid)) {
-      const fork = (): void => askLibrary({ what: "fork", uuid: current.uuid });
-      add("This domain", "this-fork", `Fork ${name}…`, fork, ["copy", "variant", "clone"]);
-    }
+    const shown = current ?? gone;
+    if (shown && mayAsk("snapshot", shown.uuid))
+      add("This domain", "this-snapshot", `Take a snapshot of ${name}…`, () => askHow("snapshot", shown.uuid), [
+        "checkpoint",
+        "keep",
+      ]);
+    if (shown && mayAsk("fork", shown.uuid))
+      add("This domain", "this-fork", `Fork ${name}…`, () => askHow("fork", shown.uuid), ["copy", "variant", "clone"]);
     if (domid > 0) add("This domain", "copy-console", "Copy the console’s text", () => copyConsole(domid), [name]);
     if (domid > 0)
       add("This domain", "save-console", "Save the console’s log to a file", () => void saveLog(domid), [name]);
@@ -191,7 +197,7 @@ export function runCommand(id: string): boolean {
   return command !== undefined;
 }
 
-/** The part of that view, which is there at once. */
+/** Focuses a part of a view that is in the document as soon as the view is shown. */
 function focusIn(view: View, part: string): void {
   flushSync(() => show(view));
   document.querySelector<HTMLElement>(part)?.focus();
@@ -203,7 +209,7 @@ function showXenLog(): void {
   focusIn({ page: "host", tab: "overview" }, ".log-card [tabindex]");
 }
 
-/** In the console that is shown, or else among the domains. */
+/** Searches in the console that is shown, or else among the domains. */
 function find(): void {
   const { view } = useApp.getState();
   if (view.page === "domain" && view.tab === "console") useApp.setState({ consoleSearch: true });

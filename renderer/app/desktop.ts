@@ -1,4 +1,4 @@
-/** The desktop's menus, tray and notifications: they are told which commands can be run now, and have them run. */
+/** The desktop's menus, tray and notifications. They are told which commands can be run now, and ask for them to be run. */
 import { useAsked, useGroups } from "../organize/groups.ts";
 import { openDialog, useApp } from "../state/store.ts";
 import { commandsNow, runCommand } from "./commands.ts";
@@ -6,7 +6,7 @@ import { MENU_IDS } from "./menu-table.ts";
 
 const PALETTE = "palette";
 
-/** None while a dialog is open: it comes first. */
+/** Returns no command while a dialog is open, because the dialog has to be answered first. */
 function offered(): string[] {
   const { connection, dialog, question } = useApp.getState();
   if (connection !== "open" || dialog !== "none" || question || useAsked.getState().asked) return [];
@@ -18,7 +18,7 @@ function offered(): string[] {
   ];
 }
 
-/** Once, in the main window. Nothing happens in a browser. */
+/** Called once, in the main window. In a browser it does nothing. */
 export function serveDesktop(): void {
   const desktop = window.xenariumDesktop;
   if (!desktop) return;

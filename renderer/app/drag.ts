@@ -1,13 +1,13 @@
-/** Domains and folders that are dragged to another place in the sidebar. */
+/** Dragging of domains and folders to another place in the sidebar. */
 import { useState, type DragEvent } from "react";
 import { moveFolder, moveProblem, moveTo } from "../organize/groups.ts";
 import { parentOf } from "../organize/paths.ts";
 
-/** What is dragged from here: a domain's name, a folder's path. */
+/** The types of what is dragged from here: a domain's name, or a folder's path. */
 const DOMAIN = "application/x-xenarium-domain";
 const FOLDER = "application/x-xenarium-folder";
 
-/** The folder that this window drags: a place over which it is may not read what it is before it is dropped. */
+/** The folder that this window drags. A drop target may not read the dragged data before the drop. */
 let draggedFolder: string | null = null;
 
 export function startDrag(event: DragEvent, what: { domain: string } | { folder: string }): void {
@@ -23,7 +23,7 @@ export function endDrag(): void {
   draggedFolder = null;
 }
 
-/** Takes what is dropped into a folder; null: into none. The innermost place takes it. */
+/** Handles drops into a folder, or into no folder if `place` is null. The innermost target takes what is dropped. */
 export function useDrop(place: string | null): {
   over: boolean;
   props: Record<"onDragOver" | "onDragLeave" | "onDrop", (event: DragEvent) => void>;

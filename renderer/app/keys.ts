@@ -1,6 +1,9 @@
-/** The keys of the whole window, for the page that handles them and the desktop's menus that show them: nothing of the browser's here. */
+/**
+ * The keys that work in the whole window, for the page that handles them and for the desktop's menus that show them. This file must use nothing of
+ * the browser's.
+ */
 
-/** `code`: KeyboardEvent.code. With Ctrl+Shift held (Cmd+Shift) so that they take nothing from a guest's console. */
+/** `code` is KeyboardEvent.code. These keys need Ctrl+Shift (Cmd+Shift), so that they take nothing from a guest's console. */
 export const HELD_KEYS = [
   { id: "palette", code: "KeyP", key: "P", what: "Everything that can be done, by name" },
   { id: "new-domain", code: "KeyN", key: "N", what: "New domain" },
@@ -20,12 +23,12 @@ export const HELD_KEYS = [
   { id: "shortcuts", code: "Slash", key: "/", what: "This list" },
 ] as const;
 
-/** With nothing held, where nothing is typed. */
+/** This key works without a modifier, where no text is typed. */
 export const TOUR_KEY = "F1";
 
 const ELECTRON_NAMES: Record<string, string> = { "↑": "Up", "↓": "Down" };
 
-/** As Electron's menus take it; null: the command has no key. */
+/** Returns the key in the form that Electron's menus take, or null if the command has no key. */
 export function acceleratorOf(id: string): string | null {
   if (id === "tour") return TOUR_KEY;
   const found = HELD_KEYS.find((each) => each.id === id);

@@ -1,14 +1,14 @@
 /**
- * The commands that have the same id whatever domains and folders there are, as the desktop's menus list them. commands.ts can add no
- * other (CommandId), and electron/menu.ts makes its items of these: neither can have one that the other does not know. Nothing of the
- * browser's here.
+ * The commands whose ids do not depend on which domains and folders there are, as the desktop's menus list them. commands.ts can add no others
+ * (CommandId), and electron/menu.ts makes its items from these, so that neither can have a command that the other does not know. This file must use
+ * nothing of the browser's.
  */
 import { INSPECT_TITLES, type InspectId } from "../inspect/titles.ts";
 import { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab } from "../state/tabs.ts";
 
 type Items<I extends string> = readonly (readonly [id: I, label: string])[];
 
-/** Items that belong together, between lines; `under`: in a submenu of that name. */
+/** Items that belong together, shown between two lines. If `under` is given they are in a submenu of that name. */
 export interface Block<I extends string = string> {
   items: Items<I>;
   under: string | null;
@@ -90,6 +90,7 @@ export const MENUS = {
       ["this-pause", "Pause"],
       ["this-unpause", "Unpause"],
       ["this-save", "Save"],
+      ["this-snapshot", "Take a Snapshot…"],
       ["this-fork", "Fork…"],
       ["this-shutdown", "Shut Down"],
       ["this-reboot", "Reboot"],

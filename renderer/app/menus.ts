@@ -1,13 +1,17 @@
-/** What the menus of domains and folders offer: what buttons and the palette do, there where the thing is. */
+/** What the menus of domains and folders offer. It is what buttons and the palette do, offered at the thing itself. */
 import {
   ACTION_WORDS,
+  ASKED_WORDS,
+  askHow,
   doWith,
   doWithEnded,
   ENDED_DANGERS,
   ENDED_WORDS,
   isOf,
+  mayAsk,
   mayDo,
   mayDoEnded,
+  type AskedAction,
   type DomainAction,
 } from "../domain/actions.ts";
 import { nameFolder, newFolder, organize, removeFolder, toggleFolder } from "../organize/groups.ts";
@@ -21,16 +25,18 @@ const DOM0_TABS = [
   ["Open its devices", "devices"],
   ["Open its part of xenstore", "xenstore"],
 ] as const;
+const ASKED: readonly AskedAction[] = ["snapshot", "fork"];
 const ENDED = ["restore", "start", "edit", "clone", "export", "forget", "discard", "delete"] as const;
 
-/** Of one or several domains, running or ended. Domain-0 can be looked at alone. */
+/** The menu of one or several domains, running or ended. Domain-0 can only be looked at. */
 export function domainMenu(domids: readonly number[]): MenuItem[] {
   if (domids.length === 1 && domids[0] === 0)
     return DOM0_TABS.map(([label, tab]) => ({ label, run: () => show({ page: "domain", domid: 0, tab }) }));
   const state = useApp.getState();
   const domains = state.domains.filter(({ domid }) => domids.includes(domid));
   const ended = endedDomains(state).filter(({ domid }) => domids.includes(domid));
-  const names = [...domains, ...ended].map(({ name }) => name);
+  const all = [...domains, ...ended];
+  const names = all.map(({ name }) => name);
   const [only] = domids.length === 1 ? domids : [];
   return [
     ...(only !== undefined && only >= 0
@@ -46,6 +52,7 @@ export function domainMenu(domids: readonly number[]): MenuItem[] {
       : []),
     ...powerItems(domains),
     ...endedItems(ended),
+    ...(all.length === 1 ? askedItems(all[0]!) : []),
     { label: "Folder and tags…", run: () => organize(names) },
   ];
 }
@@ -61,6 +68,12 @@ function powerItems(domains: readonly DomainInfo[]): MenuItem[] {
     const label = `${ACTION_WORDS[action]}${howMany(fit.length, domains.length)}`;
     return [{ label, run: () => doWith(action, fit), danger: action === "destroy" }];
   });
+}
+function askedItems({ uuid }: { uuid: string }): MenuItem[] {
+  return ASKED.filter((action) => mayAsk(action, uuid)).map((action) => ({
+    label: `${ASKED_WORDS[action]}…`,
+    run: () => askHow(action, uuid),
+  }));
 }
 function endedItems(ended: readonly EndedDomain[]): MenuItem[] {
   return ENDED.flatMap((action) => {

@@ -1,15 +1,21 @@
-/** Several domains of the sidebar at once: Ctrl adds and takes away, Shift reaches from the last one; what is done in their menu is done with all. */
+/**
+ * Selection of several domains in the sidebar. Ctrl adds and removes one, Shift selects a range from the last one. What is done in the menu of one is
+ * done with all of them.
+ */
 import type { MouseEvent } from "react";
 import { create } from "zustand";
 
 interface Selection {
   domids: ReadonlySet<number>;
-  /** Where Shift reaches from. */
+  /** The domain at which a range that Shift selects begins. */
   anchor: number | null;
 }
 export const useSelection = create<Selection>()(() => ({ domids: new Set(), anchor: null }));
 
-/** A click on a domain; `order`: the domains that can be seen. Whether it changed the selection: otherwise it opens the domain. */
+/**
+ * Handles a click on a domain. `order` is the list of the domains that are visible. Returns whether the click changed the selection; if not, it opens
+ * the domain.
+ */
 export function clicked(event: MouseEvent, domid: number, order: readonly number[]): boolean {
   const { domids, anchor } = useSelection.getState();
   if (event.shiftKey) {

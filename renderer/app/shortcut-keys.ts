@@ -1,4 +1,4 @@
-/** Keys of the whole window. Ctrl+Shift (Cmd+Shift) so that they take nothing from a guest's console. */
+/** The keys that work in the whole window. They need Ctrl+Shift (Cmd+Shift), so that they take nothing from a guest's console. */
 import { openDialog, useApp } from "../state/store.ts";
 import { startTour } from "../help/tour-state.ts";
 import { runCommand } from "./commands.ts";
@@ -10,7 +10,7 @@ const HELD = isMac ? "⌘⇧" : "Ctrl+Shift+";
 
 export const SHORTCUTS = HELD_KEYS.map(({ id, code, key, what }) => ({ id, code, keys: HELD + key, what }));
 
-/** Keys that need nothing held or go by their own rules. */
+/** Keys that need no modifier, or that follow rules of their own. */
 export const PALETTE_KEY = isMac ? "⌘K" : "Ctrl+K";
 export const OTHER_KEYS: readonly (readonly [keys: string, what: string])[] = [
   [PALETTE_KEY, "Everything that can be done; in a console the key is the guest’s"],
@@ -41,7 +41,7 @@ export function handleShortcut(event: KeyboardEvent): void {
 function handleHeld(event: KeyboardEvent): boolean {
   if (isSelectAll(event)) return selectView(event);
   if (!event.shiftKey) {
-    // Ctrl+K ends a line in shells: there it is the guest's.
+    // In a shell Ctrl+K deletes to the end of the line, so in a terminal the guest gets it.
     if (event.code !== "KeyK" || (!event.metaKey && inTerminal(event))) return false;
     openDialog("palette");
     return true;

@@ -8,10 +8,10 @@ import { SearchBar } from "./SearchBar.tsx";
 import { SizeChoice } from "./SizeChoice.tsx";
 import { TypeText } from "./TypeText.tsx";
 
-/** Less than this waits for a moment only, as a keystroke does. */
+/** Fewer bytes than this, such as a keystroke, wait only for a moment and are not mentioned. */
 const TELL_OF_BYTES = 512;
 
-/** The domain's PV console. `alone`: in a window of its own. */
+/** Shows the domain's PV console. `alone` means that it has a window of its own. */
 export function ConsoleTab({ domid, name, alone = false }: { domid: number; name: string; alone?: boolean }) {
   const host = useRef<HTMLDivElement>(null);
   const console = consoles.of(domid);
@@ -33,7 +33,7 @@ export function ConsoleTab({ domid, name, alone = false }: { domid: number; name
   useEffect(() => () => useApp.setState({ consoleSearch: false }), [domid]);
   useEffect(() => {
     const screen = host.current!;
-    // Before xterm.js sees it: a long paste is asked about.
+    // This runs before xterm.js sees the paste, because the user is asked about a long one.
     const paste = (event: ClipboardEvent): void => {
       event.preventDefault();
       event.stopPropagation();
@@ -44,50 +44,15 @@ export function ConsoleTab({ domid, name, alone = false }: { domid: number; name
   }, [domid]);
   return (
     <div className="console">
-      <div className="console-tools" role="toolbar" aria-label="Console">
-        {waiting >= TELL_OF_BYTES && (
-          <span className="console-typing" role="status">
-            Typing, {(waiting / 1024).toFixed(1)} KiB to go
-            <button type="button" onClick={() => console.cancelTyping()}>
-              Stop
-            </button>
-          </span>
-        )}
-        <SizeChoice console={console} name={name} isRunning={isRunning} />
-        <span className="spacer" />
-        <Tool
-          label="Search the console"
-          pressed={searching}
-          onClick={() => (searching ? closeSearch() : useApp.setState({ consoleSearch: true }))}
-        >
-          <Search size={14} />
-        </Tool>
-        <Tool label="Copy the selection, or everything" onClick={() => copyConsole(domid)}>
-          <Copy size={14} />
-        </Tool>
-        {isRunning && (
-          <Tool label="Type text…" onClick={() => setTyping(true)}>
-            <Keyboard size={14} />
-          </Tool>
-        )}
-        <Tool label="Smaller text" onClick={() => setFontSize(-1)}>
-          <AArrowDown size={15} />
-        </Tool>
-        <Tool label="Larger text" onClick={() => setFontSize(1)}>
-          <AArrowUp size={15} />
-        </Tool>
-        <Tool label="Save the log to a file" onClick={() => void saveLog(domid)}>
-          <Download size={14} />
-        </Tool>
-        <Tool label="Clear the screen" onClick={() => console.terminal.clear()}>
-          <Eraser size={14} />
-        </Tool>
-        {!alone && (
-          <Tool label="Open in a window of its own" onClick={() => popOut(domid)}>
-            <SquareArrowOutUpRight size={14} />
-          </Tool>
-        )}
-      </div>
+      <ConsoleTools
+        domid={domid}
+        name={name}
+        alone={alone}
+        waiting={waiting}
+        searching={searching}
+        onSearch={() => (searching ? closeSearch() : useApp.setState({ consoleSearch: true }))}
+        onType={isRunning ? () => setTyping(true) : null}
+      />
       {searching && <SearchBar console={console} onClose={closeSearch} />}
       <div ref={host} className="console-screen" role="group" aria-label={`Console of ${name}`} />
       {typing && (
@@ -99,6 +64,71 @@ export function ConsoleTab({ domid, name, alone = false }: { domid: number; name
             console.terminal.focus();
           }}
         />
+      )}
+    </div>
+  );
+}
+
+/** What can be done with a console. */
+function ConsoleTools({
+  domid,
+  name,
+  alone,
+  waiting,
+  searching,
+  onSearch,
+  onType,
+}: {
+  domid: number;
+  name: string;
+  alone: boolean;
+  /** Bytes that wait to be typed. */
+  waiting: number;
+  searching: boolean;
+  onSearch: () => void;
+  /** null: the domain does not run, nobody would read what is typed. */
+  onType: (() => void) | null;
+}) {
+  const console = consoles.of(domid);
+  return (
+    <div className="console-tools" role="toolbar" aria-label="Console">
+      {waiting >= TELL_OF_BYTES && (
+        <span className="console-typing" role="status">
+          Typing, {(waiting / 1024).toFixed(1)} KiB to go
+          <button type="button" onClick={() => console.cancelTyping()}>
+            Stop
+          </button>
+        </span>
+      )}
+      <SizeChoice console={console} name={name} isRunning={onType !== null} />
+      <span className="spacer" />
+      <Tool label="Search the console" pressed={searching} onClick={onSearch}>
+        <Search size={14} />
+      </Tool>
+      <Tool label="Copy the selection, or everything" onClick={() => copyConsole(domid)}>
+        <Copy size={14} />
+      </Tool>
+      {onType && (
+        <Tool label="Type text…" onClick={onType}>
+          <Keyboard size={14} />
+        </Tool>
+      )}
+      <Tool label="Smaller text" onClick={() => setFontSize(-1)}>
+        <AArrowDown size={15} />
+      </Tool>
+      <Tool label="Larger text" onClick={() => setFontSize(1)}>
+        <AArrowUp size={15} />
+      </Tool>
+      <Tool label="Save the log to a file" onClick={() => void saveLog(domid)}>
+        <Download size={14} />
+      </Tool>
+      <Tool label="Clear the screen" onClick={() => console.terminal.clear()}>
+        <Eraser size={14} />
+      </Tool>
+      {!alone && (
+        <Tool label="Open in a window of its own" onClick={() => popOut(domid)}>
+          <SquareArrowOutUpRight size={14} />
+        </Tool>
       )}
     </div>
   );

@@ -5,7 +5,7 @@ import { Confirm } from "../ui/Dialog.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
 import { ConsoleTab } from "./ConsoleTab.tsx";
 
-/** One console in a window of its own. */
+/** Shows one console in a window of its own. */
 export function ConsoleWindow({ domid }: { domid: number }) {
   const connection = useApp((state) => state.connection);
   const reason = useApp((state) => state.connectionReason);

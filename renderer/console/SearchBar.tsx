@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { Tool } from "../ui/Tool.tsx";
 import type { DomainTerminal, Found, SearchFor } from "./terminal.ts";
 
-/** Search in what a console has shown; marks all matches, begins at the latest. */
+/** Searches in what a console has shown. All matches are marked, and the search begins at the latest one. */
 export function SearchBar({ console, onClose }: { console: DomainTerminal; onClose: () => void }) {
   const input = useRef<HTMLInputElement>(null);
   const [what, setWhat] = useState<SearchFor>({ text: "", caseSensitive: false, regex: false });

@@ -3,7 +3,7 @@ import { useLayout } from "../state/layout.ts";
 import { SERIAL, type ConsoleSize, type DomainTerminal } from "./terminal.ts";
 import { say } from "../state/messages.ts";
 
-/** As many domains' choices are kept. */
+/** The choices of at most this many domains are kept. */
 const MOST_KEPT = 200;
 const WHY =
   "A PV console carries bytes alone: a guest never learns the size of its terminal, and takes it for 80 columns of 24 lines";
@@ -11,11 +11,11 @@ const WHY =
 interface Props {
   console: DomainTerminal;
   name: string;
-  /** There is a guest that can be told. */
+  /** Whether a guest runs that can be told the size. */
   isRunning: boolean;
 }
 
-/** How large a domain's terminal is, remembered by its name, and the way to tell the guest. */
+/** Chooses how large a domain's terminal is, which is remembered by the domain's name, and offers to tell the guest. */
 export function SizeChoice({ console, name, isRunning }: Props) {
   const size: ConsoleSize = useLayout(({ serialConsoles }) => serialConsoles.includes(name)) ? "serial" : "fit";
   const [{ cols, rows }, setShown] = useState({ cols: console.terminal.cols, rows: console.terminal.rows });

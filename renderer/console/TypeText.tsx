@@ -1,47 +1,36 @@
 import { useState } from "react";
-import { Dialog } from "../ui/Dialog.tsx";
 import { consoles } from "../state/session.ts";
+import { FormDialog } from "../ui/FormDialog.tsx";
 
-/** Text that goes to the guest as keystrokes: for programs that take no paste, as boot loaders and password prompts. */
+/** Sends text to the guest as keystrokes, for programs that take no paste, such as boot loaders and password prompts. */
 export function TypeText({ domid, name, onClose }: { domid: number; name: string; onClose: () => void }) {
   const [text, setText] = useState("");
   const [enter, setEnter] = useState(true);
   return (
-    <Dialog title={`Type text into ${name}`} onClose={onClose}>
-      <form
-        className="form"
-        onSubmit={(event) => {
+    <FormDialog
+      title={`Type text into ${name}`}
+      action="Type"
+      ready={text !== "" || enter}
+      deed={() => consoles.of(domid).typeText(enter ? `${text}\n` : text)}
+      onClose={onClose}
+    >
+      <textarea
+        className="mono type-text"
+        aria-label="Text to type"
+        rows={6}
+        value={text}
+        onKeyDown={(event) => {
+          // In the text field Enter begins a new line.
+          if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
           event.preventDefault();
-          consoles.of(domid).typeText(enter ? `${text}\n` : text);
-          onClose();
+          event.currentTarget.form?.requestSubmit();
         }}
-      >
-        <textarea
-          className="mono type-text"
-          aria-label="Text to type"
-          rows={6}
-          value={text}
-          onKeyDown={(event) => {
-            // In the text, Enter is a line.
-            if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-            event.preventDefault();
-            event.currentTarget.form?.requestSubmit();
-          }}
-          onChange={({ target }) => setText(target.value)}
-        />
-        <label className="check">
-          <input type="checkbox" checked={enter} onChange={({ target }) => setEnter(target.checked)} /> Press Enter at
-          the end
-        </label>
-        <footer className="dialog-footer">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={text === "" && !enter}>
-            Type
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+        onChange={({ target }) => setText(target.value)}
+      />
+      <label className="check">
+        <input type="checkbox" checked={enter} onChange={({ target }) => setEnter(target.checked)} /> Press Enter at the
+        end
+      </label>
+    </FormDialog>
   );
 }

@@ -1,10 +1,10 @@
-/** A terminal per domain, alive as long as the domain is known: switching views, and the domain's end, lose nothing. */
+/** One terminal per domain, kept as long as the domain is known, so that nothing is lost when the view changes or the domain ends. */
 import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
 import { DomainTerminal, type TerminalKeys } from "./terminal.ts";
 
 /**
- * Bytes given to a terminal that it has not shown yet, at most: a window in the background shows little, a guest may write all the time, and
- * xterm.js throws at 50 MB. What is more is not lost: the host keeps as much.
+ * The largest number of bytes that may be given to a terminal before it has shown them. A window in the background shows little, a guest may write
+ * all the time, and xterm.js throws at 50 MB. What exceeds this is not lost, because the host keeps as much.
  */
 const MOST_WAITING = 1 << 20;
 
@@ -14,14 +14,14 @@ export class Consoles {
   readonly #ask: Ask;
   readonly #consoles = new Map<number, DomainTerminal>();
   #fontSize = 13;
-  /** What the application's keys do in the terminal of that domain. */
+  /** Returns what the application's keys do in that domain's terminal. */
   keys: (domid: number) => TerminalKeys = () => ({ copy: () => {}, leave: () => {} });
 
   constructor(ask: Ask) {
     this.#ask = ask;
   }
 
-  /** Begins to follow a domain's console, its log first. */
+  /** Starts to follow a domain's console, beginning with its log. */
   async attach(domid: number): Promise<void> {
     if (this.#consoles.has(domid)) return;
     const console = new DomainTerminal(
@@ -33,12 +33,12 @@ export class Consoles {
     try {
       await this.#follow(domid, console);
     } catch {
-      // It has no console, or is gone already.
+      // The domain has no console, or is gone already.
       this.#consoles.delete(domid);
     }
   }
 
-  /** Over another connection to the same host: what was written meanwhile is shown. */
+  /** Called after a new connection to the same host. It shows what was written in the meantime. */
   async attachAgain(): Promise<void> {
     await Promise.all([...this.#consoles].map(([domid, console]) => this.#follow(domid, console).catch(() => {})));
   }
@@ -63,16 +63,16 @@ export class Consoles {
     console.shown = offset + bytes.length;
   }
 
-  /** Takes nothing more until all that was given is shown, then goes on with what the host has kept. */
+  /** Takes nothing more until everything given so far has been shown, then continues with what the host has kept. */
   async #catchUp(domid: number, console: DomainTerminal): Promise<void> {
     console.isBehind = true;
     await console.allShown();
-    // Gone, or another power cycle's, meanwhile.
+    // In the meantime the domain may have gone, or another power cycle may have begun.
     await this.#follow(domid, console).catch(() => {});
     console.isBehind = false;
   }
 
-  /** The domain's terminal; followed from now on if it was not. */
+  /** Returns the domain's terminal, and follows the console from now on if it was not followed yet. */
   of(domid: number): DomainTerminal {
     const known = this.#consoles.get(domid);
     if (known) return known;
@@ -85,7 +85,7 @@ export class Consoles {
     for (const console of this.#consoles.values()) console.setFontSize(pixels);
   }
 
-  /** Another power cycle: the numbers mean other domains. */
+  /** Called at another power cycle, when the same domids mean other domains. */
   clear(): void {
     for (const { terminal } of this.#consoles.values()) terminal.dispose();
     this.#consoles.clear();

@@ -1,6 +1,6 @@
 /**
- * xterm.js makes <style> elements for its colours and sizes, which our content security policy refuses. While `body` runs, it gets
- * hidden elements instead whose text goes into constructed style sheets, which belong to the script and not to the document.
+ * xterm.js makes <style> elements for its colours and sizes, which our content security policy refuses. While `body` runs, xterm.js gets hidden
+ * elements instead, and their text goes into constructed style sheets, which belong to the script and not to the document.
  */
 export function withConstructedStyles(body: () => void): void {
   const original = document.createElement.bind(document);
@@ -30,8 +30,8 @@ function styleHolder(element: HTMLElement): HTMLElement {
 }
 
 /**
- * xterm.js gives a letter's own colours (24-bit ones, and what a search marks) by its style attribute, which the policy refuses as
- * well. The same through the element's style object, it allows.
+ * xterm.js sets a letter's own colours (24-bit colours, and those of search matches) by the style attribute, which the policy refuses as well. The
+ * policy allows the same change through the element's style object.
  */
 export function allowSpanStyles(): void {
   HTMLSpanElement.prototype.setAttribute = function (this: HTMLSpanElement, name: string, value: string): void {

@@ -1,4 +1,4 @@
-/** What a user does with a console, by buttons, keys and the palette alike. */
+/** What a user does with a console, whether by button, key or palette. */
 import { allowSpanStyles } from "./constructed-styles.ts";
 import { consoles, request, sentence } from "../state/session.ts";
 import { CONSOLE_FONT, useLayout } from "../state/layout.ts";
@@ -6,7 +6,7 @@ import { ask, useApp } from "../state/store.ts";
 import { download } from "../ui/download.ts";
 import { say } from "../state/messages.ts";
 
-/** The page of a console in a window of its own: its address says whose. */
+/** The page of a console in a window of its own. Its address names the domain. */
 const POP_OUT = /^#console=(\d{1,5})$/;
 
 export function poppedOutConsole(): number | null {
@@ -16,7 +16,7 @@ export function poppedOutConsole(): number | null {
 
 export function popOut(domid: number): void {
   if (window.xenariumDesktop) {
-    // No page of the desktop's opens windows: the application does, with a bridge to the host for each.
+    // A page of the desktop's application does not open windows itself. The application opens them, each with its own bridge to the host.
     window.xenariumDesktop.openConsole(domid);
     return;
   }
@@ -29,7 +29,7 @@ export function setFontSize(by: number): void {
   useLayout.setState(({ consoleFont }) => ({ consoleFont: Math.min(most, Math.max(least, consoleFont + by)) }));
 }
 
-/** What all terminals share: the policy's way with styles, their size as the layout says, keys. Once, at the start. */
+/** Sets up what all terminals share: how styles get past the policy, their size from the layout, and their keys. Called once, at the start. */
 export function prepareConsoles(): void {
   allowSpanStyles();
   consoles.fontSize = useLayout.getState().consoleFont;
@@ -49,7 +49,7 @@ export function copyConsole(domid: number): void {
   );
 }
 
-/** Asks first where the guest would run each line as it comes. */
+/** Asks the user first if the guest would run each line as it arrives. */
 export function pasteInto(domid: number, text: string): void {
   const console = consoles.of(domid);
   const lines = text.trimEnd().split(/\r\n|\r|\n/).length;
@@ -65,18 +65,18 @@ export function pasteInto(domid: number, text: string): void {
   });
 }
 
-/** All that the host kept of it, as the guest wrote it. */
+/** Saves everything that the host kept of the console, as the guest wrote it. */
 export async function saveLog(domid: number): Promise<void> {
   const { domains, departed } = useApp.getState();
   const name = domains.find((each) => each.domid === domid)?.name ?? departed.get(domid)?.name ?? `domain-${domid}`;
   if (useApp.getState().host?.power !== "running") {
-    // The host has crashed, and its log with it: what the terminal still has.
+    // The host has crashed, and its log is gone with it. This is what the terminal still has.
     download(`${name}-console.log`, "text/plain", consoles.of(domid).text());
     return;
   }
   try {
     const { log, end } = await request("consoleAttach", { domid });
-    // What came while it was attached anew.
+    // What arrived while the console was being attached again.
     consoles.output(domid, log, end - log.length);
     download(`${name}-console.log`, "application/octet-stream", new Uint8Array(log));
   } catch (error) {

@@ -1,9 +1,9 @@
-/** Drawing by the graphics processor, where there is one: software that acts as one is slower than the browser's own text. */
+/** Draws with the graphics processor if there is one. A software renderer is slower than the browser's own text. */
 import { WebglAddon } from "@xterm/addon-webgl";
 import type { Terminal } from "@xterm/xterm";
 import { withConstructedStyles } from "./constructed-styles.ts";
 
-/** Graphics processors that are programs, by what browsers call them. */
+/** The names by which browsers report graphics processors that are programs. */
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 let available: boolean | null = null;
 
@@ -13,17 +13,17 @@ function hasGpu(): boolean {
   const names = context?.getExtension("WEBGL_debug_renderer_info");
   const name: unknown = names && context?.getParameter(names.UNMASKED_RENDERER_WEBGL);
   available = context !== null && !(typeof name === "string" && SOFTWARE.test(name));
-  // A page may have a few of them only.
+  // A page may have only a few contexts.
   context?.getExtension("WEBGL_lose_context")?.loseContext();
   return available;
 }
 
-/** Draws by WebGL until the returned function is called; else, and when the context is lost, the terminal draws elements. */
+/** Draws by WebGL until the returned function is called. Without WebGL, and after the context is lost, the terminal draws elements. */
 export function drawByGpu(terminal: Terminal): () => void {
   if (!hasGpu()) return () => {};
   const addon = new WebglAddon();
   let on = true;
-  // The terminal makes its other renderer, with its styles, as this one goes.
+  // When this renderer is disposed, the terminal creates its other renderer with its styles.
   const dispose = (): void => {
     if (!on) return;
     on = false;

@@ -1,17 +1,17 @@
 /**
- * Bounds the marks that go onto one letter. xterm.js keeps as many as a guest writes in one cell, and the browser lays all of them out anew with
- * each picture: a megabyte of them stops the whole window. No script has more than a few.
+ * Limits the number of marks on one letter. xterm.js keeps as many as a guest writes into one cell, and the browser lays all of them out again for
+ * each picture, so that a megabyte of them stops the whole window. No script uses more than a few.
  */
 const MOST_MARKS = 16;
-/** What takes no place of its own: it belongs to the letter before it. */
+/** A character that takes no cell of its own but belongs to the letter before it. */
 const MARK = /^[\p{M}\p{Cf}\u1160-\u11ff]$/u;
 
 export class MarkFilter {
-  /** The first bytes of a letter whose last ones have not come. */
+  /** The first bytes of a letter whose last bytes have not arrived. */
   #held = new Uint8Array(0);
   #marks = 0;
 
-  /** The bytes but for marks that are too many. UTF-8; what is none passes as it is. */
+  /** Returns the bytes without the marks that are too many. The bytes are UTF-8; anything else passes unchanged. */
   pass(bytes: Uint8Array): Uint8Array {
     if (this.#held.length === 0 && bytes.every((byte) => byte < 0x80)) {
       if (bytes.some(isPrinted)) this.#marks = 0;
@@ -42,7 +42,7 @@ export class MarkFilter {
     }
     let code = bytes[at]! & (0xff >> (length + 1));
     for (let i = 1; i < length; i++) code = (code << 6) | (bytes[at + i]! & 0x3f);
-    // Not a letter at all, however it is written: it parts no marks.
+    // This is not a letter at all, however it is written, so it does not end a row of marks.
     if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return true;
     if (!MARK.test(String.fromCodePoint(code))) this.#marks = 0;
     else if (++this.#marks > MOST_MARKS) return false;
@@ -52,7 +52,7 @@ export class MarkFilter {
 
 const isPrinted = (byte: number): boolean => byte >= 0x20 && byte < 0x7f;
 
-/** Bytes of the letter that begins there, those that have not come among them; 1 for a byte that begins none. */
+/** Returns the length in bytes of the letter that begins there, including bytes that have not arrived. It is 1 for a byte that begins no letter. */
 function letterAt(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!;
   const length =

@@ -1,4 +1,4 @@
-/** One domain's terminal: xterm.js with search, drawing by WebGL where possible, and the keys that are the application's. */
+/** The terminal of one domain: xterm.js with search, drawing by WebGL where possible, and the keys that the application handles. */
 import { FitAddon } from "@xterm/addon-fit";
 import { SearchAddon, type ISearchOptions } from "@xterm/addon-search";
 import { Terminal } from "@xterm/xterm";
@@ -17,17 +17,17 @@ const MATCHES: ISearchOptions["decorations"] = {
   activeMatchColorOverviewRuler: "#ffd75f",
 };
 
-/** A terminal's answers to a guest's questions. */
+/** An answer of the terminal to a guest's question. */
 const REPORT = /^\x1b(\[[\d;?>=$]*[Rcntuy]$|[\]P])/;
-/** Bytes that may wait to be typed when a further answer is still given: what somebody types comes behind them. */
+/** How many bytes may wait to be typed when another answer is still sent. What the user types comes after them. */
 const MOST_REPORTS = 1024;
 
-/** What a guest takes a terminal to have that says nothing of its size. */
+/** The size that a guest assumes for a terminal that does not report one. */
 export const SERIAL = { cols: 80, rows: 24 };
-/** Of letters that are scaled. */
+/** The smallest size of letters that are scaled. */
 const LEAST_FONT = 6;
 const MOST_FONT = 32;
-/** "fit": as many columns and lines as there is room for, which a guest does not learn by itself; "serial": 80 by 24. */
+/** "fit" means as many columns and lines as there is room for, which the guest does not learn by itself. "serial" means 80 by 24. */
 export type ConsoleSize = "fit" | "serial";
 
 export interface SearchFor {
@@ -36,26 +36,26 @@ export interface SearchFor {
   regex: boolean;
 }
 export interface Found {
-  /** From 0; -1 when there are none, or more than are counted. */
+  /** Counted from 0. It is -1 when there are no matches, or more than are counted. */
   index: number;
   count: number;
 }
 
-/** Keys of the application in the terminal; what they do is its owner's. */
+/** The application's keys in the terminal. The terminal's owner decides what they do. */
 export interface TerminalKeys {
   copy(): void;
-  /** Ctrl+], as in xl console: out of the console. */
+  /** Ctrl+] leaves the console, as in xl console. */
   leave(): void;
 }
 
 export class DomainTerminal {
   readonly terminal: Terminal;
   readonly element = document.createElement("div");
-  /** Stream offset of the next byte to show; Infinity until the snapshot has come. */
+  /** The stream offset of the next byte to show. It is Infinity until the snapshot has arrived. */
   shown = Infinity;
-  /** Bytes that it was given and has not shown. */
+  /** How many bytes the terminal was given and has not shown yet. */
   waiting = 0;
-  /** Its owner gives it nothing until it has shown what it has. */
+  /** Set when the owner gives the terminal nothing more until it has shown what it has. */
   isBehind = false;
   onFound: (found: Found) => void = () => {};
   onTyping: (waiting: number) => void = () => {};
@@ -79,12 +79,12 @@ export class DomainTerminal {
       fontSize,
       cursorBlink: true,
       screenReaderMode: false,
-      // What the search marks is a decoration, which xterm.js still calls a proposal.
+      // Search matches are marked with decorations, which xterm.js still counts as proposed API.
       allowProposedApi: true,
       theme: THEME,
-      // Of sequences that are none: a guest's affair, and there may be millions.
+      // xterm.js logs invalid sequences. They are the guest's affair, and there may be millions.
       logLevel: "off",
-      // A guest writes what it likes: its links lead nowhere, not even to a question whether to go there.
+      // A guest can write any link, so links are never followed, not even after a question.
       linkHandler: { activate: () => {} },
     });
     this.terminal.loadAddon(this.#fit);
@@ -122,13 +122,13 @@ export class DomainTerminal {
   allShown(): Promise<void> {
     return new Promise((resolve) => this.terminal.write("", resolve));
   }
-  /** In a line of its own, in plain letters whatever the guest has set. */
+  /** Writes this in a line of its own and in plain letters, whatever style the guest has set. */
   tellGap(bytes: number): void {
     const text = `${bytes} bytes came faster than this window shows them and are not shown`;
     this.write(this.#encoder.encode(`\x18\x1b[!p\x1b[0m\r\n[${text}]\r\n`));
   }
 
-  /** Puts it into `parent` until the returned function is called. */
+  /** Puts the terminal into `parent` until the returned function is called. */
   show(parent: HTMLElement): () => void {
     parent.append(this.element);
     if (!this.#opened) {
@@ -146,7 +146,7 @@ export class DomainTerminal {
       this.element.remove();
     };
   }
-  /** To the size that it is to have: as many lines as there is room for, or 80 by 24 in letters as large as there is room for. */
+  /** Gives the terminal the size chosen for it: as many lines as there is room for, or 80 by 24 in letters as large as there is room for. */
   fit(): void {
     if (!this.element.clientWidth) return;
     const { terminal } = this;
@@ -171,15 +171,15 @@ export class DomainTerminal {
     this.fit();
   }
 
-  /** As a terminal pastes: between brackets if the guest asked for them, so that its shell does not run each line. */
+  /** Pastes as a terminal does: in brackets if the guest asked for them, so that its shell does not run each line. */
   paste(text: string): void {
     this.terminal.paste(text);
   }
-  /** Whether the guest's program tells pasted text from typed. */
+  /** Whether the guest's program distinguishes pasted text from typed text. */
   get brackets(): boolean {
     return this.terminal.modes.bracketedPasteMode;
   }
-  /** As if somebody had typed it. */
+  /** Sends the text as if it had been typed. */
   typeText(text: string): void {
     this.#typist.type(this.#encoder.encode(text.replace(/\r?\n/g, "\r")));
   }
@@ -197,7 +197,7 @@ export class DomainTerminal {
     const options = { caseSensitive, regex, decorations: MATCHES!, incremental: direction === "here" };
     const found =
       direction === "next" ? this.#search.findNext(text, options) : this.#search.findPrevious(text, options);
-    // The addon goes on counting what it marked before.
+    // Without this, the search addon would go on counting the previous matches.
     if (!found) {
       this.endSearch();
       this.onFound({ index: -1, count: 0 });
@@ -207,7 +207,7 @@ export class DomainTerminal {
     this.#search.clearDecorations();
   }
 
-  /** What is selected, or else all. */
+  /** Returns the selected text, or the whole text if nothing is selected. */
   text(): string {
     const { terminal } = this;
     if (terminal.hasSelection()) return terminal.getSelection();
@@ -218,16 +218,16 @@ export class DomainTerminal {
   }
 }
 
-/** Finals (with what stands before them) of the sequences that xterm.js carries out as often as their number says, up to 2^31 times. */
+/** The final characters (with the characters before them) of the sequences that xterm.js repeats as often as their number says, up to 2^31 times. */
 const COUNTED = [
   ...["b", "@", "P", "X", "L", "M", "S", "T", "I", "Z"].map((final) => ({ final })),
   ...["}", "~"].map((final) => ({ intermediates: "'", final })),
   ...["@", "A"].map((final) => ({ intermediates: " ", final })),
 ];
-/** The largest number that a program has use for: no terminal has more columns or lines. */
+/** The largest number that a program has a use for, since no terminal has more columns or lines. */
 const MOST_COUNT = 1024;
 
-/** Passes over sequences whose number would stop the whole window while it is counted down, or need gigabytes. */
+/** Ignores sequences whose number would stop the whole window while it is counted down, or would need gigabytes. */
 function boundCounts(terminal: Terminal): void {
   for (const id of COUNTED)
     terminal.parser.registerCsiHandler(id, ([first]) => (Array.isArray(first) ? first[0]! : (first ?? 0)) > MOST_COUNT);

@@ -1,4 +1,4 @@
-/** The colours that a guest writes in by their usual names, each with a contrast of 4.5 at least on the dark ground; black is a ground itself. */
+/** The colours that guests address by their usual names. Each has a contrast of at least 4.5 on the dark background; black is a background itself. */
 export const THEME = {
   background: "#11151b",
   foreground: "#d8dee6",

@@ -1,14 +1,14 @@
 /**
- * What is typed and pasted, on its way to the guest: in order, and a long text in pieces, each when the host has taken the one
- * before. A guest reads a paste as fast as its terminal's line discipline can, which throws away what comes faster.
+ * Sends what is typed and pasted to the guest in order. A long text goes in pieces, each sent when the host has taken the one before. A guest reads a
+ * paste only as fast as its terminal's line discipline, which throws away what arrives faster.
  */
 
-/** Bytes at a time, and milliseconds from one piece to the next: 25 kB/s. A keystroke is never held up by them. */
+/** The bytes of a piece, and the milliseconds from one piece to the next, which makes 25 kB/s. A keystroke is never delayed by them. */
 const PIECE_BYTES = 256;
 const PIECE_MS = 10;
 const CTRL_C = 3;
 
-/** Resolves when the host took it, rejects when it did not. */
+/** Resolves when the host has taken the bytes, and rejects when it has not. */
 export type Send = (bytes: Uint8Array) => Promise<unknown>;
 
 export class Typist {
@@ -17,22 +17,22 @@ export class Typist {
   #waiting: Uint8Array[] = [];
   #busy = false;
 
-  /** `onProgress` hears how many bytes wait. */
+  /** `onProgress` is called with the number of bytes that wait. */
   constructor(send: Send, onProgress: (waiting: number) => void) {
     this.#send = send;
     this.#onProgress = onProgress;
   }
 
-  /** Bytes that have not gone yet. */
+  /** How many bytes have not been sent yet. */
   get waiting(): number {
     return this.#waiting.reduce((sum, { length }) => sum + length, 0);
   }
 
   type(bytes: Uint8Array): void {
-    // Who interrupts does not want the rest of a paste to come after it.
+    // Someone who interrupts a program does not want the rest of a paste to follow.
     if (bytes.length === 1 && bytes[0] === CTRL_C) this.#waiting = [];
     const last = this.#waiting.at(-1);
-    // A letter that finds others waiting goes with them: each piece takes its time.
+    // A letter that finds others waiting is sent with them, because each piece takes time.
     if (last && last.length + bytes.length <= PIECE_BYTES) {
       const joined = new Uint8Array(last.length + bytes.length);
       joined.set(last);
@@ -43,7 +43,7 @@ export class Typist {
     if (!this.#busy) void this.#run();
   }
 
-  /** What has not gone yet never goes. */
+  /** Drops everything that has not been sent yet. */
   cancel(): void {
     this.#waiting = [];
   }
@@ -54,14 +54,14 @@ export class Typist {
       try {
         await this.#send(piece);
       } catch {
-        // The domain is gone, or reads nothing: what follows would not arrive either.
+        // The domain is gone or reads nothing, so what follows would not arrive either.
         this.#waiting = [];
       }
       this.#onProgress(this.waiting);
       if (this.#waiting.length) await new Promise((resolve) => setTimeout(resolve, PIECE_MS));
     }
     this.#busy = false;
-    // What was cancelled meanwhile waits no more.
+    // What was cancelled in the meantime no longer waits.
     this.#onProgress(0);
   }
 }

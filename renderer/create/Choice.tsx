@@ -1,6 +1,6 @@
 import type { TakenFile } from "./intake.ts";
 
-/** Several files could be the same part of a domain: says so, and lets one be chosen. */
+/** Says that several files could be the same part of a domain, and lets the user choose one. */
 export function Choice({
   part,
   files,
@@ -10,7 +10,7 @@ export function Choice({
   /** "kernel" or "RAM disk". */
   part: string;
   files: readonly TakenFile[];
-  /** Name of the one that the config has. */
+  /** The name of the file that the config names. */
   chosen: string;
   onChoose: (name: string) => void;
 }) {

@@ -3,7 +3,7 @@ import { useRef } from "react";
 import { download } from "../ui/download.ts";
 import type { Finding } from "./checks.ts";
 
-/** The xl.cfg itself: what is typed here is what the fields show, and what is sent. */
+/** Edits the xl.cfg itself. What is typed here is what the fields show and what is sent. */
 export function ConfigEditor({
   text,
   findings,
@@ -13,7 +13,7 @@ export function ConfigEditor({
 }: {
   text: string;
   findings: readonly Finding[];
-  /** What it can't do without and has not yet. */
+  /** The keys that the config needs and does not have yet. */
   missing: readonly string[];
   fileName: string;
   onChange: (text: string) => void;
@@ -62,27 +62,42 @@ export function ConfigEditor({
           onScroll={({ currentTarget }) => gutter.current?.scrollTo(0, currentTarget.scrollTop)}
         />
       </div>
-      <div id="config-findings" className="config-findings" role="status">
-        {findings.length === 0 && (
-          <p className="muted">{missing.length ? `Still needed: ${missing.join(", ")}.` : "Ready."}</p>
-        )}
-        <ul>
-          {findings.map(({ severity, message, line }, i) => {
-            const Icon = severity === "error" ? CircleAlert : TriangleAlert;
-            return (
-              <li key={i} data-severity={severity}>
-                <Icon size={13} aria-label={severity} />
-                {line > 0 ? (
-                  <button type="button" className="plain" onClick={() => goTo(line)}>
-                    line {line}
-                  </button>
-                ) : null}
-                <span>{message}</span>
-              </li>
-            );
-          })}
-        </ul>
-      </div>
+      <Findings findings={findings} missing={missing} onGo={goTo} />
+    </div>
+  );
+}
+
+/** What is wrong with the text, each with the way to its line. */
+function Findings({
+  findings,
+  missing,
+  onGo,
+}: {
+  findings: readonly Finding[];
+  missing: readonly string[];
+  onGo: (line: number) => void;
+}) {
+  return (
+    <div id="config-findings" className="config-findings" role="status">
+      {findings.length === 0 && (
+        <p className="muted">{missing.length ? `Still needed: ${missing.join(", ")}.` : "Ready."}</p>
+      )}
+      <ul>
+        {findings.map(({ severity, message, line }, i) => {
+          const Icon = severity === "error" ? CircleAlert : TriangleAlert;
+          return (
+            <li key={i} data-severity={severity}>
+              <Icon size={13} aria-label={severity} />
+              {line > 0 ? (
+                <button type="button" className="plain" onClick={() => onGo(line)}>
+                  line {line}
+                </button>
+              ) : null}
+              <span>{message}</span>
+            </li>
+          );
+        })}
+      </ul>
     </div>
   );
 }

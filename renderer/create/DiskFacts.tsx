@@ -2,7 +2,7 @@ import type { DiskPart, DiskReport } from "../../core/api/schema.ts";
 import { sizeText } from "../ui/units.ts";
 import type { Looked } from "./disk-images.ts";
 
-/** What an image is and what is on it, before anything is made of it. */
+/** Shows what an image is and what is on it before anything is made of it. */
 export function DiskFacts({ looked }: { looked: Looked }) {
   if (!looked) return <p className="muted disk-facts">Looking into the image…</p>;
   if ("problem" in looked)

@@ -2,11 +2,13 @@ import { HardDrive, Disc3, Plus } from "lucide-react";
 import { useRef } from "react";
 import type { Finding } from "./checks.ts";
 import { baseName, diskOf, EMPTY_DISK, freeVdev, isCd, isReadOnly, type Disk, type DiskRow } from "./devices.ts";
+import { DeviceRows } from "./DeviceRows.tsx";
 import { DiskFacts } from "./DiskFacts.tsx";
 import { useDiskReport } from "./disk-images.ts";
 import { KeptImages } from "./KeptImages.tsx";
+import { FilePicker } from "../ui/FilePicker.tsx";
 
-/** A domain's disks and drives, a row each. `set`: an index one behind the last adds one, null takes one out. */
+/** Lists a domain's disks and drives, one in a row. With `set`, an index one past the last adds a disk, and null removes one. */
 export function DisksForm({
   rows,
   finding,
@@ -18,7 +20,7 @@ export function DisksForm({
   finding: Finding | undefined;
   busy: boolean;
   set: (index: number, disk: Disk | null) => void;
-  /** An image was chosen, for the disk of that index or for a new one. */
+  /** Called when an image was chosen for the disk of that index, or for a new disk if it is null. */
   onPick: (file: File, index: number | null) => void;
 }) {
   const input = useRef<HTMLInputElement>(null);
@@ -29,45 +31,31 @@ export function DisksForm({
   };
   const taken = rows.flatMap(({ value }) => value?.vdev ?? []);
   return (
-    <fieldset className="device-rows">
-      <legend>Disks</legend>
-      <input
-        type="file"
-        ref={input}
-        hidden
-        aria-label="Disk image"
-        onChange={({ target }) => {
-          const file = target.files?.[0];
-          target.value = "";
-          if (file) onPick(file, forRow.current);
-        }}
-      />
-      {rows.map(({ text, value, problem }, index) =>
-        value ? (
-          <DiskFields key={index} disk={value} onChange={(disk) => set(index, disk)} onPick={() => pick(index)} />
-        ) : (
-          <p key={index} className="field-error">
-            <span className="mono">{text}</span>: {problem}{" "}
-            <button type="button" onClick={() => set(index, null)}>
-              Remove
-            </button>
-          </p>
-        ),
+    <DeviceRows
+      title="Disks"
+      rows={rows}
+      finding={finding}
+      remove={(index) => set(index, null)}
+      foot={
+        <div className="button-row">
+          <FilePicker input={input} label="Disk image" onPick={([file]) => onPick(file, forRow.current)} />
+          <button type="button" disabled={busy} onClick={() => pick(null)}>
+            <Plus size={14} aria-hidden /> Disk image…
+          </button>
+          <KeptImages onChoose={(image) => set(rows.length, diskOf(image, taken))} />
+          <button
+            type="button"
+            onClick={() => set(rows.length, { ...EMPTY_DISK, vdev: freeVdev(taken), devtype: "cdrom" })}
+          >
+            <Disc3 size={14} aria-hidden /> Empty CD drive
+          </button>
+        </div>
+      }
+    >
+      {(disk, index) => (
+        <DiskFields key={index} disk={disk} onChange={(next) => set(index, next)} onPick={() => pick(index)} />
       )}
-      {finding && <p className={finding.severity === "error" ? "field-error" : "field-warning"}>{finding.message}</p>}
-      <div className="button-row">
-        <button type="button" disabled={busy} onClick={() => pick(null)}>
-          <Plus size={14} aria-hidden /> Disk image…
-        </button>
-        <KeptImages onChoose={(image) => set(rows.length, diskOf(image, taken))} />
-        <button
-          type="button"
-          onClick={() => set(rows.length, { ...EMPTY_DISK, vdev: freeVdev(taken), devtype: "cdrom" })}
-        >
-          <Disc3 size={14} aria-hidden /> Empty CD drive
-        </button>
-      </div>
-    </fieldset>
+    </DeviceRows>
   );
 }
 

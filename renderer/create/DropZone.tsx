@@ -6,12 +6,12 @@ import { plainName } from "./read-file.ts";
 /** Where on the window files are dropped. */
 export type DropPlace = "new" | "attach" | "library";
 
-/** The whole window takes files, in labelled zones: for a new domain, for the domain that is looked at, for the host's disk images. */
+/** Lets the whole window take files, in labelled zones: for a new domain, for the domain that is looked at, and for the host's disk images. */
 export function DropZone({
   attachTo,
   onFiles,
 }: {
-  /** Name of the running domain that is looked at; null: there is none. */
+  /** The name of the running domain that is looked at, or null if there is none. */
   attachTo: string | null;
   onFiles: (files: File[], place: DropPlace) => void;
 }) {
@@ -19,7 +19,7 @@ export function DropZone({
   const hear = useRef(onFiles);
   hear.current = onFiles;
   useEffect(() => {
-    // Children fire enter and leave too: the depth says when the pointer has really left.
+    // Enter and leave events come from children too. The depth tells when the pointer has really left.
     let depth = 0;
     const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
     const enter = (event: DragEvent): void => {
@@ -90,7 +90,7 @@ function withoutFolders({ files, items }: DataTransfer): File[] {
   return [...files].filter(({ name }) => !folders.has(name));
 }
 
-/** Outside of the zones files are for a new domain. */
+/** Files that are dropped outside of the zones are for a new domain. */
 function placeOf({ target }: DragEvent): DropPlace {
   const zone = target instanceof Element ? target.closest<HTMLElement>("[data-drop]") : null;
   const place = zone?.dataset.drop;

@@ -2,6 +2,7 @@ import { useRef, type ReactNode } from "react";
 import type { TermId } from "../glossary/terms.ts";
 import type { Finding } from "./checks.ts";
 import { Term } from "../glossary/Term.tsx";
+import { FilePicker } from "../ui/FilePicker.tsx";
 
 export interface ControlProps {
   id: string;
@@ -13,7 +14,7 @@ export function idOf(label: string): string {
   return `field-${label.toLowerCase().replace(/\W+/g, "-")}`;
 }
 
-/** A labelled control, and what is to be said about it beside it. */
+/** A labelled control, with its messages beside it. */
 export function Field({
   label,
   term,
@@ -22,7 +23,7 @@ export function Field({
   children,
 }: {
   label: string;
-  /** The word of Xen's that the label is. */
+  /** The word of Xen's that the label is, if it is one. */
   term?: TermId | undefined;
   finding?: Finding | undefined;
   hint?: string;
@@ -48,7 +49,7 @@ export function Field({
   );
 }
 
-/** The file that a key names, and a way to another. */
+/** Shows the file that a key names, and lets the user choose another. */
 export function FilePick({
   name,
   onPick,
@@ -59,16 +60,7 @@ export function FilePick({
   const button = useRef<HTMLButtonElement>(null);
   return (
     <div className="file-pick">
-      <input
-        type="file"
-        ref={input}
-        hidden
-        onChange={({ target }) => {
-          const file = target.files?.[0];
-          if (file) onPick(file);
-          target.value = "";
-        }}
-      />
+      <FilePicker input={input} onPick={([file]) => onPick(file)} />
       <button {...props} ref={button} type="button" className="file-button" onClick={() => input.current?.click()}>
         {name || "Choose a file…"}
       </button>

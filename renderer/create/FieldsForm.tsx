@@ -16,47 +16,28 @@ const ENDINGS = [
   ["onReboot", "On reboot"],
   ["onCrash", "On crash"],
 ] as const;
-/** Fields whose labels are words of Xen's. */
+/** The fields whose labels are words of Xen's. */
 const TERM_OF: Partial<Record<FieldName, TermId>> = { vcpus: "vcpu", cpus: "affinity", weight: "weight", cap: "cap" };
 const MORE: FieldName[] = ["cpus", "weight", "cap", "onPoweroff", "onReboot", "onCrash"];
 
-/** What people mostly set, each in a field of its own. */
-export function FieldsForm({
-  fields,
-  findingOf,
-  kernel,
-  devices,
-  set,
-  onPick,
-}: {
+/** What all parts of the form have: the fields, what is wrong with each, and the way to change one. */
+interface Form {
   fields: Fields;
   findingOf: (field: FieldName) => Finding | undefined;
-  kernel: TakenFile | undefined;
-  /** Its disks and networks. */
-  devices: ReactNode;
   set: (field: FieldName, value: string) => void;
+}
+interface BootFiles {
+  kernel: TakenFile | undefined;
   onPick: (file: File) => void;
-}) {
-  const [more, setMore] = useState(false);
-  const input = (label: string, field: FieldName, hint?: string, mono = false) => (
-    <Field label={label} term={TERM_OF[field]} finding={findingOf(field)} {...(hint !== undefined && { hint })}>
-      {(props) => (
-        <input
-          {...props}
-          className={mono ? "mono" : undefined}
-          spellCheck={false}
-          autoComplete="off"
-          placeholder={DEFAULTS[field]}
-          value={fields[field]}
-          onChange={({ target }) => set(field, target.value)}
-        />
-      )}
-    </Field>
-  );
+}
+
+/** Shows what people usually set, each in a field of its own. `devices` are the domain's disks and networks. */
+export function FieldsForm({ kernel, devices, onPick, ...form }: Form & BootFiles & { devices: ReactNode }) {
+  const { fields, findingOf, set } = form;
   return (
     <>
       <div className="field-pair field-wide-first">
-        {input("Name", "name")}
+        <TextField {...form} label="Name" field="name" />
         <Field label="Type" term="pv" finding={findingOf("type")}>
           {(props) => (
             <Choice
@@ -70,6 +51,69 @@ export function FieldsForm({
           )}
         </Field>
       </div>
+      <BootFields {...form} kernel={kernel} onPick={onPick} />
+      <TextField
+        {...form}
+        label="Command line"
+        field="cmdline"
+        className="mono"
+        hint={fields.bootloader ? "Added to what the boot menu says." : undefined}
+      />
+      <div className="field-pair">
+        <TextField {...form} label="Memory, MiB" field="memory" />
+        <TextField {...form} label="vCPUs" field="vcpus" />
+      </div>
+      {devices}
+      <Field
+        label="Screen"
+        finding={findingOf("screen")}
+        hint="A framebuffer with keyboard and pointer, on the Display tab and for VNC viewers of this computer."
+      >
+        {(props) => (
+          <select {...props} value={fields.screen} onChange={({ target }) => set("screen", target.value)}>
+            <option value="">none, a console only</option>
+            <option value="1">a framebuffer</option>
+            {fields.screen === OWN_SCREEN && <option value={OWN_SCREEN}>as vfb says</option>}
+          </select>
+        )}
+      </Field>
+      <MoreFields {...form} />
+    </>
+  );
+}
+
+/** A field of one line. */
+function TextField({
+  fields,
+  findingOf,
+  set,
+  label,
+  field,
+  hint,
+  className,
+}: Form & { label: string; field: FieldName; hint?: string | undefined; className?: string }) {
+  return (
+    <Field label={label} term={TERM_OF[field]} finding={findingOf(field)} {...(hint !== undefined && { hint })}>
+      {(props) => (
+        <input
+          {...props}
+          className={className}
+          spellCheck={false}
+          autoComplete="off"
+          placeholder={DEFAULTS[field]}
+          value={fields[field]}
+          onChange={({ target }) => set(field, target.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
+/** What it boots: files that are given here, or what is on its disk. */
+function BootFields({ kernel, onPick, ...form }: Form & BootFiles) {
+  const { fields, findingOf, set } = form;
+  return (
+    <>
       <Field label="Boots" finding={findingOf("bootloader")}>
         {(props) => (
           <select {...props} value={fields.bootloader} onChange={({ target }) => set("bootloader", target.value)}>
@@ -92,54 +136,50 @@ export function FieldsForm({
           </Field>
         </>
       ) : (
-        (fields.kernel || findingOf("kernel")) &&
-        input("Kernel on the disk", "kernel", "In place of its boot menu.", true)
+        (fields.kernel || findingOf("kernel")) && (
+          <TextField
+            {...form}
+            label="Kernel on the disk"
+            field="kernel"
+            className="mono"
+            hint="In place of its boot menu."
+          />
+        )
       )}
-      {input("Command line", "cmdline", fields.bootloader ? "Added to what the boot menu says." : undefined, true)}
-      <div className="field-pair">
-        {input("Memory, MiB", "memory")}
-        {input("vCPUs", "vcpus")}
-      </div>
-      {devices}
-      <Field
-        label="Screen"
-        finding={findingOf("screen")}
-        hint="A framebuffer with keyboard and pointer, on the Display tab and for VNC viewers of this computer."
-      >
-        {(props) => (
-          <select {...props} value={fields.screen} onChange={({ target }) => set("screen", target.value)}>
-            <option value="">none, a console only</option>
-            <option value="1">a framebuffer</option>
-            {fields.screen === OWN_SCREEN && <option value={OWN_SCREEN}>as vfb says</option>}
-          </select>
-        )}
-      </Field>
-      <details
-        className="more"
-        open={more || MORE.some((field) => findingOf(field) !== undefined)}
-        onToggle={({ currentTarget }) => setMore(currentTarget.open)}
-      >
-        <summary>Scheduling, and what happens when it ends</summary>
-        <div className="field-triple">
-          {input("pCPUs", "cpus", "As 0-3,^1; all of them if empty.")}
-          {input("Weight", "weight", "256 is usual; twice that gets twice the time.")}
-          {input("Cap, %", "cap", "Of one pCPU; 0 is none.")}
-        </div>
-        <div className="field-triple">
-          {ENDINGS.map(([field, label]) => (
-            <Field key={field} label={label} term="on-end" finding={findingOf(field)}>
-              {(props) => (
-                <Choice {...props} value={fields[field]} all={ACTIONS} onChoose={(value) => set(field, value)} />
-              )}
-            </Field>
-          ))}
-        </div>
-      </details>
     </>
   );
 }
 
-/** What the text says is among the choices even if it is wrong. */
+/** What is seldom set: folded, unless something is wrong there. */
+function MoreFields(form: Form) {
+  const { fields, findingOf, set } = form;
+  const [more, setMore] = useState(false);
+  return (
+    <details
+      className="more"
+      open={more || MORE.some((field) => findingOf(field) !== undefined)}
+      onToggle={({ currentTarget }) => setMore(currentTarget.open)}
+    >
+      <summary>Scheduling, and what happens when it ends</summary>
+      <div className="field-triple">
+        <TextField {...form} label="pCPUs" field="cpus" hint="As 0-3,^1; all of them if empty." />
+        <TextField {...form} label="Weight" field="weight" hint="256 is usual; twice that gets twice the time." />
+        <TextField {...form} label="Cap, %" field="cap" hint="Of one pCPU; 0 is none." />
+      </div>
+      <div className="field-triple">
+        {ENDINGS.map(([field, label]) => (
+          <Field key={field} label={label} term="on-end" finding={findingOf(field)}>
+            {(props) => (
+              <Choice {...props} value={fields[field]} all={ACTIONS} onChoose={(value) => set(field, value)} />
+            )}
+          </Field>
+        ))}
+      </div>
+    </details>
+  );
+}
+
+/** The value in the text is among the choices even if it is wrong. */
 function Choice({
   value,
   all,
@@ -151,7 +191,7 @@ function Choice({
   title?: string;
   value: string;
   all: readonly string[];
-  /** Those that can be chosen as yet. */
+  /** The values that can be chosen at present. */
   only?: readonly string[];
   onChoose: (value: string) => void;
 }) {

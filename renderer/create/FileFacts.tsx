@@ -1,6 +1,6 @@
 import type { TakenFile } from "./intake.ts";
 
-/** What the kernel's file says about itself. */
+/** Shows what the kernel's file says about itself. */
 export function FileFacts({ file: { description, size } }: { file: TakenFile }) {
   return (
     <div className="file-facts">

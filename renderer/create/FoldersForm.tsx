@@ -1,13 +1,14 @@
 import { FolderOpen } from "lucide-react";
 import { toast } from "../state/store.ts";
 import type { Finding } from "./checks.ts";
+import { DeviceRows } from "./DeviceRows.tsx";
 import { folderAt, isReadOnly, type FolderRow } from "./devices.ts";
 
 type Folder = ReadonlyMap<string, string>;
 
 /**
- * Folders of this computer that a domain shares, a row each. The desktop asks its user for one; a browser may share none, so there it only shows
- * what a config has.
+ * Lists the folders of this computer that a domain shares, one in a row. The desktop asks its user for a folder. A browser may share none, so there
+ * the list only shows what a config has.
  */
 export function FoldersForm({
   rows,
@@ -32,34 +33,30 @@ export function FoldersForm({
     set(index ?? rows.length, before ? new Map([...before, ["path", path]]) : folderAt(path, tags));
   };
   return (
-    <fieldset className="device-rows">
-      <legend>Shared folders</legend>
-      {rows.map(({ text, value, problem }, index) =>
-        value ? (
-          <FolderFields
-            key={index}
-            folder={value}
-            onChange={(folder) => set(index, folder)}
-            onPick={desktop ? () => void choose(index) : null}
-          />
-        ) : (
-          <p key={index} className="field-error">
-            <span className="mono">{text}</span>: {problem}{" "}
-            <button type="button" onClick={() => set(index, null)}>
-              Remove
+    <DeviceRows
+      title="Shared folders"
+      rows={rows}
+      finding={finding}
+      remove={(index) => set(index, null)}
+      foot={
+        desktop && (
+          <div className="button-row">
+            <button type="button" onClick={() => void choose(null)}>
+              <FolderOpen size={14} aria-hidden /> Folder…
             </button>
-          </p>
-        ),
+          </div>
+        )
+      }
+    >
+      {(folder, index) => (
+        <FolderFields
+          key={index}
+          folder={folder}
+          onChange={(next) => set(index, next)}
+          onPick={desktop ? () => void choose(index) : null}
+        />
       )}
-      {finding && <p className={finding.severity === "error" ? "field-error" : "field-warning"}>{finding.message}</p>}
-      {desktop && (
-        <div className="button-row">
-          <button type="button" onClick={() => void choose(null)}>
-            <FolderOpen size={14} aria-hidden /> Folder…
-          </button>
-        </div>
-      )}
-    </fieldset>
+    </DeviceRows>
   );
 }
 

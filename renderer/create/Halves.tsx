@@ -9,11 +9,11 @@ import { VifsForm } from "./VifsForm.tsx";
 interface Props {
   draft: Draft;
   busy: boolean;
-  /** A file for what stands in the config; for a disk, in the place of that one. */
+  /** Takes a file for the config. If `disk` is given, the file replaces the disk of that index. */
   onPick: (file: File, disk?: number | null) => void;
 }
 
-/** The fields on one side, on the other the xl.cfg that they read and write. */
+/** Shows the fields on one side, and on the other the xl.cfg that they read and write. */
 export function Halves({ draft, busy, onPick }: Props) {
   const { text, fields, files, findings, edit } = draft;
   return (

@@ -1,6 +1,6 @@
 import type { Intake } from "./useIntake.ts";
 
-/** What comes in and how far it is; behind it, what did not. */
+/** Shows what is being taken in and how far it has come, and after that what was not taken. */
 export function IntakeState({ intake, failure }: { intake: Intake; failure: string | null }) {
   const { reading, refused, stop } = intake;
   return (

@@ -5,7 +5,7 @@ import { request, sentence } from "../state/session.ts";
 import { toast } from "../state/store.ts";
 import { sizeText } from "../ui/units.ts";
 
-/** The images that the host keeps, to choose one from; nothing where it has none. */
+/** Lists the images that the host keeps, to choose one from. Shows nothing if there are none. */
 export function KeptImages({
   onChoose,
 }: {

@@ -3,7 +3,7 @@ import type { KeptFile } from "../../core/api/schema.ts";
 import { request } from "../state/session.ts";
 import { sizeText } from "../ui/units.ts";
 
-/** Kernels and RAM disks that the host keeps, to choose one from; nothing where it has none. */
+/** Lists the kernels and RAM disks that the host keeps, to choose one from. Shows nothing if there are none. */
 export function KeptKernels({ busy, onChoose }: { busy: boolean; onChoose: (file: KeptFile) => void }) {
   const [files, setFiles] = useState<KeptFile[]>([]);
   useEffect(() => {

@@ -1,5 +1,6 @@
 import { useEffect, useState, type KeyboardEvent } from "react";
 import { ApiError } from "../../core/api/client.ts";
+import { WAYS, startBothWays, startsBothWays, wayName } from "../both-ways/run.ts";
 import { FromWeb } from "../fetch/FromWeb.tsx";
 import { say } from "../state/messages.ts";
 import { request, sentence } from "../state/session.ts";
@@ -13,15 +14,39 @@ import { Sources } from "./Sources.tsx";
 import { useDraft, type Draft } from "./useDraft.ts";
 import { useIntake } from "./useIntake.ts";
 
-/** Once the controls are drawn with what is wrong with them. */
+/** Waits until the controls are drawn with what is wrong with them. */
 function focusWrong(): void {
   setTimeout(() => document.querySelector<HTMLElement>('.create [aria-invalid="true"]')?.focus(), 0);
 }
 
-/** Whether it is being created, and how that is begun: the domain's console is shown when it is there. */
-function useCreation(draft: Draft, onCreated: () => void): { creating: boolean; create: () => Promise<void> } {
+const filesOf = ({ files }: Draft): Record<string, string> =>
+  Object.fromEntries(files.flatMap(({ name, id }) => (id === null ? [] : [[name, id]])));
+
+/** The domain, whose console is shown when it is there. */
+async function createOne(draft: Draft): Promise<void> {
+  const { domid, warnings } = await request("create", {
+    config: draft.text,
+    configName: "New domain",
+    files: filesOf(draft),
+  });
+  for (const { message } of warnings) say("warning", message);
+  show({ page: "domain", domid, tab: "console" });
+}
+
+/** Two of it, compared while they boot. */
+async function createBoth(draft: Draft): Promise<void> {
+  const { name, kernel } = draft.fields;
+  await startBothWays({ text: draft.text, name, kernel }, filesOf(draft));
+  show({ page: "host", tab: "both-ways" });
+}
+
+/** Whether something is being created, and how that is begun. */
+function useCreation(
+  draft: Draft,
+  onCreated: () => void,
+): { creating: boolean; begin: (make: typeof createOne) => void } {
   const [creating, setCreating] = useState(false);
-  const create = async (): Promise<void> => {
+  const create = async (make: typeof createOne): Promise<void> => {
     draft.touchAll();
     if (draft.prevents) {
       focusWrong();
@@ -30,15 +55,9 @@ function useCreation(draft: Draft, onCreated: () => void): { creating: boolean; 
     draft.fail(null);
     setCreating(true);
     try {
-      const { domid, warnings } = await request("create", {
-        config: draft.text,
-        configName: "New domain",
-        files: Object.fromEntries(draft.files.flatMap(({ name, id }) => (id === null ? [] : [[name, id]]))),
-      });
-      for (const { message } of warnings) say("warning", message);
+      await make(draft);
       draft.release();
       onCreated();
-      show({ page: "domain", domid, tab: "console" });
     } catch (error) {
       if (error instanceof ApiError && error.diagnostics.length) {
         draft.tell(error.diagnostics);
@@ -48,30 +67,32 @@ function useCreation(draft: Draft, onCreated: () => void): { creating: boolean; 
       setCreating(false);
     }
   };
-  return { creating, create };
+  return { creating, begin: (make) => void create(make) };
 }
 
 /**
- * A domain from files, an xl.cfg, the bundled guest or this computer's kernel. Its xl.cfg is what counts; fields read and write it. `files`: that were
- * dropped last; those before them are taken already.
+ * Makes a domain from files, an xl.cfg, the bundled guest or this computer's kernel. The xl.cfg decides; the fields read and write it. `files` are those
+ * that were dropped last: those before them have been taken already.
  */
 export function NewDomain({ files, onClose }: { files: File[]; onClose: () => void }) {
   const draft = useDraft();
   const { fields, set } = draft;
   const intake = useIntake(draft, files);
-  const { creating, create } = useCreation(draft, onClose);
+  const { creating, begin } = useCreation(draft, onClose);
   const [web, setWeb] = useState(false);
   useEffect(() => document.getElementById(idOf("Name"))?.focus(), []);
 
   const busy = intake.reading !== null || creating;
+  const kernel = draft.files.findLast(({ name }) => name === fields.kernel);
   const isWhole = fields.name !== "" && (fields.kernel || fields.bootloader) !== "";
   const submit = (event: { preventDefault: () => void }): void => {
     event.preventDefault();
-    if (!busy) void create();
+    if (!busy) begin(createOne);
   };
   const cancel = (): void => {
     intake.stop();
-    if (creating) void request("createCancel", { name: fields.name }).catch(() => {});
+    for (const name of creating ? [fields.name, ...WAYS.map((type) => wayName(fields.name, type))] : [])
+      void request("createCancel", { name }).catch(() => {});
     draft.release();
     onClose();
   };
@@ -80,7 +101,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
       <form
         className="form create"
         onSubmit={submit}
-        // In the text, Enter is a line.
+        // In the text field Enter begins a new line.
         onKeyDown={(event: KeyboardEvent) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
         }}
@@ -113,6 +134,16 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
           <button type="button" onClick={cancel}>
             Cancel
           </button>
+          {kernel && startsBothWays(kernel.description.notes) && (
+            <button
+              type="button"
+              title="As a PV and as a PVH domain at the same time, to compare what each asks of the hypervisor"
+              disabled={busy || !isWhole}
+              onClick={() => begin(createBoth)}
+            >
+              Start both ways
+            </button>
+          )}
           <button type="submit" className="primary" disabled={busy || !isWhole}>
             {creating ? "Creating…" : "Create"}
           </button>

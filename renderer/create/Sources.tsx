@@ -3,8 +3,9 @@ import { useEffect, useRef, useState } from "react";
 import type { ImageSources, KeptFile } from "../../core/api/schema.ts";
 import { request } from "../state/session.ts";
 import { KeptKernels } from "./KeptKernels.tsx";
+import { FilePicker } from "../ui/FilePicker.tsx";
 
-/** Where a domain's files may come from. */
+/** Offers the places that a domain's files may come from. */
 export function Sources({
   busy,
   onFiles,
@@ -19,7 +20,7 @@ export function Sources({
   onBundled: () => void;
   onHostKernel: (release: string) => void;
   onKept: (file: KeptFile) => void;
-  /** Whether the form for addresses is shown, and its button. */
+  /** Whether the form for addresses, and its button, are shown. */
   web: boolean;
   onWeb: () => void;
 }) {
@@ -39,17 +40,7 @@ export function Sources({
   return (
     <div className="sources" role="group" aria-label="Start from">
       <span className="muted">Start from</span>
-      <input
-        type="file"
-        multiple
-        hidden
-        ref={input}
-        onChange={({ target }) => {
-          const files = [...(target.files ?? [])];
-          target.value = "";
-          if (files.length) onFiles(files);
-        }}
-      />
+      <FilePicker input={input} multiple onPick={onFiles} />
       <button type="button" disabled={busy} onClick={() => input.current?.click()}>
         <FolderOpen size={14} aria-hidden /> Disk, kernel, RAM disk, xl.cfg…
       </button>

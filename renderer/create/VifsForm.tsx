@@ -2,13 +2,14 @@ import { Network, Plus } from "lucide-react";
 import { useRepeated } from "../state/repeated.ts";
 import type { Finding } from "./checks.ts";
 import type { VifRow } from "./devices.ts";
+import { DeviceRows } from "./DeviceRows.tsx";
 
 type Vif = ReadonlyMap<string, string>;
 
 const DEFAULT_BRIDGE = "xenbr0";
 const LOOK_MS = 5000;
 
-/** A domain's network interfaces, a row each. `set`: as of disks. */
+/** Lists a domain's network interfaces, one in a row. `set` works as in DisksForm. */
 export function VifsForm({
   rows,
   finding,
@@ -21,27 +22,23 @@ export function VifsForm({
   const networks = useRepeated("networkList", {}, LOOK_MS) ?? [];
   const bridges = networks.map(({ name, mode }) => ({ name, words: `${name}, ${MODE_WORDS[mode]}` }));
   return (
-    <fieldset className="device-rows">
-      <legend>Networks</legend>
-      {rows.map(({ text, value, problem }, index) =>
-        value ? (
-          <VifFields key={index} index={index} vif={value} bridges={bridges} onChange={(vif) => set(index, vif)} />
-        ) : (
-          <p key={index} className="field-error">
-            <span className="mono">{text}</span>: {problem}{" "}
-            <button type="button" onClick={() => set(index, null)}>
-              Remove
-            </button>
-          </p>
-        ),
+    <DeviceRows
+      title="Networks"
+      rows={rows}
+      finding={finding}
+      remove={(index) => set(index, null)}
+      foot={
+        <div className="button-row">
+          <button type="button" onClick={() => set(rows.length, new Map([["bridge", DEFAULT_BRIDGE]]))}>
+            <Plus size={14} aria-hidden /> Network interface
+          </button>
+        </div>
+      }
+    >
+      {(vif, index) => (
+        <VifFields key={index} index={index} vif={vif} bridges={bridges} onChange={(next) => set(index, next)} />
       )}
-      {finding && <p className={finding.severity === "error" ? "field-error" : "field-warning"}>{finding.message}</p>}
-      <div className="button-row">
-        <button type="button" onClick={() => set(rows.length, new Map([["bridge", DEFAULT_BRIDGE]]))}>
-          <Plus size={14} aria-hidden /> Network interface
-        </button>
-      </div>
-    </fieldset>
+    </DeviceRows>
   );
 }
 

@@ -1,4 +1,4 @@
-/** What a config asks for against what the host has: said while it is typed. The toolstack has the last word when it is created. */
+/** Compares what a config asks for with what the host has, while it is typed. The toolstack decides when the domain is created. */
 import type { ConfigText } from "../../core/api/config-text.ts";
 import type { ImageDescription } from "../../core/api/schema.ts";
 import { disksOf } from "./devices.ts";
@@ -8,15 +8,15 @@ export interface Finding {
   severity: "error" | "warning";
   message: string;
   field: FieldName | "disk" | "vif" | "p9" | null;
-  /** Of the text, from 1; 0: none. */
+  /** The line of the text, counted from 1; 0 means none. */
   line: number;
 }
 
 export interface HostFacts {
-  /** Names of its domains. */
+  /** The names of the host's domains. */
   names: ReadonlySet<string>;
   pcpus: number;
-  /** null while it is not known. */
+  /** null while the number is not known. */
   freeMiB: number | null;
 }
 export interface GivenFile {
@@ -42,7 +42,7 @@ export function checkAgainstHost(
     message: string,
   ): void => void found.push({ severity, field, message, line: lines.get(key) ?? 0 });
   const file = (name: string): GivenFile | undefined => given.findLast((each) => each.name === name);
-  // With a boot loader they are files on the disk.
+  // With a boot loader, these are files on the guest's disk.
   const isOnDisk = fields.bootloader !== "";
   const kernel = isOnDisk ? undefined : file(fields.kernel);
   const ramdisk = isOnDisk ? undefined : file(fields.ramdisk);
@@ -109,12 +109,12 @@ export function checkAgainstHost(
   return found;
 }
 
-/** A whole number as xl.cfg takes it; null when it is none, which the parser says. */
+/** Returns a whole number as xl.cfg takes it, or null if the text is not one, which the parser reports. */
 function whole(text: string): number | null {
   return /^(0x[0-9a-f]{1,8}|\d{1,9})$/i.test(text) ? Number(text) : null;
 }
 
-/** The first and last pCPUs that each entry of `cpus` names; what is excluded or no number is the parser's. */
+/** Returns the first and last pCPU that each entry of `cpus` names. Exclusions, and text that is no number, are left to the parser. */
 function pinned(cpus: string): { text: string; numbers: number[] }[] {
   const entries = cpus.startsWith("[") ? [...cpus.matchAll(/"([^"]*)"|(\d+)/g)].map(([, a, b]) => a ?? b!) : [cpus];
   return entries.map((text) => ({

@@ -1,4 +1,4 @@
-/** Disks and networks of an xl.cfg's text as the dialog's rows: read from it, and written into it one at a time. */
+/** The disks and networks of an xl.cfg's text as rows of the dialog. They are read from the text and written into it one at a time. */
 import { withItem, type ConfigText } from "../../core/api/config-text.ts";
 import {
   readDisk,
@@ -14,7 +14,7 @@ import {
 
 export type { Disk };
 
-/** A row of a list: what it says, or why that is not understood. */
+/** A row of a list: its value, or the reason why its text is not understood. */
 export type Row<T> = { text: string; value: T; problem: null } | { text: string; value: null; problem: string };
 export type DiskRow = Row<Disk>;
 export type VifRow = Row<ReadonlyMap<string, string>>;
@@ -42,7 +42,7 @@ export function foldersOf(config: ConfigText): FolderRow[] {
   return rowsOf(config, "p9", readFolder);
 }
 
-/** null takes it out; an index one behind the last adds one. */
+/** null removes the disk; an index one past the last adds one. */
 export function withDisk(text: string, index: number, disk: Disk | null): string {
   return withItem(text, "disk", index, disk && writeDisk(disk));
 }
@@ -54,7 +54,7 @@ export function withFolder(text: string, index: number, folder: ReadonlyMap<stri
   return withItem(text, "p9", index, folder && writeFolder(folder));
 }
 
-/** A folder that the guest mounts by a name like the folder's own. */
+/** Shares a folder that the guest mounts by a name like the folder's own. */
 export function folderAt(path: string, taken: Iterable<string>): ReadonlyMap<string, string> {
   const others = new Set(taken);
   const plain = baseName(path).replace(/[^\w.-]+/g, "-") || "share";
@@ -80,7 +80,7 @@ export const EMPTY_DISK: Disk = {
   disposable: false,
 };
 
-/** The first name of a disk that is free: xvda, xvdb, … */
+/** Returns the first free name of a disk: xvda, xvdb, … */
 export function freeVdev(taken: Iterable<string>): string {
   const numbers = new Set([...taken].map(vdevNumber));
   for (let i = 0; i < 26; i++) {
@@ -90,7 +90,7 @@ export function freeVdev(taken: Iterable<string>): string {
   return "";
 }
 
-/** A new disk of an image, as a disk or in a drive, as its kind is. */
+/** A new disk of an image, as a disk or in a CD drive according to its kind. */
 export function diskOf(image: { path: string; format: string; isCd: boolean }, taken: Iterable<string>): Disk {
   const { path: target, format, isCd } = image;
   const vdev = freeVdev(taken);
@@ -103,10 +103,10 @@ export function isReadOnly({ access }: Pick<Disk, "access">): boolean {
   return access === "r" || access === "ro";
 }
 
-/** What the value would be without its folder. */
+/** Returns the value without its folder. */
 export function baseName(path: string): string {
   return path.split(/[\\/]/).at(-1) ?? path;
 }
 
-/** As the dialog's choice of what a domain boots. */
+/** The value of the dialog's choice of what a domain boots. */
 export const DISK_BOOT = "pygrub";

@@ -1,4 +1,7 @@
-/** Disk images on their way to the host: where they lie if the desktop says so, else in pieces, and never whole in memory. */
+/**
+ * Gives disk images to the host. If the desktop knows where the file lies, the host reads it there; otherwise it is sent in pieces and is never whole
+ * in memory.
+ */
 import { useEffect, useState } from "react";
 import { SNIFF_BYTES, sniffDisk, type SniffedDisk } from "../../core/api/device-text.ts";
 import { MOST_PIECE_BYTES, type DiskReport } from "../../core/api/schema.ts";
@@ -8,21 +11,21 @@ import { readPiece } from "./read-file.ts";
 
 export interface TakenDisk {
   name: string;
-  /** On the host's computer. */
+  /** The path on the host's computer. */
   path: string;
   format: string;
   isCd: boolean;
 }
 
-/** What disk image a file is, by its first bytes; null for what is none. */
+/** Returns the kind of disk image that a file is, by its first bytes, or null if it is none. */
 export async function diskIn(file: File, name: string): Promise<SniffedDisk | null> {
   return sniffDisk(await readPiece(file, 0, SNIFF_BYTES), name);
 }
 
-/** Formats that the host opens. */
+/** The formats that the host can open. */
 const OPENED = ["raw", "qcow2"];
 
-/** `progress` hears how much has been given, 0 to 1. Rejects with the reason, or an AbortError when told to stop. */
+/** `progress` is called with the share that has been given, from 0 to 1. Rejects with the reason, or with an AbortError when it is told to stop. */
 export async function takeDisk(
   file: File,
   name: string,
@@ -39,7 +42,7 @@ export async function takeDisk(
   return { name, path, format, isCd };
 }
 
-/** A copy of it is the host's from then on: its path. Rejects as takeDisk() does. */
+/** Gives the host a copy, which belongs to the host from then on, and returns its path. Rejects as takeDisk() does. */
 export async function giveDisk(
   file: File,
   name: string,
@@ -64,7 +67,7 @@ export async function giveDisk(
 
 export type Looked = { report: DiskReport } | { problem: string } | null;
 
-/** What is on an image; null while it is looked at. Asked for again when path or format change, or `again` does. */
+/** Returns what is on an image, or null while it is examined. The host is asked again when the path, the format or `again` changes. */
 export function useDiskReport(path: string, format: string, again: unknown = null): Looked {
   const runs = useHostRuns();
   const [looked, setLooked] = useState<Looked>(null);

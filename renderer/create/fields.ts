@@ -1,4 +1,4 @@
-/** The dialog's fields as keys of an xl.cfg's text: the text is what counts, fields are read from it and written into it. */
+/** The dialog's fields as keys of an xl.cfg's text. The text decides; the fields are read from it and written into it. */
 import { readConfig, withValue, type ConfigText } from "../../core/api/config-text.ts";
 
 export type FieldName =
@@ -19,7 +19,7 @@ export type FieldName =
   | "onCrash";
 export type Fields = Record<FieldName, string>;
 
-/** The key that a field sets. */
+/** The key that each field sets. */
 const KEYS: Record<FieldName, string> = {
   name: "name",
   type: "type",
@@ -37,7 +37,7 @@ const KEYS: Record<FieldName, string> = {
   onReboot: "on_reboot",
   onCrash: "on_crash",
 };
-/** What holds where the text says nothing (core/toolstack/xlcfg.ts). */
+/** The values that hold where the text sets none (core/toolstack/xlcfg.ts). */
 export const DEFAULTS: Fields = {
   name: "",
   type: "pv",
@@ -55,11 +55,11 @@ export const DEFAULTS: Fields = {
   onReboot: "restart",
   onCrash: "destroy",
 };
-/** Fields that say something as they are when they are empty; of others the key goes. */
+/** Fields whose empty value means something. When another field becomes empty, its key is removed. */
 const MAY_BE_EMPTY: FieldName[] = ["name", "kernel", "cmdline"];
 const CHOSEN: FieldName[] = ["type", "onPoweroff", "onReboot", "onCrash"];
 
-/** The field that an xl.cfg key is edited in. */
+/** The field in which an xl.cfg key is edited. */
 export const FIELD_OF_KEY: Readonly<Record<string, FieldName>> = {
   ...(Object.fromEntries(Object.entries(KEYS).map(([field, key]) => [key, field])) as Record<string, FieldName>),
   builder: "type",
@@ -78,7 +78,7 @@ memory = 256
 vcpus = 1
 `;
 
-/** As the text has them; what it leaves out is empty, and what is chosen from a list its default. */
+/** Reads the fields from the text. A field that the text leaves out is empty, or has its default if it is chosen from a list. */
 export function fieldsOf({ values }: ConfigText): Fields {
   const of = (field: FieldName): string => values.get(KEYS[field]) ?? (CHOSEN.includes(field) ? DEFAULTS[field] : "");
   const fields = Object.fromEntries(Object.keys(KEYS).map((field) => [field, of(field as FieldName)])) as Fields;
@@ -93,26 +93,26 @@ export function fieldsOf({ values }: ConfigText): Fields {
   };
 }
 
-/** The field's value where a list of framebuffers says more than it can. */
+/** The field's value when a list of framebuffers says more than the field can show. */
 export const OWN_SCREEN = "vfb";
 
 function hasFramebuffer(values: ConfigText["values"]): boolean {
   return /[^\s[\]]/.test(values.get("vfb") ?? "");
 }
 
-/** The text with that in the field. */
+/** Returns the text with that value in the field. */
 export function withField(text: string, field: FieldName, value: string): string {
   const { values } = readConfig(text);
   const key = KEYS[field];
   if (field === "screen" && value !== OWN_SCREEN) return withValue(withValue(text, "vfb", null), key, value || null);
   if (field === "screen") return text;
-  // What the boot loader finds on the disk takes the place of a kernel that nobody has chosen.
+  // A kernel that nobody has chosen is replaced by what the boot loader finds on the disk.
   if (field === "bootloader" && value !== "" && !values.get("kernel"))
     return withValue(withValue(text, "kernel", null), key, value);
   if (field === "bootloader" && value === "" && !values.has("kernel"))
     return withValue(withValue(text, key, null), "kernel", "");
   if (field === "cmdline" && !values.has("cmdline")) {
-    // `extra` alone is the command line; with `root` both are in the field, and become one.
+    // `extra` alone is the command line. If there is a `root` too, both are in the field and become one key.
     if (values.has("extra") && !values.has("root")) return withValue(text, "extra", value);
     if (values.has("root")) return withValue(withValue(withValue(text, "extra", null), "root", null), key, value);
   }

@@ -1,4 +1,4 @@
-/** The xl.cfg of a new domain when files come: what they are decides which of its keys are filled in. */
+/** The xl.cfg of a new domain when files arrive. What the files are decides which of its keys are filled in. */
 import { readConfig } from "../../core/api/config-text.ts";
 import { baseName, DISK_BOOT, diskOf, disksOf, vifsOf, withDisk, withVif } from "./devices.ts";
 import type { TakenDisk } from "./disk-images.ts";
@@ -7,7 +7,7 @@ import type { TakenFile } from "./intake.ts";
 
 const LINUX_CONSOLE = "console=hvc0";
 
-/** A file name as a domain's name. */
+/** Makes a domain's name from a file name. */
 function nameFrom(file: string, taken: ReadonlySet<string>): string {
   const base =
     file
@@ -20,7 +20,7 @@ function nameFrom(file: string, taken: ReadonlySet<string>): string {
   for (let n = 2; ; n++) if (!taken.has(`${base}-${n}`)) return `${base}-${n}`;
 }
 
-/** With a kernel and a RAM disk among `taken`, if there are some. `names`: of domains, which the new one can't have. */
+/** Uses the first kernel and the first RAM disk in `taken`, if there are any. `names` are names of domains, which the new one can't have. */
 export function withFiles(
   text: string,
   taken: readonly Pick<TakenFile, "name" | "description">[],
@@ -35,13 +35,13 @@ export function withFiles(
   if (kernel) {
     after = withField(after, "kernel", kernel.name);
     fill("name", nameFrom(baseName(kernel.name), names));
-    // Linux shows nothing on the PV console unless it is told to.
+    // Linux writes nothing to the PV console unless it is told to.
     if (kernel.description.kind === "bzimage") fill("cmdline", LINUX_CONSOLE);
   }
   return ramdisk ? withField(after, "ramdisk", ramdisk.name) : after;
 }
 
-/** With these disks behind those that it has; the first of them in the place of number `at`, where one is given. */
+/** Adds these disks after the present ones. If `at` is given, the first of them replaces disk number `at`. */
 export function withDisks(
   text: string,
   taken: readonly TakenDisk[],
@@ -60,7 +60,7 @@ export function withDisks(
     const config = readConfig(after);
     const now = fieldsOf(config);
     if (!now.name) after = withField(after, "name", nameFrom(image.name, names));
-    // What is installed on it is what boots, and it wants a network as any computer has one.
+    // The system installed on the disk is what boots, and it expects a network as any computer has.
     if (rows.length > 0 || now.kernel || now.bootloader) return;
     after = withField(after, "bootloader", DISK_BOOT);
     if (vifsOf(config).length === 0) after = withVif(after, 0, new Map([["bridge", "xenbr0"]]));

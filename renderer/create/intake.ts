@@ -1,4 +1,4 @@
-/** Files on their way to the host: sent in chunks, looked at by the host, told apart. */
+/** Files on their way to the host: they are sent in chunks, examined by the host and sorted by kind. */
 import { MOST_FILE_BYTES, MOST_SNIFF_BYTES, type ImageDescription } from "../../core/api/schema.ts";
 import { diskIn, takeDisk, type TakenDisk } from "./disk-images.ts";
 import { plainName, readPiece } from "./read-file.ts";
@@ -10,12 +10,12 @@ const MOST_CONFIG_BYTES = 64 * 1024;
 export interface TakenFile {
   name: string;
   size: number;
-  /** The host's name for it; null: it is one that the host keeps, and its name is where it lies. */
+  /** The host's name for the file. It is null for a file that the host keeps, which is named by its path. */
   id: string | null;
   description: ImageDescription;
 }
 
-/** What was given to the host is wanted no more; what it keeps it keeps. */
+/** Tells the host that uploaded files are no longer needed. Files that the host keeps in its library stay. */
 export function releaseFiles(files: readonly Pick<TakenFile, "id">[]): void {
   for (const { id } of files) if (id !== null) void request("fileRelease", { file: id }).catch(() => {});
 }
@@ -23,16 +23,16 @@ export function releaseFiles(files: readonly Pick<TakenFile, "id">[]): void {
 export interface Taken {
   files: TakenFile[];
   disks: TakenDisk[];
-  /** Text of an xl.cfg that was among them. */
+  /** The text of an xl.cfg that was among the files. */
   config: { name: string; text: string } | null;
-  /** A sentence for each file that is of no use. */
+  /** One sentence for each file that cannot be used. */
   refused: string[];
 }
 
-/** Hears what is done, 0 to 1, or null while the host looks into what it has; and with which file. */
+/** Called with the share that is done, from 0 to 1, or with null while the host examines what it has; and with the name of the file. */
 export type Progress = (done: number | null, what: string) => void;
 
-/** An xl.cfg is short text with a key and an equals sign. */
+/** An xl.cfg is a short text with a key and an equals sign. */
 async function configText(file: File): Promise<string | null> {
   if (file.size > MOST_CONFIG_BYTES) return null;
   const text = new TextDecoder().decode(await readPiece(file, 0, file.size));
@@ -40,7 +40,7 @@ async function configText(file: File): Promise<string | null> {
   return /^\s*[A-Za-z_]\w*\s*=/m.test(text) ? text : null;
 }
 
-/** Rejects with the signal's reason as soon as it is told to stop, whatever becomes of `answer`. */
+/** Rejects with the signal's reason as soon as the signal aborts, whatever becomes of `answer`. */
 export function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason as Error);
@@ -50,7 +50,10 @@ export function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promi
   });
 }
 
-/** Sends a file; `progress` is called with the bytes sent, null when all are there. Stops with an AbortError when told to. */
+/**
+ * Sends a file. `progress` is called with the number of bytes sent, and with null when all have been sent. Rejects with an AbortError when it is told
+ * to stop.
+ */
 async function sendFile(file: File, progress: (sent: number | null) => void, signal: AbortSignal): Promise<TakenFile> {
   const name = plainName(file.name);
   if (file.size > MOST_FILE_BYTES) {
@@ -74,7 +77,7 @@ async function sendFile(file: File, progress: (sent: number | null) => void, sig
   }
 }
 
-/** Takes dropped or chosen files in. What is wrong with one is said of it, and the others are taken. */
+/** Takes dropped or chosen files in. What is wrong with a file is reported for that file, and the others are taken. */
 export async function takeFiles(files: File[], progress: Progress, signal: AbortSignal): Promise<Taken> {
   const taken: Taken = { files: [], disks: [], config: null, refused: [] };
   const total = Math.max(

@@ -1,9 +1,9 @@
-/** Files that the desktop opens with the application wait here until the host can look at them. */
+/** Files that the desktop opens with the application wait here until the host can examine them. */
 import { useEffect, useState } from "react";
 import { useApp } from "../state/store.ts";
 import { say } from "../state/messages.ts";
 
-/** Calls `onFiles` with what was opened together, as if it had been dropped, once the host runs. */
+/** Once the host runs, calls `onFiles` with the files that were opened together, as if they had been dropped. */
 export function useOpenedFiles(onFiles: (files: File[]) => void): void {
   const running = useApp(({ connection, host }) => connection === "open" && host?.power === "running");
   const [waiting, setWaiting] = useState<File[]>([]);

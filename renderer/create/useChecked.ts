@@ -1,4 +1,4 @@
-/** What is to be said about a config while it is typed: by the toolstack's parser, and against what the host has. */
+/** What there is to say about a config while it is typed, from the toolstack's parser and from a comparison with what the host has. */
 import { useEffect, useMemo, useState } from "react";
 import { readConfig, type ConfigText } from "../../core/api/config-text.ts";
 import type { ConfigDiagnostic } from "../../core/api/schema.ts";
@@ -8,21 +8,21 @@ import { useApp } from "../state/store.ts";
 import { checkAgainstHost, type Finding, type GivenFile } from "./checks.ts";
 import { FIELD_OF_KEY, fieldsOf, type Fields } from "./fields.ts";
 
-/** After the last key. */
+/** The time after the last key before the config is checked. */
 const PAUSE_MS = 120;
 
 export interface Checked {
   parsed: ConfigText;
   fields: Fields;
-  /** Errors first, in the text's order. */
+  /** Errors come first, then the order is that of the text. */
   findings: Finding[];
-  /** Of those, what the host makes impossible: known at once, the parser's come a moment later. */
+  /** Whether the host makes one of them impossible. This is known at once, while the parser's findings come a moment later. */
   prevents: boolean;
-  /** What the host said when it was asked to create it. */
+  /** Takes what the host said when it was asked to create the domain. */
   tell: (diagnostics: ConfigDiagnostic[]) => void;
 }
 
-/** `own`: the name of the domain that it is of; null for a new one. */
+/** `own` is the name of the domain that the config belongs to, or null for a new domain. */
 export function useChecked(text: string, given: readonly GivenFile[], own: string | null = null): Checked {
   const runs = useHostRuns();
   const domains = useApp((state) => state.domains);
@@ -44,7 +44,7 @@ export function useChecked(text: string, given: readonly GivenFile[], own: strin
     };
   }, [text]);
 
-  // What is free changes with the domains: it is asked for when they do, not again and again.
+  // How much is free changes with the domains, so it is asked for when they change and not periodically.
   const sizes = domains.map(({ domid, memoryMiB }) => `${domid}:${memoryMiB}`).join();
   useEffect(() => {
     if (!runs) return;

@@ -1,4 +1,4 @@
-/** The domain that is being made: its xl.cfg, which is what counts, the files that it is to be made of, and what is wrong with them. */
+/** The domain that is being made: its xl.cfg, which decides, the files that it is to be made of, and what is wrong with them. */
 import { useRef, useState } from "react";
 import { useApp } from "../state/store.ts";
 import type { Finding } from "./checks.ts";
@@ -11,18 +11,18 @@ import { useChecked, type Checked } from "./useChecked.ts";
 export interface Draft extends Checked {
   text: string;
   files: readonly TakenFile[];
-  /** Why the last thing that was tried failed; a change makes it history. */
+  /** Why the last attempt failed. The next change clears it. */
   failure: string | null;
   fail: (reason: string | null) => void;
   edit: (change: (before: string) => string) => void;
   set: (field: FieldName, value: string) => void;
-  /** Whoever has asked for the domain has been everywhere: what is missing is told now. */
+  /** A user who has asked for the domain counts as having visited every field, so what is missing is reported now. */
   touchAll: () => void;
-  /** Files that the host has now: they go into the config. */
+  /** Puts files that the host has now into the config. */
   use: (taken: readonly TakenFile[]) => void;
-  /** Adds disks, or puts the first of them in the place of the one that stands there. */
+  /** Adds disks, or replaces the disk at that index with the first of them. */
   useDisks: (taken: TakenDisk[], at?: number | null) => void;
-  /** The host need not keep the files any longer. */
+  /** Tells the host that it need not keep the files any longer. */
   release: () => void;
 }
 
@@ -62,7 +62,7 @@ export function useDraft(): Draft {
   };
 }
 
-/** What is missing is no error before anybody came to it. */
+/** A missing value is not an error before the user has been in its field. */
 function isUntouched(field: Finding["field"], fields: Fields, touched: ReadonlySet<FieldName>): boolean {
   if (field === null || field === "disk" || field === "vif" || field === "p9") return false;
   return !touched.has(field) && fields[field] === "";

@@ -1,4 +1,4 @@
-/** Where the files of a new domain come from: each is a task, whose failure is told and which can be ended here and among the tasks. */
+/** Takes in the files of a new domain. Each intake is a task whose failure is reported, and which can be ended here and in the task list. */
 import { useEffect, useRef, useState } from "react";
 import type { Fetched, TakenImage } from "../../core/api/schema.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
@@ -7,22 +7,22 @@ import { takeFiles, unlessAborted, type Progress, type TakenFile } from "./intak
 import { plainName } from "./read-file.ts";
 import type { Draft } from "./useDraft.ts";
 
-/** How much of what is in; null: that can't be told. */
+/** The share that is in; null means that it is not known. */
 export interface Reading {
   done: number | null;
   what: string;
 }
 
 export interface Intake {
-  /** null: nothing comes. */
+  /** null when nothing is being taken in. */
   reading: Reading | null;
-  /** Files that were not taken, and why. */
+  /** The files that were not taken, and why. */
   refused: readonly string[];
   stop: () => void;
   take: (chosen: File[], forDisk?: number | null) => void;
   takeBundled: () => void;
   takeHostKernel: (release: string) => void;
-  /** A kernel or RAM disk that the host keeps: it stands in the config as it lies there. */
+  /** Takes a kernel or RAM disk that the host keeps. The config names it by its path. */
   takeKept: (name: string, path: string, size: number) => void;
   takeFetched: (fetched: Fetched) => void;
 }
@@ -75,7 +75,7 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[])
     });
 
   useEffect(() => {
-    // Deferred, so that a mount that is undone at once (React's strict mode) sends nothing.
+    // Deferred, so that nothing is sent by a mount that is undone at once (React's strict mode).
     const timer = dropped.length ? setTimeout(() => take(dropped), 0) : undefined;
     return () => clearTimeout(timer);
   }, [dropped]);
@@ -111,7 +111,7 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[])
   };
 }
 
-/** What the host has taken in, with what it is. The host keeps nothing of it if that can't be told. */
+/** Returns what the host has taken in, with a description. If it cannot be described, the host keeps nothing of it. */
 async function described(images: TakenImage[], progress: Progress, signal: AbortSignal): Promise<TakenFile[]> {
   const taken: TakenFile[] = [];
   try {

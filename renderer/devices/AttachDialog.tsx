@@ -3,7 +3,7 @@ import { closeAttach, useAttach } from "./attach-state.ts";
 import { AttachDisk } from "./AttachDisk.tsx";
 import { AttachNetwork } from "./AttachNetwork.tsx";
 
-/** A disk or an interface for a domain that runs, if one was asked for. */
+/** Asks for a disk or an interface to attach to a running domain, when a user wants one. */
 export function AttachDialog() {
   const asked = useAttach((state) => state.asked);
   const domain = useApp(({ domains }) => domains.find(({ domid }) => domid === asked?.domid));

@@ -1,4 +1,4 @@
-import { ArrowUpFromLine, Disc3, HardDrive, Network, Unplug, type LucideIcon } from "lucide-react";
+import { ArrowUpFromLine, Disc3, HardDrive, Network, Unplug } from "lucide-react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { baseName } from "../create/devices.ts";
 import { useApp } from "../state/store.ts";
@@ -8,8 +8,25 @@ import { askDetach, eject, type Attached } from "./device-deeds.ts";
 import { idOf } from "./diagram.ts";
 import { rateText, xenbusWord } from "./figures.ts";
 import type { DeviceSample } from "./samples.ts";
+import { Tool } from "../ui/Tool.tsx";
+import { Table, type Columns } from "../ui/Table.tsx";
 
-/** The disks and networks among the devices, a line each: states, traffic, what lies behind, and what can be done. */
+const COLUMNS: Columns = [
+  "Device",
+  { title: "What can be done", isOnlyHeard: true },
+  "Behind it",
+  "Frontend",
+  { title: "Backend", hint: "Its state, and the domain that holds it" },
+  { title: "Rings", hint: "How many, and the slots of each" },
+  { title: "In flight", hint: "Requests that the backend works on", isNumber: true },
+  { title: "Grants", hint: "Pages of the guest's that the backend has mapped", isNumber: true },
+  { title: "Kicks", hint: "Events to the backend", isNumber: true },
+  { title: "In", hint: "Read or received by the guest", isNumber: true },
+  { title: "Out", hint: "Written or sent by the guest", isNumber: true },
+  { title: "Latency", hint: "Of the requests that ended since the last look, on average", isNumber: true },
+];
+
+/** Lists the disks and networks among the devices, each in a line with its states, its traffic, what lies behind it and what can be done. */
 export function DeviceList({
   domid,
   devices,
@@ -17,7 +34,7 @@ export function DeviceList({
 }: {
   domid: number;
   devices: readonly DeviceSample[];
-  /** Shows a part of the diagram. */
+  /** Selects a part of the diagram. */
   select: (id: string) => void;
 }) {
   const domains = useApp((state) => state.domains);
@@ -45,52 +62,21 @@ export function DeviceList({
           {isManaged ? "It has none. An image can also be dropped on the window." : "No domain has one."}
         </p>
       ) : (
-        <div className="table-box" tabIndex={0} role="group" aria-label="Disks and networks">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Device</th>
-                <th scope="col">
-                  <span className="visually-hidden">What can be done</span>
-                </th>
-                {COLUMNS.map(([title, hint]) => (
-                  <th key={title} scope="col" className={NUMBERS.has(title) ? "number" : undefined} title={hint}>
-                    {title}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((sample) => (
-                <DeviceRow
-                  key={sample.key}
-                  sample={sample}
-                  domain={domains.find((each) => each.domid === sample.wiring.domid)}
-                  isAmongOthers={domid === 0}
-                  select={select}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Disks and networks" columns={COLUMNS}>
+          {shown.map((sample) => (
+            <DeviceRow
+              key={sample.key}
+              sample={sample}
+              domain={domains.find((each) => each.domid === sample.wiring.domid)}
+              isAmongOthers={domid === 0}
+              select={select}
+            />
+          ))}
+        </Table>
       )}
     </section>
   );
 }
-
-const COLUMNS: readonly [title: string, hint?: string][] = [
-  ["Behind it"],
-  ["Frontend"],
-  ["Backend", "Its state, and the domain that holds it"],
-  ["Rings", "How many, and the slots of each"],
-  ["In flight", "Requests that the backend works on"],
-  ["Grants", "Pages of the guest's that the backend has mapped"],
-  ["Kicks", "Events to the backend"],
-  ["In", "Read or received by the guest"],
-  ["Out", "Written or sent by the guest"],
-  ["Latency", "Of the requests that ended since the last look, on average"],
-];
-const NUMBERS = new Set(["In flight", "Grants", "Kicks", "In", "Out", "Latency"]);
 
 function DeviceRow({
   sample,
@@ -153,46 +139,23 @@ function DeviceButtons({ device, isEmpty }: { device: Attached; isEmpty: boolean
   return (
     <span className="button-row">
       {isCd && (
-        <Deed
-          label={`Insert a medium into ${name}…`}
-          Icon={Disc3}
-          onClick={() => askAttach(domid, "disk", { drive: name })}
-        />
+        <Tool label={`Insert a medium into ${name}…`} onClick={() => askAttach(domid, "disk", { drive: name })}>
+          <Disc3 size={16} aria-hidden />
+        </Tool>
       )}
       {isCd && (
-        <Deed label={`Eject ${name}`} Icon={ArrowUpFromLine} disabled={isEmpty} onClick={() => void eject(device)} />
+        <Tool label={`Eject ${name}`} disabled={isEmpty} onClick={() => void eject(device)}>
+          <ArrowUpFromLine size={16} aria-hidden />
+        </Tool>
       )}
-      <Deed label={`Detach ${name}…`} Icon={Unplug} onClick={() => askDetach(device)} />
+      <Tool label={`Detach ${name}…`} onClick={() => askDetach(device)}>
+        <Unplug size={16} aria-hidden />
+      </Tool>
     </span>
   );
 }
 
-function Deed({
-  label,
-  Icon,
-  disabled = false,
-  onClick,
-}: {
-  label: string;
-  Icon: LucideIcon;
-  disabled?: boolean;
-  onClick: () => void;
-}) {
-  return (
-    <button
-      type="button"
-      className="icon-button"
-      title={label}
-      aria-label={label}
-      disabled={disabled}
-      onClick={onClick}
-    >
-      <Icon size={16} aria-hidden />
-    </button>
-  );
-}
-
-/** As its domain's configuration has it. */
+/** Returns the device as its domain's configuration has it. */
 function attachedOf({ wiring }: DeviceSample, domain: DomainInfo | undefined): Attached {
   const { domid, name, kind, id, vdev } = wiring;
   const spec = domain?.config?.devices.find((each) => each.kind === kind && each.id === id);

@@ -18,11 +18,11 @@ import { say } from "../state/messages.ts";
 
 const EVERY_MS = 500;
 const MOST_HEIGHT = 640;
-/** Around the diagram. */
+/** The margin around the diagram. */
 const EDGE = 12;
 const NODE_TYPES = { part: PartView, box: BoxView };
 
-/** How a domain's devices are wired, live. Measured only while it is shown. */
+/** Shows live how a domain's devices are wired. They are measured only while this is shown. */
 export function DevicesTab({ domid }: { domid: number }) {
   const live = useLive();
   const runs = useHostRuns();
@@ -37,7 +37,7 @@ export function DevicesTab({ domid }: { domid: number }) {
       if (current && report.domid === domid) setShown({ report, devices: samples.take(report) });
     };
     const deaf = onWiring(take);
-    // Both at once: what ends it, below, is asked for later than either.
+    // Both requests are sent at once, so that the one that ends the report, below, is sent after either.
     request("wiringEvery", { domid, milliseconds: EVERY_MS }).catch(() => {});
     request("wiring", { domid }).then(take, (error: unknown) => {
       if (current) say("error", sentence(error));
@@ -98,7 +98,7 @@ function Diagram({
   const [box, setBox] = useState<HTMLDivElement | null>(null);
   useEffect(() => {
     if (!box) return;
-    // As wide as there is room, from the top: many devices are scrolled through, not made too small to read.
+    // The diagram is as wide as there is room and starts at the top. Many devices are scrolled rather than made too small to read.
     const fit = new ResizeObserver(() => {
       const zoom = Math.min(1, (box.clientWidth - 2 * EDGE) / right);
       void flow.setViewport({ x: Math.max(EDGE, (box.clientWidth - right * zoom) / 2), y: EDGE / 2, zoom });

@@ -4,7 +4,7 @@ import { useLive } from "../state/live.ts";
 import { request } from "../state/session.ts";
 import { HandshakeCard } from "./HandshakeCard.tsx";
 
-/** Of a domain that is gone: how its devices were agreed on, and given up. */
+/** Shows how the devices of a domain that is gone were negotiated and given up. */
 export function EndedDevices({ domid }: { domid: number }) {
   const live = useLive();
   const [known, setKnown] = useState<DomainHandshakes | "nothing" | null>(null);

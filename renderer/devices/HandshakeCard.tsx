@@ -9,7 +9,7 @@ import { xenbusWord } from "./figures.ts";
 
 const BY_NAME = new Intl.Collator("en", { numeric: true });
 
-/** What both ends of a device wrote into xenstore since the domain was created; `asked`: the device that was clicked, by its key. */
+/** Shows what both ends of a device wrote into xenstore since the domain was created. `asked` is the key of the device that was clicked. */
 export function HandshakeCard({ devices: known, asked }: { devices: HandshakeSummary[]; asked: string | null }) {
   const [picked, pick] = useState<string | null>(asked);
   const [statesOnly, setStatesOnly] = useState(false);
@@ -75,7 +75,7 @@ function sentenceOf({ list, dropped, frontendState, backendState, backendPath }:
   return `${count}${left}; the first ${spanText(first.time)} after power-on.${now}`;
 }
 
-/** Asked for again when a step has come. */
+/** The handshake is asked for again when a step was added. */
 function useHandshake(summary: HandshakeSummary | undefined): DeviceHandshake | null {
   const live = useLive();
   const [answer, setAnswer] = useState<DeviceHandshake | null>(null);
@@ -87,7 +87,7 @@ function useHandshake(summary: HandshakeSummary | undefined): DeviceHandshake | 
     const { domid, kind, id } = summary;
     request("handshake", { domid, kind, id }).then(
       (result) => current && setAnswer(result),
-      // Forgotten since: the list of devices will say so.
+      // The host has forgotten it since. The list of devices will show that.
       () => {},
     );
     return () => {

@@ -5,7 +5,9 @@ import { deviceName, rowsOf, spanText, type HandshakeRow } from "./handshake.ts"
 
 const SIDES = ["frontend", "backend"] as const;
 
-/** Two lanes, a row for each step: time since the first, what was written, by whom. A lane's line has the colour of its state. */
+/**
+ * Shows two lanes with a row for each step: the time since the first step, what was written, and by whom. A lane's line has the colour of its state.
+ */
 export function HandshakeTimeline({
   handshake,
   statesOnly,
@@ -104,7 +106,7 @@ function stateText(state: string): string {
   return xenbusWord(textOf(state));
 }
 
-/** A XenbusState that colours its lane; "none" for what is none. */
+/** Returns the class for a XenbusState that colours its lane, or "none" if the value is no such state. */
 function stateClass(state: string | null): string {
   return state !== null && /^[1-8]$/.test(state) ? state : "none";
 }

@@ -13,7 +13,7 @@ import {
   type WiringSamples,
 } from "./samples.ts";
 
-/** What is known of the part that was clicked. */
+/** Shows what is known of the part that was clicked. */
 export function PartFacts({
   id,
   devices,

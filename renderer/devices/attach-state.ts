@@ -1,4 +1,4 @@
-/** What is to be attached to a domain that runs: asked for by a drop, a button or a menu, carried out in a dialog. */
+/** What is to be attached to a running domain. A drop, a button or a menu asks for it, and a dialog carries it out. */
 import { create } from "zustand";
 import type { DomainInfo } from "../../core/api/schema.ts";
 
@@ -8,9 +8,9 @@ export interface AttachAsked {
   time: number;
   domid: number;
   key: AttachKey;
-  /** An image that was dropped. */
+  /** The image that was dropped. */
   file: File | null;
-  /** The drive whose medium is to be changed; null: nothing was said. */
+  /** The drive whose medium is to be changed, or null if none was named. */
   drive: string | null;
 }
 
@@ -26,14 +26,14 @@ export function closeAttach(): void {
 }
 
 export interface DomainDisk {
-  /** As the guest calls it. */
+  /** The name that the guest uses. */
   vdev: string;
   isCd: boolean;
-  /** "" in an empty drive. */
+  /** "" for an empty drive. */
   image: string;
 }
 
-/** The disks of a domain as it is configured now. */
+/** Returns the disks of a domain as it is configured now. */
 export function disksOfDomain(domain: DomainInfo | undefined): DomainDisk[] {
   return (domain?.config?.devices ?? []).flatMap(({ kind, back }) =>
     kind === "vbd"

@@ -1,4 +1,4 @@
-/** What buttons do to a domain's disks and networks. What could lose data is asked for before. */
+/** What buttons do to a domain's disks and networks. If data could be lost, the user is asked first. */
 import { EMPTY_DISK } from "../create/devices.ts";
 import { writeDisk } from "../../core/api/device-text.ts";
 import { ApiError } from "../../core/api/client.ts";
@@ -8,11 +8,11 @@ import type { AttachKey } from "./attach-state.ts";
 
 export interface Attached {
   domid: number;
-  /** Of its domain. */
+  /** The name of its domain. */
   domain: string;
   key: AttachKey;
   id: string;
-  /** As people call it: "xvda", "interface 0". */
+  /** The name that people use: "xvda", "interface 0". */
   name: string;
   isCd: boolean;
   isDisposable: boolean;
@@ -40,7 +40,7 @@ async function detach(device: Attached, force: boolean): Promise<void> {
     await request("deviceDetach", { domid, key, device: id, force });
     toast("info", `${name} is detached from ${domain}.`);
   } catch (error) {
-    // After this question is closed, or the next would close with it.
+    // This waits until the present question has closed, because otherwise the next one would close with it.
     if (error instanceof ApiError && error.code === "ETIMEDOUT") setTimeout(() => askForce(device, error.message), 0);
     else toast("error", sentence(error));
   }
@@ -55,7 +55,7 @@ function askForce(device: Attached, reason: string): void {
   });
 }
 
-/** The drive is empty afterwards. */
+/** Leaves the drive empty. */
 export async function eject({ domid, domain, name }: Attached): Promise<void> {
   const spec = writeDisk({ ...EMPTY_DISK, vdev: name, devtype: "cdrom" });
   try {

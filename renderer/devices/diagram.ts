@@ -1,4 +1,4 @@
-/** The wiring as nodes and edges for the graph library; their places are computed anew only when devices come or go. */
+/** The wiring as nodes and edges for the graph library. Their places are computed again only when devices come or go. */
 import { Graph, layout } from "@dagrejs/dagre";
 import type { Edge, Node } from "@xyflow/react";
 import type { DeviceFigure, DeviceWiring, PortWiring } from "../../core/api/schema.ts";
@@ -11,18 +11,18 @@ const MIDDLES = ["ring", "channel", "grant"] as const;
 
 export interface Bar {
   label: string;
-  /** 0 to 1; null when the guest's indices make no sense. */
+  /** From 0 to 1; null when the guest's indices make no sense. */
   share: number | null;
   text: string;
 }
 export interface PartData extends Record<string, unknown> {
   part: Part;
-  /** Which of the device's rings it belongs to. */
+  /** The number of the device's ring that it belongs to. */
   ring: number;
   title: string;
   lines: string[];
   bars: Bar[];
-  /** Something is wrong with it. */
+  /** Whether something is wrong with it. */
   wrong: boolean;
 }
 export interface BoxData extends Record<string, unknown> {
@@ -36,7 +36,7 @@ const HEIGHTS: Record<Part, number> = { frontend: 62, ring: 70, channel: 62, gra
 const PADDING = 14;
 const TITLE = 26;
 
-/** `ring`: which of the device's, for what belongs to one. */
+/** `ring` is the number of the device's ring, for a part that belongs to one. */
 export function idOf(key: string, part: Part, ring = 0): string {
   return `${key}:${part}${ring === 0 ? "" : `.${ring}`}`;
 }
@@ -49,7 +49,7 @@ type Places = Map<string, { x: number; y: number }>;
 let placedFor = "";
 let placed: Places = new Map();
 
-/** From left to right: frontend; rings with their event channels and grants; backend; what lies behind it. */
+/** Lays the parts out from left to right: the frontend; the rings with their event channels and grants; the backend; and what lies behind it. */
 function places(samples: readonly DeviceSample[]): Places {
   const shape = samples.map(({ key, rings }) => `${key} ${rings.length}`).join();
   if (placedFor === shape) return placed;
@@ -58,7 +58,7 @@ function places(samples: readonly DeviceSample[]): Places {
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { key, rings } of samples) {
     for (const part of ENDS) graph.setNode(idOf(key, part), { width: WIDTH, height: HEIGHTS[part] });
-    // As far apart as if there were a ring.
+    // They are as far apart as if there were a ring between them.
     graph.setEdge(idOf(key, "frontend"), idOf(key, "backend"), { minlen: 2 });
     rings.forEach((_, i) => {
       for (const middle of MIDDLES) {
@@ -100,7 +100,7 @@ export function nodesOf(samples: readonly DeviceSample[], selected: string | nul
   return [...boxesOf(samples, at), ...parts];
 }
 
-/** Around what belongs to a domain. */
+/** Returns the boxes around the parts of each domain. */
 function boxesOf(samples: readonly DeviceSample[], at: Places): BoxNode[] {
   const domains = new Map<string, { title: string; ids: [string, Part][] }>();
   const add = (id: string, title: string, nodes: [string, Part][]): void => {
@@ -268,7 +268,7 @@ export function edgesOf(samples: readonly DeviceSample[]): Edge[] {
   });
 }
 
-/** What is as it was is the same object as before: the graph library draws only what changed. */
+/** Returns the same object as before for a part that has not changed, because the graph library draws only new objects. */
 export class Kept<T extends { id: string }> {
   #before = new Map<string, { text: string; value: T }>();
 

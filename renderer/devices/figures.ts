@@ -1,7 +1,9 @@
-/** Figures of rings and event channels as text. */
+/** The figures of rings and event channels as text. */
+import type { EventPort } from "../../core/api/schema.ts";
+
 export type RateUnit = "/s" | "B/s";
 
-/** Of what goes through a ring, or is behind a device. */
+/** Returns the unit of the rate at which something goes through a ring or happens behind a device. */
 export function rateUnit(unit: string): RateUnit {
   return unit === "bytes" ? "B/s" : "/s";
 }
@@ -13,7 +15,7 @@ export function rateText(rate: number, unit: RateUnit = "/s"): string {
   return unit === "/s" ? `${text}${prefix}/s` : `${text} ${prefix}${unit}`;
 }
 
-/** XenbusState of public/io/xenbus.h. */
+/** XenbusState in public/io/xenbus.h. */
 const XENBUS_STATES = [
   "Unknown",
   "Initialising",
@@ -29,7 +31,7 @@ export function xenbusState(state: string | null): string {
   if (state === null) return "none";
   return `${state}, ${XENBUS_STATES[Number(state)] ?? "no XenbusState"}`;
 }
-/** Its name with its number, as "4 Connected". */
+/** Returns the state's name with its number, such as "4 Connected". */
 export function xenbusWord(state: string): string {
   return `${state} ${/^\d$/.test(state) ? (XENBUS_STATES[Number(state)] ?? "") : ""}`.trim();
 }
@@ -49,6 +51,22 @@ const VIRQS: Record<number, string> = {
   12: "ENOMEM",
   13: "XENPMU",
 };
-export function virqName(virq: number): string {
+function virqName(virq: number): string {
   return `VIRQ_${VIRQS[virq] ?? virq}`;
+}
+
+/** Who is at the other end of an event channel; null: nobody, or the domain itself. */
+export function otherEndOf({
+  virq,
+  remoteDomid,
+  remotePort,
+}: Pick<EventPort, "virq" | "remoteDomid" | "remotePort">): string | null {
+  if (virq !== null) return virqName(virq);
+  if (remotePort !== null) return `domain ${remoteDomid}, port ${remotePort}`;
+  return remoteDomid === null ? null : `for domain ${remoteDomid}`;
+}
+
+/** The bits of an event channel that are set. */
+export function bitsOf({ pending, masked }: Pick<EventPort, "pending" | "masked">): string {
+  return [pending && "pending", masked && "masked"].filter(Boolean).join(", ");
 }

@@ -1,18 +1,18 @@
-/** The steps of a handshake as rows of two lanes, with what was left out between them. */
+/** The steps of a handshake as rows of two lanes, with marks where steps were left out. */
 import type { DeviceHandshake, HandshakeSide, HandshakeStep, HandshakeSummary } from "../../core/api/schema.ts";
 
 export type LaneState = Record<HandshakeSide, string | null>;
 export interface HandshakeRow {
   key: string;
   side: HandshakeSide;
-  /** null: `count` steps were left out here. */
+  /** null means that `count` steps were left out here. */
   step: HandshakeStep | null;
   count: number;
-  /** Nanoseconds since the first step that is kept; null where a gap has none. */
+  /** Nanoseconds since the first step that is kept, or null for a gap, which has no time. */
   since: number | null;
-  /** It came at the same time as the row before, as within a transaction. */
+  /** Whether it came at the same time as the row before, as steps of one transaction do. */
   together: boolean;
-  /** XenbusStates after it. */
+  /** The XenbusStates after the step. */
   states: LaneState;
 }
 
@@ -45,7 +45,7 @@ export function rowsOf({ list, gaps }: DeviceHandshake, statesOnly: boolean): Ha
   return rows;
 }
 
-/** Nanoseconds in the unit that suits them. */
+/** Writes nanoseconds in a suitable unit. */
 export function spanText(nanoseconds: number): string {
   if (nanoseconds < 1e6) return `${(nanoseconds / 1e3).toFixed(0)} µs`;
   if (nanoseconds < 1e9) return `${(nanoseconds / 1e6).toFixed(2)} ms`;

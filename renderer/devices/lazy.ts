@@ -1,5 +1,5 @@
 import { lazy } from "react";
 
-/** With its graph library only when it is first looked at. */
+/** Loaded, together with its graph library, when it is first shown. */
 export const DevicesTab = lazy(async () => ({ default: (await import("./DevicesTab.tsx")).DevicesTab }));
 export const EndedDevices = lazy(async () => ({ default: (await import("./EndedDevices.tsx")).EndedDevices }));

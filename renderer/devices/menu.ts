@@ -1,4 +1,4 @@
-/** What the menu of a device's part offers: its ends, what they wrote, and to take it away. */
+/** What the menu of a device's part offers: its two ends, what they wrote, and removing the device. */
 import type { DeviceWiring } from "../../core/api/schema.ts";
 import { say } from "../state/messages.ts";
 import { act } from "../state/session.ts";
@@ -6,7 +6,7 @@ import { ask, show } from "../state/store.ts";
 import type { MenuItem } from "../ui/ContextMenu.tsx";
 import { showNode } from "../xenstore/kept.ts";
 
-/** Of the kinds that come and go while a guest runs: the key of their list in xl.cfg. */
+/** For the kinds of devices that can come and go while a guest runs, the key of their list in xl.cfg. */
 const HOT_PLUGGED: Readonly<Record<string, string>> = { vbd: "disk", vif: "vif" };
 
 export function deviceMenu(device: DeviceWiring): MenuItem[] {

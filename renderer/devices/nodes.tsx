@@ -11,7 +11,7 @@ const ICONS: Record<Part, LucideIcon> = {
   behind: FileText,
 };
 
-/** A part of the wiring; its figures are the report's. */
+/** A part of the wiring, with the figures of the report. */
 export function PartView({ data, selected }: NodeProps<PartNode>) {
   const Icon = ICONS[data.part];
   return (
@@ -45,7 +45,7 @@ function Fill({ bar: { label, share, text } }: { bar: Bar }) {
   );
 }
 
-/** Where edges end: one way above, the other below, what has no way between. */
+/** Places the ends of the edges: one direction above, the other below, and edges without a direction between them. */
 function Ends() {
   return (
     <>

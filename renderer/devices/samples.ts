@@ -1,14 +1,14 @@
-/** Two reports of a wiring make figures: what went through between them, per second. */
+/** Computes figures from two reports of a wiring: what went through between them, per second. */
 import type { DeviceTraffic, DeviceWiring, DomainWiring, RingDirection, RingWiring } from "../../core/api/schema.ts";
 import { Series } from "../../core/api/history/live.ts";
 import { keyOf } from "./handshake.ts";
 
-/** What went through a ring since the report before; NaN until there was one. */
+/** What went through a ring since the report before; NaN if there was no earlier report. */
 export interface RingSample {
   wiring: RingWiring;
-  /** In the ring's unit, a second, by direction. */
+  /** By direction, in the ring's unit per second. */
   flow: Record<string, number>;
-  /** Events a second that the backend took, and sent. */
+  /** Events per second that the backend received, and that it sent. */
   toBackend: number;
   toFrontend: number;
 }
@@ -16,14 +16,14 @@ export interface DeviceSample {
   key: string;
   wiring: DeviceWiring;
   rings: RingSample[];
-  /** Events a second that the backend took, of all its rings. */
+  /** Events per second that the backend received from all its rings. */
   kicks: number;
-  /** What went through it since the report before; null where nobody counts it, NaN in it where there was no report before. */
+  /** What went through the device since the report before. It is null if nobody counts it, and its figures are NaN if there was no earlier report. */
   traffic: {
-    /** Bytes a second. */
+    /** Bytes per second. */
     inRate: number;
     outRate: number;
-    /** Microseconds, the mean of the requests that ended; NaN where none did, or none is timed. */
+    /** The mean of the requests that ended, in microseconds; NaN if none ended or none is timed. */
     latency: number;
   } | null;
 }
@@ -33,7 +33,7 @@ export interface DeviceHistory {
   toFrontend: Series;
 }
 
-/** What in the ring has not been taken; null when the guest's indices make no sense. */
+/** Returns how many entries of the ring have not been taken; null when the guest's indices make no sense. */
 export function usedOf({ producer, consumer, size }: RingDirection): number | null {
   const used = (producer - consumer) >>> 0;
   return used <= size ? used : null;
@@ -94,7 +94,7 @@ function sampleOf(wiring: RingWiring, was: RingWiring | undefined, seconds: numb
   const flow: Record<string, number> = {};
   for (const direction of wiring.directions) {
     const then = was?.directions.find(({ name }) => name === direction.name);
-    // Indices run freely through 32 bits. Either end may have moved since.
+    // Indices run freely through 32 bits. Either end may have moved since the reading.
     flow[direction.name] = then
       ? Math.max((direction.producer - then.producer) >>> 0, (direction.consumer - then.consumer) >>> 0) / seconds
       : NaN;

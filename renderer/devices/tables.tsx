@@ -1,10 +1,14 @@
 import type { DomainWiring } from "../../core/api/schema.ts";
-import { virqName } from "./figures.ts";
+import { bitsOf, otherEndOf } from "./figures.ts";
+import { Table, type Columns } from "../ui/Table.tsx";
 
-/** A guest may have a thousand ports: that many rows twice a second help nobody. */
+const PORT_COLUMNS: Columns = ["Port", "State", "Other end", "vCPU", "Bits", "Received", "Sent"];
+const GRANT_COLUMNS: Columns = ["Reference", "Kind", "To", "Frame", "In use"];
+
+/** A guest may have a thousand ports, and so many rows twice a second help nobody. */
 const MOST_ROWS = 200;
 
-/** Every port of the domain that is not closed. */
+/** Lists every port of the domain that is not closed. */
 export function PortTable({ report: { ports, eventAbi, name } }: { report: DomainWiring }) {
   return (
     <section className="card">
@@ -14,42 +18,19 @@ export function PortTable({ report: { ports, eventAbi, name } }: { report: Domai
           {ports.length} {ports.length === 1 ? "port" : "ports"}, {eventAbi} ABI
         </span>
       </header>
-      <div className="table-box" tabIndex={0} role="group" aria-label={`Event channels of ${name}`}>
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">Port</th>
-              <th scope="col">State</th>
-              <th scope="col">Other end</th>
-              <th scope="col">vCPU</th>
-              <th scope="col">Bits</th>
-              <th scope="col">Received</th>
-              <th scope="col">Sent</th>
-            </tr>
-          </thead>
-          <tbody>
-            {ports.slice(0, MOST_ROWS).map((port) => (
-              <tr key={port.port}>
-                <th scope="row">{port.port}</th>
-                <td>{port.state}</td>
-                <td>
-                  {port.virq !== null
-                    ? virqName(port.virq)
-                    : port.remotePort !== null
-                      ? `domain ${port.remoteDomid}, port ${port.remotePort}`
-                      : port.remoteDomid !== null
-                        ? `for domain ${port.remoteDomid}`
-                        : "–"}
-                </td>
-                <td>{port.vcpu}</td>
-                <td>{[port.pending && "pending", port.masked && "masked"].filter(Boolean).join(", ") || "–"}</td>
-                <td>{port.received ?? <NotCounted />}</td>
-                <td>{port.sent ?? <NotCounted />}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={`Event channels of ${name}`} columns={PORT_COLUMNS}>
+        {ports.slice(0, MOST_ROWS).map((port) => (
+          <tr key={port.port}>
+            <th scope="row">{port.port}</th>
+            <td>{port.state}</td>
+            <td>{otherEndOf(port) ?? "–"}</td>
+            <td>{port.vcpu}</td>
+            <td>{bitsOf(port) || "–"}</td>
+            <td>{port.received ?? <NotCounted />}</td>
+            <td>{port.sent ?? <NotCounted />}</td>
+          </tr>
+        ))}
+      </Table>
       {ports.length > MOST_ROWS && <p className="muted">{ports.length - MOST_ROWS} more are open.</p>}
     </section>
   );
@@ -63,7 +44,7 @@ function NotCounted() {
   );
 }
 
-/** The domain's grant table: what it lets others use. */
+/** Shows the domain's grant table: what it lets others use. */
 export function GrantTable({ report: { grants, name } }: { report: DomainWiring }) {
   return (
     <section className="card">
@@ -76,33 +57,20 @@ export function GrantTable({ report: { grants, name } }: { report: DomainWiring 
       {grants.entries.length === 0 ? (
         <p className="muted">{name} grants nothing to anybody.</p>
       ) : (
-        <div className="table-box" tabIndex={0} role="group" aria-label={`Grant table of ${name}`}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Reference</th>
-                <th scope="col">Kind</th>
-                <th scope="col">To</th>
-                <th scope="col">Frame</th>
-                <th scope="col">In use</th>
-              </tr>
-            </thead>
-            <tbody>
-              {grants.entries.map((grant) => (
-                <tr key={grant.ref}>
-                  <th scope="row">{grant.ref}</th>
-                  <td>
-                    {grant.kind}
-                    {grant.readonly && ", read-only"}
-                  </td>
-                  <td>domain {grant.domid}</td>
-                  <td>mfn {grant.mfn}</td>
-                  <td>{grant.writing ? "to write" : grant.reading ? "to read" : "no"}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label={`Grant table of ${name}`} columns={GRANT_COLUMNS}>
+          {grants.entries.map((grant) => (
+            <tr key={grant.ref}>
+              <th scope="row">{grant.ref}</th>
+              <td>
+                {grant.kind}
+                {grant.readonly && ", read-only"}
+              </td>
+              <td>domain {grant.domid}</td>
+              <td>mfn {grant.mfn}</td>
+              <td>{grant.writing ? "to write" : grant.reading ? "to read" : "no"}</td>
+            </tr>
+          ))}
+        </Table>
       )}
       {grants.more > 0 && <p className="muted">{grants.more} more are in use.</p>}
     </section>

@@ -10,7 +10,7 @@ import { ScreenLink, type ScreenFacts } from "./screen-link.ts";
 import { Stage, type StageScale } from "./Stage.tsx";
 import { CTRL_ALT_DELETE } from "./keycodes.ts";
 
-/** What a domain draws on its framebuffer; keys and pointer go to it. Followed only while it is shown. */
+/** Shows what a domain draws on its framebuffer, and sends keys and pointer to it. The screen is followed only while it is shown. */
 export function DisplayTab({ domid }: { domid: number }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
   const hasScreen = domain?.config?.devices.some(({ kind }) => kind === "vfb") ?? false;

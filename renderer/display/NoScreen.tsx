@@ -3,7 +3,7 @@ import { toast } from "../state/store.ts";
 
 const LINE = 'vfb = ["vnc=1"]';
 
-/** Of a domain without a framebuffer: how it gets one. */
+/** Shown for a domain without a framebuffer. It says how the domain gets one. */
 export function NoScreen({ name }: { name: string }) {
   const copy = (): void =>
     void navigator.clipboard.writeText(LINE).then(

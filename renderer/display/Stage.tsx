@@ -1,5 +1,4 @@
 import {
-  useEffect,
   useMemo,
   useLayoutEffect,
   useRef,
@@ -8,6 +7,7 @@ import {
   type PointerEvent,
   type RefObject,
 } from "react";
+import { useWheel } from "../ui/wheel.ts";
 import { GuestKeyboard } from "./guest-keyboard.ts";
 import type { ScreenLink } from "./screen-link.ts";
 
@@ -15,16 +15,27 @@ const isMac = /Mac/.test(navigator.platform);
 
 export type StageScale = "fit" | "actual";
 
-/** Of a wheel's travel, in pixels: one step of the guest's. */
+/** The pixels of a wheel's travel that make one step for the guest. */
 const STEP_PIXELS = 60;
 const MOST_STEPS = 16;
 
-/** Of a pointer event: 1 left, 2 middle, 4 right. */
+/** The buttons of a pointer event: 1 left, 2 middle, 4 right. */
 function buttonsOf({ buttons }: { buttons: number }): number {
   return (buttons & 1) | (buttons & 4 ? 2 : 0) | (buttons & 2 ? 4 : 0);
 }
 
-/** The screen itself: scaled, and with the keys while it has the focus. */
+/** Which of the guest's pixels the pointer is on: the nearest, where it is beside the screen. */
+function placeOn(canvas: HTMLCanvasElement, { clientX, clientY }: { clientX: number; clientY: number }) {
+  const box = canvas.getBoundingClientRect();
+  const within = (at: number, from: number, length: number, pixels: number): number =>
+    Math.max(0, Math.min(pixels - 1, Math.floor(((at - from) * pixels) / length)));
+  return {
+    x: within(clientX, box.left, box.width, canvas.width),
+    y: within(clientY, box.top, box.height, canvas.height),
+  };
+}
+
+/** The screen itself. It is scaled, and has the keyboard while it has the focus. */
 export function Stage({
   name,
   link,
@@ -41,28 +52,12 @@ export function Stage({
   scale: StageScale;
 }) {
   const keyboard = useMemo(() => new GuestKeyboard((keycode, isDown) => link?.key(keycode, isDown), isMac), [link]);
-  const travelled = useRef(0);
-  const [room, setRoom] = useState({ width: 0, height: 0 });
-  useLayoutEffect(() => {
-    const box = stage.current!;
-    const fit = new ResizeObserver(() => setRoom({ width: box.clientWidth, height: box.clientHeight }));
-    fit.observe(box);
-    return () => fit.disconnect();
-  }, [stage]);
+  const room = useRoom(stage);
   const factor =
     scale === "fit" && size && room.width > 0 ? Math.min(room.width / size.width, room.height / size.height) : 1;
 
-  const placeOf = ({ clientX, clientY }: { clientX: number; clientY: number }): { x: number; y: number } => {
-    const box = canvas.current!.getBoundingClientRect();
-    const within = (at: number, from: number, length: number, pixels: number): number =>
-      Math.max(0, Math.min(pixels - 1, Math.floor(((at - from) * pixels) / length)));
-    return {
-      x: within(clientX, box.left, box.width, canvas.current!.width),
-      y: within(clientY, box.top, box.height, canvas.current!.height),
-    };
-  };
   const point = (event: PointerEvent): void => {
-    const { x, y } = placeOf(event);
+    const { x, y } = placeOn(canvas.current!, event);
     link?.point(x, y, buttonsOf(event));
   };
   const key = (event: KeyboardEvent, isDown: boolean): void => {
@@ -76,20 +71,15 @@ export function Stage({
     event.preventDefault();
     event.stopPropagation();
   };
-  // React listens to wheels passively, so that the page would scroll with it.
-  useEffect(() => {
-    const target = canvas.current!;
-    const turn = (event: WheelEvent): void => {
-      event.preventDefault();
-      travelled.current += event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * STEP_PIXELS;
-      const steps = Math.trunc(travelled.current / STEP_PIXELS);
-      if (steps === 0) return;
-      travelled.current -= steps * STEP_PIXELS;
-      const { x, y } = placeOf(event);
-      link?.wheel(x, y, Math.max(-MOST_STEPS, Math.min(MOST_STEPS, steps)));
-    };
-    target.addEventListener("wheel", turn, { passive: false });
-    return () => target.removeEventListener("wheel", turn);
+  const travelled = useRef(0);
+  useWheel(canvas, (event) => {
+    event.preventDefault();
+    travelled.current += event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * STEP_PIXELS;
+    const steps = Math.trunc(travelled.current / STEP_PIXELS);
+    if (steps === 0) return;
+    travelled.current -= steps * STEP_PIXELS;
+    const { x, y } = placeOn(canvas.current!, event);
+    link?.wheel(x, y, Math.max(-MOST_STEPS, Math.min(MOST_STEPS, steps)));
   });
   return (
     <div
@@ -120,4 +110,16 @@ export function Stage({
       />
     </div>
   );
+}
+
+/** How large the element is, in pixels. */
+function useRoom(stage: RefObject<HTMLElement | null>): { width: number; height: number } {
+  const [room, setRoom] = useState({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    const box = stage.current!;
+    const fit = new ResizeObserver(() => setRoom({ width: box.clientWidth, height: box.clientHeight }));
+    fit.observe(box);
+    return () => fit.disconnect();
+  }, [stage]);
+  return room;
 }

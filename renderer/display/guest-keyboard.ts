@@ -1,7 +1,7 @@
-/** Keys of the browser's as a keyboard's that the guest has: what systems do to keys on their way is undone. */
+/** Translates the browser's keys into those of a guest's keyboard, and undoes what operating systems do to keys on their way. */
 import { isRepeating, keycodeOf } from "./keycodes.ts";
 
-/** What of a KeyboardEvent counts. */
+/** The fields of a KeyboardEvent that are used. */
 export interface PressedKey {
   readonly code: string;
   readonly key: string;
@@ -23,15 +23,15 @@ export class GuestKeyboard {
     this.#isMac = isMac;
   }
 
-  /** False for what is no key of a PC's keyboard, as those of a screen keyboard: it is the window's. */
+  /** Returns false for a key that a PC's keyboard does not have, such as one of a screen keyboard. The window handles it. */
   press({ code, key, repeat }: PressedKey): boolean {
     const keycode = keycodeOf(code);
     if (keycode === null) return false;
     if (repeat && !isRepeating(keycode)) return true;
-    // Windows says AltGr as Ctrl and Alt together.
+    // Windows reports AltGr as Ctrl and Alt together.
     if (keycode === ALT_RIGHT && key === "AltGraph" && this.#down.has(CONTROL_LEFT)) this.#change(CONTROL_LEFT, false);
     this.#change(keycode, true);
-    // macOS tells of Caps Lock once, pressed as it goes on and let go of as it goes off.
+    // macOS reports Caps Lock once: as pressed when it goes on, and as released when it goes off.
     if (this.#isMac && keycode === CAPS_LOCK) this.#change(keycode, false);
     return true;
   }
@@ -41,12 +41,12 @@ export class GuestKeyboard {
     if (keycode === null) return false;
     if (this.#isMac && keycode === CAPS_LOCK) this.#change(keycode, true);
     if (this.#down.has(keycode)) this.#change(keycode, false);
-    // macOS tells of no other key let go of while Cmd is down.
+    // While Cmd is down, macOS does not report that other keys are released.
     if (this.#isMac && META.has(keycode)) for (const each of [...this.#down]) this.#change(each, false);
     return true;
   }
 
-  /** The focus has gone; the host lets go of the keys. */
+  /** Called when the focus has gone. The host releases the keys. */
   forget(): void {
     this.#down.clear();
   }

@@ -1,5 +1,5 @@
 /**
- * Linux's number (KEY_*) of a key by its place on the keyboard, as browsers name it (KeyboardEvent.code): the guest's own layout says which
+ * Linux's number (KEY_*) of a key by its place on the keyboard, which browsers name in KeyboardEvent.code. The guest's own layout decides which
  * character that is, so every layout works.
  */
 const ROWS: readonly (readonly [first: number, codes: string])[] = [
@@ -25,7 +25,7 @@ const KEYCODES: ReadonlyMap<string, number> = new Map(
   ROWS.flatMap(([first, codes]) => codes.split(" ").map((code, i) => [code, first + i] as const)),
 );
 
-/** null for a key that a PC's keyboard has not. */
+/** Returns null for a key that a PC's keyboard does not have. */
 export function keycodeOf(code: string): number | null {
   return KEYCODES.get(code) ?? null;
 }
@@ -33,7 +33,7 @@ export function keycodeOf(code: string): number | null {
 export const CTRL_ALT_DELETE: readonly number[] = [29, 56, 111];
 
 const MODIFIERS: ReadonlySet<number> = new Set([29, 97, 42, 54, 56, 100, 125, 126, 58, 69, 70]);
-/** Held down it does the same again. */
+/** Whether the key repeats while it is held down. */
 export function isRepeating(keycode: number): boolean {
   return !MODIFIERS.has(keycode);
 }

@@ -1,4 +1,4 @@
-/** A domain's screen over the API: asks for what has changed when the last has been drawn, and sends keys and pointer. */
+/** A domain's screen over the API. It asks for changes when the last ones have been drawn, and sends keys and pointer. */
 import type { Results, ScreenPart } from "../../core/api/schema.ts";
 import { request } from "../state/session.ts";
 
@@ -7,15 +7,15 @@ export type VncServer = NonNullable<Results["displayOpen"]["vnc"]>;
 export interface ScreenFacts {
   width: number;
   height: number;
-  /** A driver in the guest draws on it. */
+  /** Whether a driver in the guest draws on it. */
   isConnected: boolean;
   vnc: VncServer | null;
 }
 
 export interface ScreenListener {
-  /** The size, or whether somebody draws, has changed. */
+  /** Called when the size has changed, or whether a driver draws. */
   facts(facts: ScreenFacts): void;
-  /** It can't be looked at, or no more: a sentence. */
+  /** Called with a sentence when the screen cannot be looked at, or no longer. */
   lost(why: string): void;
 }
 
@@ -26,7 +26,7 @@ export class ScreenLink {
   #viewer: number | null = null;
   #isOver = false;
   #facts: ScreenFacts | null = null;
-  /** Where the pointer is to be told to be with the next frame. */
+  /** The position of the pointer that is sent with the next frame. */
   #pointer: { x: number; y: number; buttons: number } | null = null;
   #buttons = 0;
 
@@ -45,7 +45,7 @@ export class ScreenLink {
         const part = await request("displayPart", { viewer });
         if (this.#isOver) break;
         this.#draw(part, vnc);
-        // As often as the window is drawn, and not while it is not.
+        // This asks as often as the window is drawn, and not at all while it is not drawn.
         await new Promise((resolve) => requestAnimationFrame(resolve));
       }
     } catch (error) {
@@ -81,7 +81,7 @@ export class ScreenLink {
     this.#send("displayKey", { keycode, isDown });
   }
 
-  /** In the screen's pixels. Moves are told once a frame, what is pressed at once. */
+  /** In pixels of the screen. Moves are sent once per frame, presses at once. */
   point(x: number, y: number, buttons: number): void {
     const isMove = buttons === this.#buttons;
     const waits = this.#pointer !== null;
@@ -116,7 +116,7 @@ export class ScreenLink {
   ): void {
     const viewer = this.#viewer;
     if (viewer === null || this.#isOver) return;
-    // What is refused is of a screen that has gone: the next part says so.
+    // A refused request was for a screen that has gone, which the next part will say.
     request(name, { viewer, ...args } as never).catch(() => {});
   }
 

@@ -3,8 +3,8 @@ import { history } from "../state/session.ts";
 import { formatValue } from "../ui/units.ts";
 
 /**
- * CPU of domains together in the last second, as text: in percent of what their vCPUs can have, as in the graphs, so that 100 % is all of it
- * however many they are.
+ * The CPU use of several domains together in the last second, as text. It is in percent of what their vCPUs can have, as in the graphs, so that 100 %
+ * is all of it however many vCPUs there are.
  */
 export function CpuFigure({ domids }: { domids: readonly number[] }) {
   const text = useFigure(() => {

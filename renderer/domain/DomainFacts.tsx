@@ -2,7 +2,7 @@ import { Fragment } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { Term } from "../glossary/Term.tsx";
 
-/** What a domain that is there is, beside what the glance says. */
+/** Shows what a domain that exists is, beside what the glance says. */
 export function StateFacts({ domain }: { domain: DomainInfo }) {
   return (
     <section className="card">
@@ -37,7 +37,7 @@ export function StateFacts({ domain }: { domain: DomainInfo }) {
   );
 }
 
-/** The same of one that is gone, as it was last seen. */
+/** The same for a domain that is gone, as it was last seen. */
 export function EndFacts({ domid, last }: { domid: number; last: DomainInfo | null }) {
   return (
     <section className="card">
@@ -71,7 +71,7 @@ export function EndFacts({ domid, last }: { domid: number; last: DomainInfo | nu
   );
 }
 
-/** What it was created from. */
+/** Shows what the domain was created from. */
 export function Config({ config }: { config: NonNullable<DomainInfo["config"]> }) {
   return (
     <section className="card">

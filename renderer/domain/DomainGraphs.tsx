@@ -4,23 +4,24 @@ import type { LongHistory, LongRange } from "../state/long-history.ts";
 import type { TermId } from "../glossary/terms.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
-import { Graph, MOST_LINES, type GraphLine, type LineStyle } from "../ui/Graph.tsx";
-import type { LongLine } from "../ui/LongGraph.tsx";
+import { MOST_LINES, type LineStyle } from "../ui/graph-lines.ts";
+import { Graph, type GraphLine } from "../ui/Graph.tsx";
+import type { LongLine } from "../ui/long-columns.ts";
 import { useMarkers } from "../ui/markers.ts";
 import { EXIT_CAUSES } from "./exit-causes.ts";
 import { LARGE_PIXELS, LongGraphs, metricLine, type LongGraphKind } from "./LongGraphs.tsx";
 import { MoreGraphs } from "./MoreGraphs.tsx";
 import { LongVcpuGraphs, VcpuGraphs } from "./VcpuGraphs.tsx";
 
-/** The scale reaches a little beyond the most that a domain may have, whose line is on it. */
+/** The scale reaches a little beyond the most that a domain may have, so that the line of that maximum is visible. */
 const MEMORY_ROOM = 1.08;
 
-/** The last ten minutes of a domain. */
+/** The graphs of a domain's last ten minutes. */
 export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uuid" | "name">) {
   useApp((state) => state.tick);
   const markers = useMarkers(uuid);
   const figures = history.domains.get(domid);
-  if (figures?.uuid !== uuid) return <p className="page-empty">Measuring…</p>;
+  if (figures?.uuid !== uuid) return <Awaited />;
   type Kind = { title: string; term?: TermId; unit: string; max?: number; lines: GraphLine[] };
   const large: Kind[] = [
     vcpuGraph(figures),
@@ -77,7 +78,25 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
   );
 }
 
-/** What goes through disks and networks, shown where anything did. Directions are the guest's. */
+/** Has the size of the graphs that will replace it, so that nothing below moves when the first figures arrive. */
+function Awaited() {
+  return (
+    <>
+      <div className="graphs graphs-large" role="status">
+        {["vCPUs", "Memory"].map((title) => (
+          <section key={title} className="card graph-awaited">
+            {title}: measuring…
+          </section>
+        ))}
+      </div>
+      <MoreGraphs>
+        <p className="muted">Measuring…</p>
+      </MoreGraphs>
+    </>
+  );
+}
+
+/** The traffic of disks and networks, shown if there was any. Directions are as the guest sees them. */
 const TRAFFIC = [
   {
     title: "Disks",
@@ -103,7 +122,7 @@ function largest(values: Iterable<number | null>): number {
   return found;
 }
 
-/** A line for each vCPU while lines can be told apart; of more, all together: each has its own graph below. */
+/** Draws a line for each vCPU while lines can be told apart. With more vCPUs it draws their sum, and each has its own graph below. */
 function vcpuGraph({ cpu, vcpus }: DomainHistory): {
   title: string;
   term?: TermId;
@@ -131,17 +150,17 @@ function memoryLines({ memory, memoryTarget, memoryMax }: DomainHistory): GraphL
   return lines.filter(({ series }, i) => i === 0 || series.values.some(Number.isFinite));
 }
 
-/** All exits, and each cause that there was. */
+/** Draws all exits, and each cause that occurred. */
 function exitLines({ exits, exitsByCause }: DomainHistory): GraphLine[] {
   const causes = exitsByCause.map((series, i) => ({
     label: EXIT_CAUSES[i]?.label ?? `exit ${i}`,
     series,
-    color: i + 1,
+    color: EXIT_CAUSES[i]?.color ?? 0,
   }));
   return [{ label: "all", series: exits }, ...causes.filter(({ series }) => series.values.some((value) => value > 0))];
 }
 
-/** The last hour or day of a domain that is or was. */
+/** The last hour or day of a domain that exists or existed. */
 export function DomainLongGraphs({ uuid, name, range }: Pick<DomainInfo, "uuid" | "name"> & { range: LongRange }) {
   return (
     <LongGraphs of={uuid} range={range} kinds={longKinds}>
@@ -200,7 +219,7 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
   ];
 }
 
-/** Kept in percent of one pCPU: shown, as everywhere, in percent of what the vCPUs can have. */
+/** The history holds percent of one pCPU. It is shown, as everywhere, in percent of what the vCPUs can have. */
 function perVcpuLine(metric: string, style: LineStyle): (kept: LongHistory) => LongLine[] {
   return (kept) => {
     const vcpus = Math.max(1, kept.vcpus.length);
@@ -223,7 +242,9 @@ function longMemoryLines(kept: LongHistory): LongLine[] {
 }
 
 function longExitLines(kept: LongHistory): LongLine[] {
-  const causes = EXIT_CAUSES.flatMap(({ metric, label }, i) => metricLine(metric, { label, color: i + 1 })(kept));
+  const causes = EXIT_CAUSES.flatMap(({ metric, label, color }) =>
+    metric === null ? [] : metricLine(metric, { label, color })(kept),
+  );
   const all = kept.times.map((_, i) =>
     causes.reduce<number | null>((sum, { series }) => {
       const value = series.mean[i] ?? null;
@@ -231,7 +252,7 @@ function longExitLines(kept: LongHistory): LongLine[] {
     }, null),
   );
   const known = causes.filter(({ series }) => series.mean.some((value) => value !== null && value > 0));
-  // Means only: least and largest of a cause are not those of a sum.
+  // Only means are drawn: the least and largest values of each cause are not those of a sum.
   return [
     { label: "all", series: { mean: all } },
     ...known.map((line) => ({ ...line, series: { mean: line.series.mean } })),

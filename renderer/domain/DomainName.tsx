@@ -1,10 +1,10 @@
 import { Pencil } from "lucide-react";
 import { useRef, useState } from "react";
 
-/** The name, and the way to change it. */
+/** Shows the name, and lets the user change it. */
 export function DomainName({ name, rename }: { name: string; rename: (name: string) => Promise<unknown> }) {
   const [editing, setEditing] = useState<string | null>(null);
-  // Who ended it by a key goes on from where it began.
+  // If the user finished by a key, the focus returns to where the editing began.
   const byKey = useRef(false);
   if (editing === null)
     return (

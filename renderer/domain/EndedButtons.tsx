@@ -10,7 +10,7 @@ const ICONS: Partial<Record<EndedAction, typeof Play>> = {
   delete: Trash2,
 };
 
-/** What may be done with a domain that has ended, on its page. */
+/** The buttons for a domain that has ended, on its page. */
 export function EndedButtons({ ended }: { ended: EndedDomain }) {
   useApp(({ host }) => host?.power);
   return (

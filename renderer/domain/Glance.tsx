@@ -1,4 +1,4 @@
-/** What one looks for first: state, since when, what runs in it, and how it stopped last. */
+/** What one looks for first: the state, since when, what runs in it, and how it stopped last. */
 import type { DomainInfo, DomainStop, KeptDomain } from "../../core/api/schema.ts";
 import { useLastStop } from "../state/stops.ts";
 import { useApp } from "../state/store.ts";
@@ -26,7 +26,7 @@ const SETTINGS: Partial<Record<DomainStop["reason"], string>> = {
   watchdog: "on_crash",
 };
 
-/** Why and when, and what followed by its settings. */
+/** Says why and when the domain stopped, and what its settings did then. */
 function stopText({ reason, action, at, domid }: DomainStop, now: number): string {
   const setting = SETTINGS[reason];
   const followed = action === null ? "" : `; ${setting ? `${setting} is ${action}` : `then ${action}`}`;
@@ -34,7 +34,7 @@ function stopText({ reason, action, at, domid }: DomainStop, now: number): strin
   return `${REASONS[reason]} at ${clockText(at)}${which}${followed}`;
 }
 
-/** Without the folder, which the configuration below has. */
+/** Without the folder, which is shown in the configuration below. */
 const baseName = (file: string): string => file.slice(file.lastIndexOf("/") + 1);
 
 export function Glance({ domain }: { domain: DomainInfo }) {
@@ -51,7 +51,7 @@ export function Glance({ domain }: { domain: DomainInfo }) {
   );
 }
 
-/** The same of one that is gone, as it was last seen. */
+/** The same for a domain that is gone, as it was last seen. */
 export function EndGlance({
   domid,
   last,
@@ -82,7 +82,7 @@ function Facts({
   stop,
 }: {
   state: DomainState;
-  /** Why it does not run although nobody paused it. */
+  /** Why the domain does not run although nobody paused it. */
   held: string | null;
   up: readonly [word: string, text: string];
   kernel: string | null;

@@ -3,7 +3,7 @@ import type { DomainInfo, JournalEntry } from "../../core/api/schema.ts";
 import { ignoredBy, useJournal } from "../state/journal.ts";
 import { ACTION_WORDS, doWith, mayDo } from "./actions.ts";
 
-/** A guest that was asked to shut down and does nothing of the kind: that it is so, and what ends it all the same. */
+/** Says that a guest that was asked to shut down has not reacted, and offers what ends it anyway. */
 export function IgnoredNotice({ domain }: { domain: DomainInfo }) {
   const ignored = useJournal(({ entries }) => ignoredBy(entries, domain.domid));
   if (!ignored?.remedy || domain.state.shutdown || domain.state.dying) return null;
@@ -15,7 +15,7 @@ export function IgnoredNotice({ domain }: { domain: DomainInfo }) {
   );
 }
 
-/** Asks before it is done. */
+/** Asks the user before it does so. */
 export function RemedyButton({ remedy, domain }: { remedy: NonNullable<JournalEntry["remedy"]>; domain: DomainInfo }) {
   return (
     <button

@@ -5,9 +5,9 @@ import { askLibrary } from "../library/asked.ts";
 import { act } from "../state/session.ts";
 import { dateText } from "../ui/clock.ts";
 
-/** What the host keeps of a domain, whether it runs or not. */
+/** Shows what the host keeps of a domain, whether it runs or not. */
 export function KeptFacts({ kept }: { kept: KeptDomain }) {
-  const { uuid, saved, memoryMiB, vcpus, createdAt, lastRunAt, files, autostart, template } = kept;
+  const { uuid, saved, memoryMiB, vcpus, createdAt, lastRunAt, files } = kept;
   return (
     <section className="card">
       <h2>In the library</h2>
@@ -56,38 +56,45 @@ export function KeptFacts({ kept }: { kept: KeptDomain }) {
         </dt>
         <dd className="mono">{uuid}</dd>
       </dl>
-      <div className="form kept-settings">
-        {!template && (
-          <label className="check">
-            <input
-              type="checkbox"
-              checked={autostart}
-              onChange={({ target }) => void act("keptSettings", { uuid, autostart: target.checked })}
-            />
-            Start it with the host
-          </label>
-        )}
-        {kept.state === "halted" && (
-          <label className="check">
-            <input
-              type="checkbox"
-              checked={template}
-              onChange={({ target }) => void act("keptSettings", { uuid, template: target.checked })}
-            />
-            It is a template: cloned, not started
-          </label>
-        )}
-        {!saved && (
-          <div className="button-row">
-            <button type="button" onClick={() => askLibrary({ what: "edit", uuid })}>
-              <FileCog size={15} aria-hidden /> Edit configuration…
-            </button>
-            <button type="button" onClick={() => askLibrary({ what: "clone", uuid })}>
-              <Copy size={15} aria-hidden /> Clone…
-            </button>
-          </div>
-        )}
-      </div>
+      <KeptSettings kept={kept} />
     </section>
+  );
+}
+
+/** What is set of it, and what can be made of it. */
+function KeptSettings({ kept: { uuid, saved, state, autostart, template } }: { kept: KeptDomain }) {
+  return (
+    <div className="form kept-settings">
+      {!template && (
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={autostart}
+            onChange={({ target }) => void act("keptSettings", { uuid, autostart: target.checked })}
+          />
+          Start it with the host
+        </label>
+      )}
+      {state === "halted" && (
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={template}
+            onChange={({ target }) => void act("keptSettings", { uuid, template: target.checked })}
+          />
+          It is a template: cloned, not started
+        </label>
+      )}
+      {!saved && (
+        <div className="button-row">
+          <button type="button" onClick={() => askLibrary({ what: "edit", uuid })}>
+            <FileCog size={15} aria-hidden /> Edit configuration…
+          </button>
+          <button type="button" onClick={() => askLibrary({ what: "clone", uuid })}>
+            <Copy size={15} aria-hidden /> Clone…
+          </button>
+        </div>
+      )}
+    </div>
   );
 }

@@ -2,8 +2,9 @@ import { RANGE_SECONDS, useLongHistory, type LongHistory, type LongRange } from 
 import type { TermId } from "../glossary/terms.ts";
 import { useHostRuns } from "../state/live.ts";
 import { dateText } from "../ui/clock.ts";
-import type { LineStyle } from "../ui/Graph.tsx";
-import { LongGraph, RANGE_WORDS, type LongLine } from "../ui/LongGraph.tsx";
+import type { LineStyle } from "../ui/graph-lines.ts";
+import { LongGraph, RANGE_WORDS } from "../ui/LongGraph.tsx";
+import type { LongLine } from "../ui/long-columns.ts";
 import { MoreGraphs } from "./MoreGraphs.tsx";
 
 export const LARGE_PIXELS = 220;
@@ -13,12 +14,12 @@ export interface LongGraphKind {
   term?: TermId;
   unit: string;
   max?: number;
-  /** Drawn large, before those that are folded away. */
+  /** Drawn large, before the graphs that are folded away. */
   large?: true;
   lines: (history: LongHistory) => LongLine[];
 }
 
-/** A metric of the history as a line; none where the history has it not. */
+/** Returns a metric of the history as a line, or no line if the history does not have it. */
 export function metricLine(metric: string, style: LineStyle): (history: LongHistory) => LongLine[] {
   return ({ metrics }) => {
     const series = metrics.get(metric);
@@ -30,7 +31,7 @@ const NEVER = "Nothing was measured yet: the host keeps a point a minute while i
 
 const OFF = "The host does not run; what was kept is shown when it does.";
 
-/** The last hour or day of a domain by its UUID, or of the host. `children`: what else is drawn of it. */
+/** The last hour or day of the domain with that UUID, or of the host. `children` are further parts drawn from it. */
 export function LongGraphs({
   of,
   range,

@@ -1,6 +1,6 @@
 import { useLayout } from "../state/layout.ts";
 
-/** What is looked at less often, folded away below the large graphs; out of sight it draws nothing. */
+/** The graphs that are looked at less often, folded away below the large ones. They draw nothing while they are out of sight. */
 export function MoreGraphs({ children }: { children: React.ReactNode }) {
   const open = useLayout((state) => state.moreGraphs);
   return (

@@ -11,7 +11,7 @@ import { EditLive } from "./EditLive.tsx";
 import { KeptFacts } from "./KeptFacts.tsx";
 import { VcpuTable } from "./VcpuTable.tsx";
 
-/** State, figures and configuration of a domain. */
+/** Shows the state, figures and configuration of a domain. */
 export function Overview({ domain }: { domain: DomainInfo }) {
   const kept = useKept(domain.uuid);
   return (
@@ -29,7 +29,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
   );
 }
 
-/** The same of a domain that is gone: why it stopped, what it was, and its figures up to then. */
+/** The same for a domain that is gone: why it stopped, what it was, and its figures up to then. */
 export function EndedOverview({ domid }: { domid: number }) {
   const departed = useApp((state) => state.departed.get(domid));
   const stop = useStops(({ stops }) => stops.findLast((each) => each.domid === domid) ?? null);

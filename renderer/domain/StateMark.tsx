@@ -1,6 +1,6 @@
 import { STATE_WORDS, type DomainState } from "./state-words.ts";
 
-/** A domain's state as a mark: each has a shape of its own, not only a colour. */
+/** A domain's state as a mark. Each state has a shape of its own, not only a colour. */
 const SHAPES: Record<DomainState, React.ReactNode> = {
   running: <circle cx="5" cy="5" r="4" />,
   idle: <circle cx="5" cy="5" r="3.2" className="mark-hollow" />,
@@ -20,14 +20,14 @@ const SHAPES: Record<DomainState, React.ReactNode> = {
     </>
   ),
   dying: <path d="M5 1 L9 9 L1 9 Z" className="mark-hollow" />,
-  // A disk.
+  // The shape of a disk.
   saved: (
     <>
       <path d="M1.5 1.5 H7 L8.5 3 V8.5 H1.5 Z" className="mark-hollow" />
       <rect x="3" y="5.2" width="4" height="3.3" />
     </>
   ),
-  // The outline of what is there to be started, and of what copies are made of.
+  // The outline is for a domain that can be started, or of which copies are made.
   halted: <circle cx="5" cy="5" r="3.2" className="mark-hollow" strokeDasharray="2 1.3" />,
   template: (
     <>

@@ -1,14 +1,15 @@
 import type { DomainHistory } from "../../core/api/history/live.ts";
 import type { LongHistory, LongRange } from "../state/long-history.ts";
-import { Graph, lineClass, type Marker } from "../ui/Graph.tsx";
+import { lineClass, type Marker } from "../ui/graph-lines.ts";
+import { Graph } from "../ui/Graph.tsx";
 import { LongGraph } from "../ui/LongGraph.tsx";
 import { Term } from "../glossary/Term.tsx";
 
-/** What a vCPU does with its time: it runs, waits for a pCPU, or waits for something to do (RUNSTATE_*). */
+/** What a vCPU does with its time: it runs, waits for a pCPU, or has nothing to do (RUNSTATE_*). */
 const STATES = ["running", "runnable", "blocked"] as const;
 const HEIGHT = 84;
 
-/** A graph for each vCPU, of the last ten minutes. */
+/** One graph for each vCPU, of the last ten minutes. */
 export function VcpuGraphs({
   name,
   figures,
@@ -35,7 +36,7 @@ export function VcpuGraphs({
   );
 }
 
-/** The same of the last hour or day. */
+/** The same for the last hour or day. */
 export function LongVcpuGraphs({ name, history, range }: { name: string; history: LongHistory; range: LongRange }) {
   if (history.vcpus.length === 0) return null;
   return (
@@ -56,7 +57,7 @@ export function LongVcpuGraphs({ name, history, range }: { name: string; history
   );
 }
 
-/** As many side by side as there is room for; many are scrolled. What each colour means is said once. */
+/** As many graphs stand side by side as there is room for; more are scrolled. The colours are explained once. */
 function Grid({ name, children }: { name: string; children: React.ReactNode }) {
   return (
     <section className="card">

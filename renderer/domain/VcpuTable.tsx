@@ -2,9 +2,17 @@ import { useState } from "react";
 import type { VcpuInfo } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { usePolled } from "../state/polled.ts";
-import { Term } from "../glossary/Term.tsx";
+import { Table, type Columns } from "../ui/Table.tsx";
 
-/** `xl vcpu-list` of the domain, and where each vCPU may run. */
+const COLUMNS: Columns = [
+  { title: "vCPU", term: "vcpu" },
+  { title: "State", term: "vcpu-state" },
+  { title: "pCPU", term: "pcpu" },
+  { title: "CPU time", term: "cpu-time" },
+  { title: "May run on", term: "affinity" },
+];
+
+/** Shows `xl vcpu-list` of the domain, and where each vCPU may run. */
 export function VcpuTable({ domid, name }: { domid: number; name: string }) {
   const { value: vcpus, again } = usePolled("vcpuList", { domid });
   return (
@@ -13,34 +21,11 @@ export function VcpuTable({ domid, name }: { domid: number; name: string }) {
       {!vcpus ? (
         <p className="muted">Asking…</p>
       ) : (
-        <div className="table-box" tabIndex={0} role="group" aria-label={`vCPUs of ${name}`}>
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">
-                  <Term of="vcpu">vCPU</Term>
-                </th>
-                <th scope="col">
-                  <Term of="vcpu-state">State</Term>
-                </th>
-                <th scope="col">
-                  <Term of="pcpu">pCPU</Term>
-                </th>
-                <th scope="col">
-                  <Term of="cpu-time">CPU time</Term>
-                </th>
-                <th scope="col">
-                  <Term of="affinity">May run on</Term>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {vcpus.map((vcpu) => (
-                <VcpuRow key={vcpu.vcpu} vcpu={vcpu} onSet={again} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label={`vCPUs of ${name}`} columns={COLUMNS}>
+          {vcpus.map((vcpu) => (
+            <VcpuRow key={vcpu.vcpu} vcpu={vcpu} onSet={again} />
+          ))}
+        </Table>
       )}
     </section>
   );

@@ -1,4 +1,4 @@
-/** What may be done with domains, by buttons, menus and the palette alike. */
+/** What may be done with domains, whether by button, menu or palette. */
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { askLibrary } from "../library/asked.ts";
 import { exportDomain } from "../library/transfer.ts";
@@ -16,7 +16,7 @@ export const ACTION_WORDS: Record<DomainAction, string> = {
   destroy: "Destroy",
 };
 
-/** Whether it makes sense now; Domain-0 is the host's and takes none. */
+/** Whether the action makes sense now. Domain-0 belongs to the host and takes none. */
 export function mayDo(action: DomainAction, { domid, state }: DomainInfo): boolean {
   if (domid === 0 || state.dying) return false;
   if (action === "destroy") return true;
@@ -30,7 +30,7 @@ function carryOut(action: DomainAction, domid: number): void {
   else void act(action, { domid });
 }
 
-/** Does it with those for which it makes sense; asks before domains are destroyed. */
+/** Does it with the domains for which it makes sense. Asks before domains are destroyed. */
 export function doWith(action: DomainAction, domains: readonly DomainInfo[]): void {
   const wanted = domains.filter((domain) => mayDo(action, domain));
   const go = (): void => wanted.forEach(({ domid }) => carryOut(action, domid));
@@ -50,6 +50,25 @@ export function doWith(action: DomainAction, domains: readonly DomainInfo[]): vo
   });
 }
 
+/** What is done with one domain that is kept, and asks first how. */
+export type AskedAction = "snapshot" | "fork";
+
+export const ASKED_WORDS: Record<AskedAction, string> = { snapshot: "Take a snapshot", fork: "Fork" };
+
+/** What is saved has its disks as they are now until it is restored or discarded; a template is cloned. */
+export function mayAsk(action: AskedAction, uuid: string): boolean {
+  const { domains, kept } = useApp.getState();
+  const definition = kept.find((each) => each.uuid === uuid);
+  if (!definition || definition.saved !== null || definition.template) return false;
+  const domain = domains.find((each) => each.uuid === uuid);
+  if (action === "fork") return domain !== undefined && mayDo("save", domain);
+  return domain === undefined || mayDo("destroy", domain);
+}
+
+export function askHow(action: AskedAction, uuid: string): void {
+  askLibrary({ what: action, uuid });
+}
+
 /** What may be done with domains that do not run. */
 export type EndedAction = "restore" | "start" | "edit" | "clone" | "export" | "forget" | "discard" | "delete";
 
@@ -65,7 +84,7 @@ export const ENDED_WORDS: Record<EndedAction, string> = {
 };
 export const ENDED_DANGERS: readonly EndedAction[] = ["discard", "delete"];
 
-/** One that is saved is restored, and not started beside that. */
+/** A saved domain is restored, and is not started as well. */
 export function isOf(action: EndedAction, { kept }: EndedDomain): boolean {
   if (kept === null) return action === "forget";
   if (action === "restore" || action === "discard") return kept.saved !== null;
@@ -79,7 +98,7 @@ export function mayDoEnded(action: EndedAction, ended: EndedDomain): boolean {
   return (action !== "restore" && action !== "start") || useApp.getState().host?.power === "running";
 }
 
-/** Does it with those for which it makes sense; asks before something is lost. */
+/** Does it with the domains for which it makes sense. Asks before something is lost. */
 export function doWithEnded(action: EndedAction, ended: readonly EndedDomain[]): void {
   const wanted = ended.filter((each) => mayDoEnded(action, each));
   if (action === "forget") forget(wanted.map(({ domid }) => domid));
@@ -87,13 +106,13 @@ export function doWithEnded(action: EndedAction, ended: readonly EndedDomain[]):
   else if (action === "delete") askDelete(wanted);
   else if (action === "export") for (const { uuid } of wanted) void exportDomain(uuid);
   else if (action === "edit" || action === "clone") {
-    // One at a time is asked about.
+    // The dialog asks about one domain at a time.
     const [only] = wanted;
     if (only) askLibrary({ what: action, uuid: only.uuid });
   } else for (const each of wanted) void comeBack(each);
 }
 
-/** Where it was looked at, the one that takes its place is. */
+/** If the ended domain was looked at, the domain that takes its place is shown. */
 async function comeBack({ domid, uuid }: EndedDomain): Promise<void> {
   const started = await act("keptStart", { uuid });
   const { view } = useApp.getState();
@@ -117,7 +136,7 @@ function askDiscard(ended: readonly EndedDomain[]): void {
   });
 }
 
-/** Says what goes with them, and what stays. */
+/** Says what is deleted with them, and what stays. */
 function askDelete(ended: readonly EndedDomain[]): void {
   const names = ended.map(({ name }) => name);
   const one = names.length === 1;

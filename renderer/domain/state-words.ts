@@ -13,7 +13,7 @@ export type DomainState =
   | "template"
   | "ended";
 
-/** One word for the flags of `xl list`; a blocked domain waits for something to do. */
+/** One word for the flags of `xl list`. A blocked domain waits for something to do. */
 export const STATE_WORDS: Record<DomainState, string> = {
   running: "Running",
   idle: "Idle (blocked)",
@@ -31,13 +31,13 @@ export const STATE_WORDS: Record<DomainState, string> = {
 export function stateOf({ state, shutdownReason }: DomainInfo): DomainState {
   if (state.dying) return "dying";
   if (state.crashed) return "crashed";
-  // It has stopped so that it can be saved, and goes on after that, here or when it is restored.
+  // The domain has stopped so that it can be saved. It continues after that, here or when it is restored.
   if (state.shutdown) return shutdownReason === "suspend" ? "suspended" : "shutdown";
   if (state.paused) return "paused";
   return state.running ? "running" : "idle";
 }
 
-/** Of a domain that does not run. */
+/** The state word of a domain that does not run. */
 export function endOf({
   reason,
   kept = null,

@@ -2,7 +2,7 @@ import type { DownloadReport } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
 import { amount } from "./words.ts";
 
-/** One that runs, with a way to end it. */
+/** Shows a running download, with a way to end it. */
 export function DownloadProgress({ download }: { download: DownloadReport }) {
   const { id, name, done, total } = download;
   const label = `fetch-${id}`;

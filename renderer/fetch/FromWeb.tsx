@@ -5,11 +5,12 @@ import { downloadOf, useDownloads } from "../state/downloads.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 import { DownloadProgress } from "./DownloadProgress.tsx";
 import { Unfinished } from "./Unfinished.tsx";
-import { KIND_WORDS } from "./words.ts";
+import { checksOf, fileNameOf, KIND_WORDS, unvouched } from "./words.ts";
+import { Refusal } from "../ui/Refusal.tsx";
 
 type Kind = keyof typeof KIND_WORDS;
 
-/** A file by its address, into the host's library and from there to whoever asked. It goes on when the form is gone. */
+/** Fetches a file by its address into the host's library, and gives it to the caller. The download continues when the form is gone. */
 export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }) {
   const [url, setUrl] = useState("");
   const [chosen, setChosen] = useState<Kind | null>(null);
@@ -17,19 +18,9 @@ export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }
   const [failure, setFailure] = useState<string | null>(null);
   const downloads = useDownloads((state) => state.downloads);
   const address = url.trim();
-  const kind =
-    chosen ??
-    kindOf(
-      address
-        .replace(/[?#].*/, "")
-        .split("/")
-        .at(-1)!,
-    );
+  const kind = chosen ?? kindOf(fileNameOf(address));
   const running = downloads.filter(({ isRunning }) => isRunning);
   const isBusy = downloadOf(running, address) !== undefined;
-  // An address of a list is one; all else is the checksum itself.
-  const given = checksum.trim();
-  const checks = /^https?:/i.test(given) ? { checksums: given } : given ? { checksum: given } : {};
 
   const fetchFile = async (args: Parameters<typeof request<"downloadFetch">>[1]): Promise<void> => {
     setFailure(null);
@@ -39,14 +30,14 @@ export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }
       if (!isCancel(error)) setFailure(sentence(error));
     }
   };
-  const start = (): void => void fetchFile({ url: address, kind, ...checks });
+  const start = (): void => void fetchFile({ url: address, kind, ...checksOf(checksum) });
 
   return (
     <fieldset
       className="from-web"
       onKeyDown={(event) => {
         if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
-        // Not the dialog's Create.
+        // The event must not reach the dialog's Create button.
         event.preventDefault();
         if (address && !isBusy) start();
       }}
@@ -91,21 +82,11 @@ export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }
           Fetch
         </button>
       </div>
-      {address !== "" && given === "" && (
-        <p className="fetch-note">
-          {/^http:/i.test(address)
-            ? "Not by https and without a checksum: nothing vouches for what comes."
-            : "Without a checksum nothing vouches for what comes but https."}
-        </p>
-      )}
+      {address !== "" && checksum.trim() === "" && <p className="fetch-note">{unvouched(address)}</p>}
       {running.map((each) => (
         <DownloadProgress key={each.id} download={each} />
       ))}
-      {failure !== null && (
-        <p className="field-error" role="alert">
-          {failure}
-        </p>
-      )}
+      <Refusal text={failure} />
       <Unfinished onResume={({ url: at, kind: of }) => void fetchFile({ url: at, kind: of })} />
     </fieldset>
   );

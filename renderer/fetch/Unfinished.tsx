@@ -3,7 +3,7 @@ import { useDownloads } from "../state/downloads.ts";
 import { act } from "../state/session.ts";
 import { amount, KIND_WORDS } from "./words.ts";
 
-/** Downloads that have stopped half-way: to go on with, or to be thrown away. Nothing where there are none. */
+/** Lists downloads that have stopped half-way, to continue or to throw away. Shows nothing if there are none. */
 export function Unfinished({ onResume }: { onResume: (download: DownloadReport) => void }) {
   const stopped = useDownloads(({ downloads }) => downloads).filter(({ isRunning }) => !isRunning);
   if (stopped.length === 0) return null;

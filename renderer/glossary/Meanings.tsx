@@ -1,9 +1,9 @@
-/** Shows what a word means (`Term.tsx`) beside it, as long as the pointer or the focus is on either; Escape takes it away. */
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+/** Shows what a word means (`Term.tsx`) beside it, as long as the pointer or the focus is on either. Escape removes it. */
+import { useEffect, useLayoutEffect, useRef, useState, type RefObject } from "react";
 import { meaningId } from "./Term.tsx";
 import { TERMS, type TermId } from "./terms.ts";
 
-/** So long the pointer has to rest on a word, and may be away on its way to the sentence. */
+/** How long the pointer has to rest on a word, and how long it may be away on its way to the sentence. */
 const REST_MS = 200;
 const GAP = 6;
 const MARGIN = 8;
@@ -14,9 +14,34 @@ interface Shown {
 }
 
 export function Meanings() {
-  const [shown, setShown] = useState<Shown | null>(null);
   const tip = useRef<HTMLDivElement>(null);
+  const [shown, setShown] = useState<Shown | null>(null);
+  useWordPointedAt(tip, setShown);
+  useEndOf(shown, setShown);
+  usePlacedAt(tip, shown);
+  return (
+    <>
+      <div hidden>
+        {(Object.keys(TERMS) as TermId[]).map((of) => (
+          <span key={of} id={meaningId(of)}>
+            {TERMS[of].means}
+          </span>
+        ))}
+      </div>
+      {/* The word's description tells those who have the page read to them. */}
+      <div ref={tip} popover="manual" className="term-tip" aria-hidden data-of={shown?.of}>
+        {shown && (
+          <>
+            <strong>{TERMS[shown.of].name}</strong> {TERMS[shown.of].means}
+          </>
+        )}
+      </div>
+    </>
+  );
+}
 
+/** Tells of the word that the pointer rests on or the focus is on; null: of none, and when it moves away from under them. */
+function useWordPointedAt(tip: RefObject<HTMLElement | null>, setShown: (shown: Shown | null) => void): void {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const later = (next: Shown | null): void => {
@@ -45,7 +70,7 @@ export function Meanings() {
     document.documentElement.addEventListener("pointerleave", gone);
     document.addEventListener("focusin", moved);
     document.addEventListener("focusout", gone);
-    // The word has moved away from under it.
+    // The word has moved away from under the pointer.
     window.addEventListener("scroll", gone, true);
     window.addEventListener("resize", gone);
     return () => {
@@ -58,10 +83,13 @@ export function Meanings() {
       window.removeEventListener("resize", gone);
     };
   }, []);
+}
 
+/** Escape takes the sentence away, and so does the end of what it stands at. */
+function useEndOf(shown: Shown | null, setShown: (shown: Shown | null) => void): void {
   useEffect(() => {
     if (!shown) return;
-    // Escape takes away this alone, not the dialog below it too.
+    // Escape removes only this, and does not close the dialog below it.
     const escape = (event: KeyboardEvent): void => {
       if (event.key !== "Escape") return;
       event.preventDefault();
@@ -69,7 +97,7 @@ export function Meanings() {
       setShown(null);
     };
     window.addEventListener("keydown", escape, true);
-    // What it stands at may be taken out of the page under it.
+    // The word may be taken out of the page.
     const watcher = new MutationObserver(() => !shown.anchor.isConnected && setShown(null));
     watcher.observe(document.body, { childList: true, subtree: true });
     return () => {
@@ -77,11 +105,14 @@ export function Meanings() {
       watcher.disconnect();
     };
   }, [shown]);
+}
 
+/** Puts the sentence below its word, or above it where there is no room. */
+function usePlacedAt(tip: RefObject<HTMLElement | null>, shown: Shown | null): void {
   useLayoutEffect(() => {
     const element = tip.current;
     if (!shown || !element) return;
-    // Above dialogs too: they are in the browser's top layer.
+    // This is shown above dialogs too, which are in the browser's top layer.
     element.showPopover();
     const word = shown.anchor.getBoundingClientRect();
     const { width, height } = element.getBoundingClientRect();
@@ -90,24 +121,4 @@ export function Meanings() {
     element.style.top = `${below ? word.bottom + GAP : Math.max(MARGIN, word.top - GAP - height)}px`;
     return () => element.hidePopover();
   }, [shown]);
-
-  return (
-    <>
-      <div hidden>
-        {(Object.keys(TERMS) as TermId[]).map((of) => (
-          <span key={of} id={meaningId(of)}>
-            {TERMS[of].means}
-          </span>
-        ))}
-      </div>
-      {/* Who hears the page is told by the word's description. */}
-      <div ref={tip} popover="manual" className="term-tip" aria-hidden data-of={shown?.of}>
-        {shown && (
-          <>
-            <strong>{TERMS[shown.of].name}</strong> {TERMS[shown.of].means}
-          </>
-        )}
-      </div>
-    </>
-  );
 }

@@ -3,7 +3,7 @@ import { openDialog } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { GROUPS } from "./terms.ts";
 
-/** All of Xen's words that stand in the application, by what they belong to. */
+/** Lists all of Xen's words that appear in the application, by what they belong to. */
 export function Words() {
   const [filter, setFilter] = useState("");
   const wanted = filter.toLowerCase().split(/\s+/).filter(Boolean);

@@ -1,14 +1,14 @@
 /**
- * Xen's words, each in one sentence, for who meets them for the first time: shown wherever a word heads a column, a field or a graph
- * (`Term.tsx`), and all together by the command "Xen's words". Sources: Xen's public headers, docs/glossary.rst, xl(1), xl.cfg(5).
+ * Xen's words, each explained in one sentence for people who meet them for the first time. They are shown wherever a word heads a column, a field or
+ * a graph (`Term.tsx`), and all together by the command "Xen's words". Sources: Xen's public headers, docs/glossary.rst, xl(1), xl.cfg(5).
  */
 interface Entry {
-  /** As it is called where all words are listed. */
+  /** The word's name in the list of all words. */
   name: string;
   means: string;
 }
 
-/** What a domain's states mean (domain/state-words.ts has their names). */
+/** What a domain's states mean (their names are in domain/state-words.ts). */
 const STATES = {
   running: { name: "Running", means: "One of its vCPUs runs on a pCPU now." },
   idle: {
@@ -50,6 +50,11 @@ const DOMAINS = {
   pv: {
     name: "PV",
     means: "Paravirtualized: the kernel knows that it runs on Xen and asks it by hypercalls for what only Xen may do.",
+  },
+  pvh: {
+    name: "PVH",
+    means:
+      "A guest that owns its processor and its page tables; Xen gives it memory, interrupts and time, and no other devices.",
   },
   "xl-list": {
     name: "State in xl list",
@@ -235,6 +240,11 @@ const MEMORY = {
     name: "Local APIC",
     means:
       "A processor’s own interrupt controller: what waits for it, what it handles now, its timer and its interrupts to others.",
+  },
+  access: {
+    name: "Access",
+    means:
+      "A PVH guest reads or writes a port, or an address where it has no memory: the hypervisor does what a device would.",
   },
   cr3: { name: "CR3", means: "The register that names the frame of the L4 page table in use." },
   balloon: {

@@ -7,7 +7,7 @@ import { guestOf, STEPS, type Step } from "./steps.ts";
 import { endTour, useTour } from "./tour-state.ts";
 import { placeFor, useTarget } from "./useTarget.ts";
 
-/** The guided tour: a card beside the live thing it tells of. Everything under it goes on working. */
+/** The guided tour. A card stands beside the live thing that it describes, and everything under it goes on working. */
 export function Tour() {
   const at = useTour((state) => state.step);
   if (at === null) return null;
@@ -26,13 +26,13 @@ function TourCard({ at }: { at: number }) {
   const box = useTarget(() => (lacks ? null : step.target(domid)), `${at} ${domid} ${lacks}`);
   const place = usePlaced(card, box, at);
 
-  // Where the step is seen; the user may go elsewhere from there.
+  // Goes to the view of the step. From there the user may go elsewhere.
   const go = (): void => {
     if (!lacks) show(step.view(domid));
   };
   useEffect(() => {
     go();
-    // A view that opens may take the focus, as a console does: the keys stay the tour's.
+    // A view that opens may take the focus, as a console does, but the keys must stay the tour's.
     const frame = requestAnimationFrame(() => card.current?.focus({ preventScroll: true }));
     return () => cancelAnimationFrame(frame);
   }, [at, domid, lacks]);
@@ -51,7 +51,6 @@ function TourCard({ at }: { at: number }) {
     event.stopPropagation();
     move(by);
   };
-  const last = at === STEPS.length - 1;
   return (
     <>
       {box && <div className="tour-spot" aria-hidden style={{ ...box }} />}
@@ -66,43 +65,57 @@ function TourCard({ at }: { at: number }) {
         style={place}
         onKeyDown={onKey}
       >
-        <div className="tour-head">
-          <h2 id="tour-title">{step.title}</h2>
-          <span className="muted">
-            {at + 1} of {STEPS.length}
-          </span>
-          <button
-            type="button"
-            className="icon-button"
-            aria-label="End the tour"
-            title="End the tour (Esc)"
-            onClick={endTour}
-          >
-            <X size={15} aria-hidden />
-          </button>
-        </div>
+        <Head title={step.title} at={at} />
         <div id="tour-text" aria-live="polite">
           {step.text.map((paragraph) => (
             <p key={paragraph}>{paragraph}</p>
           ))}
         </div>
         {lacks ? <Lacking what={lacks} /> : <Figures key={`${step.id} ${domid}`} step={step.id} guest={guest} />}
-        <div className="tour-foot">
-          {!lacks && !isSeen(view, step, domid) && (
-            <button type="button" onClick={go}>
-              Show it
-            </button>
-          )}
-          <span className="spacer" />
-          <button type="button" disabled={at === 0} title="←" onClick={() => move(-1)}>
-            <ChevronLeft size={14} aria-hidden /> Back
-          </button>
-          <button type="button" className="primary" title="→" onClick={() => move(1)}>
-            {last ? "Finish" : "Next"} {!last && <ChevronRight size={14} aria-hidden />}
-          </button>
-        </div>
+        <Foot at={at} onShow={lacks || isSeen(view, step, domid) ? null : go} onMove={move} />
       </div>
     </>
+  );
+}
+
+function Head({ title, at }: { title: string; at: number }) {
+  return (
+    <div className="tour-head">
+      <h2 id="tour-title">{title}</h2>
+      <span className="muted">
+        {at + 1} of {STEPS.length}
+      </span>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label="End the tour"
+        title="End the tour (Esc)"
+        onClick={endTour}
+      >
+        <X size={15} aria-hidden />
+      </button>
+    </div>
+  );
+}
+
+/** `onShow`: leads to where the step is seen; null: it is seen, or there is nothing to see. */
+function Foot({ at, onShow, onMove }: { at: number; onShow: (() => void) | null; onMove: (by: number) => void }) {
+  const last = at === STEPS.length - 1;
+  return (
+    <div className="tour-foot">
+      {onShow && (
+        <button type="button" onClick={onShow}>
+          Show it
+        </button>
+      )}
+      <span className="spacer" />
+      <button type="button" disabled={at === 0} title="←" onClick={() => onMove(-1)}>
+        <ChevronLeft size={14} aria-hidden /> Back
+      </button>
+      <button type="button" className="primary" title="→" onClick={() => onMove(1)}>
+        {last ? "Finish" : "Next"} {!last && <ChevronRight size={14} aria-hidden />}
+      </button>
+    </div>
   );
 }
 
@@ -112,7 +125,7 @@ function isSeen(view: View, step: Step, domid: number): boolean {
   return wanted.page === "domain" && view.domid === wanted.domid && view.tab === wanted.tab;
 }
 
-/** What has to run before the step has something to show. */
+/** Says what has to run before the step has something to show. */
 function Lacking({ what }: { what: "host" | "guest" }) {
   const [busy, setBusy] = useState(false);
   const start = async (): Promise<void> => {
@@ -130,7 +143,7 @@ function Lacking({ what }: { what: "host" | "guest" }) {
   );
 }
 
-/** Escape ends it, unless a dialog is open or the key is something else’s: a console’s, a field’s. */
+/** Escape ends the tour, unless a dialog is open or the key belongs to something else, such as a console or a field. */
 function useEscape(): void {
   useEffect(() => {
     const onKey = (event: globalThis.KeyboardEvent): void => {
@@ -143,7 +156,7 @@ function useEscape(): void {
   }, []);
 }
 
-/** Beside the thing, by the card's own size, which each step has anew. */
+/** Places the card beside the thing, by the card's own size, which differs from step to step. */
 function usePlaced(
   card: React.RefObject<HTMLDivElement | null>,
   box: ReturnType<typeof useTarget>,

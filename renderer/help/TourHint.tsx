@@ -3,7 +3,7 @@ import { useHostRuns } from "../state/live.ts";
 import { useApp } from "../state/store.ts";
 import { dismissHint, startTour, useTour } from "./tour-state.ts";
 
-/** Where no first start's hint says so: there is a tour. Gone for good when it is answered. */
+/** Says that there is a tour, where the hint of the first start does not. It never comes back once it has been answered. */
 export function TourHint() {
   const { offered, step } = useTour();
   const runs = useHostRuns();

@@ -1,4 +1,4 @@
-/** The host's own figures beside the tour's text, as they are now. */
+/** The host's present figures, beside the tour's text. */
 import type { DeviceWiring, DomainInfo } from "../../core/api/schema.ts";
 import { usePolled } from "../state/polled.ts";
 import { history } from "../state/session.ts";

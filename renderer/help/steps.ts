@@ -1,4 +1,4 @@
-/** The steps of the tour: what each is about, the view it is seen in and the thing there. Its figures: figures.tsx. */
+/** The steps of the tour: what each is about, the view in which it is seen, and the thing in that view. Their figures are in figures.tsx. */
 import type { DomainInfo } from "../../core/api/schema.ts";
 import type { View } from "../state/store.ts";
 
@@ -8,12 +8,12 @@ export type StepId =
 export interface Step {
   id: StepId;
   title: string;
-  /** Paragraphs. */
+  /** The paragraphs of the text. */
   text: readonly string[];
-  /** Needs a guest to be seen. */
+  /** Whether the step needs a guest. */
   ofGuest: boolean;
   view: (guest: number) => View;
-  /** The thing on the screen; null while it is not there. */
+  /** Returns the thing on the screen, or null while it is not there. */
   target: (guest: number) => Element | null;
 }
 
@@ -121,7 +121,7 @@ export const STEPS: readonly Step[] = [
   },
 ];
 
-/** The guest the tour is about: the one that is looked at, or else the first that lives. */
+/** Returns the guest that the tour is about: the one that is looked at, or else the first that lives. */
 export function guestOf(domains: readonly DomainInfo[], view: View): DomainInfo | null {
   const living = domains.filter(({ domid, state }) => domid !== 0 && !state.dying && !state.shutdown);
   return living.find(({ domid }) => view.page === "domain" && view.domid === domid) ?? living[0] ?? null;

@@ -1,18 +1,18 @@
-/** Whether the tour runs, at which step, and whether it has been offered. */
+/** Whether the tour runs, at which step, and whether it was offered before. */
 import { create } from "zustand";
 
 const KEY = "xenarium.tour";
 
 interface TourState {
-  /** Number of the step; null: it does not run. */
+  /** The number of the step, or null while the tour does not run. */
   step: number | null;
-  /** The hint at the first start was answered, or the tour begun without it. */
+  /** Whether the hint at the first start was answered, or the tour begun without it. */
   offered: boolean;
 }
 
 export const useTour = create<TourState>()(() => ({ step: null, offered: localStorage.getItem(KEY) !== null }));
 
-/** The hint is not shown again, at no start. */
+/** The hint is never shown again, at any start. */
 export function dismissHint(): void {
   localStorage.setItem(KEY, "offered");
   useTour.setState({ offered: true });

@@ -1,4 +1,4 @@
-/** Where the thing that a step is about is on the screen, followed while it moves, comes and goes. */
+/** Where on the screen the thing is that a step describes, followed as it moves, appears and disappears. */
 import { useEffect, useState } from "react";
 
 export interface Box {
@@ -8,7 +8,9 @@ export interface Box {
   height: number;
 }
 
-/** null while it is not there. Nothing is asked again and again: what changes the page, scrolls it or sizes it leads to a look. */
+/**
+ * Returns null while the thing is not there. Nothing is polled: every change of the page, every scroll and every change of size leads to a new look.
+ */
 export function useTarget(find: () => Element | null, key: string): Box | null {
   const [box, setBox] = useState<Box | null>(null);
   useEffect(() => {
@@ -50,7 +52,7 @@ export function useTarget(find: () => Element | null, key: string): Box | null {
   return box;
 }
 
-/** What of it is in the window. */
+/** Returns the part of it that is inside the window. */
 function visible({ left, top, right, bottom }: DOMRect): Box | null {
   const [x, y] = [Math.max(0, left), Math.max(0, top)];
   const [width, height] = [Math.min(innerWidth, right) - x, Math.min(innerHeight, bottom) - y];
@@ -64,7 +66,7 @@ function same(a: Box | null, b: Box | null): boolean {
 
 const GAP = 14;
 
-/** Where a card of that size hides least of the thing: right of it, below, above, left of it, or else in a corner of the window. */
+/** Returns where a card of that size hides least of the thing: to the right of it, below, above, to the left, or else in a corner of the window. */
 export function placeFor(box: Box | null, width: number, height: number): { left: number; top: number } {
   const [right, bottom] = [Math.max(GAP, innerWidth - width - GAP), Math.max(GAP, innerHeight - height - GAP)];
   if (!box) return { left: right, top: bottom };

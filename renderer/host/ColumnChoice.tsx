@@ -3,7 +3,7 @@ import { Columns3 } from "lucide-react";
 import { useId, useState } from "react";
 import { LIST_COLUMNS, useLayout } from "../state/layout.ts";
 
-/** Which columns the list of domains has. The browser's own popover: Escape and a click elsewhere close it. */
+/** Chooses the columns of the list of domains. This is the browser's own popover, so Escape and a click elsewhere close it. */
 export function ColumnChoice() {
   const id = useId();
   const hidden = useLayout((layout) => layout.hiddenColumns);

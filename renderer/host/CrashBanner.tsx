@@ -3,7 +3,7 @@ import { act } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { saveLog } from "./log/commands.ts";
 
-/** In every view while the host is crashed: what happened, what is kept, and the way on. */
+/** Shown in every view while the host is crashed: what happened, what is kept, and how to go on. */
 export function CrashBanner() {
   const power = useApp(({ host }) => host?.power);
   const reason = useApp(({ host }) => host?.reason);

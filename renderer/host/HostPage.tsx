@@ -1,89 +1,34 @@
-import { Download, Play, Power, Rocket, RotateCw, SlidersHorizontal } from "lucide-react";
+import { Download, Play, Rocket } from "lucide-react";
 import { useEffect, useState } from "react";
-import type { HostInfo } from "../../core/api/schema.ts";
+import type { HostInfo, HostState } from "../../core/api/schema.ts";
 import { LongGraphs, metricLine, type LongGraphKind } from "../domain/LongGraphs.tsx";
 import { useLayout } from "../state/layout.ts";
 import { act, history, request } from "../state/session.ts";
-import { hostIs, useShownPower } from "../state/power-words.ts";
+import { hostIs } from "../state/power-words.ts";
 import { openDialog, show, useApp } from "../state/store.ts";
-import { Graph, MOST_LINES } from "../ui/Graph.tsx";
+import { MOST_LINES } from "../ui/graph-lines.ts";
+import { Graph } from "../ui/Graph.tsx";
 import { useMarkers } from "../ui/markers.ts";
 import { RangeChoice } from "../ui/RangeChoice.tsx";
-import { askPowerOff, askReboot } from "./ask-power.ts";
+import { HostHead } from "./HostHead.tsx";
 import { MemoryBar } from "./MemoryBar.tsx";
 import { Timeline } from "./timeline/Timeline.tsx";
 import { XenLog } from "./log/XenLog.tsx";
 import { Term } from "../glossary/Term.tsx";
 
-/** The host: how it came up, what it has, what Xen says. */
+/** Shows the host: how it was booted, what it has, what Xen says. */
 export function HostPage() {
   const host = useApp((state) => state.host);
   const domains = useApp((state) => state.domains);
   const range = useLayout((state) => state.graphRange);
-  const [info, setInfo] = useState<HostInfo | null>(null);
-  const [chosen, setChosen] = useState<number | null>(null);
   const power = host?.power ?? "off";
-  const shown = useShownPower();
-  useEffect(() => {
-    if (power !== "running") return;
-    let current = true;
-    request("hostInfo", {}).then(
-      (result) => current && setInfo(result),
-      () => {},
-    );
-    return () => {
-      current = false;
-    };
-  }, [power]);
+  const info = useHostInfo(power);
   if (!host) return <div className="page-empty">Connecting to the host…</div>;
   const guests = domains.filter(({ domid }) => domid !== 0);
   const running = power === "running";
-  const size = running ? host : host.next;
-  const bootEntry = chosen ?? host.bootEntry;
   return (
     <div className="page">
-      <header className="page-header">
-        <h1>Host</h1>
-        <span className={`badge power-${shown.looks}`}>{shown.word}</span>
-        <span className="page-sub">
-          {size.memoryMiB} MiB, {size.pcpus} {size.pcpus === 1 ? "pCPU" : "pCPUs"}
-          {host.stages.length > 0 && `, booted “${host.bootEntries[host.bootEntry]?.title}”`}
-        </span>
-        <span className="spacer" />
-        {power === "off" || power === "crashed" ? (
-          <>
-            <button type="button" onClick={() => show({ page: "host", tab: "boot" })}>
-              <SlidersHorizontal size={15} aria-hidden /> Size and boot menu
-            </button>
-            {host.bootEntries.length > 1 && (
-              <select
-                className="boot-entry"
-                aria-label="Boot entry"
-                value={bootEntry}
-                onChange={({ target }) => setChosen(Number(target.value))}
-              >
-                {host.bootEntries.map(({ title }, number) => (
-                  <option key={number} value={number}>
-                    {title}
-                  </option>
-                ))}
-              </select>
-            )}
-            <button type="button" className="primary" onClick={() => void act("hostPowerOn", { bootEntry })}>
-              <Power size={15} /> Power on
-            </button>
-          </>
-        ) : (
-          <>
-            <button type="button" disabled={!running} onClick={askReboot}>
-              <RotateCw size={15} aria-hidden /> Reboot
-            </button>
-            <button type="button" disabled={!running} onClick={askPowerOff}>
-              <Power size={15} aria-hidden /> Power off
-            </button>
-          </>
-        )}
-      </header>
+      <HostHead host={host} />
       {host.reason && power !== "crashed" && (
         <div className="banner" role="alert">
           {host.reason}
@@ -112,6 +57,23 @@ export function HostPage() {
       <XenLog />
     </div>
   );
+}
+
+/** Asked for at each power-on. */
+function useHostInfo(power: HostState["power"]): HostInfo | null {
+  const [info, setInfo] = useState<HostInfo | null>(null);
+  useEffect(() => {
+    if (power !== "running") return;
+    let current = true;
+    request("hostInfo", {}).then(
+      (result) => current && setInfo(result),
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [power]);
+  return info;
 }
 
 /** The last ten minutes of each pCPU. */

@@ -1,4 +1,6 @@
 import { Suspense } from "react";
+import { BothWaysTab } from "../both-ways/lazy.ts";
+import { useBothWays } from "../both-ways/run.ts";
 import { DevicesTab } from "../devices/lazy.ts";
 import { HOST_TABS, show, useApp } from "../state/store.ts";
 import { ImagesTab } from "../images/lazy.ts";
@@ -10,14 +12,17 @@ import { DomainsTab } from "./DomainsTab.tsx";
 import { HostPage } from "./HostPage.tsx";
 import { MemoryMapTab } from "./memory-map/MemoryMapTab.tsx";
 
-/** The host's views. */
+/** The tabs of the host. */
 export function HostTabs() {
   const tab = useApp(({ view }) => (view.page === "host" && view.tab) || "overview");
+  const cycle = useApp((state) => state.host?.cycle ?? null);
+  const isCompared = useBothWays(({ pair }) => pair !== null && pair.cycle === cycle);
   return (
     <div className="host-view">
       <Tabs
         label="Views of the host"
-        tabs={HOST_TABS}
+        // Two boots are seldom compared; without them the tab is there only for who comes by a menu.
+        tabs={HOST_TABS.filter(([id]) => id !== "both-ways" || isCompared || tab === id)}
         selected={tab}
         onSelect={(next) => show({ page: "host", tab: next })}
       />
@@ -57,6 +62,13 @@ export function HostTabs() {
           <div className="page">
             <Suspense>
               <ImagesTab />
+            </Suspense>
+          </div>
+        )}
+        {tab === "both-ways" && (
+          <div className="page">
+            <Suspense>
+              <BothWaysTab />
             </Suspense>
           </div>
         )}

@@ -2,20 +2,20 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 import { useFigure } from "../state/figure.ts";
 import { history } from "../state/session.ts";
 
-/** As many have colours that can be told apart; of more, the largest are named and the others are one. */
+/** This many domains have colours that can be told apart. If there are more, the largest are named and the rest are drawn as one. */
 const MOST_NAMED = 7;
 
 function sum(domains: readonly DomainInfo[]): number {
   return domains.reduce((all, { memoryMiB }) => all + memoryMiB, 0);
 }
-/** Domain-0 and the largest, in their own order. */
+/** Returns Domain-0 and the largest domains, in their original order. */
 function largest(domains: readonly DomainInfo[]): readonly DomainInfo[] {
   const guests = domains.filter(({ domid }) => domid !== 0).toSorted((a, b) => b.memoryMiB - a.memoryMiB);
   const named = new Set(guests.slice(0, MOST_NAMED - 1));
   return domains.filter((each) => each.domid === 0 || named.has(each));
 }
 
-/** Who has the host's memory. */
+/** Shows who has the host's memory. */
 export function MemoryBar({ domains }: { domains: DomainInfo[] }) {
   const total = useFigure(() => history.totalMemoryMiB);
   const free = useFigure(() => history.freeMemory.last);

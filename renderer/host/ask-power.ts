@@ -1,15 +1,15 @@
-/** Questions before the host goes off, by buttons, menus and the palette alike. */
+/** The questions before the host is powered off, whether by button, menu or palette. */
 import { act } from "../state/session.ts";
 import { ask, useApp } from "../state/store.ts";
 
-/** What becomes of the domains that run. */
+/** Says what becomes of the domains that run. */
 function whatFollows(): string {
   const guests = useApp.getState().domains.length - 1;
   if (guests <= 0) return "No domain runs.";
   return `${guests === 1 ? "One domain runs" : `${guests} domains run`}. They are asked to shut down first; what has not after 10 seconds is ended.`;
 }
 
-/** Nothing that could not be saved ends without another word. */
+/** A domain that could not be saved is not ended without another question. */
 async function saveAndPowerOff(): Promise<void> {
   const saved = await act("saveAll", {});
   if (!saved) return;

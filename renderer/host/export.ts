@@ -1,4 +1,4 @@
-/** The list of domains as a file: as the host has it now, figures as last measured. */
+/** The list of domains as a file, as the host has it now, with the figures that were measured last. */
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { useGroups } from "../organize/groups.ts";

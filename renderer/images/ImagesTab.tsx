@@ -12,17 +12,27 @@ import { addImages } from "./add.ts";
 import { CheckResult, CopyImage, GrowImage, NewImage } from "./dialogs.tsx";
 import { useImages } from "./use-images.ts";
 import { sizeOf, userText } from "./words.ts";
+import { Table, type Columns } from "../ui/Table.tsx";
+import { FilePicker } from "../ui/FilePicker.tsx";
+
+const COLUMNS: Columns = [
+  "Name",
+  "Format",
+  { title: "Size", isNumber: true },
+  { title: "On disk", isNumber: true },
+  "Used by",
+  { title: "What can be done", isOnlyHeard: true },
+];
 
 type Asked =
   | { what: "new" }
   | { what: "copy" | "grow"; image: ImageReport }
   | { what: "checked"; name: string; result: ImageCheck };
 
-/** Disk images: those that the host keeps, those that domains name, what they are based on, and who needs each. */
+/** Lists disk images: those that the host keeps and those that domains name, with what they are based on and who needs them. */
 export function ImagesTab() {
   const { list, problem, again } = useImages();
   const [asked, setAsked] = useState<Asked | null>(null);
-  const input = useRef<HTMLInputElement>(null);
   const close = (): void => {
     setAsked(null);
     again();
@@ -45,73 +55,59 @@ export function ImagesTab() {
     );
   if (!list) return <p className="page-empty">Looking at the disk images…</p>;
   const { images, folder } = list;
-  const sum = images.reduce((bytes, { allocated }) => bytes + allocated, 0);
   return (
     <div className="images">
-      <div className="images-tools">
-        <span className="muted">
-          {images.length > 0 &&
-            `${images.length === 1 ? "One image" : `${images.length} images`}, ${sizeText(sum)} on this computer. `}
-          {folder !== null && (
-            <>
-              The host keeps its own in <span className="mono">{folder}</span>.
-            </>
-          )}
-        </span>
-        <span className="spacer" />
-        <input
-          type="file"
-          multiple
-          hidden
-          ref={input}
-          onChange={({ target }) => {
-            const files = [...(target.files ?? [])];
-            target.value = "";
-            if (files.length) void addImages(files);
-          }}
-        />
-        <button type="button" disabled={folder === null} onClick={() => input.current?.click()}>
-          <FilePlus size={14} aria-hidden /> Add a file…
-        </button>
-        <button type="button" disabled={folder === null} onClick={() => setAsked({ what: "new" })}>
-          <Plus size={14} aria-hidden /> New image…
-        </button>
-      </div>
+      <ImageTools images={images} folder={folder} onNew={() => setAsked({ what: "new" })} />
       {images.length === 0 ? (
         <p className="page-empty">
           There are no disk images yet. Create one, or drop a file on the window: qcow2, raw, VHD, VMDK or ISO.
         </p>
       ) : (
-        <div className="table-box" tabIndex={0} role="group" aria-label="Disk images">
-          <table className="table images-table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Format</th>
-                <th scope="col" className="number">
-                  Size
-                </th>
-                <th scope="col" className="number">
-                  On disk
-                </th>
-                <th scope="col">Used by</th>
-                <th scope="col">
-                  <span className="visually-hidden">What can be done</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {images.map((image) => (
-                <Row key={image.path} image={image} menu={menuOf(image)} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Disk images" className="images-table" columns={COLUMNS}>
+          {images.map((image) => (
+            <Row key={image.path} image={image} menu={menuOf(image)} />
+          ))}
+        </Table>
       )}
       {asked?.what === "new" && <NewImage onClose={close} />}
       {asked?.what === "copy" && <CopyImage image={asked.image} onClose={close} />}
       {asked?.what === "grow" && <GrowImage image={asked.image} onClose={close} />}
       {asked?.what === "checked" && <CheckResult {...asked} onClose={close} />}
+    </div>
+  );
+}
+
+/** How many there are, and ways to more. `folder`: where the host keeps its own; null: it keeps none. */
+function ImageTools({
+  images,
+  folder,
+  onNew,
+}: {
+  images: readonly ImageReport[];
+  folder: string | null;
+  onNew: () => void;
+}) {
+  const input = useRef<HTMLInputElement>(null);
+  const sum = images.reduce((bytes, { allocated }) => bytes + allocated, 0);
+  return (
+    <div className="images-tools">
+      <span className="muted">
+        {images.length > 0 &&
+          `${images.length === 1 ? "One image" : `${images.length} images`}, ${sizeText(sum)} on this computer. `}
+        {folder !== null && (
+          <>
+            The host keeps its own in <span className="mono">{folder}</span>.
+          </>
+        )}
+      </span>
+      <span className="spacer" />
+      <FilePicker input={input} multiple onPick={(files) => void addImages(files)} />
+      <button type="button" disabled={folder === null} onClick={() => input.current?.click()}>
+        <FilePlus size={14} aria-hidden /> Add a file…
+      </button>
+      <button type="button" disabled={folder === null} onClick={onNew}>
+        <Plus size={14} aria-hidden /> New image…
+      </button>
     </div>
   );
 }
@@ -161,7 +157,7 @@ function Row({ image, menu }: { image: ImageReport; menu: MenuItem[] }) {
   );
 }
 
-/** How far it is: the host's task. */
+/** Shows how far the host's task has come. */
 function Work({ name, words }: { name: string; words: string }) {
   const entry = useJournal(({ entries }) =>
     entries.find(({ state, title }) => state === "running" && title.includes(` the disk image ${name}`)),

@@ -1,10 +1,13 @@
-/** Files of the user's that become images of the host's: copies, whatever happens to the files then. */
+/** Turns files of the user's into images of the host's. They are copies, so what happens to the files later does not matter. */
 import { diskIn, giveDisk } from "../create/disk-images.ts";
 import { plainName } from "../create/read-file.ts";
 import { say } from "../state/messages.ts";
 import { isCancel, sentence } from "../state/session.ts";
 
-/** One after the other; what is none, or is refused, is told of, and the others are taken. How far each is, the host's tasks say. */
+/**
+ * Takes one after the other. A file that is no image or is refused is reported, and the others are taken. The host's tasks show how far each has
+ * come.
+ */
 export async function addImages(files: readonly File[]): Promise<void> {
   for (const file of files) {
     const name = plainName(file.name);

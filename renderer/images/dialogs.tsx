@@ -1,8 +1,9 @@
-/** What is asked about images. */
-import { useState, type ReactNode } from "react";
+/** The dialogs about images. */
+import { useState } from "react";
 import type { ImageCheck, ImageReport } from "../../core/api/schema.ts";
-import { act, request, sentence } from "../state/session.ts";
+import { act, request } from "../state/session.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { FormDialog } from "../ui/FormDialog.tsx";
 import { NameField } from "../ui/NameField.tsx";
 import { sizeText } from "../ui/units.ts";
 import { bytesOf, stemOf, UNITS, type Unit } from "./words.ts";
@@ -69,64 +70,6 @@ function FormatField({ format, onFormat }: { format: NewFormat; onFormat: (forma
 
 const NAME_HINT = "It gets the ending of its format; where the name is taken, a number.";
 
-/** A form whose deed may be refused: then the reason is there and what was typed stays. */
-function Asking({
-  title,
-  action,
-  ready,
-  deed,
-  onClose,
-  children,
-}: {
-  title: string;
-  action: string;
-  ready: boolean;
-  /** Resolves when the dialog may close. */
-  deed: () => Promise<unknown>;
-  onClose: () => void;
-  children: ReactNode;
-}) {
-  const [refusal, setRefusal] = useState<string | null>(null);
-  const [isBusy, setBusy] = useState(false);
-  const go = async (): Promise<void> => {
-    setRefusal(null);
-    setBusy(true);
-    try {
-      await deed();
-      onClose();
-    } catch (error) {
-      setRefusal(sentence(error));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title={title} onClose={onClose}>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (ready && !isBusy) void go();
-        }}
-      >
-        {children}
-        {refusal !== null && (
-          <p className="field-error" role="alert">
-            {refusal}
-          </p>
-        )}
-        <footer className="dialog-footer">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={!ready || isBusy}>
-            {action}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
-  );
-}
-
 export function NewImage({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("disk");
   const [format, setFormat] = useState<NewFormat>("qcow2");
@@ -134,7 +77,7 @@ export function NewImage({ onClose }: { onClose: () => void }) {
   const [unit, setUnit] = useState<Unit>("GiB");
   const bytes = bytesOf(text, unit);
   return (
-    <Asking
+    <FormDialog
       title="New disk image"
       action="Create"
       ready={name.trim() !== "" && bytes !== null}
@@ -151,24 +94,21 @@ export function NewImage({ onClose }: { onClose: () => void }) {
         problem={bytes === null ? "A number above 0, as 10 or 1.5." : null}
       />
       <FormatField format={format} onFormat={setFormat} />
-    </Asking>
+    </FormDialog>
   );
 }
 
-/** Copy and conversion are the same: a task, which goes on when this dialog is closed. */
+/** Copying and converting are the same task, which continues when this dialog is closed. */
 export function CopyImage({ image, onClose }: { image: ImageReport; onClose: () => void }) {
   const [name, setName] = useState(`${stemOf(image.name)}-copy`);
   const [format, setFormat] = useState<NewFormat>(image.format === "raw" ? "raw" : "qcow2");
   const { path } = image;
   return (
-    <Asking
+    <FormDialog
       title={`Copy or convert ${image.name}`}
       action={format === image.format ? "Copy" : `Convert to ${format}`}
       ready={name.trim() !== ""}
-      deed={() => {
-        void act("imageCopy", { path, name: name.trim(), format });
-        return Promise.resolve();
-      }}
+      deed={() => void act("imageCopy", { path, name: name.trim(), format })}
       onClose={onClose}
     >
       <p className="dialog-text">
@@ -177,7 +117,7 @@ export function CopyImage({ image, onClose }: { image: ImageReport; onClose: () 
       </p>
       <NameField value={name} onValue={setName} hint={NAME_HINT} />
       <FormatField format={format} onFormat={setFormat} />
-    </Asking>
+    </FormDialog>
   );
 }
 
@@ -195,7 +135,7 @@ export function GrowImage({ image, onClose }: { image: ImageReport; onClose: () 
         ? `It has ${sizeText(size ?? 0)}. What lies behind the new end would be lost, and the file systems on it don’t know of it: it is not made smaller here.`
         : null;
   return (
-    <Asking
+    <FormDialog
       title={`Make ${image.name} larger`}
       action="Make larger"
       ready={problem === null && bytes !== size}
@@ -210,11 +150,11 @@ export function GrowImage({ image, onClose }: { image: ImageReport; onClose: () 
         note={`It has ${sizeText(size ?? 0)} now. Partitions and file systems on it stay as they are: a guest makes them larger.`}
         problem={problem}
       />
-    </Asking>
+    </FormDialog>
   );
 }
 
-/** What a check has found. */
+/** Shows what a check has found. */
 export function CheckResult({ name, result, onClose }: { name: string; result: ImageCheck; onClose: () => void }) {
   const { tables, unreadable } = result;
   const isWrong = unreadable !== null || (tables?.errors ?? 0) > 0;

@@ -1,4 +1,4 @@
 import { lazy } from "react";
 
-/** When it is first looked at. */
+/** Loaded when it is first shown. */
 export const ImagesTab = lazy(async () => ({ default: (await import("./ImagesTab.tsx")).ImagesTab }));

@@ -1,4 +1,4 @@
-/** The host's disk images as they are now: asked for when they are looked at, and again when a task or a domain has come or gone. */
+/** The host's present disk images. They are asked for when they are first shown, and again when a task or a domain has come or gone. */
 import { useEffect, useState } from "react";
 import type { ImageList } from "../../core/api/schema.ts";
 import { useJournal } from "../state/journal.ts";
@@ -6,13 +6,13 @@ import { useWindowSeen } from "../state/live.ts";
 import { request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 
-/** Tasks and events that are looked at: more don't change between two renderings. */
+/** How many tasks and events are compared. No more than these change between two renderings. */
 const LATEST = 24;
 
 export interface ShownImages {
   /** null until the host has answered. */
   list: ImageList | null;
-  /** Why there is no list: a sentence; else null. */
+  /** A sentence that says why there is no list; else null. */
   problem: string | null;
   again: () => void;
 }
@@ -23,7 +23,7 @@ export function useImages(): ShownImages {
   const [asked, setAsked] = useState(0);
   const isOpen = useApp(({ connection }) => connection === "open");
   const isSeen = useWindowSeen();
-  // Not how far a task is, only whether it is under way.
+  // Only whether a task is under way is compared, not how far it has come.
   const tasks = useJournal(({ entries }) =>
     entries
       .slice(0, LATEST)

@@ -1,4 +1,4 @@
-/** What is told of images and of who needs them. */
+/** The words for images and for those who need them. */
 import type { ImageReport, ImageUser } from "../../core/api/schema.ts";
 import { sizeText } from "../ui/units.ts";
 
@@ -9,7 +9,7 @@ export const UNITS = [
 ] as const;
 export type Unit = (typeof UNITS)[number][0];
 
-/** Of a number as it is typed; null where it is none. A disk is whole sectors. */
+/** Returns the bytes of a number as it is typed, or null if it is none. A disk has whole sectors. */
 export function bytesOf(text: string, unit: Unit): number | null {
   const value = Number(text.trim().replace(",", "."));
   if (text.trim() === "" || !Number.isFinite(value) || value <= 0) return null;
@@ -39,7 +39,7 @@ export function sizeOf({ size }: Pick<ImageReport, "size">): string {
   return size === null ? "–" : sizeText(size);
 }
 
-/** A name for what is made of it. */
+/** Returns a name for what is made from it. */
 export function stemOf(name: string): string {
   return name.replace(/\.(qcow2?|img|raw|vhd|vpc|vmdk|iso)$/i, "");
 }

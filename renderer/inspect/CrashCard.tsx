@@ -4,9 +4,9 @@ import { useCrashReport } from "./crash-report.ts";
 import { clockText } from "../ui/clock.ts";
 import "../styles/inspect.css";
 import { AddressesLead } from "./parts.tsx";
-import { Registers } from "./RegistersSection.tsx";
+import { Registers } from "./Registers.tsx";
 
-/** In the place of Inspect of a domain that has ended: there is nothing to look into, but what it said when it crashed. */
+/** Stands in the place of Inspect for a domain that has ended. There is nothing to inspect but what the domain said when it crashed. */
 export function CrashCard({ domid, crashed }: { domid: number; crashed: boolean }) {
   const report = useCrashReport(domid, crashed);
   if (report === undefined) return <p className="page-empty">Asking…</p>;
@@ -48,7 +48,7 @@ export function CrashCard({ domid, crashed }: { domid: number; crashed: boolean 
   );
 }
 
-/** The one that Xen names; null where the guest ended by itself. */
+/** Returns the vCPU that Xen names; null if the guest ended by itself. */
 function crashedVcpu(xen: readonly string[]): number | null {
   for (const line of xen) {
     const named = /\(vcpu#(\d+)\) crashed/.exec(line);
@@ -61,7 +61,7 @@ function CrashedVcpus({ vcpus, crashed }: { vcpus: readonly RegistersReport[]; c
   const [chosen, setChosen] = useState(crashed);
   const report = vcpus.find(({ vcpu }) => vcpu === chosen) ?? vcpus[0]!;
   return (
-    <section aria-label="Registers at the crash" className="crash-registers">
+    <section aria-label="Registers at the crash" className="inspect crash-registers">
       {vcpus.length > 1 && (
         <label className="inspect-vcpu">
           vCPU{" "}

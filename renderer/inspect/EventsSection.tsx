@@ -1,14 +1,28 @@
 import { useRef, useState } from "react";
 import type { EventPort, EventsReport } from "../../core/api/schema.ts";
-import { rateText, virqName } from "../devices/figures.ts";
+import { bitsOf, otherEndOf, rateText } from "../devices/figures.ts";
 import { useInspected } from "./inspected.ts";
 import { Waiting } from "./parts.tsx";
 import { Term, termProps } from "../glossary/Term.tsx";
+import { Table, type Columns } from "../ui/Table.tsx";
 
-/** More rows help nobody: the filter finds the others. */
+const columnsOf = (hasPriorities: boolean): Columns => [
+  { title: "Port", term: "port" },
+  { title: "Type", term: "port-type" },
+  { title: "Other end", term: "other-end" },
+  { title: "vCPU", term: "vcpu" },
+  ...(hasPriorities ? [{ title: "Priority", term: "event-priority" } as const] : []),
+  { title: "Bits", term: "event-bits" },
+  { title: "Received", term: "events-received" },
+  { title: "Sent", term: "events-sent" },
+  "Received/s",
+  "Sent/s",
+];
+
+/** More rows help nobody; the filter finds the others. */
 const MOST_ROWS = 250;
 
-/** A domain's ports, with what goes through them. */
+/** Lists a domain's ports, with what goes through them. */
 export function EventsSection({ domid }: { domid: number }) {
   const { value, error } = useInspected("inspectEvents", { domid });
   const before = useBefore(value);
@@ -38,63 +52,27 @@ export function EventsSection({ domid }: { domid: number }) {
           onChange={({ target }) => setFilter(target.value)}
         />
       </header>
-      <div className="table-box" tabIndex={0} role="group" aria-label="Ports of the domain">
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">
-                <Term of="port">Port</Term>
-              </th>
-              <th scope="col">
-                <Term of="port-type">Type</Term>
-              </th>
-              <th scope="col">
-                <Term of="other-end">Other end</Term>
-              </th>
-              <th scope="col">
-                <Term of="vcpu">vCPU</Term>
-              </th>
-              {fifo && (
-                <th scope="col">
-                  <Term of="event-priority">Priority</Term>
-                </th>
-              )}
-              <th scope="col">
-                <Term of="event-bits">Bits</Term>
-              </th>
-              <th scope="col">
-                <Term of="events-received">Received</Term>
-              </th>
-              <th scope="col">
-                <Term of="events-sent">Sent</Term>
-              </th>
-              <th scope="col">Received/s</th>
-              <th scope="col">Sent/s</th>
+      <Table label="Ports of the domain" columns={columnsOf(fifo)}>
+        {found.slice(0, MOST_ROWS).map((port) => {
+          const rates = ratesOf(port, value, before);
+          return (
+            <tr key={port.port} data-port={port.port}>
+              <th scope="row">{port.port}</th>
+              <td>
+                <PortType state={port.state} />
+              </td>
+              <td>{otherEnd(port)}</td>
+              <td>{port.vcpu}</td>
+              {fifo && <td>{port.priority}</td>}
+              <td>{bitsOf(port) || "–"}</td>
+              <td>{port.received.toLocaleString("en")}</td>
+              <td>{port.sent === null ? "–" : port.sent.toLocaleString("en")}</td>
+              <td className={rates.received > 0 ? "busy" : undefined}>{rateText(rates.received)}</td>
+              <td className={rates.sent > 0 ? "busy" : undefined}>{rateText(rates.sent)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {found.slice(0, MOST_ROWS).map((port) => {
-              const rates = ratesOf(port, value, before);
-              return (
-                <tr key={port.port} data-port={port.port}>
-                  <th scope="row">{port.port}</th>
-                  <td>
-                    <PortType state={port.state} />
-                  </td>
-                  <td>{otherEnd(port)}</td>
-                  <td>{port.vcpu}</td>
-                  {fifo && <td>{port.priority}</td>}
-                  <td>{bitsOf(port) || "–"}</td>
-                  <td>{port.received.toLocaleString("en")}</td>
-                  <td>{port.sent === null ? "–" : port.sent.toLocaleString("en")}</td>
-                  <td className={rates.received > 0 ? "busy" : undefined}>{rateText(rates.received)}</td>
-                  <td className={rates.sent > 0 ? "busy" : undefined}>{rateText(rates.sent)}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+          );
+        })}
+      </Table>
       {found.length === 0 && <p className="muted">No port is so.</p>}
       {found.length > MOST_ROWS && <p className="muted">{found.length - MOST_ROWS} more are open.</p>}
       <p className="muted inspect-note">
@@ -105,24 +83,17 @@ export function EventsSection({ domid }: { domid: number }) {
   );
 }
 
-/** Interdomain ports and VIRQs are Xen's words; the others say it themselves. */
+/** Interdomain ports and VIRQs are words of Xen's; the other types explain themselves. */
 function PortType({ state }: { state: string }) {
   if (state === "interdomain" || state === "virq") return <span {...termProps(state)}>{state}</span>;
   return state;
 }
 
-function otherEnd({ state, virq, remoteDomid, remotePort }: EventPort): string {
-  if (virq !== null) return virqName(virq);
-  if (remotePort !== null) return `domain ${remoteDomid}, port ${remotePort}`;
-  if (state === "unbound") return `for domain ${remoteDomid}`;
-  return state === "ipi" ? "the domain itself" : "–";
+function otherEnd(port: EventPort): string {
+  return otherEndOf(port) ?? (port.state === "ipi" ? "the domain itself" : "–");
 }
 
-function bitsOf({ pending, masked }: EventPort): string {
-  return [pending && "pending", masked && "masked"].filter(Boolean).join(", ");
-}
-
-/** Per second since the report before; NaN where there was none, or the port was another. */
+/** Returns events per second since the report before, or NaN if there was none or the port was a different one then. */
 function ratesOf(port: EventPort, now: EventsReport, before: EventsReport | null): { received: number; sent: number } {
   const was = before?.ports.find((each) => each.port === port.port && each.state === port.state);
   const seconds = before ? (now.time - before.time) / 1e9 : 0;

@@ -2,11 +2,21 @@ import type { InspectedGrant } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { Flags, FrameButton, Waiting } from "./parts.tsx";
 import { Term } from "../glossary/Term.tsx";
+import { Table, type Columns } from "../ui/Table.tsx";
 
-/** References that public/grant_table.h reserves for tools. */
+const COLUMNS: Columns = [
+  { title: "Reference", term: "grant-reference" },
+  { title: "Flags", term: "grant-flags" },
+  { title: "Granted to", term: "granted-to" },
+  { title: "mfn", term: "mfn" },
+  { title: "Held by", term: "grant-holder" },
+  { title: "Pins", term: "grant-pins" },
+];
+
+/** The references that public/grant_table.h reserves for tools. */
 const RESERVED: Record<number, string> = { 0: "console", 1: "xenstore" };
 
-/** What a domain lets others use of its memory, and who does. */
+/** Shows what a domain lets others use of its memory, and who uses it. */
 export function GrantsSection({ domid }: { domid: number }) {
   const { value, error } = useInspected("inspectGrants", { domid });
   if (error !== null || !value) return <Waiting error={error} />;
@@ -24,51 +34,25 @@ export function GrantsSection({ domid }: { domid: number }) {
       {value.entries.length === 0 ? (
         <p className="muted">It grants nothing to anybody.</p>
       ) : (
-        <div className="table-box" tabIndex={0} role="group" aria-label="Entries of the grant table">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">
-                  <Term of="grant-reference">Reference</Term>
-                </th>
-                <th scope="col">
-                  <Term of="grant-flags">Flags</Term>
-                </th>
-                <th scope="col">
-                  <Term of="granted-to">Granted to</Term>
-                </th>
-                <th scope="col">
-                  <Term of="mfn">mfn</Term>
-                </th>
-                <th scope="col">
-                  <Term of="grant-holder">Held by</Term>
-                </th>
-                <th scope="col">
-                  <Term of="grant-pins">Pins</Term>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {value.entries.map((grant) => (
-                <tr key={grant.ref}>
-                  <th scope="row">
-                    {grant.ref}
-                    {RESERVED[grant.ref] && <span className="muted"> {RESERVED[grant.ref]}</span>}
-                  </th>
-                  <td>
-                    <Flags flags={flagsOf(grant)} />
-                  </td>
-                  <td>domain {grant.domid}</td>
-                  <td>
-                    <FrameButton mfn={grant.mfn} />
-                  </td>
-                  <td>{grant.use.holder === null ? "nobody" : `domain ${grant.use.holder}`}</td>
-                  <td>{pinsOf(grant) || "–"}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Entries of the grant table" columns={COLUMNS}>
+          {value.entries.map((grant) => (
+            <tr key={grant.ref}>
+              <th scope="row">
+                {grant.ref}
+                {RESERVED[grant.ref] && <span className="muted"> {RESERVED[grant.ref]}</span>}
+              </th>
+              <td>
+                <Flags flags={flagsOf(grant)} />
+              </td>
+              <td>domain {grant.domid}</td>
+              <td>
+                <FrameButton mfn={grant.mfn} />
+              </td>
+              <td>{grant.use.holder === null ? "nobody" : `domain ${grant.use.holder}`}</td>
+              <td>{pinsOf(grant) || "–"}</td>
+            </tr>
+          ))}
+        </Table>
       )}
       {value.more > 0 && <p className="muted">{value.more} more are in use.</p>}
     </section>

@@ -6,11 +6,13 @@ import { useApp } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { SECTIONS } from "./sections.ts";
 import { lookInto, useInspect } from "./state.ts";
+import { useIsPvh } from "./useIsPvh.ts";
 
-/** What is inside a domain, live: asked for while it is shown. */
+/** Shows the inside of a domain, live. It is asked for while it is shown. */
 export function InspectTab({ domid }: { domid: number }) {
   const runs = useHostRuns();
   const vcpus = useApp((state) => state.domains.find((each) => each.domid === domid)?.vcpus ?? 1);
+  const isPvh = useIsPvh(domid);
   const { section, vcpu, held } = useInspect();
   useEffect(() => lookInto(domid), [domid]);
   if (!runs) return <p className="page-empty">There is nothing to inspect while the host does not run.</p>;
@@ -21,7 +23,7 @@ export function InspectTab({ domid }: { domid: number }) {
       <div className="inspect-tools">
         <Tabs
           label="What is inspected"
-          tabs={sections.map((each) => [each.id, each.title] as const)}
+          tabs={sections.map((each) => [each.id, isPvh ? each.pvhTitle : each.title] as const)}
           selected={id}
           onSelect={(next) => useInspect.setState({ section: next })}
           panel="inspect-panel"

@@ -3,7 +3,8 @@ import type { MemoryReport } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { AddressField, Waiting } from "./parts.tsx";
 import { showWalk, useInspect } from "./state.ts";
-import { TablesSelect, useIsPvh } from "./WalkSection.tsx";
+import { useIsPvh } from "./useIsPvh.ts";
+import { TablesSelect } from "./WalkSection.tsx";
 
 const ROW_BYTES = 16;
 const ROW_PIXELS = 20;
@@ -13,7 +14,7 @@ const END = 1n << 64n;
 const hex64 = (value: bigint): string => `0x${value.toString(16).padStart(16, "0")}`;
 const hexByte = (value: number): string => value.toString(16).padStart(2, "0");
 
-/** Guest memory as bytes. Only the rows in sight are read: any address of 64 bits may be gone to. */
+/** Shows guest memory as bytes. Only the visible rows are read, because the user may go to any 64-bit address. */
 export function MemorySection({ domid }: { domid: number }) {
   const { vcpu, tables, memory } = useInspect();
   const { space, address } = memory;
@@ -112,7 +113,7 @@ function Bytes({
     onGo(start + step);
     event.preventDefault();
   };
-  // React's own wheel listener may not keep the page from scrolling.
+  // A wheel listener added by React cannot keep the page from scrolling.
   const wheel = useRef((_: WheelEvent): void => {});
   wheel.current = (event) => {
     event.preventDefault();
@@ -178,7 +179,7 @@ function Row({
   );
 }
 
-/** The row's bytes; null where nothing is, undefined where the report says nothing of it. */
+/** Returns the row's bytes: null where there is no memory, undefined where the report says nothing about it. */
 function bytesAt(report: MemoryReport | null, address: bigint): Uint8Array | null | undefined {
   for (const piece of report?.pieces ?? []) {
     const from = Number(address - BigInt(piece.address));
@@ -187,7 +188,7 @@ function bytesAt(report: MemoryReport | null, address: bigint): Uint8Array | nul
   return undefined;
 }
 
-/** The report before, for what has changed since. */
+/** Returns the previous report, to show what has changed since. */
 function useBefore(report: MemoryReport | null): MemoryReport | null {
   const kept = useRef<{ now: MemoryReport | null; before: MemoryReport | null }>({ now: report, before: null });
   if (kept.current.now !== report) kept.current = { now: report, before: kept.current.now };

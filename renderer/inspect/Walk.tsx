@@ -4,11 +4,11 @@ import { EntryTable, FrameCells, WalkEnd } from "./EntryTable.tsx";
 import { showMemory } from "./state.ts";
 import { Term } from "../glossary/Term.tsx";
 
-/** A walk through a guest's page tables; of a PVH guest, the second stage's behind the entry that is chosen stands below. */
+/** Shows a walk through a guest's page tables. For a PVH guest, the second-stage walk behind the chosen entry stands below it. */
 export function Walk({ report }: { report: WalkReport }) {
   const { address, steps, end, machine, rights, root, rootSecond, parts, symbol } = report;
   const isTwoStage = rootSecond !== null;
-  // Until a row is chosen, what the address leads to.
+  // Until a row is chosen, this is the walk of what the address leads to.
   const [chosen, choose] = useState<number | null>(null);
   const row = chosen !== null && chosen < steps.length ? chosen : steps.length - 1;
   const second = row < 0 ? rootSecond : (steps[row]!.second ?? null);
@@ -64,7 +64,7 @@ export function Walk({ report }: { report: WalkReport }) {
   );
 }
 
-/** What of a linear address is an index into which level's table; `walked`: how many levels there were. */
+/** Shows which bits of a linear address are an index into which level's table. `walked` is the number of levels that were walked. */
 function AddressParts({ parts, walked }: { parts: WalkReport["parts"]; walked: number }) {
   const firstIndex = parts.findIndex(({ kind }) => kind === "index");
   return (
@@ -84,7 +84,7 @@ function partClass(kind: WalkReport["parts"][number]["kind"], index: number, wal
   return index < walked ? `part-level part-level-${index + 1}` : "part-unused";
 }
 
-/** Of a PVH guest: how Xen finds the machine frame behind a guest-physical address. */
+/** Shows, for a PVH guest, how Xen finds the machine frame behind a guest-physical address. */
 function SecondStage({ walk: { address, steps, end, machine }, of }: { walk: SecondWalk; of: string }) {
   return (
     <section className="card">

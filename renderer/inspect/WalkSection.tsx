@@ -2,13 +2,13 @@ import { useInspected } from "./inspected.ts";
 import { Walk } from "./Walk.tsx";
 import { AddressField, Flags, TypeText, Waiting } from "./parts.tsx";
 import { showMemory, useInspect } from "./state.ts";
-import { useApp } from "../state/store.ts";
+import { useIsPvh } from "./useIsPvh.ts";
 import { Term } from "../glossary/Term.tsx";
 
-/** The way of a guest's linear address through its page tables, and what each frame on it is. */
+/** Shows the way of a guest's linear address through its page tables, and what each frame on the way is. */
 export function WalkSection({ domid }: { domid: number }) {
   const { vcpu, tables, walked, frame } = useInspect();
-  // Until an address is given, the one that the vCPU is at.
+  // Until an address is given, the vCPU's present address is used.
   const registers = useInspected("inspectRegisters", walked === "" ? { domid, vcpu } : null);
   const address = walked || (registers.value?.rip.address ?? "");
   const { value, error } = useInspected("inspectWalk", address === "" ? null : { domid, vcpu, tables, address });
@@ -32,10 +32,6 @@ export function WalkSection({ domid }: { domid: number }) {
 }
 
 /** A PVH vCPU has one set of tables, those of its CR3. */
-export function useIsPvh(domid: number): boolean {
-  return useApp((state) => state.domains.find((each) => each.domid === domid)?.type === "pvh");
-}
-
 export function TablesSelect({ domid }: { domid: number }) {
   const tables = useInspect((state) => state.tables);
   if (useIsPvh(domid)) return null;
@@ -53,7 +49,7 @@ export function TablesSelect({ domid }: { domid: number }) {
   );
 }
 
-/** What Xen's frame table has of a frame: of the walk's last, or of one that is asked for. */
+/** Shows what Xen's frame table says about a frame: the last one of the walk, or one that is asked for. */
 function FrameCard({ mfn }: { mfn: number | null }) {
   const { value, error } = useInspected("inspectFrame", mfn === null ? null : { mfn });
   return (

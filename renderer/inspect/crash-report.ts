@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import type { CrashReport } from "../../core/api/schema.ts";
 import { request } from "../state/session.ts";
 
-/** What the host has taken down of a domain's crash; null where it did not crash, undefined until it is known. */
+/** What the host has recorded of a domain's crash: null if it did not crash, undefined until it is known. */
 export function useCrashReport(domid: number, crashed: boolean): CrashReport | null | undefined {
   const [report, setReport] = useState<CrashReport | null | undefined>(undefined);
   useEffect(() => {

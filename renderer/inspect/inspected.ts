@@ -1,4 +1,4 @@
-/** An answer about a domain's inside: asked for with each tick of the figures while it is shown and not held. */
+/** An answer about the inside of a domain. It is asked for with each tick of the figures, while it is shown and not held. */
 import { useEffect, useRef, useState } from "react";
 import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
 import { useLive } from "../state/live.ts";
@@ -7,8 +7,8 @@ import { useApp } from "../state/store.ts";
 import { useInspect } from "./state.ts";
 
 /**
- * `value` is the last answer, of other arguments perhaps until the present ones are answered; `error` says why there is none.
- * `args` null: nothing is asked for.
+ * `value` is the last answer. Until the present arguments are answered it may belong to other ones. `error` says why there is no answer. If `args` is
+ * null, nothing is asked.
  */
 export function useInspected<N extends RequestName>(
   name: N,
@@ -22,7 +22,7 @@ export function useInspected<N extends RequestName>(
     error: null,
   });
   const key = args && JSON.stringify(args);
-  /** Of the question that is under way. */
+  /** The key of the question that is under way. */
   const asked = useRef<string | null>(null);
   const answered = useRef<string | null>(null);
   useEffect(() => {
@@ -30,7 +30,7 @@ export function useInspected<N extends RequestName>(
     if (held && answered.current === key) return;
     asked.current = key;
     const take = (next: typeof answer): void => {
-      // Another question was asked meanwhile: its answer is the one that is waited for.
+      // Another question was asked since, and its answer is the one that is waited for.
       if (asked.current !== key) return;
       asked.current = null;
       answered.current = key;

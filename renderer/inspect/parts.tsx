@@ -1,10 +1,10 @@
 /** Parts that the sections share. */
 import { createContext, use, useEffect, useState } from "react";
-import type { FrameFacts } from "../../core/api/schema.ts";
+import type { FlagsValue, FrameFacts } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { addressOf, showFrame, showMemory } from "./state.ts";
 
-/** Why there is nothing to show, or that it is waited for. */
+/** Says why there is nothing to show, or that the answer is still to come. */
 export function Waiting({ error }: { error: string | null }) {
   return (
     <p className="page-empty" role="status">
@@ -13,10 +13,10 @@ export function Waiting({ error }: { error: string | null }) {
   );
 }
 
-/** Where addresses lead to; null where the memory that they name is gone. */
+/** What following an address does. It is null where the memory that the addresses name is gone. */
 export const AddressesLead = createContext<((address: string) => void) | null>(showMemory);
 
-/** A number that may be an address: it leads to the memory there, if there is any. */
+/** A number that may be an address. It leads to the memory there, if there is any. */
 export function AddressButton({ value, text }: { value: string; text?: string }) {
   const lead = use(AddressesLead);
   if (!lead) return <span className="mono address">{text ?? value.slice(2)}</span>;
@@ -27,7 +27,7 @@ export function AddressButton({ value, text }: { value: string; text?: string })
   );
 }
 
-/** Leads to what the frame is. */
+/** Leads to the facts about the frame. */
 export function FrameButton({ mfn }: { mfn: number }) {
   return (
     <button type="button" className="plain mono address" title={`What frame ${mfn} is`} onClick={() => showFrame(mfn)}>
@@ -36,7 +36,7 @@ export function FrameButton({ mfn }: { mfn: number }) {
   );
 }
 
-/** Names of the bits that are set. */
+/** Lists the names of the bits that are set. */
 export function Flags({ flags }: { flags: readonly { name: string; meaning?: string }[] }) {
   return (
     <span className="flags">
@@ -49,7 +49,18 @@ export function Flags({ flags }: { flags: readonly { name: string; meaning?: str
   );
 }
 
-/** An address or a function's name to type; taken with Enter. */
+/** A register whose bits have names: those that are set. */
+export function FlagsRow({ register: { name, value, set } }: { register: FlagsValue }) {
+  return (
+    <div className="flags-row">
+      <span className="flags-name">{name}</span>
+      <AddressButton value={value} />
+      <Flags flags={set.map((each) => ({ name: each }))} />
+    </div>
+  );
+}
+
+/** A field for an address or the name of a function. Enter takes it. */
 export function AddressField({
   domid,
   label,

@@ -1,18 +1,24 @@
-/** What there is to inspect: a section each, loaded when it is first looked at. */
+/** What there is to inspect. Each section is loaded when it is first shown. */
 import { lazy, type ComponentType } from "react";
 import { INSPECT_TITLES, type InspectId } from "./titles.ts";
 
 export interface InspectSection {
   id: InspectId;
   title: string;
+  /** What it is called of a PVH domain. */
+  pvhTitle: string;
   /** Of vCPUs that are x86 code: Domain-0 has none. */
   ofVcpus: boolean;
-  /** Shows how things are, which may be held; a trace shows what happens and has its own pause. */
+  /** Whether the section shows a state, which can be held. A trace shows events and has its own pause. */
   isState: boolean;
   View: ComponentType<{ domid: number }>;
 }
 
 const TRACE = "hypercalls";
+/** Its accesses to ports and devices are recorded too. */
+const PVH_TRACE = "Hypercalls and I/O";
+
+const titleOf = (id: InspectId): string => INSPECT_TITLES.find(([each]) => each === id)![1];
 
 const section = (
   id: InspectId,
@@ -20,7 +26,8 @@ const section = (
   load: () => Promise<ComponentType<{ domid: number }>>,
 ): InspectSection => ({
   id,
-  title: INSPECT_TITLES.find(([each]) => each === id)![1],
+  title: titleOf(id),
+  pvhTitle: id === TRACE ? PVH_TRACE : titleOf(id),
   ofVcpus,
   isState: id !== TRACE,
   View: lazy(async () => ({ default: await load() })),

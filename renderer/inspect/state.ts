@@ -1,19 +1,19 @@
-/** What is inspected: kept as long as the window lives, so that sections lead to each other. */
+/** What is inspected. It is kept as long as the window lives, so that sections can lead to each other. */
 import { create } from "zustand";
 import type { MemoryReport, Tables } from "../../core/api/schema.ts";
 
 interface InspectState {
-  /** Of which the rest is. */
+  /** The domain that the other fields are about. */
   domid: number | null;
   section: string;
   vcpu: number;
-  /** Nothing is asked for again: what is shown stays. */
+  /** Nothing is asked for again, so what is shown stays. */
   held: boolean;
   tables: Tables;
-  /** Hexadecimal; "" until one was given: then the vCPU's RIP. */
+  /** In hexadecimal. It is "" until an address was given, and then the vCPU's RIP is used. */
   walked: string;
   memory: { space: MemoryReport["space"]; address: string };
-  /** Whose facts are shown beside the page tables; null for none. */
+  /** The frame whose facts are shown beside the page tables, or null for none. */
   frame: number | null;
 }
 
@@ -28,7 +28,7 @@ export const useInspect = create<InspectState>()(() => ({
   frame: null,
 }));
 
-/** Another domain has other addresses. */
+/** In another domain, other addresses are valid. */
 export function lookInto(domid: number): void {
   if (useInspect.getState().domid === domid) return;
   useInspect.setState({ domid, vcpu: 0, walked: "", frame: null, memory: { space: "virtual", address: "" } });
@@ -44,7 +44,7 @@ export function showFrame(frame: number): void {
   useInspect.setState({ section: "page-tables", frame });
 }
 
-/** Digits as the host takes them; null for what is no address of 64 bits. */
+/** Returns the digits in the form that the host takes, or null for text that is no 64-bit address. */
 export function addressOf(text: string): string | null {
   const digits = text.trim().replace(/^0x/i, "").replaceAll(/[_ ]/g, "");
   return /^[0-9a-f]{1,16}$/i.test(digits) ? `0x${digits.toLowerCase().padStart(16, "0")}` : null;

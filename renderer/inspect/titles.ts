@@ -1,4 +1,4 @@
-/** What there is to inspect, in order. The desktop's menus list it too: nothing of the browser's here. */
+/** What there is to inspect, in order. The desktop's menus list it too, so this file must use nothing of the browser's. */
 export const INSPECT_TITLES = [
   ["registers", "vCPU registers"],
   ["page-tables", "Page tables"],

@@ -4,6 +4,16 @@ import { act, request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { dateText } from "../ui/clock.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { TableHead, type Columns } from "../ui/Table.tsx";
+import { Refusal } from "../ui/Refusal.tsx";
+
+const COLUMNS: Columns = [
+  "Name",
+  "Deleted",
+  "Gone for good",
+  { title: "On disk", isNumber: true },
+  { title: "What can be done", isOnlyHeard: true },
+];
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
@@ -31,7 +41,7 @@ const purgeAll = async (): Promise<void> => {
 
 /** Domains and disk images that were deleted, for a day. */
 export function Bin({ onClose }: { onClose: () => void }) {
-  // What is kept changes whenever something comes into the bin or out of it.
+  // The list of kept domains changes whenever something enters or leaves the bin.
   const kept = useApp((state) => state.kept);
   const [entries, setEntries] = useState<readonly Entry[] | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
@@ -50,11 +60,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
   const bytes = entries?.reduce((sum, each) => sum + each.bytes, 0) ?? 0;
   return (
     <Dialog title="Bin" onClose={onClose} wide>
-      {failure !== null && (
-        <p className="field-error" role="alert">
-          {failure}
-        </p>
-      )}
+      <Refusal text={failure} />
       <p className="dialog-text">
         {entries?.length === 0
           ? "The bin is empty. Domains and disk images that are deleted lie here for a day."
@@ -65,7 +71,6 @@ export function Bin({ onClose }: { onClose: () => void }) {
           <thead>
             <tr>
               <th scope="col">Name</th>
-              <th scope="col">What it is</th>
               <th scope="col">Deleted</th>
               <th scope="col">Gone for good</th>
               <th scope="col" className="number">
@@ -79,8 +84,9 @@ export function Bin({ onClose }: { onClose: () => void }) {
           <tbody>
             {entries.map((entry) => (
               <tr key={`${entry.kind} ${entry.id}`}>
-                <th scope="row">{entry.name}</th>
-                <td>{entry.kind}</td>
+                <th scope="row">
+                  {entry.name} <span className="bin-kind">{entry.kind}</span>
+                </th>
                 <td>{dateText(entry.deletedAt)}</td>
                 <td>{dateText(entry.goneAt)}</td>
                 <td className="number">{mebibytes(entry.bytes)}</td>

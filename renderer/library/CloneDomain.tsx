@@ -1,47 +1,32 @@
 import { useState } from "react";
 import type { KeptDomain } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
-import { useApp } from "../state/store.ts";
-import { Dialog } from "../ui/Dialog.tsx";
+import { FormDialog } from "../ui/FormDialog.tsx";
 import { NameField } from "../ui/NameField.tsx";
+import { clashOf, nameLike } from "./names.ts";
+import { useTakenNames } from "./useTakenNames.ts";
 
-/** A name that no domain has yet. */
-function freeName(name: string, taken: ReadonlySet<string>): string {
-  for (let n = 2; ; n++) if (!taken.has(`${name}-${n}`)) return `${name}-${n}`;
-}
-
-/** Another domain that is like it: a task, which goes on when this dialog is closed. */
+/** Makes another domain that is like this one. It is a task, which continues when this dialog is closed. */
 export function CloneDomain({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
   const { uuid, name, files } = kept;
-  const taken = new Set(useApp((state) => state.kept).map((each) => each.name));
-  const [to, setTo] = useState(() => freeName(name, taken));
+  const taken = useTakenNames();
+  const [to, setTo] = useState(() => nameLike(name, taken));
   const wanted = to.trim();
-  const problem = taken.has(wanted) ? `There is a domain named ${wanted} already.` : null;
+  const problem = clashOf(wanted, taken);
   return (
-    <Dialog title={`Clone ${name}`} onClose={onClose}>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void act("keptClone", { uuid, name: wanted });
-          onClose();
-        }}
-      >
-        <NameField
-          value={to}
-          onValue={setTo}
-          problem={problem}
-          hint={`It has a UUID and MAC addresses of its own${files.length ? ", and copies of the disks that it may write, beside these" : ""}.`}
-        />
-        <footer className="dialog-footer">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={wanted === "" || problem !== null}>
-            Clone
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`Clone ${name}`}
+      action="Clone"
+      ready={wanted !== "" && problem === null}
+      deed={() => void act("keptClone", { uuid, name: wanted })}
+      onClose={onClose}
+    >
+      <NameField
+        value={to}
+        onValue={setTo}
+        problem={problem}
+        hint={`It has a UUID and MAC addresses of its own${files.length ? ", and copies of the disks that it may write, beside these" : ""}.`}
+      />
+    </FormDialog>
   );
 }

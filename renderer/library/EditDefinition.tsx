@@ -6,10 +6,12 @@ import { useChecked } from "../create/useChecked.ts";
 import { say } from "../state/messages.ts";
 import { request, sentence } from "../state/session.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { FormFooter } from "../ui/FormDialog.tsx";
+import { Refusal } from "../ui/Refusal.tsx";
 
 const NOTHING_GIVEN: readonly never[] = [];
 
-/** The xl.cfg of a domain that is kept. */
+/** Edits the xl.cfg of a domain that is kept. */
 export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
   const { uuid, name } = kept;
   const [before, setBefore] = useState<string | null>(null);
@@ -59,11 +61,7 @@ export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: (
             It runs with what it was started with; this holds from its next start or reboot on.
           </p>
         )}
-        {failure !== null && (
-          <p className="field-error" role="alert">
-            {failure}
-          </p>
-        )}
+        <Refusal text={failure} />
         {before !== null && (
           <ConfigEditor
             text={text}
@@ -73,14 +71,7 @@ export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: (
             onChange={setText}
           />
         )}
-        <footer className="dialog-footer">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={busy || before === null || text === before}>
-            Save
-          </button>
-        </footer>
+        <FormFooter action="Save" isDisabled={busy || before === null || text === before} onClose={onClose} />
       </form>
     </Dialog>
   );

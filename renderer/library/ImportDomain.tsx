@@ -4,11 +4,14 @@ import { useEffect, useRef, useState } from "react";
 import type { ArchiveLook } from "../../core/api/schema.ts";
 import { plainName } from "../create/read-file.ts";
 import { request, sentence } from "../state/session.ts";
-import { useApp } from "../state/store.ts";
-import { Dialog } from "../ui/Dialog.tsx";
+import { FormDialog } from "../ui/FormDialog.tsx";
+import { Refusal } from "../ui/Refusal.tsx";
+import { FilePicker } from "../ui/FilePicker.tsx";
 import { NameField } from "../ui/NameField.tsx";
 import { sizeText } from "../ui/units.ts";
+import { clashOf, nameLike } from "./names.ts";
 import { headOf, importDomain } from "./transfer.ts";
+import { useTakenNames } from "./useTakenNames.ts";
 
 const KINDS: Record<ArchiveLook["kind"], string> = {
   Xenarium: "A domain that Xenarium has exported",
@@ -16,16 +19,51 @@ const KINDS: Record<ArchiveLook["kind"], string> = {
   XVA: "An XVA: a virtual machine of XenServer or XCP-ng",
 };
 
-/** What a file holds, before anything is made of it; then the import is a task, which goes on when this dialog is closed. */
+/** Shows what a file holds before anything is made of it. The import itself is a task, which continues when this dialog is closed. */
 export function ImportDomain({ file: given, onClose }: { file: File | null; onClose: () => void }) {
   const [file, setFile] = useState(given);
+  // Another file may be dropped while this dialog is open.
+  useEffect(() => setFile((before) => given ?? before), [given]);
+  const [name, setName] = useState("");
+  const taken = useTakenNames();
+  const { look, problem } = useArchiveLook(file, (found) => {
+    const called = found.name.trim() || "imported";
+    setName(taken.has(called) ? nameLike(called, taken) : called);
+  });
+  const wanted = name.trim();
+  const clash = clashOf(wanted, taken);
+  return (
+    <FormDialog
+      title="Import a domain"
+      action="Import"
+      ready={file !== null && look !== null && clash === null && wanted !== ""}
+      deed={() => void importDomain(file!, wanted)}
+      onClose={onClose}
+    >
+      <ArchivePick file={file} onPick={setFile} />
+      <Refusal text={problem} />
+      {file && !look && problem === null && <p className="muted">Looking into the file…</p>}
+      {look && <LookFacts look={look} />}
+      {look && (
+        <NameField
+          label="Name here"
+          value={name}
+          onValue={setName}
+          problem={clash}
+          hint="It comes into the library, halted. Its disks lie among the host’s images from then on."
+        />
+      )}
+    </FormDialog>
+  );
+}
+
+/** What the host finds in the file. `onLook`: of each file once, when it is found. */
+function useArchiveLook(
+  file: File | null,
+  onLook: (found: ArchiveLook) => void,
+): { look: ArchiveLook | null; problem: string | null } {
   const [look, setLook] = useState<ArchiveLook | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const [name, setName] = useState("");
-  const input = useRef<HTMLInputElement>(null);
-  const taken = new Set(useApp((state) => state.kept).map((each) => each.name));
-  // Another one may be dropped while this is asked.
-  useEffect(() => setFile((before) => given ?? before), [given]);
   useEffect(() => {
     if (!file) return;
     let current = true;
@@ -35,74 +73,32 @@ export function ImportDomain({ file: given, onClose }: { file: File | null; onCl
       const found = await request("importLook", { name: plainName(file.name), head: await headOf(file) });
       if (!current) return;
       setLook(found);
-      setName(freeName(found.name.trim() || "imported", taken));
+      onLook(found);
     };
     ask().catch((error: unknown) => current && setProblem(sentence(error)));
     return () => {
       current = false;
     };
-    // Which names are taken may change meanwhile: what was typed stays.
+    // Which names are taken may change in the meantime, but what was typed stays.
   }, [file]);
-  const wanted = name.trim();
-  const clash = taken.has(wanted) ? `There is a domain named ${wanted} already.` : null;
+  return { look, problem };
+}
+
+/** The file that is imported, and a way to another. */
+function ArchivePick({ file, onPick }: { file: File | null; onPick: (file: File) => void }) {
+  const input = useRef<HTMLInputElement>(null);
   return (
-    <Dialog title="Import a domain" onClose={onClose}>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!file || !look || clash !== null || wanted === "") return;
-          void importDomain(file, wanted);
-          onClose();
-        }}
-      >
-        <div className="import-file">
-          <input
-            type="file"
-            accept=".tar,.ova,.xva"
-            hidden
-            ref={input}
-            onChange={({ target }) => {
-              const [chosen] = target.files ?? [];
-              target.value = "";
-              if (chosen) setFile(chosen);
-            }}
-          />
-          <button type="button" data-autofocus={file ? undefined : true} onClick={() => input.current?.click()}>
-            <FolderOpen size={14} aria-hidden /> {file ? "Another file…" : "Choose a file…"}
-          </button>
-          <span className={file ? "mono" : "muted"}>
-            {file
-              ? `${plainName(file.name)}, ${sizeText(file.size)}`
-              : "An archive that Xenarium has exported, an OVA or an XVA."}
-          </span>
-        </div>
-        {problem !== null && (
-          <p className="field-error" role="alert">
-            {problem}
-          </p>
-        )}
-        {file && !look && problem === null && <p className="muted">Looking into the file…</p>}
-        {look && <LookFacts look={look} />}
-        {look && (
-          <NameField
-            label="Name here"
-            value={name}
-            onValue={setName}
-            problem={clash}
-            hint="It comes into the library, halted. Its disks lie among the host’s images from then on."
-          />
-        )}
-        <footer className="dialog-footer">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={!look || clash !== null || wanted === ""}>
-            Import
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <div className="import-file">
+      <FilePicker input={input} accept=".tar,.ova,.xva" onPick={([file]) => onPick(file)} />
+      <button type="button" data-autofocus={file ? undefined : true} onClick={() => input.current?.click()}>
+        <FolderOpen size={14} aria-hidden /> {file ? "Another file…" : "Choose a file…"}
+      </button>
+      <span className={file ? "mono" : "muted"}>
+        {file
+          ? `${plainName(file.name)}, ${sizeText(file.size)}`
+          : "An archive that Xenarium has exported, an OVA or an XVA."}
+      </span>
+    </div>
   );
 }
 
@@ -133,9 +129,4 @@ function LookFacts({ look: { kind, name, memoryMiB, vcpus, disks, networks, note
       ))}
     </div>
   );
-}
-
-function freeName(name: string, taken: ReadonlySet<string>): string {
-  if (!taken.has(name)) return name;
-  for (let n = 2; ; n++) if (!taken.has(`${name}-${n}`)) return `${name}-${n}`;
 }

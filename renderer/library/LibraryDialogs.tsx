@@ -5,8 +5,9 @@ import { CloneDomain } from "./CloneDomain.tsx";
 import { ForkDomain } from "./ForkDomain.tsx";
 import { ImportDomain } from "./ImportDomain.tsx";
 import { EditDefinition } from "./EditDefinition.tsx";
+import { TakeSnapshot } from "../snapshots/TakeSnapshot.tsx";
 
-/** What is asked about domains that are kept. */
+/** The dialogs about domains that are kept. */
 export function LibraryDialogs() {
   const asked = useLibraryAsked((state) => state.asked);
   const kept = useApp((state) => state.kept);
@@ -14,10 +15,12 @@ export function LibraryDialogs() {
   if (asked === null) return null;
   if (asked.what === "bin") return <Bin onClose={close} />;
   if (asked.what === "import") return <ImportDomain file={asked.file} onClose={close} />;
-  // Somebody may have deleted it meanwhile.
+  // Somebody may have deleted the domain in the meantime.
   const domain = kept.find(({ uuid }) => uuid === asked.uuid);
   if (!domain) return null;
   if (asked.what === "edit") return <EditDefinition key={asked.uuid} kept={domain} onClose={close} />;
   if (asked.what === "clone") return <CloneDomain key={asked.uuid} kept={domain} onClose={close} />;
+  if (asked.what === "snapshot")
+    return <TakeSnapshot key={asked.uuid} uuid={asked.uuid} name={domain.name} onClose={close} />;
   return <ForkDomain key={asked.uuid} uuid={asked.uuid} name={domain.name} onClose={close} />;
 }

@@ -2,7 +2,9 @@
 import { create } from "zustand";
 
 export type Asked =
-  { what: "edit" | "clone" | "fork"; uuid: string } | { what: "bin" } | { what: "import"; file: File | null };
+  | { what: "edit" | "clone" | "fork" | "snapshot"; uuid: string }
+  | { what: "bin" }
+  | { what: "import"; file: File | null };
 export const useLibraryAsked = create<{ asked: Asked | null }>()(() => ({ asked: null }));
 
 export function askLibrary(asked: Asked | null): void {

@@ -1,16 +1,16 @@
-/** Domains in one file, out of the host's library and into it. How far each is, and the way to end it, are in the host's tasks. */
+/** Exports domains from the host's library into one file, and imports them. The host's tasks show how far each has come, and can end it. */
 import { MOST_PIECE_BYTES } from "../../core/api/schema.ts";
 import { plainName, readPiece } from "../create/read-file.ts";
 import { say } from "../state/messages.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 import { download } from "../ui/download.ts";
 
-/** tar's mark, which OVA and XVA have too. */
+/** The magic of tar, which OVA and XVA files have too. */
 const MARK = "ustar";
 const MARK_AT = 257;
 const NAMES = /\.(ova|xva|tar)$/i;
 
-/** Whether a file is an archive that may hold a domain. */
+/** Returns whether a file is an archive that may hold a domain. */
 export async function isArchive(file: File): Promise<boolean> {
   if (NAMES.test(file.name)) return true;
   // What can't be read, as a folder, is told of by who takes it.
@@ -23,11 +23,11 @@ export function headOf(file: File): Promise<Uint8Array> {
   return readPiece(file, 0, MOST_PIECE_BYTES);
 }
 
-/** The domain with its disks as a file of the user's. */
+/** Saves the domain with its disks as a file of the user's. */
 export async function exportDomain(uuid: string): Promise<void> {
   try {
     const { export: id, name } = await request("exportBegin", { domain: uuid });
-    // Each piece is the browser's own before the next comes: it keeps large ones on disk.
+    // Each piece is handed to the browser before the next arrives. The browser keeps large ones on disk.
     const pieces: Blob[] = [];
     for (;;) {
       const { bytes } = await request("exportRead", { export: id });
@@ -40,7 +40,7 @@ export async function exportDomain(uuid: string): Promise<void> {
   }
 }
 
-/** A domain that is kept from then on. What is otherwise here than where it comes from is told. */
+/** The domain is kept by the host from then on. Where it differs from what it was at its origin, the user is told. */
 export async function importDomain(file: File, name: string): Promise<void> {
   try {
     const path = window.xenariumDesktop?.place(file) ?? (await giveArchive(file));

@@ -7,7 +7,7 @@ import { dateText } from "../ui/clock.ts";
 import { sizeText } from "../ui/units.ts";
 import { change, downloadCapture } from "./deeds.ts";
 
-/** What is being captured, and the captures that the host keeps. */
+/** Lists the captures that run and those that the host keeps. */
 export function Captures({ networks }: { networks: readonly NetworkReport[] }) {
   const { value: kept, again } = usePolled("captures", {});
   const running = networks.flatMap(({ name, captures }) => captures.map((capture) => ({ ...capture, network: name })));

@@ -3,7 +3,7 @@ import type { Forward, NetworkReport } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { change } from "./deeds.ts";
 
-/** Ports of this computer that lead to guests of the network. */
+/** Lists ports of this computer that lead to guests of the network. */
 export function Forwards({ network, again }: { network: NetworkReport; again: () => Promise<void> }) {
   const { name, gateway, waiting } = network;
   const all = [

@@ -6,10 +6,22 @@ import { sizeText } from "../ui/units.ts";
 import { change } from "./deeds.ts";
 import { Forwards } from "./Forwards.tsx";
 import { Services } from "./Services.tsx";
+import { Table, type Columns } from "../ui/Table.tsx";
+
+const MEMBER_COLUMNS: Columns = [
+  "Interface",
+  "Domain",
+  "MAC address",
+  "IPv4 address",
+  "Calls itself",
+  { title: "From it", isNumber: true },
+  { title: "To it", isNumber: true },
+  { title: "Capture", isOnlyHeard: true },
+];
 
 const DEFAULT_BRIDGE = "xenbr0";
 
-/** One network: its bridge, its members, and what its gateway does. */
+/** Shows one network: its bridge, its members, and what its gateway does. */
 export function NetworkCard({ network, again }: { network: NetworkReport; again: () => Promise<void> }) {
   const { name, mode, ipv4, gateway } = network;
   const remove = (): void =>
@@ -86,7 +98,7 @@ function askMode({ name, gateway }: NetworkReport, isOut: boolean, again: () => 
     });
 }
 
-/** Who is on the bridge: interfaces of domains with what was seen of them and what they were given. */
+/** Lists who is on the bridge: interfaces of domains, with what was seen of them and what they were given. */
 function Members({
   network: { name, ports, gateway, captures },
   again,
@@ -105,70 +117,44 @@ function Members({
       </p>
     );
   return (
-    <div className="table-box" tabIndex={0} role="group" aria-label={`Interfaces on ${name}`}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Interface</th>
-            <th scope="col">Domain</th>
-            <th scope="col">MAC address</th>
-            <th scope="col">IPv4 address</th>
-            <th scope="col">Calls itself</th>
-            <th scope="col" className="number">
-              From it
+    <Table label={`Interfaces on ${name}`} columns={MEMBER_COLUMNS}>
+      {members.map((port) => {
+        const domid = Number(/^vif(\d+)\./.exec(port.name)?.[1] ?? NaN);
+        const domain = domains.find((each) => each.domid === domid);
+        const own = leases.filter(({ mac }) => port.addresses.includes(mac));
+        const isCaptured = captures.some((capture) => capture.port === port.name);
+        return (
+          <tr key={port.name}>
+            <th scope="row" className="mono">
+              {port.name}
             </th>
-            <th scope="col" className="number">
-              To it
-            </th>
-            <th scope="col">
-              <span className="visually-hidden">Capture</span>
-            </th>
+            <td>
+              {domain ? (
+                <button type="button" className="plain" onClick={() => show({ page: "domain", domid, tab: "devices" })}>
+                  {domain.name}
+                </button>
+              ) : (
+                "–"
+              )}
+            </td>
+            <td className="mono">{port.addresses.join(" ") || "not seen yet"}</td>
+            <td className="mono">{own.map(({ address }) => address).join(" ") || "–"}</td>
+            <td>{own.flatMap(({ hostName }) => hostName ?? []).join(" ") || "–"}</td>
+            <td className="number">{sizeText(port.bytesIn)}</td>
+            <td className="number">{sizeText(port.bytesOut)}</td>
+            <td>
+              <button
+                type="button"
+                disabled={isCaptured}
+                aria-label={`Capture ${port.name}`}
+                onClick={() => void change("networkCapture", { network: name, port: port.name }, again)}
+              >
+                {isCaptured ? "Captured" : "Capture"}
+              </button>
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {members.map((port) => {
-            const domid = Number(/^vif(\d+)\./.exec(port.name)?.[1] ?? NaN);
-            const domain = domains.find((each) => each.domid === domid);
-            const own = leases.filter(({ mac }) => port.addresses.includes(mac));
-            const isCaptured = captures.some((capture) => capture.port === port.name);
-            return (
-              <tr key={port.name}>
-                <th scope="row" className="mono">
-                  {port.name}
-                </th>
-                <td>
-                  {domain ? (
-                    <button
-                      type="button"
-                      className="plain"
-                      onClick={() => show({ page: "domain", domid, tab: "devices" })}
-                    >
-                      {domain.name}
-                    </button>
-                  ) : (
-                    "–"
-                  )}
-                </td>
-                <td className="mono">{port.addresses.join(" ") || "not seen yet"}</td>
-                <td className="mono">{own.map(({ address }) => address).join(" ") || "–"}</td>
-                <td>{own.flatMap(({ hostName }) => hostName ?? []).join(" ") || "–"}</td>
-                <td className="number">{sizeText(port.bytesIn)}</td>
-                <td className="number">{sizeText(port.bytesOut)}</td>
-                <td>
-                  <button
-                    type="button"
-                    disabled={isCaptured}
-                    aria-label={`Capture ${port.name}`}
-                    onClick={() => void change("networkCapture", { network: name, port: port.name }, again)}
-                  >
-                    {isCaptured ? "Captured" : "Capture"}
-                  </button>
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+        );
+      })}
+    </Table>
   );
 }

@@ -7,7 +7,7 @@ import { Captures } from "./Captures.tsx";
 import { NetworkCard } from "./NetworkCard.tsx";
 import { NewNetwork } from "./NewNetwork.tsx";
 
-/** The host's virtual networks: bridges, who is on them, what leads out and in, what is captured. */
+/** Shows the host's virtual networks: bridges, who is on them, what leads out and in, and what is captured. */
 export function NetworksTab() {
   const runs = useHostRuns();
   const { value: networks, again } = usePolled("networkList", {});

@@ -2,7 +2,7 @@ import { useState } from "react";
 import type { NetworkReport } from "../../core/api/schema.ts";
 import { change } from "./deeds.ts";
 
-/** Ports of this computer's own loopback that guests may reach: none unless somebody allows it. */
+/** Lists ports of this computer's own loopback that guests may reach. There are none unless somebody allows one. */
 export function Services({
   network: { name, gateway },
   again,

@@ -1,10 +1,10 @@
-/** What buttons do to networks: what is refused is told. */
+/** What buttons do to networks. A refusal is shown. */
 import type { Arguments, RequestName } from "../../core/api/schema.ts";
 import { act, request, sentence } from "../state/session.ts";
 import { toast } from "../state/store.ts";
 import { download } from "../ui/download.ts";
 
-/** Asks, then has the view look again. */
+/** Sends the request, then has the view look again. */
 export async function change<N extends RequestName>(
   name: N,
   args: Arguments<N>,
@@ -14,7 +14,7 @@ export async function change<N extends RequestName>(
   await again();
 }
 
-/** A capture that the host keeps, as a file of the user's. */
+/** Saves a capture that the host keeps as a file of the user's. */
 export async function downloadCapture(name: string): Promise<void> {
   try {
     const pieces: Uint8Array<ArrayBuffer>[] = [];

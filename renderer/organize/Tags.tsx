@@ -2,7 +2,7 @@ import { useGroups } from "./groups.ts";
 
 const NONE: readonly string[] = [];
 
-/** A domain's tags, as many as are given in a row. */
+/** Shows a domain's tags, at most `most` in a row. */
 export function Tags({ name, most = 16 }: { name: string; most?: number }) {
   const tags = useGroups((state) => state.tags.get(name)) ?? NONE;
   if (!tags.length) return null;

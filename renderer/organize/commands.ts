@@ -5,7 +5,7 @@ import { moveTo, nameFolder, newFolder, organize, removeFolder, toggleFolder, us
 
 const GROUP = "Folders and tags";
 
-/** The name of the domain that is looked at, running or ended; null: it is the host or Domain-0. */
+/** The name of the domain that is looked at, running or ended; null for the host and Domain-0. */
 function nameInView(): string | null {
   const { view, domains, departed } = useApp.getState();
   if (view.page !== "domain" || view.domid === 0) return null;

@@ -1,9 +1,8 @@
 /**
- * Folders and tags of domains: the user's own order, kept in the browser beside the layout. By the domain's name, so that they
- * outlive its reboot, its end and the host's power cycles, which give it another domid and mostly another UUID; a rename seen
- * here takes them along, and leaves them with the old name too, which rename-restart gives to the next domain.
- *
- * A folder is known by its path, as web/prod: whatever folder is there, those that it lies in are there too.
+ * Folders and tags of domains, as the user arranges them, kept in the browser beside the layout. They belong to a domain's name, so that they outlive
+ * its reboot, its end and the host's power cycles, which give it another domid and mostly another UUID. When this window sees a rename, they go with
+ * the new name and also stay with the old one, which rename-restart gives to the next domain.
+ *  A folder is known by its path, such as web/prod. If a folder exists, all folders that it lies in exist too.
  */
 import { create } from "zustand";
 import type { KeptDomain } from "../../core/api/schema.ts";
@@ -18,10 +17,10 @@ const TAG = /^[\p{L}\p{N}_.:+-]{1,32}$/u;
 export const TAG_RULE = "up to 32 letters, digits and _.:+-";
 
 export interface Groups {
-  /** Paths in the order they are shown in: each before what lies in it. */
+  /** The paths in the order in which they are shown: each before what lies in it. */
   folders: readonly string[];
   closed: ReadonlySet<string>;
-  /** Folder by the domain's name. */
+  /** The folder by the domain's name. */
   places: ReadonlyMap<string, string>;
   tags: ReadonlyMap<string, readonly string[]>;
 }
@@ -30,14 +29,14 @@ export const isTag = (tag: string): boolean => TAG.test(tag);
 
 export const useGroups = create<Groups>()(() => parse(localStorage.getItem(KEY)));
 
-/** Looked at with suspicion: anything may stand there. Folders that were kept before they could lie in each other are read too. */
+/** The stored text is not trusted, because it may hold anything. Folders that were stored before folders could lie in each other are read too. */
 function parse(text: string | null): Groups {
   let given: Record<string, unknown> = {};
   try {
     const parsed: unknown = JSON.parse(text ?? "{}");
     if (typeof parsed === "object" && parsed !== null) given = parsed as Record<string, unknown>;
   } catch {
-    // Not ours, or spoiled: as if there was none.
+    // The text is not ours or is damaged, so it is treated as if there was none.
   }
   const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
   const pairs = (value: unknown): [string, unknown][] =>
@@ -73,11 +72,11 @@ function written({ folders, closed, places, tags }: Groups): string {
   return JSON.stringify({ folders, closed: [...closed], places: [...places], tags: [...tags] });
 }
 
-/** Keeps what changes, takes over what another window kept, and follows renames. */
+/** Stores changes, takes over what another window stored, and follows renames. */
 export function keepGroups(): void {
   useGroups.subscribe((groups) => {
     const text = written(groups);
-    // What came from another window is there already.
+    // What came from another window is stored already.
     if (localStorage.getItem(KEY) !== text) localStorage.setItem(KEY, text);
   });
   window.addEventListener("storage", ({ key, newValue }) => {
@@ -94,7 +93,7 @@ function followRenames(before: readonly Called[], now: readonly Called[]): void 
   const names = new Map(before.map((each) => [each.uuid, each]));
   for (const { domid, uuid, name } of now) {
     const seen = names.get(uuid);
-    // One that was started or has ended is the same under another number.
+    // A domain that was started or has ended is the same domain under another number.
     const was = seen && (seen.domid === domid || domid === null || seen.domid === null) ? seen.name : undefined;
     if (was === undefined || was === name) continue;
     const { places, tags } = useGroups.getState();
@@ -105,7 +104,7 @@ function followRenames(before: readonly Called[], now: readonly Called[]): void 
   }
 }
 
-/** The map with another value for those names; the latest last, and the oldest left out when there are too many. */
+/** Returns the map with another value for those names. The latest come last, and the oldest are left out when there are too many. */
 function replaced<T>(
   map: ReadonlyMap<string, T>,
   names: readonly string[],
@@ -120,13 +119,13 @@ function replaced<T>(
   return new Map([...changed].slice(-MOST_DOMAINS));
 }
 
-/** Puts domains into a folder, which is made if there is none of that path; null takes them out of theirs. */
+/** Puts domains into a folder, which is made if it does not exist; null takes them out of theirs. */
 export function moveTo(names: readonly string[], folder: string | null): void {
   if (folder !== null && !addFolder(folder)) return;
   useGroups.setState(({ places }) => ({ places: replaced(places, names, () => folder) }));
 }
 
-/** With those that it lies in. Whether there is such a folder now. */
+/** Adds the folder and all that it lies in. Returns whether the folder exists now. */
 export function addFolder(path: string): boolean {
   const { folders } = useGroups.getState();
   if (folders.includes(path)) return true;
@@ -136,7 +135,7 @@ export function addFolder(path: string): boolean {
   return true;
 }
 
-/** Every folder under another path; null: what was in it is in none. Those that come to the same path become one. */
+/** Gives every folder another path. If the path is null, what was in the folder is in none. Folders that come to the same path become one. */
 function replaceFolders(newPath: (path: string) => string | null): void {
   useGroups.setState(({ folders, closed, places }) => {
     const there = (paths: Iterable<string>): string[] => [
@@ -151,7 +150,7 @@ function replaceFolders(newPath: (path: string) => string | null): void {
   });
 }
 
-/** What is in it moves up: into the folder it lies in, or into none. */
+/** What is in the folder moves up, into the folder that it lies in or into none. */
 export function removeFolder(folder: string): void {
   const up = parentOf(folder);
   replaceFolders((path) => {
@@ -160,7 +159,7 @@ export function removeFolder(folder: string): void {
   });
 }
 
-/** Why a folder can't go there under that name; null: it can. A sentence. */
+/** Says in a sentence why a folder cannot move there under that name; null if it can. */
 export function moveProblem(folder: string, parent: string | null, name = lastName(folder)): string | null {
   const to = joinPath(parent, name);
   if (parent !== null && (parent === folder || liesIn(parent, folder)))
@@ -169,7 +168,9 @@ export function moveProblem(folder: string, parent: string | null, name = lastNa
   return deepest === undefined && isPath(to) ? null : `${deepest ?? folder} would lie too deep there.`;
 }
 
-/** With all that is in it; a folder that is there takes it in. Nothing happens where moveProblem says why. */
+/**
+ * Moves the folder with all that is in it. If there is such a folder already, that one takes it in. Does nothing where moveProblem gives a reason.
+ */
 export function moveFolder(folder: string, parent: string | null, name = lastName(folder)): void {
   if (moveProblem(folder, parent, name) !== null) return;
   const to = joinPath(parent, name);
@@ -191,11 +192,14 @@ export function changeTags(names: readonly string[], add: readonly string[], rem
   }));
 }
 
-/** What a folder or tag dialog is open for: a folder that there is, or null for a new one in `parent`. */
+/** What a folder or tag dialog is about: a folder that exists, or null for a new one in `parent`. */
 export type Asked =
   { what: "domains"; names: readonly string[] } | { what: "folder"; folder: string | null; parent: string | null };
 export const useAsked = create<{ asked: Asked | null }>()(() => ({ asked: null }));
 
+export function closeAsked(): void {
+  useAsked.setState({ asked: null });
+}
 export function organize(names: readonly string[]): void {
   if (names.length) useAsked.setState({ asked: { what: "domains", names } });
 }

@@ -1,6 +1,6 @@
-/** Paths of folders, as web/prod: names from the outermost on. */
+/** Paths of folders, such as web/prod, with the names from the outermost on. */
 const NAME = /^[^\s/]([^/]{0,46}[^\s/])?$/u;
-/** Folders that lie in each other, the outermost among them. */
+/** How many folders may lie in each other, counting the outermost. */
 export const MOST_DEPTH = 5;
 export const NAME_RULE = "up to 48 characters but /, with no space at either end";
 export const PATH_RULE = `names of ${NAME_RULE}; with / between them, ${MOST_DEPTH} at most`;
@@ -12,7 +12,10 @@ export function isPath(path: string): boolean {
   return names.length <= MOST_DEPTH && names.every(isFolderName);
 }
 
-/** What was kept when a folder's name could have a / in it, or by nobody of ours, as a path; null: there is nothing of a name in it. */
+/**
+ * Turns a text into a path. It may be from the time when a folder's name could contain a /, or not be ours at all. Returns null if nothing in it can
+ * be a name.
+ */
 export function nearestPath(text: string): string | null {
   if (text !== text.trim()) return null;
   const names = text.slice(0, 512).split("/");
@@ -31,21 +34,21 @@ export function joinPath(parent: string | null, name: string): string {
   return parent === null ? name : `${parent}/${name}`;
 }
 
-/** At whatever depth; no folder lies in itself. */
+/** At any depth. No folder lies in itself. */
 export const liesIn = (path: string, folder: string): boolean => path.startsWith(`${folder}/`);
 
-/** Where it is once `folder` with all that lies in it is at `to`. */
+/** Returns its path after `folder` with all that lies in it has moved to `to`. */
 export function moved(path: string, folder: string, to: string): string {
   return path === folder || liesIn(path, folder) ? to + path.slice(folder.length) : path;
 }
 
-/** The folders that it lies in, from the outermost, and itself. */
+/** Returns the folders that it lies in, from the outermost, and the folder itself. */
 export function withParents(path: string): string[] {
   const names = path.split("/");
   return names.map((_, at) => names.slice(0, at + 1).join("/"));
 }
 
-/** Each before what lies in it, names as a person sorts them. */
+/** Puts each folder before what lies in it, and sorts names as a person would. */
 export function byPath(a: string, b: string): number {
   const [x, y] = [a.split("/"), b.split("/")];
   for (let at = 0; at < Math.min(x.length, y.length); at++) {

@@ -2,12 +2,12 @@ import { useEffect, useState } from "react";
 import type { SnapshotReport } from "../../core/api/schema.ts";
 import { request } from "../state/session.ts";
 
-/** Control sequences of terminals (ECMA-48), and what else is no text. */
+/** Control sequences of terminals (ECMA-48), and other characters that are not text. */
 const NO_TEXT = /\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]/g;
 /** As many as there is room for without scrolling (snapshots.css): the last are what the domain showed then. */
 const LINES = 19;
 
-/** What the domain showed then: its screen, or the last lines of its console. */
+/** Shows what the domain showed at that time: its screen, or the last lines of its console. */
 export function Picture({ uuid, snapshot: { id, name, picture } }: { uuid: string; snapshot: SnapshotReport }) {
   const [shown, setShown] = useState<{ url: string } | { text: string } | null>(null);
   useEffect(() => {

@@ -2,14 +2,14 @@ import { useState, type ReactNode } from "react";
 import type { SnapshotReport } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
 import { show, useApp } from "../state/store.ts";
-import { Dialog } from "../ui/Dialog.tsx";
+import { FormDialog } from "../ui/FormDialog.tsx";
 import { NameField } from "../ui/NameField.tsx";
 import { freeName } from "./rows.ts";
 
-/** As SNAPSHOT_NAME allows. */
+/** The length that SNAPSHOT_NAME allows. */
 const MOST_NAME = 128;
 
-/** Asks for a name, and what belongs to it. */
+/** Asks for a name, and for what belongs to it. */
 function NameDialog({
   title,
   label,
@@ -24,7 +24,7 @@ function NameDialog({
   label: string;
   initial: string;
   action: string;
-  /** The name is not asked for. */
+  /** Whether the name may be left out. */
   isOptional?: boolean;
   children?: ReactNode;
   onDone: (name: string) => void;
@@ -33,33 +33,22 @@ function NameDialog({
   const [name, setName] = useState(initial);
   const problem = name.length > MOST_NAME ? `A name has at most ${MOST_NAME} characters.` : null;
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form
-        className="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          onDone(name.trim());
-          onClose();
-        }}
-      >
-        {children}
-        {!isOptional && <NameField label={label} value={name} onValue={setName} problem={problem} />}
-        <footer className="dialog-footer">
-          <button type="button" onClick={onClose} data-autofocus={isOptional || undefined}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={!isOptional && (name.trim() === "" || problem !== null)}>
-            {action}
-          </button>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={title}
+      action={action}
+      ready={isOptional || (name.trim() !== "" && problem === null)}
+      deed={() => onDone(name.trim())}
+      onClose={onClose}
+    >
+      {children}
+      {!isOptional && <NameField label={label} value={name} onValue={setName} problem={problem} />}
+    </FormDialog>
   );
 }
 
 interface Props {
   uuid: string;
-  /** Of the domain. */
+  /** The domain's name. */
   name: string;
   snapshots: readonly SnapshotReport[];
   isRunning: boolean;
@@ -124,7 +113,7 @@ export function RevertDialog({
   );
 }
 
-/** Where it was looked at, it is looked at as the domain that goes on. */
+/** If the domain was looked at, the domain that continues is shown afterwards. */
 async function goBack(uuid: string, snapshot: string, keepNow: string | null): Promise<void> {
   const domid = useApp.getState().domains.find((each) => each.uuid === uuid)?.domid;
   const done = await act("snapshotRevert", { uuid, snapshot, ...(keepNow !== null && { keepNow }) });

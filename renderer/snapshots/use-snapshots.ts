@@ -7,11 +7,11 @@ export interface ShownSnapshots {
   /** undefined until the host has answered; null where there are none. */
   tree: SnapshotTree | null | undefined;
   work: SnapshotWork | null;
-  /** Why they can't be read; null while they can. */
+  /** Why the snapshots cannot be read; null if they can. */
   problem: string | null;
 }
 
-/** A domain's snapshots as they are now: asked for when they are first looked at, and when the host says that they have changed. */
+/** A domain's present snapshots. They are asked for when they are first shown, and when the host says that they have changed. */
 export function useSnapshots(uuid: string): ShownSnapshots {
   const [shown, setShown] = useState<ShownSnapshots>({ tree: undefined, work: null, problem: null });
   const connection = useApp((state) => state.connection);
@@ -37,7 +37,7 @@ export function useSnapshots(uuid: string): ShownSnapshots {
     };
     const unhear = onSnapshots((event) => {
       if (event.uuid !== uuid) return;
-      // How far something is changes often, and nothing else does then.
+      // The progress of work changes often, and then nothing else has changed.
       if (event.work && event.work.share !== null) setShown((before) => ({ ...before, work: event.work }));
       else void ask();
     });

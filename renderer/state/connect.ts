@@ -1,4 +1,4 @@
-/** The way to the host: Electron's bridge where there is one, else a WebSocket to the server that the page came from. */
+/** The way to the host: Electron's bridge if there is one, else a WebSocket to the server that the page came from. */
 import { ApiClient, type Transport } from "../../core/api/client.ts";
 import { ConnectionRefused, connectWebSocket, type Refusal } from "../../core/api/transport/websocket-browser.ts";
 import type { DesktopBridge } from "../../electron/channels.ts";
@@ -22,7 +22,7 @@ function bridgeTransport(bridge: DesktopBridge): Transport {
 
 const TOKEN = "xenarium.token";
 
-/** The token from the page's address, kept for reloads of this tab only; "" where there is none. */
+/** Returns the token from the page's address, stored only for reloads of this tab; "" if there is none. */
 function token(): string {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (given) {
@@ -35,7 +35,7 @@ function keepToken(given: string): void {
   sessionStorage.setItem(TOKEN, given);
 }
 
-/** Why there is no connection, for what the user is told to do. "lost": there was one. */
+/** Why there is no connection, so that the user can be told what to do. "lost" means that there was one. */
 export type Trouble = Refusal | "lost" | "no-token";
 
 export function troubleOf(error: unknown): Trouble {
@@ -44,8 +44,8 @@ export function troubleOf(error: unknown): Trouble {
 }
 
 /**
- * Takes the address that the server printed, or the token of it alone. False where there is no token in it. One of another server
- * is opened instead.
+ * Takes the address that the server printed, or its token alone. Returns false if there is no token in it. The address of another server is opened
+ * instead.
  */
 export function takeAddress(text: string): boolean {
   const given = /(?:^|#token=)([\w-]{16,256})$/.exec(text.trim())?.[1];

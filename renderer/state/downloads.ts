@@ -4,7 +4,7 @@ import type { DownloadReport } from "../../core/api/schema.ts";
 
 export const useDownloads = create<{ downloads: readonly DownloadReport[] }>()(() => ({ downloads: [] }));
 
-/** That of an address, however that is written; undefined where nothing of it is on its way. */
+/** Returns the download of an address, however the address is written; undefined if there is none. */
 export function downloadOf(downloads: readonly DownloadReport[], address: string): DownloadReport | undefined {
   const url = URL.canParse(address) ? new URL(address.replace(/#.*/, "")).href : address;
   return downloads.find((each) => each.url === url);

@@ -3,12 +3,12 @@ import type { DomainHistory } from "../../core/api/history/live.ts";
 import { history } from "./session.ts";
 import { useApp } from "./store.ts";
 
-/** Renders what calls it again when the figure is another one, not with every snapshot: hence text or a number, no object made anew. */
+/** Renders its caller again only when the figure changes, not with every snapshot. The figure is therefore text or a number and not a new object. */
 export function useFigure<T extends string | number | boolean | DomainHistory | undefined>(look: () => T): T {
   return useApp(look);
 }
 
-/** The figures of a domain from its first snapshot on; the same object as long as it is the same domain. */
+/** The figures of a domain since its first snapshot. It is the same object as long as it is the same domain. */
 export function useDomainHistory(domid: number): DomainHistory | undefined {
   return useFigure(() => history.domains.get(domid));
 }

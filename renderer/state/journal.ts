@@ -1,15 +1,15 @@
-/** Tasks and events of the host, as every window shows them: the host's own list, the latest first. */
+/** Tasks and events of the host, as every window shows them. It is the host's own list, with the latest first. */
 import { create } from "zustand";
 import type { JournalEntry } from "../../core/api/schema.ts";
 
-/** As many as the host keeps. */
+/** The host keeps as many. */
 const MOST_ENTRIES = 500;
 const CLIENT = "xenarium.client";
 
-/** What this window calls itself to the host; the same after a reload. */
+/** What this window calls itself to the host. It is the same after a reload. */
 export const CLIENT_ID = ((): string => {
   const kept = sessionStorage.getItem(CLIENT);
-  // A window that was opened from another has its storage copied; a reload alone keeps its name.
+  // A window that was opened from another one gets a copy of its storage, so only a reload may keep the stored name.
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   if (kept !== null && navigation?.type === "reload") return kept;
   const id = crypto.randomUUID();
@@ -19,11 +19,11 @@ export const CLIENT_ID = ((): string => {
 
 export const useJournal = create<{ entries: readonly JournalEntry[] }>()(() => ({ entries: [] }));
 
-/** All that the host knows, the latest last. */
+/** Takes everything that the host knows, with the latest last. */
 export function takeJournal(entries: readonly JournalEntry[]): void {
   useJournal.setState({ entries: entries.toReversed() });
 }
-/** What is new or has changed. */
+/** Takes entries that are new or have changed. */
 export function noteJournal(changed: readonly JournalEntry[]): void {
   useJournal.setState(({ entries }) => {
     const later = new Map(changed.map((entry) => [entry.id, entry]));
@@ -38,7 +38,7 @@ export function noteJournal(changed: readonly JournalEntry[]): void {
   });
 }
 
-/** What this domain's guest was asked for last and has ignored, with what is offered instead; null where there is no such thing. */
+/** Returns what this domain's guest was last asked for and has ignored, with what is offered instead; null if there is no such entry. */
 export function ignoredBy(entries: readonly JournalEntry[], domid: number): JournalEntry | null {
   return entries.find((each) => each.domid === domid && each.remedy !== null) ?? null;
 }

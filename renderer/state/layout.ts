@@ -1,4 +1,4 @@
-/** What the user arranged: kept in the browser between starts, looked at with suspicion when it is read again. */
+/** What the user arranged. It is kept in the browser between starts, and not trusted when it is read again. */
 import { create } from "zustand";
 import { GRAPH_RANGES, type GraphRange } from "./long-history.ts";
 import { DOMAIN_TABS, HOST_TABS, show, useApp, type DomainTab, type HostTab } from "./store.ts";
@@ -7,9 +7,9 @@ import { LEVEL_IDS, type LevelId } from "./xen-log.ts";
 const KEY = "xenarium.layout";
 export const SIDEBAR = { least: 180, most: 420, usual: 232 };
 export const PANEL = { least: 96, most: 480, usual: 180 };
-/** Pixels of a console's letters. */
+/** The size of a console's letters in pixels. */
 export const CONSOLE_FONT = { least: 9, most: 28, usual: 13 };
-/** Columns of the list of domains by which it can be sorted. */
+/** The columns of the list of domains by which it can be sorted. */
 export const LIST_COLUMNS = [
   ["name", "Name"],
   ["domid", "Domid"],
@@ -34,19 +34,19 @@ export interface Layout {
   panelHeight: number;
   hostTab: HostTab;
   domainTab: DomainTab;
-  /** Name of the domain that was looked at last; null: the host. Domids mean others after a power cycle. */
+  /** The name of the domain that was looked at last; null for the host. Domids may mean other domains after a power cycle. */
   domain: string | null;
   consoleFont: number;
-  /** Names of domains whose console has 80 columns of 24 lines, scaled; the others fit the window. */
+  /** The names of domains whose console has 80 columns and 24 lines, scaled. The others fit the window. */
   serialConsoles: readonly string[];
   sortBy: ListColumn;
   sortDown: boolean;
-  /** Columns of the list that are not shown; the name always is. */
+  /** The columns of the list that are not shown. The name always is. */
   hiddenColumns: readonly ListColumn[];
   graphRange: GraphRange;
-  /** A domain's graphs beside vCPUs and memory are unfolded. */
+  /** Whether a domain's graphs beside vCPUs and memory are unfolded. */
   moreGraphs: boolean;
-  /** Levels of the Xen log that are not shown; its lines with their times. */
+  /** The levels of the Xen log that are not shown, and whether its lines have times. */
   logHidden: LevelId[];
   logTimes: boolean;
 }
@@ -79,7 +79,7 @@ function read(): Layout {
     const parsed: unknown = JSON.parse(localStorage.getItem(KEY) ?? "{}");
     if (typeof parsed === "object" && parsed !== null) given = parsed as Record<string, unknown>;
   } catch {
-    // Not ours, or spoiled: as if there was none.
+    // The text is not ours or is damaged, so it is treated as if there was none.
   }
   const within = (value: unknown, { least, most, usual }: typeof SIDEBAR): number =>
     typeof value === "number" && value >= least && value <= most ? value : usual;
@@ -108,7 +108,7 @@ function read(): Layout {
   };
 }
 
-/** Keeps what changes, and follows which view is open. */
+/** Stores changes, and follows which view is open. */
 export function keepLayout(): void {
   const { hostTab, domain } = useLayout.getState();
   if (domain === null) show({ page: "host", tab: hostTab });
@@ -129,7 +129,10 @@ export function keepLayout(): void {
   });
 }
 
-/** At the first start the bundled guest's console; then the domain that was looked at last, if one of that name runs; where the user went meanwhile, otherwise. */
+/**
+ * At the first start it opens the bundled guest's console. Later it opens the domain that was looked at last, if one of that name runs. If the user
+ * has gone elsewhere in the meantime, the view stays.
+ */
 function restore(): void {
   const { domain, domainTab, hostTab } = useLayout.getState();
   const { domains, host, view } = useApp.getState();
@@ -145,7 +148,7 @@ function restore(): void {
   else show({ page: "host", tab: view.tab ?? hostTab });
 }
 
-/** A domain in the tab that was open last. */
+/** Shows a domain in the tab that was open last. */
 export function showDomain(domid: number): void {
   const { view } = useApp.getState();
   const tab = view.page === "domain" ? view.tab : useLayout.getState().domainTab;

@@ -1,4 +1,4 @@
-/** Whether a view has anything to follow: the host runs, the connection stands, and somebody can see the window. */
+/** Whether a view has anything to follow: the host runs, the connection stands, and the window can be seen. */
 import { useSyncExternalStore } from "react";
 import { useApp } from "./store.ts";
 
@@ -7,7 +7,7 @@ function subscribe(listener: () => void): () => void {
   return () => document.removeEventListener("visibilitychange", listener);
 }
 
-/** There is a host to look at. */
+/** Whether there is a running host. */
 export function useHostRuns(): boolean {
   return useApp(({ connection, host }) => connection === "open" && host?.power === "running");
 }
@@ -17,7 +17,7 @@ export function useWindowSeen(): boolean {
   return useSyncExternalStore(subscribe, () => document.visibilityState === "visible");
 }
 
-/** A view that is shown asks and listens only while this is true; what it has shown, and what was typed into it, stays. */
+/** While this is true, a view that is shown asks and listens. When it is false, what the view has shown and what was typed into it stays. */
 export function useLive(): boolean {
   const visible = useWindowSeen();
   return useHostRuns() && visible;

@@ -1,4 +1,4 @@
-/** The host's day of figures, as graphs draw it: asked for while it is shown, now and then. */
+/** The host's figures of one day, as graphs draw them. They are asked for from time to time while they are shown. */
 import { useMemo } from "react";
 import type { HistoryReport } from "../../core/api/schema.ts";
 import { useRepeated } from "./repeated.ts";
@@ -16,16 +16,16 @@ export type GraphRange = (typeof GRAPH_RANGES)[number][0];
 export type LongRange = Exclude<GraphRange, "10min">;
 export const RANGE_SECONDS: Record<LongRange, number> = { "1h": 3600, "24h": 86_400 };
 
-/** Against `LongHistory.times`; null where nothing was measured. */
+/** One value for each of `LongHistory.times`; null where nothing was measured. */
 export interface LongSeries {
   least: (number | null)[];
   mean: (number | null)[];
   largest: (number | null)[];
 }
-/** What a vCPU did with its time: means in percent. */
+/** What a vCPU did with its time, as means in percent. */
 export type LongVcpu = Record<"running" | "runnable" | "blocked", (number | null)[]>;
 export interface LongHistory {
-  /** Seconds since 1970, the middle of each minute. */
+  /** Seconds since 1970 at the middle of each minute. */
   times: number[];
   metrics: ReadonlyMap<string, LongSeries>;
   vcpus: LongVcpu[];
@@ -34,7 +34,7 @@ export interface LongHistory {
 
 const NOT_MEASURED = 0xffff;
 
-/** Minutes without a record are gaps of one point each. */
+/** Minutes without a record become gaps of one point each. */
 export function decodeHistory({ metrics, vcpus: count, records, events }: HistoryReport): LongHistory {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const vcpusAt = 8 + 12 * metrics.length;
@@ -66,7 +66,7 @@ export function decodeHistory({ metrics, vcpus: count, records, events }: Histor
   return { times, metrics: new Map(metrics.map((name, i) => [name, all[i]!])), vcpus, events };
 }
 
-/** Of a domain's UUID or "host". null until it is known, "none" where nothing was measured. */
+/** `of` is a domain's UUID or "host". Returns null until the history is known, and "none" if nothing was measured. */
 export function useLongHistory(of: string): LongHistory | "none" | null {
   const answer = useRepeated("history", { of }, REFRESH_MS);
   return useMemo(() => (answer === undefined ? null : answer === null ? "none" : decodeHistory(answer)), [answer]);

@@ -1,22 +1,25 @@
-/** What this window tells its user by itself. It goes from the screen, and is kept among tasks and events, whose list is the host's else. */
+/**
+ * The messages that this window shows by itself. They vanish from the screen but stay in the list of tasks and events, whose other entries are the
+ * host's.
+ */
 import { create } from "zustand";
 import type { JournalEntry } from "../../core/api/schema.ts";
 import { CLIENT_ID } from "./journal.ts";
 import { toast, type Toast } from "./store.ts";
 
 const MOST_MESSAGES = 200;
-/** An answer of the host's is in its list at about the time when this window shows it. */
+/** The host's answer is in its list at about the time when this window shows it. */
 const SAME_MS = 10_000;
 
-/** What the list of tasks and events shows. */
+/** An entry of the list of tasks and events. */
 export type ListEntry = Omit<JournalEntry, "kind"> & { kind: JournalEntry["kind"] | "message" };
 
 export const useMessages = create<{ messages: readonly ListEntry[] }>()(() => ({ messages: [] }));
 
-/** Below 0: the host's are above. */
+/** These ids are below 0, because the host's are above. */
 let nextId = -1;
 
-/** Shows a message of this window's and keeps it. */
+/** Shows a message of this window and keeps it. */
 export function say(severity: Toast["severity"], message: string): void {
   toast(severity, message);
   const entry: ListEntry = {
@@ -37,7 +40,10 @@ export function say(severity: Toast["severity"], message: string): void {
   useMessages.setState(({ messages }) => ({ messages: [entry, ...messages].slice(0, MOST_MESSAGES) }));
 }
 
-/** Both, the latest first. What the host's list says of a task that this window asked for is not said again. */
+/**
+ * Returns both lists together, with the latest first. A message that repeats what the host's list says of a task which this window asked for is left
+ * out.
+ */
 export function withMessages(entries: readonly JournalEntry[], messages: readonly ListEntry[]): readonly ListEntry[] {
   const own = messages.filter(
     ({ title, at }) =>

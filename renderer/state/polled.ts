@@ -1,4 +1,4 @@
-/** An answer of the host that no event renews: asked for with each tick of the figures while the view is shown. */
+/** An answer of the host that no event renews. It is asked for with each tick of the figures while the view is shown. */
 import { dequal } from "dequal";
 import { useEffect, useState } from "react";
 import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
@@ -6,7 +6,10 @@ import { useLive } from "./live.ts";
 import { request } from "./session.ts";
 import { useApp } from "./store.ts";
 
-/** null until there is one; one that says the same is the same object. `again` asks at once, and resolves when the answer is there. */
+/**
+ * The value is null until there is an answer. An answer that is equal to the last one is the same object. `again` asks at once, and resolves when the
+ * answer has arrived.
+ */
 export function usePolled<N extends RequestName>(
   name: N,
   args: Arguments<N>,
@@ -26,7 +29,7 @@ export function usePolled<N extends RequestName>(
     return () => {
       current = false;
     };
-    // `args` is new with each rendering; `key` is when it means something else.
+    // `args` is a new object with each rendering; `key` changes only when its meaning does.
   }, [name, key, live, tick]);
   return { value, again: () => request(name, args).then(setValue, () => {}) };
 }

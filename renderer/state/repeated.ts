@@ -1,4 +1,4 @@
-/** An answer of the host that is asked for again a while after the last one came, while the view is shown. */
+/** An answer of the host that is asked for again some time after the last one arrived, while the view is shown. */
 import { dequal } from "dequal";
 import { useEffect, useRef, useState } from "react";
 import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
@@ -6,7 +6,7 @@ import { useLive } from "./live.ts";
 import { request } from "./session.ts";
 
 /**
- * undefined until there is one; it stays when the host goes, and is the same object while it says the same. Not asked for while
+ * Returns undefined until there is an answer. The answer stays when the host goes, and is the same object while it is equal. Nothing is asked while
  * `milliseconds` is null.
  */
 export function useRepeated<N extends RequestName>(
@@ -29,7 +29,7 @@ export function useRepeated<N extends RequestName>(
         if (current)
           setAnswer((before) => (before?.key === key && dequal(before.result, result) ? before : { key, result }));
       } catch {
-        // Refused: the host's own events say why.
+        // The request was refused. The host's own events say why.
       }
       if (current) timer = setTimeout(() => void ask(), milliseconds);
     };

@@ -1,4 +1,4 @@
-/** The application's session with the host: fills the store from events, and carries out what the user asks for. */
+/** The application's session with the host. It fills the store from events, and carries out what the user asks for. */
 import { ApiError, type ApiClient } from "../../core/api/client.ts";
 import type { Arguments, DomainStop, Events, RequestName, Results } from "../../core/api/schema.ts";
 import { LiveHistory } from "../../core/api/history/live.ts";
@@ -14,57 +14,64 @@ import { NO_LOG, withMore } from "./xen-log.ts";
 
 const RECONNECT_MS = 2000;
 const REFUSED_MS = 10_000;
-/** As many as the host keeps consoles of. */
+/** The host keeps the consoles of as many. */
 const MOST_DEPARTED = 64;
 
 export const history = new LiveHistory();
 export const consoles = new Consoles(request);
 
 const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
+const consoleListeners = new Set<(event: Events["console"]) => void>();
 const traceListeners = new Set<(event: Events["trace"]) => void>();
 const snapshotListeners = new Set<(event: Events["snapshots"]) => void>();
 const wiringListeners = new Set<(report: Events["wiring"]) => void>();
 
 let client: ApiClient | null = null;
 
-/** Asks the host; rejects with an error whose message is a sentence. */
+/** Sends a request to the host. Rejects with an error whose message is a sentence. */
 export function request<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N]> {
   if (!client) return Promise.reject(new Error("There is no connection to the host."));
   return (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
 }
 
-/** Somebody ended it before it was done. */
+/** Whether somebody ended it before it was done. */
 export function isCancel(error: unknown): boolean {
   return error instanceof ApiError && error.code === "ECANCELED";
 }
 
-/** The same for what a button does: a refusal is shown. */
+/** Does the same for a button: a refusal is shown to the user. */
 export async function act<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N] | null> {
   try {
     return await request(name, args);
   } catch (error) {
-    // Who cancelled it knows; others are told.
+    // The user who cancelled it knows; others are told.
     say(isCancel(error) ? "info" : "error", sentence(error));
     return null;
   }
 }
 
-/** Hears of what changed in xenstore where this session watches. The returned function ends it. */
+/** Calls the listener with what changed in xenstore where this session watches. The returned function ends it. */
 export function onStoreChanged(listener: (event: Events["xenstoreChanged"]) => void): () => void {
   storeListeners.add(listener);
   return () => void storeListeners.delete(listener);
 }
 
-/** Hears of what becomes of snapshots. The returned function ends it. */
+/** Calls the listener with what happens to snapshots. The returned function ends it. */
 export function onSnapshots(listener: (event: Events["snapshots"]) => void): () => void {
   snapshotListeners.add(listener);
   return () => void snapshotListeners.delete(listener);
 }
 
-/** Hears of the wiring that this session asked for. The returned function ends it. */
+/** Calls the listener with the wiring that this session asked for. The returned function ends it. */
 export function onWiring(listener: (report: Events["wiring"]) => void): () => void {
   wiringListeners.add(listener);
   return () => void wiringListeners.delete(listener);
+}
+
+/** Hears what domains write on their consoles, of those that this session is attached to. The returned function ends it. */
+export function onConsole(listener: (event: Events["console"]) => void): () => void {
+  consoleListeners.add(listener);
+  return () => void consoleListeners.delete(listener);
 }
 
 /** Hears of the hypercalls that this session traces. The returned function ends it. */
@@ -77,7 +84,7 @@ export function sentence(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Connects, and again whenever the connection is lost. */
+/** Connects, and connects again whenever the connection is lost. */
 export async function startSession(): Promise<void> {
   clearTimeout(trying);
   try {
@@ -110,7 +117,7 @@ export async function startSession(): Promise<void> {
 }
 
 let trying: ReturnType<typeof setTimeout> | undefined;
-/** What answers, and refuses, is asked less often than what is away. */
+/** A server that answers with a refusal is asked less often than one that does not answer. */
 function lost(reason: string, trouble: Trouble): void {
   client = null;
   useApp.setState({ connection: "lost", connectionReason: reason, connectionTrouble: trouble });
@@ -118,15 +125,15 @@ function lost(reason: string, trouble: Trouble): void {
   trying = setTimeout(() => void startSession(), wait);
 }
 
-/** CPU time of each domain when the list was asked for last, nanoseconds, and how many snapshots ago. */
+/** The CPU time of each domain in nanoseconds when the list was last asked for, and how many snapshots ago that was. */
 let listed = new Map<number, number>();
 let listedAgo = 0;
-/** Half of what is shown of Domain-0's CPU time, which alone changes where no guest runs. */
+/** Half of the unit in which Domain-0's CPU time is shown. It is the only figure that changes while no guest runs. */
 const SHOWN_NS = 5e7;
-/** What others have changed of a domain that sleeps is there after so many snapshots. */
+/** After this many snapshots, what others have changed of a sleeping domain is shown. */
 const MOST_AGO = 10;
 
-/** States (running, blocked) change without an event, but only of a domain that ran. */
+/** States (running, blocked) change without an event, but only those of a domain that ran. */
 function isListOld({ domains }: Events["statistics"]): boolean {
   const hasRun = ({ domid, cpuTime }: { domid: number; cpuTime: number }): boolean => {
     const ran = cpuTime - (listed.get(domid) ?? 0);
@@ -138,7 +145,7 @@ function isListOld({ domains }: Events["statistics"]): boolean {
   return true;
 }
 
-/** The connection that was asked for what its host is. */
+/** The connection over which the state of its host was read. */
 let known: ApiClient | null = null;
 
 function listen(api: ApiClient): void {
@@ -146,7 +153,7 @@ function listen(api: ApiClient): void {
   api.on("host", (host) => {
     const before = useApp.getState().host;
     useApp.setState({ host });
-    // Another power cycle, maybe of another server: the numbers mean other domains.
+    // This is another power cycle, maybe of another server, in which the same domids mean other domains.
     if (before && host.cycle !== before.cycle) {
       history.clear();
       consoles.clear();
@@ -175,7 +182,7 @@ function listen(api: ApiClient): void {
     useApp.setState({ domains });
   });
   api.on("created", ({ domid }) => {
-    // A restarted domain takes the place of the one that is looked at.
+    // A restarted domain replaces the one that is looked at.
     const { view, departed } = useApp.getState();
     if (view.page === "domain" && departed.get(view.domid)?.reason === "reboot") show({ ...view, domid });
     void consoles.attach(domid);
@@ -183,12 +190,12 @@ function listen(api: ApiClient): void {
   api.on("stopped", ({ domid, name, reason, uuid }) => {
     depart(domid, name, reason, uuid);
     void askStops(api);
-    // What happened and what the host has to say are in its own list.
+    // What happened, and what the host says about it, is in the host's own list.
     if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", ({ domid, name, uuid }) => {
     const had = useApp.getState().departed.get(domid);
-    // One that was kept beside its successor is another domain by now.
+    // A domain that was kept beside its successor is another domain by now.
     if (had?.uuid !== uuid) depart(domid, name, had?.reason ?? "destroyed", uuid);
     void askStops(api);
   });
@@ -197,7 +204,7 @@ function listen(api: ApiClient): void {
     const { kept: before, departed } = useApp.getState();
     const deleted = before.filter(({ uuid }) => !kept.some((each) => each.uuid === uuid));
     useApp.setState({ kept });
-    // What somebody deleted is not to be there as one that is gone.
+    // What somebody deleted must not appear as a domain that is gone.
     forget(
       [...departed.values()].flatMap(({ domid, uuid }) => (deleted.some((each) => each.uuid === uuid) ? domid : [])),
     );
@@ -207,7 +214,10 @@ function listen(api: ApiClient): void {
   api.on("notice", (notice) => {
     toast(notice.severity, notice.message);
   });
-  api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
+  api.on("console", (event) => {
+    consoles.output(event.domid, event.bytes, event.offset);
+    for (const listener of [...consoleListeners]) listener(event);
+  });
   api.on("xenstoreChanged", (event) => {
     for (const listener of [...storeListeners]) listener(event);
   });
@@ -239,7 +249,7 @@ function depart(domid: number, name: string, reason: string, uuid: string): void
   useApp.setState({ departed: new Map([...all, [domid, { domid, uuid, name, reason, last }]]) });
 }
 
-/** The host's end is that of its domains. What their terminals have is kept. */
+/** When the host ends, its domains end too. What their terminals have is kept. */
 function departAll(): void {
   for (const { domid, name, uuid } of useApp.getState().domains) if (domid !== 0) depart(domid, name, "host", uuid);
 }
@@ -250,7 +260,7 @@ async function askStops(api: ApiClient): Promise<DomainStop[]> {
   return stops;
 }
 
-/** What happened before this window was there: marks of graphs, and domains that went, whose consoles are kept by the host. */
+/** Learns what happened before this window existed: the marks of graphs, and the domains that went, whose consoles the host keeps. */
 async function knowPast(api: ApiClient): Promise<void> {
   const marks = await api.request("marks").catch(() => null);
   if (marks) takeMarks(marks);

@@ -4,7 +4,7 @@ import type { DomainStop } from "../../core/api/schema.ts";
 
 export const useStops = create<{ stops: readonly DomainStop[] }>()(() => ({ stops: [] }));
 
-/** The last stop of a domain by its UUID, which restarts keep; null where it has had none. */
+/** The last stop of a domain by its UUID, which a restart keeps; null if there has been none. */
 export function useLastStop(uuid: string | undefined): DomainStop | null {
   return useStops(({ stops }) => stops.findLast((stop) => stop.uuid === uuid) ?? null);
 }

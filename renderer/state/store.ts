@@ -1,4 +1,4 @@
-/** What the application shows, apart from figures (core/api/history/live.ts) and console text (console/consoles.ts). */
+/** What the application shows, apart from figures (core/api/history/live.ts) and the text of consoles (console/consoles.ts). */
 import { create } from "zustand";
 import type { DomainInfo, HostState, KeptDomain } from "../../core/api/schema.ts";
 import type { Trouble } from "./connect.ts";
@@ -7,7 +7,7 @@ import { NO_LOG, type XenLogState } from "./xen-log.ts";
 
 export { DOM0_TABS, DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab };
 
-/** A page without a tab shows its first. */
+/** A page without a tab shows its first tab. */
 export type View = { page: "host"; tab?: HostTab } | { page: "domain"; domid: number; tab: DomainTab };
 
 export interface Toast {
@@ -16,20 +16,20 @@ export interface Toast {
   message: string;
 }
 
-/** A domain that is gone, whose console is kept. */
+/** A domain that is gone and whose console is kept. */
 export interface Departed {
   domid: number;
-  /** "" where it is not known. */
+  /** "" if it is not known. */
   uuid: string;
   name: string;
-  /** Why it went; "" when nobody knows. */
+  /** Why the domain went; "" if nobody knows. */
   reason: string;
-  /** As it was last seen, by this window or the host; null when it was not. */
+  /** The domain as this window or the host last saw it; null if neither did. */
   last: DomainInfo | null;
 }
 /**
- * A domain that does not run, in lists. `kept`: it can be started again; null: nothing is left but its console. One that has not run since
- * power-on has a number below 0 for its domid.
+ * A domain that does not run, as lists show it. If `kept` is not null, it can be started again; otherwise nothing is left but its console. A domain
+ * that has not run since power-on has a number below 0 as its domid.
  */
 export interface EndedDomain extends Departed {
   kept: KeptDomain | null;
@@ -41,32 +41,32 @@ export interface Question {
   text: string;
   action: string;
   onConfirm: () => void;
-  /** What can be done instead, where there is something. */
+  /** What can be done instead, if there is something. */
   instead?: { action: string; onConfirm: () => void };
 }
 
 export interface AppState {
   connection: "connecting" | "open" | "lost";
-  /** Why it is lost; a sentence, and what is to be done about it. */
+  /** A sentence that says why the connection is lost, and what to do about it. */
   connectionReason: string;
   connectionTrouble: Trouble;
   host: HostState | null;
   domains: DomainInfo[];
   departed: ReadonlyMap<number, Departed>;
-  /** Domains that the host keeps, whether they run or not. */
+  /** The domains that the host keeps, whether they run or not. */
   kept: readonly KeptDomain[];
-  /** Of those that are gone and not kept, the ones that the user wants to see no more, until the next power-on. */
+  /** The domains that are gone and not kept, and that the user no longer wants to see. They are forgotten until the next power-on. */
   forgotten: ReadonlySet<number>;
   view: View;
   toasts: Toast[];
-  /** Counts the snapshots of figures that were taken into the history: what shows figures looks again. */
+  /** Counts the snapshots that were taken into the history, so that what shows figures looks again. */
   tick: number;
   xenLog: XenLogState;
   dialog: "none" | "new-domain" | "fetch-guest" | "shortcuts" | "palette" | "words";
   question: Question | null;
-  /** The console that is shown is searched. */
+  /** Whether the console that is shown is searched. */
   consoleSearch: boolean;
-  /** The application's first start, not dismissed yet: say where files go. */
+  /** Whether this is the application's first start and the hint, which says where files go, has not been dismissed. */
   firstHint: boolean;
 }
 
@@ -89,12 +89,12 @@ export const useApp = create<AppState>()(() => ({
   firstHint: false,
 }));
 
-/** How long a message stays: what went wrong is read more slowly, and what the host did is among tasks and events too. */
+/** How long a message stays. What went wrong is read more slowly. What the host did is among tasks and events too. */
 const TOAST_MS: Record<Toast["severity"], number> = { info: 5000, warning: 12_000, error: 15_000 };
 const MOST_TOASTS = 5;
 let nextToast = 1;
 let going = new Map<number, ReturnType<typeof setTimeout>>();
-/** Shows a message, which goes by itself. */
+/** Shows a message, which vanishes by itself. */
 export function toast(severity: Toast["severity"], message: string): void {
   const id = nextToast++;
   useApp.setState(({ toasts }) => ({ toasts: [...toasts.slice(1 - MOST_TOASTS), { id, severity, message }] }));
@@ -103,7 +103,7 @@ export function toast(severity: Toast["severity"], message: string): void {
     setTimeout(() => dismissToast(id), TOAST_MS[severity]),
   );
 }
-/** Somebody reads them: all stay. The returned function lets them go on from the beginning. */
+/** All messages stay while somebody reads them. The returned function starts their time again. */
 export function holdToasts(): () => void {
   for (const timer of going.values()) clearTimeout(timer);
   going = new Map();
@@ -127,7 +127,7 @@ export function dismissToast(id: number): void {
 export function show(view: View): void {
   useApp.setState({ view });
 }
-/** The console of a domain that is gone, if there may be one. */
+/** Shows the console of a domain that is gone, if there may be one. */
 export function showEnded(domid: number): void {
   show({ page: "domain", domid, tab: domid < 0 ? "overview" : "console" });
 }
@@ -138,7 +138,7 @@ export function ask(question: Question): void {
   useApp.setState({ question });
 }
 
-/** By UUID: what stands for a domid where a domain has none. */
+/** By UUID, the number that stands for a domid where a domain has none. */
 const standIns = new Map<string, number>();
 function standIn(uuid: string): number {
   let id = standIns.get(uuid);
@@ -149,8 +149,8 @@ function standIn(uuid: string): number {
 type Gone = Pick<AppState, "departed" | "domains" | "forgotten" | "kept">;
 
 /**
- * Domains that do not run: those that are kept, in the order in which they were created; then those of which nothing but the console is left, the
- * latest first, without those whose name another one has taken up since and those that were forgotten.
+ * Returns the domains that do not run. First come those that are kept, in the order in which they were created. Then come those of which only the
+ * console is left, the latest first, without those whose name another domain has taken since and those that were forgotten.
  */
 export function endedDomains({ departed, domains, forgotten, kept }: Gone): EndedDomain[] {
   const living = new Set(domains.map(({ uuid }) => uuid));

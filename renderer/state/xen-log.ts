@@ -1,16 +1,16 @@
-/** The Xen log as this window has it: bounded, its lines numbered since power-on. */
+/** The Xen log as this window has it. It is bounded, and its lines are numbered since power-on. */
 import type { Events, XenLogLine } from "../../core/api/schema.ts";
 
 const MOST_LINES = 8192;
-/** Levels of lines; "none" where Xen gives none. */
+/** The levels of lines; "none" where Xen gives none. */
 export const LEVEL_IDS = ["error", "warning", "info", "debug", "none"] as const;
 export type LevelId = (typeof LEVEL_IDS)[number];
 
 export interface XenLogState {
-  /** Number of the first line that is kept. */
+  /** The number of the first line that is kept. */
   first: number;
   lines: readonly XenLogLine[];
-  /** Pieces that came faster than they could be read. */
+  /** How many pieces were lost because they came faster than they could be read. */
   lost: number;
 }
 
@@ -27,7 +27,7 @@ export function withMore({ first, lines }: XenLogState, more: Events["xenLog"]):
   return { first: first + gone, lines: gone ? all.slice(gone) : all, lost: more.lost };
 }
 
-/** Lines of the levels that are not hidden. */
+/** Returns the lines of the levels that are not hidden. */
 export function shownLines({ first, lines }: XenLogState, hidden: readonly LevelId[]): ShownLine[] {
   const shown: ShownLine[] = [];
   lines.forEach((line, i) => {
@@ -47,7 +47,7 @@ export function timeText(line: XenLogLine): string {
   return `[${(line.time / 1e9).toFixed(6).padStart(12)}]`;
 }
 
-/** As a file or the clipboard has it. */
+/** The text for a file or the clipboard. */
 export function logText(lines: readonly XenLogLine[], times = false): string {
   return lines.map((line) => `${times ? `${timeText(line)} ` : ""}${line.text}\n`).join("");
 }

@@ -5,7 +5,7 @@ interface State {
   of: string;
 }
 
-/** A view that fails takes nothing else with it, and can be tried again; another one (`of`) is tried by itself. */
+/** A view that fails takes nothing else down with it, and can be tried again. A change of `of` is another view, which is tried by itself. */
 export class Boundary extends Component<{ of: string; children: ReactNode }, State> {
   override state: State = { failed: null, of: this.props.of };
 

@@ -1,4 +1,4 @@
-/** The menu of a thing: by the secondary button, the menu key or Shift+F10 on it. One at a time. */
+/** The menu of a thing, opened by the secondary button, the menu key or Shift+F10. One is open at a time. */
 import { useEffect, useLayoutEffect, useRef, type KeyboardEvent, type MouseEvent } from "react";
 import { create } from "zustand";
 
@@ -9,12 +9,12 @@ export interface MenuItem {
   danger?: boolean;
 }
 interface Menu {
-  /** What it is the menu of. */
+  /** What the menu belongs to. */
   label: string;
   x: number;
   y: number;
   items: readonly MenuItem[];
-  /** Has the focus again when the menu is gone. */
+  /** Gets the focus again when the menu is closed. */
   from: HTMLElement;
 }
 const useMenu = create<{ menu: Menu | null }>()(() => ({ menu: null }));
@@ -23,11 +23,11 @@ const MARGIN = 4;
 export function openMenu(event: MouseEvent<HTMLElement>, label: string, items: readonly MenuItem[]): void {
   event.preventDefault();
   event.stopPropagation();
-  // A row of a table takes no focus itself: what in it has the focus, or would get it.
+  // A row of a table takes no focus itself, so the focus is that of an element inside it, or the one that would get it.
   const thing = event.currentTarget;
   const focused = document.activeElement as HTMLElement | null;
   const from = thing.contains(focused) ? focused! : thing.matches("[tabindex], button") ? thing : firstIn(thing);
-  // Of a key: at the thing itself.
+  // A menu that a key opens stands at the thing itself.
   const box = from.getBoundingClientRect();
   const byKey = event.clientX === 0 && event.clientY === 0;
   const [x, y] = byKey ? [box.left + 16, box.bottom] : [event.clientX, event.clientY];
@@ -48,7 +48,7 @@ export function ContextMenu() {
   useLayoutEffect(() => {
     const element = box.current;
     if (!menu || !element) return;
-    // Within the window, whatever the pointer was near to.
+    // The menu stays within the window, wherever the pointer was.
     const { width, height } = element.getBoundingClientRect();
     element.style.left = `${Math.max(MARGIN, Math.min(menu.x, innerWidth - width - MARGIN))}px`;
     element.style.top = `${Math.max(MARGIN, Math.min(menu.y, innerHeight - height - MARGIN))}px`;

@@ -2,7 +2,7 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { useModal } from "./modal.ts";
 
-/** A modal dialog: the browser's own, so focus, Escape and the backdrop behave as users know them. */
+/** A modal dialog. It is the browser's own, so focus, Escape and the backdrop behave as users know them. */
 export function Dialog({
   title,
   onClose,
@@ -44,7 +44,7 @@ export function Confirm({
   instead?: { action: string; onConfirm: () => void };
   onClose: () => void;
 }) {
-  // What is done may ask something else.
+  // The action may ask another question.
   const choose = (deed: () => void): void => {
     onClose();
     deed();

@@ -10,7 +10,7 @@ const LEGEND_PIXELS = 18;
 const LEGEND_GAP = 14;
 const LEGEND_FONT = "12px system-ui";
 
-/** What a graph shows, as a picture and as a table. */
+/** Offers what a graph shows as a picture and as a table. */
 export function GraphExport({
   title,
   plot,
@@ -21,7 +21,7 @@ export function GraphExport({
   plot: () => uPlot | null;
   /** A heading for each series. */
   columns: readonly string[];
-  /** Milliseconds since 1970 of a place on the graph's time axis. */
+  /** Returns milliseconds since 1970 for a position on the graph's time axis. */
   timeOf: (x: number) => number;
 }) {
   const name = title
@@ -51,7 +51,7 @@ export function GraphExport({
   );
 }
 
-/** The plot with its title and, below, the names of its lines in the colours they have now: in as many rows as they need. */
+/** Draws the plot with its title and, below it, the names of its lines in their present colours, in as many rows as they need. */
 function picture(plot: uPlot, title: string, columns: readonly string[]): Promise<Blob | null> {
   const ratio = devicePixelRatio;
   const source = plot.ctx.canvas;

@@ -1,28 +1,22 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
-import { RANGE_SECONDS, type LongHistory, type LongRange, type LongSeries } from "../state/long-history.ts";
-import { captionRoom, drawMarkers, lineClass, lineColor, lineDash, tipLine, type LineStyle } from "./Graph.tsx";
+import { RANGE_SECONDS, type LongHistory, type LongRange } from "../state/long-history.ts";
 import { clockText } from "./clock.ts";
-import { graphAxes } from "./graph-axes.ts";
-import { showTip } from "./graph-tip.ts";
-import { GraphExport } from "./GraphExport.tsx";
+import { captionRoom, lineClass, tipLine } from "./graph-lines.ts";
+import { graphOptions } from "./graph-options.ts";
+import { GraphFigure } from "./GraphFigure.tsx";
+import { columnsOf, dataOf, hasBand, longSeries, type LongLine } from "./long-columns.ts";
 import { usePlotLife } from "./plot-life.ts";
 import { useSeen } from "./seen.ts";
 import { formatValue } from "./units.ts";
-import { Term } from "../glossary/Term.tsx";
 import type { TermId } from "../glossary/terms.ts";
-
-/** Means of minutes; of some, the least and the largest in them too. */
-export interface LongLine extends LineStyle {
-  series: Pick<LongSeries, "mean"> & Partial<LongSeries>;
-}
 
 export const RANGE_WORDS: Record<LongRange, string> = { "1h": "hour", "24h": "24 hours" };
 const SUMMARY = ["least", "mean", "largest"] as const;
 
 /**
- * The mean of each minute as lines. A single line whose least and largest are known is drawn in the band between them; its caption says them of
- * the whole time, of several lines the mean of each.
+ * Draws the mean of each minute as lines. A single line whose least and largest values are known is drawn inside the band between them, and its
+ * caption gives them for the whole time. With several lines, the caption gives the mean of each.
  */
 export function LongGraph({
   title,
@@ -35,13 +29,13 @@ export function LongGraph({
   height = 112,
 }: {
   title: string;
-  /** The word of Xen's that the title is. */
+  /** The word of Xen's that the title is, if it is one. */
   term?: TermId;
   history: LongHistory;
   lines: readonly LongLine[];
   unit: string;
   range: LongRange;
-  /** Top of the scale; else the largest value. */
+  /** The top of the scale. If not given it is the largest value. */
   max?: number;
   height?: number;
 }) {
@@ -52,13 +46,9 @@ export function LongGraph({
   const columns = columnsOf(lines);
   const shown = useRef({ history, columns });
   shown.current = { history, columns };
-  const from = Date.now() / 1000 - RANGE_SECONDS[range];
-  const first = history.times.findIndex((time) => time >= from);
-  const inRange = (values: readonly (number | null)[]): number[] =>
-    first < 0 ? [] : values.slice(first).filter((value) => value !== null);
-  const points = Math.max(0, ...lines.map(({ series }) => inRange(series.mean).length));
   const looks = JSON.stringify(columns.map(({ label, color, dashed }) => [label, color, dashed]));
-  const banded = hasBand(lines);
+  const inRange = valuesSince(history.times, Date.now() / 1000 - RANGE_SECONDS[range]);
+  const points = Math.max(0, ...lines.map(({ series }) => inRange(series.mean).length));
 
   usePlotLife(
     plot,
@@ -66,54 +56,24 @@ export function LongGraph({
     height,
     seen,
     (parent) => {
-      const faint = lineColor(lines[0] ?? { label: "" }, 0)
-        .replace("rgb(", "rgba(")
-        .replace(")", ", 0.22)");
-      const options: uPlot.Options = {
+      const options = graphOptions({
         width: parent.clientWidth,
         height,
-        legend: { show: false },
-        cursor: { y: false, points: { show: false } },
-        padding: [8, 28, 0, 0],
-        hooks: {
-          draw: [
-            (u) =>
-              drawMarkers(
-                u,
-                shown.current.history.events.map(({ at, title: what, trouble }) => ({
-                  at: at / 1000,
-                  title: what,
-                  trouble,
-                })),
-              ),
-          ],
-          setCursor: [
-            (u) => {
-              const { columns: told, history: kept } = shown.current;
-              const events = kept.events.map(({ at, title: what }) => ({
-                at: at / 1000,
-                title: `${clockText(at)} ${what}`,
-              }));
-              if (tip.current) showTip(tip.current, u, told.map(tipLine), events, unit);
-            },
-          ],
-        },
-        scales: {
-          x: { time: false, range: () => [Date.now() / 1000 - RANGE_SECONDS[range], Date.now() / 1000] },
-          y: { range: (_u, _low, high) => [0, max ?? Math.max(1, high * 1.1)] },
-        },
-        axes: graphAxes(unit),
-        series: [
-          {},
-          ...shown.current.columns.map((column, i) => {
-            if (banded && i > 0) return { label: column.label, stroke: faint, width: 1, points: { show: false } };
-            const color = lineColor(column, i);
-            const points = { show: true, size: 4, width: 0, fill: color, filter: alone };
-            return { label: column.label, stroke: color, width: 1.5, points, ...lineDash(column) };
-          }),
-        ],
-        ...(banded && { bands: [{ series: [3, 2], fill: faint }] }),
-      };
+        unit,
+        max,
+        cursorPoints: { show: false },
+        times: () => [Date.now() / 1000 - RANGE_SECONDS[range], Date.now() / 1000],
+        ...longSeries(shown.current.columns, hasBand(lines)),
+        tip,
+        markers: () => shown.current.history.events.map((event) => ({ ...event, at: event.at / 1000 })),
+        told: () => ({
+          lines: shown.current.columns.map(tipLine),
+          events: shown.current.history.events.map(({ at, title: what }) => ({
+            at: at / 1000,
+            title: `${clockText(at)} ${what}`,
+          })),
+        }),
+      });
       return new uPlot(options, dataOf(shown.current.history, shown.current.columns), parent);
     },
     [looks, max, unit, range],
@@ -123,48 +83,52 @@ export function LongGraph({
   }, [history, title, seen]);
 
   return (
-    <figure className="graph" data-points={points}>
-      <figcaption>
-        <span className="graph-title">{term ? <Term of={term}>{title}</Term> : title}</span>
-        <span className="graph-values">
-          {points > 0 &&
-            (banded
-              ? SUMMARY.map((which) => (
-                  <span key={which} className={lineClass(lines[0]!, 0)}>
-                    <span className="graph-label">{which}</span>
-                    {formatValue(SUMMED[which](inRange(lines[0]!.series[which]!)), unit)}
-                  </span>
-                ))
-              : lines.map((line, i) => (
-                  <span
-                    key={line.label}
-                    className={lineClass(line, i)}
-                    style={captionRoom(line)}
-                    title="Mean of the time that is shown"
-                  >
-                    <span className="graph-label">{line.label}</span>
-                    {formatValue(SUMMED.mean(inRange(line.series.mean)), unit)}
-                  </span>
-                )))}
-        </span>
-        <GraphExport
-          title={title}
-          plot={() => plot.current}
-          columns={columns.map(({ label }) => `${label} (${unit})`)}
-          timeOf={(seconds) => seconds * 1000}
-        />
-      </figcaption>
-      <div
-        ref={host}
-        className="graph-plot"
-        style={{ minHeight: height }}
-        role="img"
-        aria-label={`${title}, last ${RANGE_WORDS[range]}`}
-      ></div>
-      <div ref={tip} className="graph-tip" />
-      {points === 0 && <p className="graph-empty">Nothing of it was measured in the last {RANGE_WORDS[range]}.</p>}
-    </figure>
+    <GraphFigure
+      title={title}
+      term={term}
+      time={RANGE_WORDS[range]}
+      nothing={`Nothing of it was measured in the last ${RANGE_WORDS[range]}.`}
+      points={points}
+      height={height}
+      host={host}
+      tip={tip}
+      plot={() => plot.current}
+      columns={columns.map(({ label }) => `${label} (${unit})`)}
+    >
+      {points > 0 && <Figures lines={lines} unit={unit} inRange={inRange} />}
+    </GraphFigure>
   );
+}
+
+/** Of one line with a band the least, the mean and the largest; of several lines the mean of each. */
+function Figures({ lines, unit, inRange }: { lines: readonly LongLine[]; unit: string; inRange: InRange }) {
+  const [only] = lines;
+  if (only && hasBand(lines))
+    return SUMMARY.map((which) => (
+      <span key={which} className={lineClass(only, 0)}>
+        <span className="graph-label">{which}</span>
+        {formatValue(SUMMED[which](inRange(only.series[which]!)), unit)}
+      </span>
+    ));
+  return lines.map((line, i) => (
+    <span
+      key={line.label}
+      className={lineClass(line, i)}
+      style={captionRoom(line)}
+      title="Mean of the time that is shown"
+    >
+      <span className="graph-label">{line.label}</span>
+      {formatValue(SUMMED.mean(inRange(line.series.mean)), unit)}
+    </span>
+  ));
+}
+
+type InRange = (values: readonly (number | null)[]) => number[];
+
+/** Picks what was measured since then; `times` in seconds since 1970. */
+function valuesSince(times: readonly number[], from: number): InRange {
+  const first = times.findIndex((time) => time >= from);
+  return (values) => (first < 0 ? [] : values.slice(first).filter((value) => value !== null));
 }
 
 const SUMMED: Record<(typeof SUMMARY)[number], (values: readonly number[]) => number> = {
@@ -172,35 +136,3 @@ const SUMMED: Record<(typeof SUMMARY)[number], (values: readonly number[]) => nu
   mean: (values) => values.reduce((sum, each) => sum + each, 0) / values.length,
   largest: (values) => values.reduce((high, each) => Math.max(high, each), -Infinity),
 };
-
-interface Column extends LineStyle {
-  values: (number | null)[];
-}
-
-function hasBand(lines: readonly LongLine[]): boolean {
-  return lines.length === 1 && lines[0]!.series.least !== undefined && lines[0]!.series.largest !== undefined;
-}
-
-function columnsOf(lines: readonly LongLine[]): Column[] {
-  const [only] = lines;
-  if (only && hasBand(lines)) {
-    const { mean, least, largest } = only.series;
-    return [
-      { ...only, label: "mean", values: mean },
-      { label: "least", values: least! },
-      { label: "largest", values: largest! },
-    ];
-  }
-  return lines.map((line) => ({ ...line, values: line.series.mean }));
-}
-
-function dataOf({ times }: LongHistory, columns: readonly Column[]): uPlot.AlignedData {
-  return [times, ...columns.map(({ values }) => values)] as uPlot.AlignedData;
-}
-
-/** A minute between two that were not measured makes no line: it is a point. */
-function alone(u: uPlot, series: number): number[] {
-  const values = u.data[series]!;
-  const measured = (i: number): boolean => values[i] !== null && values[i] !== undefined;
-  return Array.from(values.keys()).filter((i) => measured(i) && !measured(i - 1) && !measured(i + 1));
-}

@@ -1,4 +1,4 @@
-/** Asks for a name: the field that a dialog begins with. */
+/** Asks for a name. It is the first field of a dialog. */
 import { useId } from "react";
 
 export function NameField({
@@ -12,9 +12,9 @@ export function NameField({
   label?: string;
   value: string;
   onValue: (value: string) => void;
-  /** What becomes of it. */
+  /** Says what the name is used for. */
   hint?: string;
-  /** Why it can't be that one; stands in the place of the hint. */
+  /** Why the name cannot be used. It is shown instead of the hint. */
   problem?: string | null;
   placeholder?: string;
 }) {

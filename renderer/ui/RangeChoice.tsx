@@ -1,7 +1,7 @@
 import { useLayout } from "../state/layout.ts";
 import { GRAPH_RANGES } from "../state/long-history.ts";
 
-/** How much time all graphs show. */
+/** Chooses how much time all graphs show. */
 export function RangeChoice() {
   const range = useLayout((state) => state.graphRange);
   return (

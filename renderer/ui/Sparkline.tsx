@@ -6,7 +6,7 @@ import { themeColor } from "./theme.ts";
 
 const POINTS = 60;
 
-/** The last minute as a small line, 0 to `max`, in the colour of that custom property. */
+/** Draws the last minute as a small line, from 0 to `max`, in the colour of that custom property. */
 export function Sparkline({
   series,
   max,

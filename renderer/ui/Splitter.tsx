@@ -2,7 +2,7 @@ import { useRef } from "react";
 
 const STEP_PIXELS = 16;
 
-/** A border that can be moved, by pointer and by arrow keys. */
+/** A border that can be moved by pointer and by arrow keys. */
 export function Splitter({
   label,
   orientation,
@@ -13,12 +13,12 @@ export function Splitter({
   onChange,
 }: {
   label: string;
-  /** Of the border itself. */
+  /** The orientation of the border itself. */
   orientation: "vertical" | "horizontal";
   value: number;
   least: number;
   most: number;
-  /** Where to the part grows whose size it is. */
+  /** The direction in which the part grows whose size it sets. */
   grows: "right" | "up";
   onChange: (value: number) => void;
 }) {

@@ -1,4 +1,4 @@
-/** A row of tabs: one is in the order of focus, arrow keys go to the others. */
+/** A row of tabs. One is in the focus order; the arrow keys go to the others. */
 export function Tabs<T extends string>({
   label,
   tabs,
@@ -10,7 +10,7 @@ export function Tabs<T extends string>({
   tabs: readonly (readonly [id: T, title: string])[];
   selected: T;
   onSelect: (tab: T) => void;
-  /** Id of the element that shows what is selected. */
+  /** The id of the element that shows the selected tab. */
   panel?: string;
 }) {
   const go = (to: number): void => {

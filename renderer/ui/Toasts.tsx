@@ -4,13 +4,13 @@ import { dismissToast, dismissToasts, holdToasts, useApp } from "../state/store.
 
 const ICONS = { info: Info, warning: AlertTriangle, error: CircleAlert };
 
-/** They go by themselves, but not while the pointer or the focus is on them. */
+/** Messages vanish by themselves, but not while the pointer or the focus is on them. */
 export function Toasts() {
   const toasts = useApp((state) => state.toasts);
   const [read, setRead] = useState(false);
   const some = toasts.length > 0;
   useEffect(() => (read && some ? holdToasts() : undefined), [read, some]);
-  // What was dismissed under the pointer tells nobody that it has left.
+  // When a message is dismissed under the pointer, no event says that the pointer has left.
   useEffect(() => {
     if (!some) setRead(false);
   }, [some]);

@@ -1,15 +1,18 @@
 import type { ReactNode } from "react";
 
-/** A button of a view's own bar: a sign, and its name for who points at it or hears it. */
+/** A button of a view's own bar: a sign, with a name for those who point at it or have the page read to them. */
 export function Tool({
   label,
+  hint = label,
   pressed,
   disabled,
   onClick,
   children,
 }: {
   label: string;
-  /** Of a switch: whether it is on. */
+  /** What stands at the pointer, if that is more than the name. */
+  hint?: string;
+  /** Whether a switch is on. */
   pressed?: boolean;
   disabled?: boolean;
   onClick: () => void;
@@ -19,7 +22,7 @@ export function Tool({
     <button
       type="button"
       className="icon-button"
-      title={label}
+      title={hint}
       aria-label={label}
       aria-pressed={pressed}
       disabled={disabled}

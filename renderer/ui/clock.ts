@@ -1,7 +1,7 @@
-/** Times of day as this application writes them everywhere: 24 hours, two digits each. */
+/** Times of day as this application writes them everywhere, with 24 hours and two digits each. */
 const two = (value: number): string => String(value).padStart(2, "0");
 
-/** "17:03:12" of milliseconds since 1970. */
+/** Writes milliseconds since 1970 as "17:03:12". */
 export function clockText(milliseconds: number): string {
   const at = new Date(milliseconds);
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
@@ -10,7 +10,7 @@ export function clockText(milliseconds: number): string {
 export function clockMinutes(milliseconds: number): string {
   return clockText(milliseconds).slice(0, 5);
 }
-/** "2026-11-28 17:03:12", where it may be another day. */
+/** "2026-11-28 17:03:12", for times that may be on another day. */
 export function dateText(milliseconds: number): string {
   const at = new Date(milliseconds);
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clockText(milliseconds)}`;

@@ -1,4 +1,4 @@
-/** Axes that all graphs have: clock times below, values with their unit at the left. */
+/** The axes that all graphs have: clock times below, values with their unit at the left. */
 import type uPlot from "uplot";
 import { clockMinutes, clockText } from "./clock.ts";
 import { TIME_PIXELS, TIME_STEPS } from "./time-steps.ts";
@@ -10,7 +10,7 @@ const FONT = "11px system-ui";
 const VALUE_PIXELS = 62;
 const ROW_PIXELS = 26;
 
-/** Where times are milliseconds since 1970, or seconds of them. */
+/** For a time axis in milliseconds or seconds since 1970. */
 export function graphAxes(unit: string): uPlot.Axis[] {
   const axis = { stroke: themeColor("--text-faint"), grid: { stroke: themeColor("--line"), width: 1 }, font: FONT };
   return [

@@ -1,19 +1,19 @@
-/** What was measured, and happened, where the pointer is: a line below the plot, which it neither covers nor leaves. */
+/** Shows what was measured and what happened at the pointer. It is a line below the plot, which it neither covers nor leaves. */
 import type uPlot from "uplot";
 import { clockText } from "./clock.ts";
 import { formatValue } from "./units.ts";
 
-/** How near the pointer must be to tell of an event. */
+/** How near the pointer must be to an event to show it. */
 const NEAR_PIXELS = 6;
-/** Of more lines their colour says which they are. */
+/** With more lines than this, only their colours say which they are. */
 const MOST_NAMED = 3;
 
 export interface TipLine {
   label: string;
-  /** Of its text, in the line's colour. */
+  /** The class of its text, in the line's colour. */
   className: string;
 }
-/** `at`: seconds, as on the graph's time axis. */
+/** `at` is in seconds, as on the graph's time axis. */
 export interface TipEvent {
   at: number;
   title: string;

@@ -1,8 +1,8 @@
 import { useMemo } from "react";
 import { useMarks } from "../state/marks.ts";
-import type { Marker } from "./Graph.tsx";
+import type { Marker } from "./graph-lines.ts";
 
-/** What happened to a domain by its UUID, or to all of the host when null, as marks for its graphs. */
+/** What happened to the domain with that UUID, or to the whole host if it is null, as marks for graphs. */
 export function useMarkers(uuid: string | null): readonly Marker[] {
   const marks = useMarks((state) => state.marks);
   return useMemo(

@@ -1,8 +1,8 @@
 import { useLayoutEffect, useRef, type RefObject, type SyntheticEvent } from "react";
 
 /**
- * The browser gives the focus to the first thing that takes it, the × of the header. It goes to what is marked (the safe button of a
- * confirmation), else to the first field, else to the first button of the body.
+ * The browser focuses the first element that takes the focus, which is the × of the header. This focuses what is marked (the safe button of a
+ * confirmation), else the first field, else the first button of the body.
  */
 function focusFirst(dialog: HTMLDialogElement): void {
   const fields = "input:not([type=hidden], [type=file], [type=checkbox], [type=radio]), textarea, select";
@@ -14,19 +14,19 @@ function focusFirst(dialog: HTMLDialogElement): void {
 }
 
 export interface Modal {
-  /** Of the dialog element. */
+  /** The properties of the dialog element. */
   props: {
     ref: RefObject<HTMLDialogElement | null>;
     onCancel: (event: SyntheticEvent) => void;
     onClose: () => void;
   };
-  /** Gives the focus back to where it was, then says that it is closed. */
+  /** Returns the focus to where it was, then reports that the dialog is closed. */
   close: () => void;
 }
 
 /**
- * Shows a dialog element as long as it is mounted, modal. `onClose` is to unmount it, and is called where it is closed: the
- * element's close event comes later, when another dialog may have been opened, which it would take away.
+ * Shows a dialog element as modal as long as it is mounted. `onClose` must unmount it. It is called at the place that closes the dialog, because the
+ * element's close event comes later, when another dialog may be open that it would take away.
  */
 export function useModal(onClose: () => void): Modal {
   const ref = useRef<HTMLDialogElement>(null);
@@ -34,7 +34,7 @@ export function useModal(onClose: () => void): Modal {
     const shown = ref.current!;
     shown.showModal();
     focusFirst(shown);
-    // Closed before it goes, so that the browser gives the focus back to where it was.
+    // The dialog is closed before it is removed, so that the browser returns the focus to where it was.
     return () => shown.close();
   }, []);
   const close = (): void => {
@@ -45,12 +45,12 @@ export function useModal(onClose: () => void): Modal {
     props: {
       ref,
       onCancel: (event) => {
-        // That of a file chooser within bubbles, and closes nothing.
+        // The cancel event of a file chooser inside the dialog bubbles, and must not close the dialog.
         if (event.target !== ref.current) return;
         event.preventDefault();
         close();
       },
-      // The browser closes by itself what was kept from closing once.
+      // The browser closes a dialog by itself after it was once kept from closing.
       onClose: () => ref.current && !ref.current.open && close(),
     },
     close,

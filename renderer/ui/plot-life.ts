@@ -1,11 +1,11 @@
-/** A plot in the page: made anew when colours change, as wide as its place, gone with it. */
+/** A plot in the page. It is made again when colours change, is as wide as its place, and is removed with it. */
 import { useEffect, useState, type RefObject } from "react";
 import type uPlot from "uplot";
 import { onTheme } from "./theme.ts";
 
 /**
- * `make` draws into the element once it was in sight (`wanted`), and is called again when the appearance or one of `causes` changes; the plot of
- * now is in `plot`.
+ * `make` draws into the element once it has been in sight (`wanted`), and is called again when the appearance or one of `causes` changes. `plot`
+ * holds the present plot.
  */
 export function usePlotLife(
   plot: RefObject<uPlot | null>,
@@ -27,13 +27,10 @@ export function usePlotLife(
     again();
     const resize = new ResizeObserver(() => plot.current?.setSize({ width: parent.clientWidth, height }));
     resize.observe(parent);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
     const ended = onTheme(again);
-    scheme.addEventListener("change", again);
     return () => {
       resize.disconnect();
       ended();
-      scheme.removeEventListener("change", again);
       plot.current?.destroy();
       plot.current = null;
     };

@@ -1,8 +1,8 @@
-/** Whether a part of the page is in sight: graphs that are not draw nothing. */
+/** Whether a part of the page is in sight. Graphs that are not draw nothing. */
 import { useEffect, useState, type RefObject } from "react";
 import { useWindowSeen } from "../state/live.ts";
 
-/** A little before it comes into sight. */
+/** A part counts as in sight a little before it is. */
 const MARGIN = "120px";
 
 export function useSeen(element: RefObject<HTMLElement | null>): boolean {

@@ -1,4 +1,4 @@
-/** Dark, light, or as the system has it. Colours are CSS's light-dark(); this only sets color-scheme. */
+/** Dark, light, or the system's choice. Colours are CSS's light-dark(), so this only sets color-scheme. */
 export type Theme = "system" | "light" | "dark";
 
 const KEY = "xenarium.theme";
@@ -17,23 +17,28 @@ export function applyStoredTheme(): void {
   const theme = storedTheme();
   document.documentElement.dataset.theme = theme;
   colors.clear();
-  // Canvases have taken their colours from the style sheet: they draw again.
+  // Canvases have taken their colours from the style sheet, so they have to draw again.
   window.dispatchEvent(new Event("xenarium-theme"));
 }
 
-/** Tells when another appearance was chosen. The returned function ends it. */
+/** Tells when the appearance changes: another was chosen, or the system has another. The returned function ends it. */
 export function onTheme(listener: () => void): () => void {
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", listener);
   window.addEventListener("xenarium-theme", listener);
-  return () => window.removeEventListener("xenarium-theme", listener);
+  return () => {
+    scheme.removeEventListener("change", listener);
+    window.removeEventListener("xenarium-theme", listener);
+  };
 }
 
-/** Colours that were asked for since the appearance changed: to find one out costs a style and a layout. */
+/** The colours that were asked for since the appearance changed. Finding one out costs a style and a layout pass. */
 const colors = new Map<string, string>();
-// Before any canvas's listener, which is added later.
+// This listener comes before that of any canvas, which is added later.
 for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
   matchMedia(query).addEventListener("change", () => colors.clear());
 
-/** The colour that a custom property has now, for canvases. */
+/** Returns the present colour of a custom property, for canvases. */
 export function themeColor(property: string): string {
   let color = colors.get(property);
   if (color === undefined) colors.set(property, (color = computedColor(property)));
@@ -42,7 +47,7 @@ export function themeColor(property: string): string {
 
 function computedColor(property: string): string {
   const probe = document.createElement("span");
-  // With forced colours every text has one: on a canvas nothing could be told apart.
+  // With forced colours all text has the same colour, and nothing could be told apart on a canvas.
   probe.style.setProperty("forced-color-adjust", "none");
   probe.style.color = `var(${property})`;
   document.body.append(probe);

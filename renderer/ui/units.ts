@@ -1,11 +1,11 @@
 /** Figures with their units, as captions and axes show them: "12%", "48 MiB", "1.5 k/s". */
 
-/** "k" and what follows it, for what is counted. MiB and percent are never scaled. */
+/** The prefixes from "k" on, for what is counted. MiB and percent are never scaled. */
 const SCALES = ["", "k", "M", "G", "T"];
 
 const BYTES = "B/s";
 
-/** A unit that is counted per second, and the scale that it has already: "M/s". */
+/** For a unit that is counted per second, returns the scale that it has already, as in "M/s". */
 function counted(unit: string): number | null {
   if (unit === BYTES) return 0;
   const scale = SCALES.indexOf(unit.replace(/\/s$/, ""));
@@ -20,12 +20,12 @@ function scaled(value: number, from: number, least: number): { value: number; sc
   }
   return { value: shown, scale: SCALES[scale]! };
 }
-/** Behind a number: percent and plain counts stand close. */
+/** Writes the unit after a number. Percent signs and plain counts stand without a space. */
 function withUnit(text: string, unit: string): string {
   return unit === "%" || unit === "/s" ? `${text}${unit}` : `${text} ${unit}`;
 }
 
-/** Beside a line's name. "–" where there is no figure. */
+/** The text beside a line's name. It is "–" if there is no figure. */
 export function formatValue(value: number, unit: string): string {
   if (!Number.isFinite(value)) return "–";
   const from = counted(unit);
@@ -37,7 +37,7 @@ function perSecond(scale: string, unit: string): string {
   return unit === BYTES ? `${scale}${BYTES}` : `${scale}/s`;
 }
 
-/** A size in bytes, as files and disks have them. */
+/** A size in bytes, as for files and disks. */
 export function sizeText(bytes: number): string {
   if (bytes < 2 ** 10) return `${bytes} bytes`;
   const [power, unit] =
@@ -46,7 +46,7 @@ export function sizeText(bytes: number): string {
   return `${size >= 100 || Number.isInteger(size) ? size.toFixed(0) : size.toFixed(1)} ${unit}`;
 }
 
-/** At a mark of an axis. */
+/** The text at a mark of an axis. */
 export function formatTick(value: number, unit: string): string {
   const from = counted(unit);
   if (from === null || value === 0) return withUnit(String(Math.round(value * 100) / 100), unit);

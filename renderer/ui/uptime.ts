@@ -1,9 +1,9 @@
-/** How long ago that was, in the two largest units. */
+/** Says how long ago that was, in the two largest units. */
 export function uptimeText(since: number): string {
   return spanText(Date.now() - since);
 }
 
-/** A time in milliseconds, likewise. */
+/** Writes a time in milliseconds in the same way. */
 export function spanText(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   const [d, h, m, s] = [

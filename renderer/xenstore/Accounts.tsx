@@ -1,11 +1,25 @@
 import { useState, type ReactNode } from "react";
 import type { XenstoreAccounts } from "../../core/api/schema.ts";
 import { useRepeated } from "../state/repeated.ts";
-import { Term } from "../glossary/Term.tsx";
+import { Table, type Columns } from "../ui/Table.tsx";
+
+const COLUMNS: Columns = [
+  { title: "Domain", term: "domain" },
+  { title: "Nodes", term: "store-nodes" },
+  { title: "Watches", term: "store-watches" },
+  { title: "Open transactions", term: "store-transactions" },
+  "Begun",
+  "Committed",
+  { title: "Conflicts", hint: "Answered EAGAIN: somebody else changed what it looked at" },
+  "Requests",
+  "Watch events",
+  { title: "Waiting replies", hint: "Not yet taken from its ring" },
+  { title: "Waiting bytes", hint: "Replies and watch events that wait for room in its ring" },
+];
 
 const EVERY_MS = 1000;
 
-/** Who has how much of xenstored, against what each may have. Asked for only while it is open. */
+/** Shows who uses how much of xenstored, beside what each may use. It is asked for only while it is open. */
 export function Accounts({ only }: { only: number | null }) {
   const [open, setOpen] = useState(true);
   const accounts = useRepeated("xenstoreAccounts", {}, open ? EVERY_MS : null);
@@ -19,71 +33,38 @@ export function Accounts({ only }: { only: number | null }) {
       {!accounts ? (
         <p className="muted">Counting…</p>
       ) : (
-        <div className="table-box" tabIndex={0} role="group" aria-label="Quotas and transactions">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">
-                  <Term of="domain">Domain</Term>
+        <Table label="Quotas and transactions" columns={COLUMNS}>
+          {shown.map((each) => {
+            const quota = each.domid === 0 ? null : accounts.quota;
+            return (
+              <tr key={each.domid}>
+                <th scope="row">
+                  {each.name} <span className="muted">{each.domid}</span>
+                  {each.broken && <span className="badge state-crashed">not listened to</span>}
                 </th>
-                <th scope="col">
-                  <Term of="store-nodes">Nodes</Term>
-                </th>
-                <th scope="col">
-                  <Term of="store-watches">Watches</Term>
-                </th>
-                <th scope="col">
-                  <Term of="store-transactions">Open transactions</Term>
-                </th>
-                <th scope="col">Begun</th>
-                <th scope="col">Committed</th>
-                <th scope="col" title="Answered EAGAIN: somebody else changed what it looked at">
-                  Conflicts
-                </th>
-                <th scope="col">Requests</th>
-                <th scope="col">Watch events</th>
-                <th scope="col" title="Not yet taken from its ring">
-                  Waiting replies
-                </th>
-                <th scope="col" title="Replies and watch events that wait for room in its ring">
-                  Waiting bytes
-                </th>
+                <Used used={each.nodes} most={quota?.nodes} />
+                <Used used={each.watches} most={quota?.watches} />
+                <Used used={each.transactions} most={quota?.transactions}>
+                  {each.transactions > 0 && <Touched touched={each.touched} most={quota?.transactionNodes} />}
+                </Used>
+                <td>{each.begun}</td>
+                <td>{each.committed}</td>
+                <td>{each.conflicts}</td>
+                <td>{each.requests}</td>
+                <td>{each.events}</td>
+                <Used used={each.waitingReplies} most={quota?.replies} />
+                <Used used={each.waitingBytes} most={quota?.bytes} />
               </tr>
-            </thead>
-            <tbody>
-              {shown.map((each) => {
-                const quota = each.domid === 0 ? null : accounts.quota;
-                return (
-                  <tr key={each.domid}>
-                    <th scope="row">
-                      {each.name} <span className="muted">{each.domid}</span>
-                      {each.broken && <span className="badge state-crashed">not listened to</span>}
-                    </th>
-                    <Used used={each.nodes} most={quota?.nodes} />
-                    <Used used={each.watches} most={quota?.watches} />
-                    <Used used={each.transactions} most={quota?.transactions}>
-                      {each.transactions > 0 && <Touched touched={each.touched} most={quota?.transactionNodes} />}
-                    </Used>
-                    <td>{each.begun}</td>
-                    <td>{each.committed}</td>
-                    <td>{each.conflicts}</td>
-                    <td>{each.requests}</td>
-                    <td>{each.events}</td>
-                    <Used used={each.waitingReplies} most={quota?.replies} />
-                    <Used used={each.waitingBytes} most={quota?.bytes} />
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+            );
+          })}
+        </Table>
       )}
       {accounts && <Limits quota={accounts.quota} />}
     </details>
   );
 }
 
-/** What is allowed and has no sum of its own. */
+/** Shows limits that have no sum of their own. */
 function Limits({ quota }: { quota: XenstoreAccounts["quota"] }) {
   return (
     <p className="muted store-limits">

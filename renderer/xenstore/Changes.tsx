@@ -4,7 +4,7 @@ import type { Changed } from "./tree.ts";
 
 const SHOWN = 12;
 
-/** The latest changes that the watch told of, newest first. */
+/** The latest changes that the watch reported, with the newest first. */
 export function Changes({ changes, onSelect }: { changes: readonly Changed[]; onSelect: (path: string) => void }) {
   const [all, showAll] = useState(false);
   return (

@@ -3,7 +3,7 @@ import { request, sentence } from "../state/session.ts";
 import { bytesOf } from "./bytes.ts";
 import { join, type StoreTree } from "./tree.ts";
 
-/** A node to be made: empty as by mkdir, or with a value. */
+/** Makes a node: empty as mkdir does, or with a value. */
 export function NewNode({
   tree,
   parent,
@@ -11,7 +11,7 @@ export function NewNode({
 }: {
   tree: StoreTree;
   parent: string;
-  /** The path that was made; null if none was. */
+  /** Called with the path that was made, or null if none was. */
   onClose: (made: string | null) => void;
 }) {
   const [name, setName] = useState("");

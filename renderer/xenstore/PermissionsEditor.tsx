@@ -6,7 +6,7 @@ import { ACCESSES, permissionOf, type Permission } from "./bytes.ts";
 import type { StoreTree } from "./tree.ts";
 import { Term } from "../glossary/Term.tsx";
 
-/** Owner, what everybody else may, and the domains that are named. */
+/** Edits the owner, what all others may do, and the domains that are named. */
 export function PermissionsEditor({
   tree,
   path,
@@ -31,53 +31,28 @@ export function PermissionsEditor({
     tree.refresh(path);
     setDraft(null);
   };
-  const domainOptions = [...known]
-    .sort((a, b) => a - b)
-    .map((domid) => (
-      <option key={domid} value={domid}>
-        {nameOf(domid)}
-      </option>
-    ));
+  const all: NamedDomain[] = [...known].sort((a, b) => a - b).map((domid) => ({ domid, name: nameOf(domid) }));
   return (
     <fieldset className="permissions">
       <legend>
         <Term of="store-permissions">Permissions</Term>
       </legend>
       <div className="permission">
-        <select
-          aria-label="Owner"
-          value={owner.domid}
-          onChange={({ target }) => set(0, { domid: Number(target.value) })}
-        >
-          {domainOptions}
-        </select>
+        <DomainPick label="Owner" domains={all} value={owner.domid} onPick={(domid) => set(0, { domid })} />
         <span className="muted">
           <Term of="store-owner">owns it</Term>
         </span>
       </div>
       {others.map((each, i) => (
-        <div key={i} className="permission">
-          <select
-            aria-label={`Domain ${i + 1}`}
-            value={each.domid}
-            onChange={({ target }) => set(i + 1, { domid: Number(target.value) })}
-          >
-            {domainOptions}
-          </select>
-          <AccessPick
-            label={`What ${nameOf(each.domid)} may do`}
-            value={each.access}
-            onPick={(access) => set(i + 1, { access })}
-          />
-          <button
-            type="button"
-            className="icon-button"
-            aria-label={`Name ${nameOf(each.domid)} no more`}
-            onClick={() => setDraft(entries.filter((_, j) => j !== i + 1))}
-          >
-            <X size={14} />
-          </button>
-        </div>
+        <NamedPermission
+          key={i}
+          label={`Domain ${i + 1}`}
+          permission={each}
+          name={nameOf(each.domid)}
+          domains={all}
+          onChange={(change) => set(i + 1, change)}
+          onRemove={() => setDraft(entries.filter((_, j) => j !== i + 1))}
+        />
       ))}
       <div className="permission">
         <span className="permission-rest">All others</span>
@@ -103,6 +78,60 @@ export function PermissionsEditor({
         )}
       </div>
     </fieldset>
+  );
+}
+
+/** What a domain that is named may do. */
+function NamedPermission({
+  label,
+  permission: { domid, access },
+  name,
+  domains,
+  onChange,
+  onRemove,
+}: {
+  label: string;
+  permission: Permission;
+  name: string;
+  domains: readonly NamedDomain[];
+  onChange: (change: Partial<Permission>) => void;
+  onRemove: () => void;
+}) {
+  return (
+    <div className="permission">
+      <DomainPick label={label} domains={domains} value={domid} onPick={(chosen) => onChange({ domid: chosen })} />
+      <AccessPick label={`What ${name} may do`} value={access} onPick={(chosen) => onChange({ access: chosen })} />
+      <button type="button" className="icon-button" aria-label={`Name ${name} no more`} onClick={onRemove}>
+        <X size={14} />
+      </button>
+    </div>
+  );
+}
+
+interface NamedDomain {
+  domid: number;
+  name: string;
+}
+
+function DomainPick({
+  label,
+  domains,
+  value,
+  onPick,
+}: {
+  label: string;
+  domains: readonly NamedDomain[];
+  value: number;
+  onPick: (domid: number) => void;
+}) {
+  return (
+    <select aria-label={label} value={value} onChange={({ target }) => onPick(Number(target.value))}>
+      {domains.map(({ domid, name }) => (
+        <option key={domid} value={domid}>
+          {name}
+        </option>
+      ))}
+    </select>
   );
 }
 

@@ -1,15 +1,13 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ChevronRight } from "lucide-react";
 import { useEffect, useRef, type KeyboardEvent } from "react";
-import { accessWords, permissionOf, textOf } from "./bytes.ts";
-import { parentOf, type Row, type StoreTree } from "./tree.ts";
+import { afterKey } from "./grid-keys.ts";
+import { StoreRow } from "./StoreRow.tsx";
+import type { StoreTree } from "./tree.ts";
 import { Term } from "../glossary/Term.tsx";
 
 const ROW_PIXELS = 26;
-/** A change is shown for so long. */
-const FLASH_MS = 1400;
 
-/** The tree as rows; only those in sight are in the document, and asked for. */
+/** Shows the tree as rows. Only visible rows are in the document and are asked for. */
 export function StoreGrid({
   tree,
   selected,
@@ -37,7 +35,7 @@ export function StoreGrid({
   });
   useEffect(() => {
     if (index >= 0) virtual.scrollToIndex(index);
-    // Only what is selected moves the list, not what comes and goes above it.
+    // Only the selection scrolls the list, not nodes that come and go above it.
   }, [selected]);
 
   const go = (to: number): void => {
@@ -47,52 +45,19 @@ export function StoreGrid({
     virtual.scrollToIndex(rows.indexOf(row));
   };
   const onKey = (event: KeyboardEvent): void => {
-    const row = rows[index];
-    switch (event.key) {
-      case "ArrowDown":
-        go(index + 1);
-        break;
-      case "ArrowUp":
-        go(index - 1);
-        break;
-      case "PageDown":
-        go(index + 15);
-        break;
-      case "PageUp":
-        go(index - 15);
-        break;
-      case "Home":
-        go(0);
-        break;
-      case "End":
-        go(rows.length - 1);
-        break;
-      case "ArrowRight":
-        if (!row) return;
-        if (!row.expanded && row.node?.children.length) tree.expand(row.path);
-        else if (row.expanded) go(index + 1);
-        break;
-      case "ArrowLeft":
-        if (!row) return;
-        if (row.expanded) tree.collapse(row.path);
-        else if (row.path !== tree.root) onSelect(parentOf(row.path));
-        break;
-      default:
-        return;
-    }
+    const move = afterKey(event.key, rows, index, tree.root);
+    if (move === undefined) return;
     event.preventDefault();
+    if (move === null) return;
+    if ("go" in move) go(move.go);
+    else if ("select" in move) onSelect(move.select);
+    else if ("expand" in move) tree.expand(move.expand);
+    else tree.collapse(move.collapse);
   };
 
   return (
     <div className="store-grid">
-      <div className="store-head">
-        <span aria-hidden>Node</span>
-        <span aria-hidden>Value</span>
-        <span>
-          <Term of="store-owner">Owner</Term>
-        </span>
-        <span aria-hidden>Others</span>
-      </div>
+      <Head />
       <div
         ref={box}
         className="store-rows"
@@ -124,80 +89,16 @@ export function StoreGrid({
   );
 }
 
-function StoreRow({
-  row,
-  index,
-  top,
-  selected,
-  tree,
-  onSelect,
-}: {
-  row: Row;
-  index: number;
-  top: number;
-  selected: boolean;
-  tree: StoreTree;
-  onSelect: (path: string) => void;
-}) {
-  const { path, name, depth, node, expanded } = row;
-  const changed = tree.changed(path);
-  const flashing = changed !== null && performance.now() - changed.at < FLASH_MS;
-  const leaf = node !== null && node.children.length === 0;
-  const toggle = (): void => (expanded ? tree.collapse(path) : tree.expand(path));
+/** The columns, for who sees them: each cell says itself what it is. */
+function Head() {
   return (
-    <div
-      id={`store-row-${index}`}
-      role="row"
-      className={selected ? "store-row selected" : "store-row"}
-      aria-level={depth + 1}
-      aria-rowindex={index + 1}
-      aria-selected={selected}
-      aria-expanded={leaf ? undefined : expanded}
-      data-path={path}
-      data-changes={changed?.count ?? 0}
-      style={{ transform: `translateY(${top}px)` }}
-      onClick={() => onSelect(path)}
-      onDoubleClick={toggle}
-    >
-      {flashing && <span key={changed.count} className="store-flash" aria-hidden />}
-      <span role="gridcell" className="store-name" style={{ paddingLeft: 6 + depth * 14 }}>
-        <span
-          className={`store-twist${expanded ? " open" : ""}${leaf ? " leaf" : ""}`}
-          onClick={(event) => {
-            event.stopPropagation();
-            if (!leaf) toggle();
-          }}
-        >
-          <ChevronRight size={14} aria-hidden />
-        </span>
-        <span className="mono">{name}</span>
-        {node && node.children.length > 0 && <span className="store-count">{node.children.length}</span>}
+    <div className="store-head">
+      <span aria-hidden>Node</span>
+      <span aria-hidden>Value</span>
+      <span>
+        <Term of="store-owner">Owner</Term>
       </span>
-      <span role="gridcell" className="store-value mono" title={node ? textOf(node.value) : undefined}>
-        {node ? textOf(node.value) : "…"}
-      </span>
-      <span role="gridcell" className="store-owner">
-        {node && `dom${permissionOf(node.permissions[0]!).domid}`}
-      </span>
-      <span role="gridcell" className="store-others">
-        {node && <Others permissions={node.permissions} />}
-      </span>
+      <span aria-hidden>Others</span>
     </div>
-  );
-}
-
-/** Who beside the owner may do what, as xenstore-ls -p has it, with the words where the pointer rests. */
-export function Others({ permissions }: { permissions: string[] }) {
-  const [first, ...rest] = permissions.map(permissionOf);
-  const words = [
-    ...rest.map(({ access, domid }) => `domain ${domid}: ${accessWords(access)}`),
-    `all others: ${accessWords(first!.access)}`,
-  ].join("; ");
-  return (
-    <span className="mono" title={words}>
-      {rest.map(({ access, domid }) => `${access}${domid}`).join(" ")}
-      {rest.length > 0 && first!.access !== "n" && " "}
-      {first!.access !== "n" && `*${first!.access}`}
-    </span>
   );
 }

@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import { textOf } from "./bytes.ts";
 import { useStoreTree } from "./useStoreTree.ts";
 
-/** A directory of xenstore as a few lines, followed by a watch. */
+/** Shows a directory of xenstore as a few lines, followed by a watch. */
 export function StoreLines({ root }: { root: string }) {
   const tree = useStoreTree(root, () => new Set([root]));
   const rows = tree.rows();

@@ -5,7 +5,7 @@ import { textOf } from "./bytes.ts";
 
 const ROW_PIXELS = 40;
 
-/** What a search found. Enter or a double click shows it in the tree. */
+/** Lists what a search found. Enter or a double click shows the node in the tree. */
 export function StoreMatchesList({
   found,
   text,

@@ -15,7 +15,7 @@ import { say } from "../state/messages.ts";
 
 const SEARCH_MS = 200;
 
-/** xenstore, live: the whole of it, or a domain's own directory. */
+/** Shows xenstore live: the whole of it, or a domain's own directory. */
 export function StoreTab({ root, domid }: { root: string; domid: number | null }) {
   const live = useLive();
   const runs = useHostRuns();
@@ -73,7 +73,7 @@ export function StoreTab({ root, domid }: { root: string; domid: number | null }
   );
 }
 
-/** What matches, asked for a moment after the last key; null while nothing is searched for. */
+/** Returns what matches, asked for a moment after the last key; null while nothing is searched for. */
 function useSearch(text: string, below: string, live: boolean): XenstoreMatches | null {
   const [found, setFound] = useState<XenstoreMatches | null>(null);
   useEffect(() => {

@@ -1,11 +1,11 @@
-/** Values of xenstore are bytes; people read and write text. What is no text is shown as \xNN, and may be typed so. */
+/** Values of xenstore are bytes, while people read and write text. Bytes that are not text are shown as \xNN, and may be typed that way. */
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
-/** Controls, marks that turn text around or have no width, ends of lines: they would hide what is there. */
+/** Control characters, marks that turn text around or have no width, and ends of lines. They would hide what is there. */
 const UNSEEN = /^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]$/u;
 
-/** `value`: a byte in each character. */
+/** `value` has one byte in each character. */
 export function textOf(value: string): string {
   const bytes = Uint8Array.from(value, (each) => each.charCodeAt(0));
   let text = value;
@@ -27,7 +27,7 @@ function hexOf(byte: number): string {
   return `\\x${byte.toString(16).padStart(2, "0")}`;
 }
 
-/** The bytes that a typed text means. */
+/** Returns the bytes that a typed text means. */
 export function bytesOf(text: string): string {
   const bytes: number[] = [];
   for (const part of text.split(/(\\x[0-9a-fA-F]{2}|\\n|\\\\)/)) {
@@ -46,7 +46,7 @@ export interface Permission {
   domid: number;
 }
 
-/** Of "r5" and its like. */
+/** Reads a text like "r5". */
 export function permissionOf(text: string): Permission {
   return { access: text.charAt(0) as Permission["access"], domid: Number(text.slice(1)) };
 }

@@ -1,6 +1,6 @@
 /**
- * The part of xenstore that is looked at: nodes are asked for as they come into sight, and again when the watch says that
- * they have changed. Not React state; `subscribe` and `version` tell who draws it.
+ * The part of xenstore that is looked at. Nodes are asked for as they come into sight, and again when the watch says that they have changed. This is
+ * not React state; `subscribe` and `version` tell the code that draws it.
  */
 import type { Arguments, Events, RequestName, Results, XenstoreNode } from "../../core/api/schema.ts";
 
@@ -11,25 +11,25 @@ export interface Row {
   name: string;
   /** 0 for the root of what is shown. */
   depth: number;
-  /** null until it has come. */
+  /** null until the node has arrived. */
   node: XenstoreNode | null;
   expanded: boolean;
 }
 
 export interface Changed {
   path: string;
-  /** Milliseconds, performance.now(). */
+  /** Milliseconds of performance.now(). */
   at: number;
   count: number;
 }
 
-/** Numbers in their order, domains above all. */
+/** Sorts numbers by value, which matters above all for domains. */
 const BY_NAME = new Intl.Collator("en", { numeric: true });
-/** Nodes asked for with one request. */
+/** The number of nodes asked for with one request. */
 const NODES_PER_REQUEST = 200;
-/** Latest changes that are listed. */
+/** How many of the latest changes are listed. */
 const MOST_CHANGES = 100;
-/** Nodes kept; beyond it, those out of sight go. */
+/** How many nodes are kept. Beyond it, nodes out of sight are dropped. */
 const MOST_KEPT = 20_000;
 
 export class StoreTree {
@@ -51,7 +51,7 @@ export class StoreTree {
   #missing = false;
   #unheard = true;
 
-  /** `expanded` is kept by the caller: a view that is opened again looks as it was left. */
+  /** `expanded` is kept by the caller, so that a view that is opened again looks as it was left. */
   constructor(root: string, expanded: Set<string>, ask: Ask, onError: (error: unknown) => void) {
     this.root = root;
     this.#expanded = expanded;
@@ -65,7 +65,7 @@ export class StoreTree {
   };
   version = (): number => this.#version;
 
-  /** There is no such node as the root, or no longer. */
+  /** Whether the root does not exist, or no longer. */
   get missing(): boolean {
     return this.#missing;
   }
@@ -79,7 +79,7 @@ export class StoreTree {
     return this.#changed.get(path) ?? null;
   }
 
-  /** Watches and reads what is shown, all of it anew: it may have changed while nobody looked. */
+  /** Watches and reads again all that is shown, because it may have changed while nobody looked. */
   async open(): Promise<void> {
     const generation = ++this.#generation;
     try {
@@ -103,14 +103,14 @@ export class StoreTree {
     if (watch !== null) void this.#ask("xenstoreUnwatch", { watch }).catch(() => {});
   }
 
-  /** An event of the session; true if it was this tree's. */
+  /** Takes an event of the session. Returns true if it belonged to this tree. */
   heard({ watch, paths, more }: Events["xenstoreChanged"]): boolean {
     if (watch !== this.#watch) return false;
     const at = performance.now();
     for (const path of paths) {
       const known = this.#nearest(path);
       this.#want(known);
-      // A watch fires once when it is set, for nothing.
+      // A watch fires once when it is set, and that event reports no change.
       if (this.#unheard && path === this.root) continue;
       const count = (this.#changed.get(path)?.count ?? 0) + 1;
       const entry = { path, at, count };
@@ -141,7 +141,7 @@ export class StoreTree {
     return (this.#rows = rows);
   }
 
-  /** A node that is read anew is another object: its order is found anew too. */
+  /** A node that was read again is another object, so its order is computed again too. */
   #inOrder(node: XenstoreNode): readonly string[] {
     let names = this.#ordered.get(node);
     if (!names) this.#ordered.set(node, (names = [...node.children].sort(BY_NAME.compare)));
@@ -159,7 +159,7 @@ export class StoreTree {
     this.#expanded.delete(path);
     this.#tell();
   }
-  /** Opens all that is above the path. */
+  /** Opens everything above the path. */
   reveal(path: string): void {
     for (let at = parentOf(path); ; at = parentOf(at)) {
       this.#expanded.add(at);
@@ -169,23 +169,23 @@ export class StoreTree {
     this.#tell();
   }
 
-  /** Rows in sight whose nodes have not come yet. */
+  /** Called with visible rows whose nodes have not arrived yet. */
   need(paths: readonly string[]): void {
     for (const path of paths) if (!this.#nodes.has(path)) this.#want(path);
   }
-  /** To see at once what was done. */
+  /** Reads the path again, so that the effect of an action is seen at once. */
   refresh(path: string): void {
     this.#want(this.#nearest(path));
     this.#want(path);
   }
 
-  /** The path itself if it is known, or what is known above it. */
+  /** Returns the path itself if it is known, or the nearest known path above it. */
   #nearest(path: string): string {
     let at = path;
     while (at !== this.root && at !== "/" && !this.#nodes.has(at)) at = parentOf(at);
     return at;
   }
-  /** The row by which a path is seen. */
+  /** Returns the row in which a path is visible. */
   #visible(path: string): string {
     let seen = path;
     for (let at = parentOf(path); at.length >= this.root.length; at = parentOf(at)) {
@@ -209,7 +209,7 @@ export class StoreTree {
     this.#asking = true;
     const generation = this.#generation;
     try {
-      // What is wanted in the same turn goes with one request.
+      // Everything that is wanted in the same turn goes into one request.
       await Promise.resolve();
       while (this.#wanted.size > 0 && generation === this.#generation) {
         const paths = [...this.#wanted].slice(0, NODES_PER_REQUEST);

@@ -4,7 +4,7 @@ import { useLive } from "../state/live.ts";
 import { StoreTree } from "./tree.ts";
 import { say } from "../state/messages.ts";
 
-/** The nodes below `root` as they change; watched only while somebody sees them. `expanded` is the caller's, who may keep it. */
+/** The nodes below `root` as they change, watched only while somebody sees them. `expanded` belongs to the caller, who may keep it. */
 export function useStoreTree(root: string, expanded: () => Set<string>): StoreTree {
   const live = useLive();
   const tree = useMemo(

@@ -1,4 +1,4 @@
-/** core/abi against Xen's public headers, or against the record of what they say. */
+/** Compares core/abi with Xen's public headers, or with the record of what they say. */
 import { describe, expect, it } from "vitest";
 import { askNames, differences, readRecord } from "./comparison.ts";
 import { headersMissing } from "./headers.ts";

@@ -1,6 +1,6 @@
 /**
- * The record of what Xen's headers say (xen-4.17.txt), for machines without them. A line a name: the 64-bit column, and the 32-bit one
- * behind it where it differs; `-` where that layout has no such thing. record.ts writes it.
+ * The record of what Xen's headers say (xen-4.17.txt), for machines without the headers. It has one line for each name: the 64-bit value, followed by
+ * the 32-bit one if it differs; `-` means that the layout has no such thing. record.ts writes it.
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -44,7 +44,7 @@ export function baseName({ name, bits }: AbiName): string {
   return bits === 32 ? name.slice(0, -"_32".length) : name;
 }
 
-/** What the headers say of these names: each column of its own expression, or of its twin's. */
+/** Asks the headers about these names. Each column is asked by its own expression, or by that of its twin. */
 export function askNames(names: readonly AbiName[]): Record {
   const texts = new Set(names.filter(({ value }) => typeof value === "string").map(({ expression }) => expression));
   const numbers = new Set(names.map(({ expression }) => expression).filter((expression) => !texts.has(expression)));
@@ -65,7 +65,7 @@ export function askNames(names: readonly AbiName[]): Record {
   );
 }
 
-/** How the names differ from the record, in sentences. */
+/** Returns sentences that say how the names differ from the record. */
 export function differences(names: readonly AbiName[], record: Record): string[] {
   const found: string[] = [];
   const columns = new Map<string, Partial<globalThis.Record<64 | 32, AbiName>>>();

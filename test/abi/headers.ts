@@ -1,18 +1,18 @@
-/** What the C compiler makes of expressions over Xen's public headers, in the layouts of 64- and 32-bit guests. */
+/** Asks the C compiler for the values of expressions over Xen's public headers, in the layouts of 64- and 32-bit guests. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-/** null: there is no such thing in that layout. */
+/** null means that the layout has no such thing. */
 export type Answer = number | string | null;
 /** By expression. */
 export type Answers = Map<string, Answer>;
 
-/** The headers' version that the record was made from. */
+/** The version of the headers from which the record was made. */
 export const VERSION = "4.17";
 
-/** Why the headers can't be asked here, or null. */
+/** Says why the headers cannot be asked here, or returns null. */
 export function headersMissing(): string | null {
   const installed = spawnSync("dpkg-query", ["--show", "--showformat=${Version}", "libxen-dev"], { encoding: "utf8" });
   if (installed.status !== 0) return "Xen's headers are not installed (apt-get install libxen-dev)";
@@ -21,7 +21,7 @@ export function headersMissing(): string | null {
   return null;
 }
 
-/** Inside `__XEN__` stands what only the hypervisor itself sees of these two: ERESTART, EVTCHNOP_reset_cont. */
+/** Two names stand inside `__XEN__`, because only the hypervisor itself sees them: ERESTART and EVTCHNOP_reset_cont. */
 const HYPERVISORS_OWN = ["errno.h", "event_channel.h"];
 const HEADERS = [
   ...["xen.h", "memory.h", "grant_table.h", "sched.h", "vcpu.h", "domctl.h", "sysctl.h", "physdev.h", "platform.h"],
@@ -42,7 +42,7 @@ const INCLUDES = [
   "#include <xenctrl.h>",
 ].join("\n");
 
-/** The object's section `abi` as bytes; the compiler's complaints as text. */
+/** Returns the object's section `abi` as bytes, or the compiler's complaints as text. */
 function compileSection(source: string, bits: 64 | 32): Buffer | string {
   const folder = mkdtempSync(path.join(tmpdir(), "xenarium-abi-"));
   try {
@@ -69,7 +69,7 @@ function compiles(bits: 64 | 32): boolean {
   return typeof compileSection(`${INCLUDES}\nint tried __attribute__((section("abi"))) = 1;`, bits) !== "string";
 }
 
-/** Bytes that a text takes. */
+/** The number of bytes reserved for a text. */
 const TEXT_BYTES = 64;
 
 function askAll(
@@ -85,7 +85,7 @@ function askAll(
 
 class CompileError extends Error {}
 
-/** Expressions that don't compile have no answer: those are left out, by what the compiler says of their lines. */
+/** Expressions that do not compile have no answer. They are found by the lines that the compiler complains about, and left out. */
 function askSome(
   expressions: readonly string[],
   bits: 64 | 32,
@@ -104,7 +104,7 @@ function askSome(
   }
 }
 
-/** `texts`: expressions that are strings. */
+/** `texts` are expressions that are strings. */
 export function askHeaders(numbers: readonly string[], texts: readonly string[], bits: 64 | 32): Answers {
   const answers: Answers = new Map([...numbers, ...texts].map((expression) => [expression, null]));
   const inSection = '__attribute__((section("abi"), aligned(8)))';

@@ -1,4 +1,4 @@
-/** The names of core/abi, and for what each stands in Xen's headers (core/abi/README.md has the rules). */
+/** The names of core/abi, and what each stands for in Xen's headers (core/abi/README.md has the rules). */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 
@@ -8,9 +8,9 @@ export interface AbiName {
   file: string;
   name: string;
   value: number | string;
-  /** Of the layout of 64-bit guests, or of 32-bit ones. */
+  /** The layout of 64-bit guests or of 32-bit ones. */
   bits: 64 | 32;
-  /** C expression. */
+  /** The C expression. */
   expression: string;
 }
 
@@ -18,7 +18,7 @@ const DECLARATION = /^export const ([A-Za-z]\w*) = (-?\d+|0x[0-9a-f]+|"[^"\\]*")
 const GROUP = /^\/\*\* ((?:struct|union) (\w+))/;
 const TAG = /^\/\*\* @c (.+) \*\/$/;
 
-/** The type named by a comment as it is written in C, and what the names of its members begin with. */
+/** The type that a comment names, as it is written in C, and the prefix of its members' names. */
 interface Group {
   type: string;
   prefix: string;
@@ -38,7 +38,7 @@ function constantExpression(name: string, file: string, tag: string | null): str
   return file === "errno.ts" ? `XEN_${name}` : name;
 }
 
-/** Of one file's text. Throws if a line is anything but a comment, an empty line, or a constant both languages understand. */
+/** Returns the names in one file's text. Throws if a line is anything but a comment, an empty line, or a constant that both languages understand. */
 export function namesOf(file: string, text: string): AbiName[] {
   const names: AbiName[] = [];
   let group: Group | null = null;
@@ -66,7 +66,7 @@ export function namesOf(file: string, text: string): AbiName[] {
     const [, full, literal] = declared as unknown as [string, string, string];
     const bits = full.endsWith("_32") && !OWN_32.has(full) ? 32 : 64;
     const name = bits === 32 ? full.slice(0, -"_32".length) : full;
-    // The 32-bit column stands below the 64-bit one, and is of the same member.
+    // The 32-bit column stands below the 64-bit one and belongs to the same member.
     const twin = names.at(-1);
     const expression =
       bits === 32 && tag === null && twin?.name === name
@@ -86,7 +86,7 @@ export function namesOf(file: string, text: string): AbiName[] {
   return names;
 }
 
-/** Names that end so in Xen's headers. */
+/** Names that have this ending in Xen's headers themselves. */
 const OWN_32 = new Set(["XEN_IO_PROTO_ABI_X86_32"]);
 
 export function abiNames(): AbiName[] {

@@ -1,4 +1,4 @@
-/** The check that engine, hypervisor and dom0 have no bare offsets. */
+/** The check that engine, hypervisor and dom0 use no bare offsets. */
 import { expect, it } from "vitest";
 import { bareOffsets } from "../../core/bare-offsets.mjs";
 

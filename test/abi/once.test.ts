@@ -17,9 +17,9 @@ it("finds a second declaration, exported or not, in either language", () => {
     ["toolstack/trace.ts", "const NATIVE_trace = 8;\n"],
   ] as const;
   expect(declaredAgain(files)).toEqual([
-    "abi/memory.ts:1: DOMID_SELF stands in abi/xen.ts already",
     "hypervisor/domain/domain.ts:4: DOMID_SELF stands in abi/xen.ts already",
     "dom0/kernel/domains.ts:3: DOMID_SELF stands in abi/xen.ts already",
+    "abi/memory.ts:1: DOMID_SELF stands in abi/xen.ts already",
     "toolstack/trace.ts:1: NATIVE_trace stands in hypervisor/abi/native.ts already",
   ]);
 });
@@ -28,4 +28,17 @@ it("finds nothing in imports, uses, and names inside functions", () => {
   const text =
     'import { DOMID_SELF } from "../abi/xen";\nfunction f(): void {\n  const DOMID_SELF = 1;\n}\nexport const A = DOMID_SELF;\n';
   expect(declaredAgain([ABI, ["hypervisor/domain/domain.ts", text]])).toEqual([]);
+});
+
+it("finds x86's control bits and vectors a second time in AssemblyScript, which can import them, and not in Node's code", () => {
+  const files = [
+    ["hypervisor/guest/pv/exception.ts", "const VECTOR_PF: u32 = 14;\nconst CR0_TS: u64 = 8;\nlet cpu: usize = 0;\n"],
+    ["machine/cpu/control_bits.ts", "export const CR0_TS: u64 = 1 << 3;\n"],
+    ["machine/cpu/machine.ts", "export let cpu: usize = 0;\nexport const VECTOR_PF: i32 = 14;\n"],
+    ["toolstack/inspect/guest-tables.ts", "const CR0_TS = 8n;\n"],
+  ] as const;
+  expect(declaredAgain(files)).toEqual([
+    "hypervisor/guest/pv/exception.ts:1: VECTOR_PF stands in machine/cpu/machine.ts already",
+    "hypervisor/guest/pv/exception.ts:2: CR0_TS stands in machine/cpu/control_bits.ts already",
+  ]);
 });

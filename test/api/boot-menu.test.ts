@@ -1,4 +1,4 @@
-/** The boot menu that is edited in the application: what it may have, and that it is there again. */
+/** The boot menu that is edited in the application: what it may contain, and that it is kept. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";

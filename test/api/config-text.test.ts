@@ -1,4 +1,4 @@
-/** An xl.cfg's text changed by one key: all else stays as the person wrote it. */
+/** An xl.cfg's text in which one key is changed: everything else stays as its author wrote it. */
 import { describe, expect, it } from "vitest";
 import { readConfig, withItem, withValue } from "../../core/api/config-text.ts";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";

@@ -1,4 +1,4 @@
-/** What is taken down of a crash: the kernel's last words, its registers and call trace, what Xen printed of the domain. */
+/** What is recorded of a crash: the kernel's last words, its registers and call trace, and what Xen printed about the domain. */
 import { describe, expect, it, vi } from "vitest";
 import { crashReportOf } from "../../core/api/crash-reports.ts";
 import type { XenLogLine } from "../../core/api/schema.ts";

@@ -1,10 +1,10 @@
-/** Debian's kernel as a guest of a host that runs. */
+/** Runs Debian's kernel as a guest of a host that is on. */
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 import { debianKernel, initramfs } from "../guests/images.ts";
 
-/** Its domid, when its shell is there. */
+/** Returns its domid as soon as its shell is ready. */
 export async function startDebian({ toolstack }: Pick<HostService, "toolstack">): Promise<number> {
   const { domid } = await toolstack.request("create", {
     config: 'name = "linux"\nkernel = "k"\nramdisk = "r"\ncmdline = "console=hvc0"\nmemory = 256\n',

@@ -1,4 +1,4 @@
-/** Files on their way to the host: their number, and what becomes of their tasks where a file can't be removed. */
+/** Files on their way to the host: how many there may be, and what becomes of their tasks if a file cannot be removed. */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 const states = () => journal.entries.map(({ state }) => state);
-/** The parts of files that have come so far are folders from now on: whoever removes a file fails. */
+/** Replaces the partial files that have been received by folders, so that removing them as files fails. */
 function spoil(): void {
   for (const name of readdirSync(folder)) {
     rmSync(path.join(folder, name));
@@ -45,7 +45,7 @@ describe("a file that can't be removed", () => {
       spoil();
       intake.end();
       await expect.poll(states).toEqual(["cancelled"]);
-      // Rejections that nobody has handled are told before the next turn.
+      // Node reports unhandled rejections before the next turn.
       await new Promise(setImmediate);
       expect(unhandled).not.toHaveBeenCalled();
     } finally {
@@ -76,7 +76,7 @@ describe("many", () => {
     const begun = await Promise.allSettled(Array.from({ length: 9 }, (_, i) => intake.begin(`${i}.img`, 10)));
     expect(begun.map(({ status }) => status)).toEqual([...Array<string>(8).fill("fulfilled"), "rejected"]);
     expect(readdirSync(folder)).toHaveLength(8);
-    // One that could not be begun takes nobody's place.
+    // A file that could not be begun must not take up one of the places.
     intake.end();
     const other = new DiskIntake(images, journal, () => who);
     for (let i = 0; i < 9; i++)

@@ -1,26 +1,23 @@
-/** Disk images and networks by the API of a window: what it may name, images in pieces, networks that outlive the host's power. */
+/**
+ * Disk images and networks through the API of a window: what it may name, images sent in pieces, and networks that outlive the host's power cycles.
+ */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { Session } from "../../core/api/session.ts";
 import type { ServerMessage } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const folder = temporaryFolder("api-disks");
 const images = path.join(folder, "state/images");
 let host: HostService;
 
 function service(): HostService {
   const state = path.join(folder, "state");
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
+  return builtHost({
     imagesFolder: images,
     capturesFolder: path.join(state, "captures"),
     scratchFolder: path.join(state, "scratch"),
@@ -28,7 +25,7 @@ function service(): HostService {
   });
 }
 
-/** A window's session: it may name no file unless it was given or chosen. */
+/** A window's session. It may name only files that it was given or that the user chose. */
 function openWindow(of = host): { ask: (request: string, args: object) => Promise<unknown>; session: Session } {
   const waiting = new Map<number, (message: ServerMessage) => void>();
   const session = new Session(of, {
@@ -106,7 +103,7 @@ describe("a window's disk images", () => {
     await ask("taskCancel", { id: task.id });
     await fails(ask("diskChunk", { intake, offset: 5, bytes: new Uint8Array(5) }), "ECANCELED", /cancelled/);
     await expect.poll(() => readdirSync(images)).toEqual([]);
-    // Between two pieces too: it has ended, and takes nobody's place.
+    // This holds between two pieces too: it has ended, and takes up no place.
     for (let i = 0; i < 9; i++) {
       const next = (await ask("diskBegin", { name: `${i}.img`, size: 2 ** 30 })) as { intake: string };
       const { id } = host.journal.entries.findLast(({ title }) => title === `Take the disk image ${i}.img`)!;
@@ -155,7 +152,7 @@ describe("a window's disk images", () => {
       parts: [],
       boot: null,
     });
-    // Of another window's user nothing is known here.
+    // Nothing is known here of another window's user.
     await fails(openWindow().ask("inspectDisk", { path: own }), "EACCES", /may not name/);
     await fails(ask("create", disk(own)), "EACCES", /k was not given/);
   });
@@ -182,7 +179,7 @@ describe("networks", () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(made.hostPort, "127.0.0.1", resolve));
     expect((other.address() as AddressInfo).port).toBe(made.hostPort);
-    // As after a restart of the application.
+    // This is what happens after a restart of the application.
     const notices: string[] = [];
     host = service();
     host.on("notice", ({ message }) => notices.push(message));
@@ -206,7 +203,7 @@ describe("networks", () => {
       },
     ]);
     expect(notices).toEqual([expect.stringContaining(`Port ${made.hostPort} of 127.0.0.1 can't be forwarded`)]);
-    // What waits is not forgotten by a change of something else.
+    // A pending change is not forgotten when something else changes.
     await again.ask("networkMode", { name: "xenbr0", mode: "nat" });
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(
       (JSON.parse(kept) as { name: string; mode: string }[]).map((each) =>

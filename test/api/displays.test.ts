@@ -1,22 +1,15 @@
-/** Screens over the API: a session sees and types at those only that it looks at, a bounded number, and its own end with it. */
+/** Screens over the API: a session sees only those that it looks at and types only there, their number is bounded, and they end with the session. */
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 let host: HostService;
 let domid: number;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost();
   await host.powerOn();
   const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
   const config = `name = "tiny"\nkernel = "${kernel}"\nmemory = 16\nvnc = 1\nvncdisplay = 330\n`;
@@ -44,7 +37,7 @@ describe("screens over the API", () => {
       [0, 0, 800, 600],
     ]);
     expect(part.pixels.every((byte, i) => byte === (i % 4 === 3 ? 255 : 0))).toBe(true);
-    // Nothing changes: the next answer waits, and a second question is refused.
+    // While nothing changes, the next answer waits, and a second question is refused.
     const waiting = expect(client.request("displayPart", { viewer })).rejects.toThrow(/looked at no more/);
     await expect(client.request("displayPart", { viewer })).rejects.toThrow(/waited for already/);
     await client.request("displayClose", { viewer });
@@ -67,7 +60,7 @@ describe("screens over the API", () => {
     await expect.poll(viewers).toBe(1);
     mine.close();
     await expect.poll(viewers).toBe(0);
-    // Asked for as the session ends.
+    // This is asked while the session ends.
     void other.request("displayOpen", { domid }).catch(() => {});
     other.close();
     await expect.poll(viewers).toBe(0);

@@ -1,18 +1,17 @@
-/** Fetching through the API: tasks that everybody sees and can end, the list of guests, and what a window may not. */
+/** Downloads through the API: tasks that everybody sees and can end, the list of guests, and what a window may not do. */
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
 import { downloadsIn } from "../../core/api/fetching.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { DownloadReport, JournalEntry } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
 import { fileAnswer, startServer, type TestServer } from "../library/downloads/server.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../..")}/dist/`);
 const BYTES = randomBytes(100_000);
 let server: TestServer;
 let state: string;
@@ -23,9 +22,7 @@ let commandLine: ApiClient;
 beforeEach(async () => {
   server = await startServer();
   state = temporaryFolder("fetching");
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
+  host = builtHost({
     imagesFolder: path.join(state, "images"),
     libraryFolder: path.join(state, "library"),
     downloads: downloadsIn(state),
@@ -128,7 +125,7 @@ describe("fetching over the API", () => {
     expect(await ask({ url: "x".repeat(3000), kind: "disk" })).toMatch(/^EBADREQUEST/);
     expect(await ask({ url: "file:///etc/passwd", kind: "disk" })).toMatch(/EINVAL.*begins with file:/);
     expect(await ask({ url: "https://example.org/x", kind: "disk", checksum: "12" })).toMatch(/EINVAL.*no checksum/);
-    const none = new HostService({ imageFolder: dist, bundledGuest: dist });
+    const none = builtHost();
     const client = connectInMemory(none, true).client;
     expect(await message(client.request("downloadFetch", { url: "https://example.org/x", kind: "disk" }))).toMatch(
       /EROFS: This host keeps nothing on disk/,
@@ -213,7 +210,7 @@ describe("the list of guests", () => {
     expect(await message(window.request("guestLook", { guest: "two" }))).toMatch(
       /ENOENT: The list has no guest two; it has: one/,
     );
-    // Without a host that runs nothing is fetched in vain.
+    // While the host is off, nothing is fetched that it could not use.
     expect(await message(window.request("guestFetch", { guest: "one" }))).toMatch(/^EOFF/);
   });
 });

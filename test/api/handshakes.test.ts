@@ -1,15 +1,15 @@
-/** Handshakes over the API: of the bundled guest's console, and of a frontend driver of Debian's kernel. */
+/** Handshakes over the API: that of the bundled guest's console, and that of a frontend driver in Debian's kernel. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { HandshakeStep } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
 import { guestsMissing } from "../guests/images.ts";
 import { startDebian } from "./debian.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
 let host: HostService;
 let client: ApiClient;
@@ -20,13 +20,7 @@ const order = (steps: readonly HandshakeStep[], ...wanted: string[]): number[] =
   wanted.map((each) => steps.findIndex((step) => short(step) === each));
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 512,
-    pcpus: 1,
-    firstGuest: true,
-  });
+  host = builtHost({ memoryMiB: 512, firstGuest: true });
   await host.powerOn();
   client = connectInMemory(host).client;
 });
@@ -76,7 +70,7 @@ describe("handshakes over the API", () => {
     `of Debian's keyboard driver has each step of both ends in order${guests ? ` (${guests})` : ""}`,
     async () => {
       const domid = await startDebian(host);
-      // Its driver is in the guest's kernel: it follows as soon as a keyboard is attached.
+      // The driver is in the guest's kernel, so it connects as soon as a keyboard is attached.
       await client.request("deviceAttach", { domid, key: "vkb", spec: "backend-type=linux", folder: "/" });
       const device = () => client.request("handshake", { domid, kind: "vkbd", id: "0" });
       const states = async () => {

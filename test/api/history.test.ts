@@ -1,4 +1,4 @@
-/** A day of figures: measured on a real host, kept across restarts of the application, robust against what a disk may do. */
+/** A day of figures: measured on a real host, kept across restarts of the application, and robust against what may happen to files on a disk. */
 import {
   appendFileSync,
   mkdirSync,
@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { crc32 } from "node:zlib";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { HistoryFiles, MOST_EVENTS } from "../../core/api/history/files.ts";
 import { KeptMinutes, keepWithin, MOST_BYTES, MOST_DOMAINS } from "../../core/api/history/kept.ts";
@@ -29,20 +29,13 @@ import {
 } from "../../core/api/history/minutes.ts";
 import type { HistoryReport } from "../../core/api/history/recorder.ts";
 import { DEFAULT_BOOT_CONFIG } from "../../core/toolstack/boot-config.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 const folder = (): string => temporaryFolder("history");
 
 function service(where: string): HostService {
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    history: { folder: where, sampleMilliseconds: 50 },
-  });
+  return builtHost({ history: { folder: where, sampleMilliseconds: 50 } });
 }
 function minutesOf(report: HistoryReport): Minute[] {
   const size = minuteBytes(report.metrics.length, report.vcpus);
@@ -64,7 +57,7 @@ describe("a host's history", () => {
     uuid = created.uuid;
     await host.toolstack.request("setMemory", { domid: created.domid, memoryMiB: 24 });
     await vi.waitFor(async () => {
-      // Idle, it makes none.
+      // An idle guest makes none.
       await host.toolstack.request("consoleInput", { domid: created.domid, bytes: Buffer.from("hypercalls 1000\r") });
       const report = (await host.history.report(uuid))!;
       expect(samples(report)).toBeGreaterThan(4);
@@ -85,7 +78,7 @@ describe("a host's history", () => {
         expect(values[i + 1]).toBeLessThanOrEqual(values[i + 2]! * 1.000001);
       }
       expect([...values.subarray(6, 9)]).toEqual([32, 32, 32]);
-      // Memory target (before and after it was set) and static maximum, as xenstore has them.
+      // The memory target (before and after it was set) and the static maximum, as xenstore has them.
       expect([24, 32]).toContain(values[9]);
       expect([...values.subarray(12, 15)]).toEqual([32, 32, 32]);
     }
@@ -98,13 +91,13 @@ describe("a host's history", () => {
     for (const vcpu of [0, 1]) {
       const states = [...last.vcpus.subarray(3 * vcpu, 3 * vcpu + 3)];
       for (const percent of states) expect(percent).toBeGreaterThanOrEqual(0);
-      // It comes up in the first measurements: until then it is offline.
+      // It comes up during the first measurements. Until then it is offline.
       expect(states.reduce((sum, percent) => sum + percent, 0)).toBeGreaterThan(vcpu === 0 ? 50 : 0);
       expect(states.reduce((sum, percent) => sum + percent, 0)).toBeLessThan(110);
     }
     const of = (metric: (typeof DOMAIN_METRICS)[number]): number =>
       last.values[3 * DOMAIN_METRICS.indexOf(metric) + 1]!;
-    // Each of its hypercalls is a SYSCALL; its ticks are hypercalls.
+    // Each of its hypercalls is a SYSCALL, and its ticks are hypercalls.
     expect(of("exitsSyscall")).toBeGreaterThan(0.5 * of("hypercalls"));
     expect(of("hypercalls")).toBeGreaterThan(1);
     expect([of("exitsHalt"), of("exitsSysenter")]).toEqual([0, 0]);
@@ -170,14 +163,7 @@ describe("a host's history", () => {
     const kernel = path.join(root, "dist/assets/guests/mini.elf");
     writeFileSync(config, `name = "web"\nkernel = "${kernel}"\nmemory = 32\nvcpus = 2\non_reboot = "restart"\n`);
     const boot = { ...DEFAULT_BOOT_CONFIG, autostart: [config] };
-    const host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 256,
-      pcpus: 1,
-      boot,
-      history: { folder: path.join(state, "history"), sampleMilliseconds: 50 },
-    });
+    const host = builtHost({ boot, history: { folder: path.join(state, "history"), sampleMilliseconds: 50 } });
     const told: string[] = [];
     host.on("mark", ({ title }) => told.push(title));
     const marked = (title: string): Promise<void> => vi.waitFor(() => expect(told).toContain(title), 60_000);
@@ -201,7 +187,7 @@ describe("a host's history", () => {
     await marked("web is unpaused");
     await toolstack.request("rename", { domid, name: "shop" });
     await marked("web is called shop now");
-    // The target is told by figures: the one before must have been seen.
+    // The target is recognised by figures, so the figures before it must have been seen.
     await vi.waitFor(async () => expect(samples((await host.history.report(uuid))!)).toBeGreaterThan(1), 60_000);
     await toolstack.request("setMemory", { domid, memoryMiB: 20 });
     await marked("The memory target of shop is 20 MiB");
@@ -237,7 +223,7 @@ describe("a host's history", () => {
     await marked("mini-3 ended with the host");
     expect(host.stops.all.at(-1)).toMatchObject({ name: "mini-3", reason: "host" });
 
-    // In the day's history of the domain, after a restart of the application.
+    // It is in the domain's history of the day, after a restart of the application.
     const again = service(path.join(state, "history"));
     const titles = (await again.history.report(uuid))!.events.map(
       ({ title, trouble }) => `${trouble ? "! " : ""}${title}`,
@@ -395,7 +381,7 @@ describe("the files", () => {
   it("of the form before are read, and written in the present one with the next minute", async () => {
     const old = folder();
     const file = path.join(old, `${uuid(7)}.history`);
-    // As the first form was: seven metrics, no vCPUs.
+    // Records in the first format, which had seven metrics and no vCPUs.
     const record = (minute: number): Buffer => {
       const bytes = Buffer.alloc(8 + 12 * 2 + 4);
       bytes.writeUInt32LE(minute);

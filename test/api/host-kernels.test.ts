@@ -1,4 +1,6 @@
-/** Kernels of this computer: by release from the one folder, never by a path, and only for whom the user let have them. */
+/**
+ * Kernels of this computer: named by their release and taken from the one folder, never by a path, and only for clients that the user has allowed.
+ */
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -17,7 +19,7 @@ function folder(): string {
   for (const name of ["vmlinuz-6.1.0-9-amd64", "vmlinuz-6.1.0-10-amd64", "initrd.img-6.1.0-10-amd64"])
     writeFileSync(path.join(boot, name), `contents of ${name}`);
   for (const name of ["vmlinuz-5.15", "initramfs-5.15.img"]) writeFileSync(path.join(boot, name), name);
-  // Leads out of the folder, is no file, is empty, has no name of a kernel's.
+  // These lead out of the folder, are no files, are empty, or do not have a kernel's name.
   symlinkSync("../secret", path.join(boot, "vmlinuz-evil"));
   symlinkSync("../secret", path.join(boot, "initrd.img-6.1.0-9-amd64"));
   mkdirSync(path.join(boot, "vmlinuz-folder"));
@@ -27,7 +29,7 @@ function folder(): string {
   return boot;
 }
 
-/** A session of a client as its transport describes it; what the host has besides is not asked for here. */
+/** A client's session as its transport describes it. The other parts of the host are not used here. */
 function ask(
   kernelFolder: string | null,
   mayNameFiles: boolean,

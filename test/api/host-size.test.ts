@@ -1,4 +1,4 @@
-/** The host's size: as it fits the computer, as somebody chose it, as who starts the server says. */
+/** The host's size: as fits the computer, as somebody chose it, and as whoever starts the server says. */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ describe("the host's size", () => {
     expect(sizeFor({ memoryMiB: 8000, cores: 4 })).toEqual({ memoryMiB: 1920, pcpus: 4 });
     expect(sizeFor({ memoryMiB: 1000, cores: 1 })).toEqual({ memoryMiB: 512, pcpus: 1 });
     expect(sizeFor({ memoryMiB: 262_144, cores: 96 })).toEqual({ memoryMiB: 3584, pcpus: 32 });
-    // Nothing holds it at 2 GiB, where hosts once ended.
+    // Hosts once ended at 2 GiB; nothing limits them to that now.
     expect(sizeFor({ memoryMiB: 12_000, cores: 8 })).toEqual({ memoryMiB: 2944, pcpus: 8 });
   });
 

@@ -1,4 +1,4 @@
-/** Disk images as somebody else may have left them, and two who want the same one: nothing is lost, and nothing outside is touched. */
+/** Disk images in states in which others may have left them, and two users who want the same one: nothing is lost, and nothing outside is touched. */
 import {
   linkSync,
   lstatSync,
@@ -11,15 +11,14 @@ import {
 } from "node:fs";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { plainName } from "../../core/library/names.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const MIB = 2 ** 20;
 let folder: string;
 let images: string;
@@ -36,14 +35,7 @@ async function define(name: string, disk: string): Promise<string> {
   return uuid;
 }
 function opened(): HostService {
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    imagesFolder: images,
-    libraryFolder: path.join(folder, "state/library"),
-  });
+  return builtHost({ imagesFolder: images, libraryFolder: path.join(folder, "state/library") });
 }
 
 beforeEach(() => {
@@ -162,7 +154,7 @@ describe("what is no image", () => {
   });
 });
 
-/** A disk of a few MiB, on which nobody leaves room for others. */
+/** A disk of a few MiB that is full. */
 describe.skipIf(process.getuid?.() !== 0)("a disk that is full", () => {
   let mounted: string | null = null;
   beforeAll(() => {

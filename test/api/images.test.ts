@@ -1,4 +1,7 @@
-/** Disk images as people see them: what there is and who needs it, and what can be done with it, by a window's session; hostile ones among them. */
+/**
+ * Disk images as users see them: which there are, who needs them, and what can be done with them through a window's session. Hostile images are among
+ * them.
+ */
 import {
   existsSync,
   mkdirSync,
@@ -11,17 +14,16 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { ImageReport } from "../../core/api/schema.ts";
 import { createQcow2 } from "../../core/dom0/storage/qcow2/create.ts";
 import { openStore } from "../../core/dom0/storage/open.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const folder = temporaryFolder("api-images");
 const images = path.join(folder, "state/images");
 const elsewhere = path.join(folder, "elsewhere");
@@ -60,14 +62,7 @@ const define = (uuid: string, name: string, disk: string): Promise<unknown> =>
 beforeAll(async () => {
   mkdirSync(images, { recursive: true });
   mkdirSync(elsewhere);
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    imagesFolder: images,
-    libraryFolder: path.join(folder, "state/library"),
-  });
+  host = builtHost({ imagesFolder: images, libraryFolder: path.join(folder, "state/library") });
   ({ client } = connectInMemory(host));
 });
 
@@ -177,9 +172,7 @@ describe("work on disk images", () => {
     mkdirSync(domain, { recursive: true });
     mkdirSync(path.join(spoiled, "images"));
     writeFileSync(path.join(domain, "tree.json"), "{");
-    const other = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
+    const other = builtHost({
       imagesFolder: path.join(spoiled, "images"),
       libraryFolder: path.join(spoiled, "library"),
     });
@@ -204,7 +197,7 @@ describe("work on disk images", () => {
     expect(await client.request("imageCheck", { path: again.path })).toMatchObject({
       tables: { errors: 0, leaked: 0 },
     });
-    // A name that is taken is not taken away.
+    // A name that is taken must not be overwritten.
     const third = await client.request("imageCopy", { path: raw.path, name: "flat", format: "raw" });
     expect(third.path).toBe(at("flat-2.img"));
     expect(readdirSync(images).filter((name) => name.endsWith(".part"))).toEqual([]);
@@ -214,7 +207,7 @@ describe("work on disk images", () => {
   });
 
   it("is cancelled from the list of tasks, and nothing of it is left", async () => {
-    // Long enough to be cancelled in the middle: it is read hole for hole.
+    // The image is long enough to be cancelled in the middle, since it is read hole by hole.
     writeFileSync(at("large.img"), "z");
     truncateSync(at("large.img"), 64 * 2 ** 30);
     const seen = new Promise<number>((resolve) =>
@@ -324,20 +317,20 @@ describe("hostile images", () => {
     const blocks = Number(whole.readBigUInt64BE(Number(whole.readBigUInt64BE(48))));
     const data = Number(whole.readBigUInt64BE(l2) & 0x00fffffffffffe00n);
 
-    // Nothing refers to what was its first cluster.
+    // Nothing refers to its former first cluster.
     put(file, l2, word64(0n));
     expect(await client.request("imageCheck", { path: file })).toMatchObject({ tables: { errors: 0, leaked: 1 } });
-    // Used, and counted by nobody: a write would go over it.
+    // The cluster is used but not counted, so a write would overwrite it.
     put(file, l2, whole.subarray(l2, l2 + 8));
     put(file, blocks + (data / 65536) * 2, Buffer.alloc(2));
     const { tables } = await client.request("imageCheck", { path: file });
     expect(tables).toMatchObject({ errors: 1, leaked: 0 });
     expect(tables!.findings[0]).toMatch(/is used 1 times and counted 0/);
-    // Data that are the image's own header.
+    // The data cluster is the image's own header.
     put(file, l2, word64(0x8000000000000000n));
     put(file, l2 + 8, word64(0x8000000000000000n | BigInt(l1)));
     expect((await client.request("imageCheck", { path: file })).tables!.errors).toBeGreaterThan(0);
-    // A table behind the end of the file.
+    // The table lies beyond the end of the file.
     put(file, l1, word64(0x8000000000000000n | (2n ** 40n)));
     const out = client.request("imageCheck", { path: file });
     await expect(out.then(({ tables: found }) => found!.findings[0])).resolves.toMatch(/behind the end of the file/);

@@ -1,4 +1,4 @@
-/** A client of a host in this process, as a window or the command line is one: messages are copied, nothing is shared. */
+/** A client of a host in this process, like a window or the command line. Messages are copied, so that nothing is shared. */
 import { ApiClient, Heard } from "../../core/api/client.ts";
 import type { HostService } from "../../core/api/host-service.ts";
 import { Session } from "../../core/api/session.ts";
@@ -6,7 +6,7 @@ import { Session } from "../../core/api/session.ts";
 export interface InMemory {
   client: ApiClient;
   session: Session;
-  /** Bytes that the client is taken to have not read. */
+  /** How many bytes the client is assumed not to have read. */
   reader: { backlog: number };
 }
 

@@ -1,20 +1,19 @@
-/** What the Inspect requests say of real guests, beside what these say themselves. */
+/** Compares what the Inspect requests say about real guests with what the guests say themselves. */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { Arguments, RequestName, Results, ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
 import { Disassembler } from "../../core/toolstack/inspect/disassembly.ts";
 import { endsWithCall } from "../../core/toolstack/inspect/guest-code.ts";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
+import { onConsole } from "../guests/on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
-/** Longer than a loaded machine takes. */
+/** Longer than a loaded machine needs. */
 const SOON = { timeout: 15_000 };
-const mini = new URL("assets/guests/mini.elf", dist);
 let host: HostService;
 let session: Session;
 const sent = new Map<number, ServerMessage>();
@@ -27,24 +26,20 @@ async function ask<N extends RequestName>(name: N, args: Arguments<N>): Promise<
   if ("error" in answer) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
   return (answer as { result: Results[N] }).result;
 }
-/** As a client that keeps to no rule asks. */
+/** Sends requests as a client that follows no rule. */
 const dare = (name: string, args: unknown): Promise<unknown> => ask(name as RequestName, args as never);
 
 const input = (domid: number, text: string): Promise<unknown> =>
   host.toolstack.request("consoleInput", { domid, bytes: new TextEncoder().encode(text) });
-const output = async (domid: number): Promise<string> =>
-  Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString("latin1");
+const { shown: output } = onConsole(() => host);
 
-/** Waits until the domain has written that. */
+/** Waits until the domain has written the text. */
 async function said(domid: number, text: string, seconds: number): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!(await output(domid)).includes(text)) {
-    if (Date.now() > end) throw new Error(`Domain ${domid} did not say "${text}": ${await output(domid)}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  const isSaid = async (): Promise<void> => expect(await output(domid)).toContain(text);
+  await vi.waitFor(isSaid, { timeout: seconds * 1000, interval: 100 });
 }
 
-/** Loaded segments of an ELF file. */
+/** Returns the loaded segments of an ELF file. */
 function segments(bytes: Buffer): { address: bigint; bytes: Buffer }[] {
   const at = Number(bytes.readBigUInt64LE(32));
   return Array.from({ length: bytes.readUInt16LE(56) }, (_, n) => at + n * bytes.readUInt16LE(54))
@@ -58,7 +53,7 @@ function segments(bytes: Buffer): { address: bigint; bytes: Buffer }[] {
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 beforeAll(async () => {
-  host = new HostService({ imageFolder: dist, bundledGuest: mini, memoryMiB: 512, pcpus: 1, firstGuest: true });
+  host = builtHost({ memoryMiB: 512, firstGuest: true });
   await host.powerOn();
   session = new Session(host, {
     send: (message) => "id" in message && void sent.set(message.id, message),
@@ -82,12 +77,12 @@ describe("the bundled guest", () => {
     expect(report.control[0]!.set).toEqual(expect.arrayContaining(["PE", "PG"]));
     expect(report.rflags.set).toContain("IF");
     expect(report.segments[0]).toMatchObject({ name: "CS", selector: 0xe033 });
-    // It is blocked in a hypercall: the instruction before is the SYSCALL of its hypercall page.
+    // It is blocked in a hypercall, so the instruction before RIP is the SYSCALL of its hypercall page.
     const at = report.code.findIndex(({ address }) => address === report.rip.address);
     expect(report.code[at - 1]).toMatchObject({ text: "syscall", bytes: "0f05" });
     expect(report.stack[0]).toMatchObject({ by: "rip", slot: null });
     expect(report.stack.length).toBeGreaterThan(2);
-    // Each of them stands behind a CALL of the file's.
+    // A CALL in the file precedes each of them.
     const loaded = segments(readFileSync(mini));
     for (const { address } of report.stack.slice(1)) {
       const value = BigInt(address);
@@ -100,7 +95,7 @@ describe("the bundled guest", () => {
   it("shows a vCPU that works as running, and never the same twice", async () => {
     await input(1, "load 1\r");
     await expect.poll(async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).ranMeanwhile, SOON).toBe(true);
-    // Its loop's branches lead to places that its ELF file names.
+    // The branches of its loop lead to places that its ELF file names.
     await expect
       .poll(
         async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).code.map(({ target }) => target?.symbol),
@@ -112,7 +107,7 @@ describe("the bundled guest", () => {
   }, 60_000);
 
   it("has in its memory what its file has, by virtual and by pseudo-physical address", async () => {
-    const [first] = segments(readFileSync(mini));
+    const [first] = segments(readFileSync(bundledGuest));
     const virtual = await ask("inspectMemory", {
       ...{ domid: 1, vcpu: 0, space: "virtual", bytes: 4096 },
       address: hex(first!.address + 0x10n),
@@ -121,7 +116,7 @@ describe("the bundled guest", () => {
     const bytes = Buffer.concat(virtual.pieces.map((piece) => piece.bytes!));
     const wanted = first!.bytes.subarray(0x10, 0x10 + 4096);
     expect(bytes.subarray(0, wanted.length).equals(wanted)).toBe(true);
-    // Where the walk leads to is the frame that the machine-to-physical table names.
+    // The walk leads to the frame that the machine-to-physical table names.
     const walk = await ask("inspectWalk", { domid: 1, vcpu: 0, address: hex(first!.address + 0x10n) });
     const { pfn, mfn } = walk.steps.at(-1)!.frame!;
     const physical = await ask("inspectMemory", {
@@ -145,7 +140,7 @@ describe("the bundled guest", () => {
   });
 
   it("has its page tables walked, each frame with owner, type and counts", async () => {
-    const [first] = segments(readFileSync(mini));
+    const [first] = segments(readFileSync(bundledGuest));
     const walk = await ask("inspectWalk", { domid: 1, vcpu: 0, address: hex(first!.address) });
     expect(walk.root).toMatchObject({ owner: "domain 1", type: "PGT_l4_page_table" });
     expect(walk.root!.typeFlags).toContain("PGT_pinned");
@@ -160,7 +155,7 @@ describe("the bundled guest", () => {
       expect(frame!.references).toBeGreaterThan(0);
       expect(flags[0]).toEqual({ name: "P", meaning: "Present" });
     }
-    // An entry lies in the table that the one before it names.
+    // Each entry lies in the table that the entry before it names.
     for (const [n, { address, index }] of walk.steps.entries()) {
       const table = n === 0 ? walk.root!.mfn : walk.steps[n - 1]!.frame!.mfn;
       expect(BigInt(address)).toBe(BigInt(table) * 4096n + BigInt(8 * index));
@@ -174,7 +169,7 @@ describe("the bundled guest", () => {
     const end = async (address: string) => (await ask("inspectWalk", { domid: 1, vcpu: 0, address })).end;
     expect(await end("0x0000800000000000")).toMatch(/not canonical/);
     expect(await end("0x00007fffffffffff")).toMatch(/L4 entry 255 is not present/);
-    // Xen's own slot: the machine-to-physical table, read-only and Xen's.
+    // Xen's own slot holds the machine-to-physical table, which is read-only and belongs to Xen.
     const m2p = await ask("inspectWalk", { domid: 1, vcpu: 0, address: "ffff800000000000" });
     expect(m2p.steps.at(-1)!.frame).toMatchObject({ owner: "Xen", domid: null });
     expect(m2p.rights).toMatchObject({ writable: false });
@@ -184,7 +179,7 @@ describe("the bundled guest", () => {
   });
 
   it("counts its events by port", async () => {
-    // Idle, it has no timer.
+    // An idle guest has no timer.
     await input(1, "load 1\r");
     const before = await ask("inspectEvents", { domid: 1 });
     const timer = (report: Results["inspectEvents"]) => report.ports.find(({ virq }) => virq === 0)!;
@@ -198,7 +193,7 @@ describe("the bundled guest", () => {
     await input(1, "help\r");
     await expect.poll(async () => (await console()).received, SOON).toBeGreaterThan(was.received);
     await expect.poll(async () => (await console()).sent!, SOON).toBeGreaterThan(was.sent!);
-    // Both ends count the same.
+    // Both ends count the same number.
     const here = await console();
     const there = (await ask("inspectEvents", { domid: 0 })).ports.find((each) => each.port === here.remotePort)!;
     expect(there).toMatchObject({ received: here.sent, remotePort: port });
@@ -306,7 +301,7 @@ describe.skipIf(guests !== null)(`a Linux guest${guests ? ` (${guests})` : ""}`,
     await expect.poll(async () => (await registers()).blocked, SOON).toBe(true);
     const report = await registers();
     expect(report.symbols.count).toBeGreaterThan(40_000);
-    // Idle, it waits in SCHEDOP_block.
+    // An idle guest waits in SCHEDOP_block.
     const names = report.stack.map(({ symbol }) => symbol?.replace(/\+.*/, ""));
     expect(names).toEqual(expect.arrayContaining(["default_idle_call", "do_idle", "cpu_startup_entry"]));
     const { address } = await ask("inspectSymbol", { domid, name: "do_idle" });
@@ -316,7 +311,7 @@ describe.skipIf(guests !== null)(`a Linux guest${guests ? ` (${guests})` : ""}`,
   }, 120_000);
 
   it("says the same of an address as its page tables do", async () => {
-    // What /proc/kallsyms has is what its memory has: the banner's text.
+    // The symbol in /proc/kallsyms leads to the text of the banner in its memory.
     await input(domid, "grep ' linux_banner$' /proc/kallsyms\n");
     await expect.poll(() => output(domid), { timeout: 30_000 }).toMatch(/[0-9a-f]{16} . linux_banner/);
     const address = /([0-9a-f]{16}) . linux_banner/.exec(await output(domid))![1]!;

@@ -1,4 +1,4 @@
-/** The host's journal: what clients asked for and what came of it, truly; bounded; told as it changes. */
+/** The host's journal: what clients asked for and what came of it. It is true and bounded, and is reported as it changes. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JournalEntry } from "../../core/api/journal/entry.ts";
 import { HostJournal } from "../../core/api/journal/host-journal.ts";
@@ -35,7 +35,7 @@ describe("the host's journal", () => {
 
   it("a creation is one event, whose cause is who asked for it: a list that comes before it tells nothing", () => {
     const end = journal.asks("create", { config: 'name = "deb"\nkernel = "k"' }, WINDOW, null)!;
-    // The toolstack lists a domain as soon as Xen has it, before it has its name.
+    // The toolstack lists a domain as soon as Xen has it, before the domain has a name.
     journal.domains([domain(3, "(domain 3)", { state: { paused: true } as never })]);
     journal.domains([domain(3, "deb", { state: { paused: true } as never })]);
     journal.created(created(3, "deb"));
@@ -59,6 +59,61 @@ describe("the host's journal", () => {
     expect(entry("b was created").by).toBe("session-2");
     journal.created(created(5, "c"));
     expect(entry("c was created")).toMatchObject({ by: null, cause: "Another client of this host" });
+  });
+
+  it("what a fork, a clone or a return to a snapshot does to domains is done by who asked for it, and nothing later is", () => {
+    const names = { gone: () => null, kept: (uuid: string) => (uuid === "k" ? "web" : null) };
+    journal = new HostJournal((entries) => told.push(entries), names, 20_000);
+    journal.host(RUNNING);
+    journal.created(created(1, "web"));
+    journal.domains([domain(1, "web")]);
+    const causes = (): unknown[] => journal.entries.slice(-3).map(({ title, by }) => [title, by]);
+    /** Made as it is of a snapshot: held until all is there. */
+    const made = (domid: number, name: string): void => {
+      journal.created({ ...created(domid, name), restored: true });
+      journal.domains([domain(domid, name, { state: { paused: true } as never })]);
+      journal.domains([domain(domid, name)]);
+    };
+    const forked = journal.asks("domainFork", { uuid: "k", copies: 1 }, WINDOW, null)!;
+    made(2, "web-fork-1");
+    forked();
+    expect(causes().slice(1)).toEqual([
+      ["web-fork-1 was restored", "window-1"],
+      ["web-fork-1 is unpaused", "window-1"],
+    ]);
+    const back = journal.asks("snapshotRevert", { uuid: "k", snapshot: "s" }, WINDOW, null)!;
+    journal.destroyed({ domid: 1, name: "web", uuid: "u1" } as never);
+    made(3, "web");
+    // Of another name: nobody asked for that here.
+    made(4, "db");
+    expect(journal.entries.slice(-5).map(({ title, by }) => [title, by])).toEqual([
+      ["web is gone", "window-1"],
+      ["web was restored", "window-1"],
+      ["web is unpaused", "window-1"],
+      ["db was restored", null],
+      ["db is unpaused", null],
+    ]);
+    back();
+    const cloned = journal.asks("snapshotClone", { uuid: "k", snapshot: "s", name: "copy" }, CLI, null)!;
+    made(5, "copy");
+    cloned();
+    expect(causes().slice(1)).toEqual([
+      ["copy was restored", "session-2"],
+      ["copy is unpaused", "session-2"],
+    ]);
+    vi.advanceTimersByTime(3_000);
+    journal.domains([domain(3, "web", { state: { paused: true } as never })]);
+    expect(entry("web is paused").by).toBeNull();
+  });
+
+  it("a domain that comes of a guest from the web is made by who fetched it", () => {
+    const answered = journal.makes("debian", WINDOW);
+    journal.created(created(1, "debian"));
+    answered(false);
+    expect(entry("debian was created").by).toBe("window-1");
+    journal.makes("alpine", WINDOW)(true);
+    journal.created(created(2, "alpine"));
+    expect(entry("alpine was created").by).toBeNull();
   });
 
   it("what was refused failed, and is the cause of nothing", () => {

@@ -1,18 +1,19 @@
-/** Domains that a host keeps, over the API: created, changed, stopped; the host off; another host on the same folder. */
+/** Domains that a host keeps, over the API: created, changed and stopped; with the host off; and with another host on the same folder. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
 import type { HostServiceOptions } from "../../core/api/host-options.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { KeptDomain } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const SLOW = { timeout: 60_000 };
-const mini = readFileSync(new URL("assets/guests/mini.elf", dist));
+const mini = readFileSync(bundledGuest);
 const folder = temporaryFolder("kept");
 const images = path.join(folder, "images");
 const vmlinuz = path.join(folder, "mini.elf");
@@ -24,15 +25,7 @@ let client: ApiClient;
 let own: ApiClient;
 
 function makeHost(more: Partial<HostServiceOptions> = {}): void {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    libraryFolder: path.join(folder, "library"),
-    imagesFolder: images,
-    ...more,
-  });
+  host = builtHost({ libraryFolder: path.join(folder, "library"), imagesFolder: images, ...more });
   client = connectInMemory(host, false).client;
   own = connectInMemory(host, true).client;
 }
@@ -42,7 +35,7 @@ async function restart(more: Partial<HostServiceOptions> = {}): Promise<void> {
   await host.powerOn();
 }
 const configOf = (name: string, more = ""): string => `name = "${name}"\nkernel = "mini.elf"\nmemory = 16\n${more}`;
-/** As a window does: with a file that it gave. */
+/** Creates a domain as a window does, with a file that it has sent. */
 async function create(config: string): Promise<{ domid: number; uuid: string }> {
   const { file } = await client.request("fileBegin", { name: "mini.elf", size: mini.length });
   for (let at = 0; at < mini.length; at += 2 ** 20)
@@ -129,7 +122,7 @@ describe("domains that are kept", () => {
     await expect(client.request("diskRemove", { name: "data.img" })).rejects.toMatchObject({ code: "EBUSY" });
     await own.request("deviceDetach", { domid: again.domid, key: "disk", device: "xvdb", force: true });
     expect(await kept("shop")).toMatchObject({ files: [] });
-    // As it is to be from the next start on.
+    // The configuration for the next start.
     await own.request("updateConfig", {
       domid: again.domid,
       config: `name = "shop"\nkernel = "${vmlinuz}"\nmemory = 24\n`,
@@ -149,7 +142,7 @@ describe("domains that are kept", () => {
     const disk = (spec: string): string => `${text}disk = [ "${spec}" ]\n`;
     await expect(edit(disk("/etc/passwd,raw,xvda,r"))).rejects.toMatchObject({ code: "EACCES" });
     await edit(disk(`${image},raw,xvda,rw`));
-    // With a boot loader a kernel names no file of this computer, so what stood there was not allowed by anybody.
+    // With a boot loader, a kernel is no file of this computer, so nobody has allowed the path that stands there.
     const secret = disk(`${image},raw,xvda,rw`).replace(vmlinuz, "/etc/passwd");
     await edit(`${secret}bootloader = "pygrub"\n`);
     await expect(edit(secret)).rejects.toMatchObject({ code: "EACCES" });
@@ -170,9 +163,8 @@ describe("domains that are kept", () => {
 
   it("start with the host when they are to, saved ones where they were; templates never run", async () => {
     const { domid, uuid } = await create(configOf("second"));
-    const log = async (): Promise<string> =>
-      Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString();
-    await expect.poll(log, SLOW).toContain("mini> ");
+    const { says } = onConsole(() => host);
+    await says(domid, /mini> /);
     await client.request("keptSettings", { uuid, autostart: true });
     await client.request("keptSettings", { uuid: (await kept("web")).uuid, autostart: true });
     await restart();
@@ -180,9 +172,7 @@ describe("domains that are kept", () => {
     const web = await kept("web");
     await gone(web.domid!);
     const second = await kept("second");
-    const console = async (): Promise<string> =>
-      Buffer.from((await host.toolstack.request("consoleAttach", { domid: second.domid! })).log).toString();
-    await expect.poll(console, SLOW).toContain("mini> ");
+    await says(second.domid!, /mini> /);
     expect(await client.request("saveAll")).toEqual({ failed: [] });
     expect(await states()).toEqual(["web halted", "second saved"]);
     await expect(create(configOf("second"))).rejects.toThrow(/second is saved: restore it, or discard/);

@@ -11,7 +11,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   it.skipIf(process.platform === "win32")(`xenarium serve, ended by ${signal}`, async () => {
     const tmp = temporaryFolder("leaves");
     const env: NodeJS.ProcessEnv = { ...process.env, TMPDIR: tmp, XENARIUM_STATE: temporaryFolder("state") };
-    // The socket's folder is below the temporary folder then.
+    // This makes the host put the socket's folder below the temporary folder.
     delete env.XDG_RUNTIME_DIR;
     delete env.XENARIUM_SOCKET;
     const options = ["--host-memory", "256", "--pcpus", "1"];

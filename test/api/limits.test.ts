@@ -23,7 +23,7 @@ import { HOST_MEMORY_MAX_MIB, HOST_MEMORY_MIN_MIB } from "../../core/machine/hos
 import { MAX_PCPUS } from "../../core/machine/layout.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-/** A host whose toolstack takes its time; the session's end of it only. */
+/** A host whose toolstack takes its time. Only the session's side of it is used. */
 function double(): { host: HostService; answer: () => void } {
   const waiting: (() => void)[] = [];
   const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
@@ -135,7 +135,7 @@ describe.skipIf(process.platform === "win32")("the user's socket", () => {
       process.env.XENARIUM_SOCKET = file;
       return file;
     };
-    /** Ends at once and leaves its socket, as a process that is killed does. */
+    /** Exits at once and leaves its socket behind, like a process that is killed. */
     const leaveSocket = (file: string): void => {
       const script = `require("net").createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, "SIGKILL"))`;
       spawnSync(process.execPath, ["-e", script]);
@@ -172,7 +172,7 @@ describe.skipIf(process.platform === "win32")("the user's socket", () => {
       leaveSocket(file);
       await expect(serveLocal(host, file)).rejects.toThrow(/no Xenarium host has left/);
       expect(statSync(file).isSocket()).toBe(true);
-      // A mark of a socket of ours that was there before says nothing of this one.
+      // The mark belongs to an earlier socket of ours and says nothing about this one.
       writeFileSync(`${file}.owner`, "1 1\n");
       await expect(serveLocal(host, file)).rejects.toThrow(/no Xenarium host has left/);
     });

@@ -1,4 +1,4 @@
-/** The host's ten minutes of figures: a copy of it goes on as the original does, and asking often makes it no longer. */
+/** The host's ten minutes of figures: a copy develops as the original does, and asking often does not make it longer. */
 import { describe, expect, it } from "vitest";
 import { HISTORY_POINTS, LIVE_SECONDS, LiveHistory } from "../../core/api/history/live.ts";
 import type { StatisticsSnapshot } from "../../core/api/schema.ts";
@@ -39,7 +39,7 @@ function snapshot(second: number, domids: readonly number[]): StatisticsSnapshot
     domains: domains as unknown as Domain[],
   } as unknown as StatisticsSnapshot;
 }
-/** All that it knows, as text. */
+/** Returns everything that it knows, as text. */
 const known = (history: LiveHistory): string =>
   JSON.stringify([
     [...history.time.values],

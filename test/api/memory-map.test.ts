@@ -1,27 +1,20 @@
-/** The frame table and the scheduler's switches as the API tells them, of a real host with a guest: equal to Xen's own counts. */
+/** The frame table and the scheduler's switches as the API reports them, on a real host with a guest. They must equal Xen's own counts. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { MOST_MESSAGE_BYTES, type FrameMap } from "../../core/api/schema.ts";
 import { toBytes } from "../../core/api/transport/frame.ts";
+import { builtHost } from "../built-host.ts";
 import { connectInMemory } from "./in-memory.ts";
-
-const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 
 let host: HostService;
 let client: ApiClient;
 let guest: number;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-  });
+  host = builtHost();
   await host.powerOn();
   client = connectInMemory(host).client;
   guest = (await client.request("createBundled", { vcpus: 2 })).domid;
@@ -81,7 +74,7 @@ describe("the frame map", () => {
     const counted = new Array<number>(map.palette.length).fill(0);
     for (const index of frames(map)) counted[index]!++;
     expect(counted).toEqual(map.palette.map((each) => each.frames));
-    // One table each that begins the guest's address space, and its vCPUs' kernel.
+    // One table of each kind that begins the guest's address space, and its vCPUs' kernel.
     for (const kind of ["l1", "l2", "l3", "l4", "writable", "shared", "grant-table", "granted"] as const)
       expect(
         sum(map, (each) => each.domid === guest && each.kind === kind),
@@ -101,7 +94,7 @@ describe("the frame map", () => {
       .poll(async () => sum(await client.request("frameMap"), (each) => each.domid === domid), { timeout: 10_000 })
       .toBe(0);
     const free = (map: FrameMap): number => sum(map, ({ kind }) => kind === "free");
-    // What the hypervisor keeps of a domain's structures for two seconds comes back later.
+    // The hypervisor keeps structures of a destroyed domain for two seconds, so these frames come back later.
     await expect
       .poll(async () => free(before) - free(await client.request("frameMap")), { timeout: 10_000 })
       .toBeLessThan(64);
@@ -130,7 +123,7 @@ describe("switches", () => {
     const { time } = await client.request("switches", { since: 0 });
     const inner = await cpuTime();
     await type("load 1");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await expect.poll(async () => (await cpuTime()) - inner, { timeout: 20_000 }).toBeGreaterThan(100e6);
     const used = (await cpuTime()) - inner;
     const { time: end, pcpus } = await client.request("switches", { since: time });
     const atMost = (await cpuTime()) - outer;
@@ -150,7 +143,8 @@ describe("switches", () => {
       else expect([view.getUint32(at + 8, true), view.getUint32(at + 12, true)]).toEqual([0xffffffff, 0xffffffff]);
     }
     expect(records.length).toBeGreaterThan(16);
-    // The same scheduler counts both, one inside and one around the time that was looked at; a clock's reading lies between.
+    // Both figures come from the same scheduler, one measured inside and one around the time that is examined. A reading of a clock lies between
+    // them.
     expect(used).toBeGreaterThan(0);
     expect(ran).toBeGreaterThan(used - 1e6);
     expect(ran).toBeLessThan(atMost + 1e6);

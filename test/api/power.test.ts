@@ -1,25 +1,19 @@
-/** The host's power as two clients meet it at once. */
+/** The host's power when two clients act on it at once. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HostServiceOptions } from "../../core/api/host-options.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { DEFAULT_BOOT_CONFIG, entryFor } from "../../core/toolstack/boot-config.ts";
+import { builtHost } from "../built-host.ts";
 
-const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 let host: HostService;
 function service(options: Partial<HostServiceOptions> = {}): HostService {
-  return (host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    ...options,
-  }));
+  return (host = builtHost(options));
 }
 afterEach(() => host.powerOff(0));
 
-/** A paused guest hears no request to power off, so the grace runs out. */
+/** A paused guest does not hear the request to power off, so the grace period runs out. */
 async function deaf(): Promise<void> {
   const { domid } = await host.createBundled(1);
   await host.toolstack.request("pause", { domid });
@@ -52,7 +46,7 @@ describe("power", () => {
   it("off while it starts is no crash", async () => {
     const starting = service().powerOn();
     const refused = expect(starting).rejects.toMatchObject({ data: { code: "ECANCELED" } });
-    // Also while it still reads what it is to start: who asks waits.
+    // A client that asks while the host still reads what it must start has to wait.
     expect(host.state.power).toBe("starting");
     await host.powerOff();
     await refused;

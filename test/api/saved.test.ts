@@ -1,32 +1,27 @@
-/** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, what is spoiled. */
+/** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, and what is damaged. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { Events } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const SLOW = { timeout: 60_000 };
 
 function makeHost(libraryFolder: string | null, savedFolder?: string): HostService {
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
+  return builtHost({
     ...(libraryFolder !== null && { libraryFolder }),
     ...(savedFolder !== undefined && { savedFolder }),
   });
 }
 async function startGuest(host: HostService): Promise<number> {
   const { domid } = await host.createBundled(1);
-  const log = async (): Promise<string> =>
-    Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString();
-  await expect.poll(log, SLOW).toContain("mini> ");
+  await onConsole(() => host).says(domid, /mini> /);
   return domid;
 }
 
@@ -63,7 +58,7 @@ describe("saved domains over the API", () => {
   it("are there for the next host; a file that is spoiled is told of and left alone", async () => {
     await host.powerOff(0);
     writeFileSync(path.join(own(), "memory.saved.0123abcd.part"), "half of it");
-    // What was saved before there was a library comes into it.
+    // What was saved before there was a library is moved into it.
     const before = path.join(temporaryFolder("saved-before"), "saved");
     mkdirSync(before);
     renameSync(path.join(own(), "memory.saved"), path.join(before, `${uuid}.saved`));
@@ -106,7 +101,7 @@ describe("saved domains over the API", () => {
     expect(states).toEqual(["--p---"]);
     expect((await client.request("list")).map((each) => each.domid)).toEqual([0]);
     expect(await client.request("keptDomains")).toMatchObject([{ uuid, state: "saved" }]);
-    // Of another file neither.
+    // This also holds for another file.
     const user = connectInMemory(host, true).client;
     await expect(user.request("restore", { file })).rejects.toMatchObject({ code: "EBUSY" });
     user.close();
@@ -133,18 +128,17 @@ describe("saved domains over the API", () => {
 
   it("are not saved if somebody cancels it: the domain goes on, and no file is left", async () => {
     const config = 'name = "large"\nkernel = "mini.elf"\nmemory = 96\n';
-    const kernel = readFileSync(new URL("assets/guests/mini.elf", dist));
+    const kernel = readFileSync(bundledGuest);
     const { domid } = await host.toolstack.request("create", { config, files: { "mini.elf": kernel } });
-    const log = async (): Promise<string> =>
-      Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString();
-    await expect.poll(log, SLOW).toContain("mini> ");
+    const { says } = onConsole(() => host);
+    await says(domid, /mini> /);
     const begun = new Promise<void>((resolve) => client.on("saving", () => resolve()));
     const saving = client.request("save", { domid });
     const refused = expect(saving).rejects.toMatchObject({ code: "ECANCELED" });
     await begun;
     await client.request("saveCancel", { domid });
     await refused;
-    await expect.poll(log, SLOW).toContain("resumed (cancelled)");
+    await says(domid, /resumed \(cancelled\)/);
     const kept = await client.request("keptDomains");
     expect(kept.map(({ name, state }) => [name, state])).toContainEqual(["large", "running"]);
     for (const { uuid: each } of kept)

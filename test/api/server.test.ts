@@ -1,33 +1,27 @@
-/** The management API as its clients meet it, honest and hostile. */
+/** The management API as its clients meet it, both honest and hostile ones. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiClient, Heard } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { ServerMessage, StatisticsSnapshot } from "../../core/api/schema.ts";
 import { fromBytes, toBytes } from "../../core/api/transport/frame.ts";
 import { connectLocal, serveLocal } from "../../core/api/transport/local-socket.ts";
 import { serveWeb, type WebServer } from "../../core/api/transport/websocket-server.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 
 let host: HostService;
 let web: WebServer;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-  });
+  host = builtHost();
   web = await serveWeb(host, path.join(root, "dist/renderer"));
   await host.powerOn();
 });
@@ -43,7 +37,7 @@ interface Opening {
 function open({ token = web.token, headers = {} }: Opening = {}): WebSocket {
   return new WebSocket(`ws://127.0.0.1:${web.port}/api`, ["xenarium.1", `token.${token}`], { headers });
 }
-/** Resolves with "open", or the status or reason it was refused or ended with. */
+/** Resolves with "open", or with the status or reason with which it was refused or ended. */
 function fate(socket: WebSocket): Promise<string> {
   return new Promise((resolve) => {
     socket.once("open", () => resolve("open"));
@@ -67,7 +61,7 @@ async function connected(): Promise<{ client: ApiClient; socket: WebSocket }> {
 
 function get(url: string, headers: Record<string, string> = {}): Promise<{ status: number; policy: string }> {
   return new Promise((resolve, reject) => {
-    // http.request does not normalise the path as fetch() would.
+    // http.request does not normalise the path, while fetch() would.
     httpRequest({ host: "127.0.0.1", port: web.port, path: url, headers }, (response) => {
       response.resume();
       resolve({ status: response.statusCode ?? 0, policy: String(response.headers["content-security-policy"] ?? "") });
@@ -109,7 +103,7 @@ describe("the web server", () => {
 
   it("ends a connection that sends what is no message, and serves the others", async () => {
     const { client } = await connected();
-    // Arrays in arrays, each of which says that it has 100,000 elements.
+    // Arrays inside arrays, each of which claims to have 100,000 elements.
     const bomb = Buffer.concat(Array<Buffer>(300_000).fill(Buffer.from([0xdd, 0x00, 0x01, 0x86, 0xa0])));
     const nested = Buffer.alloc(1_900_000, 0x91);
     for (const bytes of [Buffer.from([0xc1]), Buffer.from("nonsense"), Buffer.from([0xdd]), bomb, nested]) {
@@ -158,7 +152,7 @@ describe("requests", () => {
         files: { "mini.elf": (await client.request("fileBegin", { name: "mini.elf", size: 0 })).file },
       }),
     ).rejects.toMatchObject({ code: "EACCES" });
-    // What it gives under the name of a file is not that file: a disk is opened by its name.
+    // A file's content is not found under the name of the file that it gives, because a disk is opened by its name.
     const given = async (): Promise<string> => {
       const { file } = await client.request("fileBegin", { name: "k", size: 1 });
       await client.request("fileChunk", { file, offset: 0, bytes: new Uint8Array(1) });
@@ -225,7 +219,7 @@ describe("requests", () => {
     await client.request("statisticsEvery", { milliseconds: 0 });
     const count = figures.length;
     expect(others).toBe(0);
-    // Somebody else's go on, as often.
+    // Those of another session go on at their rate.
     await other.request("statisticsEvery", { milliseconds: 100 });
     await expect.poll(() => others, { timeout: 5000 }).toBeGreaterThan(3);
     expect(figures.length).toBeLessThanOrEqual(count + 1);
@@ -235,7 +229,7 @@ describe("requests", () => {
   });
 
   it("leave nothing behind when the connection goes", async () => {
-    // Of the sessions before.
+    // These belong to the earlier sessions.
     await expect.poll(() => host.listenerCount("console")).toBe(0);
     const { client, socket } = await connected();
     await client.request("xenLogAttach");

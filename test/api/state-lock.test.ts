@@ -1,4 +1,4 @@
-/** One host on a folder at a time: real processes, really killed. */
+/** Only one host may use a folder at a time. The test uses real processes and really kills them. */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,7 +11,7 @@ const root = path.resolve(import.meta.dirname, "../..");
 const dist = path.join(root, "dist");
 const cli = path.join(dist, "cli.js");
 
-/** A process with what it has written, and how it ended. */
+/** A process, with what it has written and how it ended. */
 class Started {
   output = "";
   readonly ended: Promise<number | null>;
@@ -112,7 +112,7 @@ describe("a state folder", () => {
   });
 
   it("is shared by the desktop application and `xenarium serve` no more than by two of either", async () => {
-    // The application as it is built, beside a stand-in for Electron.
+    // The application as it is built, with a stand-in for Electron.
     const app = temporaryFolder("application");
     cpSync(dist, path.join(app, "dist"), { recursive: true });
     const electron = path.join(app, "node_modules/electron");
@@ -165,13 +165,13 @@ describe("a state folder", () => {
     first.child.kill("SIGKILL");
     await first.ended;
     const other = (holder: object): void => writeFileSync(lockFile, JSON.stringify({ command: "x", ...holder }));
-    // This test's own process is there, and is not the one that took it.
+    // This test's own process exists, but is not the process that took the lock.
     other({ pid: process.pid, started: left.started });
     const second = take();
     await second.says(/taken/);
     second.child.stdin!.end();
     await second.ended;
-    // Where a start can't be told the pid counts, and the user is told how to go on.
+    // If the start time cannot be determined the pid decides, and the user is told what to do.
     other({ pid: process.pid, started: null, command: `evil\u001b[2J${"y".repeat(1000)}` });
     const third = take();
     await third.says(/refused/);

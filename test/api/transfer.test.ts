@@ -1,17 +1,15 @@
-/** Domains in one file, through the API: into the library and out of it, as tasks, for who may name files. */
+/** Domains in one file, through the API: imported into the library and exported from it, as tasks, for clients that may name files. */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { pack } from "tar-stream";
 import { expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { JournalEntry } from "../../core/api/schema.ts";
 import { createImage } from "../../core/dom0/storage/convert.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
-
-const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../..")}/dist/`);
 
 async function domainFile(file: string, disk: Buffer): Promise<void> {
   const config = 'name = "shop"\nbootloader = "pygrub"\nmemory = 64\ndisk = [ "disks/0.qcow2,qcow2,xvda,rw" ]\n';
@@ -41,13 +39,7 @@ it("a domain comes into the library and goes out of it, with the host off, and i
   const state = temporaryFolder("transfer-api");
   const at = (...names: string[]): string => path.join(state, ...names);
   const open = (): HostService =>
-    new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      imagesFolder: at("images"),
-      libraryFolder: at("library"),
-      transferFolder: at("transfer"),
-    });
+    builtHost({ imagesFolder: at("images"), libraryFolder: at("library"), transferFolder: at("transfer") });
   const host = open();
   const { client } = connectInMemory(host, true);
   const window = connectInMemory(host).client;
@@ -70,7 +62,7 @@ it("a domain comes into the library and goes out of it, with the host off, and i
   await expect(client.request("domainImport", { file: at("shop.tar"), name: "a\nb" })).rejects.toThrow(
     /can't be a name/,
   );
-  // Of those that were refused nothing is left.
+  // Nothing is left of those that were refused.
   expect(readdirSync(at("images"))).toEqual(["shop-2.qcow2", "shop.qcow2"]);
   expect(readdirSync(at("transfer"))).toEqual([]);
 
@@ -88,7 +80,7 @@ it("a domain comes into the library and goes out of it, with the host off, and i
   await expect.poll(() => entries.map(({ title, state: is }) => `${title}: ${is}`)).toContain("Export shop-2: done");
   expect(entries.map(({ title, state: is }) => `${title}: ${is}`)).toContain("Import shop.tar: failed");
 
-  // A crash in the middle of an import leaves this.
+  // This is left by a crash in the middle of an import.
   writeFileSync(at("transfer", "left"), "half of a disk");
   const after = connectInMemory(open(), true).client;
   expect((await after.request("keptDomains", {})).map(({ name }) => name)).toEqual(["shop", "shop-2"]);
@@ -100,13 +92,7 @@ it("a domain comes into the library and goes out of it, with the host off, and i
 it("comes from a window and goes to one, in pieces, and nothing of it stays on the way", async () => {
   const state = temporaryFolder("transfer-window");
   const at = (...names: string[]): string => path.join(state, ...names);
-  const host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    imagesFolder: at("images"),
-    libraryFolder: at("library"),
-    transferFolder: at("transfer"),
-  });
+  const host = builtHost({ imagesFolder: at("images"), libraryFolder: at("library"), transferFolder: at("transfer") });
   const { client, session } = connectInMemory(host);
   await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
   await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
@@ -142,10 +128,10 @@ it("comes from a window and goes to one, in pieces, and nothing of it stays on t
     return (await client.request("importEnd", { intake })).path;
   };
   const file = await give();
-  // Another's file is not this one's to name.
+  // A client cannot name another client's file.
   await expect(connectInMemory(host).client.request("domainImport", { file })).rejects.toThrow(/may not name/);
   expect(await client.request("domainImport", { file, name: "web" })).toMatchObject({ name: "web" });
-  // A name that is taken: refused, and the file is gone all the same.
+  // The name is taken, so the import is refused, and the file is gone anyway.
   await expect(client.request("domainImport", { file: await give(), name: "web" })).rejects.toThrow(/named web/);
   expect(left()).toEqual(["incoming"]);
 
@@ -163,7 +149,7 @@ it("comes from a window and goes to one, in pieces, and nothing of it stays on t
   });
   await expect.poll(left).toEqual(["incoming"]);
 
-  // Who goes in the middle leaves nothing: of what comes, and of what goes.
+  // A client that goes in the middle leaves nothing behind, neither of an import nor of an export.
   await client.request("exportBegin", { domain: "web" });
   await client.request("importBegin", { name: "half.tar", size: 2 ** 20 });
   await give();
@@ -174,13 +160,7 @@ it("comes from a window and goes to one, in pieces, and nothing of it stays on t
 it("goes to a window no further when the task is cancelled", async () => {
   const state = temporaryFolder("transfer-cancel");
   const at = (...names: string[]): string => path.join(state, ...names);
-  const host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    imagesFolder: at("images"),
-    libraryFolder: at("library"),
-    transferFolder: at("transfer"),
-  });
+  const host = builtHost({ imagesFolder: at("images"), libraryFolder: at("library"), transferFolder: at("transfer") });
   const { client } = connectInMemory(host, true);
   await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
   await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
@@ -201,13 +181,7 @@ it("goes to a window no further when the task is cancelled", async () => {
 it("leaves nothing of an import whose task is cancelled", async () => {
   const state = temporaryFolder("transfer-cancel-import");
   const at = (...names: string[]): string => path.join(state, ...names);
-  const host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    imagesFolder: at("images"),
-    libraryFolder: at("library"),
-    transferFolder: at("transfer"),
-  });
+  const host = builtHost({ imagesFolder: at("images"), libraryFolder: at("library"), transferFolder: at("transfer") });
   const { client } = connectInMemory(host, true);
   await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
   await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
@@ -217,7 +191,7 @@ it("leaves nothing of an import whose task is cancelled", async () => {
     message: "It was cancelled, and nothing of it is left.",
   });
   const task = () => host.journal.entries.find(({ title }) => title === "Import shop.tar");
-  // As soon as it has begun: the file is not even open yet.
+  // This ends it as soon as it has begun, when the file is not even open yet.
   while (!task()) await new Promise(setImmediate);
   await client.request("taskCancel", { id: task()!.id });
   await refused;

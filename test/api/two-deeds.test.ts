@@ -1,16 +1,19 @@
-/** Two deeds at once on one domain, and deeds after one that was broken off between two writes: no disk is copied, written or named that is another. */
+/**
+ * Two actions at once on one domain, and actions after one that was interrupted between two writes: no disk other than the domain's own is copied,
+ * written or named.
+ */
 import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { openStore } from "../../core/dom0/storage/open.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
 import { contentOf, DISK_BYTES } from "../library/snapshots/library.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const folder = temporaryFolder("two-deeds");
 const mini = path.join(folder, "mini.elf");
 const image = path.join(folder, "data.img");
@@ -25,13 +28,9 @@ const named = async (): Promise<{ file: string; format: string }> => {
 };
 
 beforeAll(async () => {
-  writeFileSync(mini, readFileSync(new URL("assets/guests/mini.elf", dist)));
+  writeFileSync(mini, readFileSync(bundledGuest));
   writeFileSync(image, Buffer.alloc(DISK_BYTES, 1));
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
+  host = builtHost({
     libraryFolder: path.join(folder, "library"),
     transferFolder: path.join(folder, "transfer"),
     imagesFolder: path.join(folder, "images"),

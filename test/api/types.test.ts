@@ -1,6 +1,6 @@
 /**
- * The API's types come from the one table of requests: what is wrong here does not compile. `npm run lint` checks it, since a
- * @ts-expect-error over a line without an error is one; what runs shows that the table is whole.
+ * The API's types come from the one table of requests, so what is wrong here does not compile. `npm run lint` checks that, because a @ts-expect-error
+ * above a line without an error is an error itself. The part that runs shows that the table is complete.
  */
 import { EventEmitter } from "node:events";
 import { expect, it } from "vitest";
@@ -13,7 +13,7 @@ import { REQUESTS, type Arguments, type Results } from "../../core/api/requests/
 const nothing = (): null => null;
 type Some = Pick<typeof DOMAIN_REQUESTS, "destroy" | "stops">;
 
-/** Never called: only its types count. */
+/** Never called. Only its types matter. */
 export function wrong(): unknown[] {
   // @ts-expect-error: destroy gives null
   const result: Results["destroy"] = 42;

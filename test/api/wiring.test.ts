@@ -1,24 +1,22 @@
 /** How devices are wired, as the real host reports it: rings, ports and grants that belong together. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { DeviceWiring, DomainWiring, ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
+import { builtHost } from "../built-host.ts";
 import { guestsMissing } from "../guests/images.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { startDebian } from "./debian.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
 let host: HostService;
 const wiring = (domid: number): Promise<DomainWiring> => host.toolstack.request("wiring", { domid });
 const device = ({ devices }: DomainWiring, kind: string): DeviceWiring => devices.find((each) => each.kind === kind)!;
-const log = async (): Promise<string> =>
-  Buffer.from((await host.toolstack.request("consoleAttach", { domid: 1 })).log).toString("latin1");
+const log = (): Promise<string> => onConsole(() => host).shown(1);
 const direction = ({ rings }: DeviceWiring, name: string) => rings[0]!.directions.find((each) => each.name === name)!;
 const figure = ({ behind }: DeviceWiring, name: string) => behind!.figures.find((each) => each.name === name)?.value;
 
-/** More events came than before, and both ends agree on how many. */
+/** More events were counted than before, and both ends agree on the number. */
 function expectCounted(before: DeviceWiring, after: DeviceWiring): void {
   const [was, is] = [before.rings[0]!, after.rings[0]!];
   expect(is.backendPort!.received!).toBeGreaterThan(was.backendPort!.received!);
@@ -26,13 +24,7 @@ function expectCounted(before: DeviceWiring, after: DeviceWiring): void {
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 512,
-    pcpus: 1,
-    firstGuest: true,
-  });
+  host = builtHost({ memoryMiB: 512, firstGuest: true });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));
@@ -59,7 +51,7 @@ describe("the wiring of a domain", () => {
       const port = await host.toolstack.request("xenstoreRead", { path: `${frontendPath}/port` });
       expect(Number(port.value)).toBe(frontendPort!.port);
     }
-    // As soon as it has come so far as to bind its timer.
+    // This comes true as soon as the guest has bound its timer.
     await expect.poll(async () => (await wiring(1)).ports.some(({ state }) => state === "virq")).toBe(true);
   });
 
@@ -82,7 +74,7 @@ describe("the wiring of a domain", () => {
     const before = device(await wiring(1), "xenstore");
     await host.toolstack.request("consoleInput", { domid: 1, bytes: new TextEncoder().encode("xenstore-ls\r") });
     await expect.poll(log).toMatch(/ring-ref = [^]*mini> $/);
-    // What was asked has been answered, and the answers are taken: nothing is left in the ring.
+    // Everything that was asked has been answered and the answers are taken, so nothing is left in the ring.
     const left = async (name: string): Promise<number> => {
       const { producer, consumer } = direction(device(await wiring(1), "xenstore"), name);
       return producer - consumer;
@@ -135,7 +127,7 @@ describe("the wiring of a domain", () => {
     await expect.poll(one.events).toBeGreaterThan(1);
     await one.every(2, 0);
     const count = one.events();
-    // Another session's go on, as often.
+    // Those of another session go on at their rate.
     await other.every(1, 250);
     await expect.poll(other.events).toBeGreaterThan(2);
     expect(one.events()).toBeLessThanOrEqual(count + 1);

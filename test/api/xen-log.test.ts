@@ -1,18 +1,16 @@
-/** The Xen log as clients get it: with levels, the same for who comes later, bounded. */
+/** The Xen log as clients receive it: with levels, the same for clients that come later, and bounded. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { Events, XenLogLine } from "../../core/api/schema.ts";
 import { connectLocal, serveLocal } from "../../core/api/transport/local-socket.ts";
+import { builtHost } from "../built-host.ts";
 import { buildForger, forgerMissing } from "../hypervisor/log/forger.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const missing = forgerMissing();
-const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 const socket = path.join(temporaryFolder("xen-log"), "host.sock");
 const clients: ApiClient[] = [];
 let host: HostService;
@@ -31,7 +29,7 @@ async function attached(): Promise<{ client: ApiClient; lines: XenLogLine[]; eve
   return { client, lines, events: () => events };
 }
 
-/** Runs the guest that forges, floods and crashes, to its end. */
+/** Runs the guest that forges, floods and crashes, until it ends. */
 async function crashForger(name: string): Promise<void> {
   const gone = new Promise<void>((resolve) =>
     host.toolstack.on("stopped", (stopped) => {
@@ -48,11 +46,7 @@ async function crashForger(name: string): Promise<void> {
 describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
     image = readFileSync(buildForger());
-    host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 256,
-      pcpus: 1,
+    host = builtHost({
       boot: {
         entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
         defaultEntry: 0,
@@ -93,7 +87,7 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
     const { client, lines } = await attached();
     const whole = await client.request("dmesg", {});
     const text = lines.map((line) => `${line.text}\n`).join("");
-    // The ring may have lost its beginning.
+    // The ring may have lost the beginning of the log.
     expect(whole.length).toBeGreaterThan(1000);
     expect(text.endsWith(whole)).toBe(true);
     expect(await client.request("dmesg", { clear: true })).toBe(whole);

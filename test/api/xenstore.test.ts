@@ -1,13 +1,13 @@
-/** xenstore over the API: each session's watches are its own, bounded, and end with it. */
+/** xenstore over the API: each session's watches are its own, are bounded, and end with the session. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { Events } from "../../core/api/schema.ts";
+import { builtHost } from "../built-host.ts";
 import { connectInMemory, type InMemory } from "./in-memory.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 let host: HostService;
 
 interface Connected extends InMemory {
@@ -20,7 +20,7 @@ function connect(): Connected {
   return { ...connected, heard };
 }
 const told = ({ heard }: Connected): string[] => heard.flatMap(({ paths }) => paths);
-/** A watch on /tool, of which the first event, for its being set, has come. */
+/** Sets a watch on /tool and waits for its first event, which reports that it was set. */
 async function watchTool(connected: Connected): Promise<string> {
   const { watch } = await connected.client.request("xenstoreWatch", { path: "/tool" });
   await expect.poll(() => connected.heard.some((event) => event.watch === watch)).toBe(true);
@@ -31,12 +31,7 @@ const watches = async ({ client }: Connected): Promise<number> =>
   (await client.request("xenstoreAccounts")).domains[0]!.watches;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 128,
-    pcpus: 1,
-  });
+  host = builtHost({ memoryMiB: 128 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));
@@ -48,7 +43,7 @@ describe("xenstore over the API", () => {
     const watch = await watchTool(a);
     for (let i = 0; i < 700; i++)
       await b.client.request("xenstoreWrite", { path: `/tool/many/${i % 600}`, value: "x" });
-    // Events come in order: with this one all have come.
+    // Events come in order, so all have arrived when this one has.
     await b.client.request("xenstoreWrite", { path: "/tool/many/last", value: "x" });
     await expect.poll(() => told(a).includes("/tool/many/last") || a.heard.at(-1)?.more).toBe(true);
     expect(b.heard).toEqual([]);

@@ -1,7 +1,8 @@
-/** A host in this process, with Debian guests whose consoles are watched from here: by its clock, not by the guests'. */
+/** A host in this process with Debian guests. Their consoles are watched from here, so times are by the host's clock and not by the guests'. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 import { debianKernel } from "../guests/images.ts";
 
 export interface GuestOptions {
@@ -42,7 +43,7 @@ export class BenchGuest {
     for (const look of this.#waiting) look();
   }
 
-  /** Resolves when the console has shown it so often. */
+  /** Resolves when the console has shown the pattern that many times. */
   shown(pattern: RegExp, times = 1): Promise<void> {
     const all = new RegExp(pattern.source, "gm");
     return this.#until(`${times} times ${pattern}`, () => (this.#text.match(all)?.length ?? 0) >= times);
@@ -79,8 +80,7 @@ export class BenchHost {
   readonly powered: PoweredHost;
 
   static async start(pcpus: number, memoryMiB = 1024): Promise<BenchHost> {
-    const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
-    const host = new PoweredHost({ memoryMiB, pcpus, imageFolder });
+    const host = new PoweredHost({ memoryMiB, pcpus, imageFolder: dist });
     await host.start();
     return new BenchHost(host);
   }
@@ -88,7 +88,7 @@ export class BenchHost {
     this.powered = powered;
   }
 
-  /** Creates it; it runs when its console is watched. */
+  /** Creates the guest. It runs only after its console is watched. */
   async create({ name, ramdisk, memoryMiB, vcpus = 1, lines = [] }: GuestOptions): Promise<BenchGuest> {
     const { toolstack } = this.powered;
     const config = [

@@ -83,7 +83,7 @@ describe("the benchmark's tables", () => {
   });
 });
 
-// No figure is held to a limit here: other load on the machine would decide.
+// No figure is compared with a limit here, because other load on the machine would decide.
 describe.skipIf(missing !== null)(`what the benchmark measures${missing ? ` (${missing})` : ""}`, () => {
   it("boots the same kernel twice and counts what that took", async () => {
     const boots = await measureBoots("pv");
@@ -103,7 +103,7 @@ describe.skipIf(missing !== null)(`what the benchmark measures${missing ? ` (${m
   }, 240_000);
 
   it("runs two copies of the CPU tests on two vCPUs of two domains, with equal results", async () => {
-    // It throws if they differ.
+    // It throws if the checks differ.
     expect(await busySeconds(2, 2, 2, 1)).toBeGreaterThan(0);
   }, 300_000);
 

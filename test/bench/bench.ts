@@ -1,9 +1,9 @@
 /**
- * `npm run bench`: guest-bench as a PV guest here, natively, and under QEMU's TCG when that is installed (`--xen`: under real Xen in
- * QEMU too), in turn in one run; then boot and memory. `--type pvh`: as a PVH guest here and in QEMU. `--scaling`, `--idle`, `--window`, `--latency`, `--io`, `--net` and
- * `--work` measure those instead (`--only PATTERN`: tasks of the work set; `--one-core`: all on one processor).
- * Medians of --runs (3). What was measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a
- * machine that computes something else has no time.
+ * `npm run bench` runs guest-bench as a PV guest here, natively, and under QEMU's TCG if that is installed (with `--xen`, under real Xen in QEMU
+ * too), in turn in one run; then it measures boot and memory. `--type pvh` uses a PVH guest here and in QEMU. `--scaling`, `--idle`, `--window`,
+ * `--latency`, `--io`, `--net` and `--work` measure those instead (`--only PATTERN` chooses tasks of the work set; `--one-core` uses one processor
+ * for all). Results are medians of --runs (3). They are printed and replace their sections of test/bench/RESULTS.md. Check values are compared,
+ * because the time of a machine that computes something else means nothing.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
@@ -100,7 +100,7 @@ async function repeated<T>(what: string, measure: () => Promise<T>): Promise<T[]
   return results;
 }
 
-/** Of some tasks only: nothing to keep. */
+/** A measurement of some tasks only is not kept. */
 async function measureWork(measured: Partial<Record<Section, string>>): Promise<void> {
   const missing = userSpaceMissing();
   if (missing) return say(missing);
@@ -142,7 +142,7 @@ async function measureAll(): Promise<Partial<Record<Section, string>>> {
   return measured;
 }
 
-/** Last lines of the output. */
+/** The last lines of the output. */
 const ending: string[] = [];
 setup();
 const measured = await measureAll();

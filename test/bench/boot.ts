@@ -1,4 +1,4 @@
-/** From create to GUEST-READY, with the kernel new to the toolstack and known to it, and what it took. */
+/** Measures from create to GUEST-READY, with a kernel that is new to the toolstack and with one that it knows, and what that took. */
 import { translationStatistics, type TranslationStatistics } from "../../core/machine/translator/statistics.ts";
 import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
 import { initramfs } from "../guests/images.ts";
@@ -6,9 +6,9 @@ import { BenchHost, type BenchGuest } from "./bench-host.ts";
 import { median } from "./table.ts";
 
 export interface Boot {
-  /** Seconds of wall clock from the request to create the domain to GUEST-READY. */
+  /** Seconds of wall clock time from the request to create the domain to GUEST-READY. */
   seconds: number;
-  /** Instructions that the guest has retired by then, and seconds that its vCPU has run. */
+  /** The instructions that the guest has retired by then, and the seconds that its vCPU has run. */
   instructions: number;
   vcpuSeconds: number;
   translation: TranslationStatistics;
@@ -55,7 +55,7 @@ function since(before: TranslationStatistics, after: TranslationStatistics): Tra
   return Object.fromEntries(keys.map((key) => [key, after[key] - before[key]])) as unknown as TranslationStatistics;
 }
 
-/** Markdown: medians. */
+/** Returns the medians as Markdown. */
 export function bootReport(runs: Boots[]): string {
   const row = (name: string, of: (boot: Boot) => number, digits: number): string => {
     const cell = (which: keyof Boots) => median(runs.map((run) => of(run[which]))).toFixed(digits);

@@ -1,4 +1,4 @@
-/** CPU that `xenarium serve` uses with Linux guests that do nothing. */
+/** Measures the CPU time that `xenarium serve` uses with Linux guests that do nothing. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,12 +13,12 @@ const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
 const GUESTS = 3;
 const PCPUS = 2;
 const BOOT_LIMIT_MS = 240_000;
-/** Kernels put off work for some seconds after their boot. */
+/** Kernels postpone some work until a few seconds after their boot. */
 const SETTLE_MS = 10_000;
 
 export interface Idle {
   seconds: number;
-  /** Of one core. */
+  /** Percent of one core. */
   percent: number;
 }
 
@@ -63,7 +63,7 @@ export async function measureIdle(seconds = 20, settleMs = SETTLE_MS): Promise<I
   }
 }
 
-/** Asks for the consoles' logs until all have shown GUEST-READY; nobody is connected after that. */
+/** Reads the consoles' logs until all have shown GUEST-READY. Nobody is connected after that. */
 async function booted(socket: string, ended: Promise<void>): Promise<void> {
   let gone = false;
   void ended.then(() => (gone = true));

@@ -1,4 +1,4 @@
-/** Disks: what a Debian guest reads and writes of a raw image here and under QEMU's TCG, and Node on the same file. */
+/** Measures disks: what a Debian guest reads and writes on a raw image here and under QEMU's TCG, and what Node does with the same file. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -16,10 +16,10 @@ const DEPTH = 32;
 const NODE_SECONDS = 4;
 const NODE = "Node";
 
-/** As io-bench.c has them. */
+/** io-bench.c has the same numbers. */
 const PASSES = 3;
 
-/** Bytes and operations in a second. Settled: in the last pass, when a machine has translated what it executes. */
+/** Bytes and operations per second. "Settled" is the last pass, when a machine has translated what it executes. */
 interface Figures {
   read: number;
   write: number;
@@ -30,7 +30,7 @@ interface Figures {
 export interface InOut {
   /** By name of the machine. */
   machines: Map<string, Figures>;
-  /** Of the operating system, when it began. */
+  /** The load of the operating system when the measurement began. */
   load: number;
 }
 
@@ -173,7 +173,7 @@ export function inOutReport(all: InOut[], median: (numbers: number[]) => number)
   ].join("\n");
 }
 
-/** Why it can't be measured here, or null. */
+/** Says why it cannot be measured here, or returns null. */
 export function inOutMissing(): string | null {
   return spawnSync("gcc", ["--version"], { stdio: "ignore" }).error ? "--io needs gcc." : null;
 }

@@ -1,4 +1,4 @@
-/** What the bundled guest says of the hypervisor: the cost of a hypercall, how late timers and IPIs reach a vCPU that only computes. */
+/** Measures what the bundled guest says of the hypervisor: the cost of a hypercall, and how late timers and IPIs reach a vCPU that only computes. */
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startGuest, type RunningGuest } from "../guests/run.ts";
@@ -8,7 +8,7 @@ const image = path.resolve(import.meta.dirname, "../../assets/guests/mini.elf");
 const HYPERCALLS = 3_000_000;
 const EVENTS = 1000;
 const PCPUS = 2;
-/** Until what is executed has been translated, and compiled by V8 for the second time. */
+/** After this many rounds the code that is executed has been translated and compiled by V8 for the second time. */
 const SETTLED_ROUNDS = 16;
 
 /** Microseconds. */
@@ -19,17 +19,17 @@ interface Late {
 interface Round {
   timers: Late;
   ipis: Late;
-  /** Milliseconds that the pCPUs' threads were ready and another thread had their core. */
+  /** The milliseconds in which the pCPUs' threads were ready and another thread had their core. */
   waited: number;
 }
 export interface Latency {
   hypercallNs: number;
   first: Round;
-  /** After some more. */
+  /** After some more rounds. */
   settled: Round;
 }
 
-/** The threads of the pCPUs: with every vCPU busy, those that run most. */
+/** Returns the threads of the pCPUs. With every vCPU busy, they are the threads that run most. */
 async function pcpuThreads(guest: RunningGuest): Promise<string[]> {
   if (!PROCESS_FIGURES) return [];
   guest.type(`load ${PCPUS}\r`);

@@ -1,4 +1,4 @@
-/** The machines that guest-bench is timed on. */
+/** The machines on which guest-bench is timed. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ export const XEN = "Xen in QEMU";
 
 export interface Run {
   text: string;
-  /** The guest's own clock at GUEST-READY, seconds; NaN for the native run. */
+  /** The guest's own clock at GUEST-READY in seconds; NaN for the native run. */
   ready: number;
 }
 export type Machine = [name: string, run: () => Run | Promise<Run>];
@@ -25,7 +25,7 @@ const MEMORY_MIB = "512";
 const LIMIT_MS = 600_000;
 
 let made: string | null = null;
-/** Of this run, for files that machines are started with; it goes with the process. */
+/** A folder of this run for the files that machines are started with. It is removed when the process ends. */
 function folder(): string {
   if (made !== null) return made;
   const fresh = mkdtempSync(path.join(tmpdir(), "xenarium-bench-"));
@@ -33,7 +33,10 @@ function folder(): string {
   return (made = fresh);
 }
 
-/** Those that can be had here, here with a guest of this type, and QEMU by the same way into the kernel; `xen`: with real Xen. `missing` says in a sentence each what to install for the others. */
+/**
+ * Returns the machines that are available here: here with a guest of this type, and QEMU with the same way into the kernel. `xen` adds real Xen.
+ * `missing` has one sentence for each of the others that says what to install.
+ */
 export function machines(xen: boolean, type: GuestTypeName): { machines: Machine[]; missing: string[] } {
   const found: Machine[] = [
     [NATIVE, native],
@@ -80,7 +83,7 @@ async function qemu(type: GuestTypeName): Promise<Run> {
   return emulate(["-cpu", "max", "-m", MEMORY_MIB, "-nodefaults", ...boot]);
 }
 
-/** The ELF file inside of Debian's kernel, which QEMU enters by its PVH note. */
+/** Returns the ELF file inside Debian's kernel, which QEMU enters by its PVH note. */
 export async function unpackedKernel(): Promise<string> {
   const { bytes } = await loadKernel(readFileSync(debianKernel()), "Debian's kernel", undefined, "pvh");
   const file = path.join(folder(), "vmlinux");
@@ -88,14 +91,14 @@ export async function unpackedKernel(): Promise<string> {
   return file;
 }
 
-/** The kernel is dom0 there: a PV guest as others are. `-cpu max` makes it crash. */
+/** The kernel is dom0 there, which is a PV guest like others. `-cpu max` makes it crash. */
 function xenInQemu(): Promise<Run> {
   const modules = `${debianKernel()} console=hvc0 quiet,${initramfs("bench")}`;
   const xen = ["-kernel", xenHypervisor(), "-append", "dom0_mem=384M noreboot com1=115200,8n1 console=com1"];
   return emulate(["-cpu", "qemu64", "-m", "1024", ...xen, "-initrd", modules]);
 }
 
-/** Runs QEMU until the guest is done: some can't power it off. */
+/** Runs QEMU until the guest is done, since some guests cannot power it off. */
 export async function emulate(args: string[]): Promise<Run> {
   const all = ["-accel", "tcg", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio", ...args];
   const child = spawn("qemu-system-x86_64", all, { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,4 +1,4 @@
-/** Memory of the process of `xenarium run` with one Linux guest. */
+/** Measures the memory of the process of `xenarium run` with one Linux guest. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { debianKernel, initramfs } from "../guests/images.ts";
 import { startGuest } from "../guests/run.ts";
@@ -6,7 +6,7 @@ import { residentMiB } from "../process.ts";
 import { median } from "./table.ts";
 
 export const GUEST_MIB = 256;
-/** The guest has come to rest by then. */
+/** After this time the guest has come to rest. */
 const SETTLE_MS = 2000;
 
 export interface MemoryUse {

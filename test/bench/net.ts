@@ -1,4 +1,7 @@
-/** Networks: a Debian guest through the gateway to a server of this computer, both ways, and two guests on a bridge, each with its own vCPU. */
+/**
+ * Measures networks: a Debian guest through the gateway to a server on this computer, in both directions, and two guests on a bridge, each with its
+ * own vCPU.
+ */
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { getPriority, loadavg } from "node:os";
 import { initramfs, kernelModules } from "../guests/images.ts";
@@ -8,16 +11,16 @@ import { BenchHost, type BenchGuest } from "./bench-host.ts";
 const MIB = 100;
 const BYTES = MIB << 20;
 
-/** Bits a second. */
+/** Bits per second. */
 export interface Throughput {
   fromServer: number;
   toServer: number;
   betweenGuests: number;
-  /** Of the operating system, when it began. */
+  /** The load of the operating system when the measurement began. */
   load: number;
 }
 
-/** What net-bench.c expects. */
+/** The bytes that net-bench.c expects. */
 export function stream(bytes = BYTES): Buffer {
   const words = new Uint32Array(bytes / 4);
   for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 0x9e3779b1) ^ (i >>> 15);
@@ -28,7 +31,7 @@ export function netBench(): string {
   return program("test/bench/net-bench.c");
 }
 
-/** An initial RAM disk with a static address, and what it does then. */
+/** Makes an initial RAM disk with a static address and a script. */
 function ramdisk(address: string, script: string): string {
   const up = ["ifconfig lo up", `ifconfig eth0 ${address} up`, "route add default gw 10.0.2.2"];
   return initramfs(
@@ -44,7 +47,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Seconds that the program in the guest told; what it took must be intact. */
+/** Returns the seconds that the program in the guest reported. What it received must be intact. */
 function seconds(guest: BenchGuest, pattern = /NET bytes=(\d+) seconds=([\d.]+) intact=yes/): number {
   const found = pattern.exec(guest.text);
   if (!found || Number(found[1]) !== BYTES) throw new Error(`the guest did not get all of it:\n${guest.text}`);

@@ -1,4 +1,4 @@
-/** test/bench/RESULTS.md: a section for each thing that was measured; a run replaces those that it measured. */
+/** test/bench/RESULTS.md has a section for each thing that was measured. A run replaces those that it measured. */
 
 export const SECTIONS = [
   "guest-bench",
@@ -19,7 +19,7 @@ export type Section = (typeof SECTIONS)[number];
 
 const HEAD = "# Results of `npm run bench`";
 
-/** `measured`: text by section; each is put under its heading together with `where`, the date and the machine. */
+/** `measured` is the text by section. Each is put under its heading together with `where`, the date and the machine. */
 export function mergeResults(old: string, measured: Partial<Record<Section, string>>, where: string): string {
   const kept = sections(old);
   const parts = SECTIONS.flatMap((name) => {

@@ -1,4 +1,4 @@
-/** How much more two pCPUs do than one: two domains, and two vCPUs of one. */
+/** Measures how much more two pCPUs do than one, with two domains and with two vCPUs of one domain. */
 import { cpus } from "node:os";
 import { initramfs } from "../guests/images.ts";
 import { guestBench } from "../guests/programs.ts";
@@ -8,7 +8,7 @@ import { median } from "./table.ts";
 const MEMORY_MIB = 256;
 
 export interface Scaling {
-  /** Throughput of two divided by throughput of one. */
+  /** The throughput of two divided by the throughput of one. */
   domains: number;
   vcpus: number;
 }
@@ -19,7 +19,7 @@ function script(copies: number, rounds: number): string {
   return [...Array<string>(copies).fill(copy), "wait", "poweroff -f"].join("\n");
 }
 
-/** Seconds that all copies take together, from their common start on. */
+/** Returns the seconds that all copies take together from their common start. */
 async function timed(guests: BenchGuest[], copies: number): Promise<number> {
   await Promise.all(guests.map((guest) => guest.shown(/^WARM .*$/, copies)));
   const start = performance.now();
@@ -31,7 +31,10 @@ async function timed(guests: BenchGuest[], copies: number): Promise<number> {
   return seconds;
 }
 
-/** Seconds for so many domains with so many vCPUs and copies each, on a host of its own: nothing is left from one before. */
+/**
+ * Returns the seconds for that many domains with that many vCPUs and copies each. Each measurement has a host of its own, so that nothing is left
+ * from an earlier one.
+ */
 export async function busySeconds(domains: number, vcpus: number, copies: number, rounds: number): Promise<number> {
   const host = await BenchHost.start(2, 512 + MEMORY_MIB * copies * domains);
   try {
@@ -45,7 +48,7 @@ export async function busySeconds(domains: number, vcpus: number, copies: number
   }
 }
 
-/** One after the other in each run, so that what else the machine does meets all of them. */
+/** They are measured one after the other in each run, so that other load on the machine affects all of them. */
 export async function measureScaling(runs: number, rounds: number, say: (text: string) => void): Promise<Scaling> {
   const kinds = { one: [1, 1, 1], two: [2, 1, 1], alone: [1, 2, 1], both: [1, 2, 2] } as const;
   const seconds: Record<keyof typeof kinds, number[]> = { one: [], two: [], alone: [], both: [] };

@@ -3,7 +3,7 @@
 /** Seconds by test name. */
 export type Times = Record<string, number>;
 
-/** BENCH lines of guest-bench: name, seconds, check value. The total is left out. */
+/** Reads the BENCH lines of guest-bench: name, seconds, check value. The total is left out. */
 export function parseBench(text: string): { times: Times; checks: Record<string, string> } {
   const times: Times = {};
   const checks: Record<string, string> = {};
@@ -20,7 +20,7 @@ export function median(values: number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The median by test over several runs; tests that are not in all of them are left out. */
+/** Returns the median of each test over several runs. Tests that are not in all of the runs are left out. */
 export function medians(runs: Times[]): Times {
   const names = Object.keys(runs[0] ?? {}).filter((name) => runs.every((run) => name in run));
   return Object.fromEntries(names.map((name) => [name, median(runs.map((run) => run[name]!))]));
@@ -30,7 +30,7 @@ export function geometricMean(values: number[]): number {
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
-/** A Markdown table: seconds by machine, and each peer's seconds divided by ours. */
+/** Writes a Markdown table: the seconds of each machine, and each peer's seconds divided by ours. */
 export function table(ours: string, machines: Map<string, Times>): string {
   const own = machines.get(ours)!;
   const names = [...machines.keys()];

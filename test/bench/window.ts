@@ -1,6 +1,6 @@
 /**
- * What the window does while 50 domains run and 8 of them are busy: frames a second and the time from an input to the frame that shows
- * its effect, view by view; beside it, in the same Chromium on the same busy machine, a page that is empty. And what the application
+ * Measures the window while 50 domains run and 8 of them are busy: the frames per second and the time from an input to the frame that shows its
+ * effect, view by view. Beside it, an empty page is measured in the same Chromium on the same busy machine. It also measures what the application
  * costs with the host on and no domain but dom0.
  */
 import { readFileSync, readdirSync } from "node:fs";
@@ -15,18 +15,18 @@ import { cpuSeconds } from "../process.ts";
 const DOMAINS = 50;
 const BUSY = 8;
 const HOST_MEMORY_MIB = 1024;
-/** MiB of a domain: what the bundled guest needs at least. */
+/** The MiB of a domain, which is the least that the bundled guest needs. */
 const MEMORY_MIB = 16;
 const SECONDS = 6;
-/** Until what a browser and a host do after their start is done, and how long their idleness is then measured. */
+/** The first is how long a browser and a host are busy after their start; the other is how long their idleness is then measured. */
 const SETTLE_SECONDS = 20;
 const IDLE_SECONDS = 30;
 const INPUTS = 40;
-/** The browser tells of no event that took less. */
+/** The browser does not report events that took less. */
 const LEAST_MS = 16;
 
 interface Frames {
-  /** A second. */
+  /** Frames per second. */
   rate: number;
   /** Of the times between frames, in milliseconds. */
   median: number;
@@ -47,13 +47,13 @@ export interface WindowFigures {
   idleEmpty: Idle;
 }
 
-/** The value below which `share` of the numbers lie. */
+/** Returns the value below which `share` of the numbers lie. */
 export function percentile(numbers: number[], share: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }
 
-/** Process ids of a process and all below it. */
+/** Returns the process ids of a process and all processes below it. */
 function family(root: number): number[] {
   const parents = readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
@@ -68,7 +68,7 @@ function family(root: number): number[] {
   for (const parent of found) found.push(...parents.filter(([, of]) => of === parent).map(([pid]) => pid));
   return found;
 }
-/** Of all processes below this one, which are the browser's and the host's. */
+/** The CPU seconds of all processes below this one, which are those of the browser and the host. */
 function belowSeconds(root: number): number {
   return family(root).reduce((sum, pid) => {
     if (pid === root) return sum;
@@ -80,7 +80,7 @@ function belowSeconds(root: number): number {
   }, 0);
 }
 
-/** Times between the frames of `seconds`. */
+/** Measures the times between frames during `seconds`. */
 async function frames(page: Page, seconds: number): Promise<Frames> {
   const times = await page.evaluate(
     (milliseconds) =>
@@ -104,7 +104,7 @@ async function frames(page: Page, seconds: number): Promise<Frames> {
   };
 }
 
-/** Has the browser keep how long each key and click took until the next frame (the Event Timing standard's duration). */
+/** Makes the browser record how long each key and click took until the next frame (the duration of the Event Timing standard). */
 async function watchInputs(page: Page): Promise<void> {
   await page.evaluate((least) => {
     const kept: { name: string; id: number; duration: number }[] = [];
@@ -131,7 +131,7 @@ async function takeInputs(page: Page): Promise<number[]> {
   });
 }
 
-/** Goes from domain to domain and types into the search. */
+/** Goes from domain to domain and types into the search field. */
 async function inputP95(page: Page): Promise<number> {
   await takeInputs(page);
   const list = page.locator(".side-domain");
@@ -145,7 +145,7 @@ async function inputP95(page: Page): Promise<number> {
     await page.waitForTimeout(60);
   }
   const told = await takeInputs(page);
-  // Those that were not told of took less than the least.
+  // Events that were not reported took less than the least.
   while (told.length < INPUTS) told.push(LEAST_MS);
   return percentile(told, 0.95);
 }

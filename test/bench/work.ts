@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- --work`: everyday programs in a Debian user space (work/tasks.sh), the same files and kernel here, natively (chroot) and
- * in QEMU's TCG, in turn in one run. A task that computes something else than natively fails the run.
+ * `npm run bench -- --work` measures everyday programs in a Debian user space (work/tasks.sh), with the same files and kernel here, natively (chroot)
+ * and in QEMU's TCG, in turn in one run. A task whose result differs from the native one fails the run.
  */
 import { execFileSync } from "node:child_process";
 import { debianKernel } from "../guests/images.ts";
@@ -9,13 +9,13 @@ import { emulate, hasQemu, NATIVE, OURS, QEMU } from "./machines.ts";
 import { medians, parseBench, table, type Times } from "./table.ts";
 import { userSpace, type UserSpace } from "./work/user-space.ts";
 
-/** The RAM disk, and its files once more, and what the tasks need. */
+/** Room for the RAM disk, for its files a second time, and for what the tasks need. */
 const MEMORY_MIB = "1536";
 const HOST_MEMORY_MIB = "2400";
 
 type Runner = (space: UserSpace, pattern: string) => string | Promise<string>;
 
-/** In namespaces of its own, so that it needs no rights and leaves nothing mounted. */
+/** It runs in namespaces of its own, so that it needs no privileges and leaves nothing mounted. */
 function native({ folder }: UserSpace, pattern: string): string {
   const script = 'mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; exec chroot "$1" /work/run.sh "$2"';
   const args = ["--map-root-user", "--mount", "--pid", "--fork", "sh", "-c", script, "sh", folder, pattern];
@@ -38,12 +38,12 @@ async function qemu({ ramdisk }: UserSpace, pattern: string): Promise<string> {
   return text;
 }
 
-/** From now on this process and what it starts have one processor. */
+/** From now on this process, and every process that it starts, has one processor. */
 export function pinToOneCore(): void {
   execFileSync("taskset", ["--all-tasks", "--pid", "--cpu-list", "0", String(process.pid)], { stdio: "ignore" });
 }
 
-/** The report, in Markdown. `only`: extended regular expression of task names. */
+/** Returns the report in Markdown. `only` is an extended regular expression of task names. */
 export async function workReport(runs: number, only: string, say: (text: string) => void): Promise<string> {
   const machines: [string, Runner][] = [
     [NATIVE, native],

@@ -1,4 +1,4 @@
-/** What `xenarium serve --browser` lets other users of the computer see: nothing that opens the application. */
+/** What `xenarium serve --browser` shows to other users of the computer: nothing with which they could open the application. */
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -9,14 +9,14 @@ import { temporaryFolder } from "../temporary.ts";
 
 const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
 
-// The stand-in for the browser's opener is xdg-open's.
+// The stand-in replaces the browser's opener, xdg-open.
 describe.skipIf(process.platform !== "linux")("serve --browser", () => {
   it("gives the browser a page that only the user may read, and removes it when the browser has come", async () => {
     const folder = temporaryFolder("browser");
     for (const name of ["bin", "tmp"]) mkdirSync(path.join(folder, name));
     const seen = path.join(folder, "seen");
     const opener = path.join(folder, "bin/xdg-open");
-    // What everybody may read of it (argv), who may read the page and its folder, and, as the user, what the page says.
+    // Records what everybody can read about it (argv), who may read the page and its folder, and, as the user, what the page says.
     writeFileSync(
       opener,
       `#!/bin/sh

@@ -1,4 +1,4 @@
-/** docs/ci.md: its job runs as it stands there, and its tables are what the program does. */
+/** docs/ci.md: its job runs as it is written there, and its tables say what the program does. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,13 +11,13 @@ const root = path.resolve(import.meta.dirname, "../..");
 const text = readFileSync(path.join(root, "docs/ci.md"), "utf8");
 const guests = guestsMissing() ?? (spawnSync("bash", ["-c", "true"]).error ? "there is no bash" : null);
 
-/** The first block of code below the heading. */
+/** Returns the first block of code below the heading. */
 function block(heading: string): string {
   const found = new RegExp(`^## ${heading}$[\\s\\S]*?^\`\`\`\\n([\\s\\S]*?)^\`\`\`$`, "m").exec(text);
   return found![1]!;
 }
 
-/** The job in a shell that has `xenarium`, over a guest whose /init does this. */
+/** Runs the job in a shell that has `xenarium`, with a guest whose /init runs this. */
 function job(name: string, init: string): { status: number | null; console: string; stderr: string } {
   const folder = path.join(temporaryFolder("ci"), name);
   mkdirSync(path.join(folder, "bin"), { recursive: true });

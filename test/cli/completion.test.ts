@@ -1,4 +1,4 @@
-/** `xenarium completion`: the scripts in the shells that they are for. */
+/** `xenarium completion`: tests each script in the shell that it is for. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -9,7 +9,7 @@ const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
 const folder = temporaryFolder("completion");
 mkdirSync(path.join(folder, "my kernels"));
 for (const name of ["vmlinuz-6.1", "web server.cfg"]) writeFileSync(path.join(folder, name), "");
-// In place of the program, which the scripts ask for the domains of the running host.
+// Stands in for the program, which the scripts ask for the domains of the running host.
 mkdirSync(path.join(folder, "bin"));
 const LIST = "Name ID Mem VCPUs State Time(s)\nDomain-0 0 64 1 r----- 1.0\nweb 1 32 1 -b---- 0.1\n";
 writeFileSync(path.join(folder, "bin/xenarium"), `#!/bin/sh\n[ "$*" = "xl list" ] && printf '${LIST}'\n`, {
@@ -32,7 +32,7 @@ function shell(name: string, args: string[], input: string): string[] {
   return stdout.split("\n").filter((line) => line !== "");
 }
 
-/** What the last of the words can be; "" when nothing of it is typed. */
+/** Returns what the last of the words can be completed to. The last word is "" if nothing of it is typed. */
 type Complete = (...words: string[]) => string[];
 
 function completes(name: string, complete: Complete): void {
@@ -89,7 +89,7 @@ describe.skipIf(missing("fish"))(title("fish"), () => {
 
 describe.skipIf(missing("zsh"))(title("zsh"), () => {
   const text = script("zsh");
-  /** Of zsh's completion system, which only runs at a prompt, what the script calls: each offers what begins as the word does. */
+  /** zsh's completion system only runs at a prompt. These are the functions of it that the script calls; each offers what begins like the word. */
   const SYSTEM = `
 compdef() { : }
 offer() { local each; for each; do [[ $each == \${words[CURRENT]}* ]] && print -r -- $each; done; return 0 }

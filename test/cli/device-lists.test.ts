@@ -1,4 +1,4 @@
-/** What xl says of a domain's devices is what the toolstack knows: the domains at both ends may have written anything. */
+/** What xl says of a domain's devices is what the toolstack knows, although the domains at both ends may have written anything. */
 import { expect, it, vi } from "vitest";
 import type { Call } from "../../core/cli/xl/command.ts";
 import { DEVICES } from "../../core/cli/xl/devices.ts";

@@ -1,4 +1,4 @@
-/** `xenarium disk`: what it makes, as qemu-img sees it; what it says of what is wrong. */
+/** `xenarium disk`: what it makes, as qemu-img sees it, and what it says about mistakes. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,7 +11,7 @@ const missing = toolMissing("qemu-img", "qemu-utils");
 const folder = temporaryFolder("disk-cli");
 const at = (name: string): string => path.join(folder, name);
 const asked: unknown[] = [];
-/** A host with one domain that has running.qcow2. */
+/** A host with one domain that uses running.qcow2. */
 const client = {
   request: (name: string, args?: unknown): Promise<unknown> => {
     asked.push([name, args]);
@@ -66,7 +66,7 @@ describe.skipIf(missing !== null)(`xenarium disk${missing ? ` (${missing})` : ""
     execFileSync("qemu-img", ["check", at("b.qcow2")]);
     await says("convert", at("b.qcow2"), at("b.raw"));
     expect(readFileSync(at("b.raw")).equals(readFileSync(at("plain.img")))).toBe(true);
-    // What begins as a qcow2 image does, in a raw disk.
+    // The data of a raw disk that begins like a qcow2 image.
     writeFileSync(at("trap.img"), Buffer.concat([readFileSync(at("over.qcow2")), Buffer.alloc(512)]));
     expect(JSON.parse(await says("info", at("trap.img"), "--json"))).toMatchObject({ format: "raw", backing: null });
     writeFileSync(at("nameless"), Buffer.alloc(512));

@@ -1,4 +1,4 @@
-/** `xenarium domains` and `xl create NAME` as a user types them, against a host that runs. */
+/** `xenarium domains` and `xl create NAME` as a user types them, against a running host. */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -49,7 +49,7 @@ it("lists domains whether they run or not, and starts one by its name", async ()
     status: 2,
     err: expect.stringContaining("web is kept by the host: settings go with a config file") as string,
   });
-  // What is no name and no file is what it was.
+  // For what is neither a name nor a file, the message is the same as before.
   expect((await xl("create", "nobody")).err).toBe("Failed to read config file: nobody: No such file or directory\n");
   expect(await domains("start", "nobody")).toMatchObject({
     status: 1,
@@ -58,7 +58,7 @@ it("lists domains whether they run or not, and starts one by its name", async ()
 });
 
 it("edits, renames, clones, and says what starts with the host", async () => {
-  // xl create ends it with a line.
+  // xl create adds a final newline.
   expect((await domains("config", "web")).out.trimEnd()).toBe(
     readFileSync(path.join(folder, "web.cfg"), "utf8").trimEnd(),
   );

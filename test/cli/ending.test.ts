@@ -1,4 +1,4 @@
-/** `xenarium run` says how its guest ended, also of one that never said a word. */
+/** `xenarium run` says how its guest ended, even if the guest never wrote a word. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -43,7 +43,7 @@ describe.skipIf(compilerMissing() !== null)("how a guest ended", () => {
 
 describe.skipIf(process.platform === "win32")("a run whose time is over", () => {
   it("has one ending, whatever its guest does while the profile is written", async () => {
-    // A profile that nobody takes: until then the run has not ended, and its guest goes on.
+    // Nobody reads the profile. Until somebody does, the run has not ended, and its guest goes on.
     const pipe = path.join(temporaryFolder("ending"), "profile");
     execFileSync("mkfifo", [pipe]);
     const mini = path.resolve(import.meta.dirname, "../../assets/guests/mini.elf");

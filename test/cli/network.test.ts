@@ -1,17 +1,16 @@
-/** `xenarium network` against a host that runs: what it says and what it does. */
+/** `xenarium network` against a running host: what it says and what it does. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { connectLocal, serveLocal } from "../../core/api/transport/local-socket.ts";
 import { network } from "../../core/cli/network.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const folder = temporaryFolder("network-cli");
 const socket = path.join(folder, "socket");
 let host: HostService;
@@ -19,13 +18,7 @@ let local: Awaited<ReturnType<typeof serveLocal>>;
 let client: ApiClient;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost();
   await host.powerOn();
   local = await serveLocal(host, socket);
   client = new ApiClient(await connectLocal(socket));
@@ -36,7 +29,7 @@ afterAll(async () => {
   await host.powerOff(1000);
 });
 
-/** What the command prints. */
+/** Returns what the command prints. */
 async function says(...args: string[]): Promise<string> {
   let text = "";
   const write = process.stdout.write.bind(process.stdout);

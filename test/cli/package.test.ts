@@ -1,4 +1,4 @@
-/** What `npm pack` packs, installed in an empty folder without a network, boots a guest by itself. */
+/** What `npm pack` packs boots a guest by itself when it is installed in an empty folder without a network. */
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -8,12 +8,12 @@ import { temporaryFolder } from "../temporary.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-/** As a user's folder may be called. */
+/** A user's folder may have such a name. */
 const folder = path.join(temporaryFolder("installed"), "my guests, Ähm & Co");
 const installed = path.join(folder, "node_modules/xenarium");
 const bin = path.join(folder, "node_modules/.bin/xenarium");
 
-/** Nothing of the project is in reach: what is missing in the package is missing. */
+/** Nothing of the project is within reach, so what the package lacks is missing. */
 function environment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
   for (const [name, value] of Object.entries(process.env)) if (!/^(npm_|NODE_|VITEST)/i.test(name)) env[name] = value;
@@ -24,7 +24,7 @@ describe.skipIf(process.platform === "win32")("npm's package", () => {
   beforeAll(async () => {
     const run = (args: string[], cwd: string) => promisify(execFile)(npm, args, { cwd, env: environment() });
     mkdirSync(folder);
-    // Builds what has changed first, as it does for a user.
+    // It first builds what has changed, as it does for a user.
     await run(["pack", "--pack-destination", folder], root);
     writeFileSync(path.join(folder, "package.json"), "{}\n");
     const [tarball] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
@@ -48,7 +48,7 @@ describe.skipIf(process.platform === "win32")("npm's package", () => {
     const { status, stdout, stderr } = spawnSync(
       bin,
       ["run", "--kernel", path.relative(folder, kernel), "--memory", "32", "--host-memory", "256", "--timeout", "60"],
-      // Typed ahead: the guest reads it when it comes to it.
+      // This is typed ahead; the guest reads it when it gets there.
       { cwd: folder, env: environment(), input: "info\npoweroff\n", encoding: "utf8" },
     );
     expect(stderr).toMatch(/guest powered itself off after/);
@@ -98,7 +98,7 @@ describe.skipIf(process.platform === "win32")("npm's package", () => {
       const said = await new Promise<Buffer>((resolve) => child.stdout.once("data", resolve));
       const url = /http:\S+/.exec(said.toString())![0];
       expect(await (await fetch(url)).text()).toContain("<title>Xenarium");
-      // The last line that stands there says what to do, whatever the start has said above it.
+      // The last line says what to do, whatever was printed above it during the start.
       const last = `Open this address; Ctrl+C ends the host: ${url}\n`;
       await expect.poll(() => words, { timeout: 30_000 }).toMatch(/Ctrl\+C/);
       expect(words.endsWith(last), words).toBe(true);

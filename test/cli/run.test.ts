@@ -1,4 +1,4 @@
-/** `xenarium run` for scripts: exit statuses, --json, --disk, and what is wrong with arguments. */
+/** `xenarium run` for scripts: exit statuses, --json, --disk, and mistakes in arguments. */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** xl vncviewer and xl vkb-attach, -list, -detach against a host that runs. */
+/** xl vncviewer and xl vkb-attach, -list, -detach against a running host. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** Our xl and xenstore clients beside the stock ones of Xen 4.17, whose answers ../stock/record.ts recorded: exit status and words. */
+/** Compares our xl and xenstore clients with the stock ones of Xen 4.17, whose answers ../stock/record.ts has recorded: exit status and words. */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -25,7 +25,7 @@ const recorded = (name: string): Recorded[] =>
 
 let served: Served;
 
-/** As `xenarium …` does it, in this process: a command takes milliseconds, not the time that Node takes to start. */
+/** Does in this process what `xenarium …` does, so that a command takes milliseconds and not the time that Node takes to start. */
 async function ours(...args: string[]): Promise<Answer> {
   const written = { out: [] as Uint8Array[], err: [] as Uint8Array[] };
   const spies = (["out", "err"] as const).map((name) =>
@@ -69,7 +69,7 @@ afterAll(async () => {
   await served.stop();
 });
 
-/** Where ours differs on purpose. */
+/** Where our answer differs on purpose. */
 const OTHER_CLIENTS: Readonly<Record<string, string>> = {
   "xenstore-chmod -r /t/deep b5": "the stock client fails with -r; ours does what its manual says",
   "xenstore-chmod -u /t/deep/down/here n7": "the stock client fails with -u; ours does what its manual says",
@@ -91,7 +91,7 @@ describe("the xenstore clients", () => {
       const command = said(line);
       const reason = OTHER_CLIENTS[command];
       const { status, out, err } = await ours(line.name!, ...line.args);
-      const stock = { status: line.status, out: line.out, err: line.err.replace(/(Usage: )\S*\/(?=xenstore-)/, "$1") };
+      const stock = { status: line.status, out: line.out, err: line.err };
       if (status === stock.status && out === stock.out && err === stock.err) continue;
       if (!reason) different.push({ command, stock, ours: { status, out, err } });
     }
@@ -99,7 +99,7 @@ describe("the xenstore clients", () => {
   });
 });
 
-/** Where ours differs on purpose, or the two hosts do. */
+/** Where our answer differs on purpose, or the two hosts do. */
 const OTHER_XL: Readonly<Record<string, string>> = {
   " list web db": "the manual has several domains; stock xl takes one",
   " list web nobody": "the manual has several domains; stock xl takes one",
@@ -121,7 +121,7 @@ describe("xl", () => {
       const command = said(line);
       if (Object.hasOwn(OTHER_XL, command)) continue;
       const { status, out, err } = await ours("xl", ...line.args);
-      // What libxl logs has the place in its source; ours says the reason in its own words.
+      // libxl's log lines contain the place in its source; ours give the reason in other words.
       const words = (text: string): string =>
         text
           .split("\n")
@@ -136,5 +136,5 @@ describe("xl", () => {
   });
 });
 
-/** A table's head, or nothing. */
+/** Returns the head of a table, or nothing. */
 const head = (text: string): string => /^(Name|UUID|Vdev|Idx) .*/.exec(text)?.[0].trimEnd() ?? "";

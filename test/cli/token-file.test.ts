@@ -1,4 +1,4 @@
-/** `serve --token-file`: a token is made once, kept, and refused where it is none or others may read it. */
+/** `serve --token-file`: a token is made once and kept. A file that is no token, or that others may read, is refused. */
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** xl top, xl info -n and xl config-update against a host that runs. */
+/** xl top, xl info -n and xl config-update against a running host. */
 import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
@@ -51,7 +51,7 @@ describe("xl", () => {
         .split("\n")
         .map((line) => line.trim().split(/ +/))
         .find(([first]) => first === name)!;
-    // In the first there is nothing to compare with.
+    // The first look has nothing to compare with.
     expect(looks[0]!.trim().split("\n")).toHaveLength(3);
     expect(row(looks[0]!, "busy")[3]).toBe("0.0");
     const [busy, idle] = [row(looks[1]!, "busy"), row(looks[1]!, "idle")];
@@ -93,7 +93,7 @@ describe("xl", () => {
       /^WARNING: xl now has better[^\n]*\nParsing config from .*idle-48\.cfg\nsetting dom2 configuration\n$/,
     );
     expect(memoryOf("idle")).toBe("32");
-    // The bundled guest does as it is asked.
+    // The bundled guest does what it is asked to do.
     expect(xl("reboot", "-w", "idle").status).toBe(0);
     await expect.poll(() => memoryOf("idle")).toBe("48");
   });

@@ -1,4 +1,4 @@
-/** Every subcommand of xl(1) of Debian's Xen 4.17 is there, or says why it is not. */
+/** Every subcommand of xl(1) in Debian's Xen 4.17 exists here, or says why it does not. */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -8,9 +8,9 @@ import { declared, subcommands } from "../../core/cli/xl/program.ts";
 import { debianPackage, packageMissing } from "../guests/images.ts";
 
 const missing = packageMissing("xen-utils-common");
-/** Not in xl(1)'s items: help is commander's own here. */
+/** Not among the items of xl(1): help is commander's own here. */
 const OURS = ["help"];
-/** Items of other lists. */
+/** The items of other lists. */
 const OTHERS = ["autoballoon", ..."colo-host colo-port colo-export active-disk hidden-disk forwarddev".split(" ")];
 
 function manual(): string[] {

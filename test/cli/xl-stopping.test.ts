@@ -1,6 +1,6 @@
 /**
- * `xl shutdown` and `xl reboot` of several domains: beside a host that answers as it does of a zombie, a domain that was destroyed while others
- * hold its pages, and that tells when domains stop and go.
+ * `xl shutdown` and `xl reboot` of several domains, with a stand-in for the host. It answers as the host does for a zombie (a destroyed domain whose
+ * pages others still hold), and says when domains stop and go.
  */
 import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -35,7 +35,7 @@ describe("xl", () => {
     });
   });
   afterEach(() => void vi.restoreAllMocks());
-  /** `done`: whether it has ended. */
+  /** `done` says whether it has ended. */
   const run = (...args: string[]): { done: () => boolean; status: Promise<number> } => {
     let isDone = false;
     const status = xl(args, () => Promise.resolve(host as unknown as Host)).finally(() => (isDone = true));

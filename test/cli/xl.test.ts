@@ -1,4 +1,4 @@
-/** `xenarium xl` and the xenstore clients as a user types them, against a host that runs. */
+/** `xenarium xl` and the xenstore clients as a user types them, against a running host. */
 import { execFile, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -92,7 +92,7 @@ describe("xl", () => {
     let seen = "";
     watching.stdout.on("data", (data: Buffer) => (seen += data.toString()));
     try {
-      // The first event is the watch's own.
+      // The first event is that of setting the watch.
       await expect.poll(() => seen, { timeout: 20_000 }).toContain("/tool\n");
       expect(await xenarium("xenstore-write", "/tool/note", 'a "b"\u0001')).toMatchObject({ status: 0 });
       await expect.poll(() => seen, { timeout: 10_000 }).toContain("/tool/note\n");
@@ -168,6 +168,26 @@ describe("xl", () => {
     writeFileSync(file, `name = "x"\nkernel = "${kernel}"\nmemory = 48\n`);
     expect(await xl("config-update", "größe β", file)).toMatchObject({ status: 0 });
     expect((await xl("destroy", "größe β")).status).toBe(0);
+  });
+
+  it("reads no comment that no line's end follows, as stock xl; a setting of the command line brings one", async () => {
+    const file = path.join(folder, "more.cfg");
+    const kernel = path.join(dist, "assets/guests/mini.elf");
+    writeFileSync(file, `name = "x"\nkernel = "${kernel}"\nmemory = 48 # MiB`);
+    expect(await xl("create", "-n", file)).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("more.cfg: line 3, column 13: ") as string,
+    });
+    expect((await xl("create", "-n", file, "vcpus=2")).status).toBe(0);
+  });
+
+  it("dumps the memory of the bundled guest", async () => {
+    const core = path.join(folder, "web.core");
+    expect(await xl("dump-core", "web", core)).toMatchObject({ status: 0, err: "" });
+    const dumped = readFileSync(core);
+    expect(dumped.toString("latin1", 1, 4)).toBe("ELF");
+    expect(dumped.length).toBeGreaterThan(30 << 20);
+    expect(dumped.includes("Xenarium mini guest")).toBe(true);
   });
 
   it("waits for domains to stop, and goes on past one that does not", async () => {

@@ -1,5 +1,5 @@
 /**
- * Linear addresses for tests of whatever computes with them: the low half of some lies below every machine address of the test's machine,
+ * Linear addresses for tests of code that computes with them. The low half of some lies below every machine address of the test's machine, and that
  * of others above, as it does where systems really put code and data.
  */
 export const ADDRESSES: [string, bigint][] = [

@@ -1,4 +1,4 @@
-/** ASIDs run out after 4094 flushes, and begin again: what a translation of the first round says is nobody's in the next. */
+/** ASIDs run out after 4094 flushes and are used again. What a translation of the first round says must hold for nobody in the next. */
 import { beforeAll, expect, it } from "vitest";
 import { CPU_ASID } from "../../core/machine/cpu/state.ts";
 import { ADDRESSES } from "./addresses.ts";
@@ -39,7 +39,7 @@ it.each(ADDRESSES)("at %s", (_, address) => {
   expect(at(0n)).toBe(10n);
   at(0x100n, 10n);
   const first = asid();
-  // Another frame is there now, and everything is flushed until the ASID is the same again.
+  // Another frame is there now, and everything is flushed until the same ASID comes up again.
   m.map(address, FRAMES[1]!);
   let flushes = 0;
   do m.exports.engine_flush_tlb!();

@@ -1,6 +1,6 @@
 /**
- * BSF and BSR: the manuals leave CF undefined, Intel's recent processors clear it, and there is code that has come to rely on it. So it is
- * masked out where any processor's answer is compared, and looked at here.
+ * BSF and BSR: the manuals leave CF undefined, Intel's recent processors clear it, and some code has come to rely on that. It is therefore masked
+ * where any processor's answer is compared, and tested here.
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { CASE, RESULT } from "./silicon/generate.ts";

@@ -1,4 +1,7 @@
-/** `npm run test:cpu -- --seed N --count M`: compares the engine with this machine's CPU and lists the differences; `--only x87` (or vector, integer, a form's name) chooses; `--translated` runs every instance as WebAssembly; `--legacy`: 16- and 32-bit code instead of 64-bit. */
+/**
+ * `npm run test:cpu -- --seed N --count M` compares the engine with this machine's CPU and lists the differences. `--only x87` (or vector, integer,
+ * the name of a form) chooses; `--translated` runs every instance as WebAssembly; `--legacy` tests 16- and 32-bit code instead of 64-bit code.
+ */
 import { parseArgs } from "node:util";
 import { legacyConformance } from "./silicon/legacy/run.ts";
 import { conformance, siliconMissing } from "./silicon/run.ts";

@@ -1,6 +1,6 @@
 /**
- * The engine alone, for tests: AssemblyScript entry. `engine_init(region)` lays out, from `region` on, the vCPU state, the
- * code tables and the pCPU's region; the rest of memory is the test's.
+ * The engine alone, as an AssemblyScript entry for tests. From `region` on, `engine_init(region)` lays out the vCPU state, the code tables and the
+ * pCPU's region. The rest of memory belongs to the test.
  */
 import { clearFault, cpu, fault, setCpu, setPollAddress } from "../../core/machine/cpu/machine";
 import { refreshMode } from "../../core/machine/cpu/mode";
@@ -27,7 +27,7 @@ let after: usize = 0;
 let versions: usize = 0;
 let flags: usize = 0;
 
-/** First address behind what the engine uses. */
+/** Returns the first address after what the engine uses. */
 export function engine_init(region: usize): usize {
   const frames = (<u32>memory.size()) << 4;
   let at = (region + 63) & ~(<usize>63);
@@ -43,7 +43,7 @@ export function engine_init(region: usize): usize {
   after = at + cpuRegionSize();
   return after;
 }
-/** A further processor over the same memory and code tables; first address behind what the engine uses for it. */
+/** Adds a processor over the same memory and code tables. Returns the first address after what the engine uses for it. */
 export function engine_join(pcpu: u32, region: usize, codeVersions: usize, codeFlags: usize): usize {
   const at = (region + 63) & ~(<usize>63);
   setCpu(at);
@@ -69,12 +69,12 @@ export function engine_step(): i32 {
   endTranslations();
   return exit;
 }
-/** Forgets translations and decoded code: for after the test has changed memory from outside. */
+/** Forgets translations and decoded code, after the test has changed memory from outside. */
 export function engine_flush(): void {
   tlbFlushAll();
   dropBlocks();
 }
-/** Forgets translations only; changed code can be reported by engine_code_written(). */
+/** Forgets translations only. Changed code can be reported by engine_code_written(). */
 export function engine_flush_tlb(): void {
   tlbFlushAll();
 }
@@ -85,7 +85,7 @@ export function engine_flush_space(id: u32): void {
 export function engine_flush_page(lin: u64): void {
   tlbFlushPage(lin);
 }
-/** Forgets translations for writing to the page at a machine address: for after its type has changed. */
+/** Forgets translations for writing to the page at a machine address, after its type has changed. */
 export function engine_drop_writes(host: usize): void {
   tlbDropWrites(host);
 }
@@ -131,7 +131,7 @@ export function engine_get_rflags(): i32 {
 export function engine_set_rflags(value: f64): void {
   setRflags(<u64>value);
 }
-/** 0, or 1 + vector. */
+/** Returns 0, or 1 + vector. */
 export function engine_load_segment(n: i32, selector: u32): i32 {
   loadSegment(n, selector);
   const result = fault;
@@ -150,7 +150,7 @@ export function engine_inject(vector: i32, error: u32): bool {
 export function engine_interruptible(): bool {
   return interruptible();
 }
-/** What run() has left to the hypervisor is done. */
+/** Completes the instruction that run() has left to the hypervisor. */
 export function engine_finish(): i32 {
   return finishInstruction(<usize>load<u32>(cpu, CPU_EXIT_OP));
 }
@@ -167,14 +167,14 @@ export function engine_protected32(eip: u32): void {
   enterProtected32(eip);
 }
 
-// ---- an owner of the second stage: a device of one page, and one entry that it makes when asked ----
+// ---- an owner of the second stage: a device of one page, and one entry that it adds when asked ----
 
 const DEVICE: u64 = 0xfee00000;
-/** Guest-physical address that is given memory when it is missed: writes `demandEntry` at `demandAt`. */
+/** A guest-physical address that is given memory when it is missed, by writing `demandEntry` at `demandAt`. */
 let demandAddress: u64 = 0;
 let demandAt: usize = 0;
 let demandEntry: u64 = 0;
-/** What the device was told: address, size, value (0: a read), 24 bytes each, after a u32 count, at `deviceLog`. */
+/** What the device was told, at `deviceLog`: a u32 count, then 24 bytes for each access with address, size and value (0 for a read). */
 let deviceLog: usize = 0;
 let deviceWaits: i32 = 0;
 
@@ -204,7 +204,7 @@ function deviceReads(address: u64, size: u32): u64 {
 function deviceWrites(address: u64, size: u32, value: u64): void {
   logAccess(address, size, size == 8 ? value : value & (((<u64>1) << (<u64>size * 8)) - 1));
 }
-/** `waits`: how many reads of the device are not answered at once. */
+/** `waits` is the number of reads of the device that are not answered at once. */
 export function engine_outside(log: usize, address: f64, at: usize, entry: f64, waits: i32): void {
   deviceLog = log;
   store<u32>(log, 0);
@@ -221,7 +221,7 @@ export function engine_end_override(): void {
   endOverride();
 }
 export { codePage as engine_code_page } from "../../core/machine/cpu/paging/code_page";
-/** Decodes into `op`; its length or -1. */
+/** Decodes into `op`. Returns the length, or -1. */
 export function engine_decode(op: usize, mode: u32, bytes: usize, available: u32, offset: u32): i32 {
   return decode(op, mode, bytes, available, offset);
 }

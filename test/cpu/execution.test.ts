@@ -27,7 +27,7 @@ beforeEach(() => {
   m.rip = CODE;
 });
 
-/** Loads code at the start of the code page, runs to an exit. */
+/** Loads code at the start of the code page and runs it until an exit. */
 function execute(hex: string): number {
   m.put(CODE_FRAME, hex);
   m.exports.engine_code_written!(CODE_FRAME);

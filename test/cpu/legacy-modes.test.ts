@@ -1,4 +1,4 @@
-/** 16- and 32-bit code, through segments of every kind: the engine against this machine's CPU, and against a record of one. */
+/** 16- and 32-bit code, through segments of every kind: the engine is compared with this machine's CPU, and with a record of one. */
 import { describe, expect, it } from "vitest";
 import { againstLegacyCorpus, legacyConformance } from "./silicon/legacy/run.ts";
 import { siliconMissing } from "./silicon/run.ts";

@@ -1,4 +1,4 @@
-/** A small machine around the engine for unit tests: 64 MiB, page tables, code and registers set from a test. */
+/** A small machine around the engine for unit tests: 64 MiB, with page tables, code and registers set by the test. */
 import * as state from "../../core/machine/cpu/state.ts";
 
 export const PRESENT = 1n;
@@ -6,7 +6,7 @@ export const WRITABLE = 2n;
 export const USER = 4n;
 export const NX = 1n << 63n;
 
-/** Page tables and frames of tests begin here; the engine's own data ends far below. */
+/** The page tables and frames of tests begin here. The engine's own data ends far below. */
 const TABLES = 0x3000000;
 
 export const RAX = 0;
@@ -20,12 +20,12 @@ export const RDI = 7;
 
 type Exports = Record<string, (...args: (number | bigint)[]) => number>;
 
-/** A further processor of the machine that another Machine has made: its memory, page tables and tables of code. */
+/** A further processor of a machine that another Machine has made, with that machine's memory, page tables and tables of code. */
 export interface Processor {
   memory: WebAssembly.Memory;
-  /** From 1. */
+  /** Counted from 1. */
   number: number;
-  /** Machine address of what the engine needs for it. */
+  /** The machine address of what the engine needs for it. */
   region: number;
   codeVersions: number;
   codeFlags: number;
@@ -40,7 +40,7 @@ export class Machine {
   readonly cr3: number;
   #nextTable: number;
 
-  /** `now`: nanoseconds, what RDTSC and RDRAND go by. */
+  /** `now` is the clock in nanoseconds that RDTSC and RDRAND use. */
   constructor(
     compiled: WebAssembly.Module,
     processor: Processor | null = null,
@@ -81,7 +81,7 @@ export class Machine {
     this.flags = 0x202;
   }
 
-  /** Flat 64-bit segments of a privilege level. */
+  /** Loads flat 64-bit segments of a privilege level. */
   level(cpl: number): void {
     this.segment(state.CS, 0x30 | cpl, 0xa9b | (cpl << 5));
     this.segment(state.SS, 0x28 | cpl, 0xc93 | (cpl << 5));

@@ -8,7 +8,7 @@ beforeAll(async () => {
   compiled = await compileEngine();
 });
 
-/** xorshift32: the same bytes every run. */
+/** xorshift32, which gives the same bytes in every run. */
 function generator(seed: number): () => number {
   let x = seed;
   return () => {

@@ -1,4 +1,4 @@
-/** `npm run test:cpu:record`: records what this machine's CPU does, for test/cpu/corpus.test.ts. Needs x86-64 Linux and gcc. */
+/** `npm run test:cpu:record` records what this machine's CPU does, for test/cpu/corpus.test.ts. It needs x86-64 Linux and gcc. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { CORPUS, corpusInstances, encodeCorpus, PER_FORM } from "./silicon/corpus.ts";

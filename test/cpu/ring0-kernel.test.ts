@@ -1,4 +1,7 @@
-/** A kernel of ours tries gates, tasks, rings, page tables, virtual-8086, real and long mode, and prints what it sees: as in QEMU's TCG. */
+/**
+ * A kernel of ours tries gates, tasks, rings, page tables, virtual-8086, real and long mode, and prints what it sees. The output must be that of
+ * QEMU's TCG.
+ */
 import { beforeAll, describe, expect, it } from "vitest";
 import { compileEngine } from "./engine.ts";
 import { recorded, sourcesHash } from "./ring0/kernel.ts";

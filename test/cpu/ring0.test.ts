@@ -1,11 +1,11 @@
-/** Guests that own their privileged state: protected mode of 32 bits, paging on and off, long mode, second stages, what is left to the platform. */
+/** Guests that own their privileged state: 32-bit protected mode, paging on and off, long mode, second stages, and what is left to the platform. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as exits from "../../core/machine/cpu/exits.ts";
 import * as state from "../../core/machine/cpu/state.ts";
 import { compileEngine } from "./engine.ts";
 import { Machine, RAX, RBX, RCX, RDX, RSP } from "./machine.ts";
 
-/** Guest-physical memory begins here; the second stage's tables, and what devices are told, lie behind it. */
+/** Guest-physical memory begins here. The second stage's tables and the log of the device lie after it. */
 const GUEST = 0x3000000;
 const GUEST_BYTES = 0x400000;
 const SECOND = 0x3400000;
@@ -23,7 +23,7 @@ beforeAll(async () => {
   compiled = await compileEngine();
 }, 300_000);
 
-/** Guest-physical memory through a second stage. */
+/** Writes to guest-physical memory through a second stage. */
 function put(address: number, hex: string): void {
   m.put(GUEST + address, hex);
   m.exports.engine_code_written!(GUEST + (address & ~0xfff));
@@ -36,7 +36,7 @@ const cr = (offset: number): bigint => m.get(offset);
 const u32 = (offset: number): number => m.view.getUint32(m.cpu + offset, true);
 
 let nextTable = 0;
-/** Second-stage entry of a guest-physical page; address of the entry. */
+/** Sets the second-stage entry of a guest-physical page. Returns the address of the entry. */
 function mapSecond(address: number, entry: bigint): number {
   let table = SECOND;
   for (let level = 4; level > 1; level--) {
@@ -112,7 +112,7 @@ describe("protected mode of 32 bits, without paging", () => {
     gate32(0, 0x101000);
     gate32(0x30, 0x101100);
     put(0x101000, "5a b901000000 83042402 83c400 cf");
-    // handler of #DE: no error code; skip the two bytes of DIV and return
+    // The handler of #DE: no error code; it skips the two bytes of DIV and returns.
     put(0x101000, "83042402 b901000000 cf");
     put(0x101100, "bb07000000 cf");
     put(CODE, `${LOAD_TABLES} 31d2 31c9 f7f1 fb 90 f4`);
@@ -148,7 +148,7 @@ describe("protected mode of 32 bits, without paging", () => {
     tables();
     gate32(13, 0x102000);
     put(0x102000, "f4");
-    // Code of 16 bits at 0x101000 whose limit is in the last instruction.
+    // 16-bit code at 0x101000 whose limit lies inside the last instruction.
     for (const [limit, last] of [
       [0xfff, 0xffe],
       [0xfff, 0xfff],
@@ -175,7 +175,7 @@ describe("protected mode of 32 bits, without paging", () => {
     tables();
     put32(0x3004, 0x80000);
     put32(0x3008, 0x10);
-    // The handler's code segment is ring 3's, so the frame is pushed with ring 3's alignment checks.
+    // The handler's code segment has ring 3, so the frame is pushed with ring 3's alignment checks.
     put64(0x2000 + 8 * 17, 0x1000n | (0x33n << 16n) | (0x8en << 40n) | (0x10n << 48n));
     put(0x102000, "a101050000");
     // CR0.AM; IRET to ring 3 with EFLAGS.AC and ESP 0x5002
@@ -185,7 +185,10 @@ describe("protected mode of 32 bits, without paging", () => {
   });
 });
 
-/** Page tables of 3 levels at 0x10020 (a root inside a page): 4 MiB identity by one 2 MiB page and one table; linear 0x600000 is 0x101000. */
+/**
+ * Page tables of 3 levels at 0x10020 (a root in the middle of a page): an identity mapping of 4 MiB by one 2 MiB page and one table; linear 0x600000
+ * is 0x101000.
+ */
 function paeTables(): void {
   put64(0x10020, 0x11000n | P);
   put64(0x11000, 0x0n | P | RW | 0x80n);
@@ -221,13 +224,13 @@ describe("paging", () => {
     put(CODE, `${PAE_ON} a100006000 f4`);
     m.run();
     expect(m.reg(RAX)).toBe(1n);
-    // Another guest: its frame 0x101000 is another frame of the host.
+    // For another guest, frame 0x101000 is another frame of the host.
     const other = GUEST + 0x3f0000;
     m.view.setUint32(other, 2, true);
     const copy = 0x3600000;
     const from = SECOND;
     m.bytes.copyWithin(copy, from, nextTable);
-    // Its own tables all over.
+    // It has its own copy of all tables.
     for (let table = copy; table < copy + nextTable - SECOND; table += 4096)
       for (let at = table; at < table + 4096; at += 8) {
         const entry = m.view.getBigUint64(at, true);
@@ -290,13 +293,13 @@ describe("paging", () => {
   });
 });
 
-/** Long mode: 4 levels at 0x14000, identity of 4 MiB by 2 MiB pages, code segment 0x18. */
+/** Long mode: 4 levels at 0x14000, an identity mapping of 4 MiB by 2 MiB pages, code segment 0x18. */
 function longTables(): void {
   put64(0x14000, 0x15000n | P | RW | US);
   put64(0x15000, 0x16000n | P | RW | US);
   put64(0x16000, 0n | P | RW | US | 0x80n);
   put64(0x16008, 0x200000n | P | RW | US | 0x80n);
-  // Gates of 16 bytes
+  // Gates have 16 bytes.
   for (const [vector, target] of [
     [14, 0x101000],
     [3, 0x101100],
@@ -343,7 +346,7 @@ describe("long mode", () => {
     expect(m.reg(RCX)).toBe(0x103004n);
   });
   describe("handlers that fault at their first instruction, on a stack of their own, use up run()'s budget", () => {
-    /** A gate of `vector` with IST 1. */
+    /** Sets a gate of `vector` with IST 1. */
     function gate(vector: number, target: number): void {
       const low = BigInt(target & 0xffff) | (0x18n << 16n) | (1n << 32n) | (0x8en << 40n);
       put64(0x2000 + 16 * vector, low | (BigInt(target >>> 16) << 48n));
@@ -411,7 +414,7 @@ describe("what is the platform's", () => {
       m.exports.engine_flush!();
       expect([hex, m.run(), m.rip]).toEqual([hex, exits.EXIT_HALT, 0x101001n]);
       expect([hex, get32(0x80000 - 20)]).toEqual([hex, 0x102000]);
-      // Back in ring 0.
+      // The guest is back in ring 0.
       m.exports.engine_protected32!(CODE);
       m.view.setUint32(m.cpu + state.CPU_CPL, 0, true);
     }
@@ -460,7 +463,7 @@ describe("a second stage", () => {
     m.exports.engine_outside!(LOG, 0x700000, at, GUEST + 0x5000 + 7, 0);
     expect(m.run()).toBe(exits.EXIT_HALT);
     expect(m.reg(RAX)).toBe(0x99n);
-    // What was learned holds until it is forgotten, for this second stage and no other.
+    // What the engine has learned holds until it is forgotten for this second stage and no other.
     put32(0x6120, 0x66);
     mapSecond(0x700000, BigInt(GUEST + 0x6000) | P | RW | US);
     for (const [flushed, seen] of [
@@ -483,7 +486,7 @@ describe("a second stage", () => {
     m.setReg(RDX, 5n);
     expect(m.run()).toBe(exits.EXIT_HALT);
     const d = BigInt(DEVICE);
-    // A locked one may look more than once before it writes.
+    // A locked access may read more than once before it writes.
     const once = told().filter((access, n, all) => String(access) !== String(all[n - 1]));
     expect(once).toEqual([
       [d, 1n, 0n],
@@ -503,7 +506,7 @@ describe("a second stage", () => {
     expect(get32(0x6000) & 0xffff).toBe(0x8888);
   });
   it("asks a device nothing before it is certain that the other page of an access is there: what is asked for may change the device", () => {
-    // Pages of 4 KiB at 0x400000: memory; the device; nothing yet, where the owner gives memory when asked, but first not
+    // Pages of 4 KiB at 0x400000: memory; the device; and nothing yet, where the owner adds memory when asked, but not the first time
     put32(0x20000, 0x21000 | 3);
     put32(0x21000 + (CODE >> 10), CODE | 3);
     put32(0x20000 + 4, 0x22000 | 3);
@@ -541,7 +544,7 @@ describe("a second stage", () => {
     put32(0x20000 + 4, DEVICE | 3);
     put32(0x21000 + (CODE >> 10), CODE | 3);
     m.exports.engine_outside!(LOG, 0, 0, 0, 0);
-    // Paging of 2 levels; a write through the table in the device
+    // Paging with 2 levels; a write through a table that lies in the device
     put(CODE, "b800000200 0f22d8 0f20c0 0d00000080 0f22c0 a300004000 f4");
     const told = m.view.getUint32(LOG, true);
     expect(m.run()).toBe(exits.EXIT_OUTSIDE);

@@ -1,4 +1,4 @@
-/** Another processor counts a frame as written to at any moment (machine/cpu/frames/written.ts): what runs from it must not notice. */
+/** Another processor may at any moment mark a frame as written to (machine/cpu/frames/written.ts). Code that runs from the frame must not notice. */
 import { Worker } from "node:worker_threads";
 import { beforeAll, expect, it } from "vitest";
 import * as state from "../../core/machine/cpu/state.ts";
@@ -18,7 +18,7 @@ const STRIKES = 5000;
 const VERSIONS = 0x200000 + state.CPU_SIZE;
 const FLAGS = VERSIONS + 16384 * 4;
 
-/** What frameWritten() does, over and over: forgets that the frame has code, and counts. */
+/** Does what frameWritten() does, over and over: forgets that the frame has code, and increments its version. */
 const HAMMER = `
 const { workerData } = require("node:worker_threads");
 const { memory, flag, version, stop } = workerData;
@@ -50,7 +50,7 @@ it("runs loops, calls and jumps in a page whose decoded code is called void all 
     await expect.poll(() => Atomics.load(words, stop >> 2), { timeout: 10_000 }).toBe(1);
     m.exports.engine_budget!(0x7fffffff);
     const version = (): number => m.view.getUint32(VERSIONS + frame * 4, true);
-    // As often as it takes until the other processor has struck often enough to be in the way.
+    // Repeats until the other processor has struck often enough to be in the way.
     for (const end = Date.now() + 40_000; version() < STRIKES && Date.now() < end;) {
       m.rip = 0x4000n;
       m.setReg(RSP, 0x8800n);

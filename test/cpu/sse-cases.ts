@@ -1,7 +1,7 @@
 /** Random instances of every MMX and SSE opcode, valid or not, as cases for silicon.c. */
 import { CASE, DATA_PAGES, WINDOW, WINDOW_START } from "./silicon/generate.ts";
 
-/** sfc32 (Doty-Humphrey): the same cases for the same seed on every machine, with a period beyond 2^64. */
+/** sfc32 (Doty-Humphrey), which gives the same cases for the same seed on every machine, with a period beyond 2^64. */
 export class Random {
   readonly #s: Uint32Array;
   constructor(seed: number) {
@@ -41,7 +41,7 @@ export interface SseCase {
   bytes: Uint8Array<ArrayBuffer>;
   length: number;
   form: SseForm;
-  /** For silicon/compare.ts: no flag of these instructions is undefined. */
+  /** For silicon/compare.ts. No flag of these instructions is undefined. */
   flagMask: bigint;
 }
 
@@ -50,7 +50,7 @@ const MAP1 = [
   ...[...range(0x10, 0x17), ...range(0x28, 0x2f), ...range(0x50, 0x77), ...range(0x7c, 0x7f)],
   ...[0xae, 0xc2, 0xc4, 0xc5, 0xc6, ...range(0xd0, 0xfe)],
 ];
-/** Not the family's, or beyond what the engine announces: SHA, GFNI, MOVBE, CRC32, ADX, virtualisation, CET. */
+/** Opcodes that are not the family's, or that the engine does not announce: SHA, GFNI, MOVBE, CRC32, ADX, virtualisation, CET. */
 const MAP2 = [...range(0x00, 0x7f), ...range(0xd0, 0xdf)];
 const MAP3 = [...range(0x00, 0x7f), ...range(0xd0, 0xef)];
 
@@ -66,7 +66,7 @@ for (const prefix of [0, 0x66, 0xf3, 0xf2] as const) {
   }
   for (const opcode of MAP3) SSE_FORMS.push({ map: 3, prefix, opcode });
 }
-// Floating point has the most to get wrong: more of it.
+// Floating point can go wrong in most ways, so there is more of it.
 const FLOAT1 = [0x2a, 0x2c, 0x2d, 0x2e, 0x2f, 0x51, 0x52, 0x53, ...range(0x58, 0x5f), 0x7c, 0x7d, 0xc2, 0xd0, 0xe6];
 for (let times = 0; times < 4; times++) {
   for (const prefix of [0, 0x66, 0xf3, 0xf2] as const)
@@ -193,7 +193,7 @@ export function sseCase(form: SseForm, random: Random): SseCase {
   for (let i = 0; i < WINDOW; i += 16) vector(view, CASE.memory + i, random, kind);
   const gpr = Array.from({ length: 16 }, () => integer(random));
 
-  // x87: MMX mode or not, now and then a pending exception.
+  // x87: MMX mode or not, and sometimes a pending exception.
   view.setUint16(CASE.fx, 0x37f, true);
   if (random.chance(20)) view.setUint16(CASE.fx, 0x340 | random.below(64), true);
   let pending = random.chance(20) ? random.below(64) : 0;
@@ -221,11 +221,11 @@ export function sseCase(form: SseForm, random: Random): SseCase {
   if (memory) {
     const area = map === 1 && opcode === 0xae;
     let target = WINDOW_START + (random.chance(3) ? random.below(480) : random.below(30) * 16);
-    // FXSAVE's area takes the whole window; the others of the group are small, or excluded.
+    // FXSAVE's area takes the whole window. The others of the group are small, or excluded.
     if (area && (reg & 7) < 2) target = WINDOW_START + (random.chance(4) ? 1 + random.below(15) : 0);
     if (random.chance(40)) target = UNMAPPED;
     const byteWide = map === 3 && (opcode === 0x14 || opcode === 0x20);
-    // The last mapped byte: whatever is wider faults in its second half.
+    // The last mapped byte, so that a wider access faults in its second half.
     if (random.chance(40) && !byteWide) target = DATA_END - 1;
     gpr[3] = BigInt(target);
     if (area && random.chance(2)) {
@@ -237,7 +237,7 @@ export function sseCase(form: SseForm, random: Random): SseCase {
       view.setUint32(CASE.memory + 16, 0, true);
     }
   }
-  // FIP and FDP of an area: processors keep 48 or 57 bits of them. (The test of FXRSTOR has others.)
+  // FIP and FDP of an area: processors keep 48 or 57 bits of them. (The test of FXRSTOR uses others.)
   if (map === 1 && opcode === 0xae)
     for (const at of [CASE.memory + 8, CASE.memory + 16])
       view.setBigInt64(at, BigInt.asIntN(48, view.getBigInt64(at, true)), true);
@@ -262,7 +262,7 @@ export function sseCase(form: SseForm, random: Random): SseCase {
   return { bytes, length: code.length, form, flagMask: 0n };
 }
 
-/** Why the case is not for this comparison, or null. `isAmd`: the processor that is compared with is AMD's. */
+/** Says why the case is not for this comparison, or returns null. `isAmd` means that it is compared with a processor of AMD's. */
 export function excluded({ bytes, form, length }: SseCase, isAmd: boolean): string | null {
   if (isAmd && form.map === 1 && form.opcode === 0x2b && form.prefix >= 0xf2)
     return "MOVNTSS and MOVNTSD are of SSE4a, which the engine does not announce";

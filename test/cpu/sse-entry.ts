@@ -1,7 +1,4 @@
-/**
- * The SSE unit alone: one instruction is decoded (prefixes,
- * REX, the three 0F maps, ModRM with a register or [base]), and executed.
- */
+/** The SSE unit alone: decodes one instruction (prefixes, REX, the three 0F maps, ModRM with a register or [base]) and executes it. */
 import {
   OPF_SIMPLE,
   OP_ADDRESS_MASK,
@@ -56,7 +53,7 @@ let op: usize = 0;
 /** A state slot that always holds zero, for an absent index register. */
 let zeroSlot: usize = 0;
 
-/** `region`: 512 KiB for the vCPU state (at its start), the op and the TLB. */
+/** `region` has 512 KiB for the vCPU state (at its start), the op and the TLB. */
 export function unit_init(region: usize): void {
   state = region;
   op = region + 0x1000;
@@ -78,7 +75,7 @@ function hasImmediate(map: u32, opcode: u32): bool {
   return map == 1 && (opcode - 0x70 <= 3 || opcode == 0xc2 || opcode - 0xc4 <= 2);
 }
 
-/** Fills the op at `op`; length of the instruction. */
+/** Fills the op at `op`. Returns the length of the instruction. */
 function decode(start: u64): u32 {
   let at = start;
   let prefix: u32 = 0;
@@ -132,7 +129,7 @@ function decode(start: u64): u32 {
   return <u32>(at - start);
 }
 
-/** Executes the instruction at RIP; the vector it raises with the CPU_EXIT fields filled, or -1 with RIP behind it. */
+/** Executes the instruction at RIP. Returns the vector that it raises, with the CPU_EXIT fields filled, or -1 with RIP after the instruction. */
 export function unit_run(): i32 {
   clearFault();
   tlbSelect(accessNeedsInspection());
@@ -152,7 +149,7 @@ export function unit_run(): i32 {
   return -1;
 }
 
-/** The instruction at RIP `times` times over: what one costs. */
+/** Executes the instruction at RIP `times` times, to measure what one costs. */
 export function unit_repeat(times: i32): void {
   clearFault();
   decode(load<u64>(state, CPU_RIP));

@@ -1,4 +1,4 @@
-/** The SSE unit (sse-entry.ts compiled) with page tables like the harness's address space: a case in, a result out. */
+/** The SSE unit (sse-entry.ts compiled) with page tables like the harness's address space. It takes a case and gives a result. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -31,7 +31,7 @@ export class SseUnit {
   readonly view: DataView;
   readonly bytes: Uint8Array;
   readonly call: Functions;
-  /** Address of the vCPU state. */
+  /** The address of the vCPU state. */
   readonly cpu: number;
 
   constructor(wasm: string) {
@@ -47,7 +47,7 @@ export class SseUnit {
     this.reset();
   }
 
-  /** Code at CODE_ADDRESS, two data pages at DATA_PAGES, nothing else. */
+  /** Maps code at CODE_ADDRESS and two data pages at DATA_PAGES, and nothing else. */
   #map(): void {
     const entry = (table: number, index: number, to: number) =>
       this.view.setBigUint64(TABLES + table * 4096 + index * 8, BigInt(to) | 7n, true);
@@ -67,7 +67,7 @@ export class SseUnit {
     return this.view.getBigUint64(this.cpu + offset, true);
   }
 
-  /** System state of a 64-bit user program. */
+  /** Sets the system state of a 64-bit user program. */
   reset(): void {
     this.bytes.fill(0, this.cpu, this.cpu + state.CPU_SIZE);
     for (let n = 0; n < 6; n++) {
@@ -86,7 +86,7 @@ export class SseUnit {
     this.bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 4096);
   }
 
-  /** One instruction; the vector of its exception, or null. */
+  /** Executes one instruction. Returns the vector of its exception, or null. */
   execute(...code: number[]): number | null {
     this.bytes.fill(0xcc, CODE_FRAME + (CODE_ADDRESS & 0xfff), CODE_FRAME + 4096);
     this.bytes.set(code, CODE_FRAME + (CODE_ADDRESS & 0xfff));
@@ -95,10 +95,10 @@ export class SseUnit {
     return vector < 0 ? null : vector;
   }
 
-  /** Host offset of the harness's window of data memory, which lies at WINDOW_START of the address space. */
+  /** The host offset of the harness's window of data memory, which lies at WINDOW_START of the address space. */
   readonly window = WINDOW_HOST;
 
-  /** Runs a case; the result has the layout of silicon.c's `struct result`. */
+  /** Runs a case. The result has the layout of silicon.c's `struct result`. */
   run(test: Uint8Array, result: Uint8Array): void {
     const input = new DataView(test.buffer, test.byteOffset);
     const output = new DataView(result.buffer, result.byteOffset);
@@ -119,7 +119,7 @@ export class SseUnit {
     result.set(bytes.subarray(WINDOW_HOST, WINDOW_HOST + WINDOW), RESULT.memory);
   }
 
-  /** From FXRSTOR's format: registers are ST-relative there, physical here. */
+  /** Loads FXRSTOR's format, in which registers are ST-relative, while they are physical here. */
   #loadFpu(test: Uint8Array, input: DataView): void {
     const { view, bytes, cpu } = this;
     const fsw = input.getUint16(CASE.fx + 2, true);

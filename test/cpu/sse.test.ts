@@ -1,4 +1,4 @@
-/** MMX to SSE4.2, AES-NI, PCLMULQDQ: the SSE unit against the real CPU, and what a user program can't show there. */
+/** MMX to SSE4.2, AES-NI, PCLMULQDQ: the SSE unit is compared with the real CPU. What a user program cannot show there is tested here. */
 import { execFileSync, spawnSync } from "node:child_process";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -23,13 +23,13 @@ beforeAll(() => {
   unit = new SseUnit(path.join(folder, "sse.wasm"));
 }, 120_000);
 
-/** Why the real CPU can't be asked here. */
+/** Says why the real CPU cannot be used here. */
 function siliconMissing(): string | null {
   if (process.arch !== "x64" || process.platform !== "linux") return "needs x86-64 Linux";
   return spawnSync("gcc", ["--version"]).status === 0 ? null : "needs gcc";
 }
 
-/** The real CPU's results of the cases, one after the other. */
+/** Returns the real CPU's results of the cases, one after the other. */
 function silicon(binary: string, cases: SseCase[]): Buffer {
   const input = Buffer.concat(cases.map(({ bytes }) => bytes));
   const { status, stdout } = spawnSync(binary, { input, maxBuffer: cases.length * RESULT.size + 4096 });
@@ -76,7 +76,7 @@ describe("against silicon", () => {
         });
       }
       expect(mismatches, `seed ${seed}`).toEqual([]);
-      // The comparison says something: this many forms did not end in an exception, in all modes of rounding, DAZ, FTZ.
+      // This shows that the comparison means something: this many forms did not end in an exception, in all modes of rounding, DAZ and FTZ.
       expect(executed.size).toBeGreaterThan(330);
       expect(modes.size).toBe(16);
     },

@@ -1,6 +1,6 @@
 /**
- * Translations for writing that must not be used any more, because the page has become code or has another type now: forgotten
- * wherever the page is mapped, by every processor, whether the store is interpreted or translated.
+ * Translations for writing that must no longer be used, because the page has become code or has another type now. They must be forgotten wherever the
+ * page is mapped, by every processor, whether the store is interpreted or translated.
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { CPU_SIZE } from "../../core/machine/cpu/state.ts";
@@ -34,7 +34,7 @@ const CALL = "ff d7  0f 0b";
 /** MOV EAX, imm32; MOV R14D, 4; DEC R14D and round as long as it is not 0; RET */
 const FUNCTION = "b8 00 00 00 00  41 be 04 00 00 00  41 ff ce  75 fb  c3";
 
-/** Where in MAIN's page. */
+/** Offsets in MAIN's page. */
 const AT_STORE = 0x100;
 const AT_CALL = 0x200;
 
@@ -49,7 +49,7 @@ function machine(mapped: bigint): Machine {
   return m;
 }
 
-/** A second processor with the first one's page tables. */
+/** Makes a second processor with the first one's page tables. */
 function secondProcessor(first: Machine): Machine {
   const codeVersions = 0x200000 + CPU_SIZE;
   const m = new Machine(compiled, {
@@ -70,7 +70,7 @@ function runAt(m: Machine, at: number, address: bigint): void {
   m.rip = MAIN + BigInt(at);
   m.run();
 }
-/** Runs the store so often; what the last one wrote. */
+/** Runs the store that many times. Returns what the last one wrote. */
 function write(m: Machine, address: bigint, value: number, times: number): number {
   m.setReg(RCX, BigInt(value));
   m.setReg(15, BigInt(times));
@@ -78,7 +78,7 @@ function write(m: Machine, address: bigint, value: number, times: number): numbe
   expect(m.vector).toBe(VECTOR_UD);
   return value + times - 1;
 }
-/** What the function in the page gives. */
+/** Returns what the function in the page returns. */
 function call(m: Machine, address: bigint): number {
   runAt(m, AT_CALL, address);
   expect([m.vector, m.rip]).toEqual([VECTOR_UD, MAIN + BigInt(AT_CALL) + 2n]);
@@ -106,7 +106,7 @@ describe.each(ADDRESSES)("at %s", (_, address) => {
     for (let i = 1; i < 20; i++) {
       const value = write(m, address, i * 7, 1 + (i % 3));
       expect(call(m, address)).toBe(value);
-      // The function as it is now: void after the next store.
+      // This is the translated function in its present form, which the next store makes invalid.
       if (i % 4 === 0) {
         translate(m, POOL + 0x10_0000 * (i / 4), FRAME, address);
         expect(call(m, address)).toBe(value);
@@ -155,7 +155,7 @@ describe.each(ADDRESSES)("at %s", (_, address) => {
 
   it.each(["interpreted", "translated"])("forgets translations for writing to a page of another type, %s", (how) => {
     const m = machine(address);
-    // The page behind it shows that nothing else was forgotten.
+    // The page after it shows that nothing else was forgotten.
     const entries = [m.map(address, FRAME), m.map(address + 0x1000n, OTHER_FRAME)];
     if (how === "translated") translate(m, POOL, MAIN_FRAME + AT_STORE, MAIN + BigInt(AT_STORE));
     write(m, address, 1, 2);

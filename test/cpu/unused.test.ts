@@ -1,11 +1,11 @@
-/** The check of `npm run lint` on names that nothing uses in AssemblyScript (core/unused.mjs) sees what it is there for. */
+/** The check of `npm run lint` for names that nothing uses in AssemblyScript (core/unused.mjs) finds what it must find. */
 import { expect, it } from "vitest";
 import { unusedNames } from "../../core/unused.mjs";
 
 const USER = "core/hypervisor/core.ts";
 const LIBRARY = "core/hypervisor/library.ts";
 
-/** What is found, a sentence each, of a program of two files. */
+/** Returns what is found in a program of two files, one sentence each. */
 function found(library: string, user = ""): string[] {
   const files: Record<string, string> = { [USER]: user, [LIBRARY]: library };
   return unusedNames(Object.keys(files), (file) => files[file] ?? "").map(([, , sentence]) => sentence);

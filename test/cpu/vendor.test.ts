@@ -1,4 +1,4 @@
-/** What an AMD's answer may be otherwise than the engine's: as far as the manuals go, and no further. */
+/** How an AMD processor's answer may differ from the engine's: as far as the manuals allow, and no further. */
 import { describe, expect, it } from "vitest";
 import { CASE, RESULT } from "./silicon/generate.ts";
 import { fromAmd } from "./silicon/vendor.ts";
@@ -7,7 +7,7 @@ const XMM1 = RESULT.fx + 160 + 16;
 const FSW_AT = RESULT.fx + 2;
 const RBX = RESULT.gpr + 24;
 
-/** The AMD's answer as it is compared: `amd` and `engine` write into answers that are else equal. */
+/** Returns the AMD processor's answer as it is compared. `amd` and `engine` write into answers that are equal otherwise. */
 function compared(code: number[], amd: (answer: Buffer) => void, engine: (answer: Buffer) => void, count = 0): Buffer {
   const bytes = Buffer.alloc(CASE.size);
   bytes.set(code, CASE.code);

@@ -1,4 +1,4 @@
-/** AssemblyScript entry for the tests of the page walk. What a walk found is asked for afterwards. */
+/** AssemblyScript entry for the tests of the page walk. The results of a walk are read afterwards. */
 import {
   entryAt,
   mappedBy,

@@ -1,4 +1,4 @@
-/** The page walk (core/machine/cpu/paging): each format, its large pages and reserved bits, marks, and the second stage. */
+/** The page walk (core/machine/cpu/paging): each format, its large pages and reserved bits, accessed and dirty marks, and the second stage. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -20,7 +20,7 @@ const [READ, WRITE, EXECUTE] = [0, 1, 2];
 /** Error codes. */
 const [PF_P, PF_W, PF_U, PF_RSVD, PF_I] = [1, 2, 4, 8, 16];
 const NONE = -1n;
-/** 16 MiB of RAM; tables from 1 MiB on. */
+/** 16 MiB of RAM, with tables from 1 MiB on. */
 const RAM = 16 << 20;
 const ROOT = 0x100000n;
 const PAGE = 0x400000n;
@@ -58,7 +58,10 @@ function table(): bigint {
 const put = (at: bigint, entry: bigint): void => view.setBigUint64(Number(at), entry, true);
 const get = (at: bigint): bigint => view.getBigUint64(Number(at), true);
 
-/** Makes `lin` lead to `leaf` at `level` in a tree of 64-bit entries; the address of the entry. `rights` of the entries on the way. */
+/**
+ * Makes `lin` lead to `leaf` at `level` in a tree of 64-bit entries, and returns the address of the entry. `rights` are those of the entries on the
+ * way.
+ */
 function map(levels: number, top: bigint, lin: bigint, leaf: bigint, level = 1, rights = P | RW | US): bigint {
   let at = top;
   for (let above = levels; ; above--) {
@@ -156,7 +159,7 @@ describe("4 levels", () => {
 describe("3 levels", () => {
   const LIN = 0xc0345678n;
   const PAE = PAGING | NXE | WP;
-  /** PAE's four entries begin at any 32 bytes. */
+  /** PAE's four entries may begin at any multiple of 32 bytes. */
   const TOP = ROOT + 0x20n;
   const walk3 = (access = READ!, flags = PAE, update = false): bigint =>
     walker.walk(3, 0n, TOP, flags, LIN, access, Number(update));
@@ -294,7 +297,7 @@ describe("a second stage", () => {
   it("comes to an end while another processor changes the entry without rest", async () => {
     map(4, second, 0x20000n, (SHIFT + 0x20000n) | P | RW | US | A | D);
     const entry = { memory, at: Number(leaf) >> 2, low: Number(get(leaf) & 0xffffffffn) };
-    // Ignored bits 52 to 62 count up, and what the walk has marked is taken back.
+    // Bits 52 to 62, which are ignored, count up, and what the walk has marked is taken back.
     const source = `
       const { memory, at, low } = require("node:worker_threads").workerData;
       const words = new Int32Array(memory.buffer);
@@ -306,7 +309,7 @@ describe("a second stage", () => {
     await new Promise((resolve) => other.once("online", resolve));
     for (const before = get(leaf); get(leaf) === before;) await new Promise((resolve) => setTimeout(resolve, 1));
     try {
-      // Where the page is found, and where the walk gives up: then the entry is as good as not there at this moment.
+      // The page is found in some walks. In others the walk gives up, and then the entry counts as absent at this moment.
       for (let n = 0; n < 20_000; n++)
         if (walkBoth(WRITE, true) === NONE) expect([walker.outside(), walker.error()]).toEqual([NONE, PF_W! | PF_U!]);
     } finally {

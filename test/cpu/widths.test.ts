@@ -1,15 +1,16 @@
-/** The check of `npm run lint` on 32-bit arithmetic in AssemblyScript (core/widths.mjs) sees what it is there for. */
+/** The check of `npm run lint` for 32-bit arithmetic in AssemblyScript (core/widths.mjs) finds what it must find. */
 import { expect, it } from "vitest";
 import { wrongWidths } from "../../core/widths.mjs";
 
-/** Rules that a function of these parameters breaks: u64 `a`, `b`; u32 `n`, `m`; i32 `s`; usize `p`. */
+/** Returns the rules that a function of these parameters breaks: u64 `a`, `b`; u32 `n`, `m`; i32 `s`; usize `p`. */
 async function rules(body: string): Promise<string[]> {
   const source = `export function f(a: u64, b: u64, n: u32, m: u32, s: i32, p: usize): u64 {\n${body}\n}`;
   return (await wrongWidths("case.ts", { "case.ts": source })).map(({ rule }) => rule);
 }
 
 it.each([
-  // The two sums as they once stood in machine/cpu/tlb.ts and, where it was harmless, in machine/cpu/frames/written.ts (beside a comparison it would not have been).
+  // The two sums as they once stood in machine/cpu/tlb.ts and, where it was harmless, in machine/cpu/frames/written.ts (in a comparison it would have
+  // done harm).
   ["const tag = a; if (tag && load<u32>(p, 8) + ((<u32>tag) & 0xfffff000) == <u32>p) return 1; return 0;", "context"],
   ["if (a && (load<u32>(p, 8) + ((<u32>a) & 0xfffff000)) >> 12 < n) return 1; return 0;", "context"],
   ["return a ? load<u32>(p) + n : b;", "context"],
@@ -21,7 +22,7 @@ it.each([
   ["return a && ~load<u32>(p) ? 1 : 0;", "context"],
   ["return a && -load<i32>(p) > 0 ? 1 : 0;", "context"],
   ["return <u64>(1 << n);", "context"],
-  // A sum that wraps at 32 bits, and only then is compared with, or becomes, 64.
+  // A sum that wraps at 32 bits and is only then compared with 64 bits, or widened to them.
   ["return a == n + m ? 1 : 0;", "widened"],
   ["return a < n * m ? 1 : 0;", "widened"],
   ["return a ? n + m : b;", "widened"],

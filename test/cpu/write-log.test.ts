@@ -1,6 +1,6 @@
 /**
- * The log of writes (machine/cpu/frames/log.ts): a frame is in it if, and only if, it was written to since its entry was taken, whoever wrote and
- * whatever that one's TLB knew; and code in a logged frame is noticed as well.
+ * The log of writes (machine/cpu/frames/log.ts): a frame is in it if and only if it was written to since its entry was taken, whoever wrote and
+ * whatever that one's TLB knew. Code in a logged frame is noticed as well.
  */
 import { beforeAll, describe, expect, it } from "vitest";
 import { ACTIVITY, ACTIVITY_EXECUTES, ACTIVITY_SIZE } from "../../core/machine/layout.ts";
@@ -68,14 +68,14 @@ function execute(m: Machine, code: string, address = DATA): void {
   expect(m.vector).toBe(VECTOR_UD);
 }
 
-/** Takes the log of the three frames of data: which of them were written to. */
+/** Takes the log of the three frames of data, and returns those that were written to. */
 function take(m: Machine): number[] {
   const dirty = [0, 1, 2].filter((page) => m.exports.engine_log_take!(FRAME + page * 0x1000));
   expect(m.exports.engine_log_settle!()).toBe(1);
   return dirty;
 }
 
-/** Ways to write that go by themselves in the engine. */
+/** Ways to write that take a path of their own in the engine. */
 const WRITES: [string, string][] = [
   ["a store", "89 0f"],
   ["a store of 16 bytes", "0f 11 07"],
@@ -169,10 +169,10 @@ describe("the log of writes", () => {
       if (!logFirst) take(m);
       execute(m, STORE);
       execute(m, CALL);
-      // Of the stores of 7, 8 and 9 the last one stays.
+      // Of the stores of 7, 8 and 9 the last one remains.
       expect(m.reg(RAX)).toBe(9n);
       expect(take(m)).toEqual([0]);
-      // The code is watched still, though the log has the frame.
+      // The code is still watched, although the log has the frame.
       execute(m, STORE);
       m.view.setUint32(FRAME + 1, 0x55, true);
       m.exports.engine_code_written!(FRAME);

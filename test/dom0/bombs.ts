@@ -1,14 +1,17 @@
-/** Small files that unpack to much, one of each compression, made without the programs that pack. */
+/** Small files that unpack to a lot, one for each compression, made without the programs that pack. */
 import { gzipSync } from "node:zlib";
 
-/** Each of its `matches` is 273 zeros. `sizeSaid`: in bytes; by default, that it is not known. It has no end. */
+/**
+ * Each of its `matches` is 273 zeros. `sizeSaid` is the size in its header in bytes; by default the header says that it is not known. It has no end
+ * marker.
+ */
 export function lzmaBomb(matches: number, sizeSaid = 2n ** 64n - 1n): Buffer {
   const header = Buffer.from([0x5d, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
   header.writeBigUInt64LE(sizeSaid, 5);
   return Buffer.concat([header, new ZeroEncoder().encode(matches)]);
 }
 
-/** Where the probabilities of each kind of bit stand. */
+/** Where the probabilities of each kind of bit are. */
 const MATCH = 0;
 const REP = MATCH + 12 * 4;
 const REP_G0 = REP + 12;
@@ -18,7 +21,7 @@ const LITERAL = SLOT + 64;
 const LENGTH = LITERAL + 256;
 const REP_LENGTH = LENGTH + 2 + 256;
 
-/** LZMA's range coder, as far as a literal zero and matches of the longest length at the last distance take it. */
+/** LZMA's range coder, as far as it is needed for a literal zero and matches of the longest length at the last distance. */
 class ZeroEncoder {
   #low = 0;
   #range = 0xffffffff;
@@ -28,7 +31,7 @@ class ZeroEncoder {
   readonly #probabilities = new Uint16Array(REP_LENGTH + 2 + 256).fill(1024);
 
   encode(matches: number): Buffer {
-    // A zero by itself, then a match of the distance 1.
+    // A literal zero, then a match of the distance 1.
     this.#bit(MATCH, 0);
     for (let i = 0, node = 1; i < 8; i++, node <<= 1) this.#bit(LITERAL + node, 0);
     let position = 1;
@@ -50,7 +53,7 @@ class ZeroEncoder {
     return Buffer.from(this.#out);
   }
 
-  /** 273, the longest. */
+  /** 273, which is the longest. */
   #length(first: number): void {
     this.#bit(first, 1);
     this.#bit(first + 1, 1);
@@ -86,13 +89,13 @@ class ZeroEncoder {
   }
 }
 
-/** So many times 16 MiB of zeros: gzip files one behind the other are one file. */
+/** That many times 16 MiB of zeros. Gzip files one after the other are one file. */
 export function gzipBomb(times: number): Buffer {
   const one = gzipSync(Buffer.alloc(16 << 20));
   return Buffer.concat(Array.from({ length: times }, () => one));
 }
 
-/** So many blocks, each "2 MiB less 1 of zeros" in four bytes, and the last one. */
+/** That many blocks, each of which says "2 MiB less 1 of zeros" in four bytes, and the last one. */
 export function zstdBomb(blocks: number): Buffer {
   return Buffer.concat([
     Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x60]),
@@ -100,9 +103,9 @@ export function zstdBomb(blocks: number): Buffer {
   ]);
 }
 
-/** So many blocks of 8 MiB of zeros. */
+/** That many blocks of 8 MiB of zeros. */
 export function lz4Bomb(blocks: number): Buffer {
-  // One literal, then a match of the distance 1 as long as the block allows: 15 + 255 n + rest + 4.
+  // One literal, then a match of the distance 1 that is as long as the block allows: 15 + 255 n + rest + 4.
   const length = (8 << 20) - 1 - 4 - 15;
   const block = Buffer.concat([
     Buffer.from([0x1f, 0, 1, 0]),

@@ -1,4 +1,4 @@
-/** Files made to unpack to more than anybody has: bounded while they are unpacked, whatever their headers say, in every format. */
+/** Files made to unpack to more than anybody has. While they are unpacked they must be bounded, whatever their headers say, in every format. */
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -35,7 +35,7 @@ describe("a file that unpacks to too much", () => {
     await expect(unpackBeside(script, bomb, compression, { most: 16 * MIB })).rejects.toThrow(
       "it unpacks to more than 16 MiB",
     );
-    // The same file is fine where it may be as large: it is the bound that refuses, and no damage.
+    // The same file is fine where it may be that large, so it is the bound that refuses it, and not damage.
     const whole = await decompress(bomb, compression, 80 * MIB);
     expect(whole.length).toBeGreaterThanOrEqual(63 * MIB);
     expect(whole.findIndex((byte) => byte !== 0)).toBe(-1);
@@ -141,7 +141,7 @@ describe("a thread that waits for a promise", () => {
   it("lives until it has answered, though nothing else keeps it", async () => {
     const folder = temporaryFolder("answer");
     const source = path.resolve(import.meta.dirname, "../../core/machine/worker-answer.ts");
-    // A timer that keeps nothing alive, as compiling WebAssembly does not in Node 24.
+    // A timer that does not keep the process alive, like the compiling of WebAssembly in Node 24.
     const contents = `
       import { answerWith } from ${JSON.stringify(source)};
       await answerWith(new Promise((resolve) => setTimeout(() => resolve("answered"), 100).unref()));`;

@@ -1,4 +1,4 @@
-/** Kernels that say "kernel" where their code should be: for what looks at files and builds domains. */
+/** Kernels that say "kernel" where their code should be, for tests of what looks at files and builds domains. */
 export function pvElf(): Buffer {
   const virtBase = 0xffffffff80000000n;
   return elfOf([

@@ -1,6 +1,6 @@
 /**
- * As much of a hypervisor as dom0's calls need, in plain memory: it checks what it is given and keeps what it is told.
- * It runs no guest; tests play the guest by hand. The real one is tested with real guests.
+ * As much of a hypervisor as dom0's calls need, in plain memory. It checks what it is given and records what it is told. It runs no guest; tests play
+ * the guest by hand. The real hypervisor is tested with real guests.
  */
 import type { NativeExports } from "../../core/dom0/kernel/hypercalls.ts";
 
@@ -98,7 +98,7 @@ export class FakeHypervisor implements NativeExports {
     Atomics.notify(words, this.eventWord >> 2);
   }
 
-  /** The domain ends by itself (SHUTDOWN_*), as sched_op does it. */
+  /** The domain ends by itself (SHUTDOWN_*), as by sched_op. */
   stop(domid: number, reason: number): void {
     this.domains.get(domid)!.flags |= 4 | (reason << 16);
     this.raise(this.virqPort);
@@ -145,7 +145,7 @@ export class FakeHypervisor implements NativeExports {
     if (op === 5) return 0n;
     if (op === 2) return BigInt([DOM0_FIRST, DOM0_COUNT, DOM0_FIRST * 4096][x]!);
     const domain = this.domains.get(x);
-    // A frame whose type is not to be writable is one of its page tables: the root's number is known here.
+    // A frame that must not become writable is one of its page tables. Only the root's number is known here.
     if (op === 10 && domain?.pinned.includes(y)) return E.EINVAL;
     if (op >= 10) op -= 10;
     if (!domain || (!domain.frames.has(y) && domain.grantFrame !== y && domain.sharedInfo !== y)) return E.EINVAL;
@@ -183,6 +183,7 @@ export class FakeHypervisor implements NativeExports {
         domain.flags |= 8;
         return 0n;
       case 4:
+        if (!(domain.flags & 8)) return E.EINVAL;
         domain.flags &= ~8;
         return 0n;
       case 5:

@@ -1,4 +1,4 @@
-/** The history of handshakes, as xenstored takes it down: over the ring's bytes for the guest, as dom0's own for the toolstack. */
+/** The history of handshakes, as xenstored records it: over the ring for the guest, and from dom0's own requests for the toolstack. */
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   Handshakes,
@@ -24,13 +24,13 @@ let handshakes: Handshakes;
 let now: number;
 
 const vbd = (): DeviceHandshake => handshakes.device(5, "vbd", "51712")!;
-/** As "frontend 5 state 1>3". */
+/** Writes a step as "frontend 5 state 1>3". */
 const lines = ({ list }: DeviceHandshake): string[] =>
   list.map(({ side, by, key, before, after }) => `${side} ${by ?? "-"} ${key || "."} ${before ?? "-"}>${after ?? "-"}`);
 const write = (path: string, value: string, transaction = 0): string =>
   guest.request(XS.WRITE, `${path}\0${value}`, transaction);
 
-/** What the toolstack does to plug a device in (libxl__device_generic_add). */
+/** Does what the toolstack does to plug a device in (libxl__device_generic_add). */
 function plug(front = FRONT, back = BACK, domid = 5): void {
   dom0.transaction((t) => {
     for (const [path, owner] of [
@@ -138,7 +138,7 @@ describe("the history of a handshake", () => {
     expect(gaps).toEqual([{ side: "frontend", after: front[MOST_FIRST - 1]!.number, count: dropped }]);
     expect(steps + dropped).toBe(least + 5000 + 2);
     expect(front.slice(-3).map(({ after }) => after)).toEqual(["2", "3", "4"]);
-    // What the other side did is all there.
+    // Everything that the other side did is there.
     expect(lines(vbd()).filter((line) => line.startsWith("backend"))).toEqual(
       expect.arrayContaining(["backend 0 state ->1", "backend 0 state 1>5", "backend 0 state 5>6"]),
     );
@@ -177,7 +177,7 @@ describe("the history of a handshake", () => {
     dom0.write(`${FRONT}/backend`, forged);
     other.request(XS.WRITE, `${forged}/state\0${5}`);
     expect(lines(vbd()).slice(-2)).toEqual([`frontend 0 backend ${BACK}>${forged}`, "backend 7 state 4>5"]);
-    // And of no domain that was never made.
+    // Neither for a domain that never existed.
     dom0.write("/local/domain/99/device/vif/0/state", 1);
     expect(handshakes.of(99)).toBe(null);
   });
@@ -189,7 +189,7 @@ describe("the history of a handshake", () => {
     dom0.remove(BACK);
     expect(lines(vbd()).at(-1)).toBe("backend 0 . >-");
     expect(handshakes.of(5)!.devices.find(({ kind }) => kind === "vbd")!.backendState).toBe(null);
-    // The domain's own nodes go first, with it; then dom0 removes what is left.
+    // The domain's own nodes go first, together with it. Then dom0 removes what is left.
     xenstored.forgetDomain(5);
     dom0.remove("/local/domain/5");
     handshakes.end(5);

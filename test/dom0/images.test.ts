@@ -15,7 +15,7 @@ import { lzmaBomb, zstdBomb } from "./bombs.ts";
 const guests = guestsMissing();
 const why = guests ? ` (${guests})` : "";
 
-/** A small ELF64: one segment of `text` at `paddr`, and Xen notes. */
+/** Makes a small ELF64 with one segment of `text` at `paddr` and Xen notes. */
 function elf({
   notes = [] as [number, Buffer][],
   machine = 62,

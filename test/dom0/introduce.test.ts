@@ -1,7 +1,7 @@
 /**
- * Domains are introduced to xenstored, again and again, with rings and ports that are right and that are not: nothing is mapped or bound for
- * longer than its domain is, nothing is let go of twice, and a page that was let go of is not touched any more.
- * `XENARIUM_TRIES=100000 npx vitest run test/dom0/introduce.test.ts`.
+ * Domains are introduced to xenstored again and again, with rings and ports that are right and others that are not. Nothing may be mapped or bound
+ * for longer than its domain exists, nothing may be released twice, and a released page may not be touched any more. `XENARIUM_TRIES=100000 npx
+ * vitest run test/dom0/introduce.test.ts`.
  */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
@@ -21,7 +21,7 @@ let port: number;
 let page: Int32Array;
 let bytes: Buffer;
 
-/** Its domain's ring and port, as xenstore has them. */
+/** Reads its domain's ring and port, as xenstore has them. */
 function found(): void {
   const at = Number(host.store.read(`/local/domain/${domid}/store/ring-ref`)) * 4096;
   port = Number(host.store.read(`/local/domain/${domid}/store/port`));
@@ -39,9 +39,9 @@ beforeEach(async () => {
 });
 afterEach(() => host.events.stop());
 
-/** Handles of grants that dom0 has mapped, and its ports. */
+/** The number of grants that dom0 has mapped, and of its ports. */
 const held = () => ({ maps: host.xen.grantMaps.size, ports: host.xen.domains.get(0)!.ports.size });
-/** What xenstored answers to dom0. */
+/** Returns what xenstored answers to dom0. */
 function ask(type: number, ...words: (number | string)[]): string {
   try {
     return host.xenstored.handle(host.store.connection, type, 0, joinStrings(...words.map(String))).toString();
@@ -50,7 +50,7 @@ function ask(type: number, ...words: (number | string)[]): string {
     throw error;
   }
 }
-/** The guest puts a request into its ring and kicks; the reply's payload, once it has come. */
+/** Puts a request of the guest into its ring and notifies xenstored. Resolves with the reply's payload. */
 async function guestAsks(type: number, payload: string): Promise<string> {
   for (const byte of RingClient.encode(type, payload)) {
     bytes[(page[REQ_PROD]! >>> 0) % 1024] = byte;
@@ -76,7 +76,7 @@ it(`holds no more after ${TRIES} requests to introduce, resume, release and aim 
     const answer = ask(type, who, type === XS.SET_TARGET ? pick(chance, [domid, 0, 99, 2 ** 20]) : 5, where);
     answers.set(answer, (answers.get(answer) ?? 0) + 1);
     const now = held();
-    // The one domain that there is has one ring mapped and one port bound, or none.
+    // The one domain that there is has one ring mapped and one port bound, or neither.
     const less = before.maps - now.maps;
     expect([less, before.ports - now.ports], `after try ${i}: ${type} ${who} ${where}`).toEqual([less, less]);
     expect([0, 1]).toContain(less);
@@ -113,7 +113,7 @@ it("has no ring once its new one could not be had, and gets one again", async ()
 it("touches a page no more that it has let go of: events that wait, and a reconnection asked for in it", async () => {
   expect(await guestAsks(XS.WATCH, `/local/domain/${domid}/data\0token\0`)).toBe("OK\0");
   page[RSP_CONS] = page[RSP_PROD]!;
-  // The event is sent a moment later; before that, the domain goes, and its page is another's.
+  // The event would be sent a moment later. Before that, the domain goes, and its page belongs to somebody else.
   host.store.write(`/local/domain/${domid}/data/x`, "1");
   expect(ask(XS.RELEASE, domid)).toBe("OK\0");
   bytes.fill(0x5a);
@@ -134,7 +134,7 @@ it("reads no more requests from it either, though there were more than are taken
   fill();
   host.xen.guestNotify(domid, port);
   host.events.deliver();
-  // All of them were answered, and it means to look again.
+  // All of them were answered, and xenstored means to look again.
   expect(page[REQ_CONS]).toBe(page[REQ_PROD]);
   expect(ask(XS.RELEASE, domid)).toBe("OK\0");
   fill();

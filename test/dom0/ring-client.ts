@@ -39,7 +39,7 @@ export class RingClient {
     return this.words[2072 >> 2]!;
   }
 
-  /** Puts raw bytes into the request ring as room allows, kicking xenstored. */
+  /** Puts raw bytes into the request ring as room allows, and notifies xenstored. */
   push(bytes: Uint8Array): void {
     let sent = 0;
     for (let idle = 0; sent < bytes.length && idle < 4; idle++) {
@@ -59,7 +59,7 @@ export class RingClient {
       const cons = this.words[2056 >> 2]! >>> 0;
       const prod = this.words[2060 >> 2]! >>> 0;
       const length = (prod - cons) >>> 0;
-      // More than there can be: somebody has written an index that is none.
+      // This is more than there can be, so somebody has written an invalid index.
       if (length === 0 || length > RING) return;
       const part = Buffer.alloc(length);
       for (let i = 0; i < length; i++) part[i] = this.bytes[1024 + ((cons + i) % RING)]!;
@@ -69,7 +69,7 @@ export class RingClient {
     }
   }
 
-  /** Asks for a new conversation: what was half said is forgotten at both ends. */
+  /** Asks for a new connection. Both ends forget incomplete messages. */
   reconnect(): void {
     this.words[2068 >> 2] = 1;
     this.ring.service();
@@ -77,7 +77,7 @@ export class RingClient {
     this.#kept = [];
   }
 
-  /** Complete messages so far. */
+  /** Returns the complete messages so far. */
   messages(): GuestMessage[] {
     this.take();
     const found = this.#kept;
@@ -105,7 +105,7 @@ export class RingClient {
     return Buffer.concat([header, body]);
   }
 
-  /** One request and its reply's payload; "!ENOENT" and its like for an error. */
+  /** Sends one request. Returns the payload of its reply, or "!ENOENT" and the like for an error. */
   request(type: number, payload: string, transaction = 0): string {
     const id = this.#nextRequest++;
     this.push(RingClient.encode(type, payload, transaction, id));

@@ -94,7 +94,7 @@ describe("the unpacking thread", () => {
 
   it("ends alone when it wants more heap than it may have, and says so", async () => {
     const greedy = path.join(temporaryFolder("greedy"), "greedy.mjs");
-    // What a decoder would do that keeps a table of all it has seen. It never answers by itself.
+    // Does what a decoder would do that keeps a table of all it has seen. It never answers by itself.
     writeFileSync(greedy, "const kept = []; for (let i = 0; ; i++) kept.push({ i });");
     const before = process.memoryUsage().rss;
     await expect(unpackBeside(pathToFileURL(greedy), bytes, "gzip")).rejects.toThrow(
@@ -110,7 +110,7 @@ describe("the unpacking thread", () => {
 });
 
 describe("the time that unpacking may take", () => {
-  /** A thread that gets a part of the processor, with a limit of 100 ms: when it is late, by the clock. */
+  /** A thread that gets a share of the processor, with a limit of 100 ms. Returns when it was late, by the clock. */
   async function lateAt(part: number, most: number): Promise<number | null> {
     vi.useFakeTimers();
     try {

@@ -5,7 +5,7 @@ import { XS } from "../../core/dom0/xenstore/wire.ts";
 import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
 import { RingClient } from "./ring-client.ts";
 
-/** What xenstored puts off it does before the loop turns, what it tells dom0 in the turn after. */
+/** xenstored does what it has postponed before the loop turns, and tells dom0 in the turn after. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 let xenstored: Xenstored;
@@ -160,7 +160,7 @@ describe("permissions", () => {
     expect(model.request(XS.READ, "/local/domain/5/x\0")).toBe("!EACCES");
     model.connection.target = 5;
     expect(model.request(XS.READ, "/local/domain/5/x\0")).toBe("v");
-    // What others gave to its target is for it too.
+    // What others granted to its target is for it too.
     dom0.write("/for-five", "w");
     dom0.setPermissions("/for-five", ["n0", "r5"]);
     expect(model.request(XS.READ, "/for-five\0")).toBe("w");
@@ -338,7 +338,7 @@ describe("quotas", () => {
   it("stops a domain at 1000 nodes, and gives them back", () => {
     let made = 0;
     for (; made < 1200; made++) if (guest.request(XS.WRITE, `q${made % 20}/n${made}\0`) !== "OK\0") break;
-    // The domain's directory counts too, as do the 20 that hold the rest.
+    // The domain's directory counts too, as do the 20 directories that hold the rest.
     expect(made).toBe(1000 - 1 - 20);
     expect(guest.request(XS.WRITE, "more\0x")).toBe("!ENOSPC");
     expect(guest.request(XS.RM, "q3\0")).toBe("OK\0");
@@ -357,12 +357,12 @@ describe("quotas", () => {
     expect(guest.request(XS.SET_PERMS, `big\0n5\0${"r6\0".repeat(4)}`)).toBe("OK\0");
     expect(guest.request(XS.SET_PERMS, `big\0n5\0${"r6\0".repeat(5)}`)).toBe("!ENOSPC");
     expect(guest.request(XS.WRITE, `${"p/".repeat(1100)}x\0`)).toBe("!EINVAL");
-    // By its whole name as well, in its own directory and elsewhere, and of what is only watched.
+    // This holds for the whole name as well, in its own directory and elsewhere, and for what is only watched.
     const long = "p".repeat(2048);
     expect(guest.request(XS.READ, `/local/domain/5/${long}\0`)).toBe("!ENOENT");
     for (const path of [`/local/domain/5/${long}p`, `/${long}`, `@${long}`])
       expect(guest.request(XS.WATCH, `${path}\0t\0`)).toBe("!EINVAL");
-    // dom0 has the protocol's own bound.
+    // dom0 has the protocol's own limit.
     dom0.write(`/${"p".repeat(3071)}`, "");
     expect(() => dom0.write(`/${"p".repeat(3072)}`, "")).toThrow("EINVAL");
   });

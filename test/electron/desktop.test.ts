@@ -66,7 +66,7 @@ describe("the menu", () => {
       expect(roles).toEqual(expect.arrayContaining(["copy", "paste", "windowMenu", "help", "togglefullscreen"]));
       expect(roles.includes("appMenu")).toBe(platform === "darwin");
       expect(roles.includes("quit")).toBe(platform !== "darwin");
-      // Keys are the page's: it knows when they are the guest's.
+      // Keys are left to the page, which knows when they are the guest's.
       for (const item of items) if (item.accelerator) expect(item.registerAccelerator).toBe(false);
     }
   });
@@ -128,7 +128,7 @@ describe("notifications", () => {
         .toContain("mini> ");
       await host.toolstack.request("consoleInput", { domid, bytes: new TextEncoder().encode("crash\r") });
       await stopped;
-      // It is held while its registers are taken down, and keeps its name for as long.
+      // It is held while its registers are recorded, and keeps its name for as long.
       const isThere = async (): Promise<boolean> =>
         (await host.toolstack.request("list")).some((each) => each.domid === domid);
       await expect.poll(isThere).toBe(false);

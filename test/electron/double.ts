@@ -1,7 +1,6 @@
-/** A double of the Electron functions that the shell uses. Windows, menus, tray and notifications record what is done to them. */
+/** A double of the Electron functions that the shell uses. Its windows, menus, tray and notifications record what is done to them. */
 import { EventEmitter } from "node:events";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import type {
   BrowserWindow,
   BrowserWindowConstructorOptions,
@@ -11,26 +10,19 @@ import type {
   NotificationConstructorOptions,
 } from "electron";
 import { vi } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { HostServiceOptions } from "../../core/api/host-options.ts";
 import { APP_ORIGIN, FROM_HOST, TO_HOST, type ToMain, type ToWindow } from "../../electron/channels.ts";
 import type { ElectronParts } from "../../electron/parts.ts";
 import { startShell, type Shell } from "../../electron/shell.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 type Item = MenuItemConstructorOptions;
 type Answer = (granted: boolean) => void;
 
-export const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
-
 export function service(options: Partial<HostServiceOptions> = {}): HostService {
-  return new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    ...options,
-  });
+  return builtHost(options);
 }
 
 let nextId = 1;
@@ -120,7 +112,7 @@ export class FakeTray extends EventEmitter {
   }
 }
 
-/** All items of a menu, those of its submenus among them. */
+/** Returns all items of a menu, including those of its submenus. */
 export function itemsOf(template: readonly Item[]): Item[] {
   return template.flatMap((item) => [item, ...(Array.isArray(item.submenu) ? itemsOf(item.submenu) : [])]);
 }
@@ -149,12 +141,12 @@ export class Double {
   readonly windows: FakeWindow[] = [];
   readonly trays: FakeTray[] = [];
   readonly notifications: FakeNotification[] = [];
-  /** Questions asked, and the number of the button that is chosen. */
+  /** The questions asked, and the number of the button that is chosen. */
   readonly questions: MessageBoxOptions[] = [];
   answer: number | Promise<number> = 0;
-  /** Quittings that were held up. */
+  /** Called when quitting was prevented. */
   readonly refused = vi.fn();
-  /** The session's ends that were held up, and what the system says of one. */
+  /** Called when the end of the session was prevented, with what the system says about it. */
   readonly held = vi.fn();
   readonly sessionEnd = { preventDefault: this.held };
   readonly closed = vi.fn(() => Promise.resolve());
@@ -164,7 +156,7 @@ export class Double {
   check: (contents: unknown, permission: string, origin: string) => boolean = () => true;
   device: () => boolean = () => true;
   fetch: (request: Request) => Promise<Response> = () => Promise.reject(new Error("nothing is served"));
-  /** What its user chooses when asked for a folder, and how often they were. */
+  /** What its user chooses when asked for a folder, and how often it was asked. */
   folder: string | null = null;
   foldersAsked = 0;
   readonly #options: DoubleOptions;
@@ -240,12 +232,12 @@ export class Double {
     return startShell(this.parts, openHost, paths, () => Promise.resolve({ close: this.closed }));
   }
 
-  /** As the window's page sends it. */
+  /** Sends a message as the window's page does. */
   send<C extends keyof ToMain>(channel: C, argument: ToMain[C], { webContents }: FakeWindow = this.main): void {
     this.ipcMain.emit(channel, { sender: webContents, senderFrame: webContents.mainFrame }, argument);
   }
 
-  /** Until a request of the main window's is answered: by then whatever was under way before has come to its end, if it waits for nothing. */
+  /** Waits until a request of the main window's is answered. By then, everything that was under way before has ended if it waits for nothing. */
   async answered(): Promise<void> {
     const id = this.#asked++;
     this.send(TO_HOST, { id, request: "hostState", args: {} });
@@ -255,7 +247,7 @@ export class Double {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** The menu's item of that command. */
+  /** Returns the menu's item for that command. */
   item(id: string): Item {
     const found = itemsOf(this.menu).find((item) => item.id === id);
     if (!found) throw new Error(`The menu has no ${id}.`);

@@ -1,4 +1,4 @@
-/** Packaging by electron-builder itself, around a stand-in for Electron's runtime; and what is packaged, at work. */
+/** Packages by electron-builder itself around a stand-in for Electron's runtime, and runs what is packaged. */
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -69,7 +69,7 @@ describe.skipIf(process.platform !== "linux")("a package", () => {
     const work = temporaryFolder("package");
     const electronDist = path.join(work, "electron");
     mkdirSync(path.join(electronDist, "resources"), { recursive: true });
-    // As much of a program as fuses are: a mark, a version, their number, each on.
+    // As much of a program as fuses need: a mark, a version, their number, and each fuse set to on.
     writeFileSync(path.join(electronDist, "electron"), `dL7pKGdnNz796PbbjQWNKmHXBZaB9tsX\x01\x08${"1".repeat(8)}`);
     await build({
       projectDir: root,
@@ -104,7 +104,7 @@ describe.skipIf(process.platform !== "linux")("a package", () => {
     const packed = path.join(place, "resources/app.asar");
     cpSync(`${path.join(resources, "app.asar")}.unpacked`, `${packed}.unpacked`, { recursive: true });
     extractAll(path.join(resources, "app.asar"), packed);
-    // What Electron takes from beside the archive is not to be found in it.
+    // What Electron takes from beside the archive must not be in it.
     for (const name of ["dom0.js", "pcpu.js", "core.wasm"]) {
       expect(statSync(path.join(`${packed}.unpacked`, "dist", name)).isFile()).toBe(true);
       writeFileSync(path.join(packed, "dist", name), "not from here");
@@ -146,7 +146,7 @@ describe.skipIf(process.platform !== "linux")("a package", () => {
 it.skipIf(existsSync(path.join(root, "node_modules/electron/dist")))(
   "npm run package says in one line why there is none (where the runtime is missing)",
   async () => {
-    // An address that nobody listens at: the runtime can't be fetched, here or anywhere.
+    // Nobody listens at this address, so the runtime cannot be fetched from anywhere.
     const env = {
       ...process.env,
       ELECTRON_MIRROR: "http://127.0.0.1:9/",

@@ -1,4 +1,4 @@
-/** Electron's security checklist, all twenty points by their numbers (electron/README.md says what meets each). */
+/** Electron's security checklist, all twenty points by their numbers (electron/README.md says how each is met). */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -157,20 +157,21 @@ describe("Electron's security checklist", () => {
       shell.ipcMain.emit(CHOSEN, event, "/etc/passwd");
       shell.ipcMain.emit(CHOOSE_FOLDER, event, null);
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(webContents.got(FROM_HOST)).toEqual([]);
+    // The host answers a window's messages in turn, so an answer to a stranger would come before the answer to this one.
+    const answers = () => webContents.got(FROM_HOST).flatMap((reply) => ("id" in reply ? [reply.id] : []));
+    shell.send(TO_HOST, { id: 6, request: "hostState", args: {} });
+    await expect.poll(answers).toEqual([6]);
     expect(shell.windows).toHaveLength(2);
     expect(shell.item("new-domain").enabled).toBe(false);
-    // A page that was loaded in our window's place.
+    // A page that was loaded instead of our window's page.
     webContents.mainFrame.url = "https://evil.example/";
     shell.send(TO_HOST, message);
-    expect(webContents.got(FROM_HOST)).toEqual([]);
     webContents.mainFrame.url = `${APP_ORIGIN}/index.html`;
-    shell.send(TO_HOST, message);
-    await expect.poll(() => webContents.got(FROM_HOST).some((reply) => "id" in reply && reply.id === 7)).toBe(true);
+    shell.send(TO_HOST, { ...message, id: 9 });
+    await expect.poll(answers).toEqual([6, 9]);
     expect(webContents.got(RUN_COMMAND)).toEqual([]);
     expect(shell.foldersAsked).toBe(0);
-    // What a stranger says was chosen was not.
+    // A choice that a stranger reports was not made.
     shell.send(TO_HOST, { id: 8, request: "inspectDisk", args: { path: "/etc/passwd" } });
     const refused = () => webContents.got(FROM_HOST).find((reply) => "id" in reply && reply.id === 8);
     await expect.poll(refused).toMatchObject({ error: { code: "EACCES" } });
@@ -213,7 +214,7 @@ describe("Electron's security checklist", () => {
   it("20: the page gets nine functions, and none of Electron's own", () => {
     const preload = read("electron/preload.ts");
     expect(preload.match(/exposeInMainWorld/g)).toHaveLength(1);
-    // What comes with each event would carry the sender.
+    // The event that each listener would receive carries the sender.
     expect(preload).toMatch(/\(_event, argument[^)]*\) => listener\(argument\)/);
     expect(using(/from "electron"/).filter((file) => file.startsWith("renderer"))).toEqual([]);
   });

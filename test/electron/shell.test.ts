@@ -1,4 +1,4 @@
-/** The desktop shell against a double of the Electron functions it uses: windows, files, quitting. */
+/** The desktop shell with a double of the Electron functions that it uses: windows, files, quitting. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -45,7 +45,7 @@ describe("the desktop shell", () => {
     expect(shell.refusals).toEqual([reason]);
     expect(shell.windows).toEqual([]);
     expect(shell.app.exit).toHaveBeenCalledExactlyOnceWith(1);
-    // A second instance asks for no host: the first one has it.
+    // A second instance asks for no host, because the first one has it.
     const second = new Double({ lock: false });
     expect(await second.start(none)).toBeNull();
     expect(second.refusals).toEqual([]);
@@ -82,7 +82,7 @@ describe("the desktop shell", () => {
     for (const nonsense of [null, 7, {}, "relative.img"]) shell.send(CHOSEN, nonsense as string);
     expect(await asked(2)).toBe("EACCES");
     shell.send(CHOSEN, image);
-    // It may; the host is off here.
+    // It is allowed; the host is off here.
     expect(await asked(3)).toBe("EOFF");
   });
 
@@ -133,7 +133,7 @@ describe("files that the desktop opens", () => {
       .got(OPENED)
       .map((files) => files.map((file) => ("bytes" in file ? `${file.name}=${Buffer.from(file.bytes)}` : file.reason)));
 
-  /** Until another application, which was given the file later than any before, has passed it to its page. */
+  /** Waits until another application, which was given the file last, has passed it to its page. */
   const takenElsewhere = async (): Promise<void> => {
     const other = new Double({ files: [at("vmlinuz")] });
     const idle = service();
@@ -296,7 +296,7 @@ describe("quitting", () => {
 
   it("saves them, and ends; what can't be saved is asked about", async () => {
     const shell = await withGuest();
-    // A paused guest can't suspend.
+    // A paused guest cannot suspend.
     await running.toolstack.request("pause", { domid: 1 });
     shell.answer = 1;
     shell.app.quit();
@@ -346,7 +346,7 @@ describe("quitting", () => {
       running.on("stopped", ({ name, reason }) => stopped(name, reason));
       end(shell);
       expect(shell.held).toHaveBeenCalledOnce();
-      // What the desktop does as well: it neither asks nor hinders.
+      // The desktop does the same, without asking and without preventing it.
       shell.app.quit();
       await expect.poll(() => shell.app.exit.mock.calls.length, { timeout: 30_000 }).toBe(1);
       expect(stopped).toHaveBeenCalledExactlyOnceWith("mini-1", "poweroff");
@@ -357,7 +357,7 @@ describe("quitting", () => {
 
   it("pulls the plug of what does not obey before the system's patience ends, even where quitting gives it longer", async () => {
     const shell = await withGuest();
-    // A paused guest can't shut down.
+    // A paused guest cannot shut down.
     await running.toolstack.request("pause", { domid: 1 });
     const off = vi.spyOn(running, "powerOff");
     shell.app.quit();

@@ -1,4 +1,4 @@
-/** Files that are there whole or not at all: what reaches the disk before what, and what is left where something fails. */
+/** Files that exist completely or not at all: the order in which things reach the disk, and what is left after a failure. */
 import { lstatSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import * as promises from "node:fs/promises";
 import path from "node:path";
@@ -8,7 +8,7 @@ import { temporaryFolder } from "../temporary.ts";
 
 /** What was done to files, in order: "write x", "sync x", "rename x y". */
 const deeds = vi.hoisted(() => [] as string[]);
-/** The deed that fails, as a full or dying disk would have it. */
+/** The action that fails, as on a full or failing disk. */
 const failing = vi.hoisted(() => ({ deed: "" }));
 
 function did(deed: string): void {

@@ -1,38 +1,37 @@
 /**
- * Clients of a running host, over its WebSocket and its local socket, that ask for anything: requests from the API's own schema, with the
- * domains, files and watches that there are. The host goes on, answers others, and says why it refuses.
- * `XENARIUM_TRIES=100000 npx vitest run test/fuzz/api.test.ts --testTimeout=3600000`.
+ * Clients of a running host, over its WebSocket and its local socket, that ask for anything: requests from the API's own schema, with the domains,
+ * files and watches that exist. The host must go on, answer others, and say why it refuses. `XENARIUM_TRIES=100000 npx vitest run
+ * test/fuzz/api.test.ts --testTimeout=3600000`.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { REQUESTS, type RequestName } from "../../core/api/schema.ts";
 import { connectLocal, serveLocal } from "../../core/api/transport/local-socket.ts";
 import { connectWebSocket } from "../../core/api/transport/websocket-browser.ts";
 import { serveWeb, type WebServer } from "../../core/api/transport/websocket-server.ts";
 import { RequestError } from "../../core/toolstack/request-client.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { anyRequest, type Known } from "./messages.ts";
 import { pick, random, SEED, triesOf } from "./random.ts";
 
 const TRIES = triesOf(2500);
-/** Under way at once; the rest waits. */
+/** The number under way at once; the rest waits. */
 const MOST_OPEN = 40;
 const ANSWER_MS = 20_000;
 const root = path.resolve(import.meta.dirname, "../..");
-const dist = pathToFileURL(`${root}/dist/`);
 
-/** What ends the host is asked for in test/api/power.test.ts. */
+/** Requests that end the host are tested in test/api/power.test.ts. */
 const ENDS_IT: RequestName[] = ["hostPowerOff", "hostReboot"];
 const NAMES = (Object.keys(REQUESTS) as RequestName[]).filter((name) => !ENDS_IT.includes(name));
 
-/** What changes what there is: asked for more often than all else, so that the rest meets much. */
+/** Requests that create or change things are made more often than others, so that the others find much. */
 const CHANGES: RequestName[] = [
-  // Most of what is created is refused.
+  // Most requests to create are refused.
   ...(["create", "create", "create", "create", "destroy"] as const),
   ...(["createBundled", "destroy", "keptStart", "keptEdit", "keptDomains", "list", "pause", "unpause"] as const),
   ...([
@@ -47,7 +46,7 @@ const CHANGES: RequestName[] = [
   ...(["save", "saveCancel", "restore", "xenstoreWrite", "xenstoreRemove", "xenstoreWatch"] as const),
 ];
 
-/** What writes to a file that it names. */
+/** Requests that write to a file that they name. */
 const WRITES: string[] = ["save", "dumpCore", "networkCapture"] satisfies RequestName[];
 
 let host: HostService;
@@ -59,9 +58,7 @@ const socket = path.join(folder, "own", "host.sock");
 beforeAll(async () => {
   globalThis.WebSocket ??= WebSocket as never;
   mkdirSync(path.join(folder, "given"));
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
+  host = builtHost({
     memoryMiB: 512,
     pcpus: 2,
     libraryFolder: path.join(folder, "library"),
@@ -82,7 +79,7 @@ const overWeb = async (): Promise<ApiClient> =>
   new ApiClient(await connectWebSocket(`ws://127.0.0.1:${web.port}/api`, web.token));
 const overLocal = async (): Promise<ApiClient> => new ApiClient(await connectLocal(socket));
 
-/** Rejects where nothing comes: who asks is never left waiting. */
+/** Rejects if nothing comes, because a client must never be left waiting. */
 function within<T>(what: string, milliseconds: number, answer: Promise<T>): Promise<T> {
   let late: NodeJS.Timeout;
   const missing = new Promise<never>((_, reject) => {
@@ -100,7 +97,7 @@ describe("clients that ask for anything", () => {
     const { config, files } = await host.bundled(1);
     writeFileSync(path.join(folder, "given", "mini.elf"), Object.values(files)[0]!);
     const uuid = (): string => crypto.randomUUID();
-    // A client of the user's own may name files: each of these domains has a name of its own.
+    // The user's own client may name files, so each of these domains has a name of its own.
     const named = (name: string): string =>
       `name = "${name}"\nkernel = "${path.join(folder, "given", "mini.elf")}"\nmemory = 16\n`;
     const known: Known = {
@@ -127,7 +124,7 @@ describe("clients that ask for anything", () => {
     let clients = [await overWeb(), await overLocal()];
     const before = process.memoryUsage().rss;
 
-    /** What was begun gets a first piece that fits, so that sessions come to hold files. It may be released meanwhile. */
+    /** A transfer that was begun gets a first piece that fits, so that sessions come to hold files. It may be released in the meantime. */
     const sendPiece = (client: ApiClient, begun: unknown, args: unknown): Promise<void> => {
       const bytes = new Uint8Array(Math.min(64, (args as { size: number }).size));
       return client.request("fileChunk", { file: (begun as { file: string }).file, offset: 0, bytes }).then(
@@ -137,7 +134,7 @@ describe("clients that ask for anything", () => {
     };
 
     for (let i = 0; i < TRIES; i++) {
-      // Now and then one goes in the middle of it all, and another comes.
+      // Sometimes one goes in the middle of it all, and another comes.
       if (chance(400) === 0) {
         const at = chance(2);
         clients[at]!.close();
@@ -147,7 +144,7 @@ describe("clients that ask for anything", () => {
         if (client.closed !== null) clients[at] = at === 0 ? await overWeb() : await overLocal();
       const client = pick(chance, clients);
       const { request, args } = anyRequest(chance, chance(3) === 0 ? CHANGES : NAMES, known);
-      // The id of a file that was given would be the name of one in this folder.
+      // The id of a given file would be the name of a file in this folder.
       const given = args as { file?: unknown } | null | undefined;
       if (WRITES.includes(request) && known.files.includes(String(given?.file))) given!.file = known.fileNames[0];
       const ask = client.request as unknown as (request: string, args: unknown) => Promise<unknown>;
@@ -168,13 +165,13 @@ describe("clients that ask for anything", () => {
       open.add(done);
       void done.finally(() => open.delete(done));
       if (open.size >= MOST_OPEN) await Promise.race(open);
-      // As fast as it is asked, another is answered meanwhile.
+      // However fast it is asked, another client is answered in the meantime.
       if (i % 250 === 249) {
         expect(await within("hostState", ANSWER_MS, watcher.request("hostState", {}))).toMatchObject({
           power: "running",
         });
         await within("list", ANSWER_MS, watcher.request("list", {}));
-        // One of those that fit: nearly all that is asked for at random is refused. For this one there may be no memory left.
+        // A request that fits, since nearly all random requests are refused. There may be no memory left even for this one.
         const fits = watcher.request("create", { config: named(`w${i}`) }).then(
           () => void outcomes.set("create", (outcomes.get("create") ?? 0) + 1),
           () => {},
@@ -186,13 +183,13 @@ describe("clients that ask for anything", () => {
     for (const client of clients) client.close();
 
     expect(bugs).toEqual([]);
-    // It got somewhere: most requests were carried out once, and many kinds of refusal were seen.
+    // This shows that the test did something: most requests were carried out once, and many kinds of refusal were seen.
     expect(NAMES.filter((name) => outcomes.has(name)).length).toBeGreaterThan(NAMES.length / 2);
     for (const name of ["create", "consoleInput", "fileChunk", "xenstoreWrite"])
       expect(outcomes.has(name), name).toBe(true);
     expect([...outcomes.keys()].filter((key) => key.startsWith("E")).length).toBeGreaterThan(4);
 
-    // No crash of host, dom0 or server: a new guest starts and answers, and the books are right.
+    // Host, dom0 and server have not crashed: a new guest starts and answers, and the accounts are right.
     for (const { domid } of await watcher.request("list", {}))
       if (domid !== 0) await watcher.request("destroy", { domid }).catch(() => {});
     expect(await within("checkInvariants", ANSWER_MS, watcher.request("checkInvariants", {}))).toBe(0);
@@ -204,7 +201,7 @@ describe("clients that ask for anything", () => {
     await expect.poll(shown).toContain("help");
     watcher.close();
 
-    // No file that was not named, and not more memory than clients may have.
+    // No file was touched that was not named, and no more memory is used than clients may have.
     expect(readFileSync(untouched, "utf8")).toBe("the user's");
     expect(readdirSync(path.join(folder, "given")).filter((name) => !/^(a\.saved|mini\.elf)$/.test(name))).toEqual([]);
     expect(existsSync("/nowhere")).toBe(false);

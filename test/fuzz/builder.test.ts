@@ -1,6 +1,6 @@
 /**
- * Files that a client gives to be started, spoiled in all the ways there are: each is a kernel like any other or is refused with a sentence,
- * in bounded time. `XENARIUM_TRIES=100000 npx vitest run test/fuzz/builder.test.ts`.
+ * Files that a client gives to be started, spoiled in every way. Each must be a kernel like any other or be refused with a sentence, in bounded time.
+ * `XENARIUM_TRIES=100000 npx vitest run test/fuzz/builder.test.ts`.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -25,7 +25,7 @@ import { UnpackingThread } from "./unpacking-thread.ts";
 const MOST_MS = 3000;
 const mini = readFileSync(path.resolve(import.meta.dirname, "../../assets/guests/mini.elf"));
 
-/** A bzImage as Linux's build makes one: setup sectors, header, payload and the size behind it. */
+/** A bzImage as Linux's build makes one: setup sectors, header, payload and, after it, the size. */
 function bzImage(payload: Buffer): Buffer {
   const setup = Buffer.alloc(2 * 512);
   setup[0x1f1] = 1;
@@ -67,11 +67,11 @@ const RAMDISKS = [null, 0, 1, 4096, ramdisk.length, 2 ** 31];
 /** hvm_start_info with a short command line, and with a long one. */
 const START_INFO_BYTES = [200, 5000];
 
-/** What the builder of PVH domains does with it: what it would write lies in the domain's memory, and one behind the other. */
+/** Does what the builder of PVH domains does with it. Everything that it would write must lie in the domain's memory, without overlap. */
 function layOutPvh(elf: ElfImage, pages: number, ramdiskBytes: number | null, infoBytes: number): void {
   expect(pvhEntry(elf)).toBeLessThan(2 ** 32);
   const modules = ramdiskBytes === null ? [] : [ramdiskBytes];
-  const { segments, modules: places, startInfo } = layoutPvh(elf, pages, pages, modules, infoBytes);
+  const { segments, modules: places, startInfo } = layoutPvh(elf, pages, modules, infoBytes);
   const at = places[0] ?? null;
   const end = pages * 4096;
   let next = 0;
@@ -99,7 +99,7 @@ describe("a kernel's file", () => {
     for (let i = 0; i < tries; i++) {
       if (i % 500 === 0) await breath();
       const file = pick(chance, files);
-      // Headers and notes, for the most part: what is behind them is code, which nobody reads.
+      // Mostly in headers and notes, because after them there is code, which nobody reads.
       const within = chance(3) === 0 ? file.length : pick(chance, [64, 200, 1024, 8192]);
       const bad = mutate(chance, file, within);
       const began = ownMilliseconds();
@@ -119,7 +119,7 @@ describe("a kernel's file", () => {
       kinds.set(image.kind, (kinds.get(image.kind) ?? 0) + 1);
     }
     expect(slowest).toBeLessThan(MOST_MS);
-    // It got somewhere: some were still kernels, some were not.
+    // This shows that the test did something: some were still kernels, some were not.
     expect(kinds.get("elf-pv64") ?? 0).toBeGreaterThan(tries / 100);
     expect(kinds.get("elf-pvh") ?? 0).toBeGreaterThan(tries / 100);
     expect(kinds.get("initrd") ?? 0).toBeGreaterThan(tries / 100);
@@ -134,9 +134,9 @@ describe("packed data", () => {
   const lz4 = toolMissing("lz4", "lz4");
   const zstd = toolMissing("zstd", "zstd");
   const bzip2 = toolMissing("bzip2", "bzip2");
-  /** Of hostile data these make as much work as they like: a thread that takes longer is ended, as in the product. */
+  /** These make as much work as they like from hostile data. A thread that takes longer is ended, as in the product. */
   const endless = new Set<Compression>(["bzip2", "zstd"]);
-  /** `missing`: the program that packs it. */
+  /** `missing` names the program that packs it. */
   const originals: { name: string; missing: string | null; pack: () => Buffer }[] = [
     { name: "gzip", missing: null, pack: () => gzipSync(plain) },
     { name: "xz", missing: xz, pack: () => packed("xz", ["--check=crc32", "--x86", "--lzma2=dict=1MiB", "-c"], plain) },

@@ -1,7 +1,7 @@
 /**
- * A hostile domain at its console's ring: indices and bytes of all kinds in both directions, while somebody types. What it wrote by the
- * rules arrives, what is kept is bounded, and dom0 writes nowhere but where the ring's protocol has it write.
- * `XENARIUM_TRIES=100000 npx vitest run test/fuzz/console.test.ts`.
+ * A hostile domain at its console's ring: all kinds of indices and bytes in both directions while somebody types. What it wrote by the rules must
+ * arrive, what is kept must be bounded, and dom0 may write only where the ring's protocol says. `XENARIUM_TRIES=100000 npx vitest run
+ * test/fuzz/console.test.ts`.
  */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
@@ -11,11 +11,11 @@ import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
 import { pick, random, SEED, triesOf, type Random } from "./random.ts";
 
 const TRIES = triesOf(2000);
-/** struct xencons_interface, in words, and the sizes of its buffers. */
+/** struct xencons_interface in words, and the sizes of its buffers. */
 const [IN_CONS, IN_PROD, OUT_CONS, OUT_PROD] = [3072 >> 2, 3076 >> 2, 3080 >> 2, 3084 >> 2];
 const IN_SIZE = 1024;
 const OUT_SIZE = 2048;
-/** As fakeHost has it. */
+/** fakeHost has the same number. */
 const LOG_BYTES = 4096;
 const MOST_TYPED = 1 << 20;
 
@@ -23,7 +23,7 @@ let host: FakeHost;
 let domid: number;
 let port: number;
 let page: Int32Array;
-/** The ring's page, with the pages before and behind it. */
+/** The ring's page, with the pages before and after it. */
 let around: Buffer;
 let output: Buffer[];
 
@@ -47,7 +47,7 @@ const bytesOf = (chance: Random, length: number): Buffer => {
   for (let i = 0; i < length; i++) bytes[i] = chance(256);
   return bytes;
 };
-/** Kicks dom0, which serves the ring; what it did besides what the protocol allows it. */
+/** Notifies dom0, which serves the ring. Returns what it did beyond what the protocol allows. */
 function kick(): string[] {
   const before = Buffer.from(around);
   const heard = host.heard.length;
@@ -55,7 +55,7 @@ function kick(): string[] {
   host.events.deliver();
   for (const { event, data } of host.heard.splice(heard))
     if (event === "console") output.push(Buffer.from((data as { bytes: Uint8Array }).bytes));
-  // Its own words and the buffer of what was typed; all else is as it was.
+  // Only its own words and the buffer of what was typed may have changed.
   for (const [from, to] of [
     [0, IN_SIZE],
     [IN_PROD * 4, IN_PROD * 4 + 4],
@@ -68,7 +68,7 @@ function kick(): string[] {
 it(`is taken at its word, and no further, in ${TRIES} tries (seed ${SEED})`, async () => {
   const chance = random(SEED);
   const kinds = { written: 0, taken: 0, refused: 0, nonsense: 0 };
-  /** What was typed and not seen in the ring; null once indices were spoiled, when nothing is promised. */
+  /** What was typed and has not been seen in the ring. It is null after indices were spoiled, when nothing is promised. */
   let typed: Buffer | null = Buffer.alloc(0);
   let waiting = 0;
   for (let i = 0; i < TRIES; i++) {
@@ -106,7 +106,7 @@ it(`is taken at its word, and no further, in ${TRIES} tries (seed ${SEED})`, asy
         break;
       }
       case 3: {
-        // An index that makes no sense, or one that does by chance.
+        // An index that makes no sense, or that does by chance.
         const word = pick(chance, [IN_CONS, IN_PROD, OUT_CONS, OUT_PROD]);
         const saved = page[word]!;
         page[word] = pick(chance, [0, -1, 2 ** 31 - 1, -(2 ** 31), saved + 2049, saved - 1, chance(2 ** 32)]) | 0;
@@ -121,7 +121,7 @@ it(`is taken at its word, and no further, in ${TRIES} tries (seed ${SEED})`, asy
         break;
       }
       case 4:
-        // All of the page but what the guest's own frontend keeps.
+        // All of the page except what the guest's own frontend keeps.
         bytesOf(chance, IN_SIZE).copy(around, 4096 + chance(IN_SIZE));
         typed = null;
         expect(kick()).toEqual([]);
@@ -147,7 +147,7 @@ it(`is taken at its word, and no further, in ${TRIES} tries (seed ${SEED})`, asy
       }
     }
     if (typed === null && chance(30) === 0) {
-      // Begun anew: the guest takes all that waits.
+      // A new beginning, in which the guest takes all that waits.
       page[IN_CONS] = page[IN_PROD] = chance(2 ** 32) | 0;
       for (let more = true; more;) {
         expect(kick()).toEqual([]);

@@ -1,9 +1,9 @@
-/** Requests made from the API's own schema: valid ones, and ones that are nearly so. */
+/** Makes requests from the API's own schema: valid ones, and ones that are nearly valid. */
 import { z } from "zod";
 import { REQUESTS, type RequestName } from "../../core/api/schema.ts";
 import { pick, type Random } from "./random.ts";
 
-/** A value of each kind that was seen in answers, so that requests fit what there is. */
+/** A value of each kind that was seen in answers, so that requests match what exists. */
 export interface Known {
   domids: number[];
   names: string[];
@@ -12,7 +12,7 @@ export interface Known {
   watches: string[];
   paths: string[];
   configs: string[];
-  /** In a folder of the test's own: nothing else is named. */
+  /** In a folder of the test's own; nothing else is named. */
   fileNames: string[];
 }
 
@@ -43,7 +43,7 @@ const ODD = [
   ...[{}, { domid: 1 }, new Uint8Array(0), new Uint8Array(70_000), "__proto__", "constructor", "../../etc/passwd"],
 ];
 
-/** By a property's name: what its type alone does not say. */
+/** By a property's name, what its type alone does not say. */
 const BY_NAME: Record<string, (chance: Random, known: Known) => unknown> = {
   domid: (chance, { domids }) => pick(chance, domids),
   file: (chance, { files, fileNames }) => pick(chance, [...files, ...fileNames]),
@@ -66,7 +66,7 @@ const BY_NAME: Record<string, (chance: Random, known: Known) => unknown> = {
   offset: (chance) => pick(chance, [0, 0, 0, 100]),
   kind: () => "console",
   id: () => "0",
-  // What ends at once: a run has many of them.
+  // A grace time that ends at once, because a run has many of them.
   graceMilliseconds: () => 0,
 };
 
@@ -106,7 +106,7 @@ function object(chance: Random, { properties = {}, required = [], additionalProp
   return made;
 }
 
-/** Two of three are as the schema has them. */
+/** Two of three are as the schema says. */
 export function anyRequest(
   chance: Random,
   names: readonly RequestName[],

@@ -1,4 +1,4 @@
-/** Chance that can be had again: XENARIUM_SEED=n gives another course of it, XENARIUM_TRIES=n a longer one. */
+/** Reproducible random numbers. XENARIUM_SEED=n gives another sequence, XENARIUM_TRIES=n a longer run. */
 
 export type Random = (below: number) => number;
 
@@ -14,14 +14,14 @@ export function random(seed: number): Random {
 }
 
 export const SEED = Number(process.env.XENARIUM_SEED ?? 20261128);
-/** `usual`: as many as a test command has time for. */
+/** `usual` is the number for which a test command has time. */
 export const triesOf = (usual: number): number => Number(process.env.XENARIUM_TRIES ?? usual);
 
 export function pick<T>(chance: Random, list: readonly T[]): T {
   return list[chance(list.length)]!;
 }
 
-/** A copy with some of its bytes changed, cut out, doubled or put in. */
+/** Returns a copy with some of its bytes changed, removed, doubled or inserted. */
 export function mutate(chance: Random, bytes: Uint8Array, within = bytes.length): Buffer {
   let changed = Buffer.from(bytes);
   for (let i = 1 + chance(4); i > 0; i--) {
@@ -54,7 +54,7 @@ export function mutate(chance: Random, bytes: Uint8Array, within = bytes.length)
   return changed;
 }
 
-/** Where arithmetic goes wrong. */
+/** Numbers at which arithmetic often fails. */
 const NUMBERS = [
   0,
   1,

@@ -1,6 +1,6 @@
 /**
- * A thread that unpacks one thing after the other. The product's ends after each (core/dom0/builder/unpack.ts); for thousands of small ones
- * starting it would take most of the time. One that takes too long is ended, and another begins.
+ * A thread that unpacks one thing after the other. The product's thread ends after each (core/dom0/builder/unpack.ts), but for thousands of small
+ * ones its start would take most of the time. A thread that takes too long is ended, and another is started.
  */
 import path from "node:path";
 import { Worker } from "node:worker_threads";
@@ -25,7 +25,7 @@ export class UnpackingThread {
   #worker: Worker | null = null;
   #asked: { answered: (reply: UnpackReply) => void; failed: (error: unknown) => void } | null = null;
 
-  /** One at a time. "late": it took longer. Rejects if the thread ends by itself: what was unpacked must not do that. */
+  /** Unpacks one at a time. "late" means that it took longer. Rejects if the thread ends by itself, which unpacking must never cause. */
   async unpack(request: UnpackRequest, milliseconds: number): Promise<UnpackReply | "late"> {
     const worker = (this.#worker ??= this.#started());
     let answered!: (reply: UnpackReply | "late") => void;

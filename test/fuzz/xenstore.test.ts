@@ -1,6 +1,7 @@
 /**
- * A hostile domain at xenstored's ring: near-valid requests of all kinds with what it has open, bytes and indices that are none, replies not
- * taken, connections begun anew, while dom0 and another domain go on. `XENARIUM_TRIES=100000 npx vitest run test/fuzz/xenstore.test.ts`.
+ * A hostile domain at xenstored's ring: nearly valid requests of all kinds with what it has open, invalid bytes and indices, replies that are not
+ * taken, and connections that are begun again, while dom0 and another domain go on. `XENARIUM_TRIES=100000 npx vitest run
+ * test/fuzz/xenstore.test.ts`.
  */
 import { describe, expect, it, vi } from "vitest";
 import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
@@ -15,9 +16,9 @@ import { pick, random, SEED, triesOf, type Random } from "./random.ts";
 const TRIES = triesOf(8000);
 const HOSTILE = 5;
 const SIBLING = 6;
-/** What nobody but its owner may see or change. */
+/** A value that only its owner may see or change. */
 const SECRET = "the sibling's secret";
-/** Of one request, on a busy machine. */
+/** The most that one request may take on a busy machine. */
 const MOST_MS = 2000;
 const [REQ_PROD, RSP_CONS] = [2052 >> 2, 2056 >> 2];
 
@@ -31,7 +32,7 @@ const paths = [
 ];
 const permissions = ["n5", "r5", "b5", "w6", "n6", "n0", "r0", "b0", "b65535", "q1", "n99999", "n-1", "n", ""];
 
-/** What a request of each type has, by the cases of payload(). */
+/** The usual payload of a request of each type, by the cases of payload(). */
 const USUAL = new Map<number, number>([
   ...[XS.WRITE].map((type) => [type, 1] as const),
   ...[XS.WATCH, XS.UNWATCH].map((type) => [type, 2] as const),
@@ -84,7 +85,7 @@ function world(): World {
     dom0.mkdir(`/local/domain/${domid}`);
     dom0.setPermissions(`/local/domain/${domid}`, [`n${domid}`]);
   }
-  // Everybody's, as a bug of an administrator's would have it.
+  // Everybody may write this, as after an administrator's mistake.
   dom0.write("/shared", "");
   dom0.setPermissions("/shared", ["b0"]);
   const sibling = new RingClient(xenstored, SIBLING);
@@ -93,7 +94,7 @@ function world(): World {
   return { xenstored, dom0, hostile: new RingClient(xenstored, HOSTILE), sibling };
 }
 
-/** What must hold, whatever the hostile domain has done. */
+/** Checks what must hold whatever the hostile domain has done. */
 function judge({ xenstored, dom0, hostile, sibling }: World, round: number): void {
   expect(sibling.request(XS.READ, "secret\0")).toBe(SECRET);
   expect(dom0.permissions(`/local/domain/${SIBLING}/secret`)).toEqual([`n${SIBLING}`]);
@@ -111,7 +112,7 @@ function judge({ xenstored, dom0, hostile, sibling }: World, round: number): voi
   }
   expect(hostile.ring.waiting.bytes).toBeLessThanOrEqual(DEFAULT_QUOTA.outputBytes + 21 * 4112);
   expect(hostile.ring.waiting.replies).toBeLessThanOrEqual(DEFAULT_QUOTA.outstanding);
-  // The accounts are what is there.
+  // The accounts must match what is there.
   const [reply] = [xenstored.handle(dom0.connection, XS.CONTROL, 0, Buffer.from("check\0"))];
   expect(reply.toString()).toBe("OK\0");
 }
@@ -146,7 +147,7 @@ describe("a hostile domain's xenstore ring", () => {
             hostile.push(bytes);
             break;
           case 2:
-            // Not taken: what others write comes on top.
+            // The replies are not taken, and what others write is added.
             dom0.write(`/local/domain/${HOSTILE}/data/${chance(50)}`, "w");
             break;
           case 3:
@@ -171,7 +172,7 @@ describe("a hostile domain's xenstore ring", () => {
           }
         slowest = Math.max(slowest, ownMilliseconds() - began);
         if (i % 500 === 499) judge(all, i);
-        // Its own directory it may remove or give to others, which is the end of much that it could try.
+        // It may remove its own directory or give it to others, which ends much of what it could try.
         if (i % 20 === 0) {
           dom0.mkdir(`/local/domain/${HOSTILE}`);
           dom0.setPermissions(`/local/domain/${HOSTILE}`, [`n${HOSTILE}`]);
@@ -180,13 +181,13 @@ describe("a hostile domain's xenstore ring", () => {
         if (i % 50 === 0) await (i % 500 === 0 ? breath() : Promise.resolve());
       }
       judge(all, TRIES);
-      // A bug of xenstored's own is told there, and to the guest as EIO.
+      // xenstored reports a bug of its own there, and to the guest as EIO.
       expect(faults.mock.calls).toEqual([]);
       expect(kinds.has("EIO\0")).toBe(false);
     } finally {
       faults.mockRestore();
     }
-    // It got somewhere: all that an unprivileged domain may ask was done, and refused for each reason.
+    // This shows that the test did something: everything that an unprivileged domain may ask was done, and refused for each reason.
     for (const kind of [
       "EINVAL\0",
       "EACCES\0",
@@ -243,7 +244,7 @@ describe("a domain that may write a node of another's", () => {
     const transaction = Number(hostile.request(XS.TRANSACTION_START, "\0").replace("\0", ""));
     expect(hostile.request(XS.SET_PERMS, `${node}\0b${SIBLING}\0`, transaction)).toBe("!EACCES");
     expect(dom0.permissions(node)).toEqual([`n${SIBLING}`, `b${HOSTILE}`]);
-    // Its own it may open to others, and not give away.
+    // It may open its own node to others, but not give it away.
     expect(hostile.request(XS.WRITE, "own\0v")).toBe("OK\0");
     expect(hostile.request(XS.SET_PERMS, `own\0n${HOSTILE}\0r${SIBLING}\0`)).toBe("OK\0");
     expect(hostile.request(XS.SET_PERMS, `own\0n${SIBLING}\0`)).toBe("!EPERM");

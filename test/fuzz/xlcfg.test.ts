@@ -1,4 +1,4 @@
-/** xl.cfg text spoiled in all the ways there are: a configuration, or sentences that say what is wrong. XENARIUM_TRIES=100000 by hand. */
+/** xl.cfg text spoiled in every way: the result must be a configuration, or sentences that say what is wrong. XENARIUM_TRIES=100000 by hand. */
 import { describe, expect, it } from "vitest";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 import { breath } from "../breath.ts";

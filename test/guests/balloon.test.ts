@@ -1,23 +1,24 @@
-/** The target of a guest's balloon driver, memory/target: Debian's own driver follows it down and up; what it may have in the end is Xen's to say. */
+/**
+ * The target of a guest's balloon driver, memory/target. Debian's own driver follows it down and up, while Xen decides what it may have in the end.
+ */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { DomainInfo } from "../../core/toolstack/messages.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const SYSFS = "/sys/devices/system/xen_memory/xen_memory0";
 /** What libxl lets a domain have beyond its target, in MiB. */
 const SLACK = 1;
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown } = onConsole(() => host);
 
-/** Its console answers to every line that is typed: a shell. */
+/** Its console answers every line that is typed, because it runs a shell. */
 async function start(name: string, ...lines: string[]): Promise<number> {
   const config = [
     `name = "${name}"`,
@@ -30,8 +31,6 @@ async function start(name: string, ...lines: string[]): Promise<number> {
   await expect.poll(() => shown(domid), { timeout: 150_000, interval: 100 }).toMatch(/# (\x1b\[6n)?$/);
   return domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
 const info = async (domid: number): Promise<DomainInfo> => (await ask("list")).find((each) => each.domid === domid)!;
 const has = (domid: number) =>
   expect.poll(async () => (await info(domid)).memoryMiB, { timeout: 30_000, interval: 50 });
@@ -46,13 +45,7 @@ async function types(domid: number, command: string, answer: RegExp): Promise<Re
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 1024,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 1024 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));
@@ -74,7 +67,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
       expect((await info(domid)).maxmemMiB).toBe(128 + SLACK);
       await ask("setMemory", { domid, memoryMiB: 320 });
       await has(domid).toBeGreaterThanOrEqual(319);
-      // It is memory that can be used: more than it could have kept in 128 MiB.
+      // The memory can be used: this is more than fits into 128 MiB.
       await types(
         domid,
         "mount -t tmpfs -o size=200m tmpfs /tmp; dd if=/dev/zero of=/tmp/x bs=1M count=140; echo kept-$(wc -c < /tmp/x)",
@@ -83,7 +76,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
       await ask("setMemory", { domid, memoryMiB: 192 });
       await types(domid, "rm /tmp/x; echo gone-$((1+1))", /gone-2/);
       await has(domid).toBeLessThanOrEqual(192 + SLACK);
-      // Root in the guest may set its driver's target; Xen counts.
+      // Root in the guest may set its driver's target, but Xen counts.
       await types(domid, `echo 1048576 > ${SYSFS}/target_kb; echo asked-$((1+1))`, /asked-2/);
       await has(domid).toBe(192 + SLACK);
       await types(domid, "echo still-$((1+1))", /still-2/);
@@ -99,7 +92,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
 
   it("of a guest that does not follow stays without effect but as a limit; what can't be is refused", async () => {
     const config = `name = "deaf"\nkernel = "mini.elf"\nmemory = 32\nmaxmem = 48`;
-    const files = { "mini.elf": readFileSync(new URL("assets/guests/mini.elf", dist)) };
+    const files = { "mini.elf": readFileSync(bundledGuest) };
     const { domid } = await ask("create", { config, files });
     await ask("setMemory", { domid, memoryMiB: 16 });
     expect(await info(domid)).toMatchObject({ memoryMiB: 32, maxmemMiB: 16 + SLACK });
@@ -111,7 +104,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
       );
     await expect(ask("setMemory", { domid: 0, memoryMiB: 64 })).rejects.toThrow(/can't be done to Domain-0/);
     expect(await info(domid)).toMatchObject({ memoryMiB: 32, maxmemMiB: 48 + SLACK });
-    // The maxmem of its next start is none that it could have now.
+    // The maxmem of its next start is more than it could have now.
     await ask("updateConfig", { domid, config: config.replace("48", "64"), files });
     await expect(ask("setMemory", { domid, memoryMiB: 64 })).rejects.toThrow(/up to 48 MiB/);
     expect(await ask("domainSettings", { domid })).toMatchObject({ maxmemMiB: 48 });

@@ -1,22 +1,21 @@
-/** `bootloader = "pygrub"`: what is installed on a disk is what boots, at every boot; the console has its menu. */
+/** `bootloader = "pygrub"`: what is installed on a disk is what boots, at every boot. The console shows its menu. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { plant } from "../dom0/bootloader/memory-store.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, debianPackage, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing() ?? (spawnSync("mke2fs", ["-V"]).error ? "e2fsprogs is not installed" : null);
 const folder = temporaryFolder("bootdisk");
 const image = path.join(folder, "disk.img");
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask } = onConsole(() => host);
 const config = (name: string, disk: string, ...more: string[]): string =>
   [
     `name = "${name}"`,
@@ -72,13 +71,7 @@ function makeDisk(): void {
 beforeAll(async () => {
   if (guests !== null) return;
   makeDisk();
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 512,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 512 });
   await host.powerOn();
 });
 afterAll(() => host?.powerOff(1000));
@@ -113,7 +106,7 @@ describe.skipIf(guests !== null)(`a disk${guests ? ` (${guests})` : ""}`, () => 
     expect((await created).domid).toBe(domid);
     await until((all) => all.length === 2 && all[1]!.text.includes("ROOT-ON-DISK"));
     const [first, second] = await logs();
-    // A title's control characters are not the terminal's.
+    // Control characters in a title do not reach the terminal.
     expect(first!.text).toContain("Booting two ?[2J");
     expect(first!.text).toContain("ROOT-ON-DISK console=hvc0 quiet entry=two from=xlcfg");
     expect(second!.text).toContain("ROOT-ON-DISK console=hvc0 quiet entry=three from=xlcfg");

@@ -1,4 +1,4 @@
-/** Boots that failed once, and hosts of which half lies above 2 GiB. All others: test/long/boots.long.ts. */
+/** Boots that failed once, and hosts of which half lies above 2 GiB. All others are in test/long/boots.long.ts. */
 import { describe, expect, it } from "vitest";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
 import { runGuest } from "./run.ts";
@@ -8,11 +8,11 @@ const missing = guestsMissing();
 
 describe.skipIf(missing !== null)(`Debian boots without a warning${missing ? ` (${missing})` : ""}`, () => {
   it.each([
-    // Its frames lie below the low half of the addresses that its kernel maps them at.
+    // Its frames lie below the low half of the addresses at which its kernel maps them.
     [256, 1400, 1],
     // dom0's structures, and all of the guest, lie above 2 GiB.
     [640, 3500, 2],
-    // The largest host, and a guest that lies on both sides of 2 GiB.
+    // The largest host, with a guest that lies on both sides of 2 GiB.
     [2600, 3584, 2],
   ])(
     "with %i MiB on a host of %i MiB, %i vCPUs",

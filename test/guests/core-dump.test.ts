@@ -1,14 +1,13 @@
-/** xl dump-core: an ELF file that readelf understands, with every page of the guest's and its vCPUs, of a guest that goes on. */
+/** xl dump-core: an ELF file that readelf understands, with every page of the guest and its vCPUs, of a guest that continues. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 const missing = guestsMissing();
 const folder = temporaryFolder("core");
 const WAIT = { timeout: 120_000 };
@@ -26,7 +25,7 @@ describe.skipIf(missing !== null)(`dump-core${missing ? ` (${missing})` : ""}`, 
   const readelf = (...args: string[]): string => execFileSync("readelf", ["-W", ...args], { encoding: "utf8" });
 
   beforeAll(async () => {
-    host = new PoweredHost({ memoryMiB: 256, pcpus: 1, imageFolder });
+    host = new PoweredHost({ memoryMiB: 256, pcpus: 1, imageFolder: dist });
     await host.start();
     host.toolstack.on("console", ({ bytes }) => (text += Buffer.from(bytes).toString("latin1")));
     const config = `name = "dumped"\nkernel = "${debianKernel()}"\nramdisk = "${initramfs("shell")}"\nextra = "console=hvc0 quiet"\nmemory = ${MEMORY_MIB}\n`;
@@ -40,7 +39,7 @@ describe.skipIf(missing !== null)(`dump-core${missing ? ` (${missing})` : ""}`, 
     const file = path.join(folder, "core");
     const { bytes } = await dump("core");
     expect(statSync(file)).toMatchObject({ size: bytes });
-    // Nobody but its user reads what was a guest's memory.
+    // Only the user may read what was a guest's memory.
     expect(statSync(file).mode & 0o077).toBe(0);
     expect(readelf("-h", file)).toMatch(/Type: +CORE[\s\S]*Machine: +Advanced Micro Devices X86-64/);
     const sections = readelf("-S", file);
@@ -51,14 +50,14 @@ describe.skipIf(missing !== null)(`dump-core${missing ? ` (${missing})` : ""}`, 
       const [, offset, size] = new RegExp(`\\${name} +\\w+ +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+)`).exec(sections)!;
       return image.subarray(parseInt(offset!, 16), parseInt(offset!, 16) + parseInt(size!, 16));
     };
-    // The four notes; readelf -n looks for a core file's in program headers, which this format has not.
+    // The four notes. readelf -n looks for a core file's notes in program headers, which this format does not have.
     const types: number[] = [];
     for (let rest = at(".note.Xen"); rest.length > 0; rest = rest.subarray(16 + rest.readUInt32LE(4))) {
       expect(rest.toString("latin1", 12, 16)).toBe("Xen\0");
       types.push(rest.readUInt32LE(8));
     }
     expect(types).toEqual([0x2000000, 0x2000001, 0x2000002, 0x2000003]);
-    // The header note: magic of a PV domain, vCPUs, pages, their size.
+    // The header note: magic of a PV domain, vCPUs, pages, and their size.
     const header = at(".note.Xen").subarray(16 + 16);
     const [magic, vcpus, pages, pageSize] = [0, 8, 16, 24].map((offset) => Number(header.readBigUInt64LE(offset)));
     expect({ magic, vcpus, pageSize }).toEqual({ magic: 0xf00febed, vcpus: 1, pageSize: PAGE });
@@ -68,7 +67,7 @@ describe.skipIf(missing !== null)(`dump-core${missing ? ` (${missing})` : ""}`, 
     const pfns = Array.from({ length: pages! }, (_, i) => Number(p2m.readBigUInt64LE(16 * i)));
     expect(pfns).toEqual(pfns.toSorted((a, b) => a - b));
     expect(new Set(pfns).size).toBe(pages);
-    // Memory: the kernel's own words. Its vCPU waits in the kernel, or computes in a program.
+    // Memory contains the kernel's own text. Its vCPU waits in the kernel, or computes in a program.
     expect(at(".xen_pages").includes("Linux version 6.1")).toBe(true);
     const context = at(".xen_prstatus");
     expect(context.length).toBe(CONTEXT_BYTES);

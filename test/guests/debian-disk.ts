@@ -1,6 +1,6 @@
 /**
- * A Debian that mmdebstrap makes, as a raw disk image with a partition table: systemd, ext4, a grub.cfg that Debian's grub-mkconfig wrote.
- * Made once, in minutes, and kept in .cache/guests; needs mmdebstrap, fakeroot and e2fsprogs and no rights (as root none is taken).
+ * A Debian made by mmdebstrap as a raw disk image with a partition table: systemd, ext4, and a grub.cfg that Debian's grub-mkconfig wrote. It is made
+ * once, in minutes, and kept in .cache/guests. It needs mmdebstrap, fakeroot and e2fsprogs but no privileges (as root it uses none).
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -18,15 +18,15 @@ import {
 import path from "node:path";
 
 const cache = path.resolve(import.meta.dirname, "../../.cache/guests");
-/** Of the only partition, bytes. */
+/** The offset of the only partition in bytes. */
 export const PARTITION = 1 << 20;
 const PARTITION_BYTES = 1536 << 20;
 const UUID = "5e0d1c7a-2b44-4f0c-9a35-6f1d2c3b4a59";
 const PACKAGES = "linux-image-amd64,systemd-sysv,udev,kmod,grub-common";
 
 /**
- * Runs in the new system's folder, which is its argument, with commands inside it by chroot. systemd waits 90 s for a device, by the clock on the
- * wall: on a computer with other work that is not enough for udev to come to hvc0, and then there is no login prompt at all.
+ * Runs in the new system's folder, which is its argument, and runs commands inside it by chroot. systemd waits 90 s of wall clock time for a device.
+ * On a computer with other work udev may not come to hvc0 in that time, and then there is no login prompt at all.
  */
 const CUSTOMIZE = `set -e
 chroot "$1" passwd -d root
@@ -54,18 +54,18 @@ chroot "$1" grub-mkconfig -o /boot/grub/grub.cfg
 mv "$1/usr/sbin/grub-probe.real" "$1/usr/sbin/grub-probe"
 `;
 
-/** Another recipe is another image. */
+/** Another recipe makes another image. */
 const recipe = createHash("sha256").update(`${PACKAGES}\n${PARTITION_BYTES}\n${CUSTOMIZE}`).digest("hex").slice(0, 16);
 const kept = path.join(cache, `debian-12-disk-${recipe}.img`);
 
-/** Why it can't be had here, or null. */
+/** Says why it is not available here, or returns null. */
 export function debianDiskMissing(): string | null {
   if (existsSync(kept)) return null;
   const absent = ["mmdebstrap", "fakeroot", "mke2fs", "e2fsck"].filter((tool) => spawnSync(tool, ["--version"]).error);
   return absent.length > 0 ? `${absent.join(", ")} not installed` : null;
 }
 
-/** A copy of it, which the test may write. */
+/** Makes a copy of it, to which the test may write. */
 export function debianDisk(to: string): void {
   if (!existsSync(kept)) make();
   execFileSync("cp", ["--sparse=always", "--reflink=auto", kept, to]);
@@ -97,7 +97,7 @@ function make(): void {
   }
 }
 
-/** Owners in the archive are those of the image, whoever runs this. */
+/** The owners in the archive become those in the image, whoever runs this. */
 function imageOf(tar: string, folder: string, image: string): void {
   mkdirSync(folder);
   writeFileSync(image, "");
@@ -126,7 +126,7 @@ function run(command: string, args: string[]): void {
   if (status !== 0) throw new Error(`${command} failed: ${error?.message ?? stderr.slice(-4000)}`);
 }
 
-/** grub.cfg of such a disk, as the host's own tools read it. */
+/** Returns the grub.cfg of such a disk, as the host's own tools read it. */
 export function grubConfigOf(image: string): string {
   return execFileSync("debugfs", ["-R", "cat /boot/grub/grub.cfg", `${image}?offset=${PARTITION}`], {
     encoding: "utf8",

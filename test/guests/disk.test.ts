@@ -1,26 +1,25 @@
-/** A real block frontend, Debian's xen-blkfront, on this host's backend: what the guest writes is on the image, and is right. */
+/** A real block frontend, Debian's xen-blkfront, on this host's backend: what the guest writes is on the image and correct. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { openStore } from "../../core/dom0/storage/open.ts";
 import { createQcow2 } from "../../core/dom0/storage/qcow2/create.ts";
 import type { DomainInfo } from "../../core/toolstack/messages.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing() ?? (spawnSync("mke2fs", ["-V"]).error ? "e2fsprogs is not installed" : null);
-/** A small file system needs the right to mount one. */
+/** A small file system needs the privilege to mount one. */
 const noTmpfs = process.getuid?.() === 0 && process.platform === "linux" ? null : "needs root on Linux";
 const folder = temporaryFolder("disk");
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, ended } = onConsole(() => host, 90_000);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** A file system with one file in it. */
@@ -33,7 +32,7 @@ function ext4(name: string, mebibytes: number, seed: Buffer): string {
   execFileSync("mke2fs", ["-q", "-F", "-t", "ext4", "-d", content, image]);
   return image;
 }
-/** The file in the image, as the host's own tools read it. */
+/** Returns the file in the image, as the host's own tools read it. */
 function fileOf(image: string, name: string): Buffer {
   return execFileSync("debugfs", ["-R", `cat ${name}`, image], {
     maxBuffer: 1 << 28,
@@ -41,7 +40,7 @@ function fileOf(image: string, name: string): Buffer {
   });
 }
 
-/** `programs`: files in /bin. */
+/** `programs` are files in /bin. */
 async function start(
   script: string,
   disks: string[],
@@ -62,22 +61,9 @@ async function start(
   ].join("\n");
   return (await ask("create", { config, configName: path.join(folder, "disk.cfg") })).domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-async function ended(domid: number): Promise<string> {
-  const alive = async (): Promise<boolean> => (await ask("list")).some((each) => each.domid === domid);
-  await expect.poll(alive, { timeout: 90_000, interval: 100 }).toBe(false);
-  return shown(domid);
-}
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 768,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 768 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));

@@ -2,16 +2,16 @@
 import { execFile, spawnSync } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { toolMissing } from "../tools.ts";
 import { compilerMissing, program } from "./programs.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
 const run = promisify(execFile);
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing =
   guestsMissing() ??
   compilerMissing() ??
@@ -20,10 +20,9 @@ const missing =
 const folder = temporaryFolder("display");
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, says } = onConsole(() => host, 90_000);
 
-/** A shell on the text console, which is what the framebuffer shows; what it says on hvc0 is for the test. */
+/** A shell on the text console, which is what the framebuffer shows. What it writes to hvc0 is for the test. */
 const SCRIPT = [
   "exec 3>/dev/hvc0",
   "dmesg -n 1",
@@ -59,17 +58,13 @@ async function start(
   ].join("\n");
   return (await ask("create", { config })).domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-const says = (domid: number, pattern: RegExp): Promise<void> =>
-  expect.poll(() => shown(domid), { timeout: 90_000, interval: 100 }).toMatch(pattern);
 
 const vncOf = async (domid: number): Promise<string> => {
   const read = async (name: string) =>
     (await ask("xenstoreRead", { path: `/local/domain/${domid}/console/${name}` })).value;
   return `${await read("vnc-listen")}:${Number(await read("vnc-port")) - 5900}`;
 };
-/** What a VNC viewer sees. */
+/** Returns what a VNC viewer sees. */
 async function capture(domid: number): Promise<{ width: number; height: number; rgb: Buffer }> {
   const file = path.join(folder, "capture.png");
   await run("gvnccapture", ["-q", await vncOf(domid), file]);
@@ -77,7 +72,7 @@ async function capture(domid: number): Promise<{ width: number; height: number; 
   const rgb = spawnSync("convert", [file, "-depth", "8", "rgb:-"], { maxBuffer: 64 << 20 }).stdout;
   return { width: size[0]!, height: size[1]!, rgb };
 }
-/** What `screen draw` draws: red, green and blue. */
+/** What `screen draw` draws, as red, green and blue. */
 function pattern(seed: number, width: number, height: number): Buffer {
   const rgb = Buffer.alloc(width * height * 3);
   for (let y = 0, at = 0; y < height; y++)
@@ -105,7 +100,10 @@ async function type(viewer: number, text: string): Promise<void> {
     if (shifted !== undefined) await ask("displayKey", { viewer, keycode: 42, isDown: false });
   }
 }
-/** What the tab's window would have after taking parts until nothing comes for a moment. */
+/**
+ * Returns what the tab's window would show after it has taken parts until none arrives for `settled` milliseconds. Nothing else tells that the guest
+ * draws no more.
+ */
 async function look(viewer: number, settled = 400): Promise<{ width: number; height: number; rgb: Buffer }> {
   let rgb = Buffer.alloc(0);
   let [width, height] = [0, 0];
@@ -133,13 +131,7 @@ async function look(viewer: number, settled = 400): Promise<{ width: number; hei
 const pending = new Map<number, Promise<unknown>>();
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 640,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 640 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));
@@ -159,7 +151,7 @@ describe.skipIf(missing !== null)(`screen and keyboard${missing ? ` (${missing})
     await says(domid, /listed/);
     const { width, height, rgb } = await capture(domid);
     expect([width, height]).toEqual([800, 600]);
-    // White text on black, and not little of it.
+    // White text on black, and a fair amount of it.
     const colours = new Set<number>();
     for (let i = 0; i < rgb.length; i += 3) colours.add(rgb.readUIntBE(i, 3));
     expect(colours.size).toBeGreaterThanOrEqual(2);
@@ -194,7 +186,7 @@ describe.skipIf(missing !== null)(`screen and keyboard${missing ? ` (${missing})
     await ask("consoleInput", { domid, bytes: Buffer.from("\n") });
     await says(domid, /DRAWN 777 640x400 3200/);
     const second = pattern(777, 640, 400);
-    // The frontend tells of it twenty times a second.
+    // The frontend reports changes twenty times a second.
     await expect.poll(async () => (await capture(domid)).rgb.equals(second), { timeout: 30_000 }).toBe(true);
     await ask("displayClose", { viewer });
     const again = await ask("displayOpen", { domid });
@@ -237,7 +229,7 @@ describe.skipIf(missing !== null)(`screen and keyboard${missing ? ` (${missing})
     expect((await look(watcher.viewer)).rgb.equals(pattern(4711, 800, 600))).toBe(true);
     const file = path.join(folder, "saved");
     await ask("save", { domid: first, file });
-    // Who looked is told that it is over.
+    // The viewer is told that it is over.
     await expect(ask("displayPart", { viewer: watcher.viewer })).rejects.toThrow(
       /no framebuffer|looked at no more|waited for/,
     );

@@ -1,4 +1,4 @@
-/** A driver domain of Linux's own backends: xen-blkback, xen-netback, and `xl devd`, which runs hotplug scripts in busybox's words. */
+/** A driver domain of Linux's own backends: xen-blkback, xen-netback, and `xl devd`, which runs hotplug scripts written for busybox. */
 import path from "node:path";
 import { packagedPrograms } from "./dynamic.ts";
 import { debianKernel, debianPackage, guestsMissing, initramfs, kernelModules, packageMissing } from "./images.ts";
@@ -22,13 +22,13 @@ const MORE = [
 ];
 const PACKED = ["libuuid1", "liblzma5", "libzstd1"];
 const PACKAGES = [...LIBRARIES, ...MORE, ...PACKED];
-/** Why there can be none here, or null. */
+/** Says why there can be none here, or is null. */
 export const driverMissing =
   guestsMissing() ??
   [...PACKAGES, "xen-utils-4.17", "xenstore-utils"].map(packageMissing).find((why) => why !== null) ??
   null;
 
-/** xl.cfg of a domain whose kernel is Debian's and whose initial RAM disk runs a script. */
+/** The xl.cfg of a domain with Debian's kernel, whose initial RAM disk runs a script. */
 export function config(
   name: string,
   script: string[],
@@ -46,7 +46,7 @@ export function config(
   ].join("\n");
 }
 
-/** What Xen's own hotplug scripts do for a disk and for an interface, in busybox's words; `xl devd` runs them. */
+/** What Xen's own hotplug scripts do for a disk and for an interface, written for busybox. `xl devd` runs them. */
 const BLOCK = [
   "#!/bin/sh",
   'echo "HOTPLUG $1 $XENBUS_PATH" > /dev/console',
@@ -94,7 +94,7 @@ const MODULES = [
   "xen-netback",
 ];
 
-/** xl.cfg of one that says DRIVER-READY. The images are its xvda, xvdb and so on, which it serves to others as /dev/xvda, … */
+/** The xl.cfg of a driver domain that prints DRIVER-READY. The images are its xvda, xvdb and so on, which it serves to others as /dev/xvda, … */
 export function driverConfig(images: readonly string[], ...more: string[]): string {
   const programs = packagedPrograms(...PACKAGES);
   programs.xl = path.join(debianPackage("xen-utils-4.17"), "usr/lib/xen-4.17/bin/xl");

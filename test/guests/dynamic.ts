@@ -1,9 +1,9 @@
-/** Programs of Debian's packages in a guest's initial RAM disk: with their libraries and the loader that finds them in /bin. */
+/** Programs of Debian's packages in a guest's initial RAM disk, with their libraries and the loader that finds them in /bin. */
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { debianPackage } from "./images.ts";
 
-/** Names in /bin, and the files: of all programs and shared libraries of the packages. */
+/** Names in /bin with their files, for all programs and shared libraries of the packages. */
 export function packagedPrograms(...packages: string[]): Record<string, string> {
   const programs: Record<string, string> = {};
   for (const name of packages) {
@@ -12,7 +12,7 @@ export function packagedPrograms(...packages: string[]): Record<string, string> 
       const isLibrary = /\.so(\.\d+)*$/.test(entry.name) && !/gconv|audit|engines|modules/.test(entry.parentPath);
       const isProgram = /\/s?bin$/.test(entry.parentPath);
       if (!isLibrary && !isProgram) continue;
-      // Links are followed by whoever reads the file.
+      // Links are followed when the file is read.
       programs[entry.name] = path.join(entry.parentPath, entry.name);
     }
   }

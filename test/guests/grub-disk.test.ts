@@ -1,4 +1,7 @@
-/** PvGrub as the kernel (grub-x86_64-xen.bin of Debian's grub-xen-host) reads the same disks as pygrub, by its own block frontend, and boots Linux from them. */
+/**
+ * PvGrub as the kernel (grub-x86_64-xen.bin of Debian's grub-xen-host) reads the same disks as pygrub, through its own block frontend, and boots
+ * Linux from them.
+ */
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";

@@ -16,14 +16,15 @@ import {
   VCPU_GUEST_CONTEXT_SIZE,
   VCPU_GUEST_CONTEXT_USER_REGS,
 } from "../../core/abi/arch_x86.ts";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { ToolstackError } from "../../core/toolstack/client.ts";
+import { builtHost } from "../built-host.ts";
+import { pick, random as randomFrom, type Random } from "../fuzz/random.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { PAGES, recordsOf, savedImage, suspendingImage, TABLES, writeImage, type SavedImage } from "./saved-image.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const file = path.join(temporaryFolder("hostile"), "hostile.saved");
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261121);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 600);
@@ -33,42 +34,27 @@ const FIRST_RESERVED = 0x7ff0;
 let host: HostService;
 let mini: number;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown } = onConsole(() => host);
 const freeFrames = async (): Promise<number> =>
   (await ask("frameMap", {})).palette
     .filter(({ kind }) => kind === "free")
     .reduce((sum, { frames }) => sum + frames, 0);
-/** Who has frames and should not. */
+/** Returns the domains that have frames and should not. */
 const strangers = async (): Promise<number[]> =>
   (await ask("frameMap", {})).palette
     .map(({ domid }) => domid)
     .filter((domid) => domid !== 0 && domid !== mini && domid < FIRST_RESERVED);
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
 let said = 0;
-/** The working guest beside it. */
+/** The working guest beside it answers. */
 async function answers(): Promise<void> {
   const word = `word${++said}`;
   await ask("consoleInput", { domid: mini, bytes: Buffer.from(`${word}\r`) });
-  // Typed, and named as no command.
+  // The word as it is typed, and in the message that there is no such command.
   await expect.poll(() => shown(mini)).toMatch(new RegExp(`${word}[\\s\\S]*${word}`));
 }
 
-/** mulberry32. */
-function generator(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-type Random = (below: number) => number;
-const pick = <T>(random: Random, list: readonly T[]): T => list[random(list.length)]!;
 const word = (random: Random): bigint => (BigInt(random(2 ** 32)) << 32n) | BigInt(random(2 ** 32));
-/** What a pfn could be, or could not. */
+/** A pfn that could exist, or could not. */
 const anyPfn = (random: Random): bigint =>
   pick(random, [
     () => BigInt(random(PAGES)),
@@ -175,7 +161,7 @@ const SPOIL_RECORDS: Record<string, (records: Uint8Array[], random: Random) => v
   "the end is missing": (records, random) => void records.splice(1 + random(records.length - 1)),
 };
 
-/** The error, if it was refused; otherwise it has run and is gone. */
+/** Returns the error if it was refused; otherwise the domain has run and is gone. */
 async function attempt(): Promise<unknown> {
   let domid: number;
   try {
@@ -185,20 +171,14 @@ async function attempt(): Promise<unknown> {
   }
   await ask("list", {});
   await ask("destroy", { domid }).catch((error: unknown) => {
-    // It may have crashed, and be destroyed for that.
+    // It may have crashed, and have been destroyed for that.
     if (!(error instanceof ToolstackError && error.code === "ESRCH")) throw error;
   });
   return null;
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost();
   await host.powerOn();
   mini = (await ask("create", (await host.bundled(1)) as never)).domid;
 });
@@ -218,7 +198,7 @@ describe("a saved domain that is spoiled", () => {
   it(
     `is refused or a guest like any other (seed ${SEED})`,
     async () => {
-      const random = generator(SEED);
+      const random = randomFrom(SEED);
       const before = await freeFrames();
       const outcomes = { refused: 0, made: 0 };
       const reasons = new Map<string, string>();
@@ -254,7 +234,7 @@ describe("a saved domain that is spoiled", () => {
             which,
           ).toEqual([0, mini]);
           await expect.poll(strangers, { message: which }).toEqual([]);
-          // What was taken down is given back by and by; the hypervisor's heap breathes.
+          // What was destroyed is given back gradually, and the size of the hypervisor's heap varies.
           await expect.poll(freeFrames, { message: which }).toBeGreaterThan(before - 32);
           await answers();
         }
@@ -268,7 +248,7 @@ describe("a saved domain that is spoiled", () => {
 });
 
 describe("a guest that says of itself what is not so when it is saved", () => {
-  /** Of a domain whose guest has suspended by itself. */
+  /** The pages of a domain whose guest has suspended by itself. */
   const suspended = async (pages: bigint): Promise<number> => {
     writeImage(file, "liar", recordsOf(suspendingImage(pages)));
     const { domid } = await ask("restore", { file });
@@ -293,11 +273,11 @@ describe("a guest that says of itself what is not so when it is saved", () => {
     [0n, "The guest says that it has 0 pages; 1 to 1048576 can be saved."],
     [(1n << 20n) + 1n, "The guest says that it has 1048577 pages; 1 to 1048576 can be saved."],
     [(1n << 64n) - 1n, "The guest says that it has 18446744073709551615 pages; 1 to 1048576 can be saved."],
-    // Its one list has 512 entries, all the same frame.
+    // Its one list has 512 entries, all of the same frame.
     [1n << 18n, `The guest lists ${512 * PAGES} frames of its memory; it has ${PAGES}.`],
-    // There would have to be more lists.
+    // More lists would be needed.
     [1n << 20n, "The list that the guest keeps of its memory's frames names frames that are not its own."],
-    // Page 13, which is in the list, and the tables have frames beyond.
+    // Page 13 is in the list, and the tables have frames beyond it.
     [2n, /^The guest's memory can't be saved: .* frame 0x[0-9a-f]+, which .*\.$/],
   ])("is not saved, and goes on: %d pages", async (pages, message) => {
     const domid = await suspended(pages);

@@ -1,13 +1,13 @@
 /**
- * Driver domains where one end means harm: a frontend whose requests make no sense before Linux's own backends, and a backend of a domain's
- * that lies to Linux's own frontends. Whatever becomes of the two, the host and the others' disks go on. XENARIUM_SEED=n tries others,
- * XENARIUM_TRIES=n more of them.
+ * Driver domains with a malicious end: a frontend whose requests make no sense, in front of Linux's own backends, and a domain's backend that lies to
+ * Linux's own frontends. Whatever becomes of the two, the host and the others' disks must go on. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more
+ * of them.
  */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { config, driverConfig, driverMissing } from "./driver.ts";
 import { onConsole } from "./on-console.ts";
@@ -15,7 +15,6 @@ import { compilerMissing, program } from "./programs.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261129);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 4000);
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = driverMissing ?? compilerMissing();
 const folder = temporaryFolder("hostile-pair");
 let host: HostService;
@@ -28,7 +27,7 @@ const image = (name: string): string => {
   return file;
 };
 
-/** Writes what it can tell again, reads it, and says which round it was. */
+/** Writes data that it can recognise, reads them, and says which round it was. */
 const HONEST = [
   "i=0; while i=$((i+1)); do",
   "dd if=/dev/urandom of=/tmp/data bs=64k count=8 2>/dev/null",
@@ -40,7 +39,7 @@ const HONEST = [
 ];
 const honest = (disk: string): Promise<number> =>
   create(config("honest", HONEST, ["xen-blkfront"], {}, [`disk = ['${disk}']`]));
-/** Its disk is as good as before. */
+/** Its disk works as well as before. */
 async function goesOn(domid: number): Promise<void> {
   const before = Number([...(await shown(domid)).matchAll(/ROUND (\d+)/g)].at(-1)?.[1] ?? 0);
   await says(domid, new RegExp(`ROUND ${before + 3}\\D`));
@@ -49,13 +48,7 @@ async function goesOn(domid: number): Promise<void> {
 const ring = (): Record<string, string> => ({ ring: program("test/guests/hostile/ring.c") });
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 1024,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 1024 });
   await host.powerOn();
 });
 afterEach(async () => {
@@ -85,7 +78,7 @@ describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (
     expect(told).not.toContain("HOSTILE-FAILED");
     const runs = [...told.matchAll(/HOSTILE-DONE rounds=(\d+) connections=(\d+)/g)];
     expect(runs).toHaveLength(2);
-    // The disk's frontend comes back as often as it likes; netback leaves an interface that cheated.
+    // The disk's frontend comes back as often as it likes; netback abandons an interface that cheated.
     expect(Number(runs[0]![2])).toBeGreaterThan(1);
     expect(Number(runs[1]![2])).toBeGreaterThan(0);
     await goesOn(sibling);
@@ -108,7 +101,7 @@ describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (
       );
       const sibling = await honest(`${image(`${kind}.img`)},raw,xvdb,rw`);
       await says(sibling, /ROUND 2/);
-      // The next one's.
+      // This is for the next one.
       await types(liar, `ring back ${kind} ${sibling + 1} ${id} ${TRIES} ${SEED}`);
       const script = [
         "busybox ip link set eth0 up; busybox ip addr add 10.1.1.2/24 dev eth0; busybox arping -I eth0 10.1.1.1 > /dev/null &",

@@ -1,28 +1,27 @@
-/** Images of PVH domains that somebody else has made: each is refused with a sentence, or is a domain like any, and leaves nothing behind. */
+/** Images of PVH domains that somebody else has made: each is refused with a sentence or is a domain like any other, and leaves nothing behind. */
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as save from "../../core/abi/hvm_save.ts";
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../core/abi/hvm_params.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { entryContext } from "../../core/dom0/builder/pvh/context.ts";
 import * as stream from "../../core/dom0/saved/stream.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { writeImage } from "./saved-image.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const file = path.join(temporaryFolder("hostile-pvh"), "pvh.saved");
 const [CODE, STORE, CONSOLE] = [1, 2, 3];
 let host: HostService;
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask } = onConsole(() => host);
 
 function pages(entries: readonly bigint[]): Uint8Array {
   const head = Buffer.alloc(8 + 8 * entries.length);
   head.writeUInt32LE(entries.length, 0);
   entries.forEach((entry, i) => head.writeBigUInt64LE(entry, 8 + 8 * i));
   const data = Buffer.alloc(4096 * entries.length);
-  // A loop for ever, at the beginning of each page.
+  // An endless loop at the beginning of each page.
   entries.forEach((_, i) => data.set([0xeb, 0xfe], 4096 * i));
   return stream.record(stream.REC_PAGE_DATA, head, data);
 }
@@ -40,14 +39,14 @@ const RINGS: [number, bigint][] = [
   [HVM_PARAM_STORE_PFN, BigInt(STORE)],
   [HVM_PARAM_CONSOLE_PFN, BigInt(CONSOLE)],
 ];
-/** Where the CPU's record is in entryContext(). */
+/** Where the CPU's record lies in entryContext(). */
 const CPU = 2 * save.HVM_SAVE_DESCRIPTOR_SIZE + save.HVM_SAVE_HEADER_SIZE;
 function context(change: (bytes: Buffer) => void = () => {}): Buffer {
   const bytes = Buffer.from(entryContext(CODE << 12, 0));
   change(bytes);
   return bytes;
 }
-/** The context with another record before its end. */
+/** Returns the context with another record before its end. */
 function contextWith(code: number, body: Buffer, instance = 0): Buffer {
   const descriptor = Buffer.alloc(save.HVM_SAVE_DESCRIPTOR_SIZE);
   descriptor.writeUInt16LE(code, save.HVM_SAVE_DESCRIPTOR_TYPECODE);
@@ -62,7 +61,7 @@ const word = (size: number, at: number, value: bigint): Buffer => {
   bytes.writeBigUInt64LE(value, at);
   return bytes;
 };
-/** struct hvm_msr: `count` of registers, by index, reserved word and value. */
+/** struct hvm_msr with `count` registers, each with index, reserved word and value. */
 function msrs(count: number, ...entries: [index: number, reserved: number, value: bigint][]): Buffer {
   const bytes = Buffer.alloc(save.HVM_MSR_SIZE + save.HVM_ONE_MSR_SIZE * entries.length);
   bytes.writeUInt32LE(count, save.HVM_MSR_COUNT);
@@ -84,7 +83,7 @@ interface Image {
 function write(image: Image): void {
   const { pages: entries = WHOLE_PAGES, rings = RINGS, context: bytes = context() } = image;
   const records = [stream.headers(4, 17, "pvh")];
-  // A record is 8 MiB long at most.
+  // A record has at most 8 MiB.
   for (let from = 0; from < entries.length; from += 1000) records.push(pages(entries.slice(from, from + 1000)));
   if (bytes) records.push(stream.record(stream.REC_HVM_CONTEXT, bytes));
   writeImage(file, "pvh", [...records, parameters(...rings), stream.record(stream.REC_END)], "pvh");
@@ -95,13 +94,7 @@ const freeFrames = async (): Promise<number> =>
     .reduce((sum, { frames }) => sum + frames, 0);
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost();
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));

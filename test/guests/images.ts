@@ -1,6 +1,6 @@
 /**
- * Real guests for the tests, from Debian's packages, cached in .cache/guests: a kernel, GRUB for Xen, busybox initial
- * RAM disks. With CI=true whatever is missing is an error; elsewhere the tests that need it say so and are skipped.
+ * Real guests for the tests, from Debian's packages, cached in .cache/guests: a kernel, GRUB for Xen, busybox initial RAM disks. With CI=true
+ * whatever is missing is an error; elsewhere the tests that need it say so and are skipped.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -25,7 +25,7 @@ export function debianPackage(name: string): string {
   return folder;
 }
 
-/** Two runs of vitest go on at once (../run.mjs): while one asks apt, the other waits. */
+/** Two runs of vitest are under way at once (../run.mjs). While one uses apt, the other waits. */
 function alone<T>(action: () => T): T {
   mkdirSync(cache, { recursive: true });
   const lock = path.join(cache, ".lock");
@@ -36,7 +36,7 @@ function alone<T>(action: () => T): T {
       break;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      // Who held it may have been ended.
+      // The process that held the lock may have been ended.
       if (!isRunning(Number(safely(() => readFileSync(lock, "utf8")) ?? process.pid))) rmSync(lock, { force: true });
       Atomics.wait(pause, 0, 0, 200);
     }
@@ -69,7 +69,7 @@ function download(name: string, folder: string): void {
   writeFileSync(path.join(folder, ".complete"), "");
 }
 
-/** The kernel that linux-image-amd64 depends on: the path of its vmlinuz. */
+/** The kernel that linux-image-amd64 depends on. Returns the path of its vmlinuz. */
 export function debianKernel(): string {
   const found = existsSync(cache) && readdirSync(cache).find((entry) => /^linux-image-6\.1.*-amd64$/.test(entry));
   const name = found || alone(newestKernelPackage);
@@ -97,7 +97,7 @@ function newestKernelPackage(): string {
   return name;
 }
 
-/** Paths of modules of that kernel, and of those that they need, in the order in which they are to be loaded. */
+/** The paths of modules of that kernel, and of those that they need, in the order in which they must be loaded. */
 export function kernelModules(...names: string[]): string[] {
   const modules = path.join(path.dirname(debianKernel()), "../lib/modules");
   const files = new Map<string, string>();
@@ -107,7 +107,7 @@ export function kernelModules(...names: string[]): string[] {
   const add = (name: string): void => {
     const file = files.get(name.replaceAll("-", "_"));
     if (!file) throw new Error(`Debian's kernel has no module ${name}`);
-    // Of the module's .modinfo section.
+    // From the module's .modinfo section.
     const needs = /\0depends=([^\0]*)\0/.exec(readFileSync(file, "latin1"))?.[1] ?? "";
     for (const need of needs.split(",").filter(Boolean)) add(need);
     if (!ordered.includes(file)) ordered.push(file);
@@ -120,7 +120,7 @@ export function grubForXen(): string {
   return path.join(debianPackage("grub-xen-host"), "usr/lib/grub-xen/grub-x86_64-xen.bin");
 }
 
-/** Real Xen, unpacked as a multiboot loader wants it. */
+/** Real Xen, unpacked as a multiboot loader needs it. */
 export function xenHypervisor(): string {
   const unpacked = path.join(cache, "xen-4.17");
   if (!existsSync(unpacked)) {
@@ -141,7 +141,7 @@ function safely<T>(action: () => T): T | null {
   }
 }
 
-/** Why the Debian guests can't be had here, or null. */
+/** Says why the Debian guests are not available here, or returns null. */
 export function guestsMissing(): string | null {
   return whyMissing("Debian's kernel", () => {
     debianKernel();
@@ -150,7 +150,7 @@ export function guestsMissing(): string | null {
   });
 }
 
-/** Why a package of Debian's can't be had here, or null. */
+/** Says why a package of Debian's is not available here, or returns null. */
 export function packageMissing(name: string): string | null {
   return whyMissing(`Debian's package ${name}`, () => void debianPackage(name));
 }
@@ -172,7 +172,7 @@ export interface CpioEntry {
   data: Uint8Array;
 }
 
-/** An archive in the "newc" format that Linux unpacks as its initial RAM disk (Documentation/driver-api/early-userspace). */
+/** Makes an archive in the "newc" format, which Linux unpacks as its initial RAM disk (Documentation/driver-api/early-userspace). */
 export function newc(entries: CpioEntry[]): Buffer {
   const chunks: Buffer[] = [];
   const pad = (length: number) => Buffer.alloc((4 - (length % 4)) % 4);
@@ -193,9 +193,9 @@ const TOOLS = [
 export type InitramfsKind = "ready" | "bench" | "shell";
 
 /**
- * A busybox initial RAM disk: `ready` prints GUEST-READY and powers off, `bench` runs guest-bench in between,
- * `shell` leaves a root shell on the console. `script` replaces what follows GUEST-READY; `programs` are paths of
- * what is to be in /bin besides, by name; `modules` are loaded in their order before that.
+ * A busybox initial RAM disk. `ready` prints GUEST-READY and powers off, `bench` runs guest-bench between the two, and `shell` leaves a root shell on
+ * the console. `script` replaces what follows GUEST-READY; `programs` are the paths of further files for /bin, by name; `modules` are loaded in their
+ * order before that.
  */
 export function initramfs(
   kind: InitramfsKind,

@@ -12,7 +12,7 @@ const linux = (ramdisk: string, ...more: string[]) => [
   ...more,
 ];
 
-/** name -> chk of each BENCH line. */
+/** The name and check value of each BENCH line. */
 const checks = (text: string) =>
   Object.fromEntries([...text.matchAll(/^BENCH (\w+) [\d.]+ chk=([0-9a-f]+)/gm)].map(([, name, chk]) => [name, chk]));
 

@@ -1,29 +1,28 @@
-/** The bundled guest suspends, and goes on in another domain (save and restore) or in its own (a suspend that was called off). */
+/** The bundled guest suspends and continues in another domain (save and restore) or in its own (a suspend that was cancelled). */
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SHARED_INFO_WC_NSEC, SHARED_INFO_WC_SEC } from "../../core/abi/xen.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
+import { bundledGuest } from "../dist.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
-const image = new URL("assets/guests/mini.elf", dist);
 const folder = temporaryFolder("mini-suspend");
-/** For one step on a slow machine. */
+/** The time for one step on a slow machine. */
 const STEP = 60_000;
 const TEST = 600_000;
 
 let host: HostService;
 
 async function powerOn(pcpus: number): Promise<void> {
-  host = new HostService({ imageFolder: dist, bundledGuest: image, memoryMiB: 512, pcpus, firstGuest: false });
+  host = builtHost({ memoryMiB: 512, pcpus });
   await host.powerOn();
 }
 beforeAll(() => powerOn(2));
 afterAll(() => host.powerOff(1000));
 
-/** Where a symbol of an ELF file lies, from its table of symbols. */
+/** Returns where a symbol of an ELF file lies, by its symbol table. */
 function addressOf(elf: Buffer, symbol: string): bigint {
   const sections = Array.from({ length: elf.readUInt16LE(0x3c) }, (_, n) =>
     elf.subarray(Number(elf.readBigUInt64LE(0x28)) + n * elf.readUInt16LE(0x3a)),
@@ -45,9 +44,9 @@ class Mini {
   domid = 0;
   readonly name: string;
   readonly file: string;
-  /** Of the console's log, what a step has looked at already. */
+  /** How much of the console's log the steps have looked at already. */
   #seen = 0;
-  /** When the last command was typed. */
+  /** Where the log ended when the last command was typed. */
   #typed = 0;
 
   constructor(name: string) {
@@ -59,7 +58,7 @@ class Mini {
     const config = `name = "${this.name}"\nkernel = "mini"\nmemory = 32\nvcpus = ${vcpus}\ncmdline = "one two"\n`;
     ({ domid: this.domid } = await host.toolstack.request("create", {
       config,
-      files: { mini: readFileSync(image) },
+      files: { mini: readFileSync(bundledGuest) },
     }));
     await this.see(/mini> /);
   }
@@ -110,7 +109,7 @@ class Mini {
     await this.see(/resumed \(cancelled\)\s+mini> /);
   }
 
-  /** Ticks and work by vCPU. */
+  /** Returns ticks and work by vCPU. */
   async cpus(vcpus: number): Promise<{ ticks: number; work: number; state: string }[]> {
     const line = " +(\\d+) +(\\d+) +(load|idle)\\s+";
     const all = new RegExp(Array.from({ length: vcpus }, (_, n) => ` ${n}${line}`).join("") + "mini> ");
@@ -122,7 +121,7 @@ class Mini {
     }));
   }
 
-  /** From what they had before the suspend on: those with load work and tick; the others sleep, and have no ticks then. */
+  /** Compares with what they had before the suspend: vCPUs with load work and tick, while the others sleep and have no ticks. */
   async goesOn(vcpus: number, load: number, since: { ticks: number; work: number }[]): Promise<void> {
     const now = async (): Promise<boolean[]> =>
       (await this.cpus(vcpus)).map(({ ticks, work, state }, n) =>
@@ -153,12 +152,12 @@ class Mini {
     return Buffer.concat(pieces.map((piece) => piece.bytes!));
   }
 
-  /** What its shared_info and its clock make of the time of day is this computer's, to a few ms. */
+  /** The time of day that it computes from its shared_info and its clock is this computer's, to a few ms. */
   async tellsTime(): Promise<void> {
-    const pointer = (await this.#memory(addressOf(readFileSync(image), "shared_info"), 8)).readBigUInt64LE(0);
+    const pointer = (await this.#memory(addressOf(readFileSync(bundledGuest), "shared_info"), 8)).readBigUInt64LE(0);
     const shared = await this.#memory(pointer, 4096);
     const atZero = shared.readUInt32LE(SHARED_INFO_WC_SEC) * 1000 + shared.readUInt32LE(SHARED_INFO_WC_NSEC) / 1e6;
-    // The clock was read somewhere between: of several readings, that which is surest.
+    // The clock was read at some time between the two. Of several readings the most precise one is used.
     let [late, early] = [-Infinity, -Infinity];
     for (let reading = 0; reading < 10; reading++) {
       const [, seconds] = await this.run("uptime", /host up (\d+\.\d+) s/);
@@ -224,7 +223,7 @@ describe("the bundled guest", () => {
       const mini = new Mini(`resumed-${vcpus}`);
       await mini.start(vcpus);
       await mini.run("free 4", /gave 1024 pages\s+mini> /);
-      // One vCPU idle, if there are two.
+      // One vCPU is idle, if there are two.
       await mini.run("load 1", /mini> /);
       for (let round = 0; round < 2; round++) {
         const before = await mini.cpus(vcpus);
@@ -239,7 +238,7 @@ describe("the bundled guest", () => {
       await mini.see(/resumed \(cancelled\)\s+mini> /);
       expect(existsSync(nowhere)).toBe(false);
       await mini.answers(vcpus);
-      // What the domain did meanwhile is in the file that is written last.
+      // What the domain did in the meantime is in the file that is written last.
       await mini.run("load 0", /mini> /);
       const before = await mini.cpus(vcpus);
       await mini.saveAndRestore();

@@ -10,7 +10,7 @@ const image = path.join(folder, "mini.elf");
 const mini = (...more: string[]) =>
   startGuest(["--kernel", image, "--memory", "32", "--name", "mini", "--timeout", "60", ...more]);
 
-/** The compiler that made the committed image; another one makes other bytes of the same source. */
+/** The compiler that made the committed image. Another one makes other bytes from the same source. */
 const COMPILER = "gcc (Debian 12.2.0-14+deb12u1) 12.2.0";
 const compiler = (() => {
   try {
@@ -43,12 +43,13 @@ describe("the bundled guest", () => {
     guest.type("alloc 4\r");
     await guest.waitFor(/took 1024 pages/, 10_000);
     guest.type("load 2\r");
-    guest.mark();
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    guest.type("cpu\r");
-    const [, zero, one] = await guest.waitFor(/ 0 +\d+ +(\d+) +load\s+1 +\d+ +(\d+) +load/, 10_000);
-    expect(Number(zero)).toBeGreaterThan(0);
-    expect(Number(one)).toBeGreaterThan(0);
+    const leastWork = async (): Promise<number> => {
+      guest.mark();
+      guest.type("cpu\r");
+      const [, zero, one] = await guest.waitFor(/ 0 +\d+ +(\d+) +load\s+1 +\d+ +(\d+) +load/, 10_000);
+      return Math.min(Number(zero), Number(one));
+    };
+    await expect.poll(leastWork, { timeout: 10_000 }).toBeGreaterThan(0);
     guest.type("load 0\rhypercalls 100000\r");
     await guest.waitFor(/100000 hypercalls, \d+\.\d ns each/, 10_000);
     guest.type("late 50\r");

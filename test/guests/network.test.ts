@@ -4,20 +4,19 @@ import { createServer as createHttp } from "node:http";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const folder = temporaryFolder("network");
 let host: HostService;
 const servers: Server[] = [];
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, says } = onConsole(() => host, 240_000);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Sets up eth0 with what the DHCP server says. */
@@ -54,10 +53,6 @@ async function start(name: string, script: string[], vifs: string[], vcpus = 1):
   ].join("\n");
   return (await ask("create", { config })).domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-const says = (domid: number, pattern: RegExp): Promise<void> =>
-  expect.poll(() => shown(domid), { timeout: 240_000, interval: 100 }).toMatch(pattern);
 
 const listen = async (server: Server): Promise<number> => {
   servers.push(server);
@@ -67,13 +62,7 @@ const listen = async (server: Server): Promise<number> => {
 
 beforeAll(async () => {
   writeFileSync(path.join(folder, "udhcpc.sh"), UDHCPC);
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 768,
-    pcpus: 2,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 768, pcpus: 2 });
   await host.powerOn();
 });
 afterAll(async () => {
@@ -97,7 +86,7 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
         'nslookup gateway.xenarium.internal | grep -A1 "Name:" | tail -1',
         "ping -c 2 10.0.2.2 | grep received",
         'echo "GOT $(wget -q -O - http://10.0.2.2:8000/ | sha256sum | cut -d" " -f1)"',
-        // By the address that it makes of the advertised prefix, as soon as it has one.
+        // By the address that it makes from the advertised prefix, as soon as it has one.
         "until ping6 -c 1 -W 1 fd58:656e:0:2::2 > /ping6 2>&1; do usleep 100000; done",
         'echo "PING6 $(grep received /ping6)"',
         'echo "GOT6 $(wget -q -O - http://[fd58:656e:0:2::2]:8000/part | sha256sum | cut -d" " -f1)"',
@@ -114,7 +103,7 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
     );
     await says(domid, /SERVING/);
     const log = await shown(domid);
-    // The address that the configuration names, and its MTU; what comes fits that.
+    // The address and the MTU that the configuration names. What arrives must fit that MTU.
     expect(log).toContain("BOUND 10.0.2.77 10.0.2.2 10.0.2.3 1400");
     expect(log).toMatch(/PING6 .*1 packets received/);
     expect(log).toContain(`GOT6 ${sha256(part)}`);
@@ -138,7 +127,7 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
         socket.on("data", (bytes) => (text += bytes.toString()));
         socket.on("end", () => socket.end());
         socket.on("close", () => resolve(text));
-        // The guest may not listen yet, and resets it.
+        // The guest may not listen yet, and then resets the connection.
         socket.on("error", () => {});
       });
     await expect.poll(answer).toBe("hello from the guest\n");

@@ -1,17 +1,19 @@
-/** What guests of a host say on their consoles, and what is typed there. */
+/** What the guests of a host say on their consoles, and what is typed there. */
 import { expect } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 
 export interface OnConsole {
   ask: HostService["toolstack"]["request"];
-  /** All that is kept of what the domain has said. */
+  /** Returns everything that is kept of what the domain has said. */
   shown(domid: number): Promise<string>;
   /** Waits until the domain has said it. */
   says(domid: number, pattern: RegExp): Promise<RegExpExecArray>;
   types(domid: number, command: string): Promise<void>;
+  /** Waits until the domain is gone; all that is kept of what it has said. */
+  ended(domid: number): Promise<string>;
 }
 
-/** `host`: of the moment, as it may not be there yet; `patience`: milliseconds that a word may take. */
+/** `host` returns the present host, which may not exist yet; `patience` is how many milliseconds a word may take. */
 export function onConsole(host: () => HostService, patience: number): OnConsole {
   const ask = ((...args: Parameters<OnConsole["ask"]>) => host().toolstack.request(...args)) as OnConsole["ask"];
   const shown = async (domid: number): Promise<string> =>
@@ -32,6 +34,15 @@ export function onConsole(host: () => HostService, patience: number): OnConsole 
     },
     async types(domid, command) {
       await ask("consoleInput", { domid, bytes: Buffer.from(`${command}\r`) });
+    },
+    async ended(domid) {
+      const isThere = async (): Promise<boolean> => (await ask("list")).some((each) => each.domid === domid);
+      try {
+        await expect.poll(isThere, { timeout: patience, interval: 100 }).toBe(false);
+      } catch {
+        throw new Error(`domain ${domid} does not end; its console:\n${(await shown(domid)).slice(-4000)}`);
+      }
+      return shown(domid);
     },
   };
 }

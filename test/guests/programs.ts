@@ -1,4 +1,4 @@
-/** C programs of the tests, built statically for guests (and this machine), cached by what they are made of. */
+/** C programs of the tests, built statically for guests (and this machine), cached by what they are made from. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
@@ -7,21 +7,21 @@ import path from "node:path";
 const root = path.resolve(import.meta.dirname, "../..");
 const cache = path.join(root, ".cache/guests");
 
-/** Path of the program built from `source`, a C file's path below the project's folder. */
+/** Returns the path of the program built from `source`, which is a C file's path below the project's folder. */
 export function program(source: string, flags: string[] = ["-O2"]): string {
   const file = path.join(root, source);
   const digest = createHash("sha256").update(JSON.stringify(flags)).update(readFileSync(file)).digest("hex");
   const binary = path.join(cache, `${path.basename(source, ".c")}-${digest.slice(0, 16)}`);
   if (existsSync(binary)) return binary;
   mkdirSync(cache, { recursive: true });
-  // Whole or not there at all: another test may be after the same program.
+  // The file is either complete or absent, because another test may want the same program.
   const partial = `${binary}.${process.pid}`;
   execFileSync("gcc", [...flags, "-static", "-o", partial, file], { stdio: "inherit" });
   renameSync(partial, binary);
   return binary;
 }
 
-/** Why programs can't be built here, or null. */
+/** Says why programs cannot be built here, or returns null. */
 export function compilerMissing(): string | null {
   if (spawnSync("gcc", ["--version"], { stdio: "ignore" }).status === 0) return null;
   const reason = "gcc is not installed";

@@ -1,23 +1,22 @@
-/** Debian's frontends in a PVH guest: its disk, network, framebuffer and keyboard, on backends that know nothing of types of guests. */
+/** Debian's frontends in a PVH guest: its disk, network, framebuffer and keyboard, on backends that know nothing about types of guests. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing() ?? (spawnSync("mke2fs", ["-V"]).error ? "e2fsprogs is not installed" : null);
 const folder = temporaryFolder("pvh-devices");
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, says } = onConsole(() => host, 120_000);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 const UDHCPC = [
@@ -39,23 +38,12 @@ function ext4(seed: Buffer): string {
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 640,
-    pcpus: 2,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 640, pcpus: 2 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));
 
 describe.skipIf(missing !== null)(`a PVH guest${missing ? ` (${missing})` : ""}`, () => {
-  const shown = async (domid: number): Promise<string> =>
-    Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-  const says = (domid: number, pattern: RegExp): Promise<void> =>
-    expect.poll(() => shown(domid), { timeout: 120_000, interval: 50 }).toMatch(pattern);
-
   it("reads and writes its disk, fetches by its network, has a screen, gives memory back and takes it, and turns a vCPU off and on", async () => {
     const seed = randomBytes(3_000_001);
     const image = ext4(seed);

@@ -1,4 +1,4 @@
-/** Debian's GRUB for PVH domains, unmodified: 32-bit code without paging, with hypercalls of its own layout, up to its prompt; and it answers. */
+/** Debian's GRUB for PVH domains, unmodified: 32-bit code without paging, with hypercalls in their 32-bit layout, up to its prompt, which answers. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,37 +1,28 @@
-/** A PVH guest is saved in the middle of its work, with two vCPUs, and goes on in another host; and in its own, when its image is a copy only. */
+/**
+ * A PVH guest is saved in the middle of its work, with two vCPUs, and continues in another host; and in its own host when its image is only a copy.
+ */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const folder = temporaryFolder("pvh-save");
 const file = path.join(folder, "pvh.saved");
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, says } = onConsole(() => host, 120_000);
 
 async function powerOn(pcpus: number): Promise<void> {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 512,
-    pcpus,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 512, pcpus });
   await host.powerOn();
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-const says = (domid: number, what: RegExp): Promise<void> =>
-  expect.poll(() => shown(domid), { timeout: 120_000, interval: 100 }).toMatch(what);
 
-/** On each vCPU a loop that makes checksums of the same random data again and again, and compares; it says how often. */
+/** On each vCPU, a loop makes checksums of the same random data again and again, compares them, and says how often. */
 const SCRIPT = [
   "dd if=/dev/urandom of=/data bs=64k count=64 2>/dev/null",
   "sum=$(sha256sum /data | cut -d' ' -f1); echo SUM $sum",

@@ -1,4 +1,7 @@
-/** Xen's own shim, Debian's, unmodified: a Xen in a PVH domain, which builds a PV domain of the kernel that it is given and passes on what that one asks for. */
+/**
+ * Xen's own shim, Debian's, unmodified: a Xen in a PVH domain, which builds a PV domain from the kernel that it is given and passes on what that
+ * domain asks for.
+ */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -36,11 +39,11 @@ describe.skipIf(missing !== null)(`xen-shim${missing ? ` (${missing})` : ""}`, (
     });
     await toolstack.request("consoleAttach", { domid });
     await host.until("the guest's prompt", () => text.includes("mini> "), 120);
-    // Xen's own words, and that it gave the kernel's command line on.
+    // Xen's own messages, which also show that it passed the kernel's command line on.
     expect(text).toMatch(/\(XEN\) \*\*\* Serial input to DOM0/);
     await toolstack.request("consoleInput", { domid, bytes: Buffer.from("cmdline\r") });
     await host.until("its command line", () => text.includes("words of its own"), 60);
-    // A hypercall of the PV kernel is one of the shim's Xen, and an event channel's and xenstore's go on to this one.
+    // A hypercall of the PV kernel goes to the shim's Xen; event channels and xenstore are passed on to this one.
     await toolstack.request("consoleInput", { domid, bytes: Buffer.from("xenstore-ls\r") });
     await host.until("what xenstore says of it", () => /name = "shim"/.test(text), 60);
     expect((await toolstack.request("list")).map(({ name }) => name)).toEqual(["Domain-0", "pv", "shim"]);

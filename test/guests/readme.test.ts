@@ -1,4 +1,4 @@
-/** The README's commands that make a kernel and an initrd, run as they stand there, and what they make boots to its shell. */
+/** Runs the README's commands that make a kernel and an initrd as they are written there, and boots the result to its shell. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -10,7 +10,7 @@ import { startGuest } from "./run.ts";
 const root = path.resolve(import.meta.dirname, "../..");
 const missing = guestsMissing();
 
-/** The block of shell commands under that heading. */
+/** Returns the block of shell commands under that heading. */
 function commandsOf(heading: string): string {
   const readme = readFileSync(path.join(root, "README.md"), "utf8");
   const block = readme.split(`### ${heading}\n`)[1]?.match(/```sh\n([\s\S]*?)```/)?.[1];
@@ -18,7 +18,7 @@ function commandsOf(heading: string): string {
   return block;
 }
 
-/** A folder with an apt-get that keeps what it downloads in .cache: 70 MB come once. All else is apt's own. */
+/** Makes a folder with an apt-get that keeps what it downloads in .cache, so that 70 MB are downloaded once. Everything else is apt's own. */
 function keepingApt(folder: string): string {
   const kept = path.join(root, ".cache/readme-guest");
   mkdirSync(kept, { recursive: true });

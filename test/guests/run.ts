@@ -1,4 +1,4 @@
-/** Runs `xenarium run` as a user does and collects what it prints. */
+/** Runs `xenarium run` as a user does, and collects what it prints. */
 import { spawn } from "node:child_process";
 import path from "node:path";
 
@@ -16,12 +16,12 @@ export interface RunningGuest {
   type(text: string): void;
   /** Resolves when the console has shown `pattern` after position `from`; rejects at the time limit. */
   waitFor(pattern: RegExp, limitMs: number): Promise<RegExpExecArray>;
-  /** The same of what the command says beside the console, from its start on. */
+  /** The same for what the command says beside the console, since its start. */
   waitForWords(pattern: RegExp, limitMs: number): Promise<RegExpExecArray>;
   /** Forgets what was shown until now. */
   mark(): void;
   closeInput(): void;
-  /** Of the process. */
+  /** The pid of the process. */
   pid: number;
   /** Stops it, as Ctrl+C does. */
   end(): void;

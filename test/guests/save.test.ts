@@ -1,14 +1,14 @@
 /** Saving real guests to a file and restoring them, in the real host. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import type { DomainStopped } from "../../core/toolstack/messages.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, grubForXen, guestsMissing, initramfs } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const folder = temporaryFolder("save");
 const file = path.join(folder, "linux.saved");
@@ -16,8 +16,7 @@ const SLOW = { timeout: 120_000, interval: 200 };
 let host: HostService;
 const stops: DomainStopped[] = [];
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown } = onConsole(() => host);
 const freeFrames = async (): Promise<number> =>
   (await ask("frameMap", {})).palette
     .filter(({ kind }) => kind === "free")
@@ -26,8 +25,6 @@ const framesOf = async (domid: number): Promise<number> =>
   (await ask("frameMap", {})).palette
     .filter((each) => each.domid === domid)
     .reduce((sum, { frames }) => sum + frames, 0);
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
 const shows = (domid: number, what: RegExp) => expect.poll(() => shown(domid), SLOW).toMatch(what);
 const type = (domid: number, text: string) => ask("consoleInput", { domid, bytes: Buffer.from(text) });
 const read = async (at: string): Promise<string> => (await ask("xenstoreRead", { path: at })).value;
@@ -47,12 +44,12 @@ async function startShell(): Promise<number> {
 }
 
 let counts = 0;
-/** The shell has its variable, its job counts on, both vCPUs are there. */
+/** The shell has its variable, its job continues to count, and both vCPUs are there. */
 async function isAsItWas(domid: number): Promise<void> {
   const mark = `n${++counts}`;
   const tick = async (name: string): Promise<number> => {
     await type(domid, `echo ${name}-$X-$(nproc)-$(cat /tick)-\n`);
-    // Nothing while the job writes it anew; that counts as 0.
+    // The file is empty while the job writes it again, which counts as 0.
     const line = new RegExp(`${name}-keep-42-2-(\\d*)-`);
     await shows(domid, line);
     return Number(line.exec(await shown(domid))![1]);
@@ -65,13 +62,7 @@ async function isAsItWas(domid: number): Promise<void> {
 
 describe.skipIf(missing !== null)(`a saved domain${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
-    host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 640,
-      pcpus: 1,
-      firstGuest: false,
-    });
+    host = builtHost({ memoryMiB: 640 });
     await host.powerOn();
     host.on("stopped", (stop) => stops.push(stop));
   });
@@ -96,12 +87,12 @@ describe.skipIf(missing !== null)(`a saved domain${missing ? ` (${missing})` : "
       .poll(() => stops)
       .toContainEqual({ domid, name: "linux", uuid, reason: "suspend", code: 2, action: "destroy" });
     await expect.poll(() => framesOf(domid)).toBe(0);
-    // The hypervisor's heap grows once, for its first guest of that size (21 frames); the end of this test shows that it grows no more.
+    // The hypervisor's heap grows once, for its first guest of that size (21 frames). The end of this test shows that it does not grow further.
     const settled = await freeFrames();
     expect(before - settled).toBeLessThan(32);
     expect(await ask("checkInvariants", {})).toBe(0);
 
-    // Twice at once: one is it.
+    // Two attempts at once, of which one succeeds.
     const attempts = await Promise.allSettled([ask("restore", { file }), ask("restore", { file })]);
     const made = attempts.filter((attempt) => attempt.status === "fulfilled");
     expect(made).toHaveLength(1);
@@ -114,7 +105,7 @@ describe.skipIf(missing !== null)(`a saved domain${missing ? ` (${missing})` : "
     await expect(ask("restore", { file })).rejects.toMatchObject({ code: "EEXIST", message: /linux, runs already/ });
     expect(await ask("checkInvariants", {})).toBe(0);
 
-    // It hears the request by its xenstore, which therefore works again.
+    // It hears the request through its xenstore, which therefore works again.
     await ask("save", { domid: second.domid, file });
     const third = await ask("restore", { file, paused: true });
     expect((await ask("list", {})).find((domain) => domain.domid === third.domid)!.state.paused).toBe(true);

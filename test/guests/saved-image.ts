@@ -1,4 +1,4 @@
-/** A saved domain made by hand: the smallest guest that runs, as parts that can each be spoiled. */
+/** A saved domain made by hand: the smallest guest that runs, in parts that can each be spoiled. */
 import { TABLE_PINNED } from "../../core/dom0/kernel/page-types.ts";
 import { SHARED_INFO_MAX_PFN, START_INFO_CONSOLE_MFN, START_INFO_STORE_MFN } from "../../core/abi/xen.ts";
 import {
@@ -92,7 +92,7 @@ const SUSPENDING = [
   0x0f, 0x05, // syscall
   0xeb, 0xf0, // jmp to the mov before the last
 ];
-/** Of the jump at a program's end, and the instructions that it goes back over. */
+/** The bytes of the jump at a program's end and of the instructions that it jumps back over. */
 const LOOP_BYTES = 16;
 
 export interface SavedPage {
@@ -113,7 +113,7 @@ export function savedImage(): SavedImage {
   return image(PROGRAM);
 }
 
-/** One that suspends at once, and says by its shared_info that it has so many pages. */
+/** A guest that suspends at once, and says in its shared_info that it has that many pages. */
 export function suspendingImage(pages: bigint): SavedImage {
   const made = image(SUSPENDING);
   made.pages[STACK]!.data.setUint32(0, SUSPEND, true);
@@ -174,7 +174,7 @@ function context(rip: number, stack: number, callback: number): DataView {
 
 const bytesOf = ({ buffer }: DataView): Uint8Array => new Uint8Array(buffer);
 
-/** The records, the headers being the first and REC_END the last. */
+/** Returns the records, of which the headers are the first and REC_END is the last. */
 export function recordsOf({ pages, p2m, sharedInfo, contexts }: SavedImage): Uint8Array[] {
   const head = view(8 + 8 * pages.length);
   head.setUint32(0, pages.length, true);
@@ -205,7 +205,7 @@ export function recordsOf({ pages, p2m, sharedInfo, contexts }: SavedImage): Uin
   ];
 }
 
-/** As the toolstack's file. */
+/** Writes them in the format of the toolstack's file. */
 export function writeImage(file: string, name: string, records: readonly Uint8Array[], type = "pv"): void {
   const header = Buffer.from(
     JSON.stringify({

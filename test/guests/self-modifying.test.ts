@@ -6,7 +6,7 @@ import { runGuest } from "./run.ts";
 
 const missing = guestsMissing();
 
-/** Cases and how often they went wrong; the places that this system has no page for are left out. */
+/** The cases and how often they went wrong. Places for which this system has no page are left out. */
 const results = (text: string) =>
   Object.fromEntries(
     [...text.matchAll(/^(.+): (\d+) of \d+ wrong\r?$/gm)].map(([, name, wrong]) => [name!, Number(wrong)]),

@@ -12,21 +12,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
 const folder = temporaryFolder("shared");
 const shared = path.join(folder, "share");
 let host: HostService;
 let count = 0;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, ended } = onConsole(() => host, 240_000);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const inShare = (name: string): string => path.join(shared, name);
 
@@ -42,28 +41,11 @@ async function start(script: string, folders: string[]): Promise<number> {
   ].join("\n");
   return (await ask("create", { config, configName: path.join(folder, "shared.cfg") })).domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-async function ended(domid: number): Promise<string> {
-  const alive = async (): Promise<boolean> => (await ask("list")).some((each) => each.domid === domid);
-  try {
-    await expect.poll(alive, { timeout: 240_000, interval: 100 }).toBe(false);
-  } catch (error) {
-    throw new Error(await shown(domid), { cause: error });
-  }
-  return shown(domid);
-}
 const MOUNT = (tag: string, where: string): string =>
   `busybox mkdir ${where}; mount -t 9p -o trans=xen,version=9p2000.L ${tag} ${where} || echo MOUNT-FAILED`;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 768,
-    pcpus: 1,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 768 });
   await host.powerOn();
 });
 afterAll(() => host.powerOff(1000));
@@ -101,7 +83,7 @@ describe.skipIf(guests !== null)(`a shared folder${guests ? ` (${guests})` : ""}
       "exec 3> made/held; busybox rm made/held; echo kept >&3 && echo WROTE-UNLINKED; exec 3>&-",
       "busybox rmdir made 2>/dev/null || echo NOT-EMPTY",
       "busybox mkdir gone && busybox rmdir gone && echo REMOVED",
-      // Links are followed by the guest, in the guest.
+      // Links are followed by the guest, inside the guest.
       "cat absolute climbing outside/secret 2>/dev/null",
       'echo "LINKS $(busybox readlink climbing)"',
       "busybox mv climbing moved-link 2>/dev/null || echo LINK-STAYS",
@@ -154,7 +136,7 @@ describe.skipIf(guests !== null)(`a shared folder${guests ? ` (${guests})` : ""}
       "echo READY",
       "until mount -t 9p -o trans=xen,version=9p2000.L late /mnt 2>/dev/null; do usleep 20000; done",
       "cat /mnt/file; umount /mnt; echo LATE-READ",
-      // A mount between the backend's end and the device's would wait for an answer: Linux's own matter.
+      // A mount between the end of the backend and that of the device would wait for an answer. That is Linux's own affair.
       "while test -e /sys/bus/xen/devices/9pfs-2; do usleep 20000; done",
       "echo LATE-GONE",
       "poweroff -f",

@@ -1,6 +1,7 @@
 /**
- * A small Debian on a disk: minbase, sysvinit, Debian's kernel with an initial RAM disk of its modules for the disk. It boots in seconds where a whole
- * one (debian-disk.ts) takes minutes. mmdebstrap makes it once; it is kept in .cache/guests. Needs fakeroot and e2fsprogs, and no rights.
+ * A small Debian on a disk: minbase, sysvinit, Debian's kernel with an initial RAM disk of its modules for the disk. It boots in seconds, while a
+ * complete one (debian-disk.ts) takes minutes. mmdebstrap makes it once, and it is kept in .cache/guests. It needs fakeroot and e2fsprogs, and no
+ * privileges.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
@@ -10,20 +11,20 @@ import { debianKernel, initramfs, kernelModules } from "./images.ts";
 const kept = path.resolve(import.meta.dirname, "../../.cache/guests/debian-12-small.img");
 const MEBIBYTES = 320;
 
-/** Why it can't be had here, or null. */
+/** Says why it is not available here, or returns null. */
 export function smallDebianMissing(): string | null {
   if (existsSync(kept)) return null;
   const absent = ["mmdebstrap", "fakeroot", "mke2fs"].filter((tool) => spawnSync(tool, ["--version"]).error);
   return absent.length > 0 ? `${absent.join(", ")} not installed` : null;
 }
 
-/** A copy of it, which the test may write. */
+/** Makes a copy of it, to which the test may write. */
 export function smallDebian(to: string): void {
   if (!existsSync(kept)) make();
   execFileSync("cp", ["--sparse=always", "--reflink=auto", kept, to]);
 }
 
-/** Runs in the new system's folder, its first argument; the second has what goes to /boot. */
+/** Runs in the new system's folder, its first argument. The second argument has what goes to /boot. */
 const CUSTOMIZE = `set -e
 chroot "$1" passwd -d root
 echo debian-disk > "$1/etc/hostname"
@@ -46,7 +47,7 @@ menuentry 'Debian GNU/Linux' {
 }
 GRUB
 `;
-/** Of the initial RAM disk: it ends in Debian's own init. */
+/** The script of the initial RAM disk. It ends in Debian's own init. */
 const INTO_DEBIAN = `mount -t ext4 -o ro /dev/xvda /mnt
 mount -o move /dev /mnt/dev
 umount /proc /sys
@@ -64,7 +65,7 @@ function make(): void {
     writeFileSync(at("customize"), CUSTOMIZE);
     run("mmdebstrap", [
       ...["--quiet", "--variant=minbase", "--include=sysvinit-core", '--aptopt=Apt::Install-Recommends "false"'],
-      // Nothing of it is worth anything before it is whole.
+      // Nothing of it is of use before it is complete.
       "--dpkgopt=force-unsafe-io",
       ...["doc", "locale", "man"].map((what) => `--dpkgopt=path-exclude=/usr/share/${what}/*`),
       `--customize-hook=sh ${at("customize")} "$1" ${at("boot")}`,
@@ -72,7 +73,7 @@ function make(): void {
     ]);
     writeFileSync(at("disk.img"), "");
     truncateSync(at("disk.img"), MEBIBYTES << 20);
-    // Owners in the archive are those of the image, whoever runs this.
+    // The owners in the archive become those in the image, whoever runs this.
     const image = 'tar -xpf "$1" -C "$2" --numeric-owner && mke2fs -q -F -t ext4 -L root -d "$2" "$3"';
     run("fakeroot", ["sh", "-c", image, "sh", at("root.tar"), at("root"), at("disk.img")]);
     renameSync(at("disk.img"), kept);

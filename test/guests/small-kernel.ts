@@ -1,4 +1,4 @@
-/** PV kernels of a line or two, for what a guest does that has no console and no traps. */
+/** PV kernels of a line or two, for a guest without console and traps. */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
@@ -6,7 +6,7 @@ import { temporaryFolder } from "../temporary.ts";
 
 const mini = path.resolve(import.meta.dirname, "../../assets/guests/mini");
 
-/** A PV kernel that does nothing but what stands in `body`, C code with the bundled guest's hypercalls: an ELF file. Needs gcc. */
+/** A PV kernel that does only what `body` says, which is C code with the bundled guest's hypercalls. Returns an ELF file. Needs gcc. */
 export function smallKernel(body: string): string {
   const folder = temporaryFolder("small-kernel");
   const source = path.join(folder, "main.c");

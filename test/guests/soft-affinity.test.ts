@@ -1,10 +1,9 @@
-/** Soft affinity, as Xen's credit scheduler honours it: a vCPU runs where it had rather be while there is room, and elsewhere when not. */
+/** Soft affinity, as Xen's credit scheduler honours it: a vCPU runs where it prefers while there is room, and elsewhere otherwise. */
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 
-const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
 const WAIT = { timeout: 30_000 };
 
@@ -12,7 +11,7 @@ describe("soft affinity", () => {
   let host: PoweredHost;
   const texts = new Map<number, string>();
   beforeAll(async () => {
-    host = new PoweredHost({ memoryMiB: 256, pcpus: 2, imageFolder });
+    host = new PoweredHost({ memoryMiB: 256, pcpus: 2, imageFolder: dist });
     await host.start();
     host.toolstack.on("console", ({ domid, bytes }) =>
       texts.set(domid, (texts.get(domid) ?? "") + Buffer.from(bytes).toString("latin1")),
@@ -41,17 +40,17 @@ describe("soft affinity", () => {
       await affinity(first, "all", String(pcpu));
       await expect.poll(() => pcpuOf(first), WAIT).toBe(pcpu);
     }
-    // Another is pinned to the one it prefers: it makes way for nobody and waits for nobody, but runs on the other.
+    // Another is pinned to the pCPU that the first prefers. It never gives way, while the first runs on the other pCPU rather than wait.
     const second = await busy("second");
     await affinity(second, "1", "all");
     await expect.poll(() => pcpuOf(second), WAIT).toBe(1);
     await expect.poll(() => pcpuOf(first), WAIT).toBe(0);
     const before = (await vcpu(first)).cpuTimeSeconds;
     await expect.poll(async () => (await vcpu(first)).cpuTimeSeconds, WAIT).toBeGreaterThan(before + 0.3);
-    // The way is free again: it goes back by itself.
+    // The pCPU is free again, and the vCPU returns by itself.
     await host.toolstack.request("pause", { domid: second });
     await expect.poll(() => pcpuOf(first), WAIT).toBe(1);
-    // A preference outside of where it may run at all is none.
+    // A preference for pCPUs where it may not run at all counts as none.
     await affinity(first, "0", "1");
     await expect.poll(() => pcpuOf(first), WAIT).toBe(0);
     expect(await host.toolstack.request("checkInvariants")).toBe(0);

@@ -1,7 +1,6 @@
-import { pathToFileURL } from "node:url";
-import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
 
 const missing = guestsMissing();
@@ -11,8 +10,7 @@ const SCRIPT = "i=0; s=0; while [ $i -lt 3000 ]; do i=$((i+1)); s=$((s+i)); done
 
 describe.skipIf(missing !== null)(`three Debian guests at once${missing ? ` (${missing})` : ""}`, () => {
   it("all boot, compute and power off, and give their memory back", async () => {
-    const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
-    const host = new PoweredHost({ memoryMiB: 1024, pcpus: 2, imageFolder });
+    const host = new PoweredHost({ memoryMiB: 1024, pcpus: 2, imageFolder: dist });
     await host.start();
     try {
       const { toolstack } = host;

@@ -33,7 +33,7 @@ mount -o remount,ro /
 poweroff -f
 `;
 
-/** Writes the image. `folder`: for what it is made of. */
+/** Writes the image. `folder` is for what it is made from. */
 export function makeTinyDisk(folder: string, image: string): void {
   const root = path.join(folder, "tiny-root");
   const script = "mount -t ext4 /dev/xvda /mnt\numount /proc /sys\nexec busybox switch_root /mnt /init";

@@ -1,4 +1,4 @@
-/** What a Linux kernel says on its console when something is wrong that a real Xen does not make wrong. */
+/** What a Linux kernel says on its console when something is wrong that is not wrong under real Xen. */
 const WRONG = new RegExp(
   [
     "WARNING:",
@@ -21,7 +21,7 @@ const WRONG = new RegExp(
   "i",
 );
 
-/** Lines of a console that a good boot does not have. */
+/** Returns lines of a console that a good boot does not have. */
 export function warnings(console: string): string[] {
   return console
     .split(/\r?\n/)

@@ -8,8 +8,8 @@ import { build } from "esbuild";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { appendFileSync, copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
+import { dist } from "../dist.ts";
 import { lostOf } from "../guests/crash/pattern.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../guests/images.ts";
 import { program } from "../guests/programs.ts";
@@ -42,7 +42,7 @@ while :; do
   echo "E $i"
 done`;
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep).href;
+const distUrl = dist.href;
 const worker = at("host.mjs");
 const FORMATS = ["qcow2", "raw"] as const;
 type Format = (typeof FORMATS)[number];
@@ -88,12 +88,12 @@ function makeGuest(format: Format, ramdisk: string): void {
   writeFileSync(at("crash.cfg"), config.join("\n"));
   // A guest that never gets there is not waited for without end.
   const limits = { stdio: "pipe", timeout: 600_000 } as const;
-  execFileSync(process.execPath, [worker, dist, "make", at("crash.cfg"), at(`${format}.saved`)], limits);
+  execFileSync(process.execPath, [worker, distUrl, "make", at("crash.cfg"), at(`${format}.saved`)], limits);
 }
 
 /** What the guest said until the application was killed, at a random moment after its first flush. */
 async function killed(format: Format, random: () => number): Promise<string> {
-  const child = spawn(process.execPath, [worker, dist, "go", at(`${format}.saved`)], {
+  const child = spawn(process.execPath, [worker, distUrl, "go", at(`${format}.saved`)], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [said, wrong] = ["", ""];

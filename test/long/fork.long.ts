@@ -5,15 +5,15 @@
  */
 import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { connectInMemory } from "../api/in-memory.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../guests/images.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const SLOW = { timeout: 60_000, interval: 50 };
 const FILLED = { timeout: 300_000, interval: 50 };
@@ -30,13 +30,7 @@ describe.skipIf(missing !== null)("forks", () => {
   const folder = temporaryFolder("fork-figures");
 
   beforeAll(async () => {
-    host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: HOST_MIB,
-      pcpus: 2,
-      libraryFolder: path.join(folder, "library"),
-    });
+    host = builtHost({ memoryMiB: HOST_MIB, pcpus: 2, libraryFolder: path.join(folder, "library") });
     await host.powerOn();
     client = connectInMemory(host, true).client;
   });
@@ -62,8 +56,7 @@ describe.skipIf(missing !== null)("forks", () => {
       `disk = ["${image},raw,xvda,rw"]`,
     ].join("\n");
     const { domid, uuid } = await client.request("create", { config });
-    const shown = async (): Promise<string> =>
-      Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString("latin1");
+    const shown = (): Promise<string> => onConsole(() => host).shown(domid);
     await expect.poll(shown, SLOW).toMatch(/GUEST-READY[\s\S]*# /);
     if (FULL > 0) await fill(domid, Math.round(memory * FULL), shown);
     for (const copies of COPIES) {

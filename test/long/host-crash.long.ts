@@ -6,11 +6,11 @@ import { build } from "esbuild";
 import { spawn } from "node:child_process";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
 import { parseTree } from "../../core/library/snapshots/tree.ts";
 import { openStore } from "../../core/dom0/storage/open.ts";
+import { builtHost } from "../built-host.ts";
+import { dist } from "../dist.ts";
 import { SEED } from "../fuzz/random.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../guests/images.ts";
 import { imageOf } from "../library/snapshots/crash-model.ts";
@@ -18,7 +18,6 @@ import { seeded } from "../random.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 10);
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const folder = temporaryFolder("host-crash");
 const worker = path.join(folder, "worker.mjs");
 const missing = guestsMissing();
@@ -97,11 +96,7 @@ it.skipIf(missing !== null)(
         else then.delete(which);
       }
       // As the application would open it again, off.
-      const host = new HostService({
-        imageFolder: dist,
-        bundledGuest: new URL("assets/guests/mini.elf", dist),
-        libraryFolder: path.join(folder, "library"),
-      });
+      const host = builtHost({ libraryFolder: path.join(folder, "library") });
       await host.library.open();
       const report = (await host.snapshots.report(uuid))!;
       expect(host.notices).toEqual([]);

@@ -7,9 +7,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { netBench, stream } from "../bench/net.ts";
 import { debianDisk, debianDiskMissing } from "../guests/debian-disk.ts";
 import { packagedPrograms, started } from "../guests/dynamic.ts";
@@ -21,9 +21,9 @@ import {
   kernelModules,
   packageMissing,
 } from "../guests/images.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const folder = temporaryFolder("network-long");
 const PACKAGES = ["libc6", "iperf3", "libiperf0", "libsctp1", "libssl3", "dropbear-bin", "libtomcrypt1", "libtommath1"];
 const LIBRARIES = ["libcrypt1", "zlib1g", "libgmp10"];
@@ -32,8 +32,7 @@ const missing =
 let host: HostService;
 const servers: Server[] = [];
 const running: number[] = [];
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown } = onConsole(() => host);
 
 async function start(name: string, ramdisk: string, memory: number, lines: string[]): Promise<number> {
   const config = [
@@ -48,8 +47,6 @@ async function start(name: string, ramdisk: string, memory: number, lines: strin
   running.push(domid);
   return domid;
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
 const says = async (domid: number, pattern: RegExp, seconds = 240): Promise<RegExpExecArray> => {
   await expect.poll(() => shown(domid), { timeout: seconds * 1000, interval: 250 }).toMatch(pattern);
   return pattern.exec(await shown(domid))!;
@@ -73,13 +70,7 @@ const forward = async (guestAddress: string, guestPort: number): Promise<number>
   ).hostPort;
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 1400,
-    pcpus: 2,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 1400, pcpus: 2 });
   await host.powerOn();
 });
 afterEach(async () => {

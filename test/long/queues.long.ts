@@ -6,26 +6,21 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { builtHost } from "../built-host.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../guests/images.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { toolMissing } from "../tools.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing() ?? toolMissing("qemu-img", "qemu-utils");
 const folder = temporaryFolder("queues");
 const MEBIBYTES = 16;
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, says } = onConsole(() => host, 400_000);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-const says = (domid: number, pattern: RegExp): Promise<void> =>
-  expect.poll(() => shown(domid), { timeout: 400_000, interval: 200 }).toMatch(pattern);
 
 async function start(name: string, script: string[], vcpus: number, disks: string[]): Promise<number> {
   const ramdisk = initramfs("ready", script.join("\n"), {}, kernelModules("xen-blkfront", "xen-netfront"));
@@ -43,13 +38,7 @@ async function start(name: string, script: string[], vcpus: number, disks: strin
 }
 
 beforeAll(async () => {
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 1024,
-    pcpus: 2,
-    firstGuest: false,
-  });
+  host = builtHost({ memoryMiB: 1024, pcpus: 2 });
   await host.powerOn();
   await ask("networkCreate", { name: "lab", mode: "isolated" });
 });

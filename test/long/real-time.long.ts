@@ -6,11 +6,10 @@
  * the start and then says at once all that there was.
  */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_BOOT_CONFIG } from "../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 import { guestsMissing, initramfs } from "../guests/images.ts";
 import { warnings } from "../guests/warnings.ts";
 import { KERNELS, kernel } from "./kernels.ts";
@@ -56,8 +55,7 @@ describe.skipIf(missing !== null)(`Debian's 6.12-rt${missing ? ` (${missing})` :
         initrd: readFileSync(initramfs("ready", `echo RT-DONE $(uname -v)\npoweroff -f`)),
       };
       const boot = { ...DEFAULT_BOOT_CONFIG, entries: [{ title: "Host", cmdline: "dom0_mem=128M loglvl=all" }] };
-      const imageFolder = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
-      const host = new PoweredHost({ memoryMiB: 768, pcpus: 2, boot, imageFolder });
+      const host = new PoweredHost({ memoryMiB: 768, pcpus: 2, boot, imageFolder: dist });
       await host.start();
       try {
         const { toolstack } = host;

@@ -4,12 +4,11 @@
  * XENARIUM_ROUNDS: how many pairs.
  */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { XEN_HEAP_START } from "../../core/machine/layout.ts";
 import { DEFAULT_BOOT_CONFIG } from "../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { dist } from "../dist.ts";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { warnings } from "../guests/warnings.ts";
 
@@ -38,9 +37,8 @@ describe.skipIf(missing !== null)(`vCPUs come up under load${missing ? ` (${miss
   const text = new Map<number, string>();
   const stopped = new Map<number, string>();
   beforeAll(async () => {
-    const imageFolder = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + "/");
     const boot = { ...DEFAULT_BOOT_CONFIG, entries: [{ title: "Host", cmdline: "dom0_mem=128M loglvl=all" }] };
-    host = new PoweredHost({ memoryMiB: 1024, pcpus: 2, boot, imageFolder });
+    host = new PoweredHost({ memoryMiB: 1024, pcpus: 2, boot, imageFolder: dist });
     host.on("serial", ({ pieces }) => {
       log += Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1");
     });

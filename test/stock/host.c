@@ -175,7 +175,12 @@ int xc_sched_credit_params_get(xc_interface *xch, uint32_t pool, struct xen_sysc
 int xc_sched_credit_params_set(xc_interface *xch, uint32_t pool, struct xen_sysctl_credit_schedule *s) { return 0; }
 
 int xc_domain_pause(xc_interface *xch, uint32_t domid) { return 0; }
-int xc_domain_unpause(xc_interface *xch, uint32_t domid) { return 0; }
+int xc_domain_unpause(xc_interface *xch, uint32_t domid)
+{
+    if (domains[domid].flags & XEN_DOMINF_paused) return 0;
+    errno = EINVAL;
+    return -1;
+}
 int xc_domain_setmaxmem(xc_interface *xch, uint32_t domid, uint64_t kib) { return 0; }
 int xc_domain_send_trigger(xc_interface *xch, uint32_t domid, uint32_t trigger, uint32_t vcpu) { return 0; }
 int xc_send_debug_keys(xc_interface *xch, const char *keys) { return 0; }

@@ -11,7 +11,10 @@ const here = import.meta.dirname;
 
 /** Without what names the place where it ran, or the time. */
 function plain({ status, out, err }: Answer, folder: string): Answer {
-  const clean = (text: string): string => Buffer.from(text.replaceAll(`${folder}/`, ""), "latin1").toString("utf8");
+  const clean = (text: string): string => {
+    const placeless = text.replaceAll(`${folder}/`, "").replace(/\/\S+\/bin\/(?=xl\b|xenstore-)/g, "");
+    return Buffer.from(placeless, "latin1").toString("utf8");
+  };
   return { status, out: clean(out), err: clean(err) };
 }
 

@@ -28,6 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   host.events.stop();
 });
 
@@ -36,17 +37,24 @@ const attach = (file: string): Promise<unknown> =>
 const detach = (force: boolean): Promise<unknown> =>
   host.service.handle("deviceDetach", { domid, key: "disk", device: "xvdb", force });
 const params = (): string | null => host.store.read(`${back}/params`);
-const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
+/** Attaches it, and comes back when that waits until the guest no longer watches the device that was there before. */
+async function attachWaits(file: string): Promise<{ outcome: Promise<unknown> }> {
+  const waits = vi.spyOn(host.store, "unwatched");
+  const outcome = attach(file);
+  // The first call asks whether there is anything to wait for.
+  await expect.poll(() => waits.mock.calls.length).toBe(2);
+  expect(waits.mock.settledResults[1], "it still waits").toBeUndefined();
+  return { outcome };
+}
 
 it("is written when the guest has let go of the one that was taken away", async () => {
   await attach("one.img");
   const unwatch = guest.watch(`${back}/state`, () => {});
   await detach(true);
-  const again = attach("two.img");
-  await aWhile();
+  const again = await attachWaits("two.img");
   expect(params()).toBeNull();
   unwatch();
-  await again;
+  await again.outcome;
   expect(params()).toContain("two.img");
 });
 
@@ -54,11 +62,11 @@ it("is not written for a domain that was destroyed while it waited for its guest
   await attach("one.img");
   const unwatch = guest.watch(`${back}/state`, () => {});
   await detach(true);
-  const outcome = attach("two.img").catch((error: unknown) => error);
-  await aWhile();
+  const again = await attachWaits("two.img");
+  const refused = expect(again.outcome).rejects.toMatchObject({ code: "ESRCH" });
   await host.service.handle("destroy", { domid });
   unwatch();
-  expect(await outcome).toMatchObject({ code: "ESRCH" });
+  await refused;
   expect([params(), host.store.list("/local/domain"), host.store.list("/libxl")]).toEqual([null, ["0"], []]);
 });
 

@@ -1,7 +1,8 @@
 /** Driver domains that are slow, lie, die in the middle, are renamed, or depend on each other: the toolstack's part, on the fake hypervisor. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
 import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
+import { Returning } from "../../core/toolstack/returning.ts";
 import type { DomainWiring } from "../../core/toolstack/wiring-report.ts";
 import { pvElf } from "../dom0/elf-files.ts";
 
@@ -11,7 +12,10 @@ let host: FakeHost;
 beforeEach(() => {
   host = fakeHost(DEVICE_KINDS);
 });
-afterEach(() => host.events.stop());
+afterEach(() => {
+  vi.restoreAllMocks();
+  host.events.stop();
+});
 
 const ask = (request: string, args: object): Promise<unknown> => host.service.handle(request as never, args as never);
 const configOf = (name: string, lines: string[]): string =>
@@ -164,13 +168,16 @@ describe("a driver domain", () => {
     const driver = await createServed("driver", lower, "lower");
     const front = await createServed("front", driver, "driver");
     const held = backendOf(lower, driver);
+    const waits = vi.spyOn(Returning.prototype, "backendsOf");
     host.xen.stop(front, 1);
     host.xen.stop(driver, 1);
     await expect.poll(() => stateOf(held)).toBe("5");
     host.store.remove(held);
-    // The driver domain is not there before its own disk is, which is late.
+    // The driver domain is not there before its own disk is, which comes only when the other domain already waits for it.
     await expect.poll(() => stateOf(held), { timeout: 5000 }).toBe("1");
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const asks = (): number => waits.mock.calls.findIndex(([{ name }]) => name === "front");
+    await expect.poll(asks, { timeout: 5000 }).toBeGreaterThanOrEqual(0);
+    expect(waits.mock.settledResults[asks()], "it still waits").toBeUndefined();
     expect(notices()).toEqual([]);
     host.store.write(`${held}/state`, 2);
     await expect.poll(() => created("driver"), { timeout: 5000 }).toHaveLength(2);
@@ -203,7 +210,7 @@ describe("a driver domain", () => {
     const back = backendOf(lower, middle);
     host.xen.stop(middle, 1);
     await expect.poll(() => stateOf(back)).toBe("5");
-    // As `xl devd` does in the end.
+    // As `xl devd` does in the end: later than the domain would have been built anew if nothing kept it.
     setTimeout(() => host.store.remove(back), 2000);
     const states = new Set<string | null>();
     const end = host.store.watch(back, () => states.add(stateOf(back)));

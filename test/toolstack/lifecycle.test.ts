@@ -116,6 +116,24 @@ describe("create", () => {
     await create();
   });
 
+  it("waits for a dozen devices at once without a warning, and is taken down when it is cancelled meanwhile", async () => {
+    const warned: Error[] = [];
+    const hear = (warning: Error): void => void warned.push(warning);
+    process.on("warning", hear);
+    const vifs = (spec: string): string => `vif = [${Array(12).fill(`'${spec}'`).join(", ")}]`;
+    const { domid } = await create(vifs(""));
+    expect(store.list(`/local/domain/${domid}/device/vif`)).toHaveLength(12);
+    // A domain without a backend: what is to have its devices there waits.
+    const waiting = expect(create(vifs("backend=tiny"), "late")).rejects.toMatchObject({ code: "ECANCELED" });
+    while (store.read(`/local/domain/${domid}/backend/vif/${domid + 1}/11/state`) === null) await turn();
+    await service.handle("createCancel", { name: "late" });
+    await waiting;
+    expect(store.list("/local/domain")).toEqual(["0", String(domid)]);
+    await turn();
+    process.off("warning", hear);
+    expect(warned).toEqual([]);
+  });
+
   it("keeps names unique, also while building", async () => {
     const both = await Promise.allSettled([create(), create()]);
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
@@ -276,6 +294,10 @@ describe("requests", () => {
       { domid, name: "tiny", stateString: "--p---", memoryMiB: 4 },
     ]);
     await service.handle("unpause", { domid });
+    await expect(service.handle("unpause", { domid })).rejects.toMatchObject({
+      code: "EINVAL",
+      message: "tiny is not paused.",
+    });
     await service.handle("rename", { domid, name: "small" });
     await expect(service.handle("rename", { domid, name: "a\nb" })).rejects.toThrow(/can't be a name/);
     expect(await service.handle("resolve", { domain: "small" })).toBe(domid);

@@ -1,8 +1,8 @@
 /** The hypercall trace says what the domain did: all of it, or how much is missing. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dist } from "../dist.ts";
 import { temporaryFolder } from "../temporary.ts";
 import * as abi from "../../core/hypervisor/abi/trace.ts";
 import { traceCalls, type TraceCall } from "../../core/api/trace/calls.ts";
@@ -55,7 +55,7 @@ async function type(line: string, answer: RegExp): Promise<void> {
 }
 
 beforeAll(async () => {
-  host = new PoweredHost({ memoryMiB: 256, pcpus: 2, imageFolder: pathToFileURL(`${root}/dist/`) });
+  host = new PoweredHost({ memoryMiB: 256, pcpus: 2, imageFolder: dist });
   await host.start();
   tracer = new Tracer(host);
   host.toolstack.on("console", ({ domid: from, bytes }) => {

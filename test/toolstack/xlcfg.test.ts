@@ -100,6 +100,15 @@ vif = []
     expect(errors(`${base}memory = 9999`)).toEqual([
       'line 3: memory is "9999"; allowed: a whole number from 1 to 3584 (MiB)',
     ]);
+    // A PVH domain may be told of more than a host has.
+    expect(errors(`${base}type = "pvh"\nmaxmem = 16384`)).toEqual([]);
+    for (const [type, most] of [
+      ["pv", 3584],
+      ["pvh", 16384],
+    ])
+      expect(errors(`${base}type = "${type}"\nmaxmem = 99999`)).toEqual([
+        `line 4: maxmem is "99999"; allowed: a whole number from 1 to ${most} (MiB)`,
+      ]);
     expect(errors(`${base}on_crash = "explode"`)[0]).toMatch(
       /^line 3: on_crash is "explode"; allowed: "destroy", "restart"/,
     );

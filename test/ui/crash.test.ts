@@ -33,6 +33,12 @@ describe.skipIf(missing !== null)(`a crash${missing ? ` (${missing})` : ""}`, ()
       /[a-z]\w+\+0x/,
     );
     expect(await registers.getByRole("button").count()).toBe(0);
+    // The instruction at which it stopped is in sight in its list, as where a domain runs.
+    const isSeen = (line: Element): boolean => {
+      const [at, box] = [line, line.closest(".table-box")!].map((each) => each.getBoundingClientRect());
+      return at!.height > 0 && at!.bottom <= box!.bottom;
+    };
+    expect(await registers.locator('tr[aria-current="true"]').evaluate(isSeen)).toBe(true);
     expect(await violationsOf(page)).toEqual([]);
     await app.shoot("crash-card");
     await app.inOtherWindow(async (other) => {

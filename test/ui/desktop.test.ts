@@ -1,16 +1,16 @@
 /** The application as the desktop's window: its first start, its menus' commands, its host's crash. A real host, really crashed. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Worker } from "node:worker_threads";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { serveWeb, type WebServer } from "../../core/api/transport/websocket-server.ts";
 import { menuTemplate } from "../../electron/menu.ts";
 import { HELD_KEYS } from "../../renderer/app/keys.ts";
 import { MENU_IDS } from "../../renderer/app/menu-table.ts";
 import { HOST_TABS } from "../../renderer/state/tabs.ts";
+import { builtHost } from "../built-host.ts";
 import { itemsOf } from "../electron/double.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { shootBoth } from "./application.ts";
@@ -36,14 +36,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
 
   beforeAll(async () => {
     process.on("worker", note);
-    host = new HostService({
-      imageFolder: pathToFileURL(`${dist}/`),
-      bundledGuest: pathToFileURL(path.join(dist, "assets/guests/mini.elf")),
-      memoryMiB: 256,
-      pcpus: 1,
-      firstGuest: true,
-      libraryFolder: temporaryFolder("desktop-library"),
-    });
+    host = builtHost({ firstGuest: true, libraryFolder: temporaryFolder("desktop-library") });
     web = await serveWeb(host, path.join(dist, "renderer"));
     browser = await launch();
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });

@@ -186,7 +186,7 @@ describe.skipIf(missing !== null)(
       await app.dropPaths([image("other/disk.img")]);
       await attach.getByRole("button", { name: /^disk(-2)?\.img$/ }).waitFor(SLOW);
       await expect
-        .poll(() => images().filter((name) => name.startsWith("disk")), SLOW)
+        .poll(() => images().filter((name) => /^disk(-2)?\.img/.test(name)), SLOW)
         .toEqual([expect.stringMatching(/^disk(-2)?\.img$/)]);
       await app.page.keyboard.press("Escape");
     });

@@ -5,7 +5,11 @@ import { chromiumMissing } from "./browser.ts";
 
 const missing = chromiumMissing();
 const PATIENT = { timeout: 60_000, interval: 100 };
+/** Within the time of a test, so that what is waited for is said. */
+const SOON = { timeout: 15_000, interval: 100 };
 const MOST_STOPS = 150;
+/** So many frames the page has to bring back into sight what has the focus, when something above it has grown just then. */
+const FRAMES = 20;
 let app: Application;
 
 interface Stop {
@@ -13,6 +17,8 @@ interface Stop {
   id: number;
   what: string;
   seen: boolean;
+  /** Where it is, and in which window. */
+  at: string;
   ringed: boolean;
 }
 
@@ -26,12 +32,19 @@ async function stops(): Promise<Stop[]> {
   const found: Stop[] = [];
   while (found.length < MOST_STOPS) {
     await page.keyboard.press("Tab");
-    const stop = await page.evaluate((): Stop | null => {
+    const stop = await page.evaluate(async (frames): Promise<Stop | null> => {
       const element = document.activeElement;
       if (!element || element === document.body) return null;
       const { visited } = window as unknown as { visited: Element[] };
       let id = visited.indexOf(element);
       if (id < 0) id = visited.push(element) - 1;
+      const isSeen = (): boolean => {
+        const { width, height, left, top } = element.getBoundingClientRect();
+        return (
+          width > 0 && height > 0 && left < innerWidth && top < innerHeight && left + width > 0 && top + height > 0
+        );
+      };
+      for (let i = 0; i < frames && !isSeen(); i++) await new Promise((resolve) => requestAnimationFrame(resolve));
       const { width, height, left, top } = element.getBoundingClientRect();
       const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
       // A field inside a frame is ringed by its frame.
@@ -40,13 +53,14 @@ async function stops(): Promise<Stop[]> {
       return {
         id,
         what: `${element.tagName.toLowerCase()}.${element.className} ${element.getAttribute("aria-label") ?? element.textContent?.slice(0, 30) ?? ""}`,
-        seen: width > 0 && height > 0 && left < innerWidth && top < innerHeight && left + width > 0 && top + height > 0,
+        seen: isSeen(),
+        at: `left ${left}, top ${top}, ${width} by ${height}, in ${innerWidth} by ${innerHeight}`,
         ringed:
           ring(outlineStyle, outlineWidth) ||
           boxShadow !== "none" ||
           (around !== null && ring(around.outlineStyle, around.outlineWidth)),
       };
-    });
+    }, FRAMES);
     if (!stop) return found;
     found.push(stop);
   }
@@ -59,7 +73,7 @@ async function expectWellKept(view: string): Promise<void> {
   expect(found.length, `${view}: Tab leads out again`).toBeLessThan(MOST_STOPS);
   expect(new Set(found.map(({ id }) => id)).size, `${view}: each once`).toBe(found.length);
   expect(
-    found.filter(({ seen }) => !seen).map(({ what }) => what),
+    found.filter(({ seen }) => !seen).map(({ what, at }) => `${what}: ${at}`),
     `${view}: not seen`,
   ).toEqual([]);
   expect(
@@ -90,6 +104,48 @@ describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}
       await app.settled();
       await expectWellKept(tab);
     });
+
+  it("stays in sight when the page grows above what has it, and not when one scrolls away", async () => {
+    const { page } = app;
+    await page.locator(".side-domain", { hasText: "mini-1" }).click();
+    await app.tab("Overview");
+    await page.locator(".overview .graph-values").first().waitFor();
+    const word = page.locator(".overview dfn", { hasText: "May run on" });
+    const main = page.locator(".main");
+    const scrolled = (): Promise<number> => main.evaluate((box) => box.scrollTop);
+    await main.evaluate((box) => (box.scrollTop = 0));
+    // All in sight without scrolling, and near to the lower edge.
+    const under = await word.evaluate(
+      (element, box) => box!.getBoundingClientRect().bottom - element.getBoundingClientRect().bottom,
+      await main.elementHandle(),
+    );
+    await page.setViewportSize({ width: 1280, height: Math.ceil(800 - under) + 20 });
+    await app.settled();
+    await word.focus();
+    expect(await scrolled()).toBe(0);
+    const more = page.locator("details.more-graphs");
+    await more.evaluate((details: HTMLDetailsElement) => (details.open = true));
+    await expect.poll(scrolled, SOON).toBeGreaterThan(100);
+    await expect
+      .poll(
+        () =>
+          word.evaluate((element) => {
+            const [word, box] = [element, element.closest(".main")!].map((each) => each.getBoundingClientRect());
+            return word!.top >= box!.top && word!.bottom <= box!.bottom;
+          }),
+        SOON,
+      )
+      .toBe(true);
+    const box = (await main.boundingBox())!;
+    await page.mouse.move(box.x + box.width - 8, box.y + box.height / 2);
+    await page.mouse.wheel(0, -5000);
+    await expect.poll(scrolled, SOON).toBe(0);
+    await app.settled();
+    expect(await scrolled()).toBe(0);
+    expect(await word.evaluate((element) => element === document.activeElement)).toBe(true);
+    await more.evaluate((details: HTMLDetailsElement) => (details.open = false));
+    await page.setViewportSize({ width: 1280, height: 800 });
+  });
 
   it("comes back to where it was when a dialog closes, and when a name was edited", async () => {
     const { page } = app;

@@ -37,6 +37,8 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
       "Shut down",
       "Reboot",
       "Destroy",
+      "Take a snapshot…",
+      "Fork…",
       "Folder and tags…",
     ]);
     await app.shoot("menu-domain");
@@ -55,6 +57,47 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     await page.keyboard.press("Escape");
     await menu("mini-2").waitFor({ state: "detached" });
     expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.name)).toBe("mini-2");
+  });
+
+  it("of one domain ask how a snapshot is taken and how it is forked, in the sidebar and in the list, and the palette does", async () => {
+    const { page } = app;
+    const dialog = (name: string) => page.getByRole("dialog", { name });
+    const client = await app.client();
+    const { uuid } = (await client.request("list")).find(({ name }) => name === "mini-2")!;
+    const taken = async (): Promise<string[]> =>
+      ((await client.request("snapshots", { uuid }))?.snapshots ?? []).map(({ name }) => name);
+    await side("mini-2").click({ button: "right" });
+    await item("Take a snapshot…").click();
+    await dialog("Take a snapshot of mini-2").waitFor();
+    await app.shoot("menu-take-snapshot");
+    await page.getByRole("button", { name: "Take it" }).click();
+    await expect.poll(taken, { timeout: 20_000 }).toEqual(["Snapshot 1"]);
+    // A name that is free is offered, there where nobody looks at the others.
+    await page.keyboard.press("Control+Shift+L");
+    await page.locator('.domains-table tr[data-domid="2"]').click({ button: "right" });
+    await item("Take a snapshot…").click();
+    await dialog("Take a snapshot of mini-2").waitFor();
+    expect(await page.getByLabel("Name", { exact: true }).inputValue()).toBe("Snapshot 2");
+    await page.keyboard.press("Escape");
+    await dialog("Take a snapshot of mini-2").waitFor({ state: "detached" });
+    await page.locator('.domains-table tr[data-domid="2"]').click({ button: "right" });
+    await item("Fork…").click();
+    await dialog("Fork mini-2").waitFor();
+    await page.keyboard.press("Escape");
+    await side("mini-2").click();
+    await app.command("Take a snapshot of mini-2");
+    await dialog("Take a snapshot of mini-2").waitFor();
+    await page.keyboard.press("Escape");
+    // One that is paused can't suspend itself, which a fork asks of it: its disks can be kept.
+    await client.request("pause", { domid: 2 });
+    await expect.poll(() => side("mini-2").getAttribute("data-state")).toBe("paused");
+    await side("mini-2").click({ button: "right" });
+    await item("Take a snapshot…").waitFor();
+    expect(await item("Fork…").count()).toBe(0);
+    await page.keyboard.press("Escape");
+    await client.request("unpause", { domid: 2 });
+    await expect.poll(() => side("mini-2").getAttribute("data-state")).not.toBe("paused");
+    client.close();
   });
 
   it("of several, chosen by Ctrl, Shift and Ctrl+A, do it with all of them", async () => {

@@ -1,11 +1,11 @@
 /** Files that the desktop opens, as the application takes them from its bridge. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import type { HostService } from "../../core/api/host-service.ts";
 import { serveWeb, type WebServer } from "../../core/api/transport/websocket-server.ts";
+import { builtHost } from "../built-host.ts";
 import { chromiumMissing, launch } from "./browser.ts";
 import { Desktop } from "./desktop.ts";
 
@@ -21,8 +21,7 @@ describe.skipIf(missing !== null)(`files that the desktop opens${missing ? ` (${
   let desktop: Desktop;
 
   beforeAll(async () => {
-    const imageFolder = pathToFileURL(`${dist}/`);
-    host = new HostService({ imageFolder, bundledGuest: pathToFileURL(image), memoryMiB: 512, pcpus: 1 });
+    host = builtHost({ memoryMiB: 512 });
     web = await serveWeb(host, path.join(dist, "renderer"));
     browser = await launch();
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });

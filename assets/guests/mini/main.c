@@ -35,6 +35,7 @@ void trap(struct registers *r) {
 /* To what is the domain's and not in its memory. After a suspend again: the memory may be another domain's now. */
 void connect(void) {
     shared_info = map_frame(start_info->shared_info >> 12, 0);
+    memory_list_frames();
     events_init();
     console_init();
     shared_info->vcpu[0].evtchn_upcall_mask = 0;

@@ -9,7 +9,6 @@ void suspend(void) {
     print("suspending\n");
     smp_stop();
     events_mask();
-    memory_list_frames();
     /* Frame numbers in memory are right in this domain only; the toolstack changes those of page tables and the P2M, and wants pfns here. */
     u64 store = pfn_of(start_info->store_mfn), console = pfn_of(start_info->console_mfn);
     start_info->store_mfn = store;

@@ -1,4 +1,4 @@
-/** Carries out requests about consoles: a session hears those that it has attached to. */
+/** Carries out requests about consoles. A session hears only the consoles that it has attached to. */
 import type { CONSOLE_REQUESTS } from "../requests/consoles.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import { passTo, type SessionContext } from "./context.ts";
@@ -25,7 +25,7 @@ export function consoleHandlers(session: SessionContext): HandlersOf<typeof CONS
     consoleAttach: async ({ domid, console = 0 }) => {
       const which = { domid, console };
       if (attached.has(keyOf(which))) await detach(which);
-      // Events between the snapshot and the answer are sent too; offsets tell the client what it has.
+      // Events between the snapshot and the answer are sent too; their offsets tell the client what it has already.
       attached.set(keyOf(which), which);
       try {
         return await host.toolstack.request("consoleAttach", which);

@@ -1,4 +1,4 @@
-/** What those who carry out requests have of the session that asks. */
+/** What the handlers of requests have of the session that asks. */
 import path from "node:path";
 import { bootFiles } from "../../toolstack/boot-files.ts";
 import type { DomainConfig, ToolstackRequests } from "../../toolstack/messages.ts";
@@ -13,29 +13,29 @@ import type { EventName, Events } from "../schema.ts";
 
 export interface SessionContext {
   readonly host: HostService;
-  /** Unlike all other sessions'. */
+  /** Different for each session. */
   readonly id: string;
   /** Files that the client gave, and files of the host's computer that it may name. */
   readonly files: SessionFiles;
   readonly hostFiles: HostFiles;
-  /** Who it is, for the journal; it may name itself. */
+  /** The client's identity for the journal, which it may set itself. */
   who: Client;
   readonly ended: boolean;
-  /** So much waits to be sent that what can be left out is. */
+  /** Whether so much waits to be sent that whatever can be left out is left out. */
   readonly isBehind: boolean;
   send<E extends EventName>(event: E, data: Events[E]): void;
-  /** Hears the host until the session ends. */
+  /** Calls the listener with an event of the host until the session ends. */
   listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void;
-  /** To be called once, when the session ends. */
+  /** `dispose` is called once, when the session ends. */
   onEnd(dispose: () => void): void;
-  /** To be called when the host is powered on: other domains come under the same numbers. */
+  /** `forget` is called when the host is powered on, because the same numbers then mean other domains. */
   onPowerOn(forget: () => void): void;
 }
 
-/** Without undefined, which a client's message can't hold in any other way than by leaving the argument out. */
+/** Without undefined: a client's message can express it only by leaving the argument out. */
 type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
-/** Requests that the toolstack answers under the same name, from the same arguments, with the same result. */
+/** Requests that the toolstack answers under the same name, with the same arguments and result. */
 export type PassedName = {
   [N in RequestName & keyof ToolstackRequests]: Given<Checked<N>> extends Given<ToolstackRequests[N]["args"]>
     ? ToolstackRequests[N]["result"] extends Results[N]
@@ -44,20 +44,20 @@ export type PassedName = {
     : never;
 }[RequestName & keyof ToolstackRequests];
 
-/** Makes handlers of such requests. */
+/** Makes handlers for such requests. */
 export function passTo(host: HostService) {
   return <N extends PassedName>(name: N) =>
     (args: unknown): Promise<Results[N]> =>
       (host.toolstack.request as (name: string, args: unknown) => Promise<Results[N]>)(name, args);
 }
 
-/** A file that the client names on the host's computer. Throws ApiFailure EACCES where its user may name none. */
+/** Checks a file of the host's computer that the client names. Throws ApiFailure EACCES if the client may not name it. */
 export function namedFile(session: SessionContext, file: string): string {
   if (session.hostFiles.mayNameAll) return file;
   throw new ApiFailure("EACCES", "This client may name no files of the host's computer.");
 }
 
-/** Contents of files that the client gave, by their names in a config. Throws ApiFailure. */
+/** Returns the contents of files that the client gave, by their names in a config. Throws ApiFailure. */
 export function givenFiles(
   { files }: SessionContext,
   ids: Readonly<Record<string, string>> = {},
@@ -65,15 +65,15 @@ export function givenFiles(
   return Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, files.whole(id).bytes]));
 }
 
-/** What a definition names already: who may change it may leave that in it. */
+/** What a definition names already; a client that changes it may leave that in it. */
 interface Before {
   config: DomainConfig | null;
   configName: string | null;
 }
 
 /**
- * Throws ApiFailure EACCES where a config names files of the host's computer that the client may not name. `given`: names of those that were given
- * with it; `before`: of the definition that it is to become.
+ * Throws ApiFailure EACCES if a config names files of the host's computer that the client may not name. `given` has the names of files that were
+ * given with it; `before` belongs to the definition that it replaces.
  */
 export function checkNamed(
   { hostFiles }: SessionContext,

@@ -1,4 +1,4 @@
-/** Carries out requests about devices of domains that run, and how they are wired. */
+/** Carries out requests about devices of running domains, and about their wiring. */
 import { DEVICE_KINDS } from "../../dom0/backends/kinds.ts";
 import { SpecError } from "../../dom0/xenbus/kind.ts";
 import type { HostFiles } from "../host-files.ts";
@@ -18,7 +18,7 @@ export function deviceHandlers(session: SessionContext): HandlersOf<typeof DEVIC
   );
   session.onEnd(() => wiring.every(0));
   const detach = pass("deviceDetach");
-  /** What is attached comes with the domain's next start too, as libxl's stored configuration has it. */
+  /** What is attached is also there after the domain's next start, as in libxl's stored configuration. */
   const kept = async <T>(domid: number, change: Promise<T>): Promise<T> => {
     const result = await change;
     await host.kept.changedRunning(domid);
@@ -47,7 +47,10 @@ export function deviceHandlers(session: SessionContext): HandlersOf<typeof DEVIC
   };
 }
 
-/** What gives a domain files of the host's computer. Throws ApiFailure EACCES; what is wrong with the words is the toolstack's to say. */
+/**
+ * Checks a device that gives a domain files of the host's computer. Throws ApiFailure EACCES. Errors in the specification itself are reported by the
+ * toolstack.
+ */
 function checkFiles(files: HostFiles, { key, spec, folder }: { key: string; spec: string; folder: string }): void {
   const config = DEVICE_KINDS.find((kind) => kind.config?.key === key)?.config;
   if (!config) return;

@@ -1,4 +1,4 @@
-/** Carries out requests about screens: a session asks of those only that it looks at. */
+/** Carries out requests about screens. A session can ask only about those that it looks at. */
 import type { ToolstackRequests } from "../../toolstack/messages.ts";
 import { SessionDisplays } from "../displays.ts";
 import type { DISPLAY_REQUESTS } from "../requests/displays.ts";
@@ -19,7 +19,7 @@ export function displayHandlers(session: SessionContext): HandlersOf<typeof DISP
   return {
     displayOpen: async (args) => {
       const opened = await displays.open(session.host.toolstack, args);
-      // Nobody is there to look any more.
+      // The session has ended meanwhile.
       if (session.ended) displays.end();
       return opened;
     },

@@ -21,7 +21,7 @@ export function downloadHandlers(session: SessionContext): HandlersOf<typeof DOW
   session.listen("downloads", (data) => {
     if (attached && !session.isBehind) session.send("downloads", data);
   });
-  // A kernel is in memory while it is looked into: one at a time.
+  // Kernels are looked into one at a time, because each is in memory meanwhile.
   const next = oneAtATime();
   return {
     downloadsAttach: async () => {
@@ -54,7 +54,7 @@ export function downloadHandlers(session: SessionContext): HandlersOf<typeof DOW
     guestLook: async ({ guest }) => fetching.look(await fetching.guest(guest), asker()),
     guestFetch: async ({ guest: id, name }) => {
       const guest = await fetching.guest(id);
-      // Before anything is fetched: without a host that runs nothing would come of it.
+      // This comes before anything is fetched, because without a running host the fetch would be useless.
       const called = await nameFor(session, guest, name);
       return fetching.fetchGuest(guest, asker(), (files) => createOf(session, guest, called, files));
     },
@@ -68,7 +68,7 @@ async function inspect({ host }: SessionContext, name: string): Promise<Results[
   return host.toolstack.request("inspect", { name, bytes: await readFile(path) });
 }
 
-/** Throws ApiFailure EEXIST where a domain is called so. */
+/** Throws ApiFailure EEXIST if a domain has that name. */
 async function nameFor({ host }: SessionContext, guest: Guest, wanted: string | undefined): Promise<string> {
   const running = await host.toolstack.request("list");
   const taken = new Set([...running, ...host.library.all].map(({ name }) => name));
@@ -82,7 +82,7 @@ async function nameFor({ host }: SessionContext, guest: Guest, wanted: string | 
 }
 
 async function createOf(
-  { host }: SessionContext,
+  { host, who }: SessionContext,
   guest: Guest,
   name: string,
   files: readonly FetchedFile[],
@@ -93,10 +93,18 @@ async function createOf(
     const format = isDisk ? (await host.toolstack.request("inspectDisk", { path })).format : "";
     parts.push({ role, path, format });
   }
-  return host.kept.create({
-    config: guestConfig(guest, name, parts),
-    configName: guest.name,
-    files: {},
-    paused: false,
-  });
+  const answered = host.journal.makes(name, who);
+  let isMade = false;
+  try {
+    const made = await host.kept.create({
+      config: guestConfig(guest, name, parts),
+      configName: guest.name,
+      files: {},
+      paused: false,
+    });
+    isMade = true;
+    return made;
+  } finally {
+    answered(!isMade);
+  }
 }

@@ -1,8 +1,8 @@
-/** Carries out requests about figures: of now, again and again, and of the last day. */
+/** Carries out requests about figures: present ones once or repeatedly, and those of the last day. */
 import type { FIGURE_REQUESTS } from "../requests/figures.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import { Sampler } from "../sampler.ts";
-import type { SessionContext } from "./context.ts";
+import { passTo, type SessionContext } from "./context.ts";
 
 export function figureHandlers(session: SessionContext): HandlersOf<typeof FIGURE_REQUESTS> {
   const { host } = session;
@@ -10,7 +10,7 @@ export function figureHandlers(session: SessionContext): HandlersOf<typeof FIGUR
     async () => session.send("statistics", await host.statistics()),
     () => mayMeasure(session),
   );
-  /** Ends the following of the figures; null where it follows none. */
+  /** Stops following the figures; null if the session does not follow them. */
   let unfollow: (() => void) | null = null;
   session.listen("statistics", (data) => {
     if (unfollow && !session.isBehind) session.send("statistics", data);
@@ -21,6 +21,7 @@ export function figureHandlers(session: SessionContext): HandlersOf<typeof FIGUR
   });
   return {
     statistics: () => host.statistics(),
+    domainCounts: passTo(host)("domainCounts"),
     statisticsEvery: ({ milliseconds }) => {
       sampler.every(milliseconds);
       return null;
@@ -34,7 +35,7 @@ export function figureHandlers(session: SessionContext): HandlersOf<typeof FIGUR
   };
 }
 
-/** Whether what is asked for again and again may be measured for a session now. */
+/** Returns whether repeated measurements may be made for a session now. */
 export function mayMeasure(session: SessionContext): boolean {
   return !session.ended && session.host.state.power === "running" && !session.isBehind;
 }

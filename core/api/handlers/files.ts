@@ -1,4 +1,4 @@
-/** Carries out requests about files that a client gives, and about what else there is to start. */
+/** Carries out requests about files that a client gives, and about what else can be started. */
 import { oneAtATime } from "../../files/one-at-a-time.ts";
 import { ApiFailure } from "../failure.ts";
 import { FileReads } from "../file-reads.ts";
@@ -12,7 +12,7 @@ import { type SessionContext } from "./context.ts";
 export function fileHandlers(session: SessionContext): HandlersOf<typeof FILE_REQUESTS> {
   const { host, files } = session;
   const reads = new FileReads(files, host.journal, () => session.who);
-  /** It has asked what a file is: that may still be looked for when it ends. */
+  /** Whether the session has asked what a file is; the answer may still be outstanding when it ends. */
   let inspects = false;
   session.onEnd(() => {
     reads.end();
@@ -23,7 +23,7 @@ export function fileHandlers(session: SessionContext): HandlersOf<typeof FILE_RE
     inspects = true;
     return host.toolstack.request("inspect", { ...file, by: session.id });
   };
-  // One at a time, so that what is read is counted before the next is.
+  // One at a time, so that what is read is counted before the next is read.
   const next = oneAtATime();
   return {
     fileBegin: ({ name, size }) => ({ file: reads.begin(name, size) }),

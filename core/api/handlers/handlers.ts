@@ -1,4 +1,4 @@
-/** A handler for every request of the API, for one session. */
+/** Makes a handler for every request of the API, for one session. */
 import type { HandlersOf } from "../requests/request.ts";
 import type { REQUESTS } from "../requests/table.ts";
 import type { SessionContext } from "./context.ts";

@@ -43,7 +43,7 @@ export function hostHandlers(session: SessionContext): HandlersOf<typeof HOST_RE
   };
 }
 
-/** Without keys whose value is undefined. */
+/** Leaves out keys whose value is undefined. */
 function given({ memoryMiB, pcpus, bootEntry }: Checked<"hostPowerOn">): PowerOnOptions {
   return {
     ...(memoryMiB !== undefined && { memoryMiB }),

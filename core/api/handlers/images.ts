@@ -1,4 +1,4 @@
-/** Carries out requests about disk images as people see them. */
+/** Carries out requests about disk images as users see them. */
 import type { IMAGE_REQUESTS } from "../requests/images.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { SessionContext } from "./context.ts";

@@ -1,4 +1,4 @@
-/** Carries out requests about what is inside a domain: one look at a time, however many are asked for. */
+/** Carries out requests about the inside of a domain: one at a time, however many are made. */
 import { oneAtATime } from "../../files/one-at-a-time.ts";
 import type { INSPECT_REQUESTS } from "../requests/inspect.ts";
 import type { HandlersOf } from "../requests/request.ts";

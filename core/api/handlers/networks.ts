@@ -6,7 +6,7 @@ import type { HandlersOf } from "../requests/request.ts";
 import type { SessionContext } from "./context.ts";
 
 export function networkHandlers({ host, hostFiles }: SessionContext): HandlersOf<typeof NETWORK_REQUESTS> {
-  /** What was set up is kept as it is then. */
+  /** Keeps what was set up, in the state after the change. */
   const kept = async <T>(change: Promise<T>): Promise<T> => {
     const result = await change;
     await host.keepNetworks();

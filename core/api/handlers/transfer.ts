@@ -1,4 +1,4 @@
-/** Carries out requests about domains in one file. */
+/** Carries out requests about domains in a single file. */
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { DiskIntake } from "../disk-intake.ts";
@@ -12,7 +12,7 @@ export function transferHandlers(session: SessionContext): HandlersOf<typeof TRA
   const who = () => session.who;
   const outgoing = new Outgoing(transfers, who);
   const intake = new DiskIntake(transfers.incoming, journal, who, "the file");
-  /** Files that this session gave and nothing was made of yet. */
+  /** Files that this session has given and that were not used yet. */
   const given = new Set<string>();
   let isOver = false;
   const forget = (file: string): Promise<void> => rm(file, { force: true }).catch(() => {});

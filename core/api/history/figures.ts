@@ -1,22 +1,22 @@
-/** What two snapshots of the statistics say of the time between them, as history keeps it. */
+/** Computes from two snapshots of the statistics the figures for the time between them, as the history keeps them. */
 import type { DomainStatistics, StatisticsSnapshot } from "../../toolstack/messages.ts";
 import { DOMAIN_METRICS, VCPU_STATES } from "./minutes.ts";
 
 const PAGES_PER_MIB = 256;
-/** Of DOMAIN_METRICS, those that are exits: from the first to the one after the last. */
+/** The range of DOMAIN_METRICS that are exits, from the first to the one after the last. */
 const EXITS = [DOMAIN_METRICS.indexOf("exitsPoll"), DOMAIN_METRICS.indexOf("diskRead")] as const;
 
-/** What went through disks and networks, by its metric. */
+/** The metrics of what went through disks and networks. */
 export const TRAFFIC = ["diskRead", "diskWritten", "netReceived", "netSent"] as const;
 
-/** Values of HOST_METRICS. */
+/** Returns the values of HOST_METRICS. */
 export function hostFiguresOf(before: StatisticsSnapshot, now: StatisticsSnapshot): number[] {
   const idle = (snapshot: StatisticsSnapshot): number => snapshot.pcpus.reduce((sum, each) => sum + each.idleTime, 0);
   const idled = (idle(now) - idle(before)) / (now.time - before.time) / Math.max(1, now.pcpus.length);
   return [100 * Math.min(1, Math.max(0, 1 - idled)), now.freeMemoryMiB];
 }
 
-/** Values of DOMAIN_METRICS, and VCPU_STATES of each vCPU; NaN where something was not measured. */
+/** Returns the values of DOMAIN_METRICS, and VCPU_STATES of each vCPU; NaN where something was not measured. */
 export function figuresOf(
   was: DomainStatistics,
   now: DomainStatistics,

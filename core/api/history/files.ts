@@ -1,9 +1,8 @@
 /**
- * The history in a folder: a file of minutes for the host and each domain, one of events. Files only grow by whole records, are written anew
- * when they have twice what is kept, and are looked at with suspicion when they are read: one that is spoiled is put aside.
- *
- * A file's first line is MAGIC, its form, its metrics between commas and, from form 2 on, "vcpus=" and of how many its records have the time.
- * Form 1 had no vCPUs. A file of an older form or with other metrics is read, and written in the present form with its next minute.
+ * The history in a folder: a file of minutes for the host and for each domain, and a file of events. Files grow only by complete records, are
+ * rewritten when they have twice what is kept, and are not trusted when they are read: a damaged one is put aside.
+ * A file's first line consists of MAGIC, its form, its metrics between commas and, from form 2 on, "vcpus=" with the number of vCPUs in each record.
+ * Form 1 had no vCPUs. A file of an older form, or with other metrics, is read, and is written in the present form with its next minute.
  */
 import { appendFile, readFile, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
@@ -21,11 +20,11 @@ const MOST_HEADER_BYTES = 1024;
 export const MOST_EVENTS = 1000;
 const MOST_TITLE = 300;
 
-/** A mark of the graphs. */
+/** An event that graphs mark. */
 export interface HistoryEvent {
   /** Milliseconds since 1970. */
   at: number;
-  /** Of the domain; null for the host. */
+  /** UUID of the domain; null for the host. */
   uuid: string | null;
   title: string;
   trouble: boolean;
@@ -38,7 +37,7 @@ class Spoiled extends Error {}
 export class HistoryFiles {
   readonly #folder: string;
   readonly #metricsOf: (key: string) => readonly string[];
-  /** Of each file that is in the present form and whole: its records, and the vCPUs of each. */
+  /** For each file that is in the present form and complete: the number of its records, and of the vCPUs in each. */
   readonly #known = new Map<string, { records: number; vcpus: number }>();
   #events = 0;
   #queue: Promise<void> = Promise.resolve();
@@ -49,8 +48,8 @@ export class HistoryFiles {
   }
 
   /**
-   * What is there of the minutes after `since` and up to `until` (since 1970), within the bounds of kept.ts, and a sentence for each file that was
-   * put aside. Throws if the folder can't be made or read.
+   * Returns the minutes after `since` and up to `until` (since 1970), within the bounds of kept.ts, and a sentence for each file that was put aside.
+   * Throws if the folder can't be made or read.
    */
   async load(
     since: number,
@@ -80,7 +79,7 @@ export class HistoryFiles {
     return { kept, events: events.filter(({ at }) => at >= since * 60_000 && at < (until + 1) * 60_000), notes };
   }
 
-  /** Adds a minute to the file of `key`. `kept`: what is kept of it, this minute included. */
+  /** Adds a minute to the file of `key`. `kept` is what is kept of it, including this minute. */
   addMinute(key: string, minute: Minute, kept: KeptMinutes): Promise<void> {
     const known = this.#known.get(key);
     if (!known || known.vcpus < kept.vcpus || known.records >= 2 * KEPT_MINUTES) return this.#anew(key, kept);
@@ -89,14 +88,14 @@ export class HistoryFiles {
       try {
         await appendFile(this.#path(key), checked(writeMinute(minute, known.vcpus)), { mode: 0o600 });
       } catch (error) {
-        // A part of the record may be there: nothing may come behind it.
+        // Part of the record may have been written, so nothing may follow it.
         this.#known.delete(key);
         throw error;
       }
     });
   }
 
-  /** Writes the file of `key` as what is kept of it now. */
+  /** Rewrites the file of `key` with what is kept of it now. */
   #anew(key: string, kept: KeptMinutes): Promise<void> {
     const { count: records, vcpus } = kept;
     const header = this.#header(key, vcpus);
@@ -125,7 +124,7 @@ export class HistoryFiles {
     });
   }
 
-  /** Its file has more than is kept, and is written anew with its next minute. */
+  /** Called when its file has more than is kept: it is rewritten with its next minute. */
   shortened(key: string): void {
     this.#known.delete(key);
   }
@@ -141,14 +140,14 @@ export class HistoryFiles {
     await rm(this.#path(key), { force: true });
   }
 
-  /** Resolves when all is written. */
+  /** Resolves when everything is written. */
   written(): Promise<void> {
     return this.#queue;
   }
 
   #then(deed: () => Promise<void>): Promise<void> {
     const done = this.#queue.then(deed);
-    // One that fails (a full disk) does not keep the next from being tried.
+    // A failure (such as a full disk) does not prevent the next attempt.
     this.#queue = done.catch(() => {});
     return done;
   }
@@ -161,7 +160,7 @@ export class HistoryFiles {
     return Buffer.from(`${MAGIC} ${FORM} ${this.#metricsOf(key).join(",")} vcpus=${vcpus}\n`);
   }
 
-  /** null and a note when the file was spoiled, null alone when there is none. */
+  /** Returns null and adds a note when the file was damaged; just null when there is none. */
   async #orAside<T>(name: string, notes: string[], read: () => Promise<T>): Promise<T | null> {
     try {
       return await read();
@@ -195,9 +194,9 @@ export class HistoryFiles {
       if (found.minute > since && found.minute <= until)
         kept.add({ ...found, values: inOrder(found.values, header.metrics, metrics) });
     }
-    // A file begins with a whole record, or its header lies of their length.
+    // A file must begin with a complete record, or its header is wrong about the record's length.
     if (at === header.bytes) throw new Spoiled("has no whole record");
-    // Else it is written anew: its end was being written when the computer stopped, or it is of another form.
+    // Otherwise it is rewritten, because its end was being written when the computer stopped, or because it has another form.
     if (at === bytes.length && bytes.subarray(0, header.bytes).equals(this.#header(key, header.vcpus)))
       this.#known.set(key, { records: (at - header.bytes) / size, vcpus: header.vcpus });
     return kept;
@@ -230,11 +229,11 @@ async function checkSize(file: string, most: number): Promise<void> {
 interface Header {
   metrics: string[];
   vcpus: number;
-  /** Its length, the end of the line included. */
+  /** Its length, including the end of the line. */
   bytes: number;
 }
 
-/** Throws Spoiled for what is no header, or not one of a form and of metrics that are known. */
+/** Throws Spoiled for what is no header, or has an unknown form or unknown metrics. */
 function headerOf(bytes: Buffer, known: readonly string[]): Header {
   const end = bytes.subarray(0, MOST_HEADER_BYTES).indexOf(10);
   const [, form, list, count] =
@@ -254,7 +253,7 @@ function headerOf(bytes: Buffer, known: readonly string[]): Header {
   return { metrics, vcpus, bytes: end + 1 };
 }
 
-/** Values of the metrics `from` as those of `to`; NaN for those that are new. */
+/** Reorders values of the metrics `from` to those of `to`; new ones are NaN. */
 function inOrder(values: Float32Array, from: readonly string[], to: readonly string[]): Float32Array {
   const ordered = new Float32Array(3 * to.length).fill(NaN);
   from.forEach((name, i) => ordered.set(values.subarray(3 * i, 3 * i + 3), 3 * to.indexOf(name)));

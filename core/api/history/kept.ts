@@ -1,14 +1,14 @@
-/** The minutes kept of a domain or of the host, and how much of all together. */
+/** The minutes that are kept of a domain or of the host, and how much is kept in total. */
 import { KEPT_MINUTES, VCPU_STATES, merged, minuteBytes, readMinute, writeMinute, type Minute } from "./minutes.ts";
 
-/** Domains of which minutes are kept, unless more live at once. */
+/** The number of domains whose minutes are kept, unless more are alive at once. */
 export const MOST_DOMAINS = 64;
 /** Bytes of all minutes of domains in memory. A file has at most twice the minutes that are kept of its domain. */
 export const MOST_BYTES = 32 * 1024 * 1024;
-/** Minutes of a living domain that go at once when there is no room. */
+/** How many minutes of a living domain are dropped at once when there is no room. */
 const CUT_MINUTES = 60;
 
-/** A day at most, in order, as records one behind the other: what they take is known. */
+/** At most a day of minutes in order, as adjacent records, so that their size is known. */
 export class KeptMinutes {
   readonly metrics: number;
   #vcpus: number;
@@ -23,7 +23,7 @@ export class KeptMinutes {
   get count(): number {
     return this.#count;
   }
-  /** vCPUs that each record has room for. */
+  /** The number of vCPUs for which each record has room. */
   get vcpus(): number {
     return this.#vcpus;
   }
@@ -41,13 +41,13 @@ export class KeptMinutes {
     return readMinute(this.record(index), this.metrics, this.#vcpus);
   }
 
-  /** As it lies here: good until something is added. */
+  /** Returns the record in place, which is valid until something is added. */
   record(index: number): Uint8Array {
     const size = this.recordBytes;
     return this.#records.subarray(index * size, (index + 1) * size);
   }
 
-  /** A part of the last minute joins it. What is later was measured before the clock was set back, and goes. */
+  /** Adds a minute. A part of the last minute is joined with it. Later ones were measured before the clock was set back, and are dropped. */
   add(minute: Minute): void {
     const vcpus = minute.vcpus.length / VCPU_STATES.length;
     this.widen(vcpus);
@@ -62,7 +62,7 @@ export class KeptMinutes {
     this.#count++;
   }
 
-  /** Makes room for so many vCPUs, if there is not. */
+  /** Makes room for so many vCPUs if there is not enough. */
   widen(vcpus: number): void {
     if (vcpus <= this.#vcpus) return;
     const wider = new KeptMinutes(this.metrics, vcpus);
@@ -77,7 +77,7 @@ export class KeptMinutes {
     this.#count -= gone;
   }
 
-  /** A copy of the records of minutes after `since` and before `until`. */
+  /** Returns a copy of the records of the minutes after `since` and before `until`. */
   between(since: number, until: number): Uint8Array {
     let from = 0;
     let to = this.#count;
@@ -99,8 +99,8 @@ export class KeptMinutes {
 }
 
 /**
- * Lets go what is too much: domains that have ended, those first whose last minute is oldest; when all live, the oldest hour of the one that has
- * most. Returns the keys that are gone, and those of which minutes went.
+ * Drops what exceeds the bounds: domains that have ended, beginning with those whose last minute is oldest; if all are alive, the oldest hour of the
+ * one that has most. Returns the keys that are gone, and those that lost minutes.
  */
 export function keepWithin(
   kept: Map<string, KeptMinutes>,

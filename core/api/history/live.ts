@@ -1,17 +1,17 @@
 /**
- * The last ten minutes of the host's figures, as rings of numbers that graphs draw from. The host keeps one, from which each window
- * takes a copy and goes on by itself with the snapshots that follow. Changed in place; safe to import in a browser.
+ * The last ten minutes of the host's figures, as ring buffers of numbers from which graphs are drawn. The host has one. Each window takes a copy of
+ * it, and updates it itself with the following snapshots. It is changed in place, and can be imported in a browser.
  */
 import type { StatisticsSnapshot } from "../../toolstack/messages.ts";
 import { TRAFFIC } from "./figures.ts";
 
-/** How long it reaches back, and points kept: at most one a second, fewer where nobody looked. */
+/** How far it reaches back, and how many points it keeps: at most one a second, fewer while nobody looked. */
 export const LIVE_SECONDS = 600;
 export const HISTORY_POINTS = 600;
-/** A snapshot that comes sooner after the one before is left out: however often it is asked, ten minutes stay ten minutes. */
+/** A snapshot that comes sooner after the one before is left out. So ten minutes stay ten minutes, however often is measured. */
 const LEAST_NS = 0.75e9;
 
-/** A series of numbers against the history's time axis; NaN where there was nothing. */
+/** A series of numbers along the history's time axis; NaN where there was nothing. */
 export class Series {
   readonly values = new Float64Array(HISTORY_POINTS).fill(NaN);
   get last(): number {
@@ -34,7 +34,7 @@ export class DomainHistory {
   readonly uuid: string;
   readonly cpu = new Series();
   readonly memory = new Series();
-  /** What its balloon driver was told to have, and the most that it was created for. */
+  /** The target of its balloon driver, and the most memory that it was created for. */
   readonly memoryTarget = new Series();
   readonly memoryMax = new Series();
   readonly hypercalls = new Series();
@@ -46,21 +46,21 @@ export class DomainHistory {
   readonly diskWritten = new Series();
   readonly netReceived = new Series();
   readonly netSent = new Series();
-  /** Of all causes, and by EXIT_* (machine/cpu/exits.ts says what they are). */
+  /** Exits in total, and by EXIT_* (machine/cpu/exits.ts describes them). */
   readonly exits = new Series();
   readonly exitsByCause: Series[] = [];
   readonly vcpus: Series[] = [];
-  /** By vCPU: percent of the time in each runstate. */
+  /** For each vCPU: percent of the time in each runstate. */
   readonly runstates: RunstateSeries[] = [];
   maxMemoryMiB = 0;
-  /** Points since it was last there. */
+  /** Number of points since it was last there. */
   goneFor = 0;
 
   constructor(uuid: string) {
     this.uuid = uuid;
   }
 
-  /** Every series: each takes a point at a time. */
+  /** Every series; each takes one point at a time. */
   all(): Series[] {
     return [
       ...[this.cpu, this.memory, this.memoryTarget, this.memoryMax, this.hypercalls, this.events],
@@ -71,18 +71,18 @@ export class DomainHistory {
   }
 }
 
-/** Domains that are gone whose last minutes are kept until they are over. */
+/** The number of gone domains whose last minutes are kept until they are over. */
 const MOST_GONE = 16;
 
 const PAGES_PER_MIB = 256;
 
-/** A copy of it, on its way to a window: of each series the last `points`. */
+/** A copy of the history for a window, with the last `points` of each series. */
 export interface LiveDump {
   points: number;
   totalMemoryMiB: number;
-  /** The snapshot that the next one is told from. */
+  /** The snapshot with which the next one is compared. */
   last: StatisticsSnapshot | null;
-  /** f64, seconds since power-on; the others are f32, little-endian as every machine that this runs on is. */
+  /** f64, seconds since power-on. The others are f32, little-endian as all machines on which this runs. */
   time: Uint8Array;
   freeMemory: Uint8Array;
   pcpus: Uint8Array[];
@@ -98,23 +98,23 @@ export interface LiveDump {
 }
 
 export class LiveHistory {
-  /** Seconds since the host's power-on, by point. */
+  /** For each point, the seconds since the host's power-on. */
   readonly time = new Series();
   readonly domains = new Map<number, DomainHistory>();
-  /** Percent busy. */
+  /** Percent of the time busy. */
   readonly pcpus: Series[] = [];
   readonly freeMemory = new Series();
   totalMemoryMiB = 0;
   #previous: StatisticsSnapshot | null = null;
-  /** Seconds from the host's power-on to 1970, as of the last snapshot. */
+  /** Seconds from 1970 to the host's power-on, as of the last snapshot. */
   #epoch = NaN;
 
-  /** Seconds since the host's power-on, of a time of this computer's in milliseconds. */
+  /** Converts a time of this computer in milliseconds to seconds since the host's power-on. */
   hostTime(milliseconds: number): number {
     return milliseconds / 1000 - this.#epoch;
   }
 
-  /** And back: milliseconds since 1970. */
+  /** The reverse: returns milliseconds since 1970. */
   wallTime(hostSeconds: number): number {
     return (hostSeconds + this.#epoch) * 1000;
   }
@@ -127,7 +127,7 @@ export class LiveHistory {
     this.freeMemory.values.fill(NaN);
   }
 
-  /** Takes a snapshot in: what happened since the one before, per second. */
+  /** Adds what happened since the snapshot before, per second. */
   add(snapshot: StatisticsSnapshot): void {
     const before = this.#previous;
     if (before && snapshot.time - before.time < LEAST_NS) return;
@@ -191,7 +191,7 @@ export class LiveHistory {
       points,
       totalMemoryMiB: this.totalMemoryMiB,
       last: this.#previous,
-      // A float would be a hundredth of a second wrong after a day.
+      // An f32 would be wrong by a hundredth of a second after a day.
       time: new Uint8Array(last(this.time).buffer),
       freeMemory: bytes(this.freeMemory),
       pcpus: this.pcpus.map(bytes),
@@ -205,10 +205,10 @@ export class LiveHistory {
     };
   }
 
-  /** Becomes what was dumped. */
+  /** Takes over a dump. */
   load({ points, totalMemoryMiB, last, time, freeMemory, pcpus, domains }: LiveDump): void {
     this.clear();
-    // From a copy, which is aligned.
+    // The bytes are copied, because the copy is aligned.
     const fill = (series: Series, bytes: Uint8Array): void =>
       series.values.set(new Float32Array(bytes.slice().buffer), HISTORY_POINTS - points);
     this.totalMemoryMiB = totalMemoryMiB;

@@ -1,4 +1,4 @@
-/** What happens to domains, as marks of their graphs: from the toolstack's events, and from what its lists and figures show as changed. */
+/** Finds what happens to domains and is marked in graphs: from the toolstack's events, and from changes in its lists and figures. */
 import type { DomainInfo, StatisticsSnapshot, ToolstackEvents } from "../../toolstack/messages.ts";
 import { BOOT_MS, STOPS } from "../stop-words.ts";
 
@@ -9,7 +9,7 @@ interface Seen {
   paused: boolean | null;
   online: number | null;
   targetMiB: number | null;
-  /** Its stop was marked, and its end follows from that. */
+  /** Whether its stop was marked, so that its end follows from that. */
   ends: boolean;
 }
 
@@ -45,7 +45,7 @@ export class Marks {
     this.#seen.delete(domid);
   }
 
-  /** Pauses and renames. */
+  /** Marks pauses and renames. */
   domains(list: readonly DomainInfo[]): void {
     for (const { domid, uuid, name, state } of list) {
       const seen = this.#of(domid, uuid);
@@ -58,7 +58,7 @@ export class Marks {
     }
   }
 
-  /** vCPUs that came or went, and another memory target. */
+  /** Marks vCPUs that came or went, and changed memory targets. */
   figures({ domains }: StatisticsSnapshot): void {
     for (const { domid, uuid, vcpus, memoryTargetMiB } of domains) {
       const seen = this.#of(domid, uuid);

@@ -1,14 +1,14 @@
-/** Figures of a minute: least, mean and largest of what was measured in it, and what each vCPU did with it. */
+/** The figures of a minute: minimum, mean and maximum of what was measured in it, and what each vCPU did. */
 
-/** Minutes kept: a day. */
+/** Number of minutes kept: a day. */
 export const KEPT_MINUTES = 1440;
-/** vCPUs of a domain whose time is kept; of more, the first. */
+/** The most vCPUs of a domain whose time is kept; of more, the first ones. */
 export const MOST_KEPT_VCPUS = 64;
 
 /**
- * CPU: percent of one pCPU, of all vCPUs together; runnable: percent, waiting for a pCPU. Memory in MiB: what it has, its target, the most it
- * may have. The others are counts per second (mips: millions); exits by EXIT_* (core/machine/cpu/exits.ts), in that order; what went through
- * disks and networks in bytes per second.
+ * CPU: percent of one pCPU, for all vCPUs together; runnable: percent of the time waiting for a pCPU. Memory in MiB: what it has, its target, the
+ * most it may have. The others are counts per second (mips: millions); exits by EXIT_* (core/machine/cpu/exits.ts) in that order; disk and network
+ * traffic in bytes per second.
  */
 export const DOMAIN_METRICS = [
   "cpu",
@@ -32,23 +32,23 @@ export const DOMAIN_METRICS = [
   "netReceived",
   "netSent",
 ] as const;
-/** CPU: percent busy of all pCPUs; free memory in MiB. */
+/** CPU: percent of the time that all pCPUs were busy; free memory in MiB. */
 export const HOST_METRICS = ["cpu", "freeMemory"] as const;
-/** Of a vCPU: percent of the time. */
+/** For each vCPU, in percent of the time. */
 export const VCPU_STATES = ["running", "runnable", "blocked"] as const;
 
 export interface Minute {
   /** Minutes since 1970. */
   minute: number;
-  /** Measurements in it. */
+  /** Number of measurements in it. */
   samples: number;
-  /** For each metric: least, mean, largest; NaN where it was not measured. */
+  /** For each metric: minimum, mean, maximum; NaN where it was not measured. */
   values: Float32Array;
   /** For each vCPU: the mean of each of VCPU_STATES; NaN where it was not measured. */
   vcpus: Float32Array;
 }
 
-/** A measurement joins its minute; NaN where something could not be measured. `vcpus`: VCPU_STATES of each vCPU. */
+/** Adds a measurement to its minute; NaN where something could not be measured. `vcpus` has VCPU_STATES of each vCPU. */
 export function joined(
   into: Minute | null,
   minute: number,
@@ -62,7 +62,7 @@ export function joined(
   return into === null ? single : merged(into, single);
 }
 
-/** Two parts of the same minute. */
+/** Joins two parts of the same minute. */
 export function merged(a: Minute, b: Minute): Minute {
   const samples = a.samples + b.samples;
   const mean = (x: number | undefined, y: number | undefined): number => {
@@ -87,17 +87,17 @@ export function merged(a: Minute, b: Minute): Minute {
   return { minute: a.minute, samples, values, vcpus };
 }
 
-/** What stands for NaN among the percents of vCPUs. */
+/** Stands for NaN among the percentages of vCPUs. */
 const NOT_MEASURED = 0xffff;
 
 /**
- * Bytes of a minute: u32 minute, u32 samples, then the values as f32, then for each vCPU u16 hundredths of a percent of VCPU_STATES, 65535: not
- * measured; little-endian.
+ * Returns the size of a minute in bytes: u32 minute, u32 number of measurements, then the values as f32, then for each vCPU VCPU_STATES as u16 in
+ * hundredths of a percent, with 65535 for "not measured"; little-endian.
  */
 export function minuteBytes(metrics: number, vcpus: number): number {
   return 8 + 12 * metrics + 2 * VCPU_STATES.length * vcpus;
 }
-/** `vcpus`: as many as there is room for in the record, at least the minute's own. */
+/** `vcpus` is the number of vCPUs for which the record has room, at least that of the minute. */
 export function writeMinute({ minute, samples, values, vcpus: states }: Minute, vcpus: number): Uint8Array {
   const bytes = new Uint8Array(minuteBytes(values.length / 3, vcpus));
   const view = new DataView(bytes.buffer);

@@ -1,4 +1,4 @@
-/** Keeps a day of the host's figures, a point a minute, and what happened meanwhile; in a folder, if there is one, across restarts. */
+/** Keeps a day of the host's figures, a point a minute, and what happened meanwhile. With a folder, it is kept across restarts. */
 import type { StatisticsSnapshot } from "../../toolstack/messages.ts";
 import { HistoryFiles, MOST_EVENTS, type HistoryEvent } from "./files.ts";
 import { KeptMinutes, keepWithin } from "./kept.ts";
@@ -19,19 +19,19 @@ const MINUTE_MS = 60_000;
 const HOST = "host";
 
 export interface HistoryOptions {
-  /** Where it is kept; without, it lasts as long as the application. */
+  /** The folder in which it is kept; without one, it lasts as long as the application. */
   folder?: string;
   sampleMilliseconds?: number;
 }
 
 export interface HistoryReport {
   metrics: readonly string[];
-  /** Of how many vCPUs each record has the time. */
+  /** Number of vCPUs in each record. */
   vcpus: number;
   /**
-   * A record for each minute that something was measured in, in order, the present one at last: u32 minutes since 1970, u32 measurements, then f32 least,
-   * mean and largest of each metric (NaN: not measured), then for each vCPU u16 hundredths of a percent of the time that it was running, runnable
-   * and blocked, as means (65535: not measured); little-endian.
+   * A record for each minute in which something was measured, in order, the present minute last: u32 minutes since 1970, u32 number of measurements,
+   * then f32 minimum, mean and maximum of each metric (NaN: not measured), then for each vCPU u16 mean hundredths of a percent of the time that it
+   * was running, runnable and blocked (65535: not measured); little-endian.
    */
   records: Uint8Array;
   events: { at: number; title: string; trouble: boolean }[];
@@ -39,13 +39,13 @@ export interface HistoryReport {
 
 export interface RecorderParts {
   measure: () => Promise<StatisticsSnapshot>;
-  /** A sentence for the user. */
+  /** Called with a sentence for the user. */
   tell: (message: string) => void;
-  /** Something happened that graphs mark. */
+  /** Called when something happened that graphs mark. */
   marked: (event: HistoryEvent) => void;
 }
 
-/** Sets the metrics of a key: a domain's UUID or "host". */
+/** Returns the metrics of a key: a domain's UUID or "host". */
 function metricsOf(key: string): readonly string[] {
   return key === HOST ? HOST_METRICS : DOMAIN_METRICS;
 }
@@ -71,7 +71,7 @@ export class Recorder {
     this.#loaded = this.#load();
   }
 
-  /** The host runs: measures now and then. */
+  /** Called when the host runs: measures now and then. */
   start(): void {
     this.stop();
     this.#timer = setInterval(() => void this.#sample(), this.#every);
@@ -79,7 +79,7 @@ export class Recorder {
     void this.#sample();
   }
 
-  /** The host does not run any more. What was measured of the present minute is written. */
+  /** Called when the host no longer runs: writes what was measured of the present minute. */
   stop(): void {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
@@ -87,13 +87,13 @@ export class Recorder {
     for (const key of [...this.#open.keys()]) this.#close(key);
   }
 
-  /** Resolves when all is on disk that was measured. */
+  /** Resolves when everything that was measured is on disk. */
   async written(): Promise<void> {
     await this.#loaded;
     await this.#files?.written();
   }
 
-  /** What happened in the last day, the latest last. */
+  /** Returns what happened in the last day, the latest last. */
   async events(): Promise<readonly HistoryEvent[]> {
     await this.#loaded;
     const since = Date.now() - KEPT_MINUTES * MINUTE_MS;
@@ -109,7 +109,7 @@ export class Recorder {
       .catch((error: unknown) => this.#failed(error));
   }
 
-  /** Of a domain's UUID, or "host", which has the events of all; null where nothing is known. */
+  /** Returns the report of a domain's UUID, or of "host", which has everybody's events; null where nothing is known. */
   async report(key: string): Promise<HistoryReport | null> {
     await this.#loaded;
     const since = Math.floor(Date.now() / MINUTE_MS) - KEPT_MINUTES;
@@ -136,7 +136,7 @@ export class Recorder {
     try {
       const now = Math.floor(Date.now() / MINUTE_MS);
       const { kept, events, notes } = await this.#files.load(now - KEPT_MINUTES, now);
-      // What was measured meanwhile is kept when this is done.
+      // What was measured meanwhile is added when this is done.
       this.#host = kept.get(HOST) ?? this.#host;
       kept.delete(HOST);
       this.#domains = kept;
@@ -157,7 +157,7 @@ export class Recorder {
       this.#before = snapshot;
       if (before && snapshot.time > before.time) this.#take(before, snapshot, Math.floor(Date.now() / MINUTE_MS));
     } catch {
-      // The host goes; its own events say why.
+      // The host is going; its own events say why.
     } finally {
       this.#busy = false;
     }
@@ -171,7 +171,7 @@ export class Recorder {
       const { metrics, vcpus } = figuresOf(was, domain, now.time - before.time);
       this.#join(domain.uuid, minute, metrics, vcpus);
     }
-    // Those that went: their last minute is over.
+    // For domains that are gone, the last minute is over.
     for (const [key, open] of [...this.#open]) if (open.minute !== minute) this.#close(key);
   }
 
@@ -181,7 +181,7 @@ export class Recorder {
     this.#open.set(key, joined(this.#open.get(key) ?? null, minute, measured, vcpus));
   }
 
-  /** A minute is over. */
+  /** Called when a minute is over. */
   #close(key: string): void {
     const minute = this.#open.get(key);
     if (!minute) return;
@@ -198,7 +198,7 @@ export class Recorder {
     await Promise.all([this.#files?.addMinute(key, minute, kept), ...gone.map((each) => this.#files?.remove(each))]);
   }
 
-  /** Said once: a full disk stays full. */
+  /** This is reported once, because a full disk stays full. */
   #failed(error: unknown): void {
     if (this.#told) return;
     this.#told = true;
@@ -207,7 +207,7 @@ export class Recorder {
   }
 }
 
-/** After `since`, the present minute at last: one with its part of before a restart. */
+/** Returns the records after `since`, the present minute last; it may be joined with its part from before a restart. */
 function recordsOf(kept: KeptMinutes | undefined, open: Minute | null, since: number, vcpus: number): Uint8Array[] {
   kept?.widen(vcpus);
   if (!open) return kept ? [kept.between(since, Infinity)] : [];

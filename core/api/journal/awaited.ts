@@ -1,15 +1,15 @@
-/** What guests were asked for, until they do it: an answer of the toolstack says that they were asked, no more. */
+/** What guests were asked to do, until they do it. The toolstack's answer only says that they were asked. */
 import type { JournalEntry } from "./entry.ts";
 import type { Work } from "./journal.ts";
 
-/** A guest that has not reacted by then has ignored it, as far as one can see. */
+/** A guest that has not reacted by then has ignored the request, as far as one can tell. */
 export const PATIENCE_MS = 20_000;
 const MOST = 64;
 
 interface Awaited {
   domid: number;
   work: Work;
-  /** Whether a domain with these figures has done it. */
+  /** Returns whether a domain with these figures has done it. */
   isDone: (figures: Figures) => boolean;
   timer: NodeJS.Timeout;
 }
@@ -27,7 +27,7 @@ export class AwaitedGuests {
     this.#patience = patience;
   }
 
-  /** `advice` is said, and `remedy` offered, where the guest does nothing. What it does later still counts. */
+  /** If the guest does nothing, `advice` is shown and `remedy` offered. What it does later still counts. */
   add(domid: number, work: Work, isDone: Awaited["isDone"], advice: string, remedy: JournalEntry["remedy"]): void {
     work.waits("Waiting for the guest");
     const timer = setTimeout(() => work.ignored(advice, remedy), this.#patience);

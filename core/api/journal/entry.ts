@@ -1,39 +1,39 @@
-/** Tasks that clients asked the host for, and what happened to it: one list for all windows. */
+/** Tasks that clients asked the host for, and what happened to the host: one list for all windows. */
 
 export interface JournalEntry {
   id: number;
   /** Milliseconds since 1970. */
   at: number;
   kind: "task" | "event";
-  /** "ignored": a guest was asked for something and does nothing of the kind. */
+  /** "ignored": a guest was asked for something and has not done it. */
   state: "running" | "done" | "failed" | "cancelled" | "ignored" | "info" | "warning" | "error";
   title: string;
-  /** Why it came about, for who did not ask for it. */
+  /** Why it happened, for those who did not ask for it. */
   cause: string;
-  /** The client that asked for it, as it has named itself; null where none did. */
+  /** The client that asked for it, by the name that it has given itself; null where none did. */
   by: string | null;
-  /** What came of it: an error's sentence, what follows. */
+  /** What came of it: an error's sentence, or what follows. */
   detail: string;
   domid: number | null;
-  /** A task's duration in milliseconds, once it has ended. */
+  /** Duration of a task in milliseconds, once it has ended. */
   took: number | null;
-  /** Of a task under way: how much is done, 0 to 1; null where nobody measures it. */
+  /** How much of a task under way is done, 0 to 1; null where nobody measures it. */
   progress: number | null;
-  /** A task under way that `taskCancel` ends. */
+  /** Whether `taskCancel` can end this task under way. */
   cancels: boolean;
-  /** What else leads to what was asked for, where a guest has ignored it; null where nothing is offered. */
+  /** What else leads to the result where a guest has ignored the request; null where nothing is offered. */
   remedy: "destroy" | null;
 }
 
-/** Who asks: by what it calls itself, and in the words of others. */
+/** Who asks: its own name for itself, and words for others. */
 export interface Client {
   id: string;
   words: string;
 }
 
-/** How a task ended, if not as it was meant to. */
+/** How a task ended, if not successfully. */
 export interface Failure {
   message: string;
-  /** Somebody wanted it to end. */
+  /** Whether somebody cancelled it. */
   cancelled: boolean;
 }

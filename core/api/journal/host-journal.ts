@@ -1,15 +1,15 @@
-/** The host's journal: what clients ask it for becomes tasks, what happens to it events, each with its cause. */
+/** The host's journal: clients' requests become tasks, and what happens to the host becomes events, each with its cause. */
 import type { DomainInfo, StatisticsSnapshot, ToolstackEvents } from "../../toolstack/messages.ts";
 import type { Events, HostPower, HostState, RequestName } from "../schema.ts";
 import { BOOT_MS, STOPS } from "../stop-words.ts";
-import { Asked } from "./asked.ts";
+import { Asked, DEEDS } from "./asked.ts";
 import { AwaitedGuests } from "./awaited.ts";
 import type { Client, Failure, JournalEntry } from "./entry.ts";
 import { Journal, type Work } from "./journal.ts";
-import { TASKS, configuredName, type Names } from "./tasks.ts";
+import { TASKS, namesOf, type Names } from "./tasks.ts";
 
 const PAGES_PER_MIB = 256;
-/** Firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart: core/toolstack/power.ts and dom0.ts tell of each. */
+/** Firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart: core/toolstack/power.ts and dom0.ts report each. */
 const POWER_ON_STAGES = 7;
 const POWER_OFF = "The host’s power-off";
 const ELSEWHERE = "Another client of this host";
@@ -34,9 +34,9 @@ export class HostJournal {
   readonly #journal: Journal;
   readonly #asked = new Asked();
   readonly #awaited: AwaitedGuests;
-  /** By domid, from its creation on: what is in a list before is not made yet. */
+  /** By domid, from its creation on. What is in a list before that is not complete yet. */
   readonly #seen = new Map<number, Seen>();
-  /** What follows the last stop of a domain, by its domid. */
+  /** By domid, what follows the last stop of a domain. */
   readonly #restarts = new Map<number, { name: string; why: string }>();
   readonly #saves = new Map<number, Work>();
   #powersOn: Work | null = null;
@@ -55,14 +55,14 @@ export class HostJournal {
   cancel(id: number): void {
     this.#journal.cancel(id);
   }
-  /** Something that a client does here beside its requests. */
+  /** Begins a task for something that a client does here besides its requests. */
   begin(title: string, who: Client, cancel: (() => void) | null): Work {
     return this.#journal.begin(title, who, null, cancel);
   }
 
   /**
-   * A request that is carried out, if it is a task: the returned function is called when it is answered. `cancel`: ends it before; null where
-   * nothing can.
+   * Begins a task for a request that is carried out, if it is a task. The returned function is called when the request is answered. `cancel` ends it
+   * before that; null where nothing can.
    */
   asks(
     request: RequestName,
@@ -73,9 +73,7 @@ export class HostJournal {
     const title = TASKS[request];
     if (!title) return null;
     const domid = typeof args.domid === "number" ? args.domid : null;
-    const makes =
-      request === "create" ? configuredName(args.config) : request === "keptStart" ? this.#names.kept(args.uuid) : null;
-    const answered = this.#asked.add(request, who, domid, makes);
+    const answered = this.#asked.add(request, who, domid, namesOf(request, args, this.#names));
     const work = this.#journal.begin(title(args, this.#names), who, domid, cancel);
     if (request === "hostPowerOn") this.#powersOn = work;
     if (request === "save" && domid !== null) this.#saves.set(domid, work);
@@ -88,7 +86,18 @@ export class HostJournal {
     };
   }
 
-  /** Whether the guest has to do it still. */
+  /** A client makes a domain of that name as a part of something else: the returned function is called when it is made, or refused. */
+  makes(name: string, who: Client): (refused: boolean) => void {
+    return this.#asked.add("create", who, null, (each) => each === name);
+  }
+
+  /** Who asked for what happens to a domain now, by itself or as a part of something larger; null if nobody did. */
+  #who(requests: readonly RequestName[], name: string, domid?: number): Client | null {
+    const asked = this.#asked.who(requests, domid === undefined ? { name } : { domid });
+    return asked ?? this.#asked.who(DEEDS, { name, remains: true });
+  }
+
+  /** Returns whether the guest still has to do it. */
   #awaits(request: RequestName, domid: number, args: Record<string, unknown>, work: Work): boolean {
     const name = this.#name(domid);
     if (request === "shutdown") {
@@ -131,7 +140,7 @@ export class HostJournal {
     const seen = { uuid, name, createdAt: Date.now(), paused: null, online: null, stopped: false };
     this.#seen.set(domid, seen);
     const replaced = [...this.#restarts].reverse().find(([, restart]) => restart.name === name);
-    const who = this.#asked.who(["create", "createBundled", "restore", "keptStart"], { name });
+    const who = this.#who(["create", "createBundled", "restore", "keptStart"], name);
     this.#journal.event({
       title: `${name} was ${restored ? "restored" : "created"}`,
       domid,
@@ -145,7 +154,8 @@ export class HostJournal {
 
   stopped({ domid, name, reason, action }: ToolstackEvents["stopped"]): void {
     const crashed = reason === "crash" || reason === "watchdog";
-    const who = this.#asked.who(["shutdown", "save"], { domid });
+    const all = reason === "suspend" ? this.#asked.who(["saveAll"], { remains: true }) : null;
+    const who = this.#who(["shutdown", "save"], name, domid) ?? all;
     const setting = crashed ? "on_crash" : reason === "reboot" ? "on_reboot" : "on_poweroff";
     const why = `${setting} is ${action}`;
     this.#restarts.delete(domid);
@@ -164,7 +174,7 @@ export class HostJournal {
 
   destroyed({ domid, name }: ToolstackEvents["destroyed"]): void {
     const hasStopped = this.#seen.get(domid)?.stopped ?? false;
-    const who = this.#asked.who(["destroy"], { domid });
+    const who = this.#who(["destroy"], name, domid);
     this.#awaited.seen(domid, { stopped: true, onlineVcpus: NaN, memoryMiB: NaN });
     this.#seen.delete(domid);
     this.#journal.event({
@@ -183,7 +193,7 @@ export class HostJournal {
     this.#journal.event({ title: message, domid, state: severity, cause: "The toolstack" });
   }
 
-  /** Pauses, renames and vCPUs have no event of their own: the list tells. */
+  /** Pauses, renames and vCPUs have no events of their own, so they are found in the list. */
   domains(list: readonly DomainInfo[]): void {
     for (const { domid, uuid, name, state, vcpus, onlineVcpus, memoryMiB } of list) {
       const seen = this.#seen.get(domid);
@@ -192,7 +202,7 @@ export class HostJournal {
         this.#journal.event({
           title: `${name} is ${state.paused ? "paused" : "unpaused"}`,
           domid,
-          cause: this.#asked.who([state.paused ? "pause" : "unpause"], { domid }) ?? ELSEWHERE,
+          cause: this.#who([state.paused ? "pause" : "unpause"], name, domid) ?? ELSEWHERE,
         });
       if (seen.name !== name)
         this.#journal.event({

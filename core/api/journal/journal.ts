@@ -1,24 +1,24 @@
-/** The host's list of tasks and events: bounded, told to all who follow as it changes. */
+/** The host's list of tasks and events. It is bounded, and changes are sent to all who follow. */
 import { ApiFailure } from "../failure.ts";
 import type { Client, Failure, JournalEntry } from "./entry.ts";
 
 export const MOST_ENTRIES = 500;
-/** What changes is told together, so often. */
+/** Changes are collected and sent at this interval, in milliseconds. */
 const TELL_MS = 40;
 
-/** A task under way, for who carries it out. */
+/** A task under way, for whoever carries it out. */
 export interface Work {
   progress(done: number): void;
-  /** What was asked is done; whether anything comes of it is still to be seen. */
+  /** Called when the request has been made, and its effect is still to be seen. */
   waits(detail: string): void;
-  /** Nothing has come of it so far; `remedy`: what leads to it all the same. */
+  /** Called when nothing has come of it so far. `remedy` is what leads to the result all the same. */
   ignored(detail: string, remedy: JournalEntry["remedy"]): void;
   end(failure?: Failure): void;
 }
 
 export type NewEvent = Pick<JournalEntry, "title" | "domid"> &
   Partial<Pick<JournalEntry, "state" | "detail">> & {
-    /** The client that it comes from, or a word for what else it does. */
+    /** The client that caused it, or a word for another cause. */
     cause: Client | string;
   };
 
@@ -45,7 +45,7 @@ export class Journal {
     this.#add({ kind: "event", state, title, cause: words, by, detail, domid, progress: null, cancels: false });
   }
 
-  /** `cancel`: ends it before its time; null where nothing can. */
+  /** `cancel` ends it before its time; null where nothing can. */
   begin(title: string, { id: by, words }: Client, domid: number | null, cancel: (() => void) | null): Work {
     const began = performance.now();
     const base = { title, cause: words, by, domid, detail: "", progress: null };
@@ -68,7 +68,7 @@ export class Journal {
     };
   }
 
-  /** Throws ApiFailure ESRCH where there is nothing to be ended. */
+  /** Throws ApiFailure ESRCH where there is nothing that could be cancelled. */
   cancel(id: number): void {
     const cancel = this.#cancels.get(id);
     if (!cancel) throw new ApiFailure("ESRCH", "This task has ended, or nothing can end it.");
@@ -78,7 +78,7 @@ export class Journal {
   #add(entry: Omit<JournalEntry, "id" | "at" | "took" | "remedy">): number {
     const id = this.#next++;
     this.#entries.set(id, { ...entry, id, at: Date.now(), took: null, remedy: null });
-    // What is under way is kept: its end is still to be told.
+    // Tasks under way are kept, because their end is still to be reported.
     if (this.#entries.size > MOST_ENTRIES) {
       const oldest = [...this.#entries.values()].find(({ state }) => state !== "running")?.id ?? id;
       this.#entries.delete(oldest);

@@ -1,5 +1,7 @@
-/** Which requests are tasks, and what they are called. */
+/** Says which requests are tasks, and what they are called. */
+import { isForkName } from "../fork-names.ts";
 import type { RequestName } from "../schema.ts";
+import type { IsName } from "./asked.ts";
 
 /** Names of what a request is about. */
 export interface Names {
@@ -8,13 +10,22 @@ export interface Names {
 }
 type Title = (args: Record<string, unknown>, names: Names) => string;
 
-/** The name that an xl.cfg gives; null where it gives none that can be seen at once. */
+/** Returns the name that an xl.cfg gives; null where there is none that can be found easily. */
 export function configuredName(config: unknown): string | null {
   return /^\s*name\s*=\s*["']([^"'\n]{1,128})/m.exec(String(config))?.[1] ?? null;
 }
+/** Of the domains that a request makes or is about, where they can be known; null: of any. */
+export function namesOf(request: RequestName, args: Record<string, unknown>, names: Names): IsName | null {
+  const one = (name: string | null): IsName | null => (name === null ? null : (each) => each === name);
+  if (request === "create") return one(configuredName(args.config));
+  if (request === "snapshotClone") return one(String(args.name));
+  const name = typeof args.uuid === "string" ? names.kept(args.uuid) : null;
+  if (request === "domainFork" && name !== null) return (each) => each === name || isForkName(each, name);
+  return one(name);
+}
 const ofFile = (file: unknown): string => String(file).split(/[\\/]/).at(-1)!;
 
-/** Requests that do something worth telling. */
+/** Requests that do something worth reporting. */
 export const TASKS: Partial<Record<RequestName, Title>> = {
   hostPowerOn: () => "Power the host on",
   hostPowerOff: () => "Power the host off",

@@ -5,7 +5,7 @@ import { MOST_CONSOLE_INPUT_BYTES } from "../limits.ts";
 import { takes } from "./request.ts";
 import { domid, bytes, nothing } from "./values.ts";
 
-/** Which of the domain's consoles: 0, the first, unless said. */
+/** Which of the domain's consoles; the first one, 0, if it is left out. */
 const number = z.int().min(0).max(9999).optional();
 
 export const CONSOLE_REQUESTS = {

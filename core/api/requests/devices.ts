@@ -1,4 +1,4 @@
-/** Devices of domains that run, and how they are wired. */
+/** Devices of running domains, and their wiring. */
 import { z } from "zod";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "../../toolstack/wiring-report.ts";
 import { takes } from "./request.ts";
@@ -10,8 +10,8 @@ const deviceSpec = z.string().max(8192);
 
 export const DEVICE_REQUESTS = {
   /**
-   * Devices of a domain that runs: `key` of xl.cfg, one string of its list, and the folder that relative files are taken from. Files must be
-   * such as the client may name (host-files.ts).
+   * Attaches a device to a running domain: `key` of xl.cfg, one string of its list, and the folder for relative file names. The client must be
+   * allowed to name the files (host-files.ts).
    */
   deviceAttach: takes(z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) })).gives<{
     kind: string;
@@ -26,23 +26,23 @@ export const DEVICE_REQUESTS = {
     }),
   ).gives<null>(),
   deviceList: takes(z.strictObject({ domid, kind: deviceKey })).gives<DeviceEntry[]>(),
-  /** Another medium into a drive, or none where the string has no target. */
+  /** Puts another medium into a drive; none if the string has no target. */
   mediumInsert: takes(
     z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
   ).gives<null>(),
-  /** A disk of a running domain becomes larger, and its guest is told; `device` is its id or as xvda. */
+  /** Enlarges a disk of a running domain and tells its guest. `device` is its id, or such as xvda. */
   diskResize: takes(
     z.strictObject({ domid, device: z.string().min(1).max(32), bytes: z.int().min(512).multipleOf(512) }),
   ).gives<null>(),
-  /** How a domain's devices are wired now; dom0's are those of all others. */
+  /** How a domain's devices are wired now; dom0's are those of all other domains. */
   wiring: takes(z.strictObject({ domid })).gives<DomainWiring>(),
-  /** From then on `wiring` events of that domain come; of the last one asked for only. 0 ends them. */
+  /** From then on `wiring` events of that domain come, but only of the domain that was asked for last. 0 ends them. */
   wiringEvery: takes(
     z.strictObject({ domid, milliseconds: z.union([z.literal(0), z.int().min(250).max(60_000)]) }),
   ).gives<null>(),
   /**
-   * What frontend and backend of a domain's devices wrote into xenstore, in order, from the domain's creation on; known also for a
-   * while after its end. First its devices, then the steps of one of them.
+   * What frontend and backend of a domain's devices have written into xenstore, in order, from the domain's creation on, and for a while after its
+   * end. One request returns the devices, the other the steps of one device.
    */
   handshakes: takes(z.strictObject({ domid })).gives<DomainHandshakes>(),
   handshake: takes(z.strictObject({ domid, kind: deviceName, id: deviceName })).gives<DeviceHandshake>(),

@@ -9,11 +9,11 @@ import { nothing, fileName } from "./values.ts";
 const intake = z.string().regex(/^d\d+$/, "must be an image's id");
 
 export const DISK_REQUESTS = {
-  /** What an image of the host's computer is and what is on it: one that the client may name. */
+  /** What an image of the host's computer is, and what is on it. The client must be allowed to name it. */
   inspectDisk: takes(z.strictObject({ path: fileName, format: z.string().max(16).optional() })).gives<DiskReport>(),
   /** Images that windows have given to the host, which keeps them. */
   diskImages: takes(nothing).gives<DiskImage[]>(),
-  /** An image comes in pieces, in order; when it is whole it is among them, and before it is nothing. */
+  /** An image comes in pieces, in order. Once complete it is among the images; before that it does not exist. */
   diskBegin: takes(z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) })).gives<{
     intake: string;
   }>(),
@@ -26,9 +26,9 @@ export const DISK_REQUESTS = {
       }),
     }),
   ).gives<null>(),
-  /** Its answer: Where it lies on the host's computer: as a disk specification names it. */
+  /** Its answer: Where it lies on the host's computer, in the form that a disk specification uses. */
   diskEnd: takes(z.strictObject({ intake })).gives<{ path: string }>(),
-  /** Nothing of it stays. */
+  /** Discards it completely. */
   diskDrop: takes(z.strictObject({ intake })).gives<null>(),
   /** One of the images that the host keeps goes to the bin, for a day. EBUSY while anybody needs it. */
   diskRemove: takes(z.strictObject({ name: z.string().min(1).max(1024) })).gives<null>(),

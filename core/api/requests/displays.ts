@@ -5,11 +5,14 @@ import type { ScreenPart } from "../../toolstack/messages.ts";
 import { takes } from "./request.ts";
 import { domid } from "./values.ts";
 
-/** Of who looks at a screen, as displayOpen says. */
+/** Identifies somebody who looks at a screen; displayOpen returns it. */
 const viewer = z.int().min(1);
 
 export const DISPLAY_REQUESTS = {
-  /** A domain's screen; what of it has changed is asked for part by part, each when the last has been shown. ENODEV: it has none. */
+  /**
+   * Opens a domain's screen. What has changed of it is asked for part by part, each when the last one has been shown. ENODEV if the domain has no
+   * screen.
+   */
   displayOpen: takes(
     z.strictObject({
       domid,
@@ -23,7 +26,7 @@ export const DISPLAY_REQUESTS = {
   displayClose: takes(z.strictObject({ viewer })).gives<null>(),
   /** Linux's number of a key: its place on the keyboard, whatever its layout. */
   displayKey: takes(z.strictObject({ viewer, keycode: z.int().min(1).max(0xff), isDown: z.boolean() })).gives<null>(),
-  /** In the screen's pixels; `buttons`: 1 left, 2 middle, 4 right; `wheel`: steps down. */
+  /** In the screen's pixels. `buttons`: 1 left, 2 middle, 4 right; `wheel`: steps down. */
   displayPointer: takes(
     z.strictObject({
       viewer,

@@ -1,4 +1,4 @@
-/** Domains: created, started and ended, told apart, and set up. */
+/** Domains: creating, starting, ending, naming and configuring them. */
 import { z } from "zod";
 import type {
   ConfigDiagnostic,
@@ -14,7 +14,7 @@ import { MOST_CONFIG_CHARACTERS } from "../limits.ts";
 import { takes } from "./request.ts";
 import { domid, fileId, nothing } from "./values.ts";
 
-/** Of whole KiB. */
+/** In whole KiB. */
 const mebibytes = z
   .number()
   .min(2 ** -10)
@@ -32,8 +32,8 @@ export const DOMAIN_REQUESTS = {
   resolve: takes(z.strictObject({ domain: z.union([z.string().max(1024), z.int()]) })).gives<number>(),
   parseConfig: takes(z.strictObject({ config, configName })).gives<ParsedConfig>(),
   /**
-   * Makes a domain and keeps it. Without a UUID in the config, a domain that is kept under its name and does not run becomes what the config
-   * says. `files`: names in the config to files given before. `paused`: leave it so.
+   * Makes a domain and keeps it. Without a UUID in the config, a kept domain of the same name that does not run gets this config. `files`: from names
+   * in the config to files given before. `paused`: leaves it paused.
    */
   create: takes(
     z.strictObject({
@@ -43,7 +43,7 @@ export const DOMAIN_REQUESTS = {
       paused: z.boolean().optional(),
     }),
   ).gives<CreateResult>(),
-  /** Ends a `create` that is under way, by the domain's name: it is refused with ECANCELED. */
+  /** Cancels a `create` that is under way, by the domain's name: it is refused with ECANCELED. */
   createCancel: takes(z.strictObject({ name: z.string().min(1).max(1024) })).gives<null>(),
   /** The guest that comes with Xenarium. */
   createBundled: takes(z.strictObject({ vcpus: z.int().min(1).max(32).optional() })).gives<CreateResult>(),
@@ -60,7 +60,7 @@ export const DOMAIN_REQUESTS = {
     }),
   ).gives<{ weight: number; cap: number }>(),
   domainSettings: takes(z.strictObject({ domid })).gives<DomainSettings>(),
-  /** Hard (`cpus`) and soft affinity as `xl vcpu-pin` takes them: "0-3,^1", "all", "nodes:0"; what is left out stays. */
+  /** Hard (`cpus`) and soft affinity in the syntax of `xl vcpu-pin`: "0-3,^1", "all", "nodes:0". What is left out stays as it is. */
   setAffinity: takes(
     z.strictObject({
       domid,
@@ -70,11 +70,11 @@ export const DOMAIN_REQUESTS = {
       force: z.boolean().optional(),
     }),
   ).gives<null>(),
-  /** The most memory that Xen lets it have; not less than the target of its balloon driver. */
+  /** The most memory that Xen lets it have, which can't be less than the target of its balloon driver. */
   setMaxMemory: takes(z.strictObject({ domid, memoryMiB: mebibytes })).gives<null>(),
-  /** A magic system request to Linux: its letter. */
+  /** Sends a magic system request to Linux: its letter. */
   sysrq: takes(z.strictObject({ domid, key: z.string().length(1) })).gives<null>(),
-  /** A PV domain has only nmi. */
+  /** A PV domain knows only nmi. */
   trigger: takes(
     z.strictObject({
       domid,
@@ -82,12 +82,12 @@ export const DOMAIN_REQUESTS = {
       vcpu: z.int().min(0).max(127),
     }),
   ).gives<null>(),
-  /** What the domain is restarted from, from now on; it goes on as it is. */
+  /** Sets what the domain is restarted from; it goes on as it is. */
   updateConfig: takes(z.strictObject({ domid, config, configName })).gives<{ warnings: ConfigDiagnostic[] }>(),
   setVcpus: takes(z.strictObject({ domid, vcpus: z.int().min(1).max(128) })).gives<null>(),
   setMemory: takes(z.strictObject({ domid, memoryMiB: mebibytes })).gives<null>(),
-  /** How domains stopped since power-on, the latest last. */
+  /** How domains have stopped since power-on, the latest last. */
   stops: takes(nothing).gives<DomainStop[]>(),
-  /** Why a domain crashed since power-on, as its console and Xen said it then. Its answer: null where it did not crash. */
+  /** Why a domain has crashed since power-on, in the words of its console and Xen at that time. Its answer: null where it has not crashed. */
   crashReport: takes(z.strictObject({ domid })).gives<CrashReport | null>(),
 };

@@ -1,4 +1,4 @@
-/** Files from the web, and guests that are fetched. */
+/** Files from the web, and guests that can be fetched. */
 import { z } from "zod";
 import type { CreateResult, ImageDescription } from "../../toolstack/messages.ts";
 import type { DownloadReport, Fetched, GuestLook, KeptFile, OfferedGuests } from "../host-state.ts";
@@ -11,11 +11,11 @@ const guest = z.string().min(1).max(64);
 const name = z.string().min(1).max(1024);
 
 export const DOWNLOAD_REQUESTS = {
-  /** What is being fetched, and what has stopped and can go on; from then on `downloads` events say the same. */
+  /** What is being fetched, and what has stopped and can continue. From then on `downloads` events report changes. */
   downloadsAttach: takes(nothing).gives<{ downloads: DownloadReport[] }>(),
   /**
-   * Fetches a file by http or https; answered when it is whole, checked and in the library. The same again goes on where it was. It goes on
-   * when its client goes.
+   * Fetches a file by http or https. It is answered when the file is complete, checked and in the library. The same request again continues where it
+   * was. The fetch goes on when its client disconnects.
    */
   downloadFetch: takes(
     z.strictObject({
@@ -24,23 +24,23 @@ export const DOWNLOAD_REQUESTS = {
       name: name.optional(),
       /** SHA-256 or SHA-512, hexadecimal. */
       checksum: z.string().min(1).max(200).optional(),
-      /** Address of a list that has it, as SHA256SUMS. */
+      /** Address of a list that has the checksum, such as SHA256SUMS. */
       checksums: address.optional(),
     }),
   ).gives<Fetched>(),
-  /** It stops; what has come is kept. */
+  /** Stops it; what has come is kept. */
   downloadStop: takes(z.strictObject({ download })).gives<null>(),
-  /** What has come of one that has stopped is thrown away. */
+  /** Throws away what has come of one that has stopped. */
   downloadDiscard: takes(z.strictObject({ download })).gives<null>(),
   /** Kernels and RAM disks that the host keeps. */
   keptKernels: takes(nothing).gives<KeptFile[]>(),
   keptKernelInspect: takes(z.strictObject({ name })).gives<ImageDescription>(),
-  /** EBUSY while there is a domain that is made of it. */
+  /** EBUSY while there is a domain that was made of it. */
   keptKernelRemove: takes(z.strictObject({ name })).gives<null>(),
-  /** Guests that can be fetched, as the user's list has them. */
+  /** Guests that can be fetched, according to the user's list. */
   guestList: takes(nothing).gives<OfferedGuests>(),
-  /** What its servers say of its files now: sizes and checksums. */
+  /** What the servers say of its files now: sizes and checksums. */
   guestLook: takes(z.strictObject({ guest })).gives<GuestLook>(),
-  /** Fetches a guest's files and starts a domain of them; answered when it runs. `name`: the domain's. */
+  /** Fetches a guest's files and starts a domain of them. It is answered when the domain runs. `name` is the domain's. */
   guestFetch: takes(z.strictObject({ guest, name: name.optional() })).gives<CreateResult>(),
 };

@@ -1,4 +1,4 @@
-/** Files that a client gives to its session, and what there is to start besides them. */
+/** Files that a client gives to its session, and what else can be started. */
 import { z } from "zod";
 import type { ImageDescription } from "../../toolstack/messages.ts";
 import type { ImageSources, TakenImage } from "../host-state.ts";
@@ -7,7 +7,7 @@ import { takes } from "./request.ts";
 import { bytes, fileId, nothing } from "./values.ts";
 
 export const FILE_REQUESTS = {
-  /** A file comes in chunks, in order; then it may be inspected and used by `create`. It is kept until released. */
+  /** A file comes in chunks, in order. Then it may be inspected, and used by `create`. It is kept until it is released. */
   fileBegin: takes(z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) })).gives<{
     file: string;
   }>(),
@@ -15,7 +15,7 @@ export const FILE_REQUESTS = {
     z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
   ).gives<null>(),
   fileInspect: takes(z.strictObject({ file: fileId })).gives<ImageDescription>(),
-  /** Of a file that is too large to be given: its beginning, from which the answer's sentence says what it is. */
+  /** For a file that is too large to be given: takes its beginning, from which the answer's sentence says what it is. */
   fileSniff: takes(
     z.strictObject({
       name: z.string().min(1).max(1024),
@@ -24,9 +24,9 @@ export const FILE_REQUESTS = {
     }),
   ).gives<{ refusal: string }>(),
   fileRelease: takes(z.strictObject({ file: fileId })).gives<null>(),
-  /** What there is to start besides the client's own files. */
+  /** What can be started besides the client's own files. */
   imageSources: takes(nothing).gives<ImageSources>(),
-  /** The bundled guest, or a kernel of this computer by its release, among the session's files: as if the client had given it. */
+  /** Puts the bundled guest, or a kernel of this computer by its release, among the session's files, as if the client had given it. */
   takeBundled: takes(nothing).gives<{ config: string; files: TakenImage[] }>(),
   takeHostKernel: takes(z.strictObject({ release: z.string().min(1).max(128) })).gives<{ files: TakenImage[] }>(),
 };

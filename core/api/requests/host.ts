@@ -13,23 +13,23 @@ export const HOST_REQUESTS = {
     z.strictObject({
       memoryMiB: z.int().min(HOST_MEMORY_MIB.least).max(HOST_MEMORY_MIB.most).optional(),
       pcpus: z.int().min(1).max(MOST_PCPUS).optional(),
-      /** Number of one of HostState.bootEntries. */
+      /** An index in HostState.bootEntries. */
       bootEntry: z.int().min(0).optional(),
     }),
   ).gives<HostState>(),
-  /** Guests get `graceMilliseconds` to power off; then the plug is pulled. */
+  /** Gives guests `graceMilliseconds` to power off; then the plug is pulled. */
   hostPowerOff: takes(z.strictObject({ graceMilliseconds: z.int().min(0).max(120_000).optional() })).gives<null>(),
-  /** Off as above, then on with the same memory, pCPUs and boot entry. */
+  /** Powers off as above, then on with the same memory, pCPUs and boot entry. */
   hostReboot: takes(z.strictObject({ graceMilliseconds: z.int().min(0).max(120_000).optional() })).gives<HostState>(),
   hostInfo: takes(nothing).gives<HostInfo>(),
   dmesg: takes(z.strictObject({ clear: z.boolean().optional() })).gives<string>(),
   checkInvariants: takes(nothing).gives<number>(),
-  /** Reports of Xen on its console: a character each. */
+  /** Makes Xen print reports on its console; each character asks for one. */
   debugKeys: takes(
     z.strictObject({ keys: z.string().regex(/^[\x21-\x7e]{1,64}$/, "must be 1 to 64 printable characters") }),
   ).gives<null>(),
   schedulerParameters: takes(nothing).gives<SchedulerParameters>(),
-  /** The boot menu: an entry is changed, or added behind the last, for the next power-on. */
+  /** Changes an entry of the boot menu, or adds one after the last, for the next power-on. */
   setBootEntry: takes(
     z.strictObject({
       entry: z.int().min(0).max(31),
@@ -38,7 +38,7 @@ export const HOST_REQUESTS = {
     }),
   ).gives<HostState>(),
   removeBootEntry: takes(z.strictObject({ entry: z.int().min(0).max(31) })).gives<HostState>(),
-  /** The host's memory and pCPUs from its next power-on on; kept. */
+  /** Sets the host's memory and number of pCPUs from its next power-on on, and keeps them. */
   setHostSize: takes(
     z.strictObject({
       memoryMiB: z.int().min(HOST_MEMORY_MIB.least).max(HOST_MEMORY_MIB.most),
@@ -47,9 +47,9 @@ export const HOST_REQUESTS = {
   ).gives<HostState>(),
   /** How the host came up. */
   bootReport: takes(nothing).gives<BootReport>(),
-  /** What every machine frame is now. */
+  /** What every machine frame is used for now. */
   frameMap: takes(nothing).gives<FrameMap>(),
-  /** Which vCPU came onto which pCPU when, from then on: nanoseconds since power-on. */
+  /** Which vCPU came onto which pCPU, and when, since the given time in nanoseconds since power-on. */
   switches: takes(
     z.strictObject({
       since: z
@@ -58,7 +58,10 @@ export const HOST_REQUESTS = {
         .max(2 ** 53),
     }),
   ).gives<{ time: number; pcpus: PcpuSwitches[] }>(),
-  /** The Xen log so far; from then on `xenLog` events carry what follows. Its answer: Since power-on: the last 8192 lines and 512 Ki characters if it is more. */
+  /**
+   * The Xen log so far; from then on `xenLog` events carry what follows. Its answer: The log since power-on, or its last 8192 lines and 512 Ki
+   * characters if it is longer.
+   */
   xenLogAttach: takes(nothing).gives<{ lines: XenLogLine[]; lost: number }>(),
   xenLogDetach: takes(nothing).gives<null>(),
 };

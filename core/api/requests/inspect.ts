@@ -19,11 +19,11 @@ const address = z
   .transform((text) => BigInt(text.replace(/^(0x)?/i, "0x")));
 
 export const INSPECT_REQUESTS = {
-  /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
+  /** The inside of a domain: toolstack/inspect/report.ts. `tables` is which of a PV vCPU's two page tables; the kernel's if it is left out. */
   inspectRegisters: takes(z.strictObject({ domid, vcpu })).gives<RegistersReport>(),
   inspectWalk: takes(z.strictObject({ domid, vcpu, tables, address })).gives<WalkReport>(),
   inspectFrame: takes(z.strictObject({ mfn: z.int().min(0).max(0xffffffff) })).gives<FrameFacts>(),
-  /** Where the function of that name begins, of the kernel's own symbols. */
+  /** Where the function with that name begins, according to the kernel's own symbols. */
   inspectSymbol: takes(z.strictObject({ domid, name: z.string().min(1).max(512) })).gives<{ address: string }>(),
   inspectMemory: takes(
     z.strictObject({

@@ -8,19 +8,19 @@ import { fileId, nothing, uuid } from "./values.ts";
 
 const one = z.strictObject({ uuid });
 const name = z.string().min(1).max(1024);
-/** Of the bin: when it was deleted and what it was. */
+/** An entry of the bin: when it was deleted, and its UUID. */
 const binId = z.string().regex(/^\d{13}-[\da-f-]{36}$/, "must be an id of the bin");
 
 export const KEPT_REQUESTS = {
-  /** In the order in which they were created; `kept` events tell when they have changed. */
+  /** In the order of their creation; `kept` events say when they have changed. */
   keptDomains: takes(nothing).gives<KeptDomain[]>(),
-  /** From its definition; one that is saved goes on where it was. `paused`: leave it so. */
+  /** Starts it from its definition; a saved one continues where it was. `paused`: leaves it paused. */
   keptStart: takes(z.strictObject({ uuid, paused: z.boolean().optional() })).gives<CreateResult>(),
-  /** Its xl.cfg; the folder of `configName` is what relative paths are taken from. `files`: names in it of files that were given with it. */
+  /** Its xl.cfg. Relative paths are taken from the folder of `configName`. `files`: the names in it of files that were given with it. */
   keptConfig: takes(one).gives<{ config: string; configName: string | null; files: string[] }>(),
   /**
-   * Another xl.cfg for it; while it runs, it is restarted from that. Files that were given with it and that the text names stay; `files`: more
-   * of them, names to files given before.
+   * Replaces its xl.cfg; if it runs, it is later restarted from that. Files that were given with it stay if the text names them. `files`: more of
+   * them, from names to files given before.
    */
   keptEdit: takes(
     z.strictObject({
@@ -30,20 +30,20 @@ export const KEPT_REQUESTS = {
     }),
   ).gives<{ warnings: ConfigDiagnostic[] }>(),
   keptRename: takes(z.strictObject({ uuid, name })).gives<null>(),
-  /** What is left out stays. */
+  /** What is left out stays as it was. */
   keptSettings: takes(
     z.strictObject({ uuid, autostart: z.boolean().optional(), template: z.boolean().optional() }),
   ).gives<null>(),
   /**
-   * Another domain that is like it, halted: with a UUID and MAC addresses of its own, and copies of the disks that it may write, beside these.
+   * Makes another domain that is like it, halted, with its own UUID and MAC addresses, and with copies of the disks that it may write, beside these.
    * EBUSY while it runs and has such disks.
    */
   keptClone: takes(z.strictObject({ uuid, name })).gives<KeptDomain>(),
-  /** Into the bin, for a day. Its disks stay where they are. */
+  /** Moves it to the bin for a day. Its disks stay where they are. */
   keptDelete: takes(one).gives<null>(),
   /** The latest first. */
   binList: takes(nothing).gives<BinEntry[]>(),
   binRestore: takes(z.strictObject({ id: binId })).gives<KeptDomain>(),
-  /** One of the bin goes for good, or all that lies there. */
+  /** Deletes one entry of the bin for good, or all of them. */
   binPurge: takes(z.strictObject({ id: binId.optional() })).gives<null>(),
 };

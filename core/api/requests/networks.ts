@@ -1,4 +1,4 @@
-/** Virtual networks and captures of what goes over them. */
+/** Virtual networks, and captures of their traffic. */
 import { z } from "zod";
 import type { Forward } from "../../dom0/network/gateway/forwards.ts";
 import type { NetworkReport } from "../../dom0/network/networks.ts";
@@ -22,9 +22,9 @@ export const NETWORK_REQUESTS = {
     }),
   ).gives<null>(),
   networkRemove: takes(z.strictObject({ name: networkName })).gives<null>(),
-  /** Opens the way out of a network, or closes it with what guests have open through it. */
+  /** Opens the way out of a network, or closes it together with what guests have open through it. */
   networkMode: takes(z.strictObject({ name: networkName, mode: z.enum(["nat", "isolated"]) })).gives<null>(),
-  /** Loses some of a network's frames on purpose, to see how guests bear it. Not kept over power-off. */
+  /** Drops some of a network's frames on purpose, to see how guests cope. Not kept over power-off. */
   networkLoss: takes(z.strictObject({ name: networkName, percent: z.number().min(0).max(100) })).gives<null>(),
   networkForward: takes(
     z.strictObject({
@@ -40,7 +40,7 @@ export const NETWORK_REQUESTS = {
   networkService: takes(
     z.strictObject({ network: networkName, port: port.min(1), hostPort: port.min(1).nullable() }),
   ).gives<null>(),
-  /** Into a new file: one that the client names, if its user may name any, or one among the captures that the host keeps. */
+  /** Captures into a new file: one that the client names, if it may name any, or one among the captures that the host keeps. */
   networkCapture: takes(
     z.strictObject({
       network: networkName,
@@ -51,7 +51,7 @@ export const NETWORK_REQUESTS = {
   networkCaptureEnd: takes(z.strictObject({ file: fileName })).gives<null>(),
   /** Captures that the host keeps, by name. */
   captures: takes(nothing).gives<KeptCapture[]>(),
-  /** Its answer: Up to MOST_PIECE_BYTES; none at its end. */
+  /** Its answer: Up to MOST_PIECE_BYTES; none at the end. */
   captureRead: takes(z.strictObject({ name: capture, offset: z.int().min(0) })).gives<{ bytes: Uint8Array }>(),
   captureRemove: takes(z.strictObject({ name: capture })).gives<null>(),
 };

@@ -1,13 +1,13 @@
-/** How a request is declared: the arguments it takes, and what it gives. */
+/** How a request is declared: the arguments that it takes, and the result that it gives. */
 import type { z } from "zod";
 
-/** `args` checks what a client sends; results are the server's own and only typed: `result` is never there. */
+/** `args` checks what a client sends. Results come from the server itself and are only typed: `result` never has a value. */
 export interface Request<Schema extends z.ZodType, Result> {
   readonly args: Schema;
   readonly result?: Result;
 }
 
-/** `takes(schema).gives<Result>()`. */
+/** Written as `takes(schema).gives<Result>()`. */
 export const takes = <Schema extends z.ZodType>(args: Schema) => ({
   gives: <Result>(): Request<Schema, Result> => ({ args }),
 });

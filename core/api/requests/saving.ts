@@ -1,4 +1,4 @@
-/** Domains that are saved to files and restored from them. */
+/** Saving domains to files, and restoring them. */
 import { z } from "zod";
 import type { CreateResult } from "../../toolstack/messages.ts";
 import { takes } from "./request.ts";
@@ -6,9 +6,9 @@ import { domid, fileName, nothing, uuid } from "./values.ts";
 
 export const SAVING_REQUESTS = {
   /**
-   * Suspends a guest and writes what it is to a file, whole or not at all: where the host keeps the domain, or to `file`, which only a client
-   * whose user may name files can name; with `resume` it goes on afterwards. `saving` events tell how far it is. ETIMEDOUT: the guest does
-   * not suspend, and goes on running.
+   * Suspends a guest and writes its state to a file, completely or not at all: into the host's library, or to `file`, which only a client that may
+   * name files can give. With `resume` the guest goes on afterwards. `saving` events report progress. ETIMEDOUT: the guest does not suspend, and goes
+   * on running.
    */
   save: takes(
     z
@@ -18,18 +18,18 @@ export const SAVING_REQUESTS = {
         "a domain that goes on is saved to a file that is named",
       ),
   ).gives<{ bytes: number }>(),
-  /** All domains that run, as before a power-off. A sentence for each that could not be saved, and runs on. */
+  /** Saves all running domains, as before a power-off. Answers with a sentence for each that could not be saved and goes on running. */
   saveAll: takes(nothing).gives<{ failed: string[] }>(),
-  /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
+  /** Cancels a `save` under way: it is refused with ECANCELED, and the guest goes on. */
   saveCancel: takes(z.strictObject({ domid })).gives<null>(),
-  /** Memory and vCPUs in an ELF file, as `xl dump-core`. Only for clients that may name files. */
+  /** Writes memory and vCPUs into an ELF file, as `xl dump-core`. Only for clients that may name files. */
   dumpCore: takes(z.strictObject({ domid, file: fileName })).gives<{ bytes: number }>(),
-  /** The domain of a file, or a saved one by its UUID, which is saved no more then. */
+  /** Restores the domain in a file, or a saved one by its UUID, which is then no longer saved. */
   restore: takes(
     z
       .strictObject({ file: fileName.optional(), uuid: uuid.optional(), paused: z.boolean().optional() })
       .refine((given) => (given.file === undefined) !== (given.uuid === undefined), "needs either a file or a UUID"),
   ).gives<CreateResult>(),
-  /** What is saved of a domain goes; the domain is kept. */
+  /** Deletes the saved memory of a domain; the domain is kept. */
   savedDiscard: takes(z.strictObject({ uuid })).gives<null>(),
 };

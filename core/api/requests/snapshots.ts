@@ -1,4 +1,4 @@
-/** Snapshots of domains, whether they run or not: by their UUID. */
+/** Snapshots of domains, by UUID, whether they run or not. */
 import { z } from "zod";
 import { SNAPSHOT_NAME } from "../../library/snapshots/snapshot-name.ts";
 import type { SnapshotTree } from "../../library/snapshots/report.ts";
@@ -7,14 +7,14 @@ import { nothing } from "./values.ts";
 
 const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must be a UUID");
 const snapshot = z.string().regex(/^[\da-f]{8}$/, "must be a snapshot's id");
-/** As many as anybody looks at; the host's memory ends before. */
+/** As many as anybody can look at; the host's memory is exhausted before. */
 const MOST_COPIES = 16;
 const domainName = z.string().min(1).max(1024);
 
 export const SNAPSHOT_REQUESTS = {
-  /** All of a domain's; null where it has none. `snapshots` events tell when they, or what is done with them, have changed. */
+  /** All snapshots of a domain; null where it has none. `snapshots` events say when they, or the work on them, have changed. */
   snapshots: takes(z.strictObject({ uuid })).gives<SnapshotTree | null>(),
-  /** Domains that have some. */
+  /** Domains that have snapshots. */
   snapshotDomains: takes(nothing).gives<{ uuid: string; name: string; snapshots: number }[]>(),
   /** What the domain showed then: its screen as a PNG, or the end of its console; null where it showed nothing. */
   snapshotPicture: takes(z.strictObject({ uuid, snapshot })).gives<{
@@ -22,38 +22,38 @@ export const SNAPSHOT_REQUESTS = {
     bytes: Uint8Array;
   } | null>(),
   /**
-   * The domain as it is now. With `memory` a running guest must be able to suspend, and goes on where it was; without, its disks are as after a
-   * loss of power. `stood`: milliseconds that it stood still.
+   * Takes a snapshot of the domain as it is now. With `memory`, a running guest must be able to suspend, and a revert continues where it was;
+   * without, its disks are as after a loss of power. `stood` is how many milliseconds it stood still.
    */
   snapshotTake: takes(z.strictObject({ uuid, name: SNAPSHOT_NAME, memory: z.boolean() })).gives<{
     snapshot: string;
     stood: number;
   }>(),
   /**
-   * The domain is as it was then: it goes on from there, or is halted where the snapshot has no memory (`domid` is null). `keepNow`: what it is
-   * now becomes a snapshot of that name first; else it is gone.
+   * Makes the domain what it was then: it continues from there, or is halted if the snapshot has no memory (`domid` is null). `keepNow`: the present
+   * state becomes a snapshot of that name first; otherwise it is lost.
    */
   snapshotRevert: takes(z.strictObject({ uuid, snapshot, keepNow: SNAPSHOT_NAME.optional() })).gives<{
     domid: number | null;
   }>(),
-  /** What it had is merged into what came after it. EBUSY while domains that were made from it need it. */
+  /** Merges its disks into what came after it. EBUSY while domains that were made from it need it. */
   snapshotDelete: takes(z.strictObject({ uuid, snapshot })).gives<null>(),
-  /** Goes on with merging that was cancelled or broken off. */
+  /** Continues merging that was cancelled or interrupted. */
   snapshotMerge: takes(z.strictObject({ uuid })).gives<null>(),
-  /** Ends what is done, with nothing lost: `snapshotTake`, `snapshotDelete`, `snapshotMerge` or `domainFork` is refused with ECANCELED. */
+  /** Cancels what is under way, with nothing lost: `snapshotTake`, `snapshotDelete`, `snapshotMerge` or `domainFork` is refused with ECANCELED. */
   snapshotCancel: takes(z.strictObject({ uuid })).gives<null>(),
   snapshotRename: takes(z.strictObject({ uuid, snapshot, name: SNAPSHOT_NAME })).gives<null>(),
   /**
-   * A domain that runs, and goes on, goes on in so many copies too: with other names (NAME-fork-1 and so on), UUIDs and MAC addresses, and disks based
-   * on what its own were. All are made before the first runs, or none. `snapshot`: what their disks are based on; null without disks. `stood`:
-   * milliseconds that the domain stood still. ENOMEM: there is no room for them; ECANCELED after snapshotCancel.
+   * Forks a running domain, which goes on, into so many copies: with other names (NAME-fork-1 and so on), UUIDs and MAC addresses, and with disks
+   * based on those of the domain. All are made before the first one runs, or none. `snapshot`: the one on which their disks are based; null without
+   * disks. `stood`: how many milliseconds the domain stood still. ENOMEM: there is no room for them; ECANCELED after snapshotCancel.
    */
   domainFork: takes(z.strictObject({ uuid, copies: z.int().min(1).max(MOST_COPIES) })).gives<{
     copies: { uuid: string; name: string; domid: number }[];
     snapshot: string | null;
     stood: number;
   }>(),
-  /** Another domain, as that one was then; it is started where the snapshot has no memory and the host runs. */
+  /** Makes another domain that is what the first was then. It is started if the snapshot has no memory and the host runs. */
   snapshotClone: takes(z.strictObject({ uuid, snapshot, name: domainName })).gives<{
     uuid: string;
     name: string;

@@ -45,6 +45,6 @@ export const REQUESTS = {
 type Table = typeof REQUESTS;
 export type RequestName = keyof Table;
 export type Arguments<N extends RequestName> = ArgumentsOf<Table[N]>;
-/** Of the arguments, after the server's check. */
+/** Types of the arguments after the server's check. */
 export type Checked<N extends RequestName> = CheckedOf<Table[N]>;
 export type Results = { [N in RequestName]: ResultOf<Table[N]> };

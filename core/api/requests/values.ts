@@ -1,4 +1,4 @@
-/** Values that arguments of several kinds of requests have. */
+/** Values that occur in the arguments of several kinds of requests. */
 import { z } from "zod";
 
 export const domid = z.int().min(0).max(0x7fef);

@@ -1,4 +1,4 @@
-/** xenstore, as dom0, who may do everything. */
+/** xenstore as dom0 sees it, which may do everything. */
 import { z } from "zod";
 import type { XenstoreAccounts, XenstoreMatches, XenstoreNode } from "../../toolstack/messages.ts";
 import { takes } from "./request.ts";
@@ -27,21 +27,21 @@ const storePermissions = z
 export const XENSTORE_REQUESTS = {
   xenstoreRead: takes(z.strictObject({ path: storePath })).gives<XenstoreNode>(),
   xenstoreList: takes(z.strictObject({ path: storePath })).gives<string[]>(),
-  /** Requests have no arrays: a path on each line, 256 at most. */
+  /** Requests have no arrays, so this is a path on each line, at most 256. */
   xenstoreNodes: takes(z.strictObject({ paths: storePaths })).gives<{ nodes: (XenstoreNode | null)[] }>(),
-  /** A part of a name or value, or with a slash of a path. Each character is a byte, as in values. */
+  /** Part of a name or value or, with a slash, of a path. Each character is a byte, as in values. */
   xenstoreSearch: takes(
     z.strictObject({ text: z.string().min(1).max(256), below: storePath }),
   ).gives<XenstoreMatches>(),
   xenstoreAccounts: takes(nothing).gives<XenstoreAccounts>(),
-  /** As dom0, who may do everything. Each character of a value is a byte. */
+  /** Writes as dom0, which may do everything. Each character of a value is a byte. */
   xenstoreWrite: takes(z.strictObject({ path: storePath, value: storeValue })).gives<null>(),
   xenstoreMkdir: takes(z.strictObject({ path: storePath })).gives<null>(),
-  /** The node and all below it. */
+  /** Removes the node and all below it. */
   xenstoreRemove: takes(z.strictObject({ path: storePath })).gives<null>(),
-  /** As "n0 r5": the first names the owner and what others may do. */
+  /** Such as "n0 r5": the first one names the owner, and what others may do. */
   xenstoreSetPermissions: takes(z.strictObject({ path: storePath, permissions: storePermissions })).gives<null>(),
-  /** A watch of xenstored's: changes at and below the path come as `xenstoreChanged`, until it is ended. */
+  /** A watch of xenstored: changes at and below the path come as `xenstoreChanged` events until it is ended. */
   xenstoreWatch: takes(z.strictObject({ path: storePath })).gives<{ watch: string }>(),
   xenstoreUnwatch: takes(z.strictObject({ watch: z.string().max(32) })).gives<null>(),
 };

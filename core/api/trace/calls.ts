@@ -1,36 +1,48 @@
 /**
- * A traced hypercall: what a record of the `trace` event says (core/hypervisor/abi/trace.ts), with the names of Xen's headers. Safe to
+ * A traced hypercall or access: what a record of the `trace` event says (core/hypervisor/abi/trace.ts), with the names of Xen's headers. Safe to
  * import in a browser.
  */
+import * as native from "../../hypervisor/abi/native.ts";
 import * as trace from "../../hypervisor/abi/trace.ts";
 import * as nr from "../../abi/xen.ts";
 import * as names from "./names.ts";
 import { STRUCTURES, type Field, type Kind } from "./structures.ts";
 
 export interface TraceCall {
-  /** Nanoseconds since the host's power-on, and how long it took. */
+  /** Nanoseconds since the host's power-on; then how long it took. */
   time: number;
   duration: number;
   domid: number;
   vcpu: number;
+  /** Of the hypercall, -1 if there is none such; of an access, a number of ACCESSES. */
   number: number;
-  /** As in xen.h, without HYPERVISOR_. */
+  /** As in xen.h, without HYPERVISOR_; or what the access is. */
   name: string;
-  /** Sub-operation, as EVTCHNOP_send; null where there is none. */
+  /** Sub-operation, as EVTCHNOP_send; of an access, its port or guest-physical address; null where there is none. */
   operation: string | null;
-  /** Of the operation, in words of Xen's headers; what is behind a pointer as it was when the call ended. */
+  /** Of the operation, in words of Xen's headers; of an access its width, value and RIP; what is behind a pointer as it was when the call ended. */
   parameters: readonly (readonly [name: string, value: string])[];
-  /** What it returned: a number, or the error's name as -EINVAL; "" when it returned nothing. */
+  /** What it returned: a number, or the error's name as -EINVAL; "" when it returned nothing, as accesses do. */
   result: string;
   failed: boolean;
-  /** The guest makes it again with what is left to do. */
+  /** Whether the guest makes it again with what is left to do. */
   continued: boolean;
-  /** An entry of a multicall. */
+  /** Whether it is an entry of a multicall. */
   member: boolean;
-  /** Behind the guest's SYSCALL; null for dom0. */
+  /** Behind the guest's SYSCALL, or of an access's instruction; null for dom0. */
   rip: bigint | null;
+  /** null of a hypercall. */
+  access: TraceAccess | null;
   /** Of this vCPU: calls that were not recorded since the record before. */
   lost: number;
+}
+
+export interface TraceAccess {
+  space: "port" | "device";
+  address: bigint;
+  /** 1, 2, 4 or 8 bytes. */
+  width: number;
+  isWrite: boolean;
 }
 
 export const RECORD_SIZE = trace.TRACE_RECORD_SIZE;
@@ -41,16 +53,65 @@ const DOMIDS = new Map<number, string>([
   [0x7ff2, "DOMID_XEN"],
 ]);
 
-/** Records of a `trace` event, in their order. */
+/** Returns the records of a `trace` event, in order. */
 export function traceCalls(records: Uint8Array): TraceCall[] {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   return Array.from({ length: Math.floor(records.length / RECORD_SIZE) }, (_, n) => callOf(view, n * RECORD_SIZE));
 }
 
 function callOf(view: DataView, at: number): TraceCall {
+  const kind = view.getUint8(at + trace.TRACE_KIND);
+  return kind === trace.TRACE_KIND_hypercall ? hypercallOf(view, at) : accessOf(view, at, kind);
+}
+
+/** What all records have. */
+function recordOf(
+  view: DataView,
+  at: number,
+): Pick<TraceCall, "time" | "duration" | "domid" | "vcpu" | "rip" | "lost"> {
+  const rip = view.getBigUint64(at + trace.TRACE_RIP, true);
+  return {
+    time: Number(view.getBigUint64(at + trace.TRACE_TIME, true)),
+    duration: view.getUint32(at + trace.TRACE_DURATION, true),
+    domid: view.getUint16(at + trace.TRACE_DOMID, true),
+    vcpu: view.getUint16(at + trace.TRACE_VCPU, true),
+    rip: rip === 0n ? null : rip,
+    lost: view.getUint32(at + trace.TRACE_LOST, true),
+  };
+}
+
+function accessOf(view: DataView, at: number, kind: number): TraceCall {
+  const number = native.NR_HYPERCALLS + kind - trace.TRACE_KIND_port_read;
+  const isPort = kind === trace.TRACE_KIND_port_read || kind === trace.TRACE_KIND_port_write;
+  const access: TraceAccess = {
+    space: isPort ? "port" : "device",
+    address: view.getBigUint64(at + trace.TRACE_NUMBER, true),
+    width: Number(view.getBigUint64(at + trace.TRACE_ARGS, true)),
+    isWrite: kind === trace.TRACE_KIND_port_write || kind === trace.TRACE_KIND_memory_write,
+  };
+  const record = recordOf(view, at);
+  return {
+    ...record,
+    number,
+    name: names.ACCESSES.get(number) ?? `access ${kind}`,
+    operation: hex(access.address),
+    parameters: [
+      ["bytes", String(access.width)],
+      ["value", hex(view.getBigUint64(at + trace.TRACE_ARGS + 8, true))],
+      ["rip", hex(record.rip ?? 0n)],
+    ],
+    result: "",
+    failed: false,
+    continued: false,
+    member: false,
+    access,
+  };
+}
+
+function hypercallOf(view: DataView, at: number): TraceCall {
   const long = view.getBigUint64(at + trace.TRACE_NUMBER, true);
-  // Only numbers below 64 mean anything; a larger one is shown as it was.
-  const number = Number(long);
+  // Only numbers below that mean anything; a larger one is shown as it was.
+  const number = long < BigInt(native.NR_HYPERCALLS) ? Number(long) : -1;
   const args = Array.from({ length: 6 }, (_, n) => view.getBigUint64(at + trace.TRACE_ARGS + 8 * n, true));
   const bytes = Math.min(view.getUint8(at + trace.TRACE_BYTES), trace.TRACE_STRUCT_SIZE);
   const structure = new DataView(view.buffer, view.byteOffset + at + trace.TRACE_STRUCT, bytes);
@@ -59,13 +120,9 @@ function callOf(view: DataView, at: number): TraceCall {
   const value = view.getBigInt64(at + trace.TRACE_RESULT, true);
   const hasResult = !continued && (flags & trace.TRACE_FLAG_no_result) === 0;
   const failed = hasResult && value < 0n && value >= -MOST_ERRNO;
-  const rip = view.getBigUint64(at + trace.TRACE_RIP, true);
   const { operation, parameters } = describe(number, args, structure, !failed && hasResult);
   return {
-    time: Number(view.getBigUint64(at + trace.TRACE_TIME, true)),
-    duration: view.getUint32(at + trace.TRACE_DURATION, true),
-    domid: view.getUint16(at + trace.TRACE_DOMID, true),
-    vcpu: view.getUint16(at + trace.TRACE_VCPU, true),
+    ...recordOf(view, at),
     number,
     name: names.HYPERCALLS.get(number) ?? `hypercall ${long}`,
     operation,
@@ -74,8 +131,7 @@ function callOf(view: DataView, at: number): TraceCall {
     failed,
     continued,
     member: (flags & trace.TRACE_FLAG_member) !== 0,
-    rip: rip === 0n ? null : rip,
-    lost: view.getUint32(at + trace.TRACE_LOST, true),
+    access: null,
   };
 }
 
@@ -99,7 +155,7 @@ function domidOf(value: number): string {
   return DOMIDS.get(value) ?? String(value);
 }
 
-/** `filled`: the call went well, so what the hypervisor fills in is there. */
+/** `filled`: the call was successful, so what the hypervisor fills in is there. */
 function describe(number: number, args: bigint[], structure: DataView, filled: boolean): Description {
   const [a0, a1, a2, a3] = args as [bigint, bigint, bigint, bigint];
   const plain = (...parameters: Parameters): Description => ({ operation: null, parameters });
@@ -220,11 +276,11 @@ function consoleIo(cmd: number, count: number, text: DataView): Description {
   };
 }
 
-/** The first of its requests; the low bits of `ptr` say what it is. */
+/** The first of its requests; the low bits of `ptr` say which kind it is. */
 function mmuUpdate(args: bigint[], first: DataView): Description {
   const count: Parameters = [["count", String(low32(args[1]!) & 0x7fffffff)]];
   const domid = low32(args[3]!);
-  // The upper half names the page tables' owner, as its domid + 1.
+  // The upper half has the owner of the page tables, as its domid + 1.
   const owner: Parameters = [["domid", domidOf(domid & 0xffff)]];
   if (first.byteLength < 16) return { operation: null, parameters: [...count, ["req", hex(args[0]!)], ...owner] };
   const pointer = first.getBigUint64(0, true);
@@ -258,7 +314,7 @@ function sizeOf(kind: Kind): number {
   return kind === "u64" || kind === "hex" || kind === "ns" ? 8 : 4;
 }
 
-/** null when the record does not reach so far. */
+/** Returns null when the record does not reach so far. */
 function fieldOf(structure: DataView, at: number, kind: Kind): string | null {
   if (structure.byteLength < at + sizeOf(kind)) return null;
   switch (kind) {

@@ -1,6 +1,6 @@
 /**
- * Chrome's trace event format, JSON array form, as chrome://tracing and Perfetto open it: a complete event ("ph":"X") for each hypercall,
- * pid the domain, tid the vCPU, times in microseconds since the host's power-on.
+ * Chrome's trace event format, JSON array form, as chrome://tracing and Perfetto open it: a complete event ("ph":"X") for each hypercall and
+ * access, pid the domain, tid the vCPU, times in microseconds since the host's power-on.
  */
 import type { TraceCall } from "./calls.ts";
 
@@ -12,12 +12,12 @@ export interface ChromeEvent {
   tid: number;
   ts?: number;
   dur?: number;
-  /** Of an instant: t, the thread's. */
+  /** The scope of an instant: t is that of the thread. */
   s?: "t";
   args: Record<string, string | number | boolean>;
 }
 
-/** The domain's name, for the viewer. */
+/** Gives the viewer the domain's name. */
 export function processName(domid: number, name: string): ChromeEvent {
   return {
     name: "process_name",
@@ -32,7 +32,7 @@ export function threadName(domid: number, vcpu: number): ChromeEvent {
   return { name: "thread_name", cat: "__metadata", ph: "M", pid: domid, tid: vcpu, args: { name: `vCPU ${vcpu}` } };
 }
 
-/** The call, and before it what was lost, as an instant. */
+/** Returns the call, preceded by an instant for what was lost. */
 export function chromeEvents(call: TraceCall): ChromeEvent[] {
   const { domid: pid, vcpu: tid } = call;
   const event: ChromeEvent = {
@@ -44,7 +44,7 @@ export function chromeEvents(call: TraceCall): ChromeEvent[] {
     ts: call.time / 1000,
     dur: call.duration / 1000,
     args: {
-      hypercall: call.name,
+      [call.access ? "access" : "hypercall"]: call.name,
       ...Object.fromEntries(call.parameters),
       ...(call.result !== "" && { result: call.result }),
       ...(call.continued && { continued: true }),
@@ -56,6 +56,6 @@ export function chromeEvents(call: TraceCall): ChromeEvent[] {
 }
 
 export function lostEvent(pid: number, tid: number, time: number, lost: number): ChromeEvent {
-  const name = `${lost} hypercalls not recorded`;
+  const name = `${lost} hypercalls or accesses not recorded`;
   return { name, cat: "lost", ph: "i", s: "t", pid, tid, ts: time / 1000, args: { lost } };
 }

@@ -1,4 +1,4 @@
-/** Names of numbers in hypercalls: those of Xen's public headers, from the tables of them in core/abi. */
+/** Names of numbers in hypercalls: those of Xen's public headers, from the tables in core/abi. */
 import * as arch from "../../abi/arch_x86.ts";
 import * as callback from "../../abi/callback.ts";
 import * as domctl from "../../abi/domctl.ts";
@@ -17,7 +17,10 @@ import * as xen from "../../abi/xen.ts";
 
 export type Names = ReadonlyMap<number, string>;
 
-/** What begins with `prefix`, by value; `isOne` leaves out what is no number of that kind. The prefix stays, unless it is `strip`ped. */
+/**
+ * Returns the names that begin with `prefix`, by value; `isOne` excludes names that are no number of that kind. The prefix stays unless it is
+ * `strip`ped.
+ */
 function named(
   numbers: Record<string, number>,
   prefix: string,
@@ -35,6 +38,17 @@ export const HYPERCALLS = new Map([
   ...named(xen, "HYPERVISOR_", { strip: true }),
   [xen.HYPERVISOR_arch_7, "arch_7 (native)"],
 ]);
+/** Hypercalls have the numbers below this, kinds of accesses those from it on. */
+export const FIRST_ACCESS = native.NR_HYPERCALLS;
+/** Accesses of PVH guests to ports, and to guest-physical addresses without memory, where devices are. */
+export const ACCESSES: Names = new Map([
+  [FIRST_ACCESS, "port read"],
+  [FIRST_ACCESS + 1, "port write"],
+  [FIRST_ACCESS + 2, "device read"],
+  [FIRST_ACCESS + 3, "device write"],
+]);
+/** All that is traced, by number. */
+export const CALLS: Names = new Map([...HYPERCALLS, ...ACCESSES]);
 export const ERRNOS = named(errno, "E");
 export const EVTCHNOP = named(event, "EVTCHNOP_");
 export const EVTCHNSTAT = named(event, "EVTCHNSTAT_");
@@ -60,6 +74,6 @@ export const SYSCTL = named(sysctl, "XEN_SYSCTL_", { isOne: (name) => /^XEN_SYSC
 export const NATIVE = named(native, "NATIVE_");
 export const PHYSDEVOP: Names = new Map([
   ...named(physdev, "PHYSDEVOP_"),
-  // Taken out of the header, but known to kernels.
+  // Removed from the header, but kernels still know it.
   [22, "PHYSDEVOP_get_nr_pirqs"],
 ]);

@@ -1,11 +1,11 @@
-/** Structures that hypercalls take, as far as a record has their bytes: fields by name, offset and kind (Xen's public headers, x86-64). */
+/** Structures that hypercalls take, as far as a record has their bytes: fields with name, offset and kind (Xen's public headers, x86-64). */
 import * as names from "./names.ts";
 import type { Names } from "./names.ts";
 
 /** Names: a u32 that has one; callback: a u16 CALLBACKTYPE_*; status: an i16 GNTST_*. */
 export type Kind =
   "u8" | "u16" | "u32" | "i32" | "u64" | "hex" | "hex32" | "ns" | "domid" | "status" | "callback" | Names;
-/** A field that the hypervisor fills in is marked as `out`: it says nothing when the call failed. */
+/** A field that the hypervisor fills in is marked `out`; it has no meaning when the call has failed. */
 export type Field = readonly [name: string, offset: number, kind: Kind, out?: "out"];
 type Structures = Readonly<Record<string, readonly Field[]>>;
 

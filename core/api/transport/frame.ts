@@ -1,4 +1,4 @@
-/** Messages as bytes: MessagePack, which carries Uint8Array as it is. Safe to import in a browser. */
+/** Messages as bytes: MessagePack, which carries Uint8Array unchanged. Can be imported in a browser. */
 import { decode, encode } from "@msgpack/msgpack";
 import { MOST_MESSAGE_BYTES } from "../schema.ts";
 
@@ -7,8 +7,8 @@ export function toBytes(message: unknown): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * A client's message at the server; the client may be hostile. Throws for bytes that are no message. The decoder makes room
- * for as many elements as an array says it has, at every depth: requests have no arrays, so next to none are taken.
+ * Decodes a client's message at the server; the client may be hostile. Throws for bytes that are no message. The decoder makes room for as many
+ * elements as an array claims to have, at every depth. Requests have no arrays, so nearly none are accepted.
  */
 export function requestFromBytes(bytes: Uint8Array): unknown {
   return decode(bytes, {
@@ -20,7 +20,7 @@ export function requestFromBytes(bytes: Uint8Array): unknown {
   });
 }
 
-/** The server's message at the client. Throws for bytes that are no message. */
+/** Decodes the server's message at the client. Throws for bytes that are no message. */
 export function fromBytes(bytes: Uint8Array): unknown {
   return decode(bytes, {
     maxStrLength: MOST_MESSAGE_BYTES,

@@ -1,6 +1,6 @@
 /**
- * The command line's way in: a socket in a folder that only the user enters (a named pipe on Windows). Messages are framed
- * by their length, u32 little-endian.
+ * The command line's connection: a socket in a folder that only the user may enter (a named pipe on Windows). Each message is preceded by its length,
+ * u32 little-endian.
  */
 import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
@@ -14,7 +14,7 @@ import { MOST_MESSAGE_BYTES, type ServerMessage } from "../schema.ts";
 import { Session } from "../session.ts";
 import { fromBytes, requestFromBytes, toBytes } from "./frame.ts";
 
-/** A result (a console's log) may be longer than a request. */
+/** A result (such as a console's log) may be longer than a request. */
 const MOST_RESULT_BYTES = 64 * 1024 * 1024;
 
 /** Where the user's running host listens. XENARIUM_SOCKET overrides it. */
@@ -28,8 +28,8 @@ export function socketPath(): string {
 }
 
 /**
- * In a folder for everybody's files another user may have put ours there first, and would be who listens. Throws a sentence
- * unless the folder is the user's own and nobody else's. A path that the user named is the user's affair.
+ * In a folder for everybody's files another user may have made our folder first, and would then be the one who listens. Throws a sentence unless the
+ * folder belongs to the user and is closed to others. A path that the user has named is the user's responsibility.
  */
 function checkFolder(file: string): void {
   if (process.platform === "win32" || process.env.XENARIUM_SOCKET === file) return;
@@ -40,7 +40,7 @@ function checkFolder(file: string): void {
     throw new Error(`${folder} must be a folder of yours that nobody else may enter (mode 0700); it is not`);
 }
 
-/** Cuts a stream into messages. False: the other end sent one that is too long. */
+/** Cuts a stream into messages. Returns false if the other end has sent one that is too long. */
 function splitter(most: number, onMessage: (bytes: Uint8Array) => void): (chunk: Buffer) => boolean {
   let pending: Buffer = Buffer.alloc(0);
   return (chunk) => {
@@ -66,10 +66,10 @@ function writeMessage(socket: Socket, message: unknown): void {
   socket.uncork();
 }
 
-/** Beside a socket of ours: which one it is, so that what a host that was killed has left is told from what others have. */
+/** A file beside our socket that identifies it. By this the socket of a host that was killed is distinguished from what others have put there. */
 const markOf = (file: string): string => `${file}.owner`;
 
-/** The socket's place on its disk; null where there is none. Throws a sentence for what is no socket. */
+/** Returns the identity of the socket's file; null where there is none. Throws a sentence for what is no socket. */
 function socketAt(file: string): string | null {
   const found = lstatSync(file, { throwIfNoEntry: false, bigint: true });
   if (!found) return null;
@@ -78,7 +78,7 @@ function socketAt(file: string): string | null {
   throw new Error(`${file} is ${what}, not a socket; name a place for the socket where nothing is`);
 }
 
-/** Makes room for a socket. Throws a sentence, with everything as it was, unless there is nothing but what a killed host has left. */
+/** Makes room for a socket. Throws a sentence, with everything left as it was, if there is anything other than what a killed host has left. */
 async function takePlace(file: string): Promise<void> {
   const found = socketAt(file);
   if (found === null) return;
@@ -86,7 +86,7 @@ async function takePlace(file: string): Promise<void> {
   if (fate === "answered") throw new Error(`another Xenarium host, or another program, listens at ${file}`);
   if (fate !== "ECONNREFUSED" && fate !== "ENOENT")
     throw new Error(`${file} is a socket that can't be looked at (${fate}); name another place for this host's`);
-  // In a folder of the host's own, what is not marked is from before there were marks.
+  // In a folder of the host's own, a socket without a mark is from a version before there were marks.
   if (process.env.XENARIUM_SOCKET === file && readMark(file) !== found)
     throw new Error(
       `${file} is a socket that no Xenarium host has left; delete it if nobody needs it, or name another place for this host's`,
@@ -102,7 +102,7 @@ function readMark(file: string): string | null {
   }
 }
 
-/** Rejects with a sentence if another host of this user listens there already, or something stands there that is no socket of ours. */
+/** Rejects with a sentence if another host of this user listens there already, or something is there that is no socket of ours. */
 export async function serveLocal(host: HostService, file = socketPath()): Promise<{ close(): Promise<void> }> {
   if (process.platform !== "win32") {
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
@@ -154,14 +154,14 @@ export async function serveLocal(host: HostService, file = socketPath()): Promis
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
       if (process.platform !== "win32") await rm(markOf(file), { force: true });
-      // Ours, and of no use without a socket; what else is in it keeps it.
+      // The folder is ours and useless without a socket; other things in it keep it.
       if (process.platform !== "win32" && process.env.XENARIUM_SOCKET !== file)
         await rmdir(path.dirname(file)).catch(() => {});
     },
   };
 }
 
-/** "answered", or the code of what kept it from being. */
+/** Returns "answered", or the code of the error. */
 function connecting(file: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(file);

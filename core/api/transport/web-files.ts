@@ -1,7 +1,7 @@
 /** The application's files as a browser or a window gets them. */
 import path from "node:path";
 
-/** Nothing inline, nothing from elsewhere; connections to this server only. */
+/** Allows nothing inline and nothing from elsewhere, and connections only to this server. */
 export const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
   "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -16,7 +16,7 @@ export const CONTENT_TYPES: Record<string, string> = {
   ".json": "application/json",
 };
 
-/** The file below `root` that a URL's path names; null if it leads elsewhere. */
+/** Returns the file below `root` that a URL's path names; null if it leads elsewhere. */
 export function fileOf(root: string, url: string): string | null {
   let name: string;
   try {

@@ -3,13 +3,13 @@ import { Heard, type Transport } from "../client.ts";
 import type { ServerMessage } from "../schema.ts";
 import { fromBytes, toBytes } from "./frame.ts";
 
-/** Subprotocol; the token goes as a second one, so that it stands in no URL that is logged. */
+/** The subprotocol. The token is sent as a second one, so that it is in no URL that is logged. */
 export const WEBSOCKET_PROTOCOL = "xenarium.1";
 
-/** Why there is no connection. "away": nothing answers; "token": the server wants another token; "full": it has clients enough. */
+/** Why there is no connection. "away": nothing answers; "token": the server wants another token; "full": it has enough clients. */
 export type Refusal = "away" | "token" | "full";
 
-/** A browser says nothing of why a WebSocket was refused: the server says it to a plain request. */
+/** A browser does not tell why a WebSocket was refused, so the server says it in answer to a plain request. */
 export class ConnectionRefused extends Error {
   override readonly name = "ConnectionRefused";
   readonly why: Refusal;
@@ -24,7 +24,7 @@ const SENTENCES: Record<Refusal, string> = {
   full: "Xenarium has as many windows and clients as it takes.",
 };
 
-/** Resolves when the connection stands. Rejects with ConnectionRefused. */
+/** Resolves when the connection is made. Rejects with ConnectionRefused. */
 export function connectWebSocket(url: string, token: string): Promise<Transport> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, [WEBSOCKET_PROTOCOL, `token.${token}`]);
@@ -47,7 +47,7 @@ export function connectWebSocket(url: string, token: string): Promise<Transport>
   });
 }
 
-/** `url`: of the WebSocket, where the server also answers plain requests. */
+/** `url` is that of the WebSocket, at which the server also answers plain requests. */
 async function refusal(url: string, token: string): Promise<Refusal> {
   try {
     const answer = await fetch(url.replace(/^ws/, "http"), { headers: { Authorization: `Bearer ${token}` } });

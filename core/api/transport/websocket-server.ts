@@ -1,6 +1,6 @@
 /**
- * HTTP and WebSocket on 127.0.0.1: serves the application's files and the API to who has the token. The token is compared in
- * constant time; Host and Origin are checked, so that no web page reaches it by DNS rebinding or from another origin.
+ * HTTP and WebSocket on 127.0.0.1: serves the application's files, and the API to those who have the token. The token is compared in constant time.
+ * Host and Origin are checked, so that no web page reaches it by DNS rebinding or from another origin.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -19,21 +19,21 @@ const PROTOCOL = "xenarium.1";
 const MOST_CLIENTS = 16;
 
 export interface WebServer {
-  /** Where a browser opens the application; the token is in the fragment, which no server or log sees. */
+  /** The address at which a browser opens the application. The token is in the fragment, which no server or log sees. */
   url: string;
   port: number;
   token: string;
-  /** Resolves when a client with the token has come. */
+  /** Resolves when a client with the token has connected. */
   firstClient: Promise<void>;
   close(): Promise<void>;
 }
 
-/** A token that nobody guesses. */
+/** Returns a token that nobody can guess. */
 export function newToken(): string {
   return randomBytes(24).toString("base64url");
 }
 
-/** `root`: folder of the application's files. `port` 0: any free one. Rejects if the port is taken. */
+/** `root` is the folder of the application's files. `port` 0 means any free one. Rejects if the port is taken. */
 export async function serveWeb(
   host: HostService,
   root: string,
@@ -101,13 +101,13 @@ function attach(host: HostService, ws: WebSocket): void {
   ws.on("close", () => session.end());
 }
 
-/** The hosts by which this server may be called. */
+/** Returns the host names by which this server may be addressed. */
 function ownHosts(server: Server): string[] {
   const { port } = server.address() as AddressInfo;
   return [`127.0.0.1:${port}`, `localhost:${port}`];
 }
 
-/** Status line of a refused upgrade; null if it may be. */
+/** Returns the status line that refuses an upgrade; null if it is allowed. */
 function refuse(request: IncomingMessage, server: Server, token: string, clients: number): string | null {
   const hosts = ownHosts(server);
   if (!hosts.includes(request.headers.host ?? "")) return "421 Misdirected Request";
@@ -120,7 +120,7 @@ function refuse(request: IncomingMessage, server: Server, token: string, clients
   return why === null ? null : { token: "401 Unauthorized", full: "503 Service Unavailable" }[why];
 }
 
-/** What a client is told that asks why it got no WebSocket; null where it would get one. */
+/** Returns what a client is told that asks why it got no WebSocket; null if it would get one. */
 function refuseClient(given: string, token: string, clients: number): "token" | "full" | null {
   if (!sameToken(given, token)) return "token";
   return clients >= MOST_CLIENTS ? "full" : null;
@@ -150,7 +150,7 @@ async function answer(
   const fail = (status: number): void => void response.writeHead(status).end();
   if (!ownHosts(server).includes(request.headers.host ?? "")) return fail(421);
   if (request.method !== "GET" && request.method !== "HEAD") return fail(405);
-  // Where the WebSocket is: a browser does not tell its page why one was refused.
+  // This is at the WebSocket's address, because a browser does not tell its page why one was refused.
   if (request.url === "/api") {
     response.setHeader("Content-Type", "text/plain");
     response.setHeader("Cache-Control", "no-store");

@@ -1,4 +1,4 @@
-/** Completion for bash, from 3.2 (macOS) on: no mapfile, no associative arrays. */
+/** Completion for bash from 3.2 (macOS) on: without mapfile and associative arrays. */
 import type { Place, Value } from "./model.ts";
 import { DOMAINS, flagPattern, pathPattern, quote } from "./quote.ts";
 

@@ -2,7 +2,7 @@
 import type { Flag, Place, Value } from "./model.ts";
 import { DOMAINS } from "./quote.ts";
 
-/** A word for fish, which knows \\ and ' inside of quotes. */
+/** Quotes a word for fish, which knows \\ and ' inside of quotes. */
 const quote = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 
 function offer(value: Value): string {

@@ -1,14 +1,14 @@
-/** What can follow on a command line, as the declared commands say: the scripts of all shells are made of it. */
+/** What can follow on a command line according to the declared commands; the scripts for all shells are made of it. */
 import type { Command, Option } from "commander";
 
-/** Names of files, of folders, of domains of the running host; one of these words; or what nobody can guess. */
+/** Names of files, of folders, or of domains of the running host; one of these words; or something that can't be guessed. */
 export type Value = "files" | "folders" | "domains" | "unknown" | readonly string[];
 
 export interface Flag {
   /** As typed: "-f", "--kernel", or both. */
   names: readonly string[];
   what: string;
-  /** null: it takes none. */
+  /** null for a flag that takes no value. */
   value: Value | null;
 }
 
@@ -18,11 +18,11 @@ export interface Place {
   /** Commands that can follow. */
   commands: readonly { name: string; what: string }[];
   flags: readonly Flag[];
-  /** What its operands are, in any order. */
+  /** Kinds of its operands, in any order. */
   operands: readonly Value[];
 }
 
-/** Of the program and of every command below it, the program first. */
+/** Returns the places of the program and of every command below it, the program first. */
 export function places(program: Command): Place[] {
   return below(program, "", []);
 }
@@ -31,7 +31,7 @@ function below(command: Command, path: string, siblings: readonly Command[]): Pl
   const help = command.createHelp();
   const commands = help.visibleCommands(command);
   const operands = command.registeredArguments.map((operand) => operand.argChoices ?? meaning(operand.name()));
-  // What help explains is a command beside it.
+  // help explains the commands beside it.
   if (command.name() === "help") operands.splice(0, operands.length, siblings.map(nameOf));
   const place: Place = {
     path,
@@ -51,7 +51,7 @@ function flagOf(option: Option): Flag {
   return { names, what: option.description, value: takes ? (option.argChoices ?? meaning(placeholder)) : null };
 }
 
-/** Of a placeholder. A disk's specification begins with a file. */
+/** Returns the kind of value for a placeholder. A disk's specification begins with a file. */
 function meaning(placeholder: string): Value {
   if (/folder/i.test(placeholder)) return "folders";
   if (/^domain(s|name|id)?$/i.test(placeholder.replace(/\.+$/, ""))) return "domains";

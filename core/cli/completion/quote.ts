@@ -1,18 +1,18 @@
-/** What the scripts share: bash and zsh are alike in these. */
+/** What the scripts share; bash and zsh are alike in these. */
 import type { Flag, Place } from "./model.ts";
 
-/** A word for sh, bash and zsh. */
+/** Quotes a word for sh, bash and zsh. */
 export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** Names of the domains of the running host; none where no host runs. */
+/** Prints the names of the domains of the running host; none where no host runs. */
 export const DOMAINS = "xenarium xl list 2>/dev/null | awk 'NR > 1 { print $1 }'";
 
-/** A pattern of `case` for a flag whose value is completed: the place and the flag in front. */
+/** Returns a pattern of `case` for a flag whose value is completed: the place, and the flag before the value. */
 export function flagPattern({ path }: Place, { names }: Flag): string {
   return names.map((name) => quote(`${path} ${name}`)).join("|");
 }
 
-/** A pattern of `case` for every command: the place and the word that leads on. */
+/** Returns a pattern of `case` for every command: the place, and the word that leads on. */
 export const pathPattern = (all: readonly Place[]): string =>
   all
     .filter(({ path }) => path !== "")

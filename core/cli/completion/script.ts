@@ -9,7 +9,7 @@ export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
 const SCRIPTS: Readonly<Record<Shell, (all: readonly Place[]) => string>> = { bash, zsh, fish };
 
-/** The script that completes the arguments of that program. */
+/** Returns the script that completes the arguments of that program. */
 export function completion(shell: Shell, program: Command): string {
   return SCRIPTS[shell](places(program));
 }

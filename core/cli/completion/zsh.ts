@@ -1,4 +1,4 @@
-/** Completion for zsh: to be evaluated after compinit, or to be put as _xenarium into a folder of $fpath. */
+/** Completion for zsh, to be evaluated after compinit, or to be put into a folder of $fpath as _xenarium. */
 import type { Place, Value } from "./model.ts";
 import { DOMAINS, flagPattern, pathPattern, quote } from "./quote.ts";
 
@@ -9,7 +9,7 @@ function offer(value: Value): string {
   return value === "unknown" ? "_message 'a value'" : `compadd -- ${value.map(quote).join(" ")}`;
 }
 
-/** As _describe has them: a colon parts the word and what it is. */
+/** A word for _describe, in which a colon separates the word from its description. */
 const described = (word: string, what: string): string => quote(`${word.replaceAll(":", "\\:")}:${what}`);
 
 export function zsh(all: readonly Place[]): string {

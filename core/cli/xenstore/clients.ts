@@ -1,4 +1,4 @@
-/** `xenarium xenstore-…`: Xen's xenstore clients against a running host, as dom0, with their words and exit statuses. */
+/** `xenarium xenstore-…`: Xen's xenstore clients for a running host, as dom0, with the words and exit statuses of the originals. */
 import { Command, CommanderError, Option } from "commander";
 import { ApiError } from "../../api/client.ts";
 import { print, XlFailure, type Host } from "../xl/command.ts";
@@ -14,24 +14,24 @@ interface Asked {
 
 interface Client {
   summary: string;
-  /** Options and operands, as in "[-h] [-p] key [...]". */
+  /** Options and operands, such as "[-h] [-p] key [...]". */
   usage: string;
-  /** Options: letters, with a colon where a value follows. */
+  /** Options: letters, followed by a colon if they take a value. */
   options: string;
-  /** What its -p does, if it does not show paths. */
+  /** What its -p does, unless it shows paths. */
   permissions?: string;
   least: number;
   run(asked: Asked): Promise<number>;
 }
 
-/** Relative paths are below dom0's own, as xenstored has it. */
+/** Relative paths are below dom0's own path, as in xenstored. */
 export function absolute(path: string): string {
   return path.startsWith("/") ? path : `/local/domain/0/${path}`;
 }
 
 const bytes = (text: string): string => Buffer.from(text).toString("latin1");
 
-/** Carries out something that xenstored may refuse, with the client's sentence then. */
+/** Carries out something that xenstored may refuse, and then fails with the client's sentence. */
 async function orFail<T>(asked: Promise<T>, sentence: string | ((error: ApiError) => string)): Promise<T> {
   try {
     return await asked;
@@ -41,7 +41,7 @@ async function orFail<T>(asked: Promise<T>, sentence: string | ((error: ApiError
   }
 }
 
-/** What xenstored answers, and a path or value that no message of it can have. */
+/** Errors that xenstored answers, and that of a path or value which no message can contain. */
 const STORE_ERRORS = ["ENOENT", "EINVAL", "EACCES", "E2BIG", "ENOSPC", "EEXIST", "EBADREQUEST"];
 const REASONS: Record<string, string> = {
   ENOENT: "No such file or directory",
@@ -51,7 +51,7 @@ const REASONS: Record<string, string> = {
 };
 export const reason = ({ code }: ApiError): string => REASONS[code] ?? "Invalid argument";
 
-/** Node by node up to the root's children: those of a path that has nothing below it go. */
+/** Removes, node by node, those parts of the path that have nothing below them, up to the root's children. */
 async function tidy(host: Host, path: string): Promise<void> {
   for (let at = parentOf(path); at !== "/"; at = parentOf(at)) {
     const { value, children } = await host.request("xenstoreRead", { path: at });
@@ -206,7 +206,7 @@ export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
     least: 1,
     run: async ({ host, keys, option }) => {
       const number = option("n");
-      // Without one, until it is ended; what is no number is 0, as in C.
+      // Without a number it goes on until it is ended; as in C, what is no number is 0.
       const most = number === undefined ? Infinity : Number(/^\d+/.exec(number)?.[0] ?? 0);
       if (most === 0) return 0;
       let count = 0;
@@ -235,7 +235,7 @@ function usage(name: string): XlFailure {
   return new XlFailure(`${name}: Usage: ${name} ${XENSTORE_CLIENTS[name]!.usage}`);
 }
 
-/** The client of that name as commander has it: for help and completion too. */
+/** The declaration of the client for commander, also used for help and completion. */
 export function declared(name: string): Command {
   const client = XENSTORE_CLIENTS[name]!;
   const command = new Command(name)
@@ -253,7 +253,7 @@ export function declared(name: string): Command {
   return command;
 }
 
-/** Runs the client of that name; its exit status. Throws XlFailure. */
+/** Runs the client with that name, and returns its exit status. Throws XlFailure. */
 export async function xenstore(name: string, args: string[], connect: () => Promise<Host>): Promise<number> {
   const client = XENSTORE_CLIENTS[name]!;
   const command = declared(name);

@@ -1,8 +1,8 @@
-/** Values of xenstore as its clients show and take them: a character is a byte. */
+/** Values of xenstore as its clients show and take them, with one byte in each character. */
 
 const NAMED: Record<string, string> = { "\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\" };
 
-/** Bytes that no terminal shows as an escape: \t \n \r \\, octal below a space, hexadecimal from DEL on. */
+/** Returns the value with escapes for bytes that a terminal does not show: \t \n \r \\, octal below a space, hexadecimal from DEL on. */
 export function shown(value: string): string {
   return [...value]
     .map((byte) => {
@@ -14,7 +14,7 @@ export function shown(value: string): string {
     .join("");
 }
 
-/** The other way round: \xH or \xHH, up to three octal digits, the named ones; any other character stands for itself, the text's end for 0. */
+/** The reverse: \xH or \xHH, up to three octal digits, and the named ones; any other character stands for itself, and the end of the text for 0. */
 export function meant(text: string): string {
   return text.replace(
     /\\(?:x([0-9a-f]{1,2})|([0-7]{1,3})|([\s\S]?))/gi,

@@ -1,15 +1,15 @@
-/** `xenstore-ls`: the nodes below a path, in lines of 80 columns as the stock client has it for a file. */
+/** `xenstore-ls`: prints the nodes below a path in lines of 80 columns, as the original does when it writes to a file. */
 import { print, type Host } from "../xl/command.ts";
 import { shown } from "./text.ts";
 
 const WIDTH = 80;
-/** Length of what stands around a value that is cut. */
+/** Length of what surrounds a value that is cut. */
 const AROUND = 8;
-/** Permissions begin there, after dots. */
+/** The column at which permissions begin, after dots. */
 const PERMISSIONS_AT = 60;
 
 interface Shape {
-  /** Whole paths, never cut. */
+  /** Whether whole paths are printed, which are never cut. */
   whole: boolean;
   permissions: boolean;
 }

@@ -1,4 +1,4 @@
-/** Subcommands of xl(1) that this host has not, and why. test/cli/xl-manual.test.ts holds them against the manual page. */
+/** Subcommands of xl(1) that this host does not have, and why. test/cli/xl-manual.test.ts compares them with the manual page. */
 const PASSTHROUGH = "this host has no devices to pass through";
 const LATER = "such devices can't be attached to a running domain as yet";
 const PSR = "this host's processor has no resource monitoring or allocation";

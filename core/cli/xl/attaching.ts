@@ -1,7 +1,7 @@
-/** Subcommands that attach split devices to a running domain, take them away, and change what is in a drive. */
+/** Subcommands that attach split devices to a running domain, detach them, and change what is in a drive. */
 import { domidOf, orSay, XlFailure, type Call, type XlCommand, type XlCommands } from "./command.ts";
 
-/** `key`: of the device's list in xl.cfg. Parts of the specification are joined with commas, as xl does. */
+/** `key` is that of the device's list in xl.cfg. As in xl, parts of the specification are joined with commas. */
 function attach(key: string, what: string, needsSpec: boolean): XlCommand {
   return {
     summary: `Create a new ${what}`,
@@ -31,7 +31,7 @@ function detach(key: string, what: string): XlCommand {
   };
 }
 
-/** `file`: null takes the medium out. */
+/** With `file` null the medium is taken out. */
 async function insert({ host, operands: [name, vdev] }: Call, file: string | null): Promise<number> {
   const domid = await domidOf(await host(), name!);
   if (file === "") throw new XlFailure("error: cd-insert needs the path of an image; cd-eject empties the drive");

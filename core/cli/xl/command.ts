@@ -1,10 +1,10 @@
-/** What a subcommand of xl is: declared, so that `help` and completion come from the declarations. */
+/** A subcommand of xl. It is declared, so that `help` and completion are made from the declarations. */
 import { ApiError, type ApiClient } from "../../api/client.ts";
 
 /** A running host. */
 export type Host = Pick<ApiClient, "request" | "on">;
 
-/** Ends the command: `message` goes to stderr as it is, as xl's does. */
+/** Ends the command: `message` is written to stderr unchanged, in xl's own form. */
 export class XlFailure extends Error {
   override readonly name = "XlFailure";
   readonly status: number;
@@ -15,26 +15,26 @@ export class XlFailure extends Error {
 }
 
 export interface Call {
-  /** A running host; asked for when it is needed. Rejects with a sentence if there is none. */
+  /** Returns a running host; called when it is needed. Rejects with a sentence if there is none. */
   host(): Promise<Host>;
   operands: readonly string[];
   /** By the option's long name in camel case, or its letter where it has none. */
   options: Readonly<Record<string, string | boolean | undefined>>;
-  /** How often a flag was given. */
+  /** Returns how often a flag was given. */
   count(name: string): number;
-  /** xl -N: nothing is to happen. */
+  /** xl -N: nothing is to be done. */
   dryRun: boolean;
 }
 
 export interface XlCommand {
   summary: string;
-  /** As commander has them: <needed> [optional] [more...]. */
+  /** In commander's syntax: <needed> [optional] [more...]. */
   operands?: string;
-  /** Flags, as "-w, --wait" or "-n, --number <N>", and what they do. */
+  /** Flags, such as "-w, --wait" or "-n, --number <N>", and what they do. */
   options?: readonly (readonly [flags: string, what: string])[];
-  /** Takes xl's -N. */
+  /** Whether it takes xl's -N. */
   dryRuns?: boolean;
-  /** The exit status. */
+  /** Returns the exit status. */
   run(call: Call): Promise<number> | number;
 }
 
@@ -49,7 +49,7 @@ export function complain(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** The domid of a name, or of digits, which are always a domid. */
+/** Returns the domid for a name, or for digits, which are always a domid. */
 export async function domidOf(host: Host, domain: string): Promise<number> {
   try {
     return await host.request("resolve", { domain });
@@ -60,7 +60,7 @@ export async function domidOf(host: Host, domain: string): Promise<number> {
   }
 }
 
-/** What the host refused, and behind it the line with which xl ends. */
+/** Fails with what the host refused, followed by the line with which xl ends. */
 export async function orSay<T>(asked: Promise<T>, line: string): Promise<T> {
   try {
     return await asked;

@@ -1,8 +1,8 @@
-/** `xl console`: the terminal is the domain's. */
+/** `xl console`: connects the terminal to the domain's console. */
 import { Terminal } from "../terminal.ts";
 import type { Host } from "./command.ts";
 
-/** `number`: of the console among the domain's. Connects the terminal until Ctrl+] or the domain's end. */
+/** `number` is that of the console among the domain's. The terminal stays connected until Ctrl+] or the end of the domain. */
 export async function connectConsole(host: Host, domid: number, number = 0): Promise<number> {
   const which = { domid, console: number };
   const terminal = new Terminal(process.stdout);

@@ -3,19 +3,19 @@ import { complain, domidOf, print, type Call, type Host, type XlCommands } from 
 
 interface Device {
   id: string;
-  /** A node of the frontend's; -1 for none. */
+  /** Reads a node of the frontend; -1 for none. */
   read(name: string): string;
-  /** One of the backend's; empty for none. */
+  /** Reads a node of the backend; empty for none. */
   readBackend(name: string): string;
   backend: string;
 }
 
-/** Which devices there are and where their backends are the toolstack knows: the guest may write anything into its own nodes (XSA-175). */
+/** The toolstack knows which devices there are and where their backends are. The guest may write anything into its own nodes (XSA-175). */
 async function devices(host: Host, domid: number, kind: string): Promise<Device[]> {
   const directory = `/libxl/${domid}/device/${kind}`;
   const ids = await host.request("xenstoreList", { path: directory });
   const all = await Promise.all(ids.map(async (id) => ({ id, known: await nodesOf(host, `${directory}/${id}`) })));
-  // A domain's first console is none that it was given.
+  // A domain's first console does not count as one that it was given.
   const given = all.filter(({ known }) => known.get("frontend")?.startsWith(`/local/domain/${domid}/device/`));
   return Promise.all(
     given.map(async ({ id, known }) => {
@@ -56,7 +56,7 @@ function list(kind: string, header: string, row: (device: Device) => string) {
   };
 }
 
-/** Widths as printf has them the other way round: what is negative stands on the right. No domain's word reaches the terminal as an order. */
+/** Widths have the opposite sign of printf's: a negative width aligns to the right. No text of a domain may act as a command of the terminal. */
 const cells = (widths: readonly number[], values: readonly string[]): string =>
   values
     .map((text) => text.replace(/\p{Cc}/gu, "?"))
@@ -67,7 +67,7 @@ const cells = (widths: readonly number[], values: readonly string[]): string =>
     .join(" ")
     .trimEnd();
 
-/** There is nothing to pass through. */
+/** There are no devices to pass through. */
 async function none({ host, operands: [name] }: Call): Promise<number> {
   await domidOf(await host(), name!);
   return 0;

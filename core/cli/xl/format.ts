@@ -1,11 +1,11 @@
 /** Tables as xl prints them. */
 import type { DomainInfo, HostInfo, VcpuInfo } from "../../toolstack/messages.ts";
 
-/** Padded as C does, by bytes: names may have others than ASCII. */
+/** Padded by bytes as in C, because names may contain characters other than ASCII. */
 const left = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - Buffer.byteLength(text)));
 const right = (value: number | string, width: number): string => String(value).padStart(width);
 
-/** As yajl writes it for xl: four spaces, empty ones over three lines. */
+/** In the form that yajl writes for xl: indented by four spaces, with empty ones over three lines. */
 export function json(value: unknown): string {
   return JSON.stringify(value, null, 4).replace(
     /^( *)(.*)(\{\}|\[\])/gm,
@@ -72,7 +72,7 @@ export function formatVcpuList(vcpus: readonly VcpuInfo[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Seconds as xl prints them: " 1 day,  2:03:04". */
+/** Formats seconds as xl prints them: " 1 day,  2:03:04". */
 function duration(seconds: number): string {
   const days = Math.floor(seconds / 86_400);
   const two = (n: number) => String(Math.floor(n) % 60).padStart(2, "0");
@@ -80,7 +80,7 @@ function duration(seconds: number): string {
   return days ? `${days} ${days === 1 ? "day" : "days"}, ${clock}` : clock;
 }
 
-/** `now` in milliseconds since 1970, as DomainInfo.createdAt. */
+/** `now` is in milliseconds since 1970, as DomainInfo.createdAt. */
 export function formatUptime(domains: readonly DomainInfo[], now: number): string {
   const lines = ["Name                                ID Uptime"];
   for (const { name, domid, createdAt } of domains)
@@ -88,7 +88,7 @@ export function formatUptime(domains: readonly DomainInfo[], now: number): strin
   return `${lines.join("\n")}\n`;
 }
 
-/** A line for each, as " 16:58:22 up  0:23, web (1)". */
+/** A line for each, such as " 16:58:22 up  0:23, web (1)". */
 export function formatUptimeShort(domains: readonly DomainInfo[], now: number): string {
   const clock = new Date(now).toTimeString().slice(0, 8);
   const lines = domains.map(({ name, domid, createdAt }) => {
@@ -107,7 +107,7 @@ export function formatCredit(domains: readonly { name: string; domid: number; we
   return `${lines.join("\n")}\n`;
 }
 
-/** xl info -n: every pCPU is a core of its own on one socket and node. */
+/** xl info -n: every pCPU is a core of its own, on one socket and node. */
 export function formatNuma({ nrCpus, totalMemoryMiB, freeMemoryMiB }: HostInfo): string {
   const cpus = Array.from(
     { length: nrCpus },

@@ -17,7 +17,7 @@ import {
 } from "./format.ts";
 import { top } from "./top.ts";
 
-/** All domains, or those named, in that order. */
+/** Returns all domains, or those that are named, in that order. */
 async function domains(host: Host, names: readonly string[]): Promise<DomainInfo[]> {
   const all = await host.request("list", {});
   if (!names.length) return all;

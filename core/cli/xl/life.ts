@@ -1,6 +1,7 @@
 /** Subcommands about the life of domains. */
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
+import { ApiError } from "../../api/client.ts";
 import { libxlJson } from "../../toolstack/libxl-json.ts";
 import type { DomainStopped } from "../../toolstack/messages.ts";
 import { parseXlConfig } from "../../toolstack/xlcfg.ts";
@@ -19,7 +20,7 @@ import { connectConsole } from "./console.ts";
 import { json } from "./format.ts";
 import { viewIfAsked, VNC_OPTIONS } from "./viewer.ts";
 
-/** What xl ends with when there is no config, and when it can't be read. */
+/** xl's exit statuses when there is no config, and when it can't be read. */
 const EXIT_NO_CONFIG = 6;
 const EXIT_NO_FILE = 3;
 
@@ -31,14 +32,14 @@ const WHY: Record<string, string> = {
 
 interface Given {
   file: string;
-  /** The file's text with the settings of the command line behind it, so that they win. */
+  /** The file's text, followed by the settings of the command line, so that these win. */
   text: string;
 }
 
-/** A config file, of -f or the first operand, and settings as key=value. */
+/** Reads a config file, from -f or the first operand, and settings as key=value. */
 async function given({ operands, options }: Call): Promise<Given> {
   const isSetting = (text: string): boolean => text.includes("=");
-  // The manual has -f=FILE too.
+  // The manual also allows -f=FILE.
   let file = typeof options.defconfig === "string" ? options.defconfig.replace(/^=/, "") : null;
   const settings: string[] = [];
   for (const operand of operands) {
@@ -48,7 +49,9 @@ async function given({ operands, options }: Call): Promise<Given> {
   }
   if (file === null) throw new XlFailure("Config file not specified and none in save file", EXIT_NO_CONFIG);
   try {
-    return { file, text: [await readFile(file, "utf8"), ...settings, ""].join("\n") };
+    const text = await readFile(file, "utf8");
+    // As xl does it: a comment in the last line that nothing ends is an error, unless settings come behind it.
+    return { file, text: settings.length === 0 ? text : [text, ...settings, ""].join("\n") };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new XlFailure(`Failed to read config file: ${file}: ${WHY[code ?? ""] ?? message}`, EXIT_NO_FILE);
@@ -56,7 +59,7 @@ async function given({ operands, options }: Call): Promise<Given> {
 }
 
 const CONFIG_OPTIONS = [["-f, --defconfig <FILE>", "use this config file"]] as const;
-/** The domain that is kept under the name that stands where a config file could; null where there is such a file, or no such domain. */
+/** Returns the kept domain whose name stands where a config file could; null where there is such a file, or no such domain. */
 async function keptOf({ host, operands, options }: Call): Promise<string | null> {
   const [name, ...settings] = operands;
   if (name === undefined || name.includes("=") || options.defconfig !== undefined) return null;
@@ -67,7 +70,7 @@ async function keptOf({ host, operands, options }: Call): Promise<string | null>
     )
   )
     return null;
-  // Without a host the file is what is missing.
+  // Without a host, the file is what is missing.
   const api = await host().catch(() => null);
   const found = (await api?.request("keptDomains", {}))?.find((each) => each.name === name);
   if (!found) return null;
@@ -139,7 +142,7 @@ const configUpdate: XlCommand = {
   },
 };
 
-/** Tells when domains stop and go; made before they are asked to. */
+/** Reports when domains stop and go. It must be made before they are asked to. */
 function deaths(host: Host): { of(domid: number): Promise<void>; stopOrDeath(domid: number): Promise<string> } {
   const gone = new Set<number>();
   const stopped = new Map<number, DomainStopped>();
@@ -201,7 +204,7 @@ function shutdown(reason: "poweroff" | "reboot", doing: string): XlCommand {
           );
           asked.push(domid);
         } catch (error) {
-          // With -a the others are asked all the same.
+          // With -a the other domains are asked all the same.
           if (!(error instanceof XlFailure)) throw error;
           complain(error.message);
           status = error.status;
@@ -218,13 +221,20 @@ function shutdown(reason: "poweroff" | "reboot", doing: string): XlCommand {
   };
 }
 
-/** Those that only name a domain. */
+/** Makes subcommands that only take a domain. What libxl cannot do is printed, and xl still exits with success. */
 function toDomain(request: "pause" | "unpause", summary: string): XlCommand {
   return {
     summary,
     operands: "<Domain>",
     run: async ({ host, operands: [name] }) => {
-      await (await host()).request(request, { domid: await domidOf(await host(), name!) });
+      const api = await host();
+      const domid = await domidOf(api, name!);
+      try {
+        await api.request(request, { domid });
+      } catch (error) {
+        if (!(error instanceof ApiError && error.code === "EINVAL")) throw error;
+        complain(`error: ${error.message}`);
+      }
       return 0;
     },
   };

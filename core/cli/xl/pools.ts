@@ -85,7 +85,7 @@ export const POOLS: XlCommands = {
   },
   "cpupool-numa-split": {
     summary: "Make a CPU pool of each NUMA node",
-    // One node: there is nothing to split.
+    // There is one node, so there is nothing to split.
     run: () => 0,
   },
 };

@@ -1,4 +1,4 @@
-/** `xenarium xl`: the subcommands put together, their arguments taken apart by commander, mistakes said as xl says them. */
+/** `xenarium xl`: puts the subcommands together. commander parses their arguments, and mistakes are reported in xl's words. */
 import { Command, CommanderError, Option } from "commander";
 import { ApiError } from "../../api/client.ts";
 import { complain, print, XlFailure, type Call, type Host, type XlCommand, type XlCommands } from "./command.ts";
@@ -25,7 +25,7 @@ const COMMANDS: XlCommands = {
 /** Bad arguments. */
 const EXIT_USAGE = 2;
 
-/** Runs it; the exit status. `connect` is asked for a host once, when one is needed. Throws XlFailure. */
+/** Runs it, and returns the exit status. `connect` is called once, when a host is needed. Throws XlFailure. */
 export async function xl(args: string[], connect: () => Promise<Host>): Promise<number> {
   let status = 0;
   let host: Promise<Host> | null = null;
@@ -56,10 +56,10 @@ export async function xl(args: string[], connect: () => Promise<Host>): Promise<
   }
 }
 
-/** How often flags were given, of the command that is taken apart. */
+/** How often flags of the command that is being parsed were given. */
 const COUNTS = new WeakMap<Command, Map<string, number>>();
 
-/** All of it as commander has it: for help and completion too. */
+/** The declaration for commander, also used for help and completion. */
 export function declared(run: (command: XlCommand, each: Command) => Promise<void>): Command {
   const program = new Command("xl")
     .usage("[-vfNtT] <subcommand> [args]")

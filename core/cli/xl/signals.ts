@@ -1,4 +1,4 @@
-/** Subcommands that tell a domain or Xen something. */
+/** Subcommands that send something to a domain or to Xen. */
 import path from "node:path";
 import { domidOf, orSay, XlFailure, type XlCommands } from "./command.ts";
 

@@ -1,10 +1,10 @@
-/** `xl top`: xentop's columns, as often as asked for. */
+/** `xl top`: prints xentop's columns as often as asked for. */
 import { XlFailure, type Call } from "./command.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
 
 const CLEAR = "\x1b[H\x1b[2J";
 
-/** Until it has looked as often as it should, or is ended (Ctrl+C, or its output is closed). */
+/** Ends when it has printed as often as it should, or is ended (by Ctrl+C, or because its output is closed). */
 export async function top({ host, options }: Call): Promise<number> {
   const number = (text: string | boolean | undefined, what: string): number | null => {
     if (typeof text !== "string") return null;

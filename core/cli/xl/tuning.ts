@@ -6,7 +6,7 @@ import { parseNumber } from "../../toolstack/xlcfg-values.ts";
 
 const MIB_OF: Record<string, number> = { "": 1, b: 2 ** -20, k: 2 ** -10, m: 1, g: 2 ** 10, t: 2 ** 20 };
 
-/** MiB, of whole KiB, of a size as xl takes it: a number with b, k, m (unless said), g or t. */
+/** Parses a size in xl's syntax: a number with b, k, m (the default), g or t. Returns MiB, in whole KiB. */
 export function sizeMiB(text: string): number {
   const [, digits, unit] = /^(\d+)([bkmgt]?)$/i.exec(text) ?? [];
   if (digits === undefined) throw new XlFailure(`invalid memory size: ${text}`);
@@ -138,7 +138,7 @@ const call = (api: Api, domid: number): { set: Setter; most: () => Promise<numbe
 
 async function changeCredit({ set, most }: ReturnType<typeof call>, weight?: string, cap?: string): Promise<void> {
   const failed = "libxl_domain_sched_params_set failed.";
-  // As C's strtol has it: what is no number is 0.
+  // As with C's strtol, what is no number is 0.
   const number = (text: string | undefined): number | undefined =>
     text === undefined ? undefined : (parseNumber(text) ?? 0);
   const [w, c] = [number(weight), number(cap)];
@@ -183,7 +183,7 @@ export const TUNING: XlCommands = {
     options: [...COMMON, ...OF_POOL],
     run: async ({ host, options }) => {
       const { domain } = options as Record<string, string | undefined>;
-      // Without a domain it shows those of pools with that scheduler: there are none.
+      // Without a domain it shows those of pools with that scheduler, of which there are none.
       if (domain === undefined && !options.weight && !options.schedparam) return 0;
       if (domain === undefined)
         throw new XlFailure(options.weight ? "Must specify a domain." : "error: this host's scheduler is credit.");

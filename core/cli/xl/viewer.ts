@@ -1,10 +1,10 @@
-/** `xl vncviewer`, and -V of what starts domains: a VNC viewer of this computer's is started, or the address is said. */
+/** `xl vncviewer`, and -V of the subcommands that start domains: starts a VNC viewer of this computer, or prints the address. */
 import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import path from "node:path";
 import { complain, domidOf, print, XlFailure, type Call, type Host, type XlCommands } from "./command.ts";
 
-/** libxl's own, and what others call theirs. All take ADDRESS::PORT. */
+/** The viewer that libxl starts, and other names of it. All take ADDRESS::PORT. */
 const VIEWERS = ["vncviewer", "xtigervncviewer", "xtightvncviewer"];
 
 interface Server {
@@ -13,7 +13,7 @@ interface Server {
   password: string | null;
 }
 
-/** As libxl looks for it: in the domain's console directory. */
+/** Looks where libxl does: in the domain's console directory. */
 async function serverOf(host: Host, domid: number): Promise<Server> {
   const read = async (path: string): Promise<string | null> =>
     host.request("xenstoreRead", { path }).then(
@@ -28,7 +28,7 @@ async function serverOf(host: Host, domid: number): Promise<Server> {
   return { address, port, password: (await read(`/local/domain/0/backend/vfb/${domid}/0/vncpasswd`)) || null };
 }
 
-/** The path of a viewer that can open a window, or null. */
+/** Returns the path of a viewer that can open a window, or null. */
 async function findViewer(): Promise<string | null> {
   const { PATH, DISPLAY, WAYLAND_DISPLAY } = process.env;
   if (process.platform === "linux" && !DISPLAY && !WAYLAND_DISPLAY) return null;
@@ -47,14 +47,14 @@ async function findViewer(): Promise<string | null> {
   return null;
 }
 
-/** `waits`: until it is closed, as xl vncviewer does. The exit status. */
+/** `waits`: until it is closed, as xl vncviewer does. Returns the exit status. */
 export async function view(
   host: Host,
   domid: number,
   { passesPassword, waits }: { passesPassword: boolean; waits: boolean },
 ): Promise<number> {
   const { address, port, password } = await serverOf(host, domid);
-  // Who listens everywhere is reached here.
+  // A server that listens on all addresses is reached here.
   const at = /^(0\.0\.0\.0|::)$/.test(address) ? "127.0.0.1" : address;
   const viewer = await findViewer();
   if (!viewer) {
@@ -84,7 +84,7 @@ export const VNC_OPTIONS = [
   ["-A, --vncviewer-autopass", "and hand it the password"],
 ] as const;
 
-/** After a domain has been made with these options. */
+/** Called after a domain was made with these options. */
 export async function viewIfAsked({ options }: Pick<Call, "options">, host: Host, domid: number): Promise<void> {
   if (options.vncviewer || options.vncviewerAutopass)
     await view(host, domid, { passesPassword: options.vncviewerAutopass === true, waits: false });

@@ -1,4 +1,4 @@
-/** The kinds of devices that there are: one row each. Whatever is to know about kinds takes this table. */
+/** The kinds of devices that exist, a row for each. Whoever needs to know about kinds takes this table. */
 import type { DeviceKind } from "../xenbus/kind.ts";
 import { NINEP } from "./9p/kind.ts";
 import { BLK } from "./blk/kind.ts";
@@ -9,10 +9,10 @@ import { NET } from "./net/kind.ts";
 
 export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK, NET, FB, KBD, NINEP];
 
-/** Devices that guests and other domains may have and that have no row: what they are called. */
+/** Names of devices that guests and other domains may have and that have no row. */
 const OTHERS = { xenstore: "xenstore" };
 
-/** For people, by kind. */
+/** Returns the names of kinds for people. */
 export function titlesOf(kinds: readonly DeviceKind[]): ReadonlyMap<string, string> {
   return new Map([...Object.entries(OTHERS), ...kinds.map(({ kind, title }) => [kind, title] as const)]);
 }

@@ -1,4 +1,4 @@
-/** What backends use of the domain that they run in, beside hypercalls and the store: what outlives one device. */
+/** What backends use of the domain in which they run, besides hypercalls and the store: things that outlive one device. */
 import type { Folders } from "./9p/folders.ts";
 import type { Disks } from "./blk/disks.ts";
 import type { DomainHolds } from "./blk/room.ts";

@@ -1,27 +1,27 @@
-/** What is on a disk, for people: its partitions, their file systems, the operating system found there. */
+/** What is on a disk, for people to read: its partitions, their file systems, the operating system found there. */
 import { BootDisk, readText, type Volume } from "./disk.ts";
 import { BootError } from "./error.ts";
 
 export interface DiskPart {
-  /** As in xvda1; 0 is the whole disk. */
+  /** The number as in xvda1; 0 is the whole disk. */
   partition: number;
   bytes: number;
-  /** Marked as the one to boot from. */
+  /** Whether it is marked as the one to boot from. */
   active: boolean;
-  /** "ext4", "swap space"; null where nothing is known. */
+  /** Such as "ext4" or "swap space"; null where nothing is known. */
   holds: string | null;
   label: string;
-  /** As the system there calls itself; null where none is found. */
+  /** The name that the system there has for itself; null where none is found. */
   system: string | null;
 }
 
-/** Where a system says what it is called (os-release(5)); a medium of Debian's or Ubuntu's says it in .disk/info. */
+/** Where a system has its name (os-release(5)); a medium of Debian's or Ubuntu's has it in .disk/info. */
 const OS_RELEASE = ["/etc/os-release", "/usr/lib/os-release"];
 const MEDIUM = "/.disk/info";
 const MOST_RELEASE_BYTES = 64 * 1024;
 const MOST_NAME = 120;
 
-/** In the order of the disk. A partition that can't be read costs nothing but its own line. */
+/** Returns the parts in the order of the disk. One that can't be read affects only its own line. */
 export async function contentsOf(disk: BootDisk): Promise<DiskPart[]> {
   const parts: DiskPart[] = [];
   for (const volume of disk.volumes) {
@@ -49,13 +49,13 @@ async function systemOf(volume: Volume): Promise<string | null> {
   }
 }
 
-/** A line NAME=VALUE as a shell would read it. */
+/** Returns the value in a line NAME=VALUE as a shell would read it. */
 function valueOf(text: string, name: string): string | null {
   const [, value] = new RegExp(`^${name}=(.*)$`, "m").exec(text) ?? [];
   return value === undefined ? null : plain(value.trim().replace(/^(["'])(.*)\1$/, "$2")) || null;
 }
 
-/** Without control characters and what turns the direction of text: an image is anybody's. */
+/** Removes control characters and those that change the direction of text, because an image may come from anybody. */
 function plain(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")

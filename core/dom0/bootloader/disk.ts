@@ -1,4 +1,4 @@
-/** A disk as the boot loader sees it: its volumes with their file systems, and files named as boot loaders name them. */
+/** A disk as the boot loader sees it: its volumes with their file systems, and files under the names that boot loaders use. */
 import type { BlockStore } from "../storage/block-store.ts";
 import { BootError } from "./error.ts";
 import { lookUp, readFile, type FileSystem } from "./filesystems/filesystem.ts";
@@ -7,7 +7,7 @@ import { partitions } from "./partitions/volumes.ts";
 import { Region } from "./region.ts";
 
 export interface Volume {
-  /** As in xvda1; 0 is the whole disk. */
+  /** The number as in xvda1; 0 is the whole disk. */
   readonly partition: number;
   readonly active: boolean;
   readonly bytes: number;
@@ -19,7 +19,7 @@ export interface Unreadable {
   readonly partition: number;
   readonly active: boolean;
   readonly bytes: number;
-  /** "swap space", "LVM", or why not; null where nothing is known. */
+  /** Such as "swap space" or "LVM", or why it can't be read; null where nothing is known. */
   readonly holds: string | null;
 }
 
@@ -38,7 +38,7 @@ export class BootDisk {
     this.others = others;
   }
 
-  /** What lies on the others, in words. */
+  /** Describes what lies on the volumes that can't be read. */
   get unreadable(): readonly string[] {
     return this.others.flatMap(({ partition, holds }) =>
       holds === null ? [] : [`${partition === 0 ? "the whole disk" : `partition ${partition}`} holds ${holds}`],
@@ -58,8 +58,8 @@ export class BootDisk {
   }
 
   /**
-   * The volume of a name as GRUB has them: "hd0,msdos1", "hd0,gpt2", "hd0" (all of it), "xen/xvda,1". `isLegacy`: GRUB 0.97 counts
-   * partitions from 0. null when there is none.
+   * Returns the volume that GRUB calls "hd0,msdos1", "hd0,gpt2", "hd0" (all of it) or "xen/xvda,1"; null when there is none. `isLegacy`: GRUB 0.97
+   * counts partitions from 0.
    */
   named(device: string, isLegacy = false): Volume | null {
     const [, number] = /^[^,]*(?:,[a-z]*(\d+))?/.exec(device)!;
@@ -80,7 +80,9 @@ export class BootDisk {
     return null;
   }
 
-  /** "(hd0,msdos1)/boot/vmlinuz", or "/boot/vmlinuz" on the volume `root`. A device that is not on this disk counts as `root`. */
+  /**
+   * Returns the place of "(hd0,msdos1)/boot/vmlinuz", or of "/boot/vmlinuz" on the volume `root`. A device that is not on this disk counts as `root`.
+   */
   place(name: string, root: Volume, isLegacy = false): Place {
     const match = /^\(([^)]*)\)(.*)$/s.exec(name);
     if (!match) return { volume: root, path: name };
@@ -93,20 +95,20 @@ export async function exists({ volume, path }: Place, kind: "file" | "directory"
   return node !== null && (kind === "any" || node.kind === kind);
 }
 
-/** null when there is no such file. Throws BootError when it is larger than `limit` bytes. */
+/** Returns null when there is no such file. Throws BootError when it is larger than `limit` bytes. */
 export async function readText({ volume, path }: Place, limit: number): Promise<string | null> {
   const node = await lookUp(volume.system, path);
   if (node?.kind !== "file") return null;
   return Buffer.from(await readFile(volume.system, path, limit)).toString("utf8");
 }
 
-/** Names in a directory, in their order; none when there is no such directory. */
+/** Returns the names in a directory, sorted; none when there is no such directory. */
 export async function namesIn({ volume, path }: Place): Promise<string[]> {
   const node = await lookUp(volume.system, path);
   return node?.kind === "directory" ? (await volume.system.names(node)).sort() : [];
 }
 
-/** All of a file; the error says on which partition it was looked for. */
+/** Reads a whole file. The error says on which partition it was looked for. */
 export async function readPlace({ volume, path }: Place, limit: number): Promise<Uint8Array> {
   try {
     return await readFile(volume.system, path, limit);

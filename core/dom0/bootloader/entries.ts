@@ -1,4 +1,4 @@
-/** The menu as one list: submenus are opened, and what starts no kernel is left out. */
+/** Makes one list of the menu: submenus are opened, and what starts no kernel is left out. */
 import type { Place } from "./disk.ts";
 import { MOST_ENTRIES, type BootMenu, type MenuEntry } from "./configs/entry.ts";
 
@@ -15,12 +15,12 @@ interface Flat {
 }
 
 export interface BootList {
-  /** Path of the configuration. */
+  /** Path of the configuration file. */
   source: string;
   entries: readonly BootEntry[];
-  /** Index in `entries`. */
+  /** Index in `entries` of the default. */
   default: number;
-  /** Seconds that the menu is shown; null when the configuration does not say. */
+  /** Seconds for which the menu is shown; null when the configuration does not say. */
   timeout: number | null;
 }
 
@@ -54,7 +54,7 @@ function firstKernel(entries: readonly MenuEntry[]): MenuEntry | null {
   return null;
 }
 
-/** By number, title or id, and ">" between a submenu and what is in it. */
+/** Finds an entry by number, title or id; ">" stands between a submenu and what is in it. */
 function find(entries: readonly MenuEntry[], name: string): MenuEntry | null {
   const named = (text: string): MenuEntry | undefined =>
     entries.find(({ title, ids }) => title === text || ids.includes(text)) ??

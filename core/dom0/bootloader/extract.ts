@@ -1,4 +1,4 @@
-/** Takes kernel and RAM disks of an entry out of the disk. */
+/** Reads the kernel and RAM disks of an entry from the disk. */
 import type { BootEntry } from "./entries.ts";
 import { BootError } from "./error.ts";
 import { readPlace } from "./disk.ts";
@@ -8,12 +8,12 @@ export const MOST_RAMDISK_BYTES = 1 << 30;
 
 export interface Extracted {
   kernel: Uint8Array;
-  /** All of them, one after the other as boot loaders hand them over; null for none. */
+  /** All RAM disks, one after the other as boot loaders pass them; null for none. */
   ramdisk: Uint8Array | null;
   cmdline: string;
 }
 
-/** `mostRamdiskBytes`: less than MOST_RAMDISK_BYTES where the domain has not so much memory. Throws BootError. */
+/** `mostRamdiskBytes` is less than MOST_RAMDISK_BYTES if the domain has not so much memory. Throws BootError. */
 export async function extract(entry: BootEntry, mostRamdiskBytes = MOST_RAMDISK_BYTES): Promise<Extracted> {
   const kernel = await readPlace(entry.kernel, MOST_KERNEL_BYTES);
   const parts: Uint8Array[] = [];
@@ -21,7 +21,7 @@ export async function extract(entry: BootEntry, mostRamdiskBytes = MOST_RAMDISK_
   for (const place of entry.initrds) {
     const part = await readPlace(place, left);
     parts.push(part);
-    // Each begins at a multiple of four, as the kernel's unpacker wants it.
+    // Each begins at a multiple of four, which the kernel's unpacker requires.
     left -= part.length + 3;
     if (left < 0) throw new BootError("The RAM disks of this entry are larger than what is taken.");
   }

@@ -9,7 +9,7 @@ import { readSyslinux } from "./configs/syslinux.ts";
 
 type Read = (disk: BootDisk, place: Place, text: string) => BootMenu | Promise<BootMenu>;
 
-/** With and without /boot: a partition for it alone has the files at its root. */
+/** Paths with and without /boot: a partition of its own for /boot has the files at its root. */
 const FILES: readonly [Read, readonly string[]][] = [
   [readGrub, [..."/boot/grub/grub.cfg /grub/grub.cfg /boot/grub2/grub.cfg /grub2/grub.cfg".split(" ")]],
   [readGrubLegacy, [..."/boot/grub/menu.lst /grub/menu.lst /boot/grub/grub.conf /grub/grub.conf".split(" ")]],
@@ -25,7 +25,7 @@ const FILES: readonly [Read, readonly string[]][] = [
 const EFI = "debian ubuntu fedora centos redhat rocky almalinux opensuse sles alpine arch BOOT".split(" ");
 const EFI_FILES = EFI.map((vendor) => `/EFI/${vendor}/grub.cfg`);
 
-/** The first configuration that has an entry which starts a kernel. Throws BootError that says what there was instead. */
+/** Returns the first configuration that has an entry which starts a kernel. Throws BootError that says what was found instead. */
 export async function findMenu(disk: BootDisk): Promise<BootMenu> {
   const volumes = [...disk.volumes].sort((a, b) => Number(b.active) - Number(a.active));
   const troubles: string[] = [];

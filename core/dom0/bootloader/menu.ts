@@ -1,18 +1,18 @@
-/** The boot menu on a terminal: entries, arrow keys, Enter, and a count of seconds after which the default is booted. */
+/** The boot menu on a terminal: entries, arrow keys, Enter, and a countdown after which the default is booted. */
 import type { BootList } from "./entries.ts";
 
 export interface Terminal {
   write(text: string): void;
-  /** What is typed from now on goes to the listener; null: to nobody. */
+  /** Passes what is typed from now on to the listener; null: to nobody. */
   listen(listener: ((bytes: Uint8Array) => void) | null): void;
 }
 
-/** Entries that are shown at once. */
+/** The number of entries that are shown at once. */
 const ROWS = 12;
 const COLUMNS = 72;
 const [UP, DOWN, ENTER] = [/^(\x1b[[O]A|k|\x10)$/, /^(\x1b[[O]B|j|\x0e)$/, /^[\r\n]$/];
 
-/** The index of what is chosen; the default when nobody types anything for `timeout` seconds. Rejects with the signal's reason. */
+/** Returns the index of the chosen entry; the default if nobody types anything for `timeout` seconds. Rejects with the signal's reason. */
 export function chooseEntry(list: BootList, terminal: Terminal, wanted: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     let chosen = list.default;
@@ -43,7 +43,7 @@ export function chooseEntry(list: BootList, terminal: Terminal, wanted: AbortSig
       for (const [key] of Buffer.from(bytes)
         .toString("latin1")
         .matchAll(/\x1b[[O][A-D]|[^]/g)) {
-        // Whoever types has taken over.
+        // Once the user types, the countdown ends.
         if (timer !== null) clearInterval(timer);
         timer = null;
         left = null;
@@ -69,13 +69,13 @@ function screen({ entries }: BootList, chosen: number, left: number | null): str
   return `${[...rows, "", advice(left)].join("\r\n")}\r\n`;
 }
 
-/** `left`: seconds, null when nobody counts. */
+/** `left` is in seconds; null when there is no countdown. */
 function advice(left: number | null): string {
   const keys = "Arrow keys choose, Enter boots.";
   return left === null ? keys : `${keys} The marked entry is booted in ${left} s.`;
 }
 
-/** A title comes from the disk: none of it may be a command to the terminal. */
+/** A title comes from the disk. No part of it may act as a command of the terminal. */
 function printable(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?").slice(0, COLUMNS);
 }

@@ -7,14 +7,14 @@ import { lookUp } from "./filesystems/filesystem.ts";
 import { findMenu } from "./find.ts";
 
 export interface PygrubOptions {
-  /** Paths on the disk that take the place of the configuration. */
+  /** Paths on the disk that replace those of the configuration. */
   kernel: string | null;
   ramdisk: string | null;
-  /** Added to the command line of the entry. */
+  /** Text that is added to the command line of the entry. */
   args: string;
-  /** Number or title; null: the default. */
+  /** Number or title of the entry; null is the default. */
   entry: string | null;
-  /** No menu is shown. */
+  /** Whether no menu is shown. */
   quiet: boolean;
 }
 
@@ -42,12 +42,12 @@ export function parsePygrubArguments(words: readonly string[]): PygrubOptions {
   return options;
 }
 
-/** The entries of a disk. With `kernel` there is one, which the configuration has no part in. Throws BootError. */
+/** Returns the entries of a disk. With `kernel` there is only one, which does not depend on the configuration. Throws BootError. */
 export async function listEntries(store: BlockStore, options: PygrubOptions): Promise<BootList> {
   return entriesOf(await BootDisk.open(store), options);
 }
 
-/** The same of a disk that is open. */
+/** The same for a disk that is open. */
 export async function entriesOf(disk: BootDisk, { kernel, ramdisk, args, entry }: PygrubOptions): Promise<BootList> {
   if (kernel !== null) {
     const place = await placeOf(disk, kernel);
@@ -81,7 +81,7 @@ function chosen(entries: readonly BootEntry[], wanted: string): number {
   );
 }
 
-/** The first volume that has the file. */
+/** Returns the file's place on the first volume that has it. */
 async function placeOf(disk: BootDisk, path: string): Promise<Place> {
   for (const volume of disk.volumes) if ((await lookUp(volume.system, path))?.kind === "file") return { volume, path };
   const others = disk.unreadable.length > 0 ? ` (${disk.unreadable.join(", ")})` : "";

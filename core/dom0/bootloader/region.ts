@@ -1,23 +1,23 @@
 /**
- * A part of a disk that is read, with a small cache. Everything that the boot loader learns comes through here, and each read costs a
- * step of a budget that all regions of a disk share: an image whose structures run in circles ends with an error, never with a hang.
+ * A part of a disk that is read, with a small cache. Everything that the boot loader learns comes through here, and each read takes a step from a
+ * budget that all regions of a disk share. So an image whose structures run in circles ends with an error and not with a hang.
  */
 import type { BlockStore } from "../storage/block-store.ts";
 import { BootError } from "./error.ts";
 
-/** What is read at once and kept, bytes; the cache holds KEPT of them. */
+/** Bytes that are read and kept together; the cache holds KEPT of these pieces. */
 const PIECE = 1 << 16;
 const KEPT = 64;
-/** Bytes that count as a step; each read is one more. */
+/** A read costs one step, and another one for each of so many bytes. */
 const STEP_BYTES = 4096;
-/** Milliseconds of work before others have their turn: what is in the cache is read without waiting for anything. */
+/** Milliseconds of work before others have their turn, since reading from the cache waits for nothing. */
 const TURN = 8;
-/** Steps of one search or one extraction. A file of 1 GiB in single blocks of 1 KiB, each mapped by its own extent, takes as many. */
+/** The steps of one search or one extraction: what a file of 1 GiB takes in single blocks of 1 KiB, each mapped by its own extent. */
 const MOST_STEPS = 2_000_000;
 
 export class DiskReader {
   readonly #store: BlockStore;
-  /** By number of the piece, least recently used first. */
+  /** By the piece's number, least recently used first. */
   readonly #pieces = new Map<number, Promise<Uint8Array>>();
   #steps = 0;
   #turnBegan = performance.now();
@@ -30,7 +30,7 @@ export class DiskReader {
     return this.#store.size;
   }
 
-  /** Throws BootError when all that may be done to one disk has been done. */
+  /** Throws BootError when the budget of the disk is used up. */
   async spend(bytes = 0): Promise<void> {
     this.#steps += 1 + Math.floor(bytes / STEP_BYTES);
     if (this.#steps > MOST_STEPS)
@@ -40,7 +40,7 @@ export class DiskReader {
     this.#turnBegan = performance.now();
   }
 
-  /** Small reads go through the cache, large ones past it. The range lies inside the disk. */
+  /** Small reads go through the cache, large ones do not. The range lies inside the disk. */
   async read(offset: number, target: Uint8Array): Promise<void> {
     if (target.length >= PIECE) return this.#store.read(offset, [target]);
     for (let done = 0; done < target.length;) {
@@ -86,7 +86,7 @@ export class Region {
     return new Region(disk, 0, disk.size);
   }
 
-  /** What of it lies in this region; null when nothing does. */
+  /** Returns the part of the given range that lies in this region; null when none does. */
   part(start: number, size: number): Region | null {
     const inside = Math.min(size, this.size - start);
     if (!(start >= 0 && inside > 0 && Number.isSafeInteger(start))) return null;

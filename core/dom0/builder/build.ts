@@ -1,7 +1,7 @@
-/** What a domain is built from, and what comes of it, whatever its type. */
+/** What a domain is built from, and the result, whatever its type. */
 import type { ElfImage } from "./elf.ts";
 
-/** A file that a kernel is given. Each may have a command line of its own, which PV kernels hear nothing of. */
+/** A file that a kernel is given. Each may have a command line of its own, which PV kernels are not told. */
 export interface Module {
   bytes: Uint8Array;
   cmdline: string | null;
@@ -10,41 +10,43 @@ export interface Module {
 export interface DomainBuild {
   domid: number;
   kernel: ElfImage;
-  /** A RAM disk, or whatever else the kernel takes; for a PV kernel one at most. */
+  /** A RAM disk, or whatever else the kernel takes. A PV kernel takes at most one. */
   modules: readonly Module[];
   cmdline: string;
-  /** To begin with, and at most. */
+  /** Pages at the beginning, and at most. */
   totalPages: number;
   mostPages: number;
-  /** Online at first, and at most. */
+  /** vCPUs that are online at first, and at most. */
   vcpus: number;
   maxvcpus: number;
-  /** Ports in the new domain, unbound and meant for dom0. */
+  /** Ports of the new domain that are unbound and reserved for dom0. */
   storePort: number;
   consolePort: number;
 }
 
-/** What a domain is made ready with before it gets its memory, whether it is new or restored. */
+/** What is prepared for a domain, new or restored, before it gets its memory. */
 export interface DomainPreparation {
   domid: number;
-  /** Pages at most. */
+  /** The most pages it may have. */
   mostPages: number;
   maxvcpus: number;
 }
 
 export interface Built {
-  /** Frames of the xenstore and console rings, as the domain numbers its frames. */
+  /** Frames of the xenstore and console rings, numbered as the domain does. */
   storeMfn: number;
   consoleMfn: number;
-  /** Milliseconds by step. */
+  /** Duration of each step in milliseconds. */
   timings: { name: string; milliseconds: number }[];
 }
 
-/** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
+/** Fills a new domain with its initial content. Throws ImageError or HypercallError; then the domain is destroyed. */
 export interface DomainBuilder {
-  /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
+  /** Frames that a new domain takes at least besides its memory. */
+  readonly framesBesides: number;
+  /** Called before the domain gets any memory, whether it is built or restored. Throws HypercallError. */
   prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;
-  /** The target of its balloon driver is `pages` from now on. Throws HypercallError. */
+  /** Called when the target of the domain's balloon driver becomes `pages`. Throws HypercallError. */
   retarget(domid: number, pages: number): void;
 }

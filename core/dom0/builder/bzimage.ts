@@ -1,12 +1,12 @@
-/** Linux's bzImage: real-mode setup header (Documentation/arch/x86/boot.rst) and the compressed ELF payload. */
+/** Linux's bzImage: the real-mode setup header (Documentation/arch/x86/boot.rst) and the compressed ELF payload. */
 import { ImageError } from "./elf.ts";
 
 export interface BzImage {
-  /** "6.1.0-… (…) #1 SMP …", or null. */
+  /** Such as "6.1.0-… (…) #1 SMP …", or null. */
   version: string | null;
-  /** Boot protocol, as 0x20f for 2.15. */
+  /** Version of the boot protocol, such as 0x20f for 2.15. */
   protocol: number;
-  /** Compressed or bare ELF, without the size word that Linux's build appends (gzip ends with that word itself). */
+  /** The payload, compressed or plain ELF, without the size word that Linux's build appends (gzip ends with that word itself). */
   payload: Uint8Array;
 }
 
@@ -19,7 +19,7 @@ export function isBzImage(bytes: Uint8Array): boolean {
   );
 }
 
-/** Throws ImageError for a header without a payload or one that points past the end. */
+/** Throws ImageError for a header without a payload, or with one that lies beyond the end. */
 export function parseBzImage(input: Uint8Array): BzImage {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
   const protocol = bytes.readUInt16LE(0x206);

@@ -1,4 +1,4 @@
-/** CRC-32 (IEEE 802.3), four bytes a step: zlib.crc32 came with Node 20.15, browsers have none. */
+/** CRC-32 (IEEE 802.3), four bytes at a time. It is here because zlib.crc32 came with Node 20.15, and browsers have none. */
 const TABLES = Array.from({ length: 4 }, () => new Uint32Array(256));
 for (let i = 0; i < 256; i++) {
   let value = i;

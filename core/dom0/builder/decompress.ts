@@ -1,4 +1,4 @@
-/** The compressions that Linux's payload and initrds come in. */
+/** The compressions of Linux's payload and initrds. */
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import bzip2 from "seek-bzip";
@@ -10,7 +10,7 @@ import { unpackZstd } from "./zstd.ts";
 
 export type Compression = "gzip" | "xz" | "lzma" | "lz4" | "zstd" | "bzip2";
 
-/** Largest image that is unpacked, in bytes: no kernel or RAM disk is as large. */
+/** The largest image that is unpacked, in bytes. No kernel or RAM disk is that large. */
 export const MAX_UNPACKED = 1 << 30;
 
 const SIGNATURES: [Compression, number[]][] = [
@@ -26,7 +26,7 @@ export function compressionOf(bytes: Uint8Array): Compression | null {
   return SIGNATURES.find(([, signature]) => signature.every((byte, i) => bytes[i] === byte))?.[0] ?? null;
 }
 
-/** Each writes to `output` as it goes, which throws as soon as it is too much; headers are not believed. */
+/** Each function writes to `output` as it goes, which throws as soon as there is too much; sizes in headers are not trusted. */
 const UNPACK: Record<Compression, (bytes: Uint8Array, output: UnpackedBytes) => void | Promise<void>> = {
   gzip: unpackGzip,
   xz: unpackXz,
@@ -37,8 +37,8 @@ const UNPACK: Record<Compression, (bytes: Uint8Array, output: UnpackedBytes) => 
 };
 
 /**
- * Unpacks `most` bytes at most. Throws with a reason when the data are damaged or more than that. Memory is bounded by a small multiple of
- * `most`, time is not: hostile data can keep some of the libraries busy for as long as they are let (./unpack.ts ends them).
+ * Unpacks at most `most` bytes. Throws with a reason when the data are damaged or unpack to more. Memory is bounded by a small multiple of `most`.
+ * Time is not: hostile data can keep some of the libraries busy for as long as they are allowed (./unpack.ts ends them).
  */
 export async function decompress(
   bytes: Uint8Array,

@@ -1,4 +1,4 @@
-/** ELF files and the notes by which a kernel tells Xen how to start it (public/elfnote.h). */
+/** ELF files, and the notes by which a kernel tells Xen how to start it (public/elfnote.h). */
 
 export const EM_386 = 3;
 export const EM_X86_64 = 62;
@@ -39,11 +39,11 @@ export interface ElfImage {
   machine: number;
   machineName: string;
   entry: bigint;
-  /** PT_LOAD segments that are writable or executable: what Xen's loader takes. */
+  /** PT_LOAD segments that are writable or executable, which are what Xen's loader takes. */
   segments: ElfSegment[];
-  /** Notes named "Xen". */
+  /** The notes with the name "Xen". */
   notes: XenNote[];
-  /** Text of a __xen_guest section: how kernels before the notes said the same. */
+  /** Text of a __xen_guest section, by which kernels before the notes said the same. */
   legacy: string | null;
 }
 
@@ -147,7 +147,7 @@ function readString(bytes: Buffer, at: number): string {
   return bytes.toString("latin1", at, end < 0 ? bytes.length : end);
 }
 
-/** Notes whose name is "Xen". A malformed tail is ignored, as Xen does. */
+/** Returns the notes with the name "Xen". As in Xen, a malformed tail is ignored. */
 function readNotes(bytes: Buffer, start: number, size: number): XenNote[] {
   const notes: XenNote[] = [];
   const end = Math.min(start + size, bytes.length);

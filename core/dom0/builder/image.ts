@@ -1,4 +1,4 @@
-/** What a file is, and how to start it: ELF kernels, bzImages, and a sentence for everything else. */
+/** Recognises what a file is and how to start it: ELF kernels, bzImages, and a sentence for everything else. */
 import type { GuestTypeName } from "../kernel/hypercalls.ts";
 import { compressionOf } from "./decompress.ts";
 import { isBzImage, parseBzImage } from "./bzimage.ts";
@@ -34,11 +34,11 @@ export interface ImageReport {
   version: string | null;
   size: number;
   notes: { name: string; value: string }[];
-  /** The kernel to load when `bootable`, or as a PVH domain's. */
+  /** The kernel to load, when `bootable` or for a PVH domain. */
   elf: ElfImage | null;
 }
 
-/** What is dropped by mistake, by how it begins. */
+/** Files that are dropped by mistake, by their first bytes. */
 const NO_KERNELS = [
   ["a picture (PNG)", "\x89PNG"],
   ["a picture (JPEG)", "\xff\xd8\xff"],
@@ -63,7 +63,9 @@ function report(kind: ImageKind, summary: string, size: number, rest: Partial<Im
   };
 }
 
-/** Looks at a whole file. Never throws for what the file holds; `reason` says what is wrong. Throws the reason of `wanted` once that is given up. */
+/**
+ * Looks at a whole file. Never throws because of the file's content; `reason` says what is wrong. Throws the reason of `wanted` once that is aborted.
+ */
 export async function identifyImage(bytes: Uint8Array, wanted?: AbortSignal): Promise<ImageReport> {
   try {
     return await identify(bytes, 0, wanted);
@@ -73,7 +75,7 @@ export async function identifyImage(bytes: Uint8Array, wanted?: AbortSignal): Pr
   }
 }
 
-/** The kernel of a file that is to be started as a domain of that type. Throws ImageError with a sentence otherwise. */
+/** Returns the kernel in a file that is to be started as a domain of that type. Throws ImageError with a sentence otherwise. */
 export async function loadKernel(
   bytes: Uint8Array,
   name: string,
@@ -205,7 +207,7 @@ function identifyElf(elf: ElfImage, size: number, what: string): ImageReport {
   return report("elf-pv64", summary, size, { bootable: true, notes, version, elf });
 }
 
-/** "Linux version 6.1.0 (…)", the banner that every Linux has in its read-only data; null if the ELF file has none. */
+/** Returns the banner "Linux version 6.1.0 (…)", which every Linux has in its read-only data; null if the ELF file has none. */
 export function linuxVersion(elf: ElfImage): string | null {
   const at = elf.bytes.indexOf("Linux version ");
   if (at < 0) return null;

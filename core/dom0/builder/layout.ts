@@ -1,7 +1,7 @@
 /**
- * Where everything goes in a fresh 64-bit PV domain, in the order and with the roundings of libxenguest: kernel,
- * ramdisk, P2M list, start_info, xenstore, console, page tables, boot stack; mapped up to a multiple of 4 MiB that
- * leaves at least 512 KiB free. Pure arithmetic: pages are pfns, addresses are virtual, as bigint.
+ * Where everything goes in a new 64-bit PV domain, in the order and with the roundings of libxenguest: kernel, ramdisk, P2M list, start_info,
+ * xenstore, console, page tables, boot stack. All of it is mapped, up to a multiple of 4 MiB that leaves at least 512 KiB free. This is pure
+ * arithmetic: pages are pfns, addresses are virtual, as bigint.
  */
 import { ImageError } from "./elf.ts";
 import type { PvParameters } from "./notes.ts";
@@ -9,17 +9,17 @@ import type { PvParameters } from "./notes.ts";
 const PAGE = 4096n;
 const FOUR_MIB = 1n << 22n;
 const SLACK = 512n * 1024n;
-/** Address bits that one entry of a table of level 1 to 4 spans. */
+/** How many address bits one entry of a table of level 1 to 4 spans. */
 const LEVEL_SHIFT: readonly bigint[] = [12n, 21n, 30n, 39n];
 
-/** Pages `pfn` to `pfn + pages - 1`; `address` is null where nothing maps them. */
+/** Pages `pfn` to `pfn + pages - 1`. `address` is null where nothing maps them. */
 export interface Segment {
   pfn: number;
   pages: number;
   address: bigint | null;
 }
 
-/** A page table page: maps the addresses from `base` on. Level 1 is the lowest. */
+/** A page with a page table, which maps the addresses from `base` on. Level 1 is the lowest. */
 export interface PageTable {
   level: 1 | 2 | 3 | 4;
   base: bigint;
@@ -30,22 +30,20 @@ export interface PvLayout {
   kernel: Segment;
   ramdisk: Segment | null;
   p2m: Segment;
-  /** P2M pages with the page tables that map them, when INIT_P2M has them elsewhere; 0 otherwise. */
+  /** Number of pages of the P2M with the page tables that map them, if INIT_P2M has it elsewhere; otherwise 0. */
   p2mFrames: number;
   startInfo: Segment;
   xenstore: Segment;
   console: Segment;
   pageTables: Segment;
   bootStack: Segment;
-  /** Every table, the L4 first. */
+  /** Every table, with the L4 first. */
   tables: PageTable[];
-  /** Ranges that the tables map: pages `pfn` on, at `start` up to `end` (exclusive). */
+  /** The ranges that the tables map: pages from `pfn` on, at `start` up to `end` (exclusive). */
   mappings: { start: bigint; end: bigint; pfn: number }[];
 }
 
-/**
- * Lays out a domain of `totalPages`. `ramdiskBytes`: null for none. Throws ImageError when it does not fit.
- */
+/** Lays out a domain of `totalPages`. `ramdiskBytes` is null for none. Throws ImageError when it does not fit. */
 export function layoutPv(parameters: PvParameters, totalPages: number, ramdiskBytes: number | null): PvLayout {
   const { virtBase } = parameters;
   let nextPfn = 0;
@@ -57,7 +55,7 @@ export function layoutPv(parameters: PvParameters, totalPages: number, ramdiskBy
     return segment;
   };
 
-  // Pages below the kernel belong to the initial mapping too.
+  // The pages below the kernel belong to the initial mapping too.
   nextPfn = Number((parameters.kernelStart - virtBase) / PAGE);
   const kernel = take(parameters.kernelEnd - (parameters.kernelStart & ~(PAGE - 1n)));
   const unmappedRamdisk = ramdiskBytes !== null && parameters.modStartPfn;
@@ -68,7 +66,7 @@ export function layoutPv(parameters: PvParameters, totalPages: number, ramdiskBy
   const xenstore = take(PAGE);
   const console = take(PAGE);
 
-  // The tables map themselves, so their number and the end of the mapping are found together.
+  // The tables map themselves, so their number and the end of the mapping are determined together.
   const firstTable = nextPfn;
   let tables: PageTable[] = [];
   let end = 0n;
@@ -107,12 +105,12 @@ function roundUp(value: bigint, unit: bigint): bigint {
   return ((value + unit - 1n) / unit) * unit;
 }
 
-/** Tables that mapping `start` to `end` needs beside those that are there; top level first, pfns from `pfn` on. */
+/** Returns the tables that mapping `start` to `end` needs besides the existing ones: top level first, in pages from `pfn` on. */
 function tablesFor(existing: readonly PageTable[], start: bigint, end: bigint, pfn: number): PageTable[] {
   const tables: PageTable[] = [];
   let next = pfn;
   for (const level of [4, 3, 2, 1] as const) {
-    // The L4 spans everything.
+    // The L4 table spans all addresses.
     const span = level === 4 ? 1n << 64n : 1n << LEVEL_SHIFT[level]!;
     for (let base = (start / span) * span; base < end; base += span) {
       if (existing.some((table) => table.level === level && table.base === base)) continue;
@@ -128,7 +126,7 @@ export const PAGE_USER = 4n;
 export const PAGE_ACCESSED = 0x20n;
 export const PAGE_DIRTY = 0x40n;
 
-/** Fills one table's page: 512 entries. Table pages are mapped read-only, as Xen demands of a PV domain. */
+/** Fills the page of one table, 512 entries. Pages of tables are mapped read-only, as Xen demands of a PV domain. */
 export function fillTable(
   layout: PvLayout,
   table: PageTable,

@@ -1,26 +1,26 @@
 /**
- * `lz4 -l`, the format of Linux's build: blocks of at most 8 MiB behind their lengths. The libraries there are do not look whether a block's
- * lengths stay within it. Facts: "LZ4 Block Format Description" and "LZ4 Frame Format Description" (legacy frames) of the lz4 project.
+ * Unpacks `lz4 -l`, the format of Linux's build: blocks of at most 8 MiB, each preceded by its length. The available libraries do not check whether
+ * the lengths in a block stay within it. Facts: "LZ4 Block Format Description" and "LZ4 Frame Format Description" (legacy frames) of the lz4 project.
  */
 import { UnpackError, type UnpackedBytes } from "./unpacked-bytes.ts";
 
 const MAGIC = 0x184c2102;
-/** Unpacked. */
+/** The largest block, unpacked. */
 const MOST_OF_BLOCK = 8 << 20;
-/** Packed, if nothing in it can be packed: LZ4_COMPRESSBOUND. */
+/** The largest packed block, if nothing in it can be compressed: LZ4_COMPRESSBOUND. */
 const MOST_PACKED = MOST_OF_BLOCK + Math.floor(MOST_OF_BLOCK / 255) + 16;
 const LEAST_MATCH = 4;
 
-/** Throws UnpackError for data that are damaged or cut short, or as `output` does. */
+/** Throws UnpackError for data that are damaged or cut short, and what `output` throws. */
 export function unpackLz4(input: Uint8Array, output: UnpackedBytes): void {
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   for (let at = 4; at < input.length;) {
-    // Linux's build appends how much it is unpacked.
+    // Linux's build appends the unpacked size.
     if (input.length - at === 4 && view.getUint32(at, true) === output.length) return;
     if (input.length - at < 4) throw new UnpackError("the data end too early");
     const size = view.getUint32(at, true);
     at += 4;
-    // One more file behind the first.
+    // Another file follows the first.
     if (size === MAGIC) continue;
     if (size > MOST_PACKED) throw new UnpackError("the data are damaged: a block is longer than LZ4's are");
     if (at + size > input.length) throw new UnpackError("the data end too early");

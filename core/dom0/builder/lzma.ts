@@ -1,6 +1,6 @@
 /**
- * .lzma files ("LZMA alone"): LZMA1 behind a header of 13 bytes. The libraries there are make all of the output before anybody can look at
- * how much it is, and read on behind the input's end. Facts: "LZMA specification (DRAFT version)" of Igor Pavlov's LZMA SDK, in the public domain.
+ * Unpacks .lzma files ("LZMA alone"): LZMA1 after a header of 13 bytes. The available libraries produce all output before anybody can check its size,
+ * and read beyond the end of the input. Facts: "LZMA specification (DRAFT version)" of Igor Pavlov's LZMA SDK, in the public domain.
  */
 import { UnpackError, type UnpackedBytes } from "./unpacked-bytes.ts";
 
@@ -24,7 +24,7 @@ const SLOTS = IS_REP0_LONG + STATES * POSITION_STATES;
 const SPECIAL = SLOTS + 4 * 64;
 const ALIGN = SPECIAL + 128;
 const MATCH_LENGTH = ALIGN + 16;
-/** Of a length coder: two choices, low and middle trees by position, the high tree. */
+/** Parts of a length coder: two choices, low and middle trees by position, and the high tree. */
 const LENGTH_LOW = 2;
 const LENGTH_MIDDLE = LENGTH_LOW + POSITION_STATES * 8;
 const LENGTH_HIGH = LENGTH_MIDDLE + POSITION_STATES * 8;
@@ -33,7 +33,7 @@ const REP_LENGTH = MATCH_LENGTH + LENGTH_CODER;
 const LITERALS = REP_LENGTH + LENGTH_CODER;
 const LITERAL_CODER = 0x300;
 
-/** Numbers that become bits by how likely they were so far. */
+/** Decodes bits by how likely they were so far. */
 class RangeDecoder {
   readonly #input: Uint8Array;
   readonly #probabilities: Uint16Array;
@@ -67,7 +67,7 @@ class RangeDecoder {
     return bit;
   }
 
-  /** Bits that are as likely 0 as 1. */
+  /** Decodes bits for which 0 and 1 are equally likely. */
   direct(count: number): number {
     let value = 0;
     for (let i = 0; i < count; i++) {
@@ -82,14 +82,14 @@ class RangeDecoder {
     return value;
   }
 
-  /** The highest bit first. */
+  /** Decodes the highest bit first. */
   tree(first: number, bits: number): number {
     let node = 1;
     for (let i = 0; i < bits; i++) node = (node << 1) | this.bit(first + node);
     return node - (1 << bits);
   }
 
-  /** The lowest bit first. */
+  /** Decodes the lowest bit first. */
   reverseTree(first: number, bits: number): number {
     let node = 1;
     let value = 0;
@@ -107,7 +107,7 @@ class RangeDecoder {
     return 16 + this.tree(first + LENGTH_HIGH, 8);
   }
 
-  /** How far back a match lies, less 1. */
+  /** Returns how far back a match lies, minus 1. */
   distance(length: number): number {
     const slot = this.tree(SLOTS + Math.min(length, 3) * 64, 6);
     if (slot < 4) return slot;
@@ -129,7 +129,7 @@ class RangeDecoder {
   }
 }
 
-/** Throws UnpackError for data that are damaged or cut short, or as `output` does. */
+/** Throws UnpackError for data that are damaged or cut short, and what `output` throws. */
 export function unpackLzma(input: Uint8Array, output: UnpackedBytes): void {
   if (input.length < HEADER_BYTES) throw new UnpackError("the data end too early");
   const properties = input[0]!;
@@ -138,7 +138,7 @@ export function unpackLzma(input: Uint8Array, output: UnpackedBytes): void {
   const literalPosition = Math.floor(properties / 9) % 5;
   const positionMask = (1 << Math.floor(properties / 45)) - 1;
   const size = new DataView(input.buffer, input.byteOffset, input.byteLength).getBigUint64(SIZE_AT, true);
-  // What the header says ends the data; how much may be made, `output` alone says.
+  // The header says where the data end; only `output` decides how much may be produced.
   const end = size === SIZE_UNKNOWN ? Infinity : Number(size);
 
   const probabilities = new Uint16Array(LITERALS + (LITERAL_CODER << (literalContext + literalPosition))).fill(1024);
@@ -200,7 +200,7 @@ export function unpackLzma(input: Uint8Array, output: UnpackedBytes): void {
   }
 }
 
-/** How far back `distance`, less 1, is. */
+/** Returns how far back a match lies whose `distance` is one less, if that is in the output. */
 function within(distance: number, position: number): number {
   if (distance >= position) throw new UnpackError("the data are damaged: they refer to what is not there");
   return distance + 1;

@@ -1,4 +1,4 @@
-/** What a kernel's Xen notes say, checked and with the defaults of Xen's loader filled in. */
+/** What a kernel's Xen notes say, checked, with the defaults of Xen's loader filled in. */
 import { ImageError, type ElfImage, type XenNote } from "./elf.ts";
 
 const NAMES = [
@@ -34,9 +34,9 @@ const STRINGS: readonly NoteName[] = [
 ];
 const YES_NO: readonly NoteName[] = ["BSD_SYMTAB"];
 
-/** XENFEAT_* that a PV domain on this hypervisor can't have. */
+/** XENFEAT_* that a PV domain can't have on this hypervisor. */
 const IMPOSSIBLE_FEATURES = ["auto_translated_physmap", "supervisor_mode_kernel", "hvm_callback_vector"];
-/** FEATURES that the __xen_guest section names as VIRT_BASE and so on. */
+/** The keys by which a __xen_guest section names what the notes have. */
 const LEGACY_KEYS: Record<string, NoteName> = {
   LOADER: "LOADER",
   GUEST_OS: "GUEST_OS",
@@ -54,20 +54,20 @@ export interface PvParameters {
   guestOs: string | null;
   entry: bigint;
   virtBase: bigint;
-  /** Virtual address minus p_paddr of a segment. */
+  /** Virtual address of a segment minus its p_paddr. */
   virtOffset: bigint;
-  /** First and one past the last byte of the kernel, as virtual addresses. */
+  /** Virtual addresses of the kernel's first byte, and of the one after its last. */
   kernelStart: bigint;
   kernelEnd: bigint;
-  /** Virtual address; null when the kernel makes its hypercalls without the page. */
+  /** Virtual address of the hypercall page; null when the kernel does not use one. */
   hypercallPage: bigint | null;
-  /** Where the kernel wants its P2M list; null: in the initial mapping. */
+  /** Where the kernel wants its P2M list; null means in the initial mapping. */
   initP2m: bigint | null;
-  /** The ramdisk needn't be mapped: start_info has its first pfn. */
+  /** Whether the ramdisk need not be mapped, because start_info has its first pfn. */
   modStartPfn: boolean;
 }
 
-/** Does the file say how to start it as a PV domain? (PHYS32_ENTRY alone is PVH.) */
+/** Returns whether the file says how to start it as a PV domain. (PHYS32_ENTRY alone means PVH.) */
 export function hasPvNotes(image: ElfImage): boolean {
   if (image.legacy !== null) return true;
   return image.notes.some(({ type }) => type >= 1 && type <= 3);
@@ -77,7 +77,7 @@ export function hasPvhNote(image: ElfImage): boolean {
   return image.notes.some(({ type }) => type === 18);
 }
 
-/** Where a PVH kernel is entered: the physical address that PHYS32_ENTRY says. Throws ImageError if there is none. */
+/** Returns the physical address at which a PVH kernel is entered, as in PHYS32_ENTRY. Throws ImageError if there is none. */
 export function pvhEntry(image: ElfImage): number {
   const note = image.notes.find(({ type }) => type === 18);
   if (!note) throw new ImageError("This kernel has no PVH entry (note PHYS32_ENTRY).");
@@ -86,7 +86,7 @@ export function pvhEntry(image: ElfImage): number {
   return Number(entry);
 }
 
-/** Notes as a person reads them, in file order. */
+/** Returns the notes in readable form, in file order. */
 export function describeNotes(image: ElfImage): { name: string; value: string }[] {
   if (image.notes.length === 0 && image.legacy !== null)
     return image.legacy.split(",").map((item) => {
@@ -109,7 +109,7 @@ export function describeNotes(image: ElfImage): { name: string; value: string }[
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 const text = (note: XenNote): string => note.data.toString("latin1").replace(/\0.*$/s, "");
 
-/** Notes hold 1-, 2-, 4- or 8-byte numbers. */
+/** Notes contain numbers of 1, 2, 4 or 8 bytes. */
 function number(note: XenNote): bigint {
   const { data } = note;
   if (data.length >= 8) return data.readBigUInt64LE(0);
@@ -128,7 +128,7 @@ function legacyValues(section: string): Map<NoteName, string> {
   return values;
 }
 
-/** Throws ImageError with a sentence when the notes ask for what can't be. */
+/** Throws ImageError with a sentence when the notes ask for something impossible. */
 export function pvParameters(image: ElfImage): PvParameters {
   const fromNotes = image.notes.length > 0;
   const legacy = fromNotes || image.legacy === null ? new Map<NoteName, string>() : legacyValues(image.legacy);
@@ -158,7 +158,7 @@ export function pvParameters(image: ElfImage): PvParameters {
     throw new ImageError("This ELF file has nothing to load: no writable or executable segment.");
 
   const virtBase = value("VIRT_BASE") ?? 0n;
-  // With notes the default is 0, with the older section it is VIRT_BASE (Xen's libelf).
+  // With notes the default is 0; with the older section it is VIRT_BASE (Xen's libelf).
   const paddrOffset = value("PADDR_OFFSET") ?? (fromNotes ? 0n : virtBase);
   const virtOffset = virtBase - paddrOffset;
   let low = image.segments[0]!.physicalAddress;
@@ -178,13 +178,13 @@ export function pvParameters(image: ElfImage): PvParameters {
   let hypercallPage: bigint | null = null;
   const hypercallValue = value("HYPERCALL_PAGE");
   if (hypercallValue !== null) {
-    // The older section gives a frame number.
+    // The older section has a frame number.
     hypercallPage = fromNotes ? hypercallValue : (hypercallValue << 12n) + virtBase;
     if (hypercallPage < kernelStart || hypercallPage + 4096n > kernelEnd || hypercallPage & 0xfffn)
       throw new ImageError(`This kernel's hypercall page ${hex(hypercallPage)} is outside of it or not aligned.`);
   }
   let initP2m = value("INIT_P2M");
-  // As Xen's loader: only below the kernel's own region, and page-aligned.
+  // As in Xen's loader, it must be page-aligned and below the kernel's own region.
   if (initP2m !== null && (initP2m >= virtBase || initP2m & 0xfffn)) initP2m = null;
   return {
     guestOs: string("GUEST_OS"),

@@ -1,6 +1,6 @@
 /**
- * Builds a 64-bit PV domain: memory, kernel, ramdisk, P2M, page tables, start_info, first vCPU. It follows what
- * libxenguest does, by the same hypercalls; the domain is left paused.
+ * Builds a 64-bit PV domain: memory, kernel, ramdisk, P2M, page tables, start_info, first vCPU. It makes the same hypercalls as libxenguest, and
+ * leaves the domain paused.
  */
 import { START_INFO_MAGIC_TEXT } from "../../hypervisor/abi/implied.ts";
 import {
@@ -55,12 +55,13 @@ import { fillTable, layoutPv, type PvLayout, type Segment } from "./layout.ts";
 import { pvParameters, type PvParameters } from "./notes.ts";
 import { seedGrants } from "./reserved-grants.ts";
 
-/** Pages copied before dom0's events have their turn. */
+/** Pages that are copied before the events of dom0 have their turn. */
 const PAGES_PER_TURN = 4096;
 
 const ramdiskOf = ({ modules }: DomainBuild): Uint8Array | null => modules[0]?.bytes ?? null;
 
 export class PvBuilder {
+  readonly framesBesides = 0;
   readonly #hypercalls: Hypercalls;
   readonly #frames: ForeignFrames;
 
@@ -69,18 +70,15 @@ export class PvBuilder {
     this.#frames = frames;
   }
 
-  /** One range of memory from 0 on, which it may grow into. */
+  /** Its memory map is one range from 0 on, into which it may grow. */
   prepare({ domid, mostPages }: DomainPreparation): void {
     this.#hypercalls.frames.setMemoryMap(domid, [{ start: 0, bytes: mostPages * PAGE_SIZE, type: E820_RAM }]);
   }
 
-  /** Its frames are its own business. */
+  /** A PV domain needs nothing for this, since it manages its frames itself. */
   retarget(): void {}
 
-  /**
-   * Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller
-   * destroys the domain then.
-   */
+  /** Throws ImageError when the kernel can't be started this way, HypercallError when the hypervisor refuses. The caller then destroys the domain. */
   async build(request: DomainBuild): Promise<Built> {
     const timings: Built["timings"] = [];
     let began = performance.now();
@@ -126,13 +124,13 @@ export class PvBuilder {
   }
 
   /**
-   * Copied, not mapped: the frames are the domain's own to write, and Linux writes to most of its image (relocation, alternatives,
-   * freed init pages). One copy for several domains would take copy-on-write, which PV guests' own page tables leave no place for.
+   * The kernel is copied and not mapped: the domain may write to its frames, and Linux writes to most of its image (relocation, alternatives, freed
+   * init pages). Sharing one copy among domains would need copy-on-write, for which PV guests' own page tables leave no place.
    */
   async #loadKernel(domid: number, kernel: ElfImage, parameters: PvParameters, mfns: Uint32Array): Promise<void> {
     for (const segment of kernel.segments) {
       const at = Number(segment.physicalAddress + parameters.virtOffset - parameters.virtBase);
-      // What is beyond the file's part is zero: fresh frames are.
+      // What follows the part in the file must be zero, which fresh frames are.
       await this.#copy(domid, mfns, at, kernel.bytes.subarray(segment.offset, segment.offset + segment.fileSize));
     }
   }
@@ -157,7 +155,7 @@ export class PvBuilder {
   async #writeP2m(domid: number, p2m: Segment, mfns: Uint32Array): Promise<void> {
     const entries = new BigUint64Array(p2m.pages * 512);
     for (let pfn = 0; pfn < mfns.length; pfn++) entries[pfn] = BigInt(mfns[pfn]!);
-    // Beyond the domain's pages: INVALID_MFN.
+    // Entries beyond the domain's pages are INVALID_MFN.
     entries.fill(0xffffffffffffffffn, mfns.length);
     await this.#copy(domid, mfns, p2m.pfn * PAGE_SIZE, new Uint8Array(entries.buffer));
   }
@@ -186,7 +184,7 @@ export class PvBuilder {
     const { xenstore, console, startInfo, pageTables } = layout;
     for (const { pfn } of [xenstore, console])
       this.#frames.with(domid, mfns[pfn]!, (address) => memory.zero(address, PAGE_SIZE));
-    // A guest starts with its events masked: it has no handler for them yet.
+    // A guest starts with events masked, since it has no handler for them yet.
     this.#frames.with(domid, info.sharedInfoFrame, (at) => {
       for (let vcpu = 0; vcpu < XEN_LEGACY_MAX_VCPUS; vcpu++)
         memory.set8(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_UPCALL_MASK, 1);
@@ -233,7 +231,7 @@ export class PvBuilder {
     put(VCPU_GUEST_CONTEXT_KERNEL_SS, FLAT_KERNEL_SS64);
     put(VCPU_GUEST_CONTEXT_KERNEL_SP, stack);
     put(VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8, BigInt(l4) << 12n);
-    // The x87 and SSE state of a reset processor: FCW 0x37f, MXCSR 0x1f80, as libxenguest leaves to Xen's defaults.
+    // The x87 and SSE state of a reset processor, FCW 0x37f and MXCSR 0x1f80, which libxenguest leaves to Xen's defaults.
     view.setUint16(VCPU_GUEST_CONTEXT_FPU_CTXT, 0x37f, true);
     view.setUint32(VCPU_GUEST_CONTEXT_FPU_CTXT + 24, 0x1f80, true);
     return bytes;

@@ -1,4 +1,4 @@
-/** Grants dom0 the console and xenstore pages of a new domain under the reserved references, as libxenguest does. */
+/** Grants the console and xenstore pages of a new domain to dom0 under the reserved references, as libxenguest does. */
 import {
   GNTTAB_RESERVED_CONSOLE,
   GNTTAB_RESERVED_XENSTORE,
@@ -12,7 +12,7 @@ import type { Hypercalls } from "../kernel/hypercalls.ts";
 import type { PhysicalMemory } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 
-/** By the first frame of the table, at machine address `address`. Frames as the domain numbers them. */
+/** Writes to the table's first frame, which is at machine address `address`. Frames are numbered as the domain does. */
 export function writeReservedGrants(
   memory: PhysicalMemory,
   address: number,
@@ -30,7 +30,7 @@ export function writeReservedGrants(
   }
 }
 
-/** Of a PV domain. */
+/** Does this for a PV domain. */
 export function seedGrants(
   hypercalls: Hypercalls,
   frames: ForeignFrames,

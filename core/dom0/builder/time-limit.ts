@@ -1,17 +1,20 @@
-/** A bound on the processor time of a thread: a busy computer must not make what is allowed look like too much. */
+/** Limits the processor time of a thread. It is not the clock's time, because on a busy computer allowed work would look like too much. */
 import type { Worker } from "node:worker_threads";
 
-/** Of the clock's time there may be so much more than of the processor's: for a thread that neither works nor ends, or answers nothing. */
+/** The thread may take so many times as much of the clock's time, which limits one that neither works nor ends, or answers nothing. */
 const CLOCK_FACTOR = 10;
-/** A thread is asked no more often, ms. */
+/** The shortest interval in milliseconds at which a thread is asked. */
 const SHORTEST = 10;
 
-/** From Node 24.6 on, which Electron has: microseconds. */
+/** Available from Node 24.6 on, which Electron has; in microseconds. */
 interface Measurable {
   cpuUsage?(): Promise<{ user: number; system: number }>;
 }
 
-/** Milliseconds of the processor that the thread has used; where that can't be asked for, milliseconds of the clock since this call. */
+/**
+ * Returns a function for the milliseconds of processor time that the thread has used; where that can't be asked for, milliseconds of the clock since
+ * this call.
+ */
 export function timeUsed(worker: Worker): () => Promise<number> {
   const began = performance.now();
   const measurable: Measurable = worker as Measurable;
@@ -22,7 +25,7 @@ export function timeUsed(worker: Worker): () => Promise<number> {
   };
 }
 
-/** Calls `late`, once, when `used` says that so many milliseconds were used. What it gives back ends that. */
+/** Calls `late` once when `used` says that so many milliseconds were used. The returned function ends this. */
 export function limitTime(used: () => Promise<number>, milliseconds: number, late: () => void): () => void {
   let isOver = false;
   let next: NodeJS.Timeout;

@@ -1,4 +1,4 @@
-/** The thread that unpack.ts starts: unpacks what it is given and ends. */
+/** The thread that unpack.ts starts: unpacks what it is given, and ends. */
 import { workerData } from "node:worker_threads";
 import { answerWith } from "../../machine/worker-answer.ts";
 import { decompress } from "./decompress.ts";
@@ -12,5 +12,5 @@ async function unpacked({ bytes, compression, most }: UnpackRequest): Promise<Un
   }
 }
 
-// Its buffer is handed over instead of copied.
+// The buffer is transferred and not copied.
 await answerWith(unpacked(workerData as UnpackRequest), (reply) => ("bytes" in reply ? [reply.bytes.buffer] : []));

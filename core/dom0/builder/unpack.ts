@@ -1,8 +1,8 @@
 /**
- * Unpacking beside dom0's event loop: in a worker thread, as a small payload may unpack to much, and what was unpacked last is kept by the
- * content's hash, so that a kernel looked at and then started, or started twice, is unpacked once. A file may be made to do harm: what
- * comes out is bounded while it is made (./unpacked-bytes.ts, as no option of a worker bounds its ArrayBuffers), the thread's own heap by
- * the worker's limits, its time by the processor's (./time-limit.ts), and how many threads there are by a queue.
+ * Unpacks beside dom0's event loop, in a worker thread, because even a small payload may unpack to much. What was unpacked last is kept by the hash
+ * of the packed content, so that a kernel that is looked at and then started, or started twice, is unpacked once. A file may be made to do harm.
+ * Therefore the output is bounded while it is produced (./unpacked-bytes.ts, since no option of a worker bounds its ArrayBuffers), the thread's own
+ * heap by the worker's limits, its time by the processor's (./time-limit.ts), and the number of threads by a queue.
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,19 +11,19 @@ import { decompress, MAX_UNPACKED, type Compression } from "./decompress.ts";
 import { limitTime, timeUsed } from "./time-limit.ts";
 import { UnpackedCache } from "./unpacked-cache.ts";
 
-/** Two large distribution kernels and their initial RAM disks. */
+/** Enough for two large distribution kernels and their initial RAM disks. */
 const CACHE_BYTES = 256 << 20;
-/** More wait for these. */
+/** Further requests wait for these threads. */
 const MOST_THREADS = 2;
-/** Of the processor. A gigabyte of the slowest format takes less on a slow machine. */
+/** Of processor time. A gigabyte of the slowest format takes less on a slow machine. */
 const MOST_MS = 120_000;
-/** Decoders keep their tables in the heap, and what they unpack outside of it. */
+/** Decoders keep their tables in the heap, and their output outside of it. */
 const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32 };
 
 export interface UnpackRequest {
   bytes: Uint8Array;
   compression: Compression;
-  /** Bytes that may come out. */
+  /** The most bytes of output. */
   most: number;
 }
 export type UnpackReply = { bytes: Uint8Array<ArrayBuffer> } | { error: string };
@@ -37,14 +37,16 @@ export interface UnpackOptions {
 
 const cache = new UnpackedCache(CACHE_BYTES, inTurn(MOST_THREADS, unpackNow));
 
-/** The unpacked bytes; shared with other callers, so not to be changed. Rejects with the reason of `wanted` once that is given up. */
+/**
+ * Returns the unpacked bytes, which are shared with other callers and must not be changed. Rejects with the reason of `wanted` once that is aborted.
+ */
 export function unpack(bytes: Uint8Array, compression: Compression, wanted?: AbortSignal): Promise<Uint8Array> {
   return cache.get(bytes, compression, wanted);
 }
 
 type Unpack = (bytes: Uint8Array, compression: Compression, wanted: AbortSignal) => Promise<Uint8Array>;
 
-/** So many at once; the rest wait, in the order they came. */
+/** Runs at most so many at once; the others wait, in the order in which they came. */
 export function inTurn(most: number, unpackOne: Unpack): Unpack {
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -55,7 +57,7 @@ export function inTurn(most: number, unpackOne: Unpack): Unpack {
       wanted.throwIfAborted();
       return await unpackOne(bytes, compression, wanted);
     } finally {
-      // The place goes to the next one, if there is one.
+      // The place passes to the next one that waits.
       const next = waiting.shift();
       if (next) next();
       else running--;
@@ -65,13 +67,13 @@ export function inTurn(most: number, unpackOne: Unpack): Unpack {
 
 function unpackNow(bytes: Uint8Array, compression: Compression, wanted: AbortSignal): Promise<Uint8Array> {
   const script = new URL("unpack.js", import.meta.url);
-  // Run from the sources, as tests do, there is no bundle to start a worker from.
+  // When it runs from the sources, as in tests, there is no bundle from which a worker could be started.
   return existsSync(fileURLToPath(script))
     ? unpackBeside(script, bytes, compression, { wanted })
     : decompress(bytes, compression);
 }
 
-/** In a thread of its own that runs `script`, the bundle of unpack-worker.ts. */
+/** Unpacks in a thread of its own that runs `script`, the bundle of unpack-worker.ts. */
 export function unpackBeside(
   script: URL,
   bytes: Uint8Array,
@@ -79,7 +81,7 @@ export function unpackBeside(
   { wanted, most = MAX_UNPACKED, milliseconds = MOST_MS }: UnpackOptions = {},
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    // A view is sent with all of the buffer that it is part of.
+    // Sending a view would send the whole buffer that it is part of.
     const request: UnpackRequest = { bytes: Uint8Array.from(bytes), compression, most };
     const worker = new Worker(script, {
       workerData: request,

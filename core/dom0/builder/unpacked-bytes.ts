@@ -1,4 +1,4 @@
-/** What is unpacked so far: it grows while it is made, up to a bound, whatever a file's header says of it. */
+/** The output of unpacking so far. It grows as it is produced, up to a bound, whatever a file's header says of its size. */
 
 export class UnpackError extends Error {
   override readonly name = "UnpackError";
@@ -9,7 +9,7 @@ export class UnpackedBytes {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
 
-  /** `most`: bytes allowed. `expected`: a guess, which may be wrong. */
+  /** `most` is the number of bytes allowed. `expected` is a guess, which may be wrong. */
   constructor(most: number, expected: number) {
     this.#most = most;
     this.#bytes = new Uint8Array(Math.min(most, Math.max(expected, 4096)));
@@ -18,7 +18,7 @@ export class UnpackedBytes {
   get length(): number {
     return this.#length;
   }
-  /** All so far; others may follow in the same buffer. */
+  /** All bytes so far; more may follow in the same buffer. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -34,12 +34,12 @@ export class UnpackedBytes {
     this.#bytes[this.#length++] = byte;
   }
 
-  /** The byte that stands `distance` before the end; 1 is the last one. It must be there. */
+  /** Returns the byte `distance` before the end, which must exist; 1 is the last one. */
   back(distance: number): number {
     return this.#bytes[this.#length - distance]!;
   }
 
-  /** Writes again what stands `distance` before the end, which may reach into what is being written. */
+  /** Copies bytes from `distance` before the end; the range may reach into what is being written. */
   repeat(distance: number, count: number): void {
     if (distance > this.#length || distance < 1)
       throw new UnpackError("the data are damaged: they refer to what is not there");
@@ -47,7 +47,7 @@ export class UnpackedBytes {
     const bytes = this.#bytes;
     let at = this.#length;
     const end = at + count;
-    // What is there doubles with each step.
+    // The number of bytes that can be copied doubles with each step.
     for (let known = distance; at < end; known *= 2) {
       const part = Math.min(known, end - at);
       bytes.copyWithin(at, at - known, at - known + part);

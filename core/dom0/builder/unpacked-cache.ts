@@ -1,14 +1,14 @@
-/** What was unpacked last, by the hash of what it was unpacked from, up to a number of bytes. */
+/** Keeps what was unpacked last, by the hash of the packed content, up to a number of bytes. */
 import { createHash } from "node:crypto";
 import type { Compression } from "./decompress.ts";
 
 type Unpack = (bytes: Uint8Array, compression: Compression, wanted: AbortSignal) => Promise<Uint8Array>;
 
-/** Being unpacked, and how many wait for it. */
+/** Content that is being unpacked, and the number of callers that wait for it. */
 interface Coming {
   result: Promise<Uint8Array>;
   waiting: number;
-  /** Ends the unpacking when the last of them has gone. */
+  /** Ends the unpacking when the last of them no longer wants it. */
   end: AbortController;
 }
 
@@ -17,7 +17,7 @@ export class UnpackedCache {
   readonly #unpack: Unpack;
   /** Least recently asked for first. */
   readonly #kept = new Map<string, Uint8Array>();
-  /** Being unpacked: who asks meanwhile waits for the same. */
+  /** What is being unpacked; those who ask for it meanwhile wait for the same result. */
   readonly #coming = new Map<string, Coming>();
   #total = 0;
 
@@ -25,14 +25,14 @@ export class UnpackedCache {
     this.#limit = limitBytes;
     this.#unpack = unpack;
   }
-  /** Bytes kept. */
+  /** Number of bytes kept. */
   get total(): number {
     return this.#total;
   }
 
   /**
-   * Shared with other callers, so not to be changed. What can't be unpacked is not remembered. Rejects with the reason of `wanted` once
-   * that is given up; the unpacking itself ends when nobody waits for it any more.
+   * Returns bytes that are shared with other callers and must not be changed. A failure is not remembered. Rejects with the reason of `wanted` once
+   * that is aborted; the unpacking itself ends when nobody waits for it any more.
    */
   get(bytes: Uint8Array, compression: Compression, wanted?: AbortSignal): Promise<Uint8Array> {
     if (wanted?.aborted) return Promise.reject(wanted.reason as Error);
@@ -57,7 +57,7 @@ export class UnpackedCache {
     return coming;
   }
 
-  /** Another may have begun since, when this one was given up. */
+  /** If this one was given up, another may have begun since. */
   #forget(key: string, coming: Coming): void {
     if (this.#coming.get(key) === coming) this.#coming.delete(key);
   }
@@ -77,7 +77,7 @@ export class UnpackedCache {
   }
 
   #keep(key: string, unpacked: Uint8Array): Uint8Array {
-    // It would drive out all others and not fit even then.
+    // It would push out everything else, and not fit even then.
     if (unpacked.length > this.#limit) return unpacked;
     this.#kept.set(key, unpacked);
     this.#total += unpacked.length;

@@ -1,7 +1,7 @@
 /**
- * The .xz container, as far as kernels use it: the library decodes LZMA2, but not the x86 branch filter that
- * Linux's build puts before it. So a block with that filter is handed over without it, and the filter is undone here.
- * Facts: the .xz file format specification 1.1.0, and the x86 BCJ filter as the XZ for Java and 7-Zip sources describe it.
+ * Unpacks the .xz container as far as kernels use it. The library decodes LZMA2, but not the x86 branch filter that Linux's build applies before it.
+ * Therefore a block with that filter is passed on without it, and the filter is undone here. Facts: the .xz file format specification 1.1.0, and the
+ * x86 BCJ filter as the XZ for Java and 7-Zip sources describe it.
  */
 import xzDecompress from "xz-decompress";
 import { crc32 } from "./crc32.ts";
@@ -10,18 +10,18 @@ import { UnpackError, type UnpackedBytes } from "./unpacked-bytes.ts";
 const MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
 const FILTER_X86 = 4;
 const FILTER_LZMA2 = 0x21;
-/** Bytes of the check by type: none, CRC32, CRC64, SHA-256 at 0, 1, 4, 10. */
+/** Size of the check in bytes, by type: none, CRC32, CRC64 and SHA-256 are 0, 1, 4 and 10. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
 
 interface XzPlan {
-  /** A stream that a decoder without branch filters can read; equals the input when there is none. */
+  /** A stream that a decoder without branch filters can read; the same as the input when it has no filter. */
   stream: Uint8Array;
   x86Filter: boolean;
-  /** CRC32 of the whole output, when the block carries one. */
+  /** CRC32 of the whole output, if the block has one. */
   crc32: number | null;
 }
 
-/** Throws with a reason for data that are damaged, or as `output` does. */
+/** Throws with a reason for damaged data, and what `output` throws. */
 export async function unpackXz(input: Uint8Array, output: UnpackedBytes): Promise<void> {
   const plan = planXz(input);
   const source = new Blob([plan.stream as Uint8Array<ArrayBuffer>]).stream();
@@ -34,7 +34,7 @@ export async function unpackXz(input: Uint8Array, output: UnpackedBytes): Promis
     throw new UnpackError("the unpacked data fail their checksum");
 }
 
-/** Looks at the first block; trailing bytes after the stream (Linux's size word) are dropped. */
+/** Looks at the first block. Bytes after the stream (Linux's size word) are dropped. */
 function planXz(input: Uint8Array): XzPlan {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
   if (bytes.length < 32 || !bytes.subarray(0, 6).equals(MAGIC)) throw new UnpackError("not an .xz stream");
@@ -82,13 +82,13 @@ function planXz(input: Uint8Array): XzPlan {
   };
 }
 
-/** The stream without what follows it: ends with the footer's "YZ". */
+/** Returns the stream without what follows it. It ends with the "YZ" of the footer. */
 function trim(bytes: Buffer): Buffer {
   const end = bytes.lastIndexOf("YZ");
   return end < 0 ? bytes : bytes.subarray(0, end + 2);
 }
 
-/** A one-block stream without check around raw LZMA2 data. */
+/** Makes a stream of one block, without a check, around raw LZMA2 data. */
 function wrapLzma2(data: Buffer, dictionary: number, uncompressed: number): Buffer {
   const streamFlags = Buffer.from([0, 0]);
   const header = Buffer.concat([MAGIC, streamFlags, crcBytes(streamFlags)]);
@@ -128,7 +128,7 @@ function crcBytes(bytes: Uint8Array): Buffer {
 const ALLOWED_MASKS = [true, true, true, false, true, false, false, false];
 const MASK_BITS = [0, 1, 2, 2, 3, 3, 3, 3];
 
-/** Undoes the x86 branch filter in place: CALL and JMP targets become relative again. */
+/** Undoes the x86 branch filter in place: the targets of CALL and JMP become relative again. */
 export function undoX86Filter(bytes: Uint8Array): void {
   const topByte = (byte: number): boolean => byte === 0 || byte === 0xff;
   let mask = 0;

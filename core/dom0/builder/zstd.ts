@@ -1,16 +1,16 @@
-/** Zstandard (RFC 8878), block by block. */
+/** Unpacks Zstandard (RFC 8878), block by block. */
 import { Decompress } from "fzstd";
 import { UnpackError, type UnpackedBytes } from "./unpacked-bytes.ts";
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
 const BLOCK_RLE = 1;
-/** What is kept of a frame to refer to: more than Linux's own decompressor allows (ZSTD_WINDOWLOG_MAX) is in no kernel. */
+/** How much of a frame is kept for references. No kernel needs more than Linux's own decompressor allows (ZSTD_WINDOWLOG_MAX). */
 const MOST_OF_WINDOW = 128 << 20;
-/** Handed over at once, so that no more output comes than is looked at. */
+/** Input is passed on in pieces of this size, so that the output can be checked between them. */
 const PIECE = 1 << 16;
 
-/** Throws with a reason for data that are damaged or cut short, or as `output` does. */
+/** Throws with a reason for data that are damaged or cut short, and what `output` throws. */
 export function unpackZstd(input: Uint8Array, output: UnpackedBytes): void {
   if (widestWindow(input) > MOST_OF_WINDOW)
     throw new UnpackError(`it wants a window of more than ${MOST_OF_WINDOW / 2 ** 20} MiB`);
@@ -19,7 +19,7 @@ export function unpackZstd(input: Uint8Array, output: UnpackedBytes): void {
     stream.push(input.subarray(at, at + PIECE), at + PIECE >= input.length);
 }
 
-/** Bytes, of all frames. What is no whole file counts up to where it is spoiled: who unpacks it says so. */
+/** Returns the largest window of all frames in bytes. A damaged file counts up to where it is damaged; unpacking it reports that. */
 function widestWindow(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let widest = 0;
@@ -43,7 +43,7 @@ function widestWindow(bytes: Uint8Array): number {
       at += [0, 1, 2, 4][descriptor & 3]!;
       let size = sizeFlag === 1 ? 256 : 0;
       for (let i = 0; i < sizeBytes; i++) size += view.getUint8(at + i) * 256 ** i;
-      // A frame without a window is all one, and refers to any of it.
+      // A frame without a window is in one piece, and refers to any of it.
       if (single) widest = Math.max(widest, size);
       at += sizeBytes;
       for (let last = false; !last;) {

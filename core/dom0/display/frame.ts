@@ -1,15 +1,15 @@
-/** A copy of what a screen shows, which its owner can't change while it is encoded and sent. */
+/** A copy of what a screen shows, which the screen's owner can't change while it is encoded and sent. */
 import type { Surface } from "./surface.ts";
 import { TILE, TILE_SHIFT, Tiles } from "./tiles.ts";
 
 export class Frame {
   readonly width: number;
   readonly height: number;
-  /** 0x00RRGGBB each, row by row. */
+  /** Each pixel is 0x00RRGGBB, row by row. */
   readonly pixels: Uint32Array;
   readonly #row: Uint32Array;
 
-  /** Black. */
+  /** All pixels are black at first. */
   constructor(width: number, height: number) {
     this.width = width;
     this.height = height;
@@ -17,7 +17,7 @@ export class Frame {
     this.#row = new Uint32Array(width);
   }
 
-  /** Copies what `damage` marks and takes its marks away; `changed` is called for each tile that is not what it was. */
+  /** Copies what `damage` marks, and clears the marks. `changed` is called for each tile that is different from before. */
   update(surface: Surface, damage: Tiles, changed: (column: number, row: number) => void): void {
     for (let row = 0; row < damage.rows; row++)
       for (let column = 0; column < damage.columns; column++) {
@@ -29,7 +29,7 @@ export class Frame {
     damage.clear();
   }
 
-  /** Tiles side by side, from `first` to before `last`. */
+  /** Copies adjacent tiles, from `first` to before `last`. */
   #updateTiles(
     surface: Surface,
     first: number,

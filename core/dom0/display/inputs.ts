@@ -1,29 +1,29 @@
-/** What takes a domain's keys and pointer: the keyboards and pointers that it has connected. */
+/** Takes a domain's key presses and pointer movements for the keyboards and pointers that it has connected. */
 export interface InputDevice {
   key(keycode: number, isDown: boolean): void;
-  /** Shares of the screen's width and height; buttons and wheel as Viewer.pointer() has them. */
+  /** `x` and `y` are shares of the screen's width and height; buttons and wheel are as in Viewer.pointer(). */
   pointer(x: number, y: number, buttons: number, wheel: number): void;
 }
 
 /** What one viewer holds down. */
 interface Held {
   readonly keys: Set<number>;
-  /** As Viewer.pointer() has them. */
+  /** As in Viewer.pointer(). */
   buttons: number;
 }
 
 /**
- * Several may look at a screen and type at once. For the guest there is one keyboard and one pointer: a key or a button is down as long as
- * anybody holds it.
+ * Several viewers may look at a screen and type at once. The guest has one keyboard and one pointer: a key or a button is down as long as anybody
+ * holds it.
  */
 export class Inputs {
   readonly #devices = new Map<string, InputDevice>();
-  /** By viewer; those who hold nothing are not in it. */
+  /** By viewer; viewers who hold nothing are not in it. */
   readonly #held = new Map<object, Held>();
   #x = 0;
   #y = 0;
 
-  /** null: it is connected no more. */
+  /** With null the device is no longer connected. */
   connect(id: string, device: InputDevice | null): void {
     if (device) this.#devices.set(id, device);
     else this.#devices.delete(id);
@@ -33,7 +33,7 @@ export class Inputs {
     return this.#devices.size > 0;
   }
 
-  /** A key that is down and comes down again repeats. */
+  /** A key that is pressed while it is down repeats. */
   key(viewer: object, keycode: number, isDown: boolean): void {
     const held = this.#heldBy(viewer);
     if (isDown) held.keys.add(keycode);
@@ -51,7 +51,7 @@ export class Inputs {
     this.#device?.pointer(x, y, this.#buttons, wheel);
   }
 
-  /** Lets go of all that he holds. */
+  /** Releases everything that the viewer holds. */
   release(viewer: object): void {
     const held = this.#held.get(viewer);
     if (!held) return;
@@ -72,7 +72,7 @@ export class Inputs {
     if (keys.size === 0 && buttons === 0) this.#held.delete(viewer);
   }
 
-  /** The one that was connected first: several would each take every key. */
+  /** The device that was connected first, because several would each take every key. */
   get #device(): InputDevice | undefined {
     return this.#devices.values().next().value;
   }

@@ -1,6 +1,6 @@
 /**
- * A screen that a domain draws on and people look at. It is copied only where it changed, only while somebody waits to see it, and at most
- * thirty times a second; whoever looks takes what has changed since he last did, at his own pace.
+ * A screen that a domain draws on and people look at. It is copied only where it has changed, only while somebody waits to see it, and at most thirty
+ * times a second. Each viewer takes what has changed since the last time, at its own pace.
  */
 import { Frame } from "./frame.ts";
 import type { Inputs } from "./inputs.ts";
@@ -8,16 +8,16 @@ import type { Rectangle, Surface } from "./surface.ts";
 import { Tiles } from "./tiles.ts";
 import { Viewer } from "./viewer.ts";
 
-/** Milliseconds from one look at the surface to the next; and if its owner does not tell what changes. */
+/** Milliseconds between looks at the surface, and the same if its owner does not report what changes. */
 const EVERY_MS = 33;
 const UNTOLD_EVERY_MS = 100;
-/** What is shown before anything is drawn, as Linux's frontend has it. */
+/** The size that is shown before anything is drawn, as Linux's frontend has it. */
 const FIRST_SIZE = { width: 800, height: 600 };
 
 export class Screen {
   readonly inputs: Inputs;
   #surface: Surface | null = null;
-  /** While somebody looks. */
+  /** Exists while somebody looks. */
   #frame: Frame | null = null;
   #damage = new Tiles(FIRST_SIZE.width, FIRST_SIZE.height);
   readonly #viewers = new Set<Viewer>();
@@ -36,7 +36,7 @@ export class Screen {
   get height(): number {
     return this.#damage.height;
   }
-  /** Somebody draws on it. */
+  /** Whether somebody draws on it. */
   get isConnected(): boolean {
     return this.#surface !== null;
   }
@@ -48,7 +48,7 @@ export class Screen {
     return this.#frame;
   }
 
-  /** All that is drawn now: bytes red, green, blue and 255, row by row; null while nobody draws. */
+  /** Returns what is drawn now: bytes red, green, blue and 255, row by row; null while nobody draws. */
   picture(): { width: number; height: number; pixels: Uint8Array } | null {
     const surface = this.#surface;
     if (!surface) return null;
@@ -67,7 +67,7 @@ export class Screen {
     return { width, height, pixels };
   }
 
-  /** Another surface, of perhaps another size, or none: it is black then. */
+  /** Shows another surface, perhaps of another size; with null the screen is black. */
   show(surface: Surface | null): void {
     const before = this.#surface;
     this.#surface = surface;
@@ -81,14 +81,14 @@ export class Screen {
     this.#plan();
   }
 
-  /** The surface's owner has drawn there. */
+  /** Called when the surface's owner has drawn there. */
   damage(rectangle: Rectangle): void {
     if (this.#viewers.size === 0) return;
     this.#damage.markRectangle(rectangle);
     this.#plan();
   }
 
-  /** Somebody looks from now on, until the viewer leaves. */
+  /** Adds a viewer, until it leaves. */
   look(): Viewer {
     const viewer = new Viewer(
       this,
@@ -101,7 +101,7 @@ export class Screen {
     return viewer;
   }
 
-  /** It is taken away. */
+  /** Removes the screen. */
   close(): void {
     for (const viewer of [...this.#viewers]) viewer.end();
     this.#surface = null;
@@ -116,12 +116,12 @@ export class Screen {
     this.#damage.clear();
   }
 
-  /** Looks at the surface soon, if somebody waits for it and there is anything to see. */
+  /** Plans a look at the surface, if somebody waits for it and there may be something to see. */
   #plan(): void {
     if (this.#timer || ![...this.#viewers].some(({ isWaiting }) => isWaiting)) return;
     const isUntold = this.#surface !== null && !this.#surface.tells;
     if (this.#frame && this.#damage.isEmpty && !isUntold) return;
-    // Half of the thread's time at most, however large the screen is and however often it becomes another.
+    // At most half of the thread's time is used, however large the screen is and however often it changes.
     const every = Math.max(isUntold ? UNTOLD_EVERY_MS : EVERY_MS, 2 * this.#lastCost);
     const wait = Math.max(0, this.#lastLook + every - performance.now());
     this.#timer = setTimeout(() => this.#copy(), wait);
@@ -142,7 +142,7 @@ export class Screen {
     else this.#damage.clear();
     if (isFirst) for (const viewer of viewers) viewer.markAll();
     for (const viewer of viewers) viewer.wake();
-    // What viewers do with it counts: they do it at once. A look that was planned meanwhile did not know of that.
+    // The time that viewers take counts, because they work at once. A look that was planned meanwhile did not know of it.
     this.#lastCost = performance.now() - this.#lastLook;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;

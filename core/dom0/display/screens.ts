@@ -1,4 +1,4 @@
-/** The screens of a host's domains, from the toolstack's directory for a framebuffer to its removal. */
+/** The screens of the host's domains, from when the toolstack writes a framebuffer's directory until that is removed. */
 import { Inputs } from "./inputs.ts";
 import { Screen } from "./screen.ts";
 import { VncServer, type VncOptions } from "./vnc/server.ts";
@@ -10,7 +10,7 @@ export interface VncAddress {
   hasPassword: boolean;
 }
 
-/** A framebuffer's place among the screens. */
+/** A screen that belongs to a framebuffer. */
 export interface OpenScreen {
   readonly screen: Screen;
   readonly vnc: VncAddress | null;
@@ -20,7 +20,7 @@ export class Screens {
   readonly #screens = new Map<string, OpenScreen & { server: VncServer | null }>();
   readonly #inputs = new Map<number, Inputs>();
 
-  /** `vnc`: where to serve it; null for nowhere. Rejects with an Error that says why it can't be served there. */
+  /** `vnc` says where to serve it; null for nowhere. Rejects with an Error that says why it can't be served there. */
   async open(domid: number, id: string, vnc: VncOptions | null): Promise<OpenScreen> {
     const key = `${domid}/${id}`;
     const known = this.#screens.get(key);
@@ -32,7 +32,7 @@ export class Screens {
     return opened;
   }
 
-  /** Ends its server and whoever looks at it. */
+  /** Ends its server and its viewers. */
   close(domid: number, id: string): void {
     const key = `${domid}/${id}`;
     const opened = this.#screens.get(key);
@@ -43,21 +43,21 @@ export class Screens {
     this.forgetInputs(domid);
   }
 
-  /** The first of a domain's, or the one of that number; null where there is none. */
+  /** Returns the domain's first screen, or the one with that id; null where there is none. */
   find(domid: number, id?: string): OpenScreen | null {
     for (const [key, opened] of this.#screens)
       if (key === `${domid}/${id}` || (id === undefined && key.startsWith(`${domid}/`))) return opened;
     return null;
   }
 
-  /** Kept until the domain goes: keyboard and screen come and go in any order. */
+  /** Kept until the domain goes, because keyboard and screen come and go in any order. */
   inputs(domid: number): Inputs {
     const known = this.#inputs.get(domid) ?? new Inputs();
     this.#inputs.set(domid, known);
     return known;
   }
 
-  /** The domain's last keyboard has gone. */
+  /** Called when the domain's last keyboard has gone. */
   forgetInputs(domid: number): void {
     if (!this.#inputs.get(domid)?.isConnected && this.find(domid) === null) this.#inputs.delete(domid);
   }

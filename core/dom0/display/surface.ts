@@ -1,12 +1,12 @@
-/** What a screen shows, as whoever has the pixels gives them. */
+/** What a screen shows, provided by whoever has the pixels. */
 export interface Surface {
   readonly width: number;
   readonly height: number;
-  /** Who draws tells what has changed; else all of it may have at any time. */
+  /** Whether the owner reports what has changed. If not, all of it may have changed at any time. */
   readonly tells: boolean;
-  /** Copies `count` pixels of a row from `x` on into `target` from `at` on, each 0x00RRGGBB. All of them are inside the surface. */
+  /** Copies `count` pixels of a row from `x` on into `target` from `at` on, each as 0x00RRGGBB. All of them are inside the surface. */
   readRow(x: number, y: number, count: number, target: Uint32Array, at: number): void;
-  /** Whether anybody looks: while nobody does, changes need not be told. All of it is read when somebody begins to. */
+  /** Says whether anybody looks. While nobody does, changes need not be reported; all of it is read when somebody begins to look. */
   watch(isWatched: boolean): void;
 }
 
@@ -17,6 +17,6 @@ export interface Rectangle {
   height: number;
 }
 
-/** Of the smallest screen and the largest: what a frame of it takes in memory is bounded by the number of pixels. */
+/** Bounds of a screen's size. The memory of its frame is bounded by the number of pixels. */
 export const MOST_SIDE = 16384;
 export const MOST_PIXELS = 16 << 20;

@@ -1,4 +1,4 @@
-/** Which parts of a screen have changed: squares of 32 pixels. */
+/** Which parts of a screen have changed, in squares of 32 pixels. */
 import type { Rectangle } from "./surface.ts";
 
 export const TILE_SHIFT = 5;
@@ -12,7 +12,7 @@ export class Tiles {
   readonly #marks: Uint8Array;
   #count = 0;
 
-  /** Of a screen of so many pixels, none of them marked. */
+  /** For a screen of this size in pixels, with no square marked. */
   constructor(width: number, height: number) {
     this.width = width;
     this.height = height;
@@ -40,7 +40,7 @@ export class Tiles {
     this.#count = this.#marks.length;
   }
 
-  /** Every tile that the rectangle touches; it may lie anywhere, and be of any size. */
+  /** Marks every tile that the rectangle touches; the rectangle may lie anywhere and have any size. */
   markRectangle({ x, y, width, height }: Rectangle): void {
     const left = Math.max(0, x);
     const top = Math.max(0, y);
@@ -57,12 +57,12 @@ export class Tiles {
   }
 
   /**
-   * Takes marks away, from the top, and gives what they cover as rectangles side by side: of about `mostPixels` together, but at least one
-   * row of tiles. What is left stays marked.
+   * Clears marks from the top, and returns what they cover as disjoint rectangles: about `mostPixels` in total, but at least one row of tiles. The
+   * rest stays marked.
    */
   take(mostPixels = Infinity): Rectangle[] {
     const done: Rectangle[] = [];
-    /** Those that the next row of tiles may make taller. */
+    /** Rectangles that the next row of tiles may extend downwards. */
     let open: Rectangle[] = [];
     let pixels = 0;
     for (let row = 0; row < this.rows && this.#count > 0 && pixels < mostPixels; row++) {

@@ -1,7 +1,7 @@
 /** What the hypervisor counts, read from its own structures without a hypercall per number (hypervisor/abi/native.ts). */
 import { HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as area from "../../hypervisor/abi/native.ts";
-import { EXIT_SOFTWARE_INTERRUPT } from "../../machine/cpu/exits.ts";
+import { callsByNumber, domainAt } from "./calls-by-number.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import type { PhysicalMemory } from "./memory.ts";
 
@@ -28,16 +28,24 @@ export interface RunstateTimes {
   offline: number;
 }
 
-/** Causes of exits: EXIT_POLL to EXIT_SOFTWARE_INTERRUPT. */
-const EXIT_CAUSES = EXIT_SOFTWARE_INTERRUPT + 1;
+/** What one domain has asked of the hypervisor since it was created. Times in nanoseconds since power-on. */
+export interface DomainCalls extends Omit<DomainCounters, "runstates"> {
+  created: number;
+  /** Nanoseconds that its vCPUs ran. */
+  cpuTime: number;
+  /** As callsByNumber() has it. */
+  calls: number[];
+}
 
 export class StatisticsArea {
   readonly #memory: PhysicalMemory;
+  readonly #view: DataView;
   readonly #address: number;
 
   /** Throws HypercallError if the caller may not read it. */
   constructor(hypercalls: Hypercalls) {
     this.#memory = hypercalls.memory;
+    this.#view = new DataView(hypercalls.memory.memory.buffer);
     this.#address = hypercalls.call("statistics area", HYPERVISOR_arch_7, area.NATIVE_statistics);
     if (this.#memory.get32(this.#address + area.STATISTICS_MAGIC) !== area.STATISTICS_MAGIC_VALUE)
       throw new Error("the hypervisor's statistics area is not where it says");
@@ -50,29 +58,49 @@ export class StatisticsArea {
     // A domain that goes while this runs keeps its structure for two seconds, its link included.
     let at = memory.get32(this.#address + area.STATISTICS_DOMAINS);
     while (at !== 0) {
-      const counters: DomainCounters = {
-        hypercalls: Number(memory.get64(at + area.DOMAIN_HYPERCALLS)),
-        events: Number(memory.get64(at + area.DOMAIN_EVENTS_RECEIVED)),
-        pageFaults: 0,
-        instructions: 0,
-        exits: Array<number>(EXIT_CAUSES).fill(0),
-        runstates: [],
-      };
-      const table = memory.get32(at + area.DOMAIN_VCPUS);
-      const vcpus = memory.get32(at + area.DOMAIN_MAX_VCPUS);
-      for (let i = 0; i < vcpus; i++) {
-        const vcpu = memory.get32(table + 4 * i);
-        counters.runstates.push(vcpu === 0 ? null : this.#runstates(vcpu, now));
-        if (vcpu === 0) continue;
-        counters.pageFaults += Number(memory.get64(vcpu + area.VCPU_PAGE_FAULTS));
-        counters.instructions += Number(memory.get64(vcpu + area.VCPU_RETIRED));
-        for (let cause = 0; cause < EXIT_CAUSES; cause++)
-          counters.exits[cause]! += Number(memory.get64(vcpu + area.VCPU_EXITS + 8 * cause));
-      }
-      found.set(memory.get32(at + area.DOMAIN_DOMID), counters);
+      found.set(memory.get32(at + area.DOMAIN_DOMID), this.#countersAt(at, now));
       at = memory.get32(at + area.DOMAIN_NEXT);
     }
     return found;
+  }
+
+  /** null when there is no such domain. */
+  callsOf(domid: number, now: number): DomainCalls | null {
+    const at = domainAt(this.#view, this.#address, domid);
+    if (at === 0) return null;
+    const { runstates, ...counted } = this.#countersAt(at, now);
+    return {
+      ...counted,
+      created: Number(this.#memory.get64(at + area.DOMAIN_CREATED)),
+      cpuTime: runstates.reduce((sum, times) => sum + (times?.running ?? 0), 0),
+      calls: callsByNumber(this.#view, at),
+    };
+  }
+
+  /** `at`: the domain's structure. */
+  #countersAt(at: number, now: number): DomainCounters {
+    const memory = this.#memory;
+    const counters: DomainCounters = {
+      hypercalls: Number(memory.get64(at + area.DOMAIN_HYPERCALLS)),
+      events: Number(memory.get64(at + area.DOMAIN_EVENTS_RECEIVED)),
+      pageFaults: 0,
+      instructions: 0,
+      exits: Array<number>(area.EXIT_CAUSES).fill(0),
+      runstates: [],
+    };
+    const table = memory.get32(at + area.DOMAIN_VCPUS);
+    const vcpus = memory.get32(at + area.DOMAIN_MAX_VCPUS);
+    for (let i = 0; i < vcpus; i++) {
+      const vcpu = memory.get32(table + 4 * i);
+      counters.runstates.push(vcpu === 0 ? null : this.#runstates(vcpu, now));
+      if (vcpu === 0) continue;
+      counters.pageFaults += Number(memory.get64(vcpu + area.VCPU_PAGE_FAULTS));
+      counters.pageFaults += Number(memory.get64(vcpu + area.VCPU_OWN_PAGE_FAULTS));
+      counters.instructions += Number(memory.get64(vcpu + area.VCPU_RETIRED));
+      for (let cause = 0; cause < area.EXIT_CAUSES; cause++)
+        counters.exits[cause]! += Number(memory.get64(vcpu + area.VCPU_EXITS + 8 * cause));
+    }
+    return counters;
   }
 
   /** Read again if the vCPU changed its state meanwhile. */

@@ -1,40 +1,40 @@
 /**
- * A learning bridge (IEEE 802.1D without spanning tree): frames go where their destination was last seen, or everywhere.
- * What one port sends is bounded by that port's backend, what is learned by the table's size. A port's own address is known from the
- * beginning and is nobody else's, so no guest gets or sends frames in the name of another's interface or of the gateway.
+ * A learning bridge (IEEE 802.1D without spanning tree): a frame goes to where its destination was last seen, or everywhere. What a port sends is
+ * bounded by its backend, and what is learned by the table's size. A port's own address is known from the beginning and can't be another's, so no
+ * guest gets or sends frames in the name of another's interface or of the gateway.
  */
 import { ETHERNET_HEADER, macKey, type BridgePort, type Frame } from "./frame.ts";
 
-/** Addresses that are remembered; a guest that invents more pushes out the oldest of its own port first. */
+/** The most addresses that are remembered. A guest that invents more pushes out the oldest of its own port first. */
 const LEARNED_LIMIT = 1024;
 const LEARNED_PER_PORT = 256;
 
 export interface PortCounters {
-  /** From the port into the bridge, and out of it to the port. */
+  /** Frames from the port into the bridge, and out of the bridge to the port. */
   framesIn: number;
   bytesIn: number;
   framesOut: number;
   bytesOut: number;
-  /** Came in and were no Ethernet frames. */
+  /** Frames that came in and were not valid Ethernet frames. */
   malformed: number;
-  /** Came in with the address of another owner's interface. */
+  /** Frames that came in with the address of another owner's interface. */
   forged: number;
 }
 
 interface Attached {
   port: BridgePort;
   counters: PortCounters;
-  /** Keys of MAC addresses learned here, oldest first. */
+  /** Keys of the MAC addresses that were learned here, oldest first. */
   addresses: Set<number>;
 }
 
-/** Sees every frame that enters the bridge, with the port it came from and those it leaves by. */
+/** Is told every frame that enters the bridge, with the port that it came from and those that it leaves by. */
 export type BridgeListener = (frame: Frame, from: BridgePort, to: readonly BridgePort[]) => void;
 
 export class Bridge {
   readonly name: string;
   readonly #ports = new Map<BridgePort, Attached>();
-  /** Ports by their own addresses; of two with the same one that which came first. */
+  /** Ports by their own addresses. If two have the same one, the port that came first. */
   readonly #owners = new Map<number, Attached>();
   readonly #learned = new Map<number, Attached>();
   readonly #listeners = new Set<BridgeListener>();
@@ -42,20 +42,20 @@ export class Bridge {
   #loss = 0;
   #lost = 0;
 
-  /** `random`: from 0 to before 1, for what is lost. */
+  /** `random` returns a number from 0 to before 1, for frames that are lost on purpose. */
   constructor(name: string, random = Math.random) {
     this.name = name;
     this.#random = random;
   }
 
-  /** The part of all frames that are lost, from 0 to 1: to see how guests bear that. */
+  /** The part of all frames that are dropped on purpose, from 0 to 1, to see how guests cope with losses. */
   get loss(): number {
     return this.#loss;
   }
   set loss(part: number) {
     this.#loss = part;
   }
-  /** Frames that were lost so. */
+  /** Number of frames that were dropped on purpose. */
   get lost(): number {
     return this.#lost;
   }
@@ -85,13 +85,13 @@ export class Bridge {
     for (const other of this.#ports.values()) if (macKey(other.port.mac) === key) return this.#own(other);
   }
 
-  /** Hears of all traffic until the returned function is called. */
+  /** Calls the listener with all traffic, until the returned function is called. */
   listen(listener: BridgeListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes a frame from a port that is attached; others' frames are dropped. */
+  /** Takes a frame from a port that is attached; frames of other ports are dropped. */
   send(from: BridgePort, frame: Frame): void {
     const source = this.#ports.get(from);
     if (!source) return;
@@ -119,7 +119,7 @@ export class Bridge {
     for (const port of this.#ports.values()) if (port !== source) forward(port, frame, from);
   }
 
-  /** Learned before owned: an owner may use the address of one of its interfaces at another. */
+  /** Learned addresses come first, because an owner may use the address of one of its interfaces at another one. */
   #portOf(key: number): Attached | undefined {
     return this.#learned.get(key) ?? this.#owners.get(key);
   }
@@ -130,7 +130,7 @@ export class Bridge {
     for (const listener of this.#listeners) listener(frame, source.port, to);
   }
 
-  /** False for an address that is another owner's. */
+  /** Returns false for an address that is another owner's. */
   #learn(port: Attached, key: number): boolean {
     const owner = this.#owners.get(key);
     if (owner === port) {
@@ -156,7 +156,7 @@ export class Bridge {
     this.#learned.delete(key);
   }
 
-  /** Who is attached, with their own addresses and those seen there. */
+  /** Returns the attached ports, with their own addresses and those seen there. */
   ports(): { port: BridgePort; counters: Readonly<PortCounters>; addresses: string[] }[] {
     return [...this.#ports.values()].map((attached) => {
       const { port, counters, addresses } = attached;

@@ -1,6 +1,6 @@
 /**
- * Captures in the pcap file format (draft-ietf-opsawg-pcap) that Wireshark and tshark read. GSO frames are written as they
- * travel, up to 64 KiB long; a checksum that was left to the receiver stands as it is.
+ * Writes captures in the pcap file format (draft-ietf-opsawg-pcap), which Wireshark and tshark read. GSO frames are written as they travel, up to 64
+ * KiB long. A checksum that was left to the receiver is written as it is.
  */
 import type { Frame } from "./frame.ts";
 
@@ -8,7 +8,7 @@ const MAGIC_NANOSECONDS = 0xa1b23c4d;
 const SNAPSHOT_LENGTH = 0x40000;
 const LINKTYPE_ETHERNET = 1;
 
-/** The 24 bytes at the beginning of a file. */
+/** Returns the 24 bytes at the beginning of a file. */
 export function captureHeader(): Uint8Array {
   const header = new DataView(new ArrayBuffer(24));
   header.setUint32(0, MAGIC_NANOSECONDS, true);
@@ -19,7 +19,7 @@ export function captureHeader(): Uint8Array {
   return new Uint8Array(header.buffer);
 }
 
-/** The record of a frame; `milliseconds` since 1970, with fractions. */
+/** Returns the record of a frame. `milliseconds` is the time since 1970, with fractions. */
 export function captureRecord(frame: Frame, milliseconds: number): Uint8Array {
   const { bytes } = frame;
   const record = new Uint8Array(16 + bytes.length);

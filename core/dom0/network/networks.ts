@@ -1,4 +1,4 @@
-/** The virtual networks of a host: a bridge each, with a gateway where there is a way out or addresses are handed out. */
+/** The virtual networks of a host: each is a bridge, with a gateway where there is a way out or addresses are handed out. */
 import { Bridge } from "./bridge.ts";
 import type { BridgePort } from "./frame.ts";
 import { captureHeader, captureRecord } from "./capture.ts";
@@ -8,24 +8,24 @@ import type { HostService } from "./gateway/policy.ts";
 import { networkShares } from "./gateway/shares.ts";
 import { inSubnet, ipText, parseSubnet, type Subnet } from "./packet/address.ts";
 
-/** The bridge that is there from the beginning; also where interfaces go that name none. */
+/** The bridge that exists from the beginning, and where interfaces go that name none. */
 export const DEFAULT_BRIDGE = "xenbr0";
 const NETWORKS_MOST = 64;
 
-/** What no network can have: this host, loopback, link-local, groups, reserved (RFC 6890). */
+/** Addresses that no network can have: this host, loopback, link-local, groups, reserved (RFC 6890). */
 const NOBODYS = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"].map((text) => parseSubnet(text)!);
 
 function overlap(a: Subnet, b: Subnet): boolean {
   return a.prefix <= b.prefix ? inSubnet(a, b.address) : inSubnet(b, a.address);
 }
 
-/** "nat": a way out; "isolated": addresses and names, no way out; "bare": a bridge and nothing else. */
+/** "nat" has a way out; "isolated" has addresses and names but no way out; "bare" is a bridge and nothing else. */
 export type NetworkMode = "nat" | "isolated" | "bare";
 
 export interface NetworkDefinition {
   readonly name: string;
   readonly mode: NetworkMode;
-  /** "10.0.2.0/24"; a free one of its kind if it is left out. */
+  /** Such as "10.0.2.0/24"; a free network if it is left out. */
   readonly ipv4?: string;
 }
 
@@ -33,7 +33,7 @@ export interface NetworkReport {
   readonly name: string;
   readonly mode: NetworkMode;
   readonly ipv4: string | null;
-  /** Percent of the frames that are lost on purpose, and how many were. */
+  /** Percentage of frames that are dropped on purpose, and how many were. */
   readonly loss: number;
   readonly lost: number;
   readonly ports: {
@@ -45,23 +45,23 @@ export interface NetworkReport {
     framesOut: number;
   }[];
   readonly gateway: GatewayReport | null;
-  /** Forwards that were kept and can't be had now, with the reason. */
+  /** Forwards that were kept and that are not possible now, with the reason. */
   readonly waiting: { forward: Forward; problem: string }[];
   readonly captures: CaptureReport[];
 }
 
 export interface CaptureReport {
-  /** As it was begun. */
+  /** The file name with which it was begun. */
   readonly file: string;
-  /** The one port of the bridge whose traffic it has; null for all. */
+  /** The one port of the bridge whose traffic is captured; null for all. */
   readonly port: string | null;
   readonly frames: number;
   readonly bytes: number;
-  /** Frames that came faster than the file takes them. */
+  /** Number of frames that came faster than the file takes them. */
   readonly lost: number;
 }
 
-/** What of a network outlives the host's power: all that somebody has set up. */
+/** The part of a network that outlives the host's power: everything that somebody has set up. */
 export interface KeptNetwork {
   readonly name: string;
   readonly mode: NetworkMode;
@@ -75,21 +75,21 @@ export function keptNetwork({ name, mode, ipv4, gateway, waiting }: NetworkRepor
   return { name, mode, ipv4, forwards, services: gateway?.services ?? [] };
 }
 
-/** What is wrong with a request about a network: a sentence. */
+/** Says in a sentence what is wrong with a request about a network. */
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
 }
 
 interface Network {
   definition: Required<Omit<NetworkDefinition, "ipv4">> & { ipv4: string | null };
-  /** In its IPv6 prefix. */
+  /** The number in its IPv6 prefix. */
   readonly number: number;
   readonly bridge: Bridge;
   readonly gateway: Gateway | null;
   waiting: { forward: Forward; problem: string }[];
 }
 
-/** Takes captured bytes, or says that it has no room for them now; `close` when the capture ends. */
+/** Takes captured bytes, or reports that it has no room for them now; `close` is called when the capture ends. */
 export interface CaptureSink {
   write(bytes: Uint8Array): boolean;
   close(): void;
@@ -98,7 +98,7 @@ export interface CaptureSink {
 /** An interface's place on a bridge. */
 export interface Attachment {
   readonly bridge: Bridge;
-  /** Of those that it wanted, what this network has. */
+  /** Those of the wanted addresses that are possible in this network. */
   readonly addresses: readonly Uint8Array[];
   readonly detach: () => void;
 }
@@ -109,7 +109,7 @@ export class Networks {
   readonly #shares = networkShares();
   readonly #now: () => number;
 
-  /** `now`: milliseconds, monotonic. */
+  /** `now` returns monotonic milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
     this.create({ name: DEFAULT_BRIDGE, mode: "nat", ipv4: "10.0.2.0/24" });
@@ -149,7 +149,7 @@ export class Networks {
     this.#networks.set(name, { definition, number, bridge, gateway, waiting: [] });
   }
 
-  /** The addresses that somebody wants. Throws NetworkError. */
+  /** Returns the network that somebody asked for. Throws NetworkError. */
   #subnet(text: string): Subnet {
     const subnet = parseSubnet(text);
     const isUsable = subnet?.address.length === 4 && subnet.prefix >= 8 && subnet.prefix <= 27;
@@ -176,7 +176,7 @@ export class Networks {
     return null;
   }
 
-  /** What was kept is there again; a sentence for each thing that can't be. */
+  /** Restores what was kept. Returns a sentence for each thing that is not possible. */
   async restore(kept: readonly KeptNetwork[]): Promise<string[]> {
     const problems: string[] = [];
     for (const { name, mode, ipv4, forwards, services } of kept) {
@@ -199,7 +199,7 @@ export class Networks {
     return problems;
   }
 
-  /** Opens a network's way out or closes it, while guests are on it. Throws NetworkError for a bare bridge, which has none. */
+  /** Opens or closes a network's way out while guests are on it. Throws NetworkError for a bare bridge, which has none. */
   setMode(name: string, mode: "nat" | "isolated"): void {
     const network = this.#find(name);
     if (!network.gateway) throw new NetworkError(`The bridge ${name} is bare: it has no gateway that could lead out.`);
@@ -208,7 +208,7 @@ export class Networks {
     network.gateway.setWayOut(mode === "nat");
   }
 
-  /** A number that no other network's IPv6 prefix has. */
+  /** Returns a number that no other network's IPv6 prefix has. */
   #freeNumber(): number {
     const used = new Set([...this.#networks.values()].map(({ number }) => number));
     let number = 2;
@@ -240,7 +240,7 @@ export class Networks {
     throw new NetworkError(`There is no bridge ${name}; there are ${[...this.#networks.keys()].join(", ")}.`);
   }
 
-  /** Loses some percent of a bridge's frames, 0 for none, until that is said anew. */
+  /** Drops some percent of a bridge's frames, 0 for none, until this is called again. */
   setLoss(name: string, percent: number): void {
     this.#find(name).bridge.loss = percent / 100;
   }
@@ -252,9 +252,9 @@ export class Networks {
   }
 
   /**
-   * An interface joins a bridge, with the addresses that are to be its own: by DHCP it gets the first of them that can be had. Throws
-   * NetworkError if there is no such bridge. Returns those that this network can have (a configuration may come from another network), and
-   * how the interface leaves again: what its guest had open is closed.
+   * Attaches an interface to a bridge, with the addresses that are to be its own: by DHCP it gets the first of them that is possible. Throws
+   * NetworkError if there is no such bridge. Returns those addresses that are possible in this network (a configuration may come from another one),
+   * and a function that detaches the interface and closes what its guest had open.
    */
   attach(name: string, port: BridgePort, wanted: readonly Uint8Array[]): Attachment {
     const { bridge, gateway } = this.#find(name);
@@ -268,7 +268,7 @@ export class Networks {
     return { bridge, addresses, detach };
   }
 
-  /** Rejects with NetworkError if the port can't be had. */
+  /** Rejects with NetworkError if the port is not available. */
   async addForward(name: string, forward: Forward): Promise<Forward> {
     const gateway = this.#gateway(name);
     if (!gateway.mayBeGuest(forward.guestAddress))
@@ -314,7 +314,7 @@ export class Networks {
     this.#gateway(name).forbidService(port);
   }
 
-  /** Writes a bridge's traffic, or that of one of its ports, to a sink in pcap's format until stopCapture(). `capture`: what it is called. */
+  /** Writes the traffic of a bridge, or of one of its ports, to a sink in pcap format until stopCapture(). `capture` names it. */
   startCapture(capture: string, name: string, portName: string | null, sink: CaptureSink): void {
     const { bridge } = this.#find(name);
     if (this.#captures.has(capture)) throw new NetworkError(`There is a capture ${capture} already.`);
@@ -367,7 +367,7 @@ export class Networks {
     }));
   }
 
-  /** All sockets are closed. */
+  /** Closes all sockets. */
   stop(): void {
     for (const capture of [...this.#captures.keys()]) this.stopCapture(capture);
     for (const { gateway } of this.#networks.values()) gateway?.stop();

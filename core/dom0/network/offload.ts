@@ -1,4 +1,4 @@
-/** What a receiver without offloads needs done before a frame reaches it: checksums completed, GSO frames cut into segments. */
+/** Does what a receiver without offloads needs before a frame reaches it: completes checksums, and cuts GSO frames into segments. */
 import { ETHERNET_HEADER, type Frame } from "./frame.ts";
 import { foldChecksum, get16, get32, put16, put32, sumWords } from "./packet/bytes.ts";
 import {
@@ -13,7 +13,7 @@ import {
 const TCP_FIN_PSH = 0x09;
 const TCP_CWR = 0x80;
 
-/** Where in the TCP or UDP header the checksum stands, or -1. */
+/** Returns where in the TCP or UDP header the checksum stands, or -1. */
 function checksumField(packet: Packet): number {
   const length = packet.end - packet.start;
   if (packet.protocol === PROTOCOL_TCP && length >= 20) return packet.start + 16;
@@ -27,11 +27,11 @@ function writeChecksum(packet: Packet): void {
   put16(bytes, field, 0);
   const pseudo = pseudoHeaderSum(packet.source, packet.destination, protocol, end - start);
   const sum = foldChecksum(sumWords(bytes, start, end, pseudo));
-  // A UDP checksum of zero would say that there is none.
+  // A UDP checksum of zero would mean that there is none.
   put16(bytes, field, protocol === PROTOCOL_UDP && sum === 0 ? 0xffff : sum);
 }
 
-/** The same frame with a whole checksum. */
+/** Returns the same frame with a complete checksum. */
 export function completeChecksum(frame: Frame): Frame {
   if (!frame.checksumBlank) return frame;
   const bytes = frame.bytes.slice();
@@ -41,8 +41,8 @@ export function completeChecksum(frame: Frame): Frame {
 }
 
 /**
- * Cuts a GSO frame into frames of at most segmentSize bytes of TCP payload, with whole checksums. A frame that says it is TCP and is
- * not gives none.
+ * Cuts a GSO frame into frames of at most segmentSize bytes of TCP payload with complete checksums. A frame that claims to be TCP but is not gives
+ * none.
  */
 export function segments(frame: Frame): Frame[] {
   if (!frame.segmentSize) return [completeChecksum(frame)];
@@ -60,7 +60,7 @@ export function segments(frame: Frame): Frame[] {
     bytes.set(packet.bytes.subarray(0, payload));
     bytes.set(packet.bytes.subarray(at, end), payload);
     put32(bytes, packet.start + 4, (sequence + at - payload) >>> 0);
-    // The end of the stream and the push belong to the last segment, a reduced window to the first (RFC 3168).
+    // FIN and PSH belong to the last segment, CWR to the first (RFC 3168).
     bytes[packet.start + 13] = flags & ~(end < packet.end ? TCP_FIN_PSH : 0) & ~(index > 0 ? TCP_CWR : 0);
     writeLength(bytes, index);
     const segment = readPacket(bytes);
@@ -71,7 +71,7 @@ export function segments(frame: Frame): Frame[] {
   return made;
 }
 
-/** IP's length, identification and checksum of a segment that was made of a larger packet. */
+/** Writes IP's length, identification and checksum of a segment that was made of a larger packet. */
 function writeLength(bytes: Uint8Array, index: number): void {
   const at = ETHERNET_HEADER;
   if (get16(bytes, 12) !== ETHERTYPE_IPV4) {

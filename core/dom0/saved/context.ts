@@ -1,4 +1,4 @@
-/** struct vcpu_guest_context with pfns instead of machine frame numbers, as it is in an image, and back. */
+/** Converts struct vcpu_guest_context between machine frame numbers and the pfns that it has in an image. */
 import {
   CPU_USER_REGS_RDX,
   VCPU_GUEST_CONTEXT_CTRLREG,
@@ -12,7 +12,7 @@ import { NONE, TableError } from "./tables.ts";
 const GDT_ENTRIES_PER_FRAME = 512;
 const MOST_GDT_ENTRIES = 8192;
 
-/** Of the page tables' roots and the GDT. Throws TableError when `convert` gives NONE for one of them. */
+/** Converts the roots of page tables, and the GDT's frames. Throws TableError when `convert` returns NONE for one of them. */
 export function convertContext(context: Uint8Array, convert: (frame: number) => number): void {
   const view = new DataView(context.buffer, context.byteOffset, context.byteLength);
   const change = (at: number, shift: bigint, what: string): void => {
@@ -23,7 +23,7 @@ export function convertContext(context: Uint8Array, convert: (frame: number) => 
     view.setBigUint64(at, BigInt(other) << shift, true);
   };
   change(VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8, 12n, "CR3");
-  // A 64-bit guest's tables for user mode, if it has set any.
+  // A 64-bit guest may have set tables for user mode.
   if (view.getBigUint64(VCPU_GUEST_CONTEXT_CTRLREG + 8, true) !== 0n)
     change(VCPU_GUEST_CONTEXT_CTRLREG + 8, 12n, "the user mode's CR3");
   const entries = Math.min(Number(view.getBigUint64(VCPU_GUEST_CONTEXT_GDT_ENTS, true)), MOST_GDT_ENTRIES);
@@ -31,7 +31,7 @@ export function convertContext(context: Uint8Array, convert: (frame: number) => 
     change(VCPU_GUEST_CONTEXT_GDT_FRAMES + 8 * i, 0n, "the GDT");
 }
 
-/** The frame of start_info: a guest that suspends leaves it in RDX (include/public/sched.h, SCHEDOP_shutdown). */
+/** Returns the frame of start_info, which a guest that suspends leaves in RDX (include/public/sched.h, SCHEDOP_shutdown). */
 export function startInfoOf(context: Uint8Array): number {
   const rdx = new DataView(context.buffer, context.byteOffset).getBigUint64(
     VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RDX,

@@ -1,8 +1,8 @@
 /**
- * A domain's memory and vCPUs as an ELF file that crash, gdb's and readelf's users know from xl dump-core: Xen's
- * docs/misc/dump-core-format.txt, version 0.1. It has sections and no program headers. The pages of a PV domain are in the order of its P2M, with a table of
- * pfns and mfns; those of a PVH domain, which numbers its frames itself, by these numbers, with a list of them. Of what lies in the hole below 4 GiB, where
- * what is shared with Xen and the ACPI tables are, libxenguest writes nothing.
+ * Writes a domain's memory and vCPUs as the ELF file that users of crash, gdb and readelf know from xl dump-core: Xen's
+ * docs/misc/dump-core-format.txt, version 0.1. The file has sections and no program headers. The pages of a PV domain are in the order of its P2M,
+ * with a table of pfns and mfns. Those of a PVH domain, which numbers its frames itself, are in the order of these numbers, with a list of them. As
+ * in libxenguest, nothing is written of the hole below 4 GiB, where the ACPI tables lie and what is shared with Xen.
  */
 import { HypercallError } from "../kernel/errno.ts";
 import type { HvmHypercalls } from "../kernel/hvm.ts";
@@ -14,13 +14,13 @@ import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86.ts";
 import { ownedFrames } from "./owned-frames.ts";
 import { GuestMemory, SaveError } from "./p2m.ts";
 
-/** public/elfnote.h, and xc_core.h's magic of a PV domain's. */
+/** public/elfnote.h, and the magic of a PV domain in xc_core.h. */
 const NOTE_NONE = 0x2000000;
 const NOTE_HEADER = 0x2000001;
 const NOTE_XEN_VERSION = 0x2000002;
 const NOTE_FORMAT_VERSION = 0x2000003;
 const XC_CORE_MAGIC = 0xf00febedn;
-/** And of one that numbers its frames itself. */
+/** The magic of a domain that numbers its frames itself. */
 const XC_CORE_MAGIC_HVM = 0xf00febeen;
 /** Frames of the hole below 4 GiB. */
 const HOLE_FIRST = 0xf0000;
@@ -34,21 +34,21 @@ const SHT_STRTAB = 3;
 const SHT_NOTE = 7;
 const ET_CORE = 4;
 const EM_X86_64 = 62;
-/** Pages that are read at once. */
+/** Pages that are read in one go. */
 const BATCH = 512;
 
 interface Section {
   name: string;
   type: number;
   size: number;
-  /** Of an entry, where it is a table. */
+  /** Size of an entry, if the section is a table. */
   entry: number;
   align: number;
-  /** null: the pages, which come last. */
+  /** null for the section with the pages, which comes last. */
   bytes: Uint8Array | null;
 }
 
-/** Frames as the domain numbers them, in the order in which they are written, and the section that says so. */
+/** Frames as the domain numbers them, in the order in which they are written, and the section that lists them. */
 interface DumpedPages {
   magic: bigint;
   frames: number[];
@@ -68,7 +68,7 @@ export class CoreDumper {
     this.#memory = new GuestMemory(hypercalls, frames);
   }
 
-  /** The file in pieces. The domain stands still meanwhile: its caller has paused it, or it has stopped. Throws SaveError. */
+  /** Yields the file in pieces. The domain stands still meanwhile: its caller has paused it, or it has stopped. Throws SaveError. */
   async *dump(domid: number, vcpus: number, guest: GuestTypeName): AsyncGenerator<Uint8Array> {
     const info = this.#hypercalls.domains.info(domid);
     if (!info) throw new SaveError("The domain is gone.");
@@ -104,7 +104,7 @@ export class CoreDumper {
       const bytes = new Uint8Array(PAGE_SIZE * batch.length);
       batch.forEach((frame, i) => this.#frames.with(domid, frame, (at) => bytes.set(this.#page(at), PAGE_SIZE * i)));
       yield bytes;
-      // The events of others have their turn.
+      // Lets others' events have their turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -112,7 +112,7 @@ export class CoreDumper {
   #pvPages(domid: number, { sharedInfoFrame, totPages }: DomainInfoRecord): DumpedPages {
     const { mfns } = this.#memory.read(domid, sharedInfoFrame);
     const { pfns } = this.#memory.owned(domid, mfns);
-    // A frame may be listed again and again: the file has at most as much as the domain.
+    // A guest may list one frame again and again; this bounds the file to the domain's memory.
     if (pfns.length > totPages)
       throw new SaveError(`The guest lists ${pfns.length} frames of its memory; it has ${totPages}.`);
     return {
@@ -123,7 +123,7 @@ export class CoreDumper {
   }
 
   async #pvhPages(domid: number): Promise<DumpedPages> {
-    // What it has never touched has nothing in it, and is no part of the file.
+    // Frames that it has never touched have no content, and are not part of the file.
     const { there } = await ownedFrames(this.#hypercalls, this.#hvm, domid);
     const frames = there.filter((gfn) => gfn < HOLE_FIRST || gfn >= HOLE_END);
     return {
@@ -133,7 +133,7 @@ export class CoreDumper {
     };
   }
 
-  /** null while a guest that numbers its frames itself has it nowhere. */
+  /** Returns null while a guest that numbers its frames itself has not mapped the page. */
   #sharedInfo(domid: number, frame: number): Uint8Array | null {
     try {
       return this.#frames.with(domid, frame, (at) => this.#page(at).slice());
@@ -177,7 +177,7 @@ function text(value: string, size: number): Uint8Array {
   bytes.write(value.slice(0, size - 1), "latin1");
   return bytes;
 }
-/** Of the owner "Xen"; all lengths here are multiples of 4. */
+/** Makes a note with the owner "Xen"; all lengths here are multiples of 4. */
 function note(type: number, description: Uint8Array): Uint8Array {
   const head = Buffer.alloc(16);
   head.writeUInt32LE(4, 0);
@@ -189,7 +189,7 @@ function note(type: number, description: Uint8Array): Uint8Array {
 function section(name: string, type: number, bytes: Uint8Array, entry = 0): Section {
   return { name, type, size: bytes.length, entry, align: 8, bytes };
 }
-/** struct xen_dumpcore_p2m of each page, by pfn. */
+/** Makes struct xen_dumpcore_p2m of each page, by pfn. */
 function p2mTable(pfns: readonly number[], mfns: Uint32Array): Uint8Array {
   const table = Buffer.alloc(16 * pfns.length);
   pfns.forEach((pfn, i) => {
@@ -199,7 +199,7 @@ function p2mTable(pfns: readonly number[], mfns: Uint32Array): Uint8Array {
   return table;
 }
 
-/** The ELF header, the section headers and all sections but the pages, up to where those begin. */
+/** Yields the ELF header, the section headers and all sections other than the pages, up to where those begin. */
 function* laidOut(sections: readonly Section[]): Generator<Uint8Array> {
   const names = ["", ".shstrtab", ...sections.map(({ name }) => name)];
   const strings = Buffer.from(names.map((name) => `${name}\0`).join(""), "latin1");

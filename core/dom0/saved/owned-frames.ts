@@ -1,25 +1,25 @@
-/** Which guest frames of a domain that numbers its frames itself have memory of its own behind them, or get it when they are first touched. */
+/** Finds out which guest frames of a domain that numbers its frames itself have memory of the domain's own, or get it when they are first touched. */
+import { MOST_GFNS } from "../builder/pvh/layout.ts";
 import type { HvmHypercalls } from "../kernel/hvm.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { ALL_ZEROS, NOT_THE_DOMAINS } from "../kernel/page-types.ts";
 import { SaveError } from "./p2m.ts";
-import { MOST_PFNS } from "./tables.ts";
 
-/** Frame numbers asked for before dom0's events have their turn. */
+/** How many frame numbers are asked for before the events of dom0 have their turn. */
 const ASKED = 65536;
 
 /** Both in ascending order. */
 export interface OwnedFrames {
-  /** Those with memory. */
+  /** Frames that have memory. */
   there: number[];
-  /** Those that have none yet and get it on demand. */
+  /** Frames that have none yet and get it on demand. */
   onDemand: number[];
 }
 
-/** Asking gives the domain no memory. The domain stands still. Throws SaveError. */
+/** Asking does not give the domain memory. The domain stands still. Throws SaveError. */
 export async function ownedFrames(hypercalls: Hypercalls, hvm: HvmHypercalls, domid: number): Promise<OwnedFrames> {
   const highest = hvm.highestFrame(domid);
-  const end = Math.min(highest + 1, MOST_PFNS);
+  const end = Math.min(highest + 1, MOST_GFNS);
   const there: number[] = [];
   const onDemand: number[] = [];
   for (let from = 0; from < end; from += ASKED) {
@@ -30,11 +30,12 @@ export async function ownedFrames(hypercalls: Hypercalls, hvm: HvmHypercalls, do
     });
     await new Promise((resolve) => setImmediate(resolve));
   }
-  // What is Xen's and shared with the guest may be anywhere; memory of its own would be missing. What it has in reserve counts as its own.
+  // What is Xen's and shared with the guest may be anywhere, but memory of the domain's own must have been found. The domain's reserve counts as its
+  // own.
   const pages = (hypercalls.domains.info(domid)?.totPages ?? 0) - hvm.onDemand(domid).reserve;
-  if (highest >= MOST_PFNS && there.length < pages)
+  if (highest >= MOST_GFNS && there.length < pages)
     throw new SaveError(
-      `The guest has moved ${pages - there.length} pages of its memory to frames from ${MOST_PFNS} on; it can be written while they are below.`,
+      `The guest has moved ${pages - there.length} pages of its memory to frames from ${MOST_GFNS} on; it can be written while they are below.`,
     );
   return { there, onDemand };
 }

@@ -1,6 +1,6 @@
 /**
- * A PV guest's memory by its pfns, as tools find it: the guest says by its shared_info which frames its P2M has
- * (arch.pfn_to_mfn_frame_list_list). What it says is checked: only frames of its own are read.
+ * Finds a PV guest's memory by its pfns, as tools do: the guest says in its shared_info which frames hold its P2M (arch.pfn_to_mfn_frame_list_list).
+ * What it says is checked: only the guest's own frames are read.
  */
 import { SHARED_INFO_MAX_PFN, SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST } from "../../abi/xen.ts";
 import { HypercallError } from "../kernel/errno.ts";
@@ -10,7 +10,7 @@ import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import { isFrame, MOST_PFNS, NONE } from "./tables.ts";
 
-/** The guest is not as it must be to be saved: a sentence for the user. */
+/** The guest is not in a state in which it can be saved. The message is a sentence for the user. */
 export class SaveError extends Error {
   override readonly name = "SaveError";
 }
@@ -18,9 +18,9 @@ export class SaveError extends Error {
 const ENTRIES = PAGE_SIZE / 8;
 
 export interface P2m {
-  /** By pfn, NONE where there is no frame. */
+  /** The frames by pfn; NONE where there is no frame. */
   mfns: Uint32Array;
-  /** Frames that the P2M itself is made of, in order. */
+  /** The frames that hold the P2M itself, in order. */
   frames: number[];
 }
 
@@ -33,7 +33,7 @@ export class GuestMemory {
     this.#frames = frames;
   }
 
-  /** The P2M by the lists that the guest keeps for tools. */
+  /** Reads the P2M by the lists that the guest keeps for tools. */
   read(domid: number, sharedInfo: number): P2m {
     const { memory } = this.#hypercalls;
     const read = (mfn: bigint, count: number): bigint[] => {
@@ -70,7 +70,7 @@ export class GuestMemory {
     return { mfns, frames: frames.map(Number) };
   }
 
-  /** The pfns that have a frame of the domain's, and what each is, by pfn. */
+  /** Returns the pfns that have a frame of the domain's, and what each is, by pfn. */
   owned(domid: number, mfns: Uint32Array): { pfns: number[]; types: Uint8Array } {
     const said = Uint32Array.from(mfns.keys()).filter((pfn) => mfns[pfn] !== NONE);
     const found = this.#hypercalls.domains.pageTypes(

@@ -1,9 +1,9 @@
 /**
- * Makes a paused PVH domain of a stream. The stream may be anybody's: page tables are the guest's own affair, so what is checked is how much memory it has, that its
- * rings are in it, and, by the hypervisor, the vCPUs' state.
+ * Makes a paused PVH domain from a stream. The stream may come from anybody. Page tables are the guest's own affair, so what is checked is how much
+ * memory it has, that its rings lie in it and, by the hypervisor, the state of its vCPUs.
  */
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
-import { EXTRA_PAGES } from "../builder/pvh/layout.ts";
+import { EXTRA_PAGES, MOST_GFNS } from "../builder/pvh/layout.ts";
 import { connectRings } from "../builder/pvh/rings.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import { CONTEXT_MOST, type HvmHypercalls } from "../kernel/hvm.ts";
@@ -12,7 +12,6 @@ import type { ForeignFrames } from "../kernel/native.ts";
 import { takeRecord, type DomainRestore } from "./restore.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
-import { MOST_PFNS } from "./tables.ts";
 
 export class PvhRestorer {
   readonly #hypercalls: HvmHypercalls;
@@ -25,7 +24,7 @@ export class PvhRestorer {
     this.#memory = memory;
   }
 
-  /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller destroys the domain then. */
+  /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller then destroys the domain. */
   async restore(request: DomainRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
     const restoring = new Restoring(this.#hypercalls, this.#frames, this.#memory, request);
     for await (const record of stream.records(source, "pvh")) takeRecord(restoring, record);
@@ -33,14 +32,14 @@ export class PvhRestorer {
   }
 }
 
-/** One domain on its way. */
+/** The restoring of one domain. */
 class Restoring {
   readonly #hypercalls: HvmHypercalls;
   readonly #frames: ForeignFrames;
   readonly #memory: PhysicalMemory;
   readonly #request: DomainRestore;
-  /** Whether a page has come, by guest frame number. */
-  readonly #seen = new Uint8Array(MOST_PFNS);
+  /** By guest frame number, whether the page has come. */
+  readonly #seen = new Uint8Array(MOST_GFNS);
   #pages = 0;
   #context: Uint8Array | null = null;
   readonly #parameters = new Map<number, bigint>();
@@ -77,10 +76,10 @@ class Restoring {
 
   #takePages(record: stream.StreamRecord): void {
     const { domid, mostPages } = this.#request;
-    const pages = stream.pagesOf(record, MOST_PFNS);
+    const pages = stream.pagesOf(record, MOST_GFNS);
     for (const { pfn, type, data } of pages) {
       if (type && data) throw new StreamError(`page ${pfn} has type ${type}, which a saved PVH domain has not`);
-      // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
+      // The domain stood still when it was saved, so no page comes twice; accepting that would let a stream go on without end.
       if (this.#seen[pfn]) throw new StreamError(`it has page ${pfn} twice`);
       this.#seen[pfn] = 1;
     }
@@ -99,11 +98,11 @@ class Restoring {
       if (data) this.#frames.with(domid, pfn, (at) => this.#memory.bytes(at, PAGE_SIZE).set(data));
   }
 
-  /** Throws StreamError. `what`: as it is called in the sentence. */
+  /** Throws StreamError. `what` is the ring's name for the message. */
   #ring(parameter: number, what: string): number {
     const page = this.#parameters.get(parameter);
     if (page === undefined) throw new StreamError(`it does not say where ${what} is`);
-    if (page >= BigInt(MOST_PFNS) || !this.#seen[Number(page)])
+    if (page >= BigInt(MOST_GFNS) || !this.#seen[Number(page)])
       throw new StreamError(`${what} is page ${page}, which it has not`);
     return Number(page);
   }

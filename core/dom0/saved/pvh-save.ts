@@ -1,6 +1,7 @@
 /**
- * Writes a PVH domain that has suspended as a stream, as libxenguest does for x86 HVM domains: the pages by their guest frame numbers, then the vCPUs in an HVM
- * context, and the parameters by which its rings are found. What is Xen's own and shared with the guest, it maps anew itself when it is restored.
+ * Writes a PVH domain that has suspended as a stream, as libxenguest does for x86 HVM domains: the pages by their guest frame numbers, then the vCPUs
+ * in an HVM context, and the parameters by which its rings are found. Pages of Xen's that are shared with the guest are not written: the guest maps
+ * them again when it is restored.
  */
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
 import type { HvmHypercalls } from "../kernel/hvm.ts";
@@ -11,7 +12,7 @@ import { SaveError } from "./p2m.ts";
 import { ownedFrames } from "./owned-frames.ts";
 import * as stream from "./stream.ts";
 
-/** Pages in a record: as many as a large entry of the second stage maps, so that it is restored with such. */
+/** Pages in a record: as many as a large entry of the second stage maps, so that the domain can be restored with such entries. */
 const BATCH = 512;
 export const SAVED_PARAMETERS = [HVM_PARAM_STORE_PFN, HVM_PARAM_CONSOLE_PFN];
 
@@ -26,7 +27,7 @@ export class PvhSaver {
     this.#frames = frames;
   }
 
-  /** The stream in pieces. `progress` gets the part of its memory that is written, up to 1. Throws SaveError. */
+  /** Yields the stream in pieces. `progress` is told the share of the memory that is written, up to 1. Throws SaveError. */
   async *save(
     domid: number,
     version: { major: number; minor: number },
@@ -35,21 +36,21 @@ export class PvhSaver {
     if (!this.#hypercalls.domains.info(domid)) throw new SaveError("The domain is gone.");
     const context = this.#hvm.context(domid);
     const parameters = SAVED_PARAMETERS.map((index) => [index, this.#hvm.parameter(domid, index)] as const);
-    // Before anything is given to it that it then lacks when it goes on.
+    // This is checked before the domain is given anything, since it would lack that when it continues.
     const { frames, reserve } = this.#hvm.onDemand(domid);
     if (frames > reserve)
       throw new SaveError(
         `The guest has not yet given back the ${Math.ceil((frames - reserve) / 256)} MiB that it has more than it may use; it can be written when its balloon driver has.`,
       );
     const { there, onDemand } = await ownedFrames(this.#hypercalls, this.#hvm, domid);
-    // What it gets on demand it is given when it is mapped to be written: there is memory in reserve for all of it.
+    // Mapping a frame for writing gives it its memory on demand. The reserve has enough for all of them.
     const gfns = [...there, ...onDemand].sort((a, b) => a - b);
     yield stream.headers(version.major, version.minor, "pvh");
     yield stream.record(stream.REC_STATIC_DATA_END);
     for (let from = 0; from < gfns.length; from += BATCH) {
       yield this.#pages(domid, gfns.slice(from, from + BATCH));
       progress(Math.min(1, (from + BATCH) / gfns.length));
-      // The events of others have their turn.
+      // Lets others' events have their turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
     yield stream.record(stream.REC_HVM_CONTEXT, context);

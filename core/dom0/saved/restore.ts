@@ -1,6 +1,6 @@
 /**
- * Makes a paused PV domain of a stream: what libxenguest's xc_domain_restore does. The stream may be anybody's: what it says of the
- * domain's frames is checked by the hypervisor when the page tables are pinned, everything else here.
+ * Makes a paused PV domain from a stream, as xc_domain_restore of libxenguest does. The stream may come from anybody: when the page tables are
+ * pinned, the hypervisor checks what it says of the domain's frames; everything else is checked here.
  */
 import { START_INFO_MAGIC_TEXT } from "../../hypervisor/abi/implied.ts";
 import { TABLE_PINNED } from "../kernel/page-types.ts";
@@ -35,10 +35,10 @@ import { convertTable, isFrame, MOST_PFNS, NONE, TableError } from "./tables.ts"
 /** What a domain is restored with, whatever its type. */
 export interface DomainRestore {
   domid: number;
-  /** How many vCPUs the domain has, and the most pages that it may have. */
+  /** The number of the domain's vCPUs, and the most pages that it may have. */
   vcpus: number;
   mostPages: number;
-  /** Ports in the new domain, unbound and meant for dom0. */
+  /** Ports of the new domain that are unbound and reserved for dom0. */
   storePort: number;
   consolePort: number;
 }
@@ -62,7 +62,7 @@ export class PvRestorer {
     this.#frames = frames;
   }
 
-  /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller destroys the domain then. */
+  /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller then destroys the domain. */
   async restore(request: DomainRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
     const restoring = new Restoring(this.#hypercalls, this.#frames, request);
     try {
@@ -75,7 +75,7 @@ export class PvRestorer {
   }
 }
 
-/** Of a record that is too short. */
+/** Takes over a record, and reports one that is too short. */
 export function takeRecord(
   restoring: { take: (record: stream.StreamRecord) => void },
   record: stream.StreamRecord,
@@ -83,22 +83,22 @@ export function takeRecord(
   try {
     restoring.take(record);
   } catch (error) {
-    // What it should have is read by a view of its bytes.
+    // Reading beyond the record's end throws RangeError.
     if (!(error instanceof RangeError)) throw error;
     throw new StreamError(`a record of type 0x${record.type.toString(16)} is too short (${record.body.length} bytes)`);
   }
 }
 
-/** One domain on its way. */
+/** The restoring of one domain. */
 class Restoring {
   readonly #hypercalls: Hypercalls;
   readonly #frames: ForeignFrames;
   readonly #request: DomainRestore;
   readonly #mfns = new Uint32Array(MOST_PFNS).fill(NONE);
   #pages = 0;
-  /** Whether a page has come, by pfn. */
+  /** By pfn, whether the page has come. */
   readonly #seen = new Uint8Array(MOST_PFNS);
-  /** Written last: a frame that they name may come after them. */
+  /** Page tables are written last, because a frame that they name may come after them. */
   readonly #tables: Table[] = [];
   #p2mFrames: number[] = [];
   #sharedInfo: Uint8Array | null = null;
@@ -157,7 +157,7 @@ class Restoring {
       return { pfn, level, pinned: level > 0 && (type & TABLE_PINNED) !== 0, data };
     });
     for (const { pfn } of pages) {
-      // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
+      // The domain stood still when it was saved, so no page comes twice; accepting that would let a stream go on without end.
       if (this.#seen[pfn]) throw new StreamError(`it has page ${pfn} twice`);
       this.#seen[pfn] = 1;
     }
@@ -168,7 +168,7 @@ class Restoring {
       else this.#write(page.pfn, data);
   }
 
-  /** Frames for the pfns, run by run. */
+  /** Gets frames for the pfns, in runs. */
   #populate(wanted: number[]): void {
     const { domid, mostPages } = this.#request;
     for (let i = 0; i < wanted.length;) {
@@ -192,7 +192,7 @@ class Restoring {
 
   readonly #localise = (pfn: number): number => (pfn < MOST_PFNS ? this.#mfns[pfn]! : NONE);
 
-  /** Throws StreamError. `what`: as it is called in the sentence. */
+  /** Throws StreamError. `what` is the frame's name for the message. */
   #frame(pfn: number, what: string): number {
     const mfn = this.#localise(pfn);
     if (mfn === NONE) throw new StreamError(`${what} is page ${pfn}, which it has not`);
@@ -225,7 +225,7 @@ class Restoring {
     return rings;
   }
 
-  /** What was a frame of a page is that page's frame now; the marks of missing and identity entries stay. */
+  /** Each entry that was the frame of a page gets that page's new frame. Entries that mark missing and identity frames stay. */
   #writeP2m(): void {
     const { memory } = this.#hypercalls;
     this.#p2mFrames.forEach((frame, i) =>
@@ -239,7 +239,7 @@ class Restoring {
     );
   }
 
-  /** A guest that suspends leaves pfns where the frames of its two rings are. */
+  /** A guest that suspends puts pfns where the frames of its two rings stand. */
   #writeStartInfo(pfn: number, sharedInfoFrame: number): { storeMfn: number; consoleMfn: number } {
     const { memory } = this.#hypercalls;
     const { domid, storePort, consolePort } = this.#request;
@@ -261,7 +261,7 @@ class Restoring {
     });
   }
 
-  /** Its vCPUs' parts and the guest's own; no event is pending, all ports are masked until it binds them again. */
+  /** Restores the parts of its vCPUs and the guest's own. No event is pending, and all ports are masked until the guest binds them again. */
   #writeSharedInfo(saved: Uint8Array, frame: number): void {
     const { memory } = this.#hypercalls;
     const vcpus = XEN_LEGACY_MAX_VCPUS;
@@ -272,7 +272,7 @@ class Restoring {
         memory.set64(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_PENDING_SEL, 0);
       }
       memory.bytes(at + SHARED_INFO_EVTCHN_MASK, EVTCHN_2L_NR_CHANNELS / 8).fill(0xff);
-      // The frame of its list is another one: the guest makes it anew.
+      // The list's frame is another one now, and the guest makes the list again.
       memory.set64(at + SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST, 0);
       const maxPfn = new DataView(saved.buffer, saved.byteOffset).getBigUint64(SHARED_INFO_MAX_PFN, true);
       memory.set64(at + SHARED_INFO_MAX_PFN, maxPfn);

@@ -1,6 +1,6 @@
 /**
- * Writes a PV domain that has suspended as a stream: what libxenguest's xc_domain_save does for a domain that does not run. The guest's memory is
- * found by its P2M (p2m.ts), start_info by vCPU 0's RDX.
+ * Writes a PV domain that has suspended as a stream, as xc_domain_save of libxenguest does for a domain that does not run. The guest's memory is
+ * found by its P2M (p2m.ts), and start_info by RDX of vCPU 0.
  */
 import { TABLE_PINNED } from "../kernel/page-types.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
@@ -11,7 +11,7 @@ import * as stream from "./stream.ts";
 import { GuestMemory, SaveError, type P2m } from "./p2m.ts";
 import { convertTable, NONE, TableError } from "./tables.ts";
 
-/** Pages in a record. */
+/** Number of pages in a record. */
 const BATCH = 512;
 const GUEST_WIDTH = 8;
 const PT_LEVELS = 4;
@@ -27,7 +27,9 @@ export class PvSaver {
     this.#memory = new GuestMemory(hypercalls, frames);
   }
 
-  /** The stream in pieces. `vcpus`: how many the domain has at most. `progress` gets the part of its memory that is written, up to 1. */
+  /**
+   * Yields the stream in pieces. `vcpus` is the most vCPUs that the domain has. `progress` is told the share of the memory that is written, up to 1.
+   */
   async *save(
     domid: number,
     vcpus: number,
@@ -39,7 +41,7 @@ export class PvSaver {
     const p2m = this.#memory.read(domid, info.sharedInfoFrame);
     const { mfns } = p2m;
     const { pfns, types } = this.#memory.owned(domid, mfns);
-    // A frame may be listed again and again: the file has at most as much as the domain.
+    // A guest may list one frame again and again; this bounds the file to the domain's memory.
     if (pfns.length > info.totPages)
       throw new SaveError(`The guest lists ${pfns.length} frames of its memory; it has ${info.totPages}.`);
     const pfnOf = new Map(pfns.map((pfn) => [mfns[pfn]!, pfn]));
@@ -53,7 +55,7 @@ export class PvSaver {
       for (let from = 0; from < pfns.length; from += BATCH) {
         yield this.#pages(domid, pfns.slice(from, from + BATCH), mfns, types, canonical);
         progress(Math.min(1, (from + BATCH) / pfns.length));
-        // The events of others have their turn.
+        // Lets others' events have their turn.
         await new Promise((resolve) => setImmediate(resolve));
       }
       yield stream.record(
@@ -102,7 +104,7 @@ export class PvSaver {
     });
   }
 
-  /** Of the vCPUs that are online, vCPU 0 first. */
+  /** Returns the contexts of the vCPUs that are online, vCPU 0 first. */
   #contexts(
     domid: number,
     vcpus: number,

@@ -1,7 +1,7 @@
 /**
- * A saved domain's stream as libxenguest writes it: Xen's docs/specs/libxc-migration-stream.pandoc, version 3, of an x86 PV or PVH domain.
- * An image header and a domain header, then records: u32 type, u32 length, body, zeros up to a multiple of 8. All little-endian but for the
- * image header. What is read may be anybody's: StreamError names what is wrong.
+ * A saved domain's stream as libxenguest writes it: Xen's docs/specs/libxc-migration-stream.pandoc, version 3, of an x86 PV or PVH domain. It
+ * consists of an image header and a domain header, then records: u32 type, u32 length, body, zeros up to a multiple of 8. All numbers are
+ * little-endian, except in the image header. A stream that is read may come from anybody: StreamError says what is wrong with it.
  */
 
 import { PAGE_SIZE } from "../kernel/memory.ts";
@@ -22,19 +22,22 @@ export const REC_X86_TSC_INFO = 0x8;
 export const REC_HVM_CONTEXT = 0x9;
 export const REC_HVM_PARAMS = 0xa;
 export const REC_STATIC_DATA_END = 0x10;
-/** A reader that does not know the type may go on. */
+/** A reader that does not know the type may ignore the record. */
 const REC_OPTIONAL = 0x80000000;
 
 const IHDR_ID = 0x58454e46;
 const IHDR_VERSION = 3;
-/** Types of domains in the domain header, by what a configuration calls them: PVH domains are x86 HVM ones there. */
+/** Types of domains in the domain header, by their name in a configuration. PVH domains are x86 HVM domains there. */
 const DHDR_TYPES = { pv: { number: 1, name: "x86 PV" }, pvh: { number: 2, name: "x86 HVM" } } as const;
 export type StreamType = keyof typeof DHDR_TYPES;
 const HEADERS_SIZE = 24 + 16;
 const PAGE_SHIFT = 12;
 /** libxenguest's REC_LENGTH_MAX. */
 const RECORD_MOST = 8 << 20;
-/** Pages of one PAGE_DATA record: as many as have room with their bytes. libxenguest writes 1024. A reader takes a record in one go, so pages of zeros, which need no room, count as well. */
+/**
+ * The most pages of one PAGE_DATA record: as many as fit with their bytes. libxenguest writes 1024. A reader takes a record in one go, so pages of
+ * zeros, which need no room, count as well.
+ */
 const PAGES_MOST = RECORD_MOST / PAGE_SIZE;
 
 export interface StreamRecord {
@@ -70,15 +73,15 @@ function checkHeaders(bytes: Uint8Array, type: StreamType): void {
   if (view.getUint16(28, true) !== PAGE_SHIFT) throw new StreamError("its pages are not of 4 KiB");
 }
 
-/** A page of a domain's memory: its number, and its type, XEN_DOMCTL_PFINFO_* in its upper 4 bits. */
+/** A page of a domain's memory: its number, and its type, XEN_DOMCTL_PFINFO_* in the upper 4 bits. */
 export interface PageEntry {
   pfn: number;
   type: number;
 }
 
 /**
- * The pages of a PAGE_DATA record, each with its bytes; null for one that is all zeros, as the frames of a new domain are. `most`: pfns that there may be.
- * Throws StreamError for what is not well-formed.
+ * Returns the pages of a PAGE_DATA record with their bytes; null stands for a page of zeros, which the frames of a new domain have. `most` is the
+ * number of pfns that may exist. Throws StreamError for a record that is not well-formed.
  */
 export function pagesOf({ body }: StreamRecord, most: number): (PageEntry & { data: Uint8Array | null })[] {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
@@ -101,14 +104,14 @@ export function pagesOf({ body }: StreamRecord, most: number): (PageEntry & { da
 
 const ZEROS = new Uint8Array(PAGE_SIZE);
 
-/** A page on its way into a record: `bytes` are read only. */
+/** A page that is put into a record. Its `bytes` are only read. */
 export interface PageOut extends PageEntry {
   bytes: Uint8Array;
 }
 
 /**
- * A PAGE_DATA record. Each page is copied once, into the record, where `change` makes of the copy of one that has a type what belongs into a stream;
- * of pages of zeros without a type only the number is written.
+ * Makes a PAGE_DATA record. Each page is copied once, into the record. `change` then converts the copy of a page that has a type to what belongs into
+ * a stream. Of pages of zeros without a type only the number is written.
  */
 export function pageRecord(
   pages: readonly PageOut[],
@@ -134,7 +137,7 @@ export function pageRecord(
   return record;
 }
 
-/** A record as bytes. */
+/** Returns a record as bytes. */
 export function record(type: number, ...parts: Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const bytes = new Uint8Array(8 + ((length + 7) & ~7));
@@ -150,13 +153,13 @@ export function record(type: number, ...parts: Uint8Array[]): Uint8Array {
 }
 
 export interface Source {
-  /** So many bytes, which are to be read only: they may be a part of what they were taken from. Fewer are an error. */
+  /** Takes so many bytes, which may only be read, because they may be part of a larger buffer. Rejects if there are fewer. */
   take(bytes: number): Promise<Uint8Array>;
-  /** Nothing may follow. What the source checks at its end, as gzip does its sum, has been checked when this resolves. */
+  /** Rejects if anything follows. What the source checks at its end, as gzip does its checksum, has been checked when this resolves. */
   end(): Promise<void>;
 }
 
-/** The records up to REC_END, which must be the source's end. */
+/** Yields the records up to REC_END, which must be the end of the source. */
 export async function* records(source: Source, of: StreamType): AsyncGenerator<StreamRecord> {
   checkHeaders(await source.take(HEADERS_SIZE), of);
   const known = KNOWN[of];
@@ -187,11 +190,11 @@ const KNOWN: Readonly<Record<StreamType, ReadonlySet<number>>> = {
   pvh: new Set([...COMMON, REC_HVM_CONTEXT, REC_HVM_PARAMS]),
 };
 
-/** Takes from chunks of whatever sizes. */
+/** Makes a source of chunks of any size. */
 export function takeFrom(source: AsyncIterable<Uint8Array>): Source {
   const chunks = source[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array(0);
-  /** False at the end. */
+  /** Returns false at the end. */
   const more = async (): Promise<boolean> => {
     while (rest.length === 0) {
       const { done, value } = await chunks.next();
@@ -200,7 +203,7 @@ export function takeFrom(source: AsyncIterable<Uint8Array>): Source {
     }
     return true;
   };
-  /** Whether the next bytes are in one piece: then they need not be copied. */
+  /** Whether the next bytes lie in one chunk, so that they need not be copied. */
   const isAllIn = async (wanted: number): Promise<boolean> => wanted > 0 && (await more()) && rest.length >= wanted;
   return {
     async take(wanted) {

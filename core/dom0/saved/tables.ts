@@ -1,27 +1,27 @@
 /**
- * A PV guest's page tables and its P2M hold machine frame numbers, which are others wherever the domain is restored: in an image they are
- * pfns ("canonical"), made frame numbers again ("localised") there.
+ * A PV guest's page tables and its P2M hold machine frame numbers, which differ wherever the domain is restored. In an image they are replaced by
+ * pfns ("canonical"); when it is restored they become frame numbers again ("localised").
  */
 import { PAGE_SIZE } from "../kernel/memory.ts";
 
 const PRESENT = 1n;
 const FRAME_MASK = 0x000ffffffffff000n;
-/** L4 slots that are Xen's in every address space of a PV guest: 256 to 271. */
+/** L4 slots 256 to 271 are Xen's in every address space of a PV guest. */
 const XEN_FIRST_SLOT = 256;
 const XEN_LAST_SLOT = 271;
 
-/** Pfns of a domain that has as much as a host may have. */
+/** The number of pfns of a domain that has as much memory as a host can have. */
 export const MOST_PFNS = 1 << 20;
 
-/** No pfn, or no frame. */
+/** Stands for no pfn, or no frame. */
 export const NONE = 0xffffffff;
 
-/** Thrown with the entry that can't be converted. */
+/** Thrown for an entry that can't be converted, which the message contains. */
 export class TableError extends Error {
   override readonly name = "TableError";
 }
 
-/** Changes the frame of every present entry of the table in `page`; `convert` gives NONE where there is none. */
+/** Converts the frame in every present entry of the table in `page`. `convert` returns NONE where there is no such frame. */
 export function convertTable(page: Uint8Array, level: number, convert: (frame: number) => number): void {
   const view = new DataView(page.buffer, page.byteOffset, PAGE_SIZE);
   for (let i = 0; i < 512; i++) {
@@ -39,7 +39,7 @@ export function convertTable(page: Uint8Array, level: number, convert: (frame: n
   }
 }
 
-/** Of an entry of a guest's P2M: a frame number, not the mark of a missing, identity or foreign one. */
+/** Returns whether an entry of a guest's P2M is a frame number, and not the mark of a missing, identity or foreign frame. */
 export function isFrame(entry: bigint): boolean {
   return entry < 0xffffffffn;
 }

@@ -1,6 +1,7 @@
 /**
- * An image takes in what another has that is based on it: afterwards it shows the same bytes, and the other is of no use any more. Until then
- * the other shows what it showed before, wherever this stops: what is changed below it, it has itself. Doing it again does no harm.
+ * Lets an image take in what another image has that is based on it. Afterwards it shows the same bytes, and the other one is no longer needed. This
+ * can be interrupted anywhere: until its end the other image shows what it showed before, because whatever changes below it, it has itself. Repeating
+ * it does no harm.
  */
 import { StoreError, type BlockStore } from "./block-store.ts";
 import type { Qcow2Store } from "./qcow2/store.ts";
@@ -8,15 +9,15 @@ import type { Qcow2Store } from "./qcow2/store.ts";
 const CHUNK = 1 << 20;
 
 export interface AbsorbOptions {
-  /** Is told the bytes that were copied until now. */
+  /** Is told how many bytes were copied so far. */
   readonly progress?: (bytes: number) => void;
-  /** Between pieces: what it is aborted with is thrown, and `base` is as good as before for who reads it through `top`. */
+  /** Looked at between pieces. If it is aborted, its reason is thrown, and `base` is as good as before for those who read it through `top`. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * `top` is based on `base` and is not written meanwhile. What was taken in is on the host's disk to stay when it resolves; the bytes that were
- * copied. Throws StoreError.
+ * `top` is based on `base` and is not written meanwhile. When it resolves, what was taken in is durable on the host's disk. Returns the number of
+ * bytes that were copied. Throws StoreError.
  */
 export async function absorb(base: BlockStore, top: Qcow2Store, options: AbsorbOptions = {}): Promise<number> {
   const { progress = () => {}, signal } = options;

@@ -1,4 +1,4 @@
-/** A new image with the content of another: qcow2 or raw, without what is zero. */
+/** Makes a new image with the content of another, in qcow2 or raw format, without what is zero. */
 import { ftruncate, open, close } from "node:fs";
 import { rm } from "node:fs/promises";
 import { promisify } from "node:util";
@@ -7,12 +7,12 @@ import { openStore } from "./open.ts";
 import { createQcow2 } from "./qcow2/create.ts";
 
 const CHUNK = 1 << 20;
-/** What is zero is left out in pieces of this. */
+/** The size of the pieces that are left out if they are zero. */
 const PIECE = 65536;
 
 export type NewFormat = "qcow2" | "raw";
 
-/** The file must not exist. Removed again by the caller if this rejects. */
+/** The file must not exist. If this rejects, the caller removes it. */
 export async function createImage(file: string, format: NewFormat, size: number): Promise<void> {
   if (format === "qcow2") return createQcow2({ path: file, size });
   if (!Number.isSafeInteger(size) || size < 0 || size % 512)
@@ -31,7 +31,7 @@ export async function createImage(file: string, format: NewFormat, size: number)
   }
 }
 
-/** `progress`: is told the share that is done, up to 1. Whole, or not there at all. Throws StoreError. */
+/** `progress` is told the share that is done, up to 1. In the end the image is complete, or does not exist. Throws StoreError. */
 export async function convertImage(
   from: { file: string; format: string },
   to: { file: string; format: NewFormat },
@@ -62,7 +62,7 @@ async function copy(source: BlockStore, target: BlockStore, progress: (share: nu
     const next = source.nextData ? await source.nextData(at) : at;
     if (next === null || next >= source.size) break;
     at = next;
-    // Pieces begin where they would in the target.
+    // Pieces begin where the target's pieces do.
     const length = Math.min(CHUNK - (at % PIECE), source.size - at);
     const bytes = buffer.subarray(0, length);
     await source.read(at, [bytes]);

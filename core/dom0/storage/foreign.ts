@@ -1,4 +1,4 @@
-/** What images of other hypervisors that are only read have in common: blocks of the disk that lie somewhere in the file, or are zero. */
+/** What the read-only formats of other hypervisors have in common: blocks of the disk, which lie somewhere in the file or are zero. */
 import { StoreError, type BlockStore } from "./block-store.ts";
 import type { HostFile } from "./host-file.ts";
 import { part } from "./views.ts";
@@ -9,7 +9,7 @@ export abstract class ForeignStore implements BlockStore {
   readonly readOnly = true;
   readonly discardGranularity = null;
   protected readonly file: HostFile;
-  /** Bytes that lie together. */
+  /** Size of a block in bytes. */
   readonly #blockSize: number;
 
   protected constructor(file: HostFile, blockSize: number) {
@@ -17,9 +17,9 @@ export abstract class ForeignStore implements BlockStore {
     this.#blockSize = blockSize;
   }
 
-  /** Fills the targets from byte `inside` of a block on; they do not reach beyond the block. */
+  /** Fills the targets from byte `inside` of a block on. They do not reach beyond the block. */
   protected abstract readBlock(block: number, inside: number, targets: readonly Uint8Array[]): Promise<void>;
-  /** The first block from this one on that is in the file; null when none is. */
+  /** Returns the first block from this one on that is in the file; null when there is none. */
   protected abstract nextBlock(block: number): Promise<number | null>;
 
   async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
@@ -66,7 +66,7 @@ export function onlyRead(path: string, format: string): StoreError {
   );
 }
 
-/** The image says something that can't be. */
+/** The error for an image that contains something impossible. */
 export function damaged(path: string, what: string): StoreError {
   return new StoreError("EIO", `${path}: the image is damaged (${what})`);
 }

@@ -1,7 +1,6 @@
 /**
- * A file of the host's computer that holds an image: whole reads and writes at places, and writing to stay. All formats go through here.
- *
- * The number of an open file must not be given back to the operating system while a transfer waits for its turn: the next file that anybody
+ * A file of the host's computer that holds an image. It offers complete reads and writes at given places, and durable writes. All formats use it.
+ * The number of an open file must not be given back to the operating system while a transfer waits for its turn, because the next file that anybody
  * opens would get it, and the transfer would go there. So close() waits for what is under way, and nothing begins after it.
  */
 import {
@@ -23,31 +22,31 @@ import { promisify } from "node:util";
 import { StoreError, storeError } from "./block-store.ts";
 import { isNear } from "./near.ts";
 import { Promptness, READING, WRITING } from "./promptness.ts";
-import { without } from "./views.ts";
+import { lengthOf, without } from "./views.ts";
 
 export type HostFileMode = "read" | "read-write" | "create";
 
-/** Opening a FIFO must not wait for somebody who writes to it; on regular files the flag does nothing. */
+/** O_NONBLOCK so that opening a FIFO does not wait for a writer. It does nothing for regular files. */
 const FLAGS: Record<HostFileMode, number> = {
   read: constants.O_RDONLY | (constants.O_NONBLOCK ?? 0),
   "read-write": constants.O_RDWR | (constants.O_NONBLOCK ?? 0),
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 };
-/** IOV_MAX of the hosts that there are. */
+/** IOV_MAX of the supported hosts. */
 const MOST_VIEWS = 1024;
 
 export class HostFile {
   readonly path: string;
-  /** The file's, whatever names it has or gets: of its device and its inode. */
+  /** Identifies the file, whatever names it has or gets, by its device and inode. */
   readonly id: string;
   readonly #fd: number;
-  /** Bytes that the file is known to have: what it had when it was opened, or was written since. */
+  /** Number of bytes that the file is known to have: what it had when it was opened, or has been written since. */
   #end: number;
-  /** Which reads and writes are done on this thread; null: none ever. */
+  /** Decides which reads and writes this thread does itself; null: none. */
   readonly #reads: Promptness | null;
   readonly #writes: Promptness | null;
   #underWay = 0;
-  /** Writes and changes of the size that other threads of the host are at. */
+  /** Number of writes and changes of size that other threads of the host are working on. */
   #changing = 0;
   #closing: Promise<void> | null = null;
   /** Called when nothing is under way any more and the file is being closed. */
@@ -64,7 +63,7 @@ export class HostFile {
     this.#end = Number(size);
   }
 
-  /** Throws StoreError when it can't be opened, or is no regular file. "create": it must not exist. */
+  /** Throws StoreError when it can't be opened, or is not a regular file. With "create" it must not exist. */
   static async open(path: string, mode: HostFileMode): Promise<HostFile> {
     try {
       const fd = await opened(path, FLAGS[mode]);
@@ -78,8 +77,8 @@ export class HostFile {
   }
 
   /**
-   * Whether the open file lies in the folder, a real path, or below it. What its name was found to lead to before it was opened need not be so any more: a
-   * guest that shares the folder may have put something else there.
+   * Returns whether the open file lies in the folder (a real path) or below it. The path that its name led to before it was opened may have changed
+   * since: a guest that shares the folder may have put something else there.
    */
   async liesIn(folder: string): Promise<boolean> {
     const isBelow = (real: string): boolean => real.startsWith(folder + path.sep);
@@ -89,12 +88,22 @@ export class HostFile {
     return isBelow(real) && `${dev}:${ino}` === this.id;
   }
 
-  /** Bytes, by what is known here: nobody else changes the file. */
+  /** Size in bytes as known here; nobody else changes the file. */
   get end(): number {
     return this.#end;
   }
 
-  /** Fills the views from `offset` on; what the file does not have of that is zeroes. Resolves with the bytes that it had. */
+  /** read() on this thread, ended when it returns; false where that might take long, or did not go in one piece. Throws StoreError. */
+  readAtOnce(offset: number, views: readonly Uint8Array[]): boolean {
+    return this.#atOnce(this.#reads, readvSync, offset, views) === lengthOf(views);
+  }
+
+  /** write() in the same way. */
+  writeAtOnce(offset: number, views: readonly Uint8Array[]): boolean {
+    return this.#atOnce(this.#freeWrites, writevSync, offset, views) === lengthOf(views);
+  }
+
+  /** Fills the views from `offset` on; what lies beyond the file's end is filled with zeros. Resolves with the number of bytes that the file had. */
   async read(offset: number, views: readonly Uint8Array[]): Promise<number> {
     const done = this.#atOnce(this.#reads, readvSync, offset, views);
     const left = done === 0 ? views : without(views, done);
@@ -102,8 +111,8 @@ export class HostFile {
   }
 
   /**
-   * On this thread, in one go: the bytes that were moved. None where it may not be so: what goes beyond the file's end, or was asked for in too
-   * many parts, is left to the way that does it in steps. Throws StoreError.
+   * Does the transfer on this thread in one go, and returns the number of bytes moved. That is 0 where this is not possible: a transfer beyond the
+   * file's end, or of too many parts, is left to the function that works in steps. Throws StoreError.
    */
   #atOnce(
     promptness: Promptness | null,
@@ -112,7 +121,7 @@ export class HostFile {
     views: readonly Uint8Array[],
   ): number {
     if (!promptness || this.#closing || views.length > MOST_VIEWS) return 0;
-    const bytes = views.reduce((sum, { length }) => sum + length, 0);
+    const bytes = lengthOf(views);
     if (bytes === 0 || offset + bytes > this.#end || !promptness.allows(bytes)) return 0;
     return promptness.measure(bytes, () => {
       try {
@@ -131,15 +140,18 @@ export class HostFile {
   }
 
   async write(offset: number, views: readonly Uint8Array[]): Promise<void> {
-    // A write has the file to itself: one that begins while another is under way, or while the file is on its way to the disk, may have to wait for that.
-    const isFree = !this.#syncing && this.#changing === 0;
-    const done = this.#atOnce(isFree ? this.#writes : null, writevSync, offset, views);
+    const done = this.#atOnce(this.#freeWrites, writevSync, offset, views);
     const left = done === 0 ? views : without(views, done);
     if (done > 0 && left.length === 0) return;
     const count = await this.#change(() =>
       this.#move(writev, offset + done, left, () => new StoreError("EIO", `${this.path}: the host took no more of it`)),
     );
     this.#end = Math.max(this.#end, offset + done + count);
+  }
+
+  /** A write has the file to itself: one that begins while another is under way, or while the file is on its way to the disk, may have to wait for that. */
+  get #freeWrites(): Promptness | null {
+    return !this.#syncing && this.#changing === 0 ? this.#writes : null;
   }
 
   async #change<T>(action: () => Promise<T>): Promise<T> {
@@ -151,7 +163,7 @@ export class HostFile {
     }
   }
 
-  /** The host may move less than was asked for: the rest is asked for again, until nothing moves any more (`ended`). */
+  /** The host may move less than was asked for. The rest is asked for again, until nothing moves any more (`ended`). */
   #move(
     call: typeof readv | typeof writev,
     offset: number,
@@ -184,8 +196,8 @@ export class HostFile {
   }
 
   /**
-   * Everything that was written before is on the host's disk to stay. Calls that come while it is at work share the next one: a guest that
-   * flushes in a loop takes one thread of the host, not all.
+   * Makes everything durable that was written before. Calls that come while a sync is under way share the next one, so a guest that flushes in a loop
+   * takes one thread of the host and not all.
    */
   flush(): Promise<void> {
     if (!this.#syncing) return this.#sync();
@@ -228,7 +240,7 @@ export class HostFile {
     return new StoreError("EBADF", `${this.path}: the image is closed`);
   }
 
-  /** Resolves when what is under way has ended and the file is given back. Nothing may be begun any more. */
+  /** Resolves when what is under way has ended and the file is closed. Nothing may be begun any more. */
   close(): Promise<void> {
     this.#closing ??= new Promise<void>((resolve) => {
       this.#idle = resolve;

@@ -1,15 +1,15 @@
 /**
- * Whether a file lies on a disk of this computer, or in its memory. A file of another computer's may answer never: who waits for it must be a
- * thread that nobody else needs.
+ * Finds out whether a file lies on a disk of this computer, or in its memory. A file of another computer may never answer, so only a thread that
+ * nobody else needs may wait for it.
  */
 import { statfs } from "node:fs/promises";
 
-/** statfs(2), f_type: ext2 to ext4, XFS, Btrfs, tmpfs, F2FS, ZFS, bcachefs, and overlayfs, whose layers are such in containers. */
+/** statfs(2), f_type: ext2 to ext4, XFS, Btrfs, tmpfs, F2FS, ZFS, bcachefs, and overlayfs, whose layers in containers are of these types. */
 const NEAR = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xf2f52010, 0x2fc12fc1, 0xca451a4e, 0x794c7630]);
 
 /**
- * Of an open file, whatever its name leads to by now. False where it is not known: other systems than Linux number their file systems
- * otherwise.
+ * Asks about an open file, whatever its name leads to by now. Returns false where it is not known, since systems other than Linux number their file
+ * systems differently.
  */
 export async function isNear(fd: number): Promise<boolean> {
   if (process.platform !== "linux") return false;

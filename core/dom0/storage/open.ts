@@ -12,22 +12,22 @@ import { VmdkStore } from "./vmdk/store.ts";
 
 export type StoreAccess = "read" | "read-write";
 
-/** Says beforehand that a file is to be used so. Rejects with StoreError when it may not. `id` is the file's, whatever names it has. */
+/** Announces how a file is about to be used. Rejects with StoreError when it may not be. `id` identifies the file, whatever names it has. */
 export type Claim = (id: string, file: string, access: StoreAccess) => Promise<void>;
 
-/** What the images that stand on each other have used up together. */
+/** What the images of a chain have used up together. */
 interface Chain {
   readonly claim: Claim;
   readonly seen: Set<string>;
   tableBytes: number;
 }
 
-/** Of an open file, which is the store's from then on, and closed where it fails. */
+/** Opens a store on an open file. The file belongs to the store from then on, and is closed if this fails. */
 type Open = (file: HostFile, access: StoreAccess, chain: Chain) => Promise<BlockStore>;
 
-/** Images that one may be based on, directly or through others: a chain has one more. */
+/** The most images that one may be based on, directly or through others; a chain has one more. */
 const MOST_BACKING = 200;
-/** Of the tables of all images in a chain that are held in memory; QEMU's own bounds for one image come to 40 MiB. */
+/** The most bytes of tables of all images in a chain that are held in memory. QEMU's own bounds for one image amount to 40 MiB. */
 const MOST_TABLE_BYTES = 128 << 20;
 
 function takes({ path: file }: HostFile, chain: Chain): (bytes: number) => void {
@@ -38,7 +38,7 @@ function takes({ path: file }: HostFile, chain: Chain): (bytes: number) => void 
   };
 }
 
-/** Images of other hypervisors. */
+/** Opens an image of another hypervisor. */
 const foreign =
   (open: (file: HostFile, takeMemory: (bytes: number) => void) => Promise<BlockStore>): Open =>
   (file, _, chain) =>
@@ -55,13 +55,13 @@ const OPENERS: Record<string, Open> = {
   vhd: foreign(VhdStore.open),
   vmdk: foreign(VmdkStore.open),
 };
-/** Formats that are only read. */
+/** Formats that can only be read. */
 const ONLY_READ: readonly string[] = ["vhd", "vmdk"];
 
-/** What headers call a format that has another name here. */
+/** Names that headers use for formats, where they differ from ours. */
 const OTHER_NAMES: Record<string, string> = { vpc: "vhd" };
 
-/** Formats that there are. */
+/** The formats that are supported. */
 export const IMAGE_FORMATS: readonly string[] = Object.keys(OPENERS);
 
 /** Throws StoreError. */
@@ -76,7 +76,7 @@ export function openStore(
   return openAt(file, open, format, access, { claim, seen: new Set(), tableBytes: 0 });
 }
 
-/** Everything that is asked of the file is asked of the one that is open: by its name it may be another one by then. */
+/** Everything that is asked about the file is asked of the open file, because its name may lead to another one by then. */
 async function openAt(
   called: string,
   openFile: () => Promise<HostFile>,
@@ -101,9 +101,9 @@ async function openAt(
 }
 
 /**
- * The image that another is based on, read-only. Whoever made the overlay wrote the name, and may be somebody who wants to see a file of the
- * user's in a guest. So it must lie in the overlay's own folder, or below it; it must be the image of a disk and not a document that lies
- * there by chance; and its format must be named: a guest that writes the first bytes of a raw disk must not decide what that disk is.
+ * Opens, read-only, the image that another one is based on. Whoever made the overlay wrote this name, and may want to show a file of the user's to a
+ * guest. So the image must lie in the overlay's own folder or below it, and it must be an image of a disk and not a document that lies there by
+ * chance. Its format must be named too: a guest that writes the first bytes of a raw disk must not decide what that disk is.
  */
 async function openBacking(overlay: string, name: string, format: string | null, chain: Chain): Promise<BlockStore> {
   if (/^[a-z][a-z0-9+.-]*:/i.test(name))
@@ -130,7 +130,7 @@ async function openBacking(overlay: string, name: string, format: string | null,
   );
 }
 
-/** Throws StoreError EACCES for what is none of the folder's, also where that has changed since its name was looked at, or no disk. */
+/** Throws StoreError EACCES for a file that is not in the folder, even if that has changed since its name was looked at, or that is no disk. */
 async function openBelow(
   folder: string,
   wanted: string,
@@ -142,7 +142,7 @@ async function openBelow(
     "EACCES",
     `${overlay}: its backing file ${name} does not lie in the image's own folder; put both into one folder and name it with qemu-img rebase -u`,
   );
-  // Nothing outside is even opened, unless it has come there a moment ago.
+  // Nothing outside is even opened, unless it was moved there a moment ago.
   if (!wanted.startsWith(folder + path.sep)) throw elsewhere;
   const file = await HostFile.open(wanted, "read");
   try {

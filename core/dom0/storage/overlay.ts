@@ -1,6 +1,6 @@
 /**
- * A disk that is thrown away: reads come from an image that stays as it is, what is written goes to a scratch file that is gone with the
- * store, and with the process if that is killed. For "run disposable".
+ * A disk whose changes are thrown away: reads come from an image that stays as it is, and writes go to a scratch file that vanishes with the store,
+ * and with the process if it is killed. For "run disposable".
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, rm } from "node:fs/promises";
@@ -9,11 +9,11 @@ import { StoreError, storeError, type BlockStore } from "./block-store.ts";
 import { HostFile } from "./host-file.ts";
 import { RawStore } from "./raw.ts";
 import { together } from "./together.ts";
-import { part } from "./views.ts";
+import { lengthOf, part } from "./views.ts";
 
-/** What is copied when less than that is written. */
+/** The unit that is copied when less than it is written. */
 const CLUSTER = 4096;
-/** Bytes of a disk: the map of its clusters has a bit for each. */
+/** The largest disk in bytes, because the map of clusters has a bit for each. */
 const MOST_BYTES = 2 ** 42;
 
 export class OverlayStore implements BlockStore {
@@ -23,9 +23,11 @@ export class OverlayStore implements BlockStore {
   readonly #base: BlockStore;
   readonly #scratch: RawStore;
   readonly #file: string;
-  /** A bit for each cluster that is in the scratch file. Bits are set, never cleared. */
+  /** A bit for each cluster that is in the scratch file. Bits are set and never cleared. */
   readonly #written: Uint8Array;
-  /** Writes to clusters that are not there yet, one after the other: none takes the base's bytes for a cluster that another fills. */
+  /**
+   * Writes to clusters that are not in the scratch file yet take turns, so that none copies the base's bytes into a cluster that another is filling.
+   */
   #first: Promise<unknown> = Promise.resolve();
 
   private constructor(base: BlockStore, scratch: RawStore, file: string) {
@@ -36,7 +38,7 @@ export class OverlayStore implements BlockStore {
     this.#written = new Uint8Array(Math.ceil(base.size / CLUSTER / 8));
   }
 
-  /** `base` is closed with it. Throws StoreError when the folder takes no file. */
+  /** `base` is closed together with it. Throws StoreError when no file can be made in the folder. */
   static async over(base: BlockStore, folder: string): Promise<OverlayStore> {
     if (base.size > MOST_BYTES) throw new StoreError("EFBIG", "a disk of more than 4 TiB can't be run disposable");
     const file = path.join(folder, `${randomUUID()}.scratch`);
@@ -49,7 +51,7 @@ export class OverlayStore implements BlockStore {
         await handle.close();
       }
       const scratch = RawStore.of(await HostFile.open(file, "read-write"), "read-write");
-      // Where the system allows it the file has no name any more: nothing of it is left, however this process ends.
+      // Where the system allows it, the file has no name from here on, so nothing of it is left however this process ends.
       if (process.platform !== "win32") await rm(file);
       return new OverlayStore(base, scratch, file);
     } catch (error) {
@@ -93,7 +95,7 @@ export class OverlayStore implements BlockStore {
     for (let at = offset - (offset % CLUSTER); at < end; at += CLUSTER) this.#mark(at);
   }
 
-  /** The cluster at that byte as the base has it, if it is not there yet. */
+  /** Copies the cluster at that byte from the base, if it is not there yet. */
   async #fill(at: number): Promise<void> {
     if (this.#has(at)) return;
     const from = at - (at % CLUSTER);
@@ -103,7 +105,7 @@ export class OverlayStore implements BlockStore {
     this.#mark(from);
   }
 
-  /** Nothing of it is to last. */
+  /** Nothing of it needs to be durable. */
   async flush(): Promise<void> {}
   async discard(): Promise<void> {}
 
@@ -136,8 +138,4 @@ export class OverlayStore implements BlockStore {
     const cluster = Math.floor(at / CLUSTER);
     this.#written[Math.floor(cluster / 8)]! |= 1 << (cluster % 8);
   }
-}
-
-function lengthOf(views: readonly Uint8Array[]): number {
-  return views.reduce((sum, { length }) => sum + length, 0);
 }

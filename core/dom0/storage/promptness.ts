@@ -1,28 +1,33 @@
 /**
- * Whether a file's transfers end as fast as the host's memory takes them. Then the thread that asks does them itself: to hand one to another
- * thread and to be told of its end takes longer than the transfer, and the host lets only one thread write a file at a time. Which parts of a file
- * it has in its memory, and when it makes a writer wait, it does not say, so it is judged by how long transfers take. A slow one keeps
- * everything that this thread serves waiting: after it other threads do them for a while, and for longer each time.
+ * Judges whether a file's transfers end as fast as the host's memory takes them. Then the thread that asks does them itself: passing one to another
+ * thread, and being told of its end, takes longer than the transfer, and the host lets only one thread at a time write a file. The host does not tell
+ * which parts of a file it has in memory, nor when it will make a writer wait, so this is judged by how long transfers take. Slow ones delay
+ * everything that this thread serves; after two that follow each other closely, other threads do them for a while, and each time for longer. A
+ * single one says little: on a busy computer the thread itself may have lost its core for some milliseconds.
  */
 
-/** Milliseconds in which other threads do it after a slow one: at first, and at most. */
+/** How many milliseconds other threads do the transfers after slow ones: at first, and at most. */
 export interface Pause {
   readonly shortest: number;
   readonly longest: number;
 }
-/** A read that waits for a disk waits some milliseconds. */
+/** A read that has to wait for a disk waits some milliseconds. */
 export const READING: Pause = { shortest: 50, longest: 10_000 };
-/** A writer that has filled the host's memory faster than its disk takes it is made to wait 200 ms at a time (Linux, balance_dirty_pages). */
+/** A writer that fills the host's memory faster than its disk takes it is made to wait 200 ms at a time (Linux, balance_dirty_pages). */
 export const WRITING: Pause = { shortest: 2000, longest: 60_000 };
 
-/** Bytes that all files together may move on this thread in one turn of its event loop: a fraction of a millisecond. */
+/** Bytes that all files together may move on this thread in one turn of its event loop, which take a fraction of a millisecond. */
 const BYTES_PER_TURN = 2 << 20;
-/** What the smallest counts as: a loop of small transfers gives others their turn too. */
+/** The smallest transfer counts as so many bytes, so that a loop of small transfers also lets others have their turn. */
 const LEAST_BYTES = 16 << 10;
-/** Milliseconds that a prompt transfer takes at most, and what each mebibyte adds. */
+/** Milliseconds that a prompt transfer may take, and how much each mebibyte adds. */
 const PROMPT = 0.5;
 const PROMPT_PER_MEBIBYTE = 1;
-/** Prompt transfers after which a pause is the shortest again. */
+/** A second slow transfer counts if it is among so many after the first. */
+const CLOSELY = 8;
+/** A single transfer counts if it took so many milliseconds. */
+const SURELY_SLOW = 100;
+/** After so many prompt transfers the next pause is the shortest again. */
 const TRUSTED_AFTER = 1000;
 
 let leftThisTurn = BYTES_PER_TURN;
@@ -33,20 +38,21 @@ export class Promptness {
   #pausedUntil = -Infinity;
   #pause: number;
   #prompt = 0;
+  #sinceSlow = CLOSELY;
 
-  /** `now`: milliseconds. */
+  /** `now` returns milliseconds. */
   constructor(bounds: Pause, now: () => number = () => performance.now()) {
     this.#now = now;
     this.#bounds = bounds;
     this.#pause = bounds.shortest;
   }
 
-  /** Whether so many bytes may be moved on this thread now. */
+  /** Returns whether so many bytes may be moved on this thread now. */
   allows(bytes: number): boolean {
     return bytes <= leftThisTurn && this.#now() >= this.#pausedUntil;
   }
 
-  /** Does a transfer that was allowed, and learns from it. Throws what `transfer` throws. */
+  /** Makes a transfer that was allowed, and learns from its duration. Throws what `transfer` throws. */
   measure<T>(bytes: number, transfer: () => T): T {
     if (leftThisTurn === BYTES_PER_TURN) setImmediate(() => (leftThisTurn = BYTES_PER_TURN));
     leftThisTurn -= Math.max(bytes, LEAST_BYTES);
@@ -54,12 +60,22 @@ export class Promptness {
     try {
       return transfer();
     } finally {
-      const ended = this.#now();
-      if (ended - began > PROMPT + (PROMPT_PER_MEBIBYTE * bytes) / 2 ** 20) {
-        this.#pausedUntil = ended + this.#pause;
-        this.#pause = Math.min(2 * this.#pause, this.#bounds.longest);
-        this.#prompt = 0;
-      } else if (++this.#prompt === TRUSTED_AFTER) this.#pause = this.#bounds.shortest;
+      this.#learn(bytes, began, this.#now());
     }
+  }
+
+  #learn(bytes: number, began: number, ended: number): void {
+    this.#sinceSlow++;
+    const took = ended - began;
+    if (took <= PROMPT + (PROMPT_PER_MEBIBYTE * bytes) / 2 ** 20) {
+      if (++this.#prompt === TRUSTED_AFTER) this.#pause = this.#bounds.shortest;
+      return;
+    }
+    this.#prompt = 0;
+    const isAlone = this.#sinceSlow > CLOSELY;
+    this.#sinceSlow = 0;
+    if (isAlone && took < SURELY_SLOW) return;
+    this.#pausedUntil = ended + this.#pause;
+    this.#pause = Math.min(2 * this.#pause, this.#bounds.longest);
   }
 }

@@ -1,6 +1,7 @@
-/** A raw image: the file's bytes are the disk's. What does not fill a whole sector at its end can't be reached. */
+/** A raw image: the file's bytes are the disk's. An incomplete sector at its end can't be reached. */
 import { SECTOR_BYTES, StoreError, type BlockStore } from "./block-store.ts";
 import type { HostFile } from "./host-file.ts";
+import { lengthOf } from "./views.ts";
 
 const ZEROES = new Uint8Array(1 << 20);
 
@@ -18,7 +19,7 @@ export class RawStore implements BlockStore {
     this.readOnly = readOnly;
   }
 
-  /** Of an open file, which is the store's from then on. */
+  /** The open file belongs to the store from then on. */
   static of(file: HostFile, access: "read" | "read-write"): RawStore {
     return new RawStore(file, access === "read");
   }
@@ -28,20 +29,27 @@ export class RawStore implements BlockStore {
   }
 
   async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
-    const wanted = targets.reduce((sum, { length }) => sum + length, 0);
-    if ((await this.#file.read(offset, targets)) < wanted)
+    if ((await this.#file.read(offset, targets)) < lengthOf(targets))
       throw new StoreError("EIO", `${this.#file.path}: the file has become shorter than the disk`);
+  }
+
+  readAtOnce(offset: number, targets: readonly Uint8Array[]): boolean {
+    return this.#file.readAtOnce(offset, targets);
   }
 
   write(offset: number, sources: readonly Uint8Array[]): Promise<void> {
     return this.#file.write(offset, sources);
   }
 
+  writeAtOnce(offset: number, sources: readonly Uint8Array[]): boolean {
+    return this.#file.writeAtOnce(offset, sources);
+  }
+
   flush(): Promise<void> {
     return this.#file.flush();
   }
 
-  /** Never offered; what is discarded stays. */
+  /** Never offered to the guest, so nothing is discarded. */
   async discard(): Promise<void> {}
 
   async writeZeroes(offset: number, length: number): Promise<void> {
@@ -58,7 +66,7 @@ export class RawStore implements BlockStore {
     try {
       if (!this.readOnly) await this.#file.flush();
     } catch (error) {
-      // A second close().
+      // That was a second close().
       if (!(error instanceof StoreError && error.code === "EBADF")) throw error;
     } finally {
       await this.#file.close();

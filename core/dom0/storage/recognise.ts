@@ -1,9 +1,9 @@
-/** Whether a file without a format of its own is the image of a disk, or something else of the user's. */
+/** Decides whether a file without a format of its own is the image of a disk, or something else of the user's. */
 import { HostFile } from "./host-file.ts";
 
-/** What people call raw images. */
+/** Endings that people give to raw images. */
 const NAMES = /\.(img|raw|iso|dd|bin|disk|hdd|image)$/i;
-/** What disks, partitions and file systems have at these bytes. */
+/** What disks, partitions and file systems have at these offsets. */
 const MARKS: readonly [number, string][] = [
   [510, "\x55\xaa"],
   [512, "EFI PART"],
@@ -17,7 +17,7 @@ const MARKS: readonly [number, string][] = [
 ];
 const BYTES = 0x10080;
 
-/** Of an open file. Throws StoreError when it can't be read. */
+/** Asks about an open file. Throws StoreError when it can't be read. */
 export async function isDisk(file: HostFile): Promise<boolean> {
   if (NAMES.test(file.path)) return true;
   const bytes = Buffer.alloc(BYTES);
@@ -25,7 +25,7 @@ export async function isDisk(file: HostFile): Promise<boolean> {
   return MARKS.some(([at, mark]) => bytes.toString("latin1", at, at + mark.length) === mark);
 }
 
-/** The same of a file by its name. */
+/** The same for a file given by its name. */
 export async function looksLikeDisk(path: string): Promise<boolean> {
   const file = await HostFile.open(path, "read");
   try {

@@ -1,24 +1,24 @@
-/** What kind of disk image a file is, by its first bytes. Nothing of Node's here: windows ask it of what is dropped on them. */
+/** Recognises the kind of a disk image from its first bytes. Nothing here needs Node, because windows use it for files that are dropped on them. */
 
-/** As many of a file's first bytes as tell what it is. */
+/** How many of a file's first bytes are needed to recognise it. */
 export const SNIFF_BYTES = 64 * 1024;
 
 export interface SniffedDisk {
-  /** As xl-disk-configuration(5) calls it: "raw", "qcow2", "vhd", "vmdk". */
+  /** The format's name in xl-disk-configuration(5): "raw", "qcow2", "vhd", "vmdk". */
   format: string;
-  /** It holds an ISO 9660 file system: a CD or DVD. */
+  /** Whether it holds an ISO 9660 file system, so that it is a CD or DVD. */
   isCd: boolean;
-  /** What it is, for people. */
+  /** A description for people. */
   summary: string;
 }
 
-/** Formats by what their files begin with. */
+/** Formats by the first bytes of their files. */
 const FORMATS: readonly [magic: string, format: string, summary: string][] = [
   ["QFI\xfb", "qcow2", "qcow2 image"],
   ["conectix", "vhd", "VHD image"],
   ["KDMV", "vmdk", "VMDK image"],
 ];
-/** What shows that a raw image is a disk: where its signature lies, and what stands there. */
+/** Signatures that show that a raw image is a disk: the offset, and what stands there. */
 const SIGNATURES: readonly [offset: number, magic: string, summary: string][] = [
   [32769, "CD001", "ISO 9660 image"],
   [512, "EFI PART", "raw disk image with a GPT"],
@@ -28,11 +28,13 @@ const SIGNATURES: readonly [offset: number, magic: string, summary: string][] = 
   [536, "LVM2 001", "raw disk image with an LVM volume"],
   [510, "\x55\xaa", "raw disk image with a boot sector"],
 ];
-/** Compressed files and archives whose names say that they are images: they must be unpacked first. */
+/** Compressed files and archives, which have to be unpacked first even if their names say that they are images. */
 const PACKED = ["\x1f\x8b", "\xfd7zXZ\0", "\x28\xb5\x2f\xfd", "BZh", "PK\x03\x04", "070701", "070702"];
 const BZIMAGE = [514, "HdrS"] as const;
 
-/** null for what is no disk image: a kernel, a RAM disk, a text. A raw image without a signature is one by its name alone. */
+/**
+ * Returns null for what is no disk image, such as a kernel, a RAM disk or a text. A raw image without a signature is recognised by its name alone.
+ */
 export function sniffDisk(head: Uint8Array, name: string): SniffedDisk | null {
   const holds = (offset: number, magic: string): boolean =>
     offset + magic.length <= head.length && [...magic].every((each, i) => head[offset + i] === each.charCodeAt(0));

@@ -1,7 +1,7 @@
 /**
- * Transfers that are begun one after the other and end together: those that were begun have ended when it resolves or rejects, whatever fails. A
- * transfer may fail while the next is still being looked for, when nobody waits for it yet: Node ends a thread for such a rejection, and this
- * thread is dom0.
+ * Runs transfers that are begun one after the other, and waits for all of them: when it resolves or rejects, all that were begun have ended, whatever
+ * fails. A transfer may fail while the next one is still being looked for and nobody waits for it yet. Node would end the thread for such a
+ * rejection, and this thread is dom0.
  */
 export async function together(begin: (add: (transfer: Promise<unknown>) => void) => Promise<void>): Promise<void> {
   const begun: Promise<unknown>[] = [];

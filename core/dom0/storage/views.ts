@@ -1,6 +1,11 @@
 /** Scatter lists: views of memory that are read or written one after the other. */
 
-/** The views without their first `count` bytes. */
+/** Bytes in all of them. */
+export function lengthOf(views: readonly Uint8Array[]): number {
+  return views.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Returns the views without their first `count` bytes. */
 export function without(views: readonly Uint8Array[], count: number): readonly Uint8Array[] {
   let rest = count;
   let i = 0;
@@ -8,7 +13,7 @@ export function without(views: readonly Uint8Array[], count: number): readonly U
   return rest === 0 ? views.slice(i) : [views[i]!.subarray(rest), ...views.slice(i + 1)];
 }
 
-/** The part of the views from byte `from` on, `length` bytes long. */
+/** Returns the part of the views that begins at byte `from` and is `length` bytes long. */
 export function part(views: readonly Uint8Array[], from: number, length: number): Uint8Array[] {
   const found: Uint8Array[] = [];
   let left = length;

@@ -1,7 +1,7 @@
-/** What names a device: who has its backend, of which kind it is, whose it is, and which of that domain's. */
+/** What identifies a device: the domain of its backend, its kind, the domain that has it, and its id there. */
 export interface DeviceAddress {
   readonly backendDomid: number;
-  /** As in xenstore's paths: "vbd". */
+  /** The kind as in xenstore's paths: "vbd". */
   readonly kind: string;
   /** The frontend's domain. */
   readonly domid: number;
@@ -17,12 +17,12 @@ export function backendPath({ backendDomid, kind, domid, id }: DeviceAddress): s
   return `${backendRoot(backendDomid)}/${kind}/${domid}/${id}`;
 }
 
-/** Where the frontend of such a device is, unless its kind says otherwise. */
+/** Returns where the frontend of a device is, unless its kind says otherwise. */
 export function frontendPath({ kind, domid, id }: DeviceAddress): string {
   return `/local/domain/${domid}/device/${kind}/${id}`;
 }
 
-/** One word for it among all devices of the host. */
+/** Returns a string that identifies the device among all devices of the host. */
 export function deviceKey({ backendDomid, kind, domid, id }: DeviceAddress): string {
   return `${backendDomid}/${kind}/${domid}/${id}`;
 }

@@ -1,25 +1,24 @@
 /**
- * The backend's end of a shared ring of requests and responses (public/io/ring.h), over one or more granted pages that need not lie
- * side by side. The frontend can write all of it at any time: a request is copied once and only the copy is looked at, and indices
- * that make no sense throw RingError, upon which the owner disconnects that frontend.
- *
+ * The backend's end of a shared ring of requests and responses (public/io/ring.h), over one or more granted pages that need not be adjacent. The
+ * frontend can write all of it at any time. Therefore a request is copied once and only the copy is looked at, and indices that make no sense throw
+ * RingError, upon which the owner disconnects the frontend.
  * No call allocates or crosses into the hypervisor.
  */
 const REQ_PROD = 0;
 const REQ_EVENT = 1;
 const RSP_PROD = 2;
 const RSP_EVENT = 3;
-/** Bytes before the first slot. */
+/** Offset of the first slot. */
 const HEADER = 64;
 const PAGE_SHIFT = 12;
 const PAGE_MASK = 4095;
 
-/** The frontend broke the ring's protocol. */
+/** The frontend has broken the protocol of the ring. */
 export class RingError extends Error {
   override readonly name = "RingError";
 }
 
-/** Slots of a ring: the largest power of two that fits. */
+/** Returns the number of slots of a ring: the largest power of two that fits. */
 export function ringSize(pages: number, slotBytes: number): number {
   return 2 ** Math.floor(Math.log2(((pages << PAGE_SHIFT) - HEADER) / slotBytes));
 }
@@ -32,11 +31,11 @@ export interface BackRingIndices {
 }
 
 export class BackRing {
-  /** The request that take() took: little-endian words, not shared with anybody. */
+  /** The request that take() has taken, as little-endian words in memory that is not shared. */
   readonly request: Int32Array;
   readonly size: number;
   readonly #words: Int32Array;
-  /** Index into #words of each page's first word. */
+  /** For each page, the index in #words of its first word. */
   readonly #pages: readonly number[];
   readonly #header: number;
   readonly #slotBytes: number;
@@ -44,8 +43,8 @@ export class BackRing {
   #responseProducer: number;
 
   /**
-   * `pages`: machine addresses, in order. `slotBytes`: of the larger of request and response, a multiple of 4. A frontend that
-   * connects again to a ring in use goes on where the ring's response producer stands.
+   * `pages` are machine addresses, in order. `slotBytes` is the size of the larger of request and response, a multiple of 4. If a frontend connects
+   * again to a ring in use, it continues at the ring's response producer.
    */
   constructor(buffer: ArrayBufferLike, pages: readonly number[], slotBytes: number) {
     this.#words = new Int32Array(buffer);
@@ -58,7 +57,7 @@ export class BackRing {
     this.#pending();
   }
 
-  /** Copies the next request; false when there is none. Throws RingError. */
+  /** Copies the next request. Returns false when there is none. Throws RingError. */
   take(): boolean {
     if (this.#pending() === 0) return false;
     const { request } = this;
@@ -69,7 +68,7 @@ export class BackRing {
     return true;
   }
 
-  /** Puts a response where the frontend does not see it yet. Answers as many requests as were taken, and no more. */
+  /** Puts a response where the frontend does not see it yet. Only as many requests as were taken can be answered. */
   respond(response: Int32Array): void {
     if (this.#responseProducer === this.#requestConsumer) throw new Error("a response to no request");
     let at = HEADER + (this.#responseProducer & (this.size - 1)) * this.#slotBytes;
@@ -78,7 +77,7 @@ export class BackRing {
     this.#responseProducer = (this.#responseProducer + 1) >>> 0;
   }
 
-  /** Shows the responses to the frontend; true when it has asked to be told (RING_PUSH_RESPONSES_AND_CHECK_NOTIFY). */
+  /** Shows the responses to the frontend. Returns true when the frontend asked to be notified (RING_PUSH_RESPONSES_AND_CHECK_NOTIFY). */
   push(): boolean {
     const old = Atomics.load(this.#words, this.#header + RSP_PROD) >>> 0;
     Atomics.store(this.#words, this.#header + RSP_PROD, this.#responseProducer | 0);
@@ -86,14 +85,14 @@ export class BackRing {
     return (this.#responseProducer - event) >>> 0 < (this.#responseProducer - old) >>> 0;
   }
 
-  /** Asks to be told of the next request; true when one has come meanwhile (RING_FINAL_CHECK_FOR_REQUESTS). Throws RingError. */
+  /** Asks to be notified of the next request. Returns true when one has come meanwhile (RING_FINAL_CHECK_FOR_REQUESTS). Throws RingError. */
   more(): boolean {
     if (this.#pending() > 0) return true;
     Atomics.store(this.#words, this.#header + REQ_EVENT, (this.#requestConsumer + 1) | 0);
     return this.#pending() > 0;
   }
 
-  /** Requests taken and not answered. */
+  /** Number of requests that were taken and not answered. */
   get inFlight(): number {
     return (this.#requestConsumer - this.#responseProducer) >>> 0;
   }
@@ -107,7 +106,7 @@ export class BackRing {
     };
   }
 
-  /** Requests that wait. Throws RingError when the frontend claims more than there are slots. */
+  /** Number of requests that wait. Throws RingError when the frontend claims more than there are slots. */
   #pending(): number {
     const producer = Atomics.load(this.#words, this.#header + REQ_PROD) >>> 0;
     if ((producer - this.#responseProducer) >>> 0 > this.size || (producer - this.#requestConsumer) >>> 0 > this.size)

@@ -1,4 +1,4 @@
-/** A frontend's ring pages, mapped, and its event channel, bound: what one ring of a backend stands on. */
+/** What one ring of a backend uses: the frontend's ring pages, mapped, and its event channel, bound. */
 import type { EventChannels } from "../kernel/events.ts";
 import type { GrantMap, MappedGrant } from "../kernel/grants.ts";
 
@@ -9,7 +9,7 @@ export class Channel {
   readonly #grants: GrantMap;
   #open = true;
 
-  /** Throws GrantError or HypercallError, with nothing left mapped or bound. */
+  /** Throws GrantError or HypercallError, and then nothing is left mapped or bound. */
   constructor(
     { events, grants }: { events: EventChannels; grants: GrantMap },
     domid: number,

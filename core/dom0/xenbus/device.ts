@@ -1,6 +1,6 @@
 /**
- * The life of one backend, from the toolstack's directory for it to its removal: follows the frontend's state, answers with its own,
- * and lets the kind's backend prepare, connect and disconnect. What happens is taken one after the other, however fast states change.
+ * The life of one backend, from when the toolstack writes its directory until that is removed. It follows the frontend's state, answers with its own,
+ * and lets the backend of its kind prepare, connect and disconnect. Events are handled one after the other, however fast states change.
  */
 import { backendPath, backendRoot, frontendPath, type DeviceAddress } from "./address.ts";
 import { Channel } from "./channel.ts";
@@ -19,7 +19,7 @@ export class BackendDevice {
   readonly #channels = new Set<Channel>();
   readonly #watches: (() => void)[] = [];
   #state: XenbusState = XENBUS.Initialising;
-  /** What it last wrote as its state; the toolstack's Initialising before. */
+  /** The state that it wrote last; at first the Initialising that the toolstack wrote. */
   #writtenState: XenbusState = XENBUS.Initialising;
   #work: Promise<void> = Promise.resolve();
   #isWaiting = false;
@@ -43,7 +43,7 @@ export class BackendDevice {
     return this.#state;
   }
 
-  /** The toolstack's directory says Initialising again: it belongs to another device of the same name. */
+  /** Returns whether the toolstack's directory says Initialising again, so that it belongs to another device of the same name. */
   isReplaced(state: XenbusState): boolean {
     return state === XENBUS.Initialising && this.#writtenState !== XENBUS.Initialising;
   }
@@ -56,7 +56,7 @@ export class BackendDevice {
     return this.backend.state();
   }
 
-  /** Something in xenstore may have changed: follows the frontend's state, soon. */
+  /** Called when something in xenstore may have changed: follows the frontend's state soon. */
   look(): void {
     if (this.#isWaiting || this.#isGone) return;
     this.#isWaiting = true;
@@ -66,7 +66,7 @@ export class BackendDevice {
     });
   }
 
-  /** A node of its own directory was written. */
+  /** Called when a node of its own directory was written. */
   changed(name: string): void {
     if (!this.backend.changed || this.#isGone) return;
     void this.#then(() => this.backend.changed!(name));
@@ -76,7 +76,7 @@ export class BackendDevice {
     if (this.isConnected) this.backend.drain?.();
   }
 
-  /** The device is gone: lets go of everything of the frontend's at once, and of what lies behind it as soon as that can be. */
+  /** Called when the device is gone: lets go of everything of the frontend's at once, and of what lies behind the device as soon as possible. */
   remove(): Promise<void> {
     if (!this.#isGone) {
       this.#isGone = true;
@@ -86,7 +86,7 @@ export class BackendDevice {
       this.#closeChannels();
       void this.#then(async () => {
         await ended;
-        // Also what a connect() that was under way has begun meanwhile.
+        // This also ends what a connect() under way has begun meanwhile.
         await this.backend.disconnect();
         await this.backend.close();
       });
@@ -107,7 +107,7 @@ export class BackendDevice {
     if (this.#isGone) return;
     switch (frontend) {
       case XENBUS.Initialising:
-        // A frontend that begins again, after a reload of its driver or a kexec.
+        // A frontend begins again after its driver was loaded again, or after a kexec.
         if (this.#state === XENBUS.Closed) await this.#prepare();
         return;
       case XENBUS.Initialised:
@@ -160,7 +160,7 @@ export class BackendDevice {
     this.#writtenState = state;
   }
 
-  /** Only while the toolstack's directory is there: of one that it has removed nothing must come back. */
+  /** Writes only while the toolstack's directory exists, since a directory that was removed must not come back. */
   async #publish(nodes: Nodes): Promise<void> {
     const { store } = this.#kernel;
     for (const [name, value] of Object.entries(nodes)) {
@@ -170,7 +170,7 @@ export class BackendDevice {
     }
   }
 
-  /** As Linux's xenbus_dev_fatal: the reason goes into the backend's domain's error directory, and the state is Closing. */
+  /** As xenbus_dev_fatal in Linux: writes the reason into the error directory of the backend's domain, and the state Closing. */
   async #fail(error: unknown): Promise<void> {
     if (this.#isGone) return;
     this.problem = error instanceof Error ? error.message : String(error);
@@ -180,7 +180,7 @@ export class BackendDevice {
       await this.#kernel.store.write(`${root}/${kind}/${domid}/${id}/error`, this.problem);
       await this.#disconnect(XENBUS.Closing);
     } catch (later) {
-      // The store or the backend can't even say so: the device stays closed, the others go on.
+      // The store or the backend can't even report that. The device stays closed, and the others go on.
       this.problem += `; ${String(later)}`;
       this.#closeChannels();
     }

@@ -1,6 +1,6 @@
 /**
- * The devices whose backends are in this native domain. The domain's backend directory in xenstore says which there are: one appears
- * when the toolstack has written its directory, and is gone when that is gone.
+ * The devices whose backends are in this native domain. The domain's backend directory in xenstore says which there are: a device appears when the
+ * toolstack has written its directory, and is gone when that is removed.
  */
 import { backendRoot, deviceKey, type DeviceAddress } from "./address.ts";
 import { BackendDevice } from "./device.ts";
@@ -13,7 +13,7 @@ export class BackendDevices {
   readonly #devices = new Map<string, BackendDevice>();
   readonly #root: string;
   #scans: Promise<void> = Promise.resolve();
-  /** Devices of domains that went, which have not yet let go of what lies behind them. */
+  /** Devices of domains that are gone, as long as they still hold something. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #unwatch: () => void;
 
@@ -24,7 +24,7 @@ export class BackendDevices {
     this.#unwatch = kernel.store.watch(this.#root, (path) => this.#changed(path));
   }
 
-  /** Of all domains, or of one. */
+  /** Yields the devices of all domains, or of one. */
   *of(domid?: number): Iterable<BackendDevice> {
     for (const device of this.#devices.values())
       if (domid === undefined || device.address.domid === domid) yield device;
@@ -34,7 +34,7 @@ export class BackendDevices {
     return this.#devices.get(deviceKey({ backendDomid: this.#kernel.domid, kind, domid, id })) ?? null;
   }
 
-  /** Bytes that went through a domain's devices of one medium since it began; those that are gone count no more. */
+  /** Returns the bytes that went through a domain's present devices of one medium. Devices that are gone no longer count. */
   bytes(domid: number, medium: DeviceTraffic["medium"]): { in: number; out: number } {
     const sum = { in: 0, out: 0 };
     for (const { backend } of this.of(domid)) {
@@ -46,12 +46,12 @@ export class BackendDevices {
     return sum;
   }
 
-  /** The domain has stopped: what its frontends left is taken. */
+  /** Called when the domain has stopped: takes what its frontends have left. */
   drain(domid: number): void {
     for (const device of this.of(domid)) device.drain();
   }
 
-  /** The domain is about to go: nothing of its memory is held any more when this returns. */
+  /** Called when the domain is about to go. When it returns, nothing of its memory is held any more. */
   release(domid: number): void {
     for (const [key, device] of this.#devices)
       if (device.address.domid === domid) {
@@ -61,7 +61,7 @@ export class BackendDevices {
       }
   }
 
-  /** Resolves when the devices of domains that have gone until now hold nothing any more: no image, no socket. */
+  /** Resolves when the devices of domains that are gone by now hold nothing any more, neither an image nor a socket. */
   async released(): Promise<void> {
     await Promise.all(this.#leaving);
   }
@@ -77,14 +77,14 @@ export class BackendDevices {
     const [kind, domid, id, name] = path.slice(this.#root.length + 1).split("/");
     if (kind && domid && id && name) {
       const device = this.find(kind, Number(domid), id);
-      // Its own and the toolstack's writes alike: a backend takes only what differs from what it has.
+      // Both its own writes and the toolstack's come here; a backend takes only what differs from what it has.
       if (device && name !== "state") device.changed(name);
       if (device) return;
     }
     this.#scans = this.#scans.then(() => this.#scan(kind || null)).catch(() => {});
   }
 
-  /** Compares the directory with what there is; `only`: of one kind. */
+  /** Compares the directory with the known devices. `only` limits it to one kind. */
   async #scan(only: string | null): Promise<void> {
     const { store } = this.#kernel;
     const found = new Set<string>();
@@ -94,7 +94,7 @@ export class BackendDevices {
       for (const domid of await store.list(directory))
         for (const id of await store.list(`${directory}/${domid}`)) {
           const address = { backendDomid: this.#kernel.domid, kind: kind.kind, domid: Number(domid), id };
-          // The toolstack writes the state with the rest, in one transaction.
+          // The toolstack writes the state together with the rest, in one transaction.
           const state = xenbusState(await store.read(`${directory}/${domid}/${id}/state`));
           if (state === XENBUS.Unknown) continue;
           found.add(deviceKey(address));

@@ -1,7 +1,7 @@
 /**
- * The page that a pvfb frontend shares with its backend (public/io/fbif.h, kbdif.h): events of 40 bytes in two rings, "out" to the backend and
- * "in" to the frontend, whose indices stand at the page's beginning. The frontend can write all of it at any time: an event is copied once
- * and only the copy is looked at, this end's own indices are kept here, and what the other end's can't be throws RingError.
+ * The page that a pvfb frontend shares with its backend (public/io/fbif.h, kbdif.h): events of 40 bytes in two rings, "out" to the backend and "in"
+ * to the frontend, with their indices at the page's beginning. The frontend can write all of it at any time. Therefore an event is copied once and
+ * only the copy is looked at, this end's own indices are kept here, and impossible indices of the other end throw RingError.
  */
 import { RingError } from "./back-ring.ts";
 import type { RingDirection } from "./kind.ts";
@@ -13,14 +13,14 @@ const OUT_PROD = 3;
 export const EVENT_BYTES = 40;
 const EVENT_WORDS = EVENT_BYTES >> 2;
 
-/** Where the rings begin, in bytes, and how long they are. */
+/** Where the rings begin, and how long they are, in bytes. */
 export interface EventPageLayout {
   readonly in: { readonly offset: number; readonly bytes: number };
   readonly out: { readonly offset: number; readonly bytes: number };
 }
 
 export class EventPage {
-  /** The event that take() took: little-endian words, not shared with anybody. */
+  /** The event that take() has taken, as little-endian words in memory that is not shared. */
   readonly event = new Int32Array(EVENT_WORDS);
   readonly #words: Int32Array;
   readonly #layout: EventPageLayout;
@@ -29,7 +29,7 @@ export class EventPage {
   #inProducer: number;
   #outConsumer: number;
 
-  /** `address`: of the page, in the machine. Throws RingError. */
+  /** `address` is the page's machine address. Throws RingError. */
   constructor(buffer: ArrayBufferLike, address: number, layout: EventPageLayout) {
     this.#words = new Int32Array(buffer, address, 1024);
     this.#layout = layout;
@@ -41,7 +41,7 @@ export class EventPage {
     this.#unread();
   }
 
-  /** Copies the next event; false when there is none. The frontend has its slot back at once. */
+  /** Copies the next event. Returns false when there is none. The frontend gets the slot back at once. */
   take(): boolean {
     if (this.#waiting() === 0) return false;
     const slot = (this.#outConsumer % this.#outSize) * EVENT_WORDS + (this.#layout.out.offset >> 2);
@@ -51,7 +51,7 @@ export class EventPage {
     return true;
   }
 
-  /** Shows an event to the frontend; false when there is no room for it. */
+  /** Shows an event to the frontend. Returns false when there is no room for it. */
   put(event: Int32Array): boolean {
     if (this.#unread() === this.#inSize) return false;
     const slot = (this.#inProducer % this.#inSize) * EVENT_WORDS + (this.#layout.in.offset >> 2);
@@ -84,7 +84,7 @@ export class EventPage {
     return Atomics.load(this.#words, index) >>> 0;
   }
 
-  /** Events to the backend that wait. */
+  /** Number of events to the backend that wait. */
   #waiting(): number {
     const producer = this.#load(OUT_PROD);
     const count = (producer - this.#outConsumer) >>> 0;
@@ -93,7 +93,7 @@ export class EventPage {
     return count;
   }
 
-  /** Events to the frontend that it has not read. */
+  /** Number of events to the frontend that it has not read. */
   #unread(): number {
     const consumer = this.#load(IN_CONS);
     const count = (this.#inProducer - consumer) >>> 0;

@@ -1,6 +1,6 @@
 /**
- * What a kind of device is to the rest of the house: one row of the table in `backends/kinds.ts`. Its backend runs in whichever
- * native domain has the device's backend directory; nothing here or in a backend knows which that is.
+ * What the rest of the house needs to know of a kind of device: one row of the table in `backends/kinds.ts`. Its backend runs in whichever native
+ * domain has the device's backend directory; nothing here or in a backend knows which that is.
  */
 import type { EventChannels } from "../kernel/events.ts";
 import type { GrantMap, MappedGrant } from "../kernel/grants.ts";
@@ -14,19 +14,19 @@ import type { Channel } from "./channel.ts";
 /** Values of nodes below a device's directory, by name. */
 export type Nodes = Record<string, string | number | undefined>;
 
-/** A device as a domain's configuration has it: what the toolstack writes for both ends beside what every device has. */
+/** A device as in a domain's configuration: what the toolstack writes for both ends besides what every device has. */
 export interface DeviceSpec {
   kind: string;
   id: string;
-  /** Domain of its backend: a name or domid, as in `backend=`. */
+  /** Domain of the backend: a name or domid, as in `backend=`. */
   backend: string;
   front: Nodes;
   back: Nodes;
-  /** Files of the host's computer that the device gives its domain. */
+  /** Files of the host's computer that the device gives to its domain. */
   files: string[];
-  /** Folders of it, with everything that is in them. */
+  /** Folders that it gives to its domain, with everything in them. */
   folders?: string[];
-  /** Sockets that it makes there. */
+  /** Sockets that it makes on the host's computer. */
   sockets?: string[];
 }
 
@@ -38,23 +38,26 @@ export class SpecError extends Error {
 /** The key of xl.cfg(5) whose list holds the devices of a kind. */
 export interface DeviceKey {
   readonly key: string;
-  /** One string of the list. `before`: the devices of the kind that came earlier. Throws SpecError. */
+  /** Parses one string of the list. `before` has the earlier devices of the kind. Throws SpecError. */
   parse(text: string, before: readonly DeviceSpec[]): DeviceSpec;
-  /** A string that gives this very device again, whatever folder it is read in; `given`: the one that it comes from. Left out: that one does. */
+  /**
+   * Returns a string that gives this very device again, in whatever folder it is read. `given` is the string that it came from. If this function is
+   * missing, that string is such a one.
+   */
   text?(spec: DeviceSpec, given: string): string;
-  /** The id of a device that the configuration calls so; null where it is no such name. */
+  /** Returns the id of the device with this name in the configuration; null where it is no such name. */
   idOf?(name: string): string | null;
-  /** What a string asks for that changes nothing here: each a sentence without its full stop. */
+  /** Returns what a string asks for that has no effect here, each as a sentence without its full stop. */
   remarks?(text: string): string[];
-  /** The device that other keys of the file ask for by themselves, `read` gives their values; null where they ask for none. */
+  /** Returns the device that other keys of the file ask for; `read` returns their values. null where they ask for none. */
   fromKeys?(read: (key: string) => string | null, before: readonly DeviceSpec[]): DeviceSpec | null;
-  /** Another device that comes with one of these. `before`: all devices that came earlier, of every kind. */
+  /** Returns another device that comes with one of these. `before` has all earlier devices, of every kind. */
   companion?(spec: DeviceSpec, before: readonly DeviceSpec[]): DeviceSpec;
-  /** The same with relative names of files taken from this folder. */
+  /** Returns the same device with relative file names taken from this folder. */
   within?(spec: DeviceSpec, folder: string): DeviceSpec;
 }
 
-/** The store as a backend uses it. In its own domain's xenstored or over a ring: therefore each result may be a promise. */
+/** The store as a backend uses it. It is in the backend's own domain or reached over a ring, so each result may be a promise. */
 export interface BackendStore {
   read(path: string): string | null | Promise<string | null>;
   list(path: string): string[] | Promise<string[]>;
@@ -69,7 +72,7 @@ export interface BackendKernel {
   readonly memory: PhysicalMemory;
   readonly events: EventChannels;
   readonly grants: GrantMap;
-  /** For what is named by its frame and not granted. The domain must be privileged for that. */
+  /** For frames that are named by their number and not granted. The domain must be privileged for that. */
   readonly foreign: ForeignFrames;
   readonly store: BackendStore;
   readonly services: DeviceServices;
@@ -80,28 +83,31 @@ export interface BackendKernel {
 /** What one backend works with. */
 export interface BackendContext extends BackendKernel {
   readonly address: DeviceAddress;
-  /** A node of the frontend's, null for none. It may hold anything. */
+  /** Reads a node of the frontend's, null for none. It may hold anything. */
   front(name: string): Promise<string | null>;
-  /** A number of the frontend's, from 0 to `most`; `absent` where there is no such node. Rejects for anything else. */
+  /** Reads a number of the frontend's, from 0 to `most`; `absent` where there is no such node. Rejects for anything else. */
   frontNumber(name: string, most?: number, absent?: number): Promise<number>;
   /**
-   * The grant references of a ring below a directory of the frontend's ("" or "queue-0/"): `ring-ref` for one page, `ring-ref0` and so on
-   * for 2 ^ `order`.
+   * Reads the grant references of a ring below a directory of the frontend's ("" or "queue-0/"): `ring-ref` for one page, `ring-ref0` and so on for 2
+   * ^ `order` pages.
    */
   ringRefs(directory: string, order: number): Promise<number[]>;
-  /** A node of the backend's own directory. */
+  /** Reads a node of the backend's own directory. */
   back(name: string): Promise<string | null>;
-  /** Writes into the backend's own directory. */
+  /** Writes nodes into the backend's own directory. */
   publish(nodes: Nodes): Promise<void>;
-  /** Maps the pages of a ring by their grant references, if any, and binds to the frontend's port. Let go of with the connection. */
+  /**
+   * Maps the pages of a ring by their grant references, if any, and binds to the frontend's port. They are let go of when the frontend is
+   * disconnected.
+   */
   open(refs: readonly number[], remotePort: number, onEvent: () => void): Channel;
-  /** The frontend broke the protocol, or its device can't go on: disconnects it, with the reason in xenstore. */
+  /** Disconnects the frontend, with the reason in xenstore, because it has broken the protocol or its device can't continue. */
   fail(reason: unknown): void;
 }
 
-/** One direction of a ring: indices run freely. What lies between them has not been taken. */
+/** One direction of a ring. Its indices wrap freely; what lies between them has not been taken. */
 export interface RingDirection {
-  /** As the structure's fields are called: "out", "in", "req", "rsp". */
+  /** Name of the structure's fields: "out", "in", "req", "rsp". */
   name: string;
   towards: "backend" | "frontend";
   producer: number;
@@ -111,17 +117,17 @@ export interface RingDirection {
 /** A ring that is connected, as its backend sees it. */
 export interface RingState {
   name: string;
-  /** Of Xen's public headers. */
+  /** Name of the structure in Xen's public headers. */
   structure: string;
   unit: "bytes" | "requests";
   directions: RingDirection[];
   /** The structure's error word; null where it has none. */
   error: number | null;
-  /** The backend's end. */
+  /** The port at the backend's end. */
   port: number;
   pages: readonly (MappedGrant | HeldFrame)[];
 }
-/** What lies behind a device, or what went through it: a figure with its words. */
+/** A figure, with its words, about what lies behind a device or what went through it. */
 export interface DeviceFigure {
   name: string;
   label: string;
@@ -130,10 +136,10 @@ export interface DeviceFigure {
 }
 export interface BehindState {
   title: string;
-  /** The first two stand in the diagram. */
+  /** The first two are shown in the diagram. */
   figures: DeviceFigure[];
 }
-/** What went through a device since it was made. Directions are the guest's: it reads or receives, and writes or sends. */
+/** What went through a device since it was made. Directions are the guest's: "in" is what it reads or receives, "out" what it writes or sends. */
 export interface DeviceTraffic {
   readonly medium: "disk" | "network";
   readonly inBytes: number;
@@ -141,70 +147,79 @@ export interface DeviceTraffic {
   /** Requests or packets. */
   readonly inCount: number;
   readonly outCount: number;
-  /** Requests that have ended and the nanoseconds that they took together; null where nobody times them. */
+  /** Number of requests that have ended, and the total nanoseconds that they took; null where this is not measured. */
   readonly timed: { readonly count: number; readonly nanoseconds: number } | null;
-  /** Requests that the backend works on now. */
+  /** Number of requests that the backend works on now. */
   readonly inFlight: number;
-  /** Grants that it has mapped now, its rings' included. */
+  /** Number of grants that it has mapped now, including those of its rings. */
   readonly grantsMapped: number;
 }
 export interface BackendState {
   rings: RingState[];
   behind: BehindState;
-  /** null for what carries no disk's or network's data. */
+  /** null for a device that carries no data of a disk or network. */
   traffic: DeviceTraffic | null;
 }
 
-/** The image behind a disk, while no request of its guest's is under way. */
+/** The image behind a disk, while no request of its guest is under way. */
 export interface HeldImage {
-  /** What the guest had until now, flushed. */
+  /** The image that the guest had until now, flushed. */
   readonly store: BlockStore;
-  /** What it was opened by, as in the node `params`. */
+  /** The text by which it was opened, as in the node `params`. */
   readonly params: string;
-  /** The guest goes on with that one, which must show the same bytes. The caller closes the one before. Throws StoreError if the device has gone. */
+  /**
+   * Makes the guest continue with another store, which must show the same bytes. The caller closes the earlier one. Throws StoreError if the device
+   * has gone.
+   */
   exchange(store: BlockStore, params: string): void;
-  /** The guest's requests are taken again. */
+  /** Takes the guest's requests again. */
   release(): void;
 }
 
-/** The backend of one device. Its methods are called one after the other, except the events of its channels. */
+/** The backend of one device. Its methods are called one after the other, except for the events of its channels. */
 export interface Backend {
-  /** Gets ready for a frontend, also for the next one after a disconnect: the nodes that it offers. Rejects when it can't. */
+  /** Prepares for a frontend, also for the next one after a disconnect. Returns the nodes that it offers. Rejects when it can't. */
   prepare(): Nodes | Promise<Nodes>;
-  /** The frontend has named its rings: opens them; the nodes that go with being connected. Rejects when that makes no sense. */
+  /**
+   * Called when the frontend has named its rings: opens them. Returns the nodes that go with being connected. Rejects when the frontend's nodes make
+   * no sense.
+   */
   connect(): Nodes | Promise<Nodes>;
-  /** Ends what is under way and forgets the frontend; its channels are closed afterwards. */
+  /** Ends what is under way and forgets the frontend. Its channels are closed afterwards. */
   disconnect(): void | Promise<void>;
-  /** The device is gone for good. */
+  /** Called when the device is gone for good. */
   close(): void | Promise<void>;
-  /** The frontend's domain has stopped: takes what it left without saying so. */
+  /** Called when the frontend's domain has stopped: takes what the frontend has left without notifying. */
   drain?(): void;
-  /** The toolstack wrote a node of the backend's directory other than state and online. */
+  /** Called when the toolstack wrote a node of the backend's directory other than state and online. */
   changed?(name: string): void | Promise<void>;
-  /** What lies behind it becomes so many bytes, and the frontend is told. Rejects with StoreError when it can't. */
+  /** Changes the size of what lies behind it to so many bytes, and tells the frontend. Rejects with StoreError when it can't. */
   resize?(bytes: number): Promise<void>;
-  /** Takes no more of its rings until the image that lies behind it is released. Rejects with StoreError when it can't. */
+  /** Takes no more requests until the image that lies behind it is released. Rejects with StoreError when it can't. */
   hold?(): Promise<HeldImage>;
-  /** Of a disk: what its image was opened by, as in the node `params`; null where it has none. */
+  /** For a disk, the text by which its image was opened, as in the node `params`; null where it has none. */
   readonly image?: string | null;
   state(): BackendState;
-  /** As in state(), for who wants no more of it. */
+  /** Returns the traffic as in state(), for callers that need nothing else. */
   traffic?(): DeviceTraffic;
 }
 
 export interface DeviceKind {
-  /** As in xenstore's paths: "vbd". */
+  /** The kind as in xenstore's paths: "vbd". */
   readonly kind: string;
-  /** For people: "Block device". */
+  /** A name for people, such as "Block device". */
   readonly title: string;
   readonly config: DeviceKey | null;
-  /** Where its frontend is, for what is not below `device/`. */
+  /** Returns the path of its frontend, if that is not below `device/`. */
   readonly frontendPath?: (address: DeviceAddress) => string;
-  /** Whether the toolstack wires both ends of that one before the domain runs: the frontend has no state, the backend connects at once. */
+  /**
+   * Returns whether the toolstack sets up both ends of that device before the domain runs; then the frontend has no state, and the backend connects
+   * at once.
+   */
   readonly isWired?: (id: string) => boolean;
   /**
-   * The backend's nodes where a kernel of another domain's has the backend: as libxl writes them for a driver domain. Left out: the same as
-   * here. Throws SpecError for what such a backend can't have.
+   * Returns the backend's nodes when a kernel in another domain has the backend, as libxl writes them for a driver domain. If it is missing, they are
+   * the same as here. Throws SpecError for what such a backend can't have.
    */
   readonly elsewhere?: (spec: DeviceSpec) => Nodes;
   create(context: BackendContext): Backend;

@@ -1,4 +1,4 @@
-/** XenbusState of public/io/xenbus.h: how far one end of a device is. Written into the `state` node of its directory. */
+/** XenbusState of public/io/xenbus.h: how far one end of a device has come, written into the `state` node of its directory. */
 export const XENBUS = {
   Unknown: 0,
   Initialising: 1,
@@ -12,7 +12,7 @@ export const XENBUS = {
 } as const;
 export type XenbusState = (typeof XENBUS)[keyof typeof XENBUS];
 
-/** Of a node's value; Unknown for none and for what is no state. */
+/** Converts a node's value; Unknown for a missing node and for what is no state. */
 export function xenbusState(value: string | null): XenbusState {
   return value !== null && /^[1-8]$/.test(value) ? (Number(value) as XenbusState) : XENBUS.Unknown;
 }

@@ -1,4 +1,4 @@
-/** One client of xenstored: who it is, its watches and transactions, and the way back to it. */
+/** One client of xenstored: its domain, its watches and transactions, and the way to send events to it. */
 import type { Transaction } from "./transaction.ts";
 import type { Watch, Watcher } from "./watches.ts";
 
@@ -9,7 +9,7 @@ export class Connection implements Watcher {
   readonly watches = new Set<Watch>();
   readonly transactions = new Map<number, Transaction>();
   nextTransaction = 1;
-  /** Since it began, for who looks on. */
+  /** Totals since it began, for display. */
   readonly counts = { requests: 0, events: 0, transactions: 0, committed: 0, conflicts: 0 };
   readonly #onEvent: (path: string, token: string) => void;
 

@@ -1,6 +1,6 @@
 /**
- * The domains that xenstored talks to: their rings, mapped by the grant that every domain gives for it
- * (GNTTAB_RESERVED_XENSTORE), and their ends, noticed by VIRQ_DOM_EXC.
+ * The domains that xenstored talks to: their rings, mapped by the grant that every domain gives for it (GNTTAB_RESERVED_XENSTORE), and their ends,
+ * noticed by VIRQ_DOM_EXC.
  */
 import { XEN_DOMINF_dying, XEN_DOMINF_shutdown } from "../../abi/domctl.ts";
 import { GNTTAB_RESERVED_XENSTORE } from "../../abi/grant_table.ts";
@@ -18,18 +18,18 @@ interface IntroducedDomain {
   port: number;
   connection: Connection;
   ring: RingTransport;
-  /** Its shutdown has been told to the watchers. */
+  /** Whether its shutdown was already reported to the watchers. */
   shutdown: boolean;
 }
 
 export interface DomainAccount {
   domid: number;
   watches: number;
-  /** Open now, and nodes that the largest of them has touched. */
+  /** The number of open transactions, and of the nodes that the largest of them has touched. */
   transactions: number;
   touched: number;
   waiting: { bytes: number; replies: number };
-  /** XENSTORE_ERROR_* that ended the conversation, or 0. */
+  /** The XENSTORE_ERROR_* that ended the conversation, or 0. */
   broken: number;
   counts: Connection["counts"];
 }
@@ -50,7 +50,7 @@ export class XenstoreDomains implements DomainHooks {
   }
 
   introduce(domid: number, _gfn: number, remotePort: number): void {
-    // What it had ends first: when the new ring can't be had, it has none, and nothing is let go of twice.
+    // The earlier connection ends first. So if the new ring can't be mapped the domain has none, and nothing is released twice.
     this.release(domid);
     try {
       const grant = this.#grants.map(domid, GNTTAB_RESERVED_XENSTORE);
@@ -97,12 +97,12 @@ export class XenstoreDomains implements DomainHooks {
     if (domain) domain.connection.target = target;
   }
 
-  /** What each introduced domain holds of xenstored, in no order. */
+  /** Returns what each introduced domain uses of xenstored, in no particular order. */
   accounts(): DomainAccount[] {
     return [...this.#domains].map(([domid, domain]) => accountOf(domid, domain));
   }
 
-  /** What the domain's xenstore connection is wired with; null for one that is not introduced. */
+  /** Returns what the domain's xenstore connection consists of; null for one that is not introduced. */
   wiring(domid: number): (RingState & { port: number; grant: MappedGrant; account: DomainAccount }) | null {
     const domain = this.#domains.get(domid);
     if (!domain) return null;
@@ -110,7 +110,7 @@ export class XenstoreDomains implements DomainHooks {
     return { ...ring.indices(), port, grant, account: accountOf(domid, domain) };
   }
 
-  /** VIRQ_DOM_EXC: some domain shut down, crashed or died. */
+  /** VIRQ_DOM_EXC: called when some domain has shut down, crashed or died. */
   domainException(): void {
     let news = false;
     for (const [domid, domain] of [...this.#domains]) {

@@ -1,73 +1,72 @@
 /**
- * The history of each split device's handshake: every value that frontend and backend were given in xenstore, in the order of
- * the writes, by whom and when. Taken down from the changes themselves, as they are made: a handshake is over in milliseconds.
- *
- * A domain begins to be followed when it is created; what is kept of it outlives it. All of it is bounded: each side of a device
- * keeps its first and its last steps and counts what lay between them, so neither side can push the other's out.
+ * The history of each split device's handshake: every value that frontend and backend were given in xenstore, in the order of the writes, by whom and
+ * when. It is recorded from the changes themselves, because a handshake is over in milliseconds.
+ * A domain is followed from its creation on, and its history outlives it. Everything is bounded: of each side of a device the first and the last
+ * steps are kept, and those in between are counted, so that neither side can push out the other's.
  */
 import { components, isSelfOrBelow } from "./path.ts";
 import type { Change, Node, Store } from "./store.ts";
 
-/** Steps of one side: the first of them, and the last. */
+/** How many steps of one side are kept: the first ones, and the last ones. */
 export const MOST_FIRST = 64;
 export const MOST_LAST = 64;
-/** Steps, and devices, of one domain. */
+/** The most steps, and devices, of one domain. */
 export const MOST_DOMAIN_STEPS = 2048;
 export const MOST_DEVICES = 32;
-/** Domains that are gone whose histories are kept: as many as consoles are. */
+/** The number of gone domains whose histories are kept: as many as of their consoles. */
 export const MOST_ENDED = 64;
-/** Bytes of a value, and of a key, that are kept. */
+/** How many bytes of a value, and of a key, are kept. */
 export const MOST_TEXT = 128;
 
 export type HandshakeSide = "frontend" | "backend";
 
 export interface HandshakeStep {
-  /** Counts all steps of the host: their order. */
+  /** Number of the step among all steps of the host, which gives their order. */
   number: number;
-  /** Nanoseconds since power-on. What one transaction has changed came at one time. */
+  /** Nanoseconds since power-on. All changes of one transaction have the same time. */
   time: number;
   side: HandshakeSide;
-  /** Domain that wrote; null when xenstored itself removed what a gone domain had owned. */
+  /** The domain that wrote; null when xenstored itself removed what a gone domain had owned. */
   by: number | null;
-  /** Below the side's directory, as "state" or "queue-0/ring-ref"; "" is the directory. */
+  /** Path below the side's directory, such as "state" or "queue-0/ring-ref"; "" is the directory itself. */
   key: string;
-  /** A byte in each character; null where there was no node, or is none any more. */
+  /** The values, with one byte in each character; null where there was no node, or no longer is. */
   before: string | null;
   after: string | null;
-  /** Key or value was longer than the bytes that are kept. */
+  /** Whether key or value was longer than what is kept. */
   cut: boolean;
 }
 
-/** A device whose handshake is known. `state`s are XenbusState as last written; null for none. */
+/** A device whose handshake is known. Each `state` is the XenbusState that was written last; null for none. */
 export interface HandshakeSummary {
   /** The frontend's domain. */
   domid: number;
   kind: string;
   id: string;
-  /** For people: "Block device". */
+  /** A name for people, such as "Block device". */
   title: string;
   frontendPath: string;
-  /** null while none is known, and for xenstore, whose other end is xenstored itself. */
+  /** null while the backend is not known, and for xenstore, whose other end is xenstored itself. */
   backendPath: string | null;
   frontendState: string | null;
   backendState: string | null;
-  /** Steps that are kept, steps that were left out, number of the latest of all. */
+  /** The number of steps that are kept, of steps that were left out, and the number of the latest step. */
   steps: number;
   dropped: number;
   latest: number;
 }
 export interface DomainHandshakes {
   domid: number;
-  /** The domain is gone. */
+  /** Whether the domain is gone. */
   ended: boolean;
   devices: HandshakeSummary[];
-  /** Steps of devices beyond those that are kept. */
+  /** Number of steps of devices beyond those that are kept. */
   moreSteps: number;
 }
 export interface DeviceHandshake extends HandshakeSummary {
-  /** In order. */
+  /** The steps in order. */
   list: HandshakeStep[];
-  /** Steps of a side that are left out after its step of that number; -1: before all. */
+  /** How many steps of a side were left out after its step with the number `after`; -1 means before all. */
   gaps: { side: HandshakeSide; after: number; count: number }[];
 }
 
@@ -92,7 +91,7 @@ interface Domain {
   steps: number;
   moreSteps: number;
 }
-/** Where in a device a path lies. */
+/** The device and side to which a path belongs. */
 interface Place {
   domid: number;
   kind: string;
@@ -104,7 +103,7 @@ interface Place {
 
 const FRONTEND = /^(\/local\/domain\/(\d{1,5})\/(?:device\/([^/]+)\/(\d{1,10})|(console|store)))(?:\/(.+))?$/;
 const BACKEND = /^(\/local\/domain\/(\d{1,5})\/backend\/([^/]+)\/(\d{1,5})\/(\d{1,10}))(?:\/(.+))?$/;
-/** What has directories of devices below it. */
+/** Paths that have directories of devices below them. */
 const ABOVE = /^\/(local(\/domain(\/\d{1,5}(\/device(\/[^/]+)?|\/backend(\/[^/]+(\/\d{1,5})?)?)?)?)?)?$/;
 
 export class Handshakes {
@@ -114,20 +113,20 @@ export class Handshakes {
   readonly #domains = new Map<number, Domain>();
   #number = 0;
 
-  /** `now`: nanoseconds since power-on. `titles`: of the kinds that there are. */
+  /** `now` returns nanoseconds since power-on. `titles` has the names of the existing kinds. */
   constructor(store: Store, now: () => number, titles: ReadonlyMap<string, string> = new Map()) {
     this.#store = store;
     this.#now = now;
     this.#titles = titles;
   }
 
-  /** The domain was created: follows it from here on. A domid that is used again begins anew. */
+  /** Follows a domain from its creation on. A domid that is used again begins anew. */
   begin(domid: number): void {
     this.#domains.delete(domid);
     this.#domains.set(domid, { domid, ended: false, devices: new Map(), steps: 0, moreSteps: 0 });
   }
 
-  /** The domain is gone; what is known of it is kept, for the latest of them. */
+  /** Called when the domain is gone. Its history is kept as long as it is among the latest ones. */
   end(domid: number): void {
     const domain = this.#domains.get(domid);
     if (!domain) return;
@@ -136,23 +135,23 @@ export class Handshakes {
     for (const { domid: old } of ended.slice(0, Math.max(0, ended.length - MOST_ENDED))) this.#domains.delete(old);
   }
 
-  /** It never came to be: its build has failed. */
+  /** Forgets a domain whose building failed. */
   forget(domid: number): void {
     this.#domains.delete(domid);
   }
 
-  /** What was changed at once, in order. `by`: who asked for it; null for xenstored itself. */
+  /** Records changes that were made together, in order. `by` is the domain that asked for them; null for xenstored itself. */
   record(by: number | null, changes: readonly Change[]): void {
     const time = this.#now();
     for (const { path, before, after } of changes) {
       const place = this.#place(path);
-      // Permissions alone: the value is the same object.
+      // If only the permissions changed, the value is the same object.
       if (place && !(before && after && before.value === after.value)) this.#add(place, time, by, before, after);
       if (!place && before && !after && ABOVE.test(path)) this.#removedBelow(path, before, time, by);
     }
   }
 
-  /** null for a domain that was never here, or is gone for so long that it is forgotten. */
+  /** Returns null for a domain that was never here, or whose history was dropped. */
   of(domid: number): DomainHandshakes | null {
     const domain = this.#domains.get(domid);
     if (!domain) return null;
@@ -160,7 +159,7 @@ export class Handshakes {
     return { domid, ended, devices: [...domain.devices.values()].map((each) => this.#summary(domid, each)), moreSteps };
   }
 
-  /** null when nothing is known of such a device. */
+  /** Returns null when nothing is known of such a device. */
   device(domid: number, kind: string, id: string): DeviceHandshake | null {
     const device = this.#domains.get(domid)?.devices.get(`${kind}/${id}`);
     if (!device) return null;
@@ -200,7 +199,7 @@ export class Handshakes {
     if (!back) return null;
     const [, directory = "", owner, kind, domid, id, key = ""] = back;
     const place: Place = { domid: Number(domid), kind: kind!, id: id!, side: "backend", directory, key };
-    // Any domain may have directories of that name below its own: only the one that the frontend names is its backend.
+    // Any domain may have directories of that name below its own. Only the one that the frontend names is its backend.
     return owner === "0" || this.#namedBackend(place) === directory ? place : null;
   }
 
@@ -234,7 +233,7 @@ export class Handshakes {
     keep(domain, lane, step);
   }
 
-  /** With a directory above them, devices have gone. */
+  /** When a directory above devices is removed, the devices go too. */
   #removedBelow(path: string, before: Node, time: number, by: number | null): void {
     for (const domain of this.#domains.values())
       for (const device of domain.devices.values())
@@ -252,7 +251,7 @@ function emptyLane(): Lane {
   return { path: null, state: null, first: [], last: [], dropped: 0 };
 }
 
-/** The first steps and the last; when the domain has as many as it may, a new one takes the place of the side's own. */
+/** Keeps the first steps and the last ones. When the domain has as many as it may have, a new step replaces one of the same side. */
 function keep(domain: Domain, lane: Lane, step: HandshakeStep): void {
   const room = domain.steps < MOST_DOMAIN_STEPS;
   if (room && lane.dropped === 0 && lane.last.length === 0 && lane.first.length < MOST_FIRST) {

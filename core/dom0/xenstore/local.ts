@@ -1,4 +1,4 @@
-/** A connection for dom0's own programs, in its address space: the same requests and replies without a ring. */
+/** A connection for dom0's own programs, in the same address space: the same requests and replies, but without a ring. */
 import { Connection } from "./connection.ts";
 import { joinStrings, XenstoreError, XS } from "./wire.ts";
 import type { Xenstored } from "./xenstored.ts";
@@ -15,7 +15,7 @@ export class LocalXenstore {
   constructor(xenstored: Xenstored, domid = 0) {
     this.#xenstored = xenstored;
     this.connection = new Connection(domid, (path, token) => {
-      // Later: a listener may make requests, and xenstored may be in the middle of one.
+      // This is deferred, because a listener may make requests while xenstored is in the middle of one.
       setImmediate(() => this.#listeners.get(token)?.(path));
     });
   }
@@ -24,7 +24,7 @@ export class LocalXenstore {
     return this.#xenstored.handle(this.connection, type, transaction, payload);
   }
 
-  /** null when there is no such node. */
+  /** Returns null when there is no such node. */
   read(path: string, transaction = 0): string | null {
     try {
       return this.#request(XS.READ, joinStrings(path), transaction).toString("latin1");
@@ -38,7 +38,7 @@ export class LocalXenstore {
     this.#request(XS.WRITE, Buffer.concat([joinStrings(path), Buffer.from(String(value), "latin1")]), transaction);
   }
 
-  /** Writes several nodes under one directory; `undefined` values are left out. */
+  /** Writes several nodes below one directory; `undefined` values are left out. */
   writeAll(directory: string, values: Record<string, string | number | undefined>, transaction = 0): void {
     for (const [name, value] of Object.entries(values))
       if (value !== undefined) this.write(`${directory}/${name}`, value, transaction);
@@ -48,7 +48,7 @@ export class LocalXenstore {
     this.#request(XS.MKDIR, joinStrings(path), transaction);
   }
 
-  /** A node that isn't there, or whose parent isn't, is fine. */
+  /** It is no error if the node or its parent does not exist. */
   remove(path: string, transaction = 0): void {
     try {
       this.#request(XS.RM, joinStrings(path), transaction);
@@ -57,14 +57,14 @@ export class LocalXenstore {
     }
   }
 
-  /** Names of the children; empty when there is no such node. */
+  /** Returns the names of the children; none when there is no such node. */
   list(path: string, transaction = 0): string[] {
     const names: string[] = [];
     try {
       for (let offset = 0; ;) {
         const reply = this.#request(XS.DIRECTORY_PART, joinStrings(path, String(offset)), transaction);
         const start = reply.indexOf(0) + 1;
-        // Each name ends with a zero byte; an empty one ends the list.
+        // Each name ends with a zero byte, and an empty name ends the list.
         const part = reply.subarray(start).toString("latin1").split("\0");
         part.pop();
         const end = part.indexOf("");
@@ -82,12 +82,12 @@ export class LocalXenstore {
     return this.#request(XS.GET_PERMS, joinStrings(path)).toString("latin1").split("\0").slice(0, -1);
   }
 
-  /** `permissions`: as "n5", "r0"; the first names the owner. */
+  /** `permissions` are such as "n5" or "r0"; the first one names the owner. */
   setPermissions(path: string, permissions: readonly string[], transaction = 0): void {
     this.#request(XS.SET_PERMS, joinStrings(path, ...permissions), transaction);
   }
 
-  /** Calls `listener` once soon and then after every change at or below `path`. The returned function ends it. */
+  /** Calls `listener` once soon, and then after every change at or below `path`. The returned function ends the watch. */
   watch(path: string, listener: WatchListener): () => void {
     const token = String(this.#nextToken++);
     this.#listeners.set(token, listener);
@@ -103,12 +103,12 @@ export class LocalXenstore {
     };
   }
 
-  /** Resolves true when that domain watches nothing any more that `isMeant` names by its absolute path, false if it still does after `ms`. */
+  /** Resolves with true when that domain no longer watches any absolute path for which `isMeant` is true, with false if it still does after `ms`. */
   unwatched(domid: number, isMeant: (path: string) => boolean, ms: number): Promise<boolean> {
     return this.#xenstored.watches.ended(domid, isMeant, ms);
   }
 
-  /** Runs `body` in a transaction, again after each conflict. */
+  /** Runs `body` in a transaction, and again after each conflict. */
   transaction<T>(body: (transaction: number) => T): T {
     for (;;) {
       const id = parseInt(this.#request(XS.TRANSACTION_START, joinStrings("")).toString("latin1"), 10);

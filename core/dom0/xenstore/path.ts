@@ -1,9 +1,9 @@
-/** Path syntax. An absolute path is kept as its components; the root is none. */
+/** The syntax of paths. An absolute path is represented by its components; the root has none. */
 import { ABS_PATH_MAX, REL_PATH_MAX, XenstoreError } from "./wire.ts";
 
 const COMPONENTS = /^[A-Za-z0-9\-_@]+(\/[A-Za-z0-9\-_@]+)*$/;
 
-/** The components of an absolute path. EINVAL when the syntax is wrong. */
+/** Returns the components of an absolute path. EINVAL when the syntax is wrong. */
 export function components(path: string): string[] {
   if (path === "/") return [];
   if (path.length > ABS_PATH_MAX || path.charAt(0) !== "/" || !COMPONENTS.test(path.slice(1)))
@@ -15,7 +15,7 @@ export function domainPath(domid: number): string {
   return `/local/domain/${domid}`;
 }
 
-/** Makes a caller's path absolute. EINVAL for wrong syntax, `limit` bounds what follows the caller's own directory. */
+/** Makes a caller's path absolute. EINVAL for wrong syntax. `limit` bounds what follows the caller's own directory. */
 export function absolute(path: string, domid: number, limit: number): string {
   const base = domainPath(domid);
   let full = path;

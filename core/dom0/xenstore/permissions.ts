@@ -11,15 +11,15 @@ export interface Permission {
   /** PERM_NONE, PERM_READ, PERM_WRITE or both. */
   readonly access: number;
 }
-/** The first entry names the owner; its access is what everybody not listed has. Never empty. */
+/** The first entry names the owner, and its access is what everybody has who is not listed. Never empty. */
 export type Permissions = readonly Permission[];
 
-/** On whose behalf something is asked. */
+/** The domain on whose behalf something is asked. */
 export interface Caller {
   readonly domid: number;
-  /** Domain it acts for (a device model's guest), as set by SET_TARGET. */
+  /** The domain it acts for (a device model's guest), as set by SET_TARGET. */
   readonly target: number | null;
-  /** dom0: every permission, no quota. */
+  /** Whether it is dom0, which has every permission and no quota. */
   readonly privileged: boolean;
 }
 
@@ -39,7 +39,7 @@ export function accessOf(permissions: Permissions, caller: Caller): number {
   return access;
 }
 
-/** "r5" and its like. EINVAL for anything else. */
+/** Parses "r5" and the like. EINVAL for anything else. */
 export function parsePermission(text: string): Permission {
   const access = LETTERS.indexOf(text.charAt(0));
   if (!/^[nrwb]\d{1,5}$/.test(text) || access < 0) throw new XenstoreError("EINVAL");

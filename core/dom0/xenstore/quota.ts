@@ -1,21 +1,21 @@
-/** What an unprivileged domain may take of xenstored; Xen's defaults. dom0 has no limits. */
+/** What an unprivileged domain may use of xenstored. These are Xen's defaults; dom0 has no limits. */
 export interface Quota {
-  /** Nodes that a domain owns. */
+  /** Number of nodes that a domain owns. */
   nodes: number;
   /** Bytes of one node: value, names of children, permissions. */
   nodeSize: number;
   watches: number;
   transactions: number;
-  /** Requests whose reply it has not taken yet. */
+  /** Number of requests whose reply it has not taken yet. */
   outstanding: number;
   permissions: number;
   /** Bytes of a path after /local/domain/<domid>/. */
   pathLength: number;
-  /** Nodes that one transaction may touch. */
+  /** Number of nodes that one transaction may touch. */
   transactionNodes: number;
-  /** Changes that one transaction may make, each of which is kept until it ends. */
+  /** Number of changes that one transaction may make, since each is kept until it ends. */
   transactionChanges: number;
-  /** Bytes of replies and events that wait for room in its ring; with an event beyond it the connection ends. */
+  /** Bytes of replies and events that may wait for room in its ring. If an event would exceed it, the connection ends. */
   outputBytes: number;
 }
 

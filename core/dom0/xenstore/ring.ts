@@ -1,7 +1,6 @@
 /**
- * The xenstore ring of a domain (struct xenstore_domain_interface, docs/misc/xenstore-ring.txt). Everything in the page
- * may be written by the guest at any time: indices are read once, checked, then used. A guest that breaks the protocol
- * is not listened to any more, until it asks for a reconnection.
+ * The xenstore ring of a domain (struct xenstore_domain_interface, docs/misc/xenstore-ring.txt). The guest may write everything in the page at any
+ * time, so indices are read once, checked, and then used. A guest that breaks the protocol is ignored until it asks for a reconnection.
  */
 import type { Connection } from "./connection.ts";
 import { encodeMessage, HEADER_SIZE, joinStrings, PAYLOAD_MAX, XenstoreError, XS } from "./wire.ts";
@@ -17,7 +16,7 @@ const SERVER_FEATURES = 2064 >> 2;
 const CONNECTION = 2068 >> 2;
 const ERROR = 2072 >> 2;
 
-/** Pieces of requests taken before others have their turn. */
+/** Pieces of requests that are taken before others have their turn. */
 const TURNS_PER_SERVICE = 64;
 
 const FEATURE_RECONNECTION = 1;
@@ -47,13 +46,13 @@ export class RingTransport {
   readonly #xenstored: Xenstored;
   readonly #notify: () => void;
   #connection!: Connection;
-  /** Request being received: header and payload so far. */
+  /** The request that is being received: header and payload so far. */
   #request = Buffer.alloc(HEADER_SIZE + PAYLOAD_MAX);
   #received = 0;
-  /** Encoded messages that wait for room; the first may be sent in part. `reply`: counts as an outstanding request. */
+  /** Encoded messages that wait for room; part of the first may be sent. One with `reply` counts as an outstanding request. */
   #output: { bytes: Buffer; sent: number; reply: boolean; key: string | null }[] = [];
   #outputBytes = 0;
-  /** Events that wait and have not begun to be sent. */
+  /** Events that wait, and of which nothing has been sent. */
   readonly #waitingEvents = new Set<string>();
   #outstanding = 0;
   #broken = 0;
@@ -61,7 +60,7 @@ export class RingTransport {
   #scheduled = false;
   #isClosed = false;
 
-  /** `page`: machine memory of the interface page. `notify` kicks the guest. Call attach() before use. */
+  /** `page` is the machine address of the interface page. `notify` sends the guest an event. Call attach() before use. */
   constructor(xenstored: Xenstored, buffer: ArrayBufferLike, page: number, notify: () => void) {
     this.#xenstored = xenstored;
     this.#bytes = new Uint8Array(buffer, page, 4096);
@@ -74,12 +73,12 @@ export class RingTransport {
     this.#connection = connection;
   }
 
-  /** XENSTORE_ERROR_* that ended the conversation; 0 while it goes on. */
+  /** The XENSTORE_ERROR_* that ended the conversation; 0 while it goes on. */
   get broken(): number {
     return this.#broken;
   }
 
-  /** As they stand in the page now, whoever wrote them; `connection` and `error` likewise. */
+  /** Returns indices, `connection` and `error` as they stand in the page now, whoever wrote them. */
   indices(): RingState {
     const word = (at: number): number => Atomics.load(this.#words, at) >>> 0;
     return {
@@ -90,18 +89,18 @@ export class RingTransport {
     };
   }
 
-  /** What the guest has not taken yet: bytes, and replies among it. */
+  /** What the guest has not taken yet: the number of bytes, and of the replies among them. */
   get waiting(): { bytes: number; replies: number } {
     return { bytes: this.#outputBytes, replies: this.#outstanding };
   }
 
-  /** The page is the domain's no more: what was put off until later must not touch it. */
+  /** The page no longer belongs to the domain, so work that was deferred must not touch it. */
   close(): void {
     this.#isClosed = true;
     this.#forgetOutput();
   }
 
-  /** An event arrived: reads requests, answers them, sends what fits. */
+  /** Called when an event has arrived: reads requests, answers them, sends what fits. */
   service(): void {
     if (this.#isClosed) return;
     if (Atomics.load(this.#words, CONNECTION) === RECONNECT) this.#reconnect();
@@ -118,7 +117,7 @@ export class RingTransport {
     if (turns === 0) setImmediate(() => this.service());
   }
 
-  /** Watch event for this domain. An equal one that has not begun to be sent makes it needless. */
+  /** Sends a watch event to this domain, unless an equal one waits of which nothing has been sent. */
   sendEvent(path: string, token: string): void {
     if (this.#broken || this.#isClosed) return;
     const payload = joinStrings(path, token);
@@ -127,10 +126,10 @@ export class RingTransport {
     if (this.#waitingEvents.has(key)) return;
     const bytes = encodeMessage({ type: XS.WATCH_EVENT, requestId: 0, transactionId: 0, payload });
     if (this.#outputBytes + bytes.length > this.#xenstored.quota.outputBytes) {
-      // Left out, it would be missed without anybody's knowing: a frontend would wait for ever.
+      // If the event were left out, nobody would know that it is missing, and a frontend would wait for ever.
       const { domid } = this.#connection;
       const waiting = `${this.#outputBytes} bytes wait for it`;
-      // Once: a guest may do it again and again.
+      // This is reported once, because a guest may do it again and again.
       if (!this.#told)
         this.#xenstored.report(
           domid,
@@ -185,7 +184,7 @@ export class RingTransport {
     this.#notify();
   }
 
-  /** Takes bytes of requests; true when it took any. Handles one request at most. */
+  /** Takes bytes of requests, and handles at most one request. Returns true when it took any bytes. */
   #receive(): boolean {
     const consumer = Atomics.load(this.#words, REQ_CONS) >>> 0;
     const producer = Atomics.load(this.#words, REQ_PROD) >>> 0;
@@ -231,16 +230,16 @@ export class RingTransport {
       const payload = this.#xenstored.handle(this.#connection, type, transactionId, request.subarray(HEADER_SIZE));
       reply = encodeMessage({ type, requestId, transactionId, payload });
     } catch (error) {
-      // Anything but a refusal is a bug here; the guest is told EIO and dom0 goes on.
+      // Anything but a refusal is a bug here. The guest is told EIO, and dom0 goes on.
       const code = error instanceof XenstoreError ? error.code : "EIO";
       if (!(error instanceof XenstoreError)) console.error("xenstored:", error);
       reply = encodeMessage({ type: XS.ERROR, requestId, transactionId, payload: joinStrings(code) });
     }
-    // The request's own events may have been too many.
+    // The request's own events may have ended the connection.
     if (!this.#broken) this.#push(reply, true, null);
   }
 
-  /** Moves waiting output into the ring; true when any went. */
+  /** Moves waiting output into the ring. Returns true when it moved any. */
   #flush(): boolean {
     let moved = false;
     while (this.#output.length > 0) {

@@ -1,7 +1,6 @@
 /**
- * The tree. Nodes never change: a change copies the nodes from the root down to it, so a snapshot is a reference and a
- * transaction costs nothing to start. The path copy keeps an untouched node's generations, which is what conflicts
- * between transactions are found by.
+ * The tree. Nodes never change: a change copies the nodes from the root down to the changed one. So a snapshot is a reference, and starting a
+ * transaction costs nothing. A node that is only copied keeps its generations, by which conflicts between transactions are found.
  */
 import {
   accessOf,
@@ -20,7 +19,7 @@ export interface Node {
   readonly value: Buffer;
   readonly permissions: Permissions;
   readonly children: ReadonlyMap<string, Node>;
-  /** Changes when value or permissions do; a node made anew has a new one. */
+  /** Changes when value or permissions do; a node that is made again has a new one. */
   readonly generation: number;
   /** Changes when a child appears or goes. */
   readonly listGeneration: number;
@@ -28,13 +27,13 @@ export interface Node {
 
 const EMPTY = Buffer.alloc(0);
 const NO_CHILDREN: ReadonlyMap<string, Node> = new Map();
-/** struct xs_tdb_record_hdr and struct xs_permissions: what Xen's own xenstored counts into a node's size. */
+/** struct xs_tdb_record_hdr and struct xs_permissions, which Xen's own xenstored counts into a node's size. */
 const NODE_HEADER = 24;
 const PERMISSION_SIZE = 8;
 
 let generations = 0;
 
-/** What was changed, for the watches. `removed`: the subtree that is gone. */
+/** A change, for the watches. `removed` is the subtree that is gone. */
 export interface Change {
   path: string;
   before: Node | null;
@@ -42,10 +41,10 @@ export interface Change {
   parentPermissions: Permissions | null;
 }
 
-/** A state of the tree and the operations on it. Each throws XenstoreError and then has changed nothing. */
+/** A state of the tree, and the operations on it. An operation that throws XenstoreError has changed nothing. */
 export class Store {
   root: Node;
-  /** Nodes owned, by domid. */
+  /** Number of nodes owned, by domid. */
   readonly owned: Map<number, number>;
 
   constructor(root?: Node, owned?: Map<number, number>) {
@@ -59,7 +58,7 @@ export class Store {
     this.owned = owned ?? new Map([[0, 1]]);
   }
 
-  /** A snapshot that can be changed on its own. */
+  /** Returns a snapshot that can be changed independently. */
   fork(): Store {
     return new Store(this.root, new Map(this.owned));
   }
@@ -73,7 +72,10 @@ export class Store {
     return node;
   }
 
-  /** The node, if the caller has all of `access`. ENOENT only to who may read the nearest ancestor, else EACCES. */
+  /**
+   * Returns the node, if the caller has all of `access`. The error is ENOENT only for a caller that may read the nearest existing ancestor, otherwise
+   * EACCES.
+   */
   lookup(caller: Caller, path: string, access: number): Node {
     let node = this.root;
     for (const name of components(path)) {
@@ -92,7 +94,7 @@ export class Store {
     return this.lookup(caller, path, PERM_READ);
   }
 
-  /** Sets a value; makes the node and its missing parents. */
+  /** Sets a value, and makes the node and its missing parents. */
   write(caller: Caller, path: string, value: Buffer, quota: Quota): Change {
     const before = this.find(path);
     if (!before) return this.#create(caller, path, value, quota);
@@ -103,7 +105,7 @@ export class Store {
     return { path, before, after, parentPermissions: null };
   }
 
-  /** Makes an empty node unless it is there: then nothing changes and null is returned. */
+  /** Makes an empty node. If it exists already, nothing changes and null is returned. */
   mkdir(caller: Caller, path: string, quota: Quota): Change | null {
     const node = this.find(path);
     if (!node) return this.#create(caller, path, EMPTY, quota);
@@ -111,7 +113,7 @@ export class Store {
     return null;
   }
 
-  /** Removes a node and all below it. A missing node is no error if its parent is there: null. */
+  /** Removes a node and all below it. If only the node is missing, but not its parent, that is no error: returns null. */
   remove(caller: Caller, path: string): Change | null {
     const names = components(path);
     const last = names.pop();
@@ -120,7 +122,7 @@ export class Store {
     const parent = this.find(parentPath);
     const before = parent?.children.get(last);
     if (!parent || !before) {
-      // Xen asks for the parent with the caller's right to read it.
+      // As in Xen, the caller needs the right to read the parent.
       this.lookup(caller, parentPath, PERM_READ);
       return null;
     }
@@ -146,7 +148,7 @@ export class Store {
     return { path, before, after, parentPermissions: null };
   }
 
-  /** Removes what a domain that is gone owned, and its name from everybody's permissions. */
+  /** Removes what a gone domain owned, and its entries in all permissions. */
   forgetDomain(domid: number): Change[] {
     const changes: Change[] = [];
     const visit = (node: Node, path: string): Node | null => {
@@ -185,7 +187,7 @@ export class Store {
     for (let child; depth < names.length && (child = node.children.get(names[depth]!)); depth++) node = child;
     if ((accessOf(node.permissions, caller) & PERM_WRITE) === 0) throw new XenstoreError("EACCES");
     const owner = caller.privileged ? node.permissions[0]!.domid : caller.domid;
-    // What an unprivileged domain makes is its own; otherwise the parent's permissions are inherited.
+    // What an unprivileged domain makes belongs to it; otherwise the parent's permissions are inherited.
     const permissions = caller.privileged
       ? node.permissions
       : [{ domid: caller.domid, access: node.permissions[0]!.access }, ...node.permissions.slice(1)];
@@ -216,7 +218,7 @@ export class Store {
     return { path, before: null, after: this.find(path), parentPermissions: null };
   }
 
-  /** Puts `node` at `path`, which exists, copying its ancestors. */
+  /** Puts `node` at `path`, which exists, and copies its ancestors. */
   #replace(path: string, node: Node): void {
     const names = components(path);
     const put = (at: Node, depth: number): Node => {

@@ -1,11 +1,11 @@
 /**
- * A transaction: a fork of the tree, what was looked at in it, and what was changed. It commits when nothing it looked
- * at or changed has been changed by others since; its changes are then made again on the tree as it is.
+ * A transaction: a fork of the tree, what was looked at in it, and what was changed. It commits if nothing that it has looked at or changed has been
+ * changed by others since. Its changes are then made again on the current tree.
  */
 import type { Change, Node, Store } from "./store.ts";
 import { XenstoreError } from "./wire.ts";
 
-/** What was looked at: the node itself, its list of children, everything below it. */
+/** What was looked at of a node: the node itself, its list of children, everything below it. */
 const LOOKED_NODE = 1;
 const LOOKED_LIST = 2;
 const LOOKED_TREE = 4;
@@ -25,12 +25,12 @@ export class Transaction {
     this.store = current.fork();
   }
 
-  /** Nodes touched, for the quota. */
+  /** Number of nodes touched, for the quota. */
   get size(): number {
     return this.#looked.size;
   }
 
-  /** Changes made, for the quota: the same node may be changed again and again. */
+  /** Number of changes made, for the quota, since the same node may be changed again and again. */
   get changes(): number {
     return this.#operations.length;
   }
@@ -42,20 +42,20 @@ export class Transaction {
     this.#note(path, LOOKED_LIST);
   }
 
-  /** Makes a change here and keeps it for the commit. */
+  /** Makes a change in the fork, and keeps it for the commit. */
   change(path: string, operation: Operation, tree = false): void {
     operation(this.store);
     this.#note(path, tree ? LOOKED_TREE : LOOKED_NODE);
-    // A parent that was there must still be: others may change it, not remove it.
+    // A parent that existed must still exist. Others may have changed it, but not removed it.
     const parent = path.slice(0, Math.max(1, path.lastIndexOf("/")));
     if (this.#base.find(parent)) this.#note(parent, 0);
     this.#operations.push(operation);
   }
 
-  /** Makes the changes in `current`. EAGAIN, with `current` untouched, when somebody else was there first. */
+  /** Makes the changes in `current`. EAGAIN, with `current` untouched, when somebody else has made a conflicting change. */
   commit(current: Store): Change[] {
     if (this.#operations.length === 0) {
-      // A reader saw one state of the tree, which is all it was promised.
+      // A transaction that only read saw one state of the tree, which is all that it was promised.
       return [];
     }
     if (current.root !== this.#base.root && this.#conflicts(current)) throw new XenstoreError("EAGAIN");
@@ -68,7 +68,7 @@ export class Transaction {
         else if (made) changes.push(made);
       }
     } catch {
-      // Allowed in the snapshot and no longer (a quota, a permission): the retry will say which.
+      // The change was allowed in the snapshot and no longer is (a quota, a permission). The retry will report the reason.
       throw new XenstoreError("EAGAIN");
     }
     current.root = trial.root;

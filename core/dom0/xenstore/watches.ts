@@ -1,9 +1,9 @@
-/** Watches of all connections, found by path. */
+/** The watches of all connections, by path. */
 import { isSelfOrBelow } from "./path.ts";
 import { accessOf, PERM_READ, type Caller } from "./permissions.ts";
 import type { Change } from "./store.ts";
 
-/** Who watches; a Connection. */
+/** Whoever watches, which is a Connection. */
 export interface Watcher extends Caller {
   readonly watches: Set<Watch>;
   sendEvent(path: string, token: string): void;
@@ -11,9 +11,9 @@ export interface Watcher extends Caller {
 
 export interface Watch {
   readonly connection: Watcher;
-  /** As the client wrote it. */
+  /** The path as the client wrote it. */
   readonly given: string;
-  /** Absolute, or @special. */
+  /** The absolute path, or @special. */
   readonly path: string;
   readonly token: string;
 }
@@ -23,7 +23,7 @@ export class Watches {
   /** Called when a watch has ended. */
   readonly #onEnd = new Set<() => void>();
 
-  /** False when this connection has this watch already. */
+  /** Returns false when this connection has this watch already. */
   add(watch: Watch): boolean {
     const list = this.#byPath.get(watch.path) ?? [];
     if (list.some((other) => other.connection === watch.connection && other.token === watch.token)) return false;
@@ -43,7 +43,8 @@ export class Watches {
   }
 
   /**
-   * Resolves when a domain watches none of the paths that are meant any more: true; or false after so many milliseconds, when it still does.
+   * Resolves with true when a domain no longer watches any of the paths for which `isMeant` is true, with false if it still does after so many
+   * milliseconds.
    */
   ended(domid: number, isMeant: (path: string) => boolean, ms: number): Promise<boolean> {
     const isWatched = (): boolean => {
@@ -66,7 +67,7 @@ export class Watches {
     });
   }
 
-  /** Tells every watch at or above each changed path, and those below a removed one that lost their node. */
+  /** Sends events to every watch at or above each changed path, and to those below a removed one that have lost their node. */
   fire(changes: readonly Change[]): void {
     for (const change of changes) {
       for (let path = change.path; ;) {
@@ -78,7 +79,7 @@ export class Watches {
     }
   }
 
-  /** @introduceDomain and @releaseDomain: for privileged connections and who was given them by SET_PERMS. */
+  /** @introduceDomain and @releaseDomain: for privileged connections, and for those to which SET_PERMS has given them. */
   fireSpecial(name: string, allowed: (connection: Watcher) => boolean): void {
     for (const watch of this.#byPath.get(name) ?? []) if (allowed(watch.connection)) send(watch, name);
   }
@@ -111,7 +112,7 @@ function mayKnow(watch: Watch, { before, after, parentPermissions }: Change): bo
   );
 }
 
-/** A watch given as a relative path hears relative paths. */
+/** A watch that was given as a relative path is told relative paths. */
 export function send(watch: Watch, path: string): void {
   const base = watch.path.length - watch.given.length;
   const relative = watch.path !== watch.given && !watch.given.startsWith("/");

@@ -1,4 +1,4 @@
-/** The xenstore wire protocol's numbers (public/io/xs_wire.h) and message framing. */
+/** The numbers of the xenstore wire protocol (public/io/xs_wire.h), and the framing of messages. */
 
 export const XS = {
   CONTROL: 0,
@@ -65,7 +65,7 @@ export interface Message {
   payload: Buffer;
 }
 
-/** Header and payload as they go over a ring. */
+/** Returns header and payload as they go over a ring. */
 export function encodeMessage({ type, requestId, transactionId, payload }: Message): Buffer {
   const bytes = Buffer.alloc(HEADER_SIZE + payload.length);
   bytes.writeUInt32LE(type, 0);
@@ -76,7 +76,7 @@ export function encodeMessage({ type, requestId, transactionId, payload }: Messa
   return bytes;
 }
 
-/** The strings of `<a>|<b>|…`: each ends with a zero byte. EINVAL when the last one doesn't. */
+/** Returns the strings of `<a>|<b>|…`, each of which ends with a zero byte. EINVAL when the last one does not. */
 export function splitStrings(payload: Buffer): string[] {
   if (payload.length === 0 || payload[payload.length - 1] !== 0) throw new XenstoreError("EINVAL");
   return payload.toString("latin1", 0, payload.length - 1).split("\0");

@@ -1,6 +1,6 @@
 /**
- * xenstored: the operations of the wire protocol on the tree. Transports (ring.ts, local.ts) bring requests and take
- * replies and events; domains are introduced through the hooks that their owner gives.
+ * xenstored: carries out the operations of the wire protocol on the tree. Transports (ring.ts, local.ts) bring requests, and take replies and events.
+ * Domains are introduced through the hooks that the owner of this provides.
  */
 import { Connection } from "./connection.ts";
 import { absolute, domainPath } from "./path.ts";
@@ -11,19 +11,19 @@ import { Transaction } from "./transaction.ts";
 import { joinStrings, PAYLOAD_MAX, splitStrings, XenstoreError, XS } from "./wire.ts";
 import { send, Watches } from "./watches.ts";
 
-/** What INTRODUCE and its like do to the world outside the tree. */
+/** What INTRODUCE and related operations do outside of the tree. */
 export interface DomainHooks {
-  /** Maps the domain's ring and binds its port. Throws XenstoreError. Called again for a domain that is known. */
+  /** Maps the domain's ring and binds its port. Throws XenstoreError. Also called again for a known domain. */
   introduce(domid: number, gfn: number, port: number): void;
-  /** Lets go of both. */
+  /** Releases both. */
   release(domid: number): void;
-  /** Domain is running again: its next shutdown is news. */
+  /** The domain is running again, so its next shutdown is to be reported. */
   resume(domid: number): void;
   isIntroduced(domid: number): boolean;
   setTarget(domid: number, target: number): void;
 }
 
-/** Hears of what has changed, as it changes, in order: all changes of one request. `by`: who asked; null for xenstored itself. */
+/** Is told all changes of one request, in order, as they are made. `by` is the domain that asked; null for xenstored itself. */
 export type ChangeListener = (by: number | null, changes: readonly Change[]) => void;
 
 const OK = joinStrings("OK");
@@ -37,7 +37,7 @@ export class Xenstored {
   hooks: DomainHooks | null = null;
   /** Must not call back into xenstored. */
   onChanges: ChangeListener | null = null;
-  /** Told what an administrator should know of a domain's connection, a sentence. */
+  /** Is told, in a sentence, what an administrator should know of a domain's connection. */
   onTrouble: ((domid: number, message: string) => void) | null = null;
   readonly #specialPermissions = new Map<string, Permissions>();
 
@@ -103,7 +103,7 @@ export class Xenstored {
     connection.transactions.clear();
   }
 
-  /** Fires a special watch; domains that SET_PERMS gave it to hear it too. */
+  /** Fires a special watch, also for domains to which SET_PERMS has given it. */
   fireSpecial(name: Special): void {
     const permissions = this.#specialPermissions.get(name);
     this.watches.fireSpecial(
@@ -113,7 +113,7 @@ export class Xenstored {
     );
   }
 
-  /** A domain is gone: what it owned goes too. */
+  /** Removes what a gone domain owned. */
   forgetDomain(domid: number): void {
     this.#changed(null, this.store.forgetDomain(domid));
   }
@@ -161,7 +161,7 @@ export class Xenstored {
     const prefix = joinStrings(String(generation));
     const offset = Math.min(Number(offsetText), all.length);
     const room = PAYLOAD_MAX - prefix.length - 1;
-    // The rest fits: a further zero byte marks the end of the list.
+    // The rest fits, and a further zero byte marks the end of the list.
     if (all.length - offset <= room) return Buffer.concat([prefix, all.subarray(offset), Buffer.alloc(1)]);
     const end = all.lastIndexOf(0, offset + room - 1) + 1;
     return Buffer.concat([prefix, all.subarray(offset, Math.max(end, offset))]);
@@ -174,7 +174,7 @@ export class Xenstored {
     return (transaction?.store ?? this.store).read(connection, path).value;
   }
 
-  /** Runs a change in the transaction, or on the tree and then fires the watches. */
+  /** Makes a change in the transaction, or else on the tree, and then fires the watches. */
   #change(
     connection: Connection,
     transactionId: number,
@@ -254,7 +254,7 @@ export class Xenstored {
     const watch = { connection, ...this.#watchArguments(connection, payload) };
     if (!connection.privileged && connection.watches.size >= this.quota.watches) throw new XenstoreError("E2BIG");
     if (!this.watches.add(watch)) throw new XenstoreError("EEXIST");
-    // Fires once at once, after the reply: transports deliver events after the reply in hand.
+    // A new watch fires once at once, but after the reply: transports deliver events after the present reply.
     queueMicrotask(() => {
       if (connection.watches.has(watch)) send(watch, watch.path);
     });
@@ -347,7 +347,7 @@ export class Xenstored {
     }
   }
 
-  /** Counts every node again and compares with the accounts. */
+  /** Counts every node again, and compares with the accounts. */
   #check(): string {
     const counted = new Map<number, number>();
     const visit = (node: Store["root"]): void => {
@@ -381,7 +381,7 @@ function isSpecial(name: string): boolean {
   return (SPECIAL as readonly string[]).includes(name);
 }
 
-/** The only string of a payload. */
+/** Returns the only string of a payload. */
 function oneString(payload: Buffer): string {
   const strings = splitStrings(payload);
   if (strings.length !== 1) throw new XenstoreError("EINVAL");

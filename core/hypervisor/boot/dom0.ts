@@ -1,4 +1,4 @@
-/** Builds the control domain: native, privileged, with its memory in one piece. */
+/** Builds the control domain: a native, privileged domain whose memory is contiguous. */
 import {
   SIF_INITDOMAIN,
   SIF_PRIVILEGED,
@@ -29,7 +29,7 @@ import { frameAddress } from "../memory/frames";
 import { m2pSet } from "../memory/m2p";
 import { ROOT_DOM0_FRAMES, ROOT_DOM0_MAX_FRAMES } from "./options";
 
-/** Without dom0_mem: it needs memory for its rings' counterparts and its network, not for programs. */
+/** The size without dom0_mem. dom0 needs memory for its ends of rings and for its network, but none for programs. */
 const DEFAULT_FRAMES: u32 = 8192;
 const LEAST_FRAMES: u32 = 1024;
 
@@ -42,7 +42,7 @@ function dom0Frames(): u32 {
   return min<u32>(max<u32>(frames, LEAST_FRAMES), free - free / 8);
 }
 
-/** struct xen_domctl_createdomain: one vCPU, all event channels, the default of grants, version 2 of grant tables. */
+/** Fills struct xen_domctl_createdomain: one vCPU, all event channels, the default grant limits, and version 2 of grant tables. */
 function dom0Config(): usize {
   const config = changetype<usize>(self) + PCPU_CONTROL;
   memory.fill(config, 0, DOMCTL_SIZE);
@@ -54,7 +54,7 @@ function dom0Config(): usize {
   return config;
 }
 
-/** False, with the reason in the log, if it can't be. */
+/** Builds dom0. Returns false if it can't, with the reason in the log. */
 export function buildDom0(): bool {
   log(LOG_DEFAULT, "*** Building a native Dom0 ***");
   const d = createDomain(0, guestType(GUEST_NATIVE), DOMAIN_PRIVILEGED | DOMAIN_HARDWARE, dom0Config());
@@ -78,7 +78,7 @@ export function buildDom0(): bool {
     log(LOG_ERR, "Error creating vCPU 0 of domain 0");
     return false;
   }
-  // Nothing of a native domain waits for the scheduler: it runs when its thread attaches.
+  // A native domain does not wait for the scheduler: it runs as soon as its thread attaches.
   d.pauseCount = 0;
   d.controllerPauseCount = 0;
   log(LOG_DEFAULT, "Dom0 has maximum 1 VCPUs");

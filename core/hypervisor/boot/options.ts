@@ -1,4 +1,4 @@
-/** Xen's command line, `name` or `name=value` separated by spaces; as in Xen, the last of a name wins. */
+/** Parses Xen's command line, `name` or `name=value` separated by spaces. As in Xen, the last occurrence of a name wins. */
 import { BOOT_CMDLINE, BOOT_CMDLINE_SIZE } from "../../machine/layout";
 import { setSerial } from "../console/conring";
 import { EINVAL } from "../../abi/errno";
@@ -19,15 +19,15 @@ import { HYPERVISOR_ROOT } from "../memory/frames";
 /** u32 each. */
 export const ROOT_NOREBOOT: usize = HYPERVISOR_ROOT + 0xd0;
 export const ROOT_CONSOLE_TO_RING: usize = HYPERVISOR_ROOT + 0xd4;
-/** u32: frames dom0 gets; 0 = not said. u32: most frames; 0 = as many as it gets. */
+/** u32: frames that dom0 gets; 0 = not given. u32: the most it may have; 0 = as many as it gets. */
 export const ROOT_DOM0_FRAMES: usize = HYPERVISOR_ROOT + 0xd8;
 export const ROOT_DOM0_MAX_FRAMES: usize = HYPERVISOR_ROOT + 0xdc;
-/** u32: bytes of the console ring; 0 = default. */
+/** u32: bytes of the console ring that were asked for; 0 = default. */
 export const ROOT_CONRING_WISH: usize = HYPERVISOR_ROOT + 0xe0;
-/** u32: 1 = another scheduler than credit was asked for. */
+/** u32: 1 = a scheduler other than credit was asked for. */
 export const ROOT_SCHED_REFUSED: usize = HYPERVISOR_ROOT + 0xe4;
 
-/** True if the `length` bytes at `at` are `word`. */
+/** Returns whether the `length` bytes at `at` are `word`. */
 function is(at: usize, length: u32, word: string): bool {
   if (<u32>word.length != length) return false;
   for (let i: u32 = 0; i < length; i++)
@@ -39,7 +39,7 @@ function begins(at: usize, length: u32, word: string): bool {
   return <u32>word.length <= length && is(at, word.length, word);
 }
 
-/** A size: decimal with G, M, K or B behind it, KiB without; in KiB. */
+/** Parses a decimal size with suffix G, M, K or B; without suffix it is in KiB. Returns KiB. */
 function sizeKiB(at: usize, length: u32): u64 {
   let value: u64 = 0;
   let i: u32 = 0;
@@ -76,10 +76,10 @@ function dom0Memory(at: usize, length: u32): void {
   }
 }
 
-/** Where the level that levelAt() has read ends. */
+/** Where the level ends that levelAt() has read last. */
 let levelEnd: u32 = 0;
 
-/** The level that the `length` bytes at `at` begin with, as a threshold; a warning's if with none. */
+/** Returns the level with which the `length` bytes at `at` begin, as a threshold. If there is none, it is that of a warning. */
 function levelAt(at: usize, length: u32): u32 {
   levelEnd = 0;
   let threshold: u32 = LOG_WARNING + 1;
@@ -103,7 +103,7 @@ function levelAt(at: usize, length: u32): u32 {
   return threshold;
 }
 
-/** level, or level/rate-limited level. 0, or -EINVAL for what is no level, which counts as a warning's: both as in Xen. */
+/** Parses "level", or "level/level of rate-limited messages". 0, or -EINVAL for what is no level, which then counts as a warning: both as in Xen. */
 function levels(at: usize, length: u32, lower: usize, upper: usize): i32 {
   const first = levelAt(at, length);
   let end = levelEnd;
@@ -118,10 +118,10 @@ function levels(at: usize, length: u32, lower: usize, upper: usize): i32 {
   return end == length ? 0 : -EINVAL;
 }
 
-/** What option() says of a name that is none of this hypervisor's. */
+/** Returned by option() for a name that this hypervisor does not know. */
 const UNKNOWN: i32 = 1;
 
-/** 0, a negative errno for a value that it can't have, or UNKNOWN. */
+/** Applies one option. 0, a negative errno for a value that it can't have, or UNKNOWN. */
 function option(name: usize, nameLength: u32, value: usize, valueLength: u32, plain: bool): i32 {
   const off = is(value, valueLength, "no") || is(value, valueLength, "0") || is(value, valueLength, "false");
   if (is(name, nameLength, "dom0_mem")) dom0Memory(value, valueLength);
@@ -134,13 +134,13 @@ function option(name: usize, nameLength: u32, value: usize, valueLength: u32, pl
   else if (is(name, nameLength, "sched")) store<u32>(ROOT_SCHED_REFUSED, is(value, valueLength, "credit") ? 0 : 1);
   else if (is(name, nameLength, "console")) setSerial(!is(value, valueLength, "none"));
   else if (is(name, nameLength, "dom0_max_vcpus")) return is(value, valueLength, "1") ? 0 : -EINVAL;
-  // True already: the serial port never loses a byte to a buffer, and there is one console.
+  // These need nothing done: the serial port never loses a byte to a buffer, and there is only one console.
   else if (!is(name, nameLength, "sync_console") && !is(name, nameLength, "com1") && !is(name, nameLength, "vga"))
     return UNKNOWN;
   return 0;
 }
 
-/** Xen's: loglvl=warning guest_loglvl=none/warning. */
+/** Sets Xen's defaults: loglvl=warning guest_loglvl=none/warning. */
 export function defaultOptions(): void {
   store<u32>(ROOT_LOGLVL_LOWER, LOG_WARNING + 1);
   store<u32>(ROOT_LOGLVL_UPPER, LOG_WARNING + 1);
@@ -148,7 +148,7 @@ export function defaultOptions(): void {
   store<u32>(ROOT_GUEST_UPPER, LOG_WARNING + 1);
 }
 
-/** Reads the command line; options that are unknown or have no such value get a line in the log. */
+/** Reads the command line. An unknown option, or one with a value it can't have, gets a line in the log. */
 export function parseOptions(): void {
   let at: u32 = 0;
   while (at < <u32>BOOT_CMDLINE_SIZE) {

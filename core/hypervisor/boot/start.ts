@@ -1,4 +1,4 @@
-/** From power-on to dom0: what pCPU 0 does first, and what the others wait for. */
+/** The boot from power-on to dom0: what pCPU 0 does, and what the others wait for. */
 import {
   BOOT_CMDLINE,
   BOOT_CMDLINE_SIZE,
@@ -69,7 +69,7 @@ function stage(number: u32): void {
   atomic.notify(BOOT_STAGE);
 }
 
-/** The host can't go on: says why and stops it. */
+/** Reports why the host can't go on, and stops it. */
 function panic(reason: string): void {
   startLogEverything();
   log(LOG_DEFAULT, "****************************************");
@@ -134,7 +134,7 @@ function levelLine(name: string, lower: u32, upper: u32): void {
   logEnd();
 }
 
-/** Console and memory of the hypervisor itself. False: panicked. */
+/** Sets up the hypervisor's own console and memory. Returns false after a panic. */
 function earlyStart(): bool {
   const mib = load<u32>(BOOT_MEMORY_MIB);
   let pcpus = load<u32>(BOOT_PCPUS);
@@ -152,7 +152,7 @@ function earlyStart(): bool {
   consoleInit();
   defaultOptions();
   stage(BOOT_STAGE_HYPERVISOR);
-  // First, as in Xen: its thresholds hold for all that follows.
+  // The options come first, as in Xen, since their log thresholds hold for all that follows.
   parseOptions();
   banner();
   memoryMap(mib);
@@ -163,7 +163,7 @@ function earlyStart(): bool {
   return true;
 }
 
-/** Tables that come from the heap. False: panicked. */
+/** Sets up the tables that are allocated from the heap. Returns false after a panic. */
 function lateStart(): bool {
   const table = allocXenheapBytes(DOMID_FIRST_RESERVED * 4);
   if (!table || !allocEngineMemory()) {
@@ -202,7 +202,7 @@ function lateStart(): bool {
   return true;
 }
 
-/** Waits until every pCPU has said it is there. False: the host was switched off meanwhile. */
+/** Waits until every pCPU has reported itself. Returns false if the host was switched off meanwhile. */
 function bringUpPcpus(): bool {
   const pcpus = load<u32>(ROOT_PCPUS);
   becomePcpu(0);
@@ -239,7 +239,7 @@ export function xenStart(): void {
   stage(BOOT_STAGE_DOM0_BUILT);
 }
 
-/** The life of pCPU `id`; returns at power-off. xenStart has run before on pCPU 0. */
+/** Runs pCPU `id` until power-off. pCPU 0 calls xenStart before. */
 export function pcpuRun(id: u32): void {
   if (id != 0) {
     for (;;) {

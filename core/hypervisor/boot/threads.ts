@@ -12,11 +12,11 @@ import { Pcpu, mailbox, pcpuAt, pcpuCount, setSelf } from "../sched/pcpu";
 import { allocSwitchRing } from "../sched/switches";
 import { NO_DEADLINE } from "../sched/timer";
 
-/** u32: the engine's tables of code frames. */
+/** u32: address of the engine's tables of code frames. */
 const ROOT_CODE_VERSIONS: usize = HYPERVISOR_ROOT + 0xe8;
 const ROOT_CODE_FLAGS: usize = HYPERVISOR_ROOT + 0xec;
 
-/** Start values of a Pcpu structure. */
+/** Sets the initial values of a Pcpu structure. */
 export function initPcpu(p: Pcpu, id: u32): void {
   p.id = id;
   p.currentPriority = PRIORITY_IDLE;
@@ -24,7 +24,7 @@ export function initPcpu(p: Pcpu, id: u32): void {
   p.pace = PACE_START;
 }
 
-/** Memory for the engine of every pCPU; false if the host is too small. pCPU 0 in boot. */
+/** Allocates the engine's memory for every pCPU. Called by pCPU 0 during boot. Returns false if the host is too small. */
 export function allocEngineMemory(): bool {
   const frames = totalFrames();
   const versions = allocXenheapBytes(frames * 4);
@@ -43,13 +43,13 @@ export function allocEngineMemory(): bool {
   return true;
 }
 
-/** What every instance needs that executes guests, or looks into their memory. */
+/** Prepares an instance that executes guests or looks into their memory. */
 export function useMemory(): void {
   walkInit((<u64>memory.size()) << 16);
   setFrameTables(load<u32>(ROOT_CODE_VERSIONS), load<u32>(ROOT_CODE_FLAGS), totalFrames());
 }
 
-/** Makes the instance pCPU `id`: its engine is ready. */
+/** Makes this instance pCPU `id`, with its engine ready. */
 export function becomePcpu(id: u32): void {
   const p = pcpuAt(id);
   setSelf(p);

@@ -1,12 +1,10 @@
 /**
- * Console ring and serial port. The console lock is held by the caller of everything here that writes.
- *
- * Console ring: free-running u32 producer and consumer over a power of two of bytes; old bytes are overwritten. Starts as
- * 16 KiB in the root, so that the first message has a place, and moves to the heap once there is one.
- *
- * Serial port (core/machine/layout.ts): a ring whose reader is the host. It never blocks: bytes that the host has not
- * taken when the ring is full are overwritten, and the host, which sees that, skips them. Each piece that is written is marked with
- * its kind (abi/log.ts) and time: beside the bytes, where nothing that is written can reach.
+ * Console ring and serial port. Every function here that writes expects its caller to hold the console lock.
+ * Console ring: a power of two of bytes, with u32 producer and consumer that wrap freely; new bytes overwrite the oldest. It begins with 16 KiB in
+ * the root, so that the first message has a place, and moves to the heap once there is one.
+ * Serial port (core/machine/layout.ts): a ring that the host reads. Writing never blocks: if the host does not keep up, bytes that it has not taken
+ * are overwritten, which the host sees and skips. Each piece that is written is marked with its kind (abi/log.ts) and its time. The marks lie beside
+ * the bytes, where nothing that is written can reach.
  */
 import {
   SERIAL_CLAIMED,
@@ -46,7 +44,7 @@ export function setSerial(on: bool): void {
   store<u32>(ROOT_SERIAL_ON, on ? 1 : 0);
 }
 
-/** Moves to a bigger ring; `size` a power of two. */
+/** Moves to a bigger ring. `size` is a power of two. */
 export function conringMove(address: usize, size: u32): void {
   const old = load<u32>(ROOT_CONRING);
   const oldSize = load<u32>(ROOT_CONRING_SIZE);
@@ -67,12 +65,13 @@ export function conringWrite(from: usize, length: u32, kind: u32): void {
   serialWrite(from, length, kind);
 }
 
-/** To the serial port alone; at most 64 KiB less a byte. */
+/** Writes to the serial port alone, at most 64 KiB less a byte. */
 export function serialWrite(from: usize, length: u32, kind: u32): void {
   if (!load<u32>(ROOT_SERIAL_ON)) return;
   const begin = atomic.load<u32>(SERIAL_PRODUCER);
   const marks = atomic.load<u32>(SERIAL_MARKS_PRODUCER);
-  // Who reads the oldest bytes meanwhile sees by this that they are being overwritten; it comes before them, being atomic.
+  // A reader of the oldest bytes sees from this that they are about to be overwritten. The exchange is atomic, so it happens before the bytes are
+  // written.
   atomic.xchg<u32>(SERIAL_CLAIMED, begin + length);
   let at = begin;
   for (let i: u32 = 0; i < length; i++) store<u8>(SERIAL_DATA + (at++ & (SERIAL_SIZE - 1)), load<u8>(from + i));
@@ -95,7 +94,7 @@ export function conringConsumer(): u32 {
 export function conringClear(): void {
   store<u32>(ROOT_CONRING_CONSUMER, load<u32>(ROOT_CONRING_PRODUCER));
 }
-/** Copies ring bytes [index, index + length) out; the caller has made sure they are there. */
+/** Copies the ring's bytes [index, index + length). The caller has made sure that they are there. */
 export function conringRead(to: usize, index: u32, length: u32): void {
   const ring = <usize>load<u32>(ROOT_CONRING);
   const mask = load<u32>(ROOT_CONRING_SIZE) - 1;

@@ -1,12 +1,10 @@
 /**
- * The hypervisor's log. A line is built in the thread's own buffer and written whole: to the console ring (what
- * `xl dmesg` reads) and to the serial port, there with its level (abi/log.ts).
- *
+ * The hypervisor's log. A line is built in the thread's own buffer and written whole: to the console ring, which `xl dmesg` reads, and with its level
+ * (abi/log.ts) to the serial port.
  *   logBegin(LOG_G_WARNING); logVcpu(domid, vcpu); logText(" did what it may not"); logEnd();
  *   log(LOG_DEFAULT, "Brought up all pCPUs");
- *
- * A line has the level that Xen gives it (LOG_DEFAULT: none). Strings are literals: AssemblyScript keeps those as static data, so
- * nothing is allocated.
+ * A line has the level that Xen gives it (LOG_DEFAULT: none). Strings are literals: AssemblyScript keeps those as static data, so nothing is
+ * allocated.
  */
 import { LOG_DEFAULT, LOG_DOMAIN_LINE, LOG_GUEST, LOG_LEVEL_MASK } from "../abi/log";
 import { conringWrite } from "./conring";
@@ -16,28 +14,28 @@ import { systemTime } from "../sched/clock";
 import { spinLock, spinUnlock } from "../sched/lock";
 
 /**
- * Thresholds, u32 each: levels below `lower` are printed, those below `upper` too but rate-limited; for Xen's own messages and for
- * those that guests cause. 0 lets none pass, 4 all.
+ * Thresholds, u32 each, first for Xen's own messages and then for those that guests cause. Levels below `lower` are printed; levels from there to
+ * below `upper` are printed too, but rate-limited. 0 lets none pass, 4 all.
  */
 export const ROOT_LOGLVL_LOWER: usize = HYPERVISOR_ROOT + 0x80;
 export const ROOT_LOGLVL_UPPER: usize = HYPERVISOR_ROOT + 0x84;
 export const ROOT_GUEST_LOWER: usize = HYPERVISOR_ROOT + 0xb4;
 export const ROOT_GUEST_UPPER: usize = HYPERVISOR_ROOT + 0xb8;
 export const ROOT_CONSOLE_LOCK: usize = HYPERVISOR_ROOT + 0x88;
-/** u32: thresholds do not count while this is not 0, as in a panic. */
+/** u32: while this is not 0, as during a panic, thresholds are ignored. */
 const ROOT_PRINT_EVERYTHING: usize = HYPERVISOR_ROOT + 0xbc;
-/** Rate limit, one for all who cause messages: u64 milliseconds when it was last asked, u32 milliseconds saved up, u32 missed. */
+/** Rate limit, shared by all causes of messages: u64 time in milliseconds of the last request, u32 milliseconds saved up, u32 messages missed. */
 const ROOT_LIMIT_LAST: usize = HYPERVISOR_ROOT + 0x90;
 const ROOT_LIMIT_SAVED: usize = HYPERVISOR_ROOT + 0x98;
 const ROOT_LIMIT_MISSED: usize = HYPERVISOR_ROOT + 0x9c;
-/** Xen's printk_ratelimit: a message costs 5 s, and no more than ten messages' worth is saved up. */
+/** Xen's printk_ratelimit: a message costs 5 s, and no more than the cost of ten messages is saved up. */
 const LIMIT_COST_MS: u32 = 5000;
 const LIMIT_MOST_MS: u32 = 50_000;
 
 let open = false;
 let openKind: u32 = LOG_DEFAULT;
 
-/** The rate limit as it is at power-on. */
+/** Sets the rate limit to its state at power-on. */
 export function consoleInit(): void {
   store<u64>(ROOT_LIMIT_LAST, 0);
   store<u32>(ROOT_LIMIT_SAVED, LIMIT_MOST_MS);
@@ -45,7 +43,7 @@ export function consoleInit(): void {
   store<u32>(ROOT_PRINT_EVERYTHING, 0);
 }
 
-/** From then on everything is printed, whatever its level, until as many have asked for the end of it. */
+/** Until it is ended as often as it was started, everything is printed, whatever its level. */
 export function startLogEverything(): void {
   atomic.add<u32>(ROOT_PRINT_EVERYTHING, 1);
 }
@@ -65,7 +63,7 @@ function withinLimit(): bool {
   const time = systemTime() / 1_000_000;
   spinLock(ROOT_CONSOLE_LOCK);
   const last = load<u64>(ROOT_LIMIT_LAST);
-  // Another pCPU may have looked at the clock later and come here first.
+  // Another pCPU may have read the clock later and come here earlier.
   const passed = time > last ? time - last : 0;
   if (passed) store<u64>(ROOT_LIMIT_LAST, time);
   const saved = <u32>min<u64>(load<u32>(ROOT_LIMIT_SAVED) + passed, LIMIT_MOST_MS);
@@ -90,7 +88,7 @@ function beginLine(kind: u32): void {
   self.lineLength = 0;
 }
 
-/** Begins a line; what follows is dropped if its level is not printed. */
+/** Begins a line. What follows is dropped if lines of its level are not printed. */
 export function logBegin(kind: u32): void {
   open = mayPrint(kind);
   if (!open) return;
@@ -98,7 +96,7 @@ export function logBegin(kind: u32): void {
   logText("(XEN) ");
 }
 
-/** Begins a line that a guest writes: `(dN) ` in front, of XENLOG_G_DEBUG. */
+/** Begins a line that a guest writes: it starts with `(dN) ` and has the level XENLOG_G_DEBUG. */
 export function logBeginGuest(domid: u32): void {
   open = mayPrint(LOG_DOMAIN_LINE);
   if (!open) return;
@@ -112,7 +110,7 @@ export function logBeginGuest(domid: u32): void {
 @inline
 function put(byte: u8): void {
   const length = self.lineLength;
-  // The last place is the newline's.
+  // The last byte is kept for the newline.
   if (length >= PCPU_LINE_SIZE - 1) return;
   store<u8>(changetype<usize>(self) + PCPU_LINE + length, byte);
   self.lineLength = length + 1;
@@ -122,7 +120,7 @@ export function logByte(byte: u32): void {
   if (open) put(<u8>byte);
 }
 
-/** A string literal of ASCII characters. */
+/** Appends a string literal of ASCII characters. */
 export function logText(text: string): void {
   if (!open) return;
   const data = changetype<usize>(text);
@@ -130,7 +128,7 @@ export function logText(text: string): void {
   for (let i = 0; i < length; i++) put(load<u8>(data + ((<usize>i) << 1)));
 }
 
-/** `length` bytes at `address` up to the first zero byte. */
+/** Appends up to `length` bytes at `address`, up to the first zero byte. */
 export function logBytes(address: usize, length: u32): void {
   if (!open) return;
   for (let i: u32 = 0; i < length; i++) {
@@ -140,7 +138,7 @@ export function logBytes(address: usize, length: u32): void {
   }
 }
 
-/** Unsigned decimal, at least `width` characters, filled with spaces. */
+/** Appends an unsigned decimal number of at least `width` characters, padded with spaces. */
 export function logDec(value: u64, width: u32 = 0): void {
   if (!open) return;
   let digits: u32 = 1;
@@ -160,7 +158,7 @@ export function logSigned(value: i64): void {
   } else logDec(<u64>value);
 }
 
-/** Hexadecimal without prefix, at least `width` digits. */
+/** Appends a hexadecimal number without prefix, of at least `width` digits. */
 export function logHex(value: u64, width: u32 = 1): void {
   if (!open) return;
   let digits: u32 = 1;
@@ -172,7 +170,7 @@ export function logHex(value: u64, width: u32 = 1): void {
   }
 }
 
-/** Xen's dN or dNvM. */
+/** Appends dN or dNvM, as Xen names domains and vCPUs. */
 export function logDomain(domid: u32): void {
   logText("d");
   logDec(domid);
@@ -194,14 +192,14 @@ export function logEnd(): void {
   open = false;
 }
 
-/** A line that is one literal. */
+/** Writes a line that is one literal. */
 export function log(kind: u32, text: string): void {
   logBegin(kind);
   logText(text);
   logEnd();
 }
 
-/** Writes bytes as they are to ring and serial port, in one piece. */
+/** Writes bytes as they are to the ring and the serial port, in one piece. */
 export function consoleWrite(address: usize, length: u32, kind: u32): void {
   spinLock(ROOT_CONSOLE_LOCK);
   conringWrite(address, length, kind);

@@ -1,4 +1,4 @@
-/** What the log says of a domain that crashed: registers and a stack walk of the guest's kernel. */
+/** Logs the state of a domain that crashed: registers, and a stack walk of the guest's kernel. */
 import { CPU_GPR, CPU_SEG, CS, SEG_SELECTOR, SEG_SIZE, SS } from "../../machine/cpu/state";
 import { Vcpu } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64 } from "../hypercall/guest_access";
@@ -9,7 +9,7 @@ import { logBegin, logDec, logEnd, logHex, logText } from "./console";
 const STACK_LINES: u32 = 20;
 const WORDS_PER_LINE: u32 = 4;
 
-/** Registers, then up to 80 words of stack; the vCPU's tables are the loaded ones. */
+/** Logs registers, then up to 80 words of stack. The vCPU's page tables must be the loaded ones. */
 export function showExecutionState(v: Vcpu): void {
   logBegin(LOG_DEFAULT);
   logText("----[ Xen-4.17.5  x86_64  debug=n  Not tainted ]----");

@@ -1,11 +1,11 @@
-/** struct xenctl_bitmap: u64 guest address, u32 number of bits. Sets of at most 64 members here. */
+/** Reads and writes struct xenctl_bitmap: u64 guest address, u32 number of bits. The sets here have at most 64 members. */
 import { XENCTL_BITMAP_BITMAP, XENCTL_BITMAP_NR_BITS } from "../../abi/xen";
 import { EFAULT } from "../../abi/errno";
 import { clearGuestFault, guestFault, readGuest8, writeGuest8 } from "../hypercall/guest_access";
 
 export let bitmapValue: u64 = 0;
 
-/** Reads the bitmap described at hypervisor address `at` into bitmapValue; bits beyond its end are 0. 0 or -EFAULT. */
+/** Reads the bitmap described at hypervisor address `at` into bitmapValue; bits beyond its end are 0. Returns 0 or -EFAULT. */
 export function readBitmap(at: usize): i32 {
   const guest = load<u64>(at, XENCTL_BITMAP_BITMAP);
   const bits = min<u32>(load<u32>(at, XENCTL_BITMAP_NR_BITS), 64);
@@ -17,7 +17,7 @@ export function readBitmap(at: usize): i32 {
   return 0;
 }
 
-/** Stores `value` in the bitmap described at `at`; the bytes of its length that `value` has no bits for become 0. */
+/** Stores `value` in the bitmap described at `at`. Bytes of it beyond the bits of `value` become 0. Returns 0 or -EFAULT. */
 export function writeBitmap(at: usize, value: u64): i32 {
   const guest = load<u64>(at, XENCTL_BITMAP_BITMAP);
   const bits = load<u32>(at, XENCTL_BITMAP_NR_BITS);

@@ -1,4 +1,4 @@
-/** Debug keys (`xl debug-keys`): reports on the Xen console. */
+/** Debug keys (`xl debug-keys`), which print reports on the Xen console. */
 import { LOG_DEFAULT } from "../abi/log";
 import {
   endLogEverything,
@@ -25,7 +25,7 @@ const KEY_m: u32 = 109;
 const KEY_q: u32 = 113;
 const KEY_r: u32 = 114;
 
-/** What is asked for is printed, whatever the thresholds. */
+/** What is asked for is printed, whatever the log thresholds are. */
 export function debugKey(key: u32): void {
   startLogEverything();
   handleKey(key);

@@ -1,4 +1,4 @@
-/** struct xen_domctl_getdomaininfo, for domctl and sysctl. */
+/** Fills struct xen_domctl_getdomaininfo, for domctl and sysctl. */
 import { RUNSTATE_running } from "../../abi/vcpu";
 import { hasSecondStage, runsOnPcpus } from "../guest/type";
 import * as abi from "../../abi/domctl";
@@ -18,10 +18,10 @@ import { P2M_GFNS } from "../p2m/tables";
 import { systemTime } from "../sched/clock";
 
 const INVALID_MAX_VCPU_ID: u32 = 0xffffffff;
-/** Guest physical addresses have as many bits as machine ones. */
+/** Guest-physical addresses have as many bits as machine addresses. */
 const GPADDR_BITS: u8 = 32;
 
-/** Nanoseconds in RUNSTATE_running up to now. */
+/** Returns the nanoseconds spent in RUNSTATE_running up to now. */
 export function vcpuCpuTime(v: Vcpu): u64 {
   const time = v.runstateTime0;
   if (v.runstate != RUNSTATE_running) return time;
@@ -76,7 +76,7 @@ export function writeDomainInfo(d: Domain, to: usize): void {
   store<u8>(to, GPADDR_BITS, abi.DOMCTL_GETDOMAININFO_GPADDR_BITS);
 }
 
-/** As the domain numbers its frames; no frame while a PVH domain has it nowhere. */
+/** The frame as the domain numbers it; the invalid frame while a PVH domain has not mapped it. */
 function sharedInfoFrame(d: Domain): u64 {
   if (!hasSecondStage(d)) return d.sharedInfoMfn;
   const gfn = gfnOf(changetype<DomainMemory>(d.memory), d.sharedInfoMfn);

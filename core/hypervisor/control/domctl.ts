@@ -42,7 +42,7 @@ import {
   setVcpuContext,
 } from "./domctl_vcpu";
 
-/** The guest gets the structure back. */
+/** Whether the structure is copied back to the guest. */
 let copyBack: bool = false;
 
 export function doDomctl(arg: u64): i64 {
@@ -54,7 +54,7 @@ export function doDomctl(arg: u64): i64 {
   let d: Domain | null = null;
   if (command != <u32>abi.XEN_DOMCTL_createdomain) {
     d = domainById(domid);
-    // getdomaininfo goes on to the next domain, so that all can be listed.
+    // getdomaininfo continues with the next existing domain, so that all domains can be listed.
     if (!d && command == <u32>abi.XEN_DOMCTL_getdomaininfo) {
       d = firstDomain();
       while (d && d.domid < domid) d = nextDomain(d);
@@ -171,7 +171,7 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       else d.flags &= ~DOMAIN_DEBUGGER;
       return 0;
     case abi.XEN_DOMCTL_irq_permission:
-      // No physical interrupts: none to give.
+      // This machine has no physical interrupts that could be given.
       return -EINVAL;
     case abi.XEN_DOMCTL_iomem_permission:
       return load<u8>(u, abi.DOMCTL_IOMEM_PERMISSION_ALLOW_ACCESS) ? -EPERM : 0;
@@ -207,7 +207,7 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       return error;
     }
     case abi.XEN_DOMCTL_set_address_size:
-      // A domain stays what it was created as.
+      // A domain keeps the word size with which it was created.
       if (load<u32>(u) == typeOf(d).addressSize) return 0;
       return load<u32>(u) == 64 || load<u32>(u) == 32 ? -EOPNOTSUPP : -EINVAL;
     case abi.XEN_DOMCTL_get_address_size:

@@ -1,4 +1,4 @@
-/** Domctl operations on domains with a second stage: vCPU state in Xen's HVM records, and the pool of their tables. */
+/** Domctl operations on domains with a second stage: vCPU state in Xen's HVM records, and the pool of the second stage's tables. */
 import {
   HVM_FILE_MAGIC,
   HVM_FILE_VERSION,
@@ -27,13 +27,13 @@ import { vcpuWake } from "../sched/wake";
 
 const DESCRIPTOR: u32 = HVM_SAVE_DESCRIPTOR_SIZE;
 const HEADER: u32 = DESCRIPTOR + HVM_SAVE_HEADER_SIZE;
-/** Room for a header, the records of all vCPUs there can be (up to 2,976 bytes each), and the end. */
+/** Room for a header, the records of as many vCPUs as there can be (up to 2,976 bytes each), and the end record. */
 const RECORDS_ORDER: u32 = 5;
 const ROOM: u32 = 4096 << RECORDS_ORDER;
-/** Tables that a pool may have: 1 GiB of them. */
+/** The most tables that a pool may have: 1 GiB of them. */
 const MOST_TABLES: u64 = 0x40000;
 
-/** XEN_DOMCTL_sethvmcontext, the domain paused: header, records of vCPUs, end. 0 or -errno. */
+/** XEN_DOMCTL_sethvmcontext on a paused domain: takes header, records of vCPUs, and end. 0 or -errno. */
 export function setHvmContext(d: Domain, u: usize): i32 {
   if (!hasSecondStage(d) || d.dying) return -EINVAL;
   const size = load<u32>(u);
@@ -73,8 +73,8 @@ function takeRecords(d: Domain, at: usize, size: u32): i32 {
 }
 
 /**
- * XEN_DOMCTL_gethvmcontext, the domain paused. Without a buffer it says how many bytes there may be; else 0 or -errno, and how many there are:
- * -ENOSPC if they do not fit. The structure goes back to the caller.
+ * XEN_DOMCTL_gethvmcontext on a paused domain. Without a buffer it returns the most bytes that the context may have. With one it returns 0 or -errno
+ * and the number of bytes; -ENOSPC if they do not fit. The structure is copied back to the caller.
  */
 export function getHvmContext(d: Domain, u: usize): i32 {
   if (!hasSecondStage(d) || d.dying) return -EINVAL;
@@ -106,23 +106,23 @@ function giveRecords(d: Domain, begin: usize): usize {
     const v = vcpuOf(d, id);
     if (v) at = typeOf(d).giveHvmRecords(v as Vcpu, at, now);
   }
-  // The end is a descriptor of zeros.
+  // The end record is a descriptor of zeros.
   return at + DESCRIPTOR;
 }
 
-/** A vCPU with a state is up. */
+/** Brings up a vCPU that was given a state. */
 function bringUp(v: Vcpu): void {
   if (atomic.and<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseFlags"), ~VPF_down) & VPF_down) vcpuWake(v);
 }
 
-/** XEN_DOMCTL_get_paging_mempool_size: bytes. */
+/** XEN_DOMCTL_get_paging_mempool_size, in bytes. */
 export function getPool(d: Domain, u: usize): i32 {
   if (!hasSecondStage(d)) return -EOPNOTSUPP;
   store<u64>(u, (<u64>changetype<DomainMemory>(d.memory).p2mPool) << 12);
   return 0;
 }
 
-/** XEN_DOMCTL_set_paging_mempool_size. -ENOMEM for fewer than there are tables. */
+/** XEN_DOMCTL_set_paging_mempool_size. -ENOMEM if that is less than the tables in use. */
 export function setPool(d: Domain, u: usize): i32 {
   if (!hasSecondStage(d)) return -EOPNOTSUPP;
   const bytes = load<u64>(u);

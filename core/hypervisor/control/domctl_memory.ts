@@ -25,7 +25,7 @@ import { DomainMemory } from "../memory/domain_memory";
 import { takeFrame } from "../p2m/guest_frame";
 import { isOnDemand } from "../p2m/on_demand";
 
-/** Frames one call may ask about, as Xen limits it. */
+/** The most frames that one call may ask about, as in Xen. */
 const MOST_FRAMES: u64 = 1024;
 
 /** XEN_DOMCTL_hypercall_init: writes the hypercall page into `frame`. 0 or -errno. */
@@ -35,9 +35,9 @@ export function hypercallInit(d: Domain, frame: u64): i32 {
 }
 
 /**
- * Replaces each of `count` frame numbers, as the domain has them, at guest address `array` by what the frame is (XEN_DOMCTL_PFINFO_*). A frame that gets
- * its memory on demand does not get it for being asked about, unlike in Xen: it is XALLOC, memory that has nothing in it, as in saved images. Who looks
- * at all of a guest would use up what it has in reserve.
+ * Replaces each of the `count` frame numbers at guest address `array`, which are numbered as the domain does, by what the frame is
+ * (XEN_DOMCTL_PFINFO_*). Unlike in Xen, asking about a frame that gets its memory on demand does not give it memory: it is reported as XALLOC, memory
+ * with nothing in it, as in saved images. Otherwise looking at a whole guest would use up its reserve.
  */
 export function pageFrameInfo(d: Domain, count: u64, array: u64): i32 {
   if (count > MOST_FRAMES) return -E2BIG;
@@ -49,7 +49,7 @@ export function pageFrameInfo(d: Domain, count: u64, array: u64): i32 {
     let info: u64 = onDemand ? XEN_DOMCTL_PFINFO_XALLOC : XEN_DOMCTL_PFINFO_XTAB;
     const mfn = onDemand ? 0 : takeFrame(frame, d.domid);
     if (mfn) {
-      // Xen's own frames are no part of a domain's memory, though they are shared with it.
+      // Xen's own frames are not part of a domain's memory, even if they are shared with it.
       if (!pageFlag(mfn, PGC_xen_heap)) {
         info = 0;
         const type = pageTypeOf(mfn);

@@ -1,4 +1,4 @@
-/** Domctl operations on vCPUs. `u`: the operation's structure in hypervisor memory. */
+/** Domctl operations on vCPUs. `u` is the operation's structure in hypervisor memory. */
 import { hasPageTables, runsOnPcpus, typeOf } from "../guest/type";
 import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
 import {
@@ -30,7 +30,7 @@ import { bitmapValue, readBitmap, writeBitmap } from "./bitmap";
 import { vcpuCpuTime, vcpuIsRunning } from "./domain_info";
 
 export function setMaxVcpus(d: Domain, count: u32): i32 {
-  // A dying domain gets nothing new that its teardown would have to find.
+  // A dying domain gets nothing new, since its teardown would have to find it.
   if (count > d.maxVcpus || d.dying) return -EINVAL;
   domainPause(d);
   let error: i32 = 0;
@@ -41,7 +41,7 @@ export function setMaxVcpus(d: Domain, count: u32): i32 {
 
 export function setVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  // A PVH vCPU's state comes by sethvmcontext.
+  // A PVH vCPU gets its state by sethvmcontext.
   if (!v || !hasPageTables(d) || d.dying) return -EINVAL;
   const context = load<u64>(u, DOMCTL_VCPUCONTEXT_CTXT);
   if (!context) return -EINVAL;
@@ -101,7 +101,7 @@ export function setVcpuAffinity(d: Domain, u: usize): i32 {
     const error = readBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_HARD);
     if (error) return error;
     hard = bitmapValue;
-    // A vCPU that may run nowhere would never run again.
+    // A vCPU with no pCPU that it may run on would never run again.
     if (!(hard & onlinePcpus()) || v.savedAffinity) return -EINVAL;
   }
   if (flags & (<u32>XEN_VCPUAFFINITY_SOFT)) {

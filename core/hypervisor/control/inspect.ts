@@ -1,6 +1,6 @@
 /**
- * NATIVE_inspect (abi/inspect.ts): what a control domain may look at. Guests run on meanwhile and change what is read, so a
- * walk is done again until two in a row saw the same; every frame number is checked before it is used.
+ * NATIVE_inspect (abi/inspect.ts): what a control domain may look at. Guests continue to run and change what is read. Therefore a walk is repeated
+ * until two in a row saw the same, and every frame number is checked before it is used.
  */
 import { entryAt, mappedBy } from "../../machine/cpu/paging/walk";
 import * as abi from "../abi/inspect";
@@ -32,7 +32,7 @@ import { PTE_ADDRESS, PTE_NX, PTE_P, PTE_RW, pteMfn } from "../memory/pte";
 
 const MOST_WALKS: i32 = 8;
 
-/** `at`: machine address of the caller's structure. */
+/** `at` is the machine address of the caller's structure. */
 export function doInspect(caller: Domain, command: u32, at: u64): i64 {
   const size = sizeOf(command);
   if (!size) return -ENOSYS;
@@ -82,12 +82,12 @@ function sizeOf(command: u32): u32 {
   }
 }
 
-/** The caller is native: what its pointers mean are machine addresses. */
+/** The caller is native, so its pointers are machine addresses. */
 function isOwn(caller: Domain, at: u64): bool {
   return typeOf(caller).translate(currentVcpu, at, TO_WRITE) != 0;
 }
 
-/** Only the caller's own thread gives its frames back: what is checked once stays. */
+/** Only the caller's own thread gives its frames back, so what is checked once stays valid. */
 function inOneFrame(caller: Domain, at: u64, bytes: u32): bool {
   return bytes <= 4096 && (at & 4095) + <u64>bytes <= 4096 && (at & 7) == 0 && isOwn(caller, at);
 }
@@ -112,7 +112,7 @@ function isRoot(domid: u32, mfn: u64): bool {
   return pageTypeOf(root) == PGT_l4_page_table && pageTypeCount(root) != 0 && (typeWord(root) & PGT_validated) != 0;
 }
 
-// Of the last walk. Wasm globals: this thread's own.
+// The result of the last walk. These are wasm globals, so each thread has its own.
 let walkCount: u32 = 0;
 let address0: u64 = 0;
 let address1: u64 = 0;
@@ -150,7 +150,7 @@ function walkHolds(): bool {
   return true;
 }
 
-/** Reads entries until one leads no further. 0 or -EAGAIN. */
+/** Reads entries until one leads no further. Returns 0 or -EAGAIN. */
 function walk(root: u32, linear: u64): i32 {
   for (let tries = 0; tries < MOST_WALKS; tries++) {
     walkCount = 0;
@@ -164,7 +164,7 @@ function walk(root: u32, linear: u64): i32 {
   return -EAGAIN;
 }
 
-/** Machine address that the walk leads to; 0 if it ends before. `executable`, `writable` as all its entries say. */
+/** Returns the machine address that the walk leads to, 0 if it ends before. `executable` and `writable` are what its entries together allow. */
 function walkedTo(linear: u64): u64 {
   const last = walkedEntry(walkCount - 1);
   const bytes = mappedBy(last, 5 - <i32>walkCount);
@@ -206,7 +206,7 @@ function tellWalk(u: usize): void {
   }
 }
 
-/** The lock keeps the tables: those of a dying domain are freed under it too (p2m/teardown.ts). */
+/** The lock keeps the tables: p2m/teardown.ts frees those of a dying domain under it too. */
 function inspectSecond(u: usize): i32 {
   const domid = load<u32>(u, abi.WALK_DOMID);
   const address = load<u64>(u, abi.WALK_LINEAR);
@@ -236,7 +236,7 @@ function inspectPhysical(caller: Domain, u: usize): i32 {
   return 0;
 }
 
-/** Where INSPECT_read* may write to, 0 = nowhere. */
+/** Returns the address that INSPECT_read* may write to; 0 if it may not. */
 function destination(caller: Domain, u: usize): usize {
   const to = load<u64>(u, abi.READ_TO);
   return inOneFrame(caller, to, load<u32>(u, abi.READ_BYTES)) ? <usize>to : 0;
@@ -255,7 +255,7 @@ function inspectRead(caller: Domain, u: usize): i32 {
     if (error) return error;
     const machine = walkedTo(linear);
     if (!machine) return -EFAULT;
-    // Held, the frame is given to nobody else while it is read.
+    // While a reference is held, the frame is given to nobody else.
     if (getPageOwner(machine >> 12) < 0) continue;
     const holds = walkHolds();
     if (holds) memory.copy(to, <usize>machine, bytes);

@@ -1,8 +1,8 @@
 /**
- * The invariant checker of all parts, `checkInvariants()`: the one way in, also while guests run. It may be asked for at any time by
- * NATIVE_check_invariants (toolstack request `checkInvariants`): all guests are paused for it, wherever they are, also between two parts of
- * a long hypercall, and the reaper of dead domains waits. Nothing else changes frames meanwhile, as the caller is the only thread of
- * dom0; on a pCPU that has no guests it may be called too. The guests lose the time that it takes, which grows with the host's memory.
+ * `checkInvariants()` runs the invariant checkers of all parts, and is the only way to run them. The control domain may ask for it at any time by
+ * NATIVE_check_invariants (toolstack request `checkInvariants`). All guests are paused for it wherever they are, even between two parts of a long
+ * hypercall, and the reaper of dead domains waits. Nothing else changes frames meanwhile, because the caller is the only thread of dom0. A pCPU that
+ * has no guests may call it too. The guests lose the time that it takes, which grows with the host's memory.
  */
 import { runsOnPcpus } from "../guest/type";
 import { LOG_ERR } from "../abi/log";
@@ -66,18 +66,18 @@ function checkDomainList(): void {
   spinUnlock(ROOT_DOMAIN_LIST_LOCK);
 }
 
-/** Number of violations; each of the first ones has a line in the Xen log. 0: all is well. */
+/** Returns the number of violations. Each of the first ones has a line in the Xen log. */
 export function checkInvariants(): i32 {
-  // The reaper looks whether it is free.
+  // The reaper looks at this lock before it works.
   spinLock(ROOT_QUARANTINE_LOCK);
   violations = 0;
-  // Before the guests are paused: a paused vCPU is on no queue, so there would be nothing to check.
+  // The queues are checked before the guests are paused, because paused vCPUs are on no queue.
   for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
     if (runsOnPcpus(changetype<Domain>(each))) domainPause(changetype<Domain>(each));
   checkDomainList();
   const own = violations;
-  // First the TLBs: memory taken for the other checks may make the pCPUs flush.
+  // The TLBs come first, since taking memory for the other checks may make the pCPUs flush.
   const tlbs = checkTlbs();
   const memory = checkMemory();
   const events = checkEventChannels();

@@ -83,7 +83,7 @@ function operation(command: u32, u: usize): i32 {
   }
 }
 
-/** Copies the console ring out in parts, each under the lock; what is overwritten meanwhile is skipped. */
+/** Copies the console ring in parts, each under the lock. What is overwritten in between is skipped. */
 function readConsole(u: usize): i32 {
   const buffer = load<u64>(u, abi.SYSCTL_READCONSOLE_BUFFER);
   const room = load<u32>(u, abi.SYSCTL_READCONSOLE_COUNT);
@@ -91,7 +91,7 @@ function readConsole(u: usize): i32 {
   let index = conringConsumer();
   if (load<u8>(u, abi.SYSCTL_READCONSOLE_INCREMENTAL)) {
     const wanted = load<u32>(u, abi.SYSCTL_READCONSOLE_INDEX);
-    // An index from before the oldest byte (or from nowhere) starts at the oldest.
+    // An index before the oldest byte, or one that never was, starts at the oldest byte.
     if (<i32>(wanted - index) > 0) index = wanted;
     if (<i32>(conringProducer() - index) < 0) index = conringProducer();
   }
@@ -204,7 +204,7 @@ function numaInfo(u: usize): i32 {
 function cpupool(u: usize): i32 {
   switch (load<u32>(u)) {
     case abi.XEN_SYSCTL_CPUPOOL_OP_INFO: {
-      // The pool asked for, or the next higher one: there is pool 0.
+      // The result is the pool asked for or the next higher one, and only pool 0 exists.
       if (load<u32>(u, abi.SYSCTL_CPUPOOL_OP_CPUPOOL_ID) > 0) return -ENOENT;
       let domains: u32 = 0;
       for (let each = domainList(); each; each = changetype<Domain>(each).next) domains++;
@@ -223,7 +223,7 @@ function cpupool(u: usize): i32 {
 function scheduler(u: usize): i32 {
   if (load<u32>(u, abi.SYSCTL_SCHEDULER_OP_CPUPOOL_ID) != 0) return -EINVAL;
   if (load<u32>(u, abi.SYSCTL_SCHEDULER_OP_SCHED_ID) != XEN_SCHEDULER_CREDIT) return -EINVAL;
-  // The slice is fixed.
+  // The scheduler's slice is fixed.
   if (load<u32>(u, abi.SYSCTL_SCHEDULER_OP_CMD) != abi.XEN_SYSCTL_SCHEDOP_getinfo) return -EOPNOTSUPP;
   const credit = u + abi.SYSCTL_SCHEDULER_OP_U;
   store<u32>(credit, <u32>(TIMESLICE_NS / 1_000_000), abi.SYSCTL_CREDIT_SCHEDULE_TSLICE_MS);
@@ -244,7 +244,7 @@ function debugKeys(u: usize): i32 {
   return 0;
 }
 
-/** Counters: hypercalls by number over all domains, context switches and IPIs by pCPU. */
+/** Returns counters: hypercalls by number over all domains, and context switches and IPIs by pCPU. */
 function perfCounters(u: usize): i32 {
   const values = <u32>NR_HYPERCALLS + 2 * pcpuCount();
   if (load<u32>(u) == <u32>abi.XEN_SYSCTL_PERFCOP_reset) return resetCounters();

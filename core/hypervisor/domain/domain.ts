@@ -77,7 +77,7 @@ export class Domain {
   flags: u32;
   /** Address of its GuestType (guest/type.ts). */
   guest: usize;
-  /** 1: its hypercalls are traced (hypercall/trace.ts). */
+  /** 1: its hypercalls and accesses are traced (hypercall/trace.ts). */
   traced: u32;
   /** General lock of the domain's fields. */
   lock: u32;
@@ -216,8 +216,10 @@ export const TIMER_SINGLESHOT: u32 = 0;
 export const TIMER_PERIODIC: u32 = 1;
 export const TIMER_POLL: u32 = 2;
 export const TIMER_APIC: u32 = 3;
-/** 16 x u64: exits by cause (EXIT_*), and in the last place what guest/pv counts, VCPU_PAGE_FAULT_COUNT. */
+/** 11 x u64: exits by cause (EXIT_*). */
 export const VCPU_EXIT_COUNTS: usize = 0xe00;
+/** 4 x u64: accesses to ports and to what is no memory (guest/pvh/accesses.ts). */
+export const VCPU_ACCESS_COUNTS: usize = 0xe58;
 /** u64: page faults handed to the guest (abi/native.ts has its place). */
 export const VCPU_PAGE_FAULT_COUNT: usize = 0xe78;
 /** 256 x 16 bytes of struct trap_info by vector: u8 vector, u8 flags, u16 cs, 4 bytes, u64 address. */
@@ -253,7 +255,7 @@ export class Vcpu {
   hypercalls: u64;
   /** 0x50: upcalls delivered. */
   upcalls: u64;
-  /** 0x58: hypercalls that should have been traced and were not (hypercall/trace.ts). */
+  /** 0x58: hypercalls and accesses that should have been traced and were not (hypercall/trace.ts). */
   traceLost: u64;
   // -- end of watched --
 

@@ -1,4 +1,6 @@
-/** The checker's look at grants: every pin of a reference is a map track's, and every handle is either used or free, once. */
+/**
+ * Checks grants for the invariant checker: every pin of a reference belongs to a map track, and every handle is either used or in the free list once.
+ */
 import { GNTMAP_device_map, GNTMAP_host_map, GNTMAP_readonly } from "../../abi/grant_table";
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { LOG_ERR } from "../abi/log";
@@ -46,7 +48,7 @@ function report(what: string, domid: u32, number: u32, is: u32, should: u32): vo
   logEnd();
 }
 
-/** What pinned() is of a track's mappings. */
+/** Returns what pinned() reports for a track's mappings. */
 function pinOf(flags: u32): u32 {
   const readonly = (flags & GNTMAP_readonly) != 0;
   let pin: u32 = 0;
@@ -55,7 +57,7 @@ function pinOf(flags: u32): u32 {
   return pin;
 }
 
-/** Free handles form one list that has no used one and no circle. */
+/** Checks that the free handles form one list without a used handle and without a circle. */
 function checkHandles(t: GrantTable): void {
   let free: u32 = 0;
   for (let next = t.maptrackFree; next; next = load<u32>(maptrackEntry(t, next - 1))) {
@@ -69,7 +71,7 @@ function checkHandles(t: GrantTable): void {
   if (free + t.mapped != maptrackLimit(t)) report("handles", t.domid, 0, free, maptrackLimit(t) - t.mapped);
 }
 
-/** Pins of a domain's references, against `pins`, u32 each, which has room for all of them: what everybody's tracks stand for. */
+/** Compares the pins of a domain's references with `pins`, a u32 for each reference, which has what the tracks of all domains amount to. */
 function checkPins(granter: GrantTable, pins: usize): void {
   const entries = grantEntries(granter);
   memory.fill(pins, 0, <usize>entries * 4);
@@ -108,7 +110,7 @@ function checkPins(granter: GrantTable, pins: usize): void {
   if (pinned != granter.pinned) report("pinned references", granter.domid, 0, pinned, granter.pinned);
 }
 
-/** Number of violations; the first ones have a line each in the log. No hypercall is under way. */
+/** Returns the number of violations; the first ones have a line each in the log. No hypercall may be under way. */
 export function checkGrants(): i32 {
   violations = 0;
   let most: u32 = 0;

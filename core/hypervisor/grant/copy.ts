@@ -1,4 +1,4 @@
-/** GNTTABOP_copy: bytes between frames of the caller's own or granted ones. */
+/** GNTTABOP_copy: copies bytes between frames that are the caller's own or granted to it. */
 import {
   GNTCOPY_dest_gref,
   GNTCOPY_source_gref,
@@ -27,10 +27,10 @@ import { getPageType, putPageType } from "../memory/page_type";
 import { takeFrame } from "../p2m/guest_frame";
 import { PIN_TO_COPY, pinGrant, pinnedLength, pinnedMfn, pinnedStart, unpinGrant } from "./pin";
 
-/** Frame of the last side taken. */
+/** The frame of the side that takeSide() took last. */
 let takenMfn: u32 = 0;
 
-/** One struct gnttab_copy at `op` in hypervisor memory. GNTST_*. */
+/** Carries out one struct gnttab_copy at `op` in hypervisor memory. Returns GNTST_*. */
 export function copyGrant(op: usize): i32 {
   const length = <u32>load<u16>(op, GNTTAB_COPY_LEN);
   const flags = <u32>load<u16>(op, GNTTAB_COPY_FLAGS);
@@ -66,7 +66,7 @@ function copyUse(readonly: bool): u32 {
   return GNTMAP_host_map | PIN_TO_COPY | (readonly ? GNTMAP_readonly : 0);
 }
 
-/** Takes a reference (and pin) of one side's frame, takenMfn. */
+/** Takes a reference of one side's frame, takenMfn, and pins it if it is a grant. */
 function takeSide(pointer: usize, grant: bool, readonly: bool, offset: u32, length: u32): i32 {
   const own = <u32>load<u16>(pointer, GNTTAB_COPY_PTR_DOMID) == <u32>DOMID_SELF;
   if (!own && !grant) return GNTST_permission_denied;

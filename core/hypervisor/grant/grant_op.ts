@@ -1,4 +1,4 @@
-/** HYPERVISOR_grant_table_op: dispatch, and the calls about tables rather than mappings. */
+/** HYPERVISOR_grant_table_op: the dispatch, and the calls that are about tables rather than mappings. */
 import { EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERANGE, ESRCH } from "../../abi/errno";
 import {
   GNTST_bad_domain,
@@ -103,10 +103,10 @@ import {
   tableLock,
 } from "./table";
 
-/** Operation number; Xen keeps continuation state above. */
+/** Mask of the operation number; above it Xen keeps the state of a continuation. */
 const COMMAND_MASK: u32 = 63;
 
-/** grant_table_op(cmd, uop, count): `count` structures, each with its own status. 0 or -errno. */
+/** grant_table_op(cmd, uop, count) on `count` structures, each of which gets its own status. 0 or -errno. */
 export function doGrantTableOp(command: u32, uop: u64, count: u32): i64 {
   if (<i32>count < 0) return -(<i64>EINVAL);
   const operation = command & COMMAND_MASK;
@@ -162,12 +162,12 @@ function batch(operation: u32, uop: u64, count: u32, size: u32, statusOffset: u3
       break;
     }
   }
-  // Promised: after a batch of unmaps no stale mapping remains in any TLB, and the granter has its frames back.
+  // The ABI promises that after a batch of unmaps no TLB has a stale mapping, and the granter has its frames back.
   completeUnmaps();
   return result;
 }
 
-/** One structure of a batch; its status. */
+/** Carries out one structure of a batch. Returns its status. */
 function one(operation: u32, op: usize): i32 {
   switch (operation) {
     case GNTTABOP_map_grant_ref:
@@ -191,7 +191,7 @@ function one(operation: u32, op: usize): i32 {
     case GNTTABOP_swap_grant_ref:
       return swapRefs(load<u32>(op, GNTTAB_SWAP_GRANT_REF_REF_A), load<u32>(op, GNTTAB_SWAP_GRANT_REF_REF_B));
     default:
-      // Page transfer is not offered (like Xen's gnttab=transfer:0): the frame stays where it is.
+      // Page transfer is not offered, as with Xen's gnttab=transfer:0, and the frame stays where it is.
       return GNTST_general_error;
   }
 }
@@ -203,7 +203,7 @@ function setupTable(uop: u64): i64 {
   return copyToGuest(uop, op, GNTTAB_SETUP_TABLE_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
-/** What the caller is told of a frame of its table: a translated domain, where it has it mapped. */
+/** Returns what the caller is told of a frame of its table: in a translated domain, the place where it has mapped it. */
 function frameNumber(d: DomainMemory, mfn: u32): u64 {
   if (!isTranslated(d)) return mfn;
   const gfn = gfnOf(d, mfn);
@@ -249,7 +249,7 @@ function querySize(uop: u64): i64 {
   return copyToGuest(uop, op, GNTTAB_QUERY_SIZE_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
-/** A summary line on the Xen console, for control domains. */
+/** Prints a summary line on the Xen console, for control domains. */
 function dumpTable(uop: u64): i64 {
   const op = scratch(SCRATCH_GRANT);
   if (!copyFromGuest(op, uop, GNTTAB_DUMP_TABLE_SIZE)) return -(<i64>EFAULT);
@@ -287,16 +287,16 @@ function setVersion(uop: u64): i64 {
   spinLock(tableLock(t));
   let error: i32 = 0;
   if (version != 1 && version != 2) error = -EINVAL;
-  // As before the call was there.
+  // As if this call did not exist.
   else if (version == 2 && currentVcpu.domain.grantVersion == 1) error = -ENOSYS;
   else if (t.version != version) error = version == 2 ? toVersion2(t) : toVersion1(t);
-  // Refused or not, the guest hears which version it has.
+  // Whether it is refused or not, the guest is told which version it has.
   store<u32>(op, t.version);
   spinUnlock(tableLock(t));
   return copyToGuest(uop, op, 4) ? <i64>error : -(<i64>EFAULT);
 }
 
-/** True if entries other than the reserved ones (console, xenstore), which control domains keep mapped, are in use. */
+/** Returns whether entries are in use other than the reserved ones (console, xenstore), which control domains keep mapped. */
 function othersPinned(t: GrantTable): bool {
   let reserved: u32 = 0;
   for (let ref: u32 = 0; ref < <u32>GNTTAB_NR_RESERVED_ENTRIES; ref++)
@@ -310,7 +310,7 @@ function clearShared(t: GrantTable): void {
 
 const MARKS: u32 = GTF_reading | GTF_writing;
 
-/** The reserved entries in version 2's form, their marks in the status words; all others are cleared. Caller holds the lock. */
+/** Rewrites the reserved entries in version 2's form, with their marks in the status words, and clears all others. The caller holds the lock. */
 function toVersion2(t: GrantTable): i32 {
   if (othersPinned(t)) return -EBUSY;
   if (!growStatus(t, t.nrFrames)) {
@@ -335,7 +335,7 @@ function toVersion2(t: GrantTable): i32 {
   return 0;
 }
 
-/** The way back: -ERANGE for a reserved entry that version 1 has no form for, -EBUSY while a status frame is mapped. */
+/** Goes back to version 1. -ERANGE for a reserved entry that version 1 has no form for, -EBUSY while a status frame is mapped. */
 function toVersion1(t: GrantTable): i32 {
   if (othersPinned(t)) return -EBUSY;
   const kept = scratch(SCRATCH_EXTENTS);
@@ -427,7 +427,7 @@ function swapRefs(a: u32, b: u32): i32 {
   return status;
 }
 
-/** Memory is coherent here, so once the arguments are in order there is nothing to do. */
+/** Memory is coherent here, so once the arguments are valid there is nothing to do. */
 function cacheFlush(uop: u64, count: u32): i64 {
   const op = scratch(SCRATCH_GRANT);
   for (let i: u32 = 0; i < count; i++) {

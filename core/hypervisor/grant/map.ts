@@ -1,6 +1,6 @@
 /**
- * Mapping and unmapping grants. A PV domain's host mapping is a page-table entry, a translated domain's one of its second stage, which holds
- * the references of the frame as any entry does; a device mapping, and everything a native domain maps, is held by the map track.
+ * Maps and unmaps grants. A PV domain's host mapping is a page-table entry, and a translated domain's is an entry of its second stage; the entry
+ * holds the references of the frame as any entry does. A device mapping, and everything that a native domain maps, is held by the map track.
  */
 import { hasPageTables } from "../guest/type";
 import {
@@ -56,10 +56,10 @@ import {
 } from "./table";
 
 const BOTH: u32 = GNTMAP_device_map | GNTMAP_host_map;
-/** What a translated domain can not ask for. */
+/** Flags that a translated domain can't use. */
 const FOR_PAGE_TABLES: u32 = GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte;
 
-/** One map_grant_ref at `op` (struct gnttab_map_grant_ref in hypervisor memory); fills handle and address. GNTST_*. */
+/** Maps one struct gnttab_map_grant_ref at `op` in hypervisor memory, and fills in handle and address. Returns GNTST_*. */
 export function mapGrantRef(op: usize): i32 {
   const flags = load<u32>(op, GNTTAB_MAP_GRANT_REF_FLAGS);
   if (!(flags & BOTH)) return GNTST_bad_gntref;
@@ -85,7 +85,7 @@ export function mapGrantRef(op: usize): i32 {
     return status;
   }
   const mfn = pinnedMfn;
-  // One general (held by now) and, if writable, one type reference per mapping.
+  // Each mapping needs one general reference, of which pinning has taken the first, and a type reference if it is writable.
   const count: u32 = (device ? 1 : 0) + (host ? 1 : 0);
   if (!takeMore(mfn, granter, count, readonly)) {
     unpinGrant(granter, ref, use);
@@ -102,7 +102,7 @@ export function mapGrantRef(op: usize): i32 {
     giveHandle(t, handle);
     return status;
   }
-  // Whoever maps a frame without page tables may write it without the engine seeing that.
+  // A domain that maps a frame without page tables can write it without the engine's noticing.
   if (!readonly && (native || device)) frameWritten(mfn);
   const track = maptrackEntry(t, handle);
   store<u32>(track, ref, MAPTRACK_REF);
@@ -114,7 +114,7 @@ export function mapGrantRef(op: usize): i32 {
   return GNTST_okay;
 }
 
-/** Completes the references for `count` mappings when one general reference is held; false with none held. */
+/** Takes the remaining references for `count` mappings, where one general reference is held already. If it returns false, none is held. */
 function takeMore(mfn: u32, owner: u32, count: u32, readonly: bool): bool {
   let general: u32 = 1;
   while (general < count && getPage(mfn, owner)) general++;
@@ -132,7 +132,7 @@ function dropReferences(mfn: u32, count: u32, readonly: bool): void {
   }
 }
 
-/** The L1 table (of which a reference is taken) and offset in it that a host address means; 0 = none. */
+/** Finds the L1 table, of which it takes a reference, and the offset in it that a host address means. Returns 0 if there is none. */
 let entryOffset: u32 = 0;
 function entryTable(address: u64, isPte: bool): u32 {
   const domid = currentVcpu.domid;
@@ -155,14 +155,14 @@ function mapIntoTables(address: u64, mfn: u32, flags: u32): i32 {
   let entry = ((<u64>mfn) << 12) | PTE_P | PTE_A | PTE_D;
   if (flags & GNTMAP_application_map) entry |= PTE_US;
   if (!(flags & GNTMAP_readonly)) entry |= PTE_RW;
-  // GNTMAP_guest_avail: the guest's software bits 9..11.
+  // GNTMAP_guest_avail holds the guest's software bits 9..11.
   entry |= ((<u64>(flags >> 16)) & 7) << 9;
   const error = installGrantEntry(l1, entryOffset, entry);
   putPage(l1);
   return error ? GNTST_general_error : GNTST_okay;
 }
 
-/** Replaces the entry at a host address, which must map `mfn` as the grant did, by `replacement`. */
+/** Replaces the entry at a host address by `replacement`, if it maps `mfn` in the way that the grant did. */
 function unmapFromTables(address: u64, isPte: bool, mfn: u32, readonly: bool, replacement: u64): i32 {
   const l1 = entryTable(address, isPte);
   if (!l1) return GNTST_general_error;
@@ -173,8 +173,8 @@ function unmapFromTables(address: u64, isPte: bool, mfn: u32, readonly: bool, re
 }
 
 /**
- * Unmaps what `handle` stands for: the host mapping at `hostAddress` and the device mapping, each if its address is not 0
- * (a native domain's always). `newAddress` (unmap_and_replace): linear address whose entry takes the place. GNTST_*.
+ * Unmaps what `handle` stands for: the host mapping at `hostAddress` and the device mapping, each if its address is not 0; a native domain's always.
+ * `newAddress` (unmap_and_replace) is the linear address whose entry takes the place of the mapping. Returns GNTST_*.
  */
 export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, newAddress: u64): i32 {
   const t = grantTableOf(currentVcpu.domid);
@@ -182,7 +182,7 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
   const track = maptrackEntry(t, handle);
   spinLock(maptrackLock(t));
   const flags = <u32>load<u16>(track, MAPTRACK_FLAGS);
-  // Of a handle without mappings another unmap is just being completed.
+  // A handle without mappings is one whose other unmap is just being completed.
   if (!(flags & TRACK_USED) || !(flags & BOTH)) {
     spinUnlock(maptrackLock(t));
     return GNTST_bad_handle;
@@ -198,7 +198,7 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
     spinUnlock(maptrackLock(t));
     return GNTST_general_error;
   }
-  // Claimed under the lock, so that two unmaps of one handle do not both drop it; and the handle stays until both have ended.
+  // The mappings are claimed under the lock, so that two unmaps of one handle do not both drop them. The handle stays until both have ended.
   store<u16>(track, <u16>(flags & ~release), MAPTRACK_FLAGS);
   if (release) store<u32>(track, load<u32>(track, MAPTRACK_BUSY) + 1, MAPTRACK_BUSY);
   spinUnlock(maptrackLock(t));
@@ -228,11 +228,11 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
 
 // ---- unmaps of page-table entries are completed when no TLB has them any more ------------------------------------
 
-/** In SCRATCH_UNMAPS: u32 handle, mfn, GNTMAP_* bits of each unmap whose entry is gone and whose pin and references are still held. */
+/** In SCRATCH_UNMAPS: u32 handle, u32 mfn and u32 GNTMAP_* bits of each unmap whose entry is gone but whose pin and references are still held. */
 const POSTPONED_SIZE: usize = 12;
 const POSTPONED_MFN: usize = 4;
 const POSTPONED_RELEASE: usize = 8;
-/** As many as Xen flushes for at a time. */
+/** As many as Xen handles between two flushes. */
 const POSTPONED_MOST: u32 = 32;
 let postponed: u32 = 0;
 
@@ -245,11 +245,11 @@ function postpone(handle: u32, mfn: u32, release: u32): void {
 }
 
 /**
- * Flushes the TLBs for the entries that were taken out and lets go of what they mapped: a granter that sees its grant free may use the
- * frame for its own, so nobody may write to it any more. To be called before the hypercall ends.
+ * Flushes the TLBs for the entries that were removed, and then drops what they mapped. It has to be called before the hypercall ends: a granter that
+ * sees its grant free may use the frame for itself, so nobody else may still be able to write to it.
  */
 export function completeUnmaps(): void {
-  // What a grant was mapped in place of.
+  // Flushes for what mapping a grant has replaced in a second stage.
   settleP2m();
   if (!postponed) return;
   tlbFlushAll();
@@ -262,7 +262,7 @@ export function completeUnmaps(): void {
   postponed = 0;
 }
 
-/** Lets go of the claimed mappings `release` of a track and gives back the claim on `kept`; the last one to end frees the handle. */
+/** Drops the claimed mappings `release` of a track, and gives back the claim on `kept`. The last unmap of a handle to end frees the handle. */
 function endUnmap(t: GrantTable, handle: u32, mfn: u32, release: u32, kept: u32, native: bool): void {
   const track = maptrackEntry(t, handle);
   if (release) {
@@ -289,20 +289,19 @@ function replaceByAnother(address: u64, newAddress: u64, mfn: u32, readonly: boo
   return status;
 }
 
-/** Drops pins and references of the released mappings. */
+/** Drops pins and references of the mappings that are released. */
 function releaseMapping(granter: u32, ref: u32, mfn: u32, release: u32, readonly: bool, native: bool): void {
   const device = (release & GNTMAP_device_map) != 0;
   const host = (release & GNTMAP_host_map) != 0;
-  // What was written behind the engine's back may have been code.
+  // What was written without the engine's noticing may be code.
   if (!readonly && (native || device)) frameWritten(mfn);
   unpinGrant(granter, ref, release | (readonly ? GNTMAP_readonly : 0));
   dropReferences(mfn, (device ? 1 : 0) + (host ? 1 : 0), readonly);
 }
 
 /**
- * Drops every map track of a dying domain, after its page tables are gone: those dropped the references of their grant
- * entries, so here go the pins, and the references of device and native mappings. True when none is left; bounded to
- * `budget` tracks a call.
+ * Drops every map track of a dying domain, after its page tables are gone. Those have dropped the references of their grant entries; this drops the
+ * pins, and the references of device and native mappings. Handles at most `budget` tracks. Returns true when none is left.
  */
 export function releaseMappings(domid: u32, budget: u32): bool {
   const t = grantTableOf(domid);

@@ -1,6 +1,6 @@
 /**
- * Pinning a grant: checks the granting guest's entry, marks it as being read or written, and counts who uses it. The
- * guest may not take the entry back while it is marked.
+ * Pinning a grant checks the granting guest's entry, marks the entry as being read or written, and counts the users. The guest may not take the entry
+ * back while it is marked.
  */
 import {
   GNTMAP_device_map,
@@ -52,27 +52,27 @@ import {
   tableLock,
 } from "./table";
 
-/** How often the guest may change an entry under our compare-exchange before the entry counts as unstable. */
+/** How often the guest may change an entry between our reading and compare-exchange before the entry counts as unstable. */
 const RETRIES: i32 = 16;
 
 /**
- * What a pin is for: GNTMAP_device_map, GNTMAP_host_map (one or both) and GNTMAP_readonly; and PIN_TO_COPY if a part of a frame, or another
- * domain's grant that the grant leads to, will do. Who maps needs a whole frame of the granter's.
+ * What a pin is for: GNTMAP_device_map or GNTMAP_host_map or both, and GNTMAP_readonly. PIN_TO_COPY accepts part of a frame, or a transitive grant
+ * that leads to another domain's. Mapping, in contrast, needs a whole frame of the granter's.
  */
 export const PIN_TO_COPY: u32 = 0x10000;
 
-/** Set by a successful pin: the frame, of which the pinner holds a general reference, and the bytes granted in it. */
+/** Set by a successful pin: the frame, of which the pinner holds a general reference, and which bytes of it are granted. */
 export let pinnedMfn: u32 = 0;
 export let pinnedStart: u32 = 0;
 export let pinnedLength: u32 = 0;
 
 /**
- * The entry's flags that the last setStatus() accepted. The guest may change the entry right afterwards: what kind of grant it is must be
- * decided by what was checked.
+ * The flags of the entry that the last setStatus() accepted. The guest may change the entry right afterwards, so what kind of grant it is must be
+ * decided by these.
  */
 let acceptedFlags: u32 = 0;
 
-/** Checks flags and domid of an entry and sets its reading/writing marks. GNTST_*. Caller holds the table's lock. */
+/** Checks flags and domid of an entry, and sets its reading and writing marks. Returns GNTST_*. The caller holds the table's lock. */
 function setStatus(t: GrantTable, ref: u32, active: usize, domid: u32, use: u32): i32 {
   const readonly = (use & GNTMAP_readonly) != 0;
   const shared = sharedEntry(t, ref);
@@ -97,14 +97,14 @@ function setStatus(t: GrantTable, ref: u32, active: usize, domid: u32, use: u32)
     }
     const status = statusEntry(t, ref);
     atomic.or<u16>(status, <u16>marks);
-    // The guest clears its flags and then looks at the status word; so look at the flags again after marking.
+    // The guest clears the flags first and then looks at the status word, so the flags are read again after marking.
     if (atomic.load<u32>(shared) == header) return GNTST_okay;
     clearMarks(t, ref, active);
   }
   return GNTST_general_error;
 }
 
-/** Takes off the marks that no pin stands for any more. */
+/** Removes the marks for which there is no pin any more. */
 function clearMarks(t: GrantTable, ref: u32, active: usize): void {
   const pin = load<u32>(active, ACTIVE_PIN);
   let gone: u32 = 0;
@@ -120,7 +120,7 @@ function pinBits(use: u32): u32 {
   return device + host;
 }
 
-/** True if one of the counts that `bits` adds to is full. */
+/** Returns whether one of the counts that `bits` adds to is full. */
 function wouldOverflow(pin: u32, bits: u32): bool {
   for (let shift: u32 = 0; shift < 32; shift += 8)
     if (((bits >> shift) & 0xff) + ((pin >> shift) & 0xff) > 0xff) return true;
@@ -128,8 +128,8 @@ function wouldOverflow(pin: u32, bits: u32): bool {
 }
 
 /**
- * Pins grant `ref` of `granter` for domain `domid`. On GNTST_okay pinnedMfn/Start/Length are set and the caller holds a
- * general reference of the frame (drop with putPage) besides the pin (drop with unpinGrant).
+ * Pins grant `ref` of `granter` for domain `domid`. On GNTST_okay pinnedMfn, pinnedStart and pinnedLength are set, and the caller holds a general
+ * reference of the frame (dropped with putPage) besides the pin (dropped with unpinGrant).
  */
 export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
   const t = grantTableOf(granter);
@@ -187,14 +187,14 @@ export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
   } else {
     const through = <u32>load<u16>(active, ACTIVE_TRANS_DOMID);
     if (through != <u32>DOMID_SELF) {
-      // Mapping was refused above: a transitive pin counts as one of less than a frame.
+      // Mapping was refused above, because a transitive pin counts as one of less than a frame.
       const throughRef = load<u32>(active, ACTIVE_TRANS_REF);
       store<u32>(active, pin + bits, ACTIVE_PIN);
       spinUnlock(tableLock(t));
       return pinThrough(t, ref, active, granter, through, throughRef, use);
     }
     if (!getPage(load<u32>(active, ACTIVE_MFN), granter)) {
-      // The granter gave the frame away while it was pinned.
+      // The granter has given the frame away while it was pinned.
       clearMarks(t, ref, active);
       spinUnlock(tableLock(t));
       return GNTST_general_error;
@@ -213,7 +213,7 @@ function setPinned(active: usize): void {
   pinnedLength = load<u16>(active, ACTIVE_LENGTH);
 }
 
-/** A transitive grant: `granter`, allowed by `through`, lets others use its grant. One step only, as in Xen. */
+/** Pins a transitive grant: `through` has granted to `granter`, which lets others use that grant. There is only one such step, as in Xen. */
 function pinThrough(
   t: GrantTable,
   ref: u32,
@@ -223,7 +223,7 @@ function pinThrough(
   throughRef: u32,
   use: u32,
 ): i32 {
-  // The entry's own pin is taken, its lock is free meanwhile. pinnedMfn and the rest are the third domain's.
+  // The pin of the granter's entry is taken already, and its lock is free meanwhile. pinnedMfn and the rest are those of the third domain.
   let result: i32 = through == granter || isTransitive(through, throughRef) ? GNTST_general_error : GNTST_okay;
   if (result == GNTST_okay) result = pinGrant(through, throughRef, granter, use);
   if (result == GNTST_okay) return result;
@@ -250,7 +250,7 @@ function dropPin(t: GrantTable, ref: u32, active: usize, bits: u32): void {
   if (!pin) t.pinned--;
 }
 
-/** Drops a pin taken for the same `use`. The page reference is the caller's to drop. */
+/** Drops a pin that was taken for the same `use`. The caller drops the page reference. */
 export function unpinGrant(granter: u32, ref: u32, use: u32): void {
   const t = grantTableOf(granter);
   if (t == null) return;
@@ -263,7 +263,7 @@ export function unpinGrant(granter: u32, ref: u32, use: u32): void {
   if (through != <u32>DOMID_SELF) unpinGrant(through, throughRef, use);
 }
 
-/** Frame a grant stands for that is pinned for mapping. */
+/** Returns the frame of a grant that is pinned for mapping. */
 export function pinnedFrameOf(granter: u32, ref: u32): u32 {
   const t = grantTableOf(granter);
   return t == null ? 0 : load<u32>(activeEntry(t, ref), ACTIVE_MFN);

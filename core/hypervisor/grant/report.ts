@@ -1,4 +1,4 @@
-/** What a watcher may know of a grant beyond its shared entry. Reads only. */
+/** Tells a watcher of a grant what its shared entry does not show. Only reads. */
 import { EINVAL, ESRCH } from "../../abi/errno";
 import * as abi from "../abi/inspect";
 import { spinLock, spinUnlock } from "../sched/lock";

@@ -1,9 +1,9 @@
 /**
- * A domain's grant table: the frames the guest writes its grants to (and, version 2, the status frames Xen writes to), the
- * active entries that say who has what pinned, and the domain's own map tracks. All of it in the Xen heap.
- *
- * Locks: `lock` guards shared frames, version and active entries of the granting domain; `maptrackLock` the map tracks of
- * the mapping domain. Nobody holds two of either kind.
+ * A domain's grant table. It consists of the shared frames, into which the guest writes its grants; for version 2 the status frames, which Xen
+ * writes; the active entries, which record who has pinned what; and the map tracks of the grants that the domain itself has mapped. All of it lies in
+ * the Xen heap.
+ * Locks: `lock` guards shared frames, version and active entries of the granting domain; `maptrackLock` guards the map tracks of the mapping domain.
+ * Nobody holds two of either kind.
  */
 import { ACTIVE_PAGES_PER_FRAME } from "../abi/native";
 import { GRANT_ENTRY_V1_SIZE, GRANT_ENTRY_V2_SIZE } from "../../abi/grant_table";
@@ -14,7 +14,7 @@ import { exchangeSoleHeapOwner, frameAddress, setPageOwner } from "../memory/fra
 import { shareXenPageWithGuest, unshareXenPage } from "../memory/share";
 import { spinLock, spinUnlock } from "../sched/lock";
 
-/** The most frames and map-track pages any domain can be given; what it gets is set at creation. */
+/** The most frames and map-track pages that any domain can have. A domain's own limits are set at its creation. */
 const GRANT_FRAMES_LIMIT: u32 = 256;
 const MAPTRACK_FRAMES_LIMIT: u32 = 1024;
 const DEFAULT_GRANT_FRAMES: u32 = 64;
@@ -31,19 +31,19 @@ export class GrantTable {
   nrFrames: u32;
   maxFrames: u32;
   nrStatusFrames: u32;
-  /** Page of u32 mfns of active-entry pages: four for every shared frame. */
+  /** mfn of the page with the u32 mfns of the pages of active entries: four for every shared frame. */
   activePages: u32;
-  /** Page of u32 mfns of map-track pages. */
+  /** mfn of the page with the u32 mfns of the map-track pages. */
   maptrackPages: u32;
   nrMaptrackPages: u32;
   maxMaptrackPages: u32;
-  /** Free handle + 1, 0 = none; linked through the tracks. */
+  /** The first free handle + 1, 0 = none. Free handles are linked through their tracks. */
   maptrackFree: u32;
-  /** Map tracks in use; and active entries with pins. */
+  /** Number of map tracks in use, and of active entries with pins. */
   mapped: u32;
   pinned: u32;
 }
-/** In the structure's page: u32 mfns of shared frames, then of status frames. */
+/** In the structure's own page: u32 mfns of the shared frames, then of the status frames. */
 const SHARED_OFFSET: usize = 1024;
 const STATUS_OFFSET: usize = 2048;
 
@@ -51,13 +51,13 @@ const STATUS_OFFSET: usize = 2048;
 export const ACTIVE_SIZE: u32 = 32;
 /** u32: four counts of 8 bits: device read, device write, host read, host write. */
 export const ACTIVE_PIN: usize = 0;
-/** u16: who has it pinned. */
+/** u16: the domid of the domain that has it pinned. */
 export const ACTIVE_DOMID: usize = 4;
-/** u16: bytes of the frame it covers from ACTIVE_START on. */
+/** u16: number of bytes that are granted, from ACTIVE_START on. */
 export const ACTIVE_LENGTH: usize = 6;
 export const ACTIVE_MFN: usize = 8;
 export const ACTIVE_START: usize = 12;
-/** u16 domid and u32 reference of the grant a transitive one leads to; domid 0x7ff0 = none. */
+/** u16 domid and u32 reference of the grant that a transitive one leads to; domid 0x7ff0 = none. */
 export const ACTIVE_TRANS_DOMID: usize = 14;
 export const ACTIVE_TRANS_REF: usize = 16;
 /** u32: 1 if it covers less than the frame. */
@@ -79,7 +79,9 @@ export const MAPTRACK_DOMID: usize = 4;
 export const MAPTRACK_FLAGS: usize = 6;
 export const MAPTRACK_BUSY: usize = 8;
 const MAPTRACK_PER_PAGE: u32 = 256;
-/** MAPTRACK_FLAGS: GNTMAP_device_map, host_map, readonly, and: in use; held without a page-table entry (native domain). */
+/**
+ * MAPTRACK_FLAGS has GNTMAP_device_map, host_map and readonly, and these: the track is in use; it is held without a page-table entry (native domain).
+ */
 export const TRACK_USED: u32 = 0x8000;
 export const TRACK_NATIVE: u32 = 0x4000;
 
@@ -92,8 +94,8 @@ export function grantTableOf(domid: u32): GrantTable | null {
 }
 
 /**
- * Makes a domain's grant table with its first frame. Limits of 0 mean Xen's defaults; they are cut to what this
- * implementation has room for. False: host out of memory.
+ * Makes a domain's grant table with its first frame. A limit of 0 means Xen's default; limits are reduced to what this implementation has room for.
+ * Returns false if the host is out of memory.
  */
 export function grantTableCreate(domid: u32, maxFrames: u32, maxMaptrackPages: u32): bool {
   const d = domainMemory(domid);
@@ -144,17 +146,17 @@ export function statusFrame(t: GrantTable, index: u32): u32 {
   return index < t.nrStatusFrames ? load<u32>(statusSlot(t, index)) : 0;
 }
 
-/** Number of grant references the table has room for. */
+/** Returns the number of grant references that the table has room for. */
 export function grantEntries(t: GrantTable): u32 {
   const size: u32 = t.version == 1 ? GRANT_ENTRY_V1_SIZE : GRANT_ENTRY_V2_SIZE;
   return t.nrFrames * (<u32>4096 / size);
 }
-/** Address of the guest's entry; `ref` must be below grantEntries. */
+/** Returns the address of the guest's entry. `ref` must be below grantEntries. */
 export function sharedEntry(t: GrantTable, ref: u32): usize {
   const at = ref * (t.version == 1 ? GRANT_ENTRY_V1_SIZE : GRANT_ENTRY_V2_SIZE);
   return frameAddress(load<u32>(sharedSlot(t, at >> 12))) + (at & 4095);
 }
-/** Address of the u16 Xen writes reading/writing marks to: version 1's flags, version 2's status word. */
+/** Returns the address of the u16 in which Xen sets its reading and writing marks: the flags in version 1, the status word in version 2. */
 export function statusEntry(t: GrantTable, ref: u32): usize {
   if (t.version == 1) return sharedEntry(t, ref);
   return frameAddress(load<u32>(statusSlot(t, ref >> 11))) + (ref & 2047) * 2;
@@ -164,10 +166,13 @@ export function activeEntry(t: GrantTable, ref: u32): usize {
   return frameAddress(page) + (ref % ACTIVE_PER_PAGE) * ACTIVE_SIZE;
 }
 
-/** Grows the table to `frames` shared frames, and to the status frames version 2 needs. Caller holds the lock, or nobody else knows the table. */
+/**
+ * Grows the table to `frames` shared frames, and to the status frames that version 2 needs. The caller holds the lock, or nobody else knows the table
+ * yet.
+ */
 export function growGrantTable(t: GrantTable, frames: u32): bool {
   if (frames > t.maxFrames) return false;
-  // First what references of the new frames need, so that none is valid without its status word.
+  // What the new references need comes first, so that no reference is valid without its status word.
   if (t.version == 2 && !growStatus(t, max<u32>(frames, t.nrFrames))) return false;
   while (t.nrFrames < frames) {
     const index = t.nrFrames;
@@ -190,7 +195,7 @@ export function growGrantTable(t: GrantTable, frames: u32): bool {
   return true;
 }
 
-/** Status frames for `frames` shared frames: 2048 references each. */
+/** Adds status frames for `frames` shared frames; each holds 2048 references. */
 export function growStatus(t: GrantTable, frames: u32): bool {
   const wanted = (frames * 256 + 2047) >> 11;
   while (t.nrStatusFrames < wanted) {
@@ -206,7 +211,7 @@ export function growStatus(t: GrantTable, frames: u32): bool {
   return true;
 }
 
-/** Lets go of the status frames (back to version 1). */
+/** Drops the status frames when the table goes back to version 1. */
 export function dropStatus(t: GrantTable): void {
   while (t.nrStatusFrames) {
     t.nrStatusFrames--;
@@ -216,8 +221,8 @@ export function dropStatus(t: GrantTable): void {
 }
 
 /**
- * Lets go of the status frames if the guest has none of them mapped; else false, and nothing has changed. While they are looked at
- * they are Xen's, so that no new mapping can come.
+ * Drops the status frames if the guest has none of them mapped; otherwise returns false and changes nothing. While it looks they belong to Xen, so
+ * that no new mapping can be made.
  */
 export function dropUnmappedStatus(t: GrantTable): bool {
   for (let i: u32 = 0; i < t.nrStatusFrames; i++) {
@@ -231,8 +236,8 @@ export function dropUnmappedStatus(t: GrantTable): bool {
 }
 
 /**
- * For XENMEM_acquire_resource: mfn of shared (`id` 0) or status (1) frame `index` of a domain, growing the table as Xen
- * does; 0 if there is none. Index 0xffffffff asks for the number of frames there may be.
+ * For XENMEM_acquire_resource: returns the mfn of shared (`id` 0) or status (`id` 1) frame `index` of a domain, and grows the table for it as Xen
+ * does; 0 if there is none. Index 0xffffffff asks for the number of frames that there may be.
  */
 export function grantTableFrame(domid: u32, id: u32, index: u32): u32 {
   const t = grantTableOf(domid);
@@ -253,12 +258,12 @@ export function maptrackEntry(t: GrantTable, handle: u32): usize {
   const page = load<u32>(frameAddress(t.maptrackPages) + (handle / MAPTRACK_PER_PAGE) * 4);
   return frameAddress(page) + (handle % MAPTRACK_PER_PAGE) * 16;
 }
-/** Handles that exist, used or free. */
+/** Returns the number of handles that exist, used or free. */
 export function maptrackLimit(t: GrantTable): u32 {
   return t.nrMaptrackPages * MAPTRACK_PER_PAGE;
 }
 
-/** A free handle, or NO_HANDLE when the domain has as many as it may, or the host no memory. */
+/** Takes a free handle. NO_HANDLE when the domain has as many as it may have, or the host has no memory. */
 export function takeHandle(t: GrantTable): u32 {
   spinLock(maptrackLock(t));
   if (!t.maptrackFree && t.nrMaptrackPages < t.maxMaptrackPages) {
@@ -286,7 +291,7 @@ export function giveHandle(t: GrantTable, handle: u32): void {
   giveHandleLocked(t, handle);
   spinUnlock(maptrackLock(t));
 }
-/** The same for who holds the map tracks' lock, because it has just seen there that nobody else will. */
+/** The same for a caller that holds the map tracks' lock, under which it has seen that it is the last user. */
 export function giveHandleLocked(t: GrantTable, handle: u32): void {
   const entry = maptrackEntry(t, handle);
   store<u16>(entry, 0, MAPTRACK_FLAGS);
@@ -296,9 +301,9 @@ export function giveHandleLocked(t: GrantTable, handle: u32): void {
 }
 
 /**
- * Closes a dying domain's table if nobody has anything of it pinned or mapped: no reference is valid from then on, and the guest's
- * frames go when their last mapping does. Others may have found the table before and wait for its lock, so the structure itself stays
- * until grantTableFree. False if somebody still uses it.
+ * Closes a dying domain's table if nobody has pinned or mapped anything of it: from then on no reference is valid, and each of the guest's frames is
+ * freed with its last mapping. Others may have found the table before and wait for its lock, so the structure stays until grantTableFree. Returns
+ * false if somebody still uses it.
  */
 export function grantTableClose(t: GrantTable): bool {
   spinLock(tableLock(t));
@@ -314,7 +319,7 @@ export function grantTableClose(t: GrantTable): bool {
   return unused;
 }
 
-/** Frees a table that is closed, or that no guest has seen; nobody can have it in hand any more. */
+/** Frees a table that is closed, or that no guest has ever seen. Nobody may be using it any more. */
 export function grantTableFree(d: DomainMemory): void {
   if (!d.grants) return;
   const t = changetype<GrantTable>(d.grants);

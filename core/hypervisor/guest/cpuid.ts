@@ -1,8 +1,7 @@
 /**
- * CPUID as guests see it: exactly what the engine executes. An in-order processor without speculation, which is what an interpreter
- * is: the family and model are those of one (Intel's Bonnell, SDM volume 4 table 2-1), so guests turn on no mitigations
- * against attacks that cannot happen here. Leaf and bit numbers: SDM volume 2, CPUID; public/arch-x86/cpuid.h. What is of a type only is in its
- * own folder.
+ * CPUID as guests see it, which reports exactly what the engine executes. An interpreter is an in-order processor without speculation, so family and
+ * model are those of one (Intel's Bonnell, SDM volume 4 table 2-1); therefore guests turn on no mitigations against attacks that cannot happen here.
+ * Leaf and bit numbers: SDM volume 2, CPUID; public/arch-x86/cpuid.h. What only one type of guest has is in that type's folder.
  */
 import { Vcpu } from "../domain/domain";
 import { HOST_TSC_KHZ } from "./tsc";
@@ -24,7 +23,7 @@ const MAX_EXTENDED: u32 = 0x80000008;
 /** Family 6, model 0x1c, stepping 10. */
 const SIGNATURE: u32 = 0x000106ca;
 
-/** CPUID.1:ECX: SSE3 PCLMULQDQ SSSE3 CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE RDRAND HYPERVISOR; OSXSAVE is live. */
+/** CPUID.1:ECX: SSE3 PCLMULQDQ SSSE3 CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE RDRAND HYPERVISOR. OSXSAVE is added according to CR4. */
 const LEAF1_C: u32 =
   (1 << 0) |
   (1 << 1) |
@@ -56,7 +55,7 @@ const LEAF1_D: u32 =
   (1 << 24) |
   (1 << 25) |
   (1 << 26);
-/** CPUID.7.0:EBX: FSGSBASE BMI1, FDP only of unmasked exceptions, BMI2 ERMS, FCS/FDS deprecated, RDSEED ADX CLFLUSHOPT. */
+/** CPUID.7.0:EBX: FSGSBASE BMI1, FDP updated only by unmasked exceptions, BMI2 ERMS, FCS/FDS deprecated, RDSEED ADX CLFLUSHOPT. */
 const LEAF7_B: u32 =
   (1 << 0) | (1 << 3) | (1 << 6) | (1 << 8) | (1 << 9) | (1 << 13) | (1 << 18) | (1 << 19) | (1 << 23);
 /** CPUID.7.0:ECX: RDPID. */
@@ -67,13 +66,16 @@ const EXTENDED1_D: u32 = (1 << 11) | (1 << 20) | (1 << 27) | (1 << 29);
 /** Size of the XSAVE area with x87 and SSE state. */
 const XSAVE_SIZE: u32 = 576;
 
-/** What a type of guests has beyond the others: more bits of CPUID.1:ECX and EDX, 7:EBX, 80000001:EDX, and whether OSXSAVE is to be seen. */
+/** What one type of guest has beyond the others: more bits of CPUID.1:ECX and EDX, 7:EBX and 80000001:EDX, and whether OSXSAVE is shown. */
 let more1C: u32 = 0;
 let more1D: u32 = 0;
 let more7B: u32 = 0;
 let more81D: u32 = 0;
 
-/** A leaf that is not Xen's, for the vCPU into cpuidA..D; leaves that do not exist are zero. The others: more features than all types have. */
+/**
+ * Computes a leaf that is not Xen's, for the vCPU, into cpuidA..D; a leaf that does not exist is zero. The other arguments are the features that this
+ * type of guest has beyond all types.
+ */
 export function processorLeaf(v: Vcpu, leaf: u32, sub: u32, osxsave: bool, c1: u32, d1: u32, b7: u32, d81: u32): void {
   more1C = c1 | (osxsave ? OSXSAVE : 0);
   more1D = d1;
@@ -93,7 +95,7 @@ function basic(v: Vcpu, leaf: u32, sub: u32): void {
       answer(SIGNATURE, ((v.vcpuId * 2) << 24) | (1 << 16) | (8 << 8), LEAF1_C | more1C, LEAF1_D | more1D);
       return;
     case 2:
-      // Caches: see leaf 4.
+      // Descriptor 0xff: the caches are in leaf 4.
       answer(0x00000001 | (0xff << 8), 0, 0, 0);
       return;
     case 4:
@@ -115,8 +117,8 @@ function basic(v: Vcpu, leaf: u32, sub: u32): void {
 }
 
 /**
- * Deterministic cache parameters. The engine has no caches; the sizes are those of a small core, for libraries that size
- * their buffers by them: 32 KiB data, 32 KiB code, 1 MiB unified.
+ * Deterministic cache parameters. The engine has no caches. Libraries choose the sizes of their buffers by these, so they are those of a small core:
+ * 32 KiB data, 32 KiB code, 1 MiB unified.
  */
 function caches(sub: u32): void {
   const lineAndWays8: u32 = 63 | (7 << 22);
@@ -158,14 +160,14 @@ const TSC_EMULATED: u32 = 1;
 const HOST_TSC_RELIABLE: u32 = 2;
 const RDTSCP_THERE: u32 = 4;
 
-/** Leaf 3 of Xen's: the domain's TSC. */
+/** Xen's leaf 3: the domain's TSC. */
 export function tscLeaf(v: Vcpu, sub: u32): void {
   const d = v.domain;
   if (sub == 0) {
     const features = HOST_TSC_RELIABLE | RDTSCP_THERE | (d.tscEmulated ? TSC_EMULATED : 0);
     answer(features, d.tscMode, d.tscKhz, d.tscIncarnation);
   } else if (sub == 1) {
-    // The zero is in the value already that an emulated RDTSC gives.
+    // An emulated RDTSC includes the domain's zero already.
     const offset = d.tscEmulated ? 0 : d.tscZero;
     answer(<u32>offset, <u32>(offset >> 32), d.tscMultiplier, <u32>d.tscShift);
   } else if (sub == 2) answer(HOST_TSC_KHZ, 0, 0, 0);

@@ -1,7 +1,10 @@
-/** x87 and SSE state of a vCPU that does not run, as contexts of all types of guests have it: an image as FXSAVE writes it. */
+/**
+ * Converts the x87 and SSE state of a vCPU that does not run to and from the image that FXSAVE writes, which the contexts of all types of guests
+ * contain.
+ */
 import * as s from "../../machine/cpu/state";
 
-/** FXSAVE image: FCW FSW FTW FOP FIP FDP MXCSR, x87 registers at 32, XMM at 160. */
+/** FXSAVE image: FCW FSW FTW FOP FIP FDP MXCSR, the x87 registers at 32, XMM at 160. */
 const FX_FSW: usize = 2;
 const FX_FTW: usize = 4;
 const FX_FOP: usize = 6;
@@ -11,11 +14,11 @@ const FX_MXCSR: usize = 24;
 const FX_MXCSR_MASK: usize = 28;
 const FX_ST: usize = 32;
 const FX_XMM: usize = 160;
-/** Of an x87 register in memory: the significand's 8 bytes come before. */
+/** Offset of sign and exponent in an x87 register in memory; the 8 bytes of the significand come before. */
 const SIGN_EXPONENT: usize = 8;
 const MXCSR_MASK: u32 = 0xffff;
 
-/** FXSAVE image to state: ST(i) lies at register (TOP + i) & 7. */
+/** FXSAVE image to state. ST(i) is register (TOP + i) & 7. */
 export function takeFxsave(c: usize, image: usize): void {
   store<u16>(c, (load<u16>(image) & 0x1f3f) | 0x40, s.CPU_FCW);
   store<u16>(c, load<u16>(image, FX_FSW), s.CPU_FSW);

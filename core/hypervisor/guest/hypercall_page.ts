@@ -1,4 +1,6 @@
-/** The hypercall page: which frame of the domain's it is to be. What stands in it is the type's (GuestType.fillHypercallPage). */
+/**
+ * The hypercall page: finds the frame of the domain that it is written to. Its content depends on the type of guest (GuestType.fillHypercallPage).
+ */
 import { frameWritten } from "../../machine/cpu/frames/written";
 import { Domain } from "../domain/domain";
 import { frameAddress } from "../memory/frames";
@@ -6,7 +8,7 @@ import { putPageAndType } from "../memory/page_type";
 import { takeWritableFrame } from "../p2m/guest_frame";
 import { typeOf } from "./type";
 
-/** Writes it into `frame`, as the domain numbers its frames. False: the domain has no such frame that may be written. */
+/** Writes the page into `frame`, as the domain numbers its frames. Returns false if the domain has no such frame that may be written. */
 export function writeHypercallPage(d: Domain, frame: u64): bool {
   const mfn = takeWritableFrame(frame, d.domid);
   if (!mfn) return false;

@@ -1,6 +1,6 @@
 /**
- * The platform's registers that all types of guests have alike: what they read, and what writing does. Each type's own `msr.ts` has what it adds
- * or wants otherwise, and asks here for the rest. Numbers: Intel's manual, volume 4; what is there: Xen 4.17's policy on an Intel processor.
+ * The platform's MSRs that are the same for all types of guests: what they read, and what writing them does. Each type's own `msr.ts` has what it
+ * adds or wants otherwise, and asks here for the rest. Numbers: Intel's manual, volume 4. Which exist: Xen 4.17's policy on an Intel processor.
  */
 import { Vcpu } from "../domain/domain";
 import { writeHypercallPage } from "./hypercall_page";
@@ -18,16 +18,16 @@ const MSR_MC0_CTL2: u32 = 0x280;
 const MSR_MC0_CTL: u32 = 0x400;
 const MSR_HYPERCALL_PAGE: u32 = 0x40000000;
 
-/** FEATURE_CONTROL: locked, with nothing on. */
+/** FEATURE_CONTROL: locked, with no feature enabled. */
 const LOCKED: u64 = 1;
 const MICROCODE: u64 = (<u64>1) << 32;
-/** Two banks, CMCI, threshold-based status, recovery: what Xen's virtual machine check has on Intel. */
+/** Two banks, CMCI, threshold-based status, recovery: what Xen's virtual machine check reports on Intel. */
 const MCG_CAP: u64 = 0x1000c02;
 const MC_BANKS: u32 = 2;
-/** Registers of a bank: control, status, address and details of an error. */
+/** Each bank has four registers: control, status, address and details of an error. */
 const BANK_MSRS: u32 = 4;
 
-/** Value of the last readPlatformMsr() that returned true. */
+/** The value read by the last readPlatformMsr() that returned true. */
 export let platformValue: u64 = 0;
 
 /** Whether `msr` is one of `count` registers from `first` on. */
@@ -37,7 +37,10 @@ export function among(msr: u32, first: u32, count: u32): bool {
   return msr - first < count;
 }
 
-/** `banks`: banks of machine checks whose numbers the type knows; those behind the second one read as zero. False: it is none of these. */
+/**
+ * `banks` is the number of machine-check banks that the type of guest can name; those after the second one read as zero. Returns false if the
+ * register is none of these.
+ */
 export function readPlatformMsr(v: Vcpu, msr: u32, banks: u32): bool {
   platformValue = 0;
   switch (msr) {
@@ -62,16 +65,16 @@ export function readPlatformMsr(v: Vcpu, msr: u32, banks: u32): bool {
   }
   if (among(msr, MSR_MC0_CTL2, banks)) return true;
   if (!among(msr, MSR_MC0_CTL, banks * BANK_MSRS)) return false;
-  // All errors of the two banks are reported; none has happened.
+  // The control registers read as "all errors are reported"; the other registers of the banks read as "none has happened".
   if (!(msr & 3) && msr - MSR_MC0_CTL < MC_BANKS * BANK_MSRS) platformValue = 0xffffffffffffffff;
   return true;
 }
 
-/** What writePlatformMsr() came to. */
+/** Results of writePlatformMsr(). */
 export const MSR_WRITTEN: u32 = 0;
-/** #GP. */
+/** The guest gets #GP. */
 const MSR_REFUSED: u32 = 1;
-/** It is none of these registers. */
+/** The register is none of these. */
 export const MSR_OTHER: u32 = 2;
 
 export function writePlatformMsr(v: Vcpu, msr: u32, value: u64, banks: u32): u32 {
@@ -82,7 +85,7 @@ export function writePlatformMsr(v: Vcpu, msr: u32, value: u64, banks: u32): u32
       v.mcgStatus = value;
       return MSR_WRITTEN;
     case MSR_HYPERCALL_PAGE:
-      // Of those pages there is one, number 0 in the low bits.
+      // There is only one hypercall page, number 0, which the low bits name.
       return !(value & 4095) && writeHypercallPage(v.domain, value >> 12) ? MSR_WRITTEN : MSR_REFUSED;
     default:
       break;

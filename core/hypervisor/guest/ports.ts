@@ -1,5 +1,8 @@
-/** Ports where nothing answers: reads give all ones, writes are dropped. IN, OUT, INS and OUTS as the engine has left them undone (EXIT_PRIVILEGED). */
-import { probeRead, probeWrite, segmentAddress, writeSized } from "../../machine/cpu/access";
+/**
+ * Ports at which nothing answers: reads give all ones, writes are dropped. Carries out IN, OUT, INS and OUTS, which the engine has left undone
+ * (EXIT_PRIVILEGED).
+ */
+import { probeRead, probeWrite, readSized, segmentAddress, writeSized } from "../../machine/cpu/access";
 import { MODE_64 } from "../../machine/cpu/decode/decode";
 import { fault } from "../../machine/cpu/machine";
 import { codeMode } from "../../machine/cpu/mode";
@@ -24,33 +27,36 @@ const RDX: usize = 16;
 const RSI: u32 = 6;
 const RDI: u32 = 7;
 const DIRECTION: u64 = 0x400;
-const ALL_ONES: u64 = 0xffffffffffffffff;
+export const ALL_ONES: u64 = 0xffffffffffffffff;
 
-/** The port of an IN or OUT. */
+/** Returns the port of an IN or OUT. */
 export function portOf(v: Vcpu, op: usize): u32 {
   const immediate = <u32>load<u8>(op, OP_FORM) == I.FORM_RM_IMM;
   return immediate ? (<u32>load<u64>(op, OP_IMM)) & 0xff : stringPort(v);
 }
-/** The port of an INS or OUTS. */
+/** Returns the port of an INS or OUTS. */
 export function stringPort(v: Vcpu): u32 {
   return load<u16>(v.cpu + CPU_GPR, RDX);
 }
 
-const STRING_IO_DONE: i32 = 0;
-/** More elements are to come: RIP stays. */
+export const STRING_IO_DONE: i32 = 0;
+/** More elements follow, so RIP stays. */
 export const STRING_IO_AGAIN: i32 = 1;
 /** The count was 0. */
 export const STRING_IO_NONE: i32 = 2;
-/** `fault` says which exception the memory operand raised. */
+/** The memory operand raised the exception in `fault`. */
 export const STRING_IO_FAULT: i32 = 3;
 
-/** Linear address of the memory operand at `offset`, which in 64-bit code is the same; what is against it is in `fault`. */
+/** What the last stringIo() has read from or written to the port. What a domain writes that is not traced is not looked at. */
+export let stringIoValue: u64 = 0;
+
+/** Returns the linear address of the memory operand at `offset`, which in 64-bit code is the same. If the access is not allowed, `fault` says why. */
 function linear(op: usize, offset: u64, bytes: u32, input: bool): u64 {
   if (codeMode & MODE_64) return offset;
   return segmentAddress(input ? ES : <i32>load<u8>(op, OP_SEG), offset, bytes, input);
 }
 
-/** One element of INS or OUTS, of a port that the vCPU may use. */
+/** Carries out one element of INS or OUTS, on a port that the vCPU may use. */
 export function stringIo(v: Vcpu, op: usize): i32 {
   const bytes = <u32>load<u8>(op, OP_OPSIZE);
   const width = <u32>load<u8>(op, OP_ADDRSIZE);
@@ -66,7 +72,11 @@ export function stringIo(v: Vcpu, op: usize): i32 {
     if (input) {
       probeWrite(at, bytes);
       if (!fault) writeSized(at, bytes, ALL_ONES);
-    } else probeRead(at, bytes);
+      stringIoValue = ALL_ONES;
+    } else {
+      probeRead(at, bytes);
+      if (!fault && v.domain.traced) stringIoValue = readSized(at, bytes);
+    }
   }
   if (fault) return STRING_IO_FAULT;
   const step: u64 = load<u64>(v.cpu, CPU_RFLAGS) & DIRECTION ? -(<u64>bytes) : <u64>bytes;

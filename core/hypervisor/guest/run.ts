@@ -1,12 +1,12 @@
 /**
  * What a guest's type does around every run, for the pCPU's loop. A PV guest's exits are so short that a call through its structure would be
- * felt (1.5 ns of 75), so that type's functions are called by name here; the structure has the same.
+ * noticeable (1.5 ns of 75), so that type's functions are called by name here; its structure names the same functions.
  */
 import { Vcpu } from "../domain/domain";
 import { pvBeforeEnter, pvHandleExit } from "./pv/entry";
 import { GUEST_PV64, guestType, typeOf } from "./type";
 
-/** Delivers what waits for the vCPU. False: it may not run now. */
+/** Delivers what waits for the vCPU. Returns false if it may not run now. */
 // @ts-ignore: decorator
 @inline
 export function beforeEnter(v: Vcpu): bool {
@@ -14,7 +14,7 @@ export function beforeEnter(v: Vcpu): bool {
   return type == guestType(GUEST_PV64) ? pvBeforeEnter(v) : type.beforeEnter(v);
 }
 
-/** Does what the vCPU stopped for, EXIT_*. */
+/** Handles the exit EXIT_* for which the vCPU stopped. */
 // @ts-ignore: decorator
 @inline
 export function handleExit(v: Vcpu, reason: i32): void {

@@ -1,4 +1,4 @@
-/** A vCPU's registers in the log, in Xen's format. The types of guests differ in where they have their control registers. */
+/** Logs a vCPU's registers in Xen's format. The types of guests keep their control registers in different places. */
 import { getRflags } from "../../machine/cpu/flags";
 import { cpu, setCpu } from "../../machine/cpu/machine";
 import {
@@ -56,10 +56,10 @@ function selector(name: string, v: Vcpu, n: usize): void {
   logHex(load<u16>(segment(v, n), SEG_SELECTOR), 4);
 }
 
-/** For a guest that has no mask of its own for events. */
+/** For a guest that has no event mask of its own. */
 export const NO_EVENT_MASK: i32 = -1;
 
-/** `context`: what Xen calls the type of guest; `eventMask`: 0, 1 or NO_EVENT_MASK. The vCPU is not running elsewhere. */
+/** `context` is Xen's name for the type of guest; `eventMask` is 0, 1 or NO_EVENT_MASK. The vCPU is not running elsewhere. */
 export function showRegisters(v: Vcpu, context: string, eventMask: i32, cr0: u64, cr2: u64, cr3: u64, cr4: u64): void {
   const before = cpu;
   setCpu(v.cpu);

@@ -23,19 +23,19 @@ import { tscAt } from "./tsc";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
-/** Bytes of struct vcpu_time_info up to the end of its version, which is written by itself. */
+/** Bytes of struct vcpu_time_info up to the end of its version, which is written separately. */
 const BEHIND_VERSION: usize = 4;
 
-/** Fills the vCPU's vcpu_time_info, and its copy in the guest's own memory if this pCPU runs the vCPU. */
+/** Updates the vCPU's vcpu_time_info, and its copy in the guest's own memory if this pCPU runs the vCPU. */
 export function updateVcpuTime(v: Vcpu): void {
   const info = v.vcpuInfo;
   if (!info) return;
   const time = info + VCPU_INFO_TIME;
   const now = systemTime();
   const version = load<u32>(time, VCPU_TIME_INFO_VERSION);
-  // Odd while it changes; readers on other pCPUs must see the stores in this order.
+  // The version is odd while the structure changes. Readers on other pCPUs must see the stores in this order.
   atomic.store<u32>(time + VCPU_TIME_INFO_VERSION, version | 1);
-  // A PVH guest may have set its TSC.
+  // A PVH guest may have set its TSC to another value.
   store<u64>(time, tscAt(v.domain, now) + load<u64>(v.cpu, CPU_TSC_OFFSET), VCPU_TIME_INFO_TSC_TIMESTAMP);
   store<u64>(time, now, VCPU_TIME_INFO_SYSTEM_TIME);
   store<u32>(time, v.domain.tscMultiplier, VCPU_TIME_INFO_TSC_TO_SYSTEM_MUL);
@@ -50,7 +50,7 @@ export function updateVcpuTime(v: Vcpu): void {
     writeGuest32(guest, next);
 }
 
-/** Fills the wall clock of shared_info: the real time at system time 0. */
+/** Fills in the wall clock of shared_info: the real time at system time 0. */
 export function updateWallclock(d: Domain): void {
   const s = d.sharedInfo;
   const boot = load<u64>(BOOT_WALLCLOCK) + <u64>(d.timeOffsetSeconds * <i64>NS_PER_SECOND);

@@ -1,7 +1,7 @@
 /**
- * A domain's TSC by its mode (XEN_DOMCTL_settscinfo, Xen's tsc_set_info). Native: RDTSC executes and reads the host's, which counts
- * the nanoseconds of system time. Emulated: CR4.TSD is set while its vCPUs run, so that RDTSC exits, and the TSC counts from the
- * domain's own zero at its own frequency, never twice the same.
+ * A domain's TSC by its mode (XEN_DOMCTL_settscinfo, Xen's tsc_set_info). Native: RDTSC is executed and reads the host's TSC, which counts the
+ * nanoseconds of system time. Emulated: CR4.TSD is set while its vCPUs run, so that RDTSC exits; the TSC counts from the domain's own zero with its
+ * own frequency, and never reads the same twice.
  */
 import { CPU_CR4 } from "../../machine/cpu/state";
 import { EINVAL, EOPNOTSUPP } from "../../abi/errno";
@@ -22,7 +22,7 @@ const INFO_ELAPSED: usize = 16;
 const KHZ_PER_GHZ: u64 = 1_000_000;
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
-/** What a new domain has: Xen makes it with the default mode. */
+/** Sets the mode of a new domain, which is Xen's default mode. */
 export function initTsc(d: Domain): void {
   d.tscZero = systemTime();
   d.tscIncarnation = 1;
@@ -30,8 +30,8 @@ export function initTsc(d: Domain): void {
 }
 
 /**
- * The factors of vcpu_time_info: nanoseconds = (ticks << shift) * multiplier / 2^32. The multiplier has its full 32 bits when
- * the shifted rate lies above 1 and up to 2 GHz.
+ * Computes the factors of vcpu_time_info: nanoseconds = (ticks << shift) * multiplier / 2^32. The multiplier uses all of its 32 bits when the shifted
+ * rate is above 1 and at most 2 GHz.
  */
 function setFrequency(d: Domain, khz: u32): void {
   let rate = <u64>khz * 1000;
@@ -43,21 +43,21 @@ function setFrequency(d: Domain, khz: u32): void {
   d.tscMultiplier = <u32>((NS_PER_SECOND << 32) / rate);
 }
 
-/** 0, or -EINVAL for a mode that is none (any more). The domain is paused. */
+/** 0, or -EINVAL for a mode that does not exist, or no longer exists. The domain is paused. */
 export function setTscInfo(d: Domain, info: usize): i32 {
-  // The hardware domain's is the host's.
+  // The hardware domain's TSC is the host's.
   if (d.flags & DOMAIN_HARDWARE) return 0;
   const mode = load<u32>(info, INFO_MODE);
   if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_ALWAYS_EMULATE && mode != TSC_MODE_NEVER_EMULATE) return -EINVAL;
   const khz = load<u32>(info, INFO_KHZ);
-  // A guest that owns its CR4 can't have its TSC emulated yet.
+  // The TSC of a guest that owns its CR4 can't be emulated yet.
   const wants = mode == TSC_MODE_ALWAYS_EMULATE || (mode != TSC_MODE_NEVER_EMULATE && khz && khz != HOST_TSC_KHZ);
   if (wants && hasSecondStage(d)) return -EOPNOTSUPP;
   d.tscEmulated = 0;
   if (mode != TSC_MODE_NEVER_EMULATE) {
     d.tscZero = systemTime() - load<u64>(info, INFO_ELAPSED);
     setFrequency(d, khz ? khz : HOST_TSC_KHZ);
-    // The host's TSC can be relied on: by default, only another frequency needs emulation.
+    // The host's TSC is reliable, so by default only another frequency needs emulation.
     if (mode == TSC_MODE_ALWAYS_EMULATE || d.tscKhz != HOST_TSC_KHZ) d.tscEmulated = 1;
   }
   d.tscMode = mode;
@@ -82,12 +82,12 @@ export function getTscInfo(d: Domain, info: usize): void {
   store<u64>(info, <i64>elapsed < 0 ? 0 : elapsed, INFO_ELAPSED);
 }
 
-/** `cr4` with the TSD that the processor needs while the vCPU runs: the guest's own, or the one that makes RDTSC exit. */
+/** Returns `cr4` with the TSD that the processor needs while the vCPU runs: set by the guest itself, or to make RDTSC exit. */
 export function processorCr4(v: Vcpu, cr4: u64): u64 {
   return v.domain.tscEmulated ? cr4 | CR4_TSD : (cr4 & ~CR4_TSD) | (v.cr4 & CR4_TSD);
 }
 
-/** What the domain's TSC shows at a system time. */
+/** Returns the value of the domain's TSC at a system time. */
 export function tscAt(d: Domain, time: u64): u64 {
   if (!d.tscEmulated) return time;
   const elapsed = time - d.tscZero;
@@ -95,7 +95,7 @@ export function tscAt(d: Domain, time: u64): u64 {
   return (elapsed / KHZ_PER_GHZ) * <u64>d.tscKhz + ((elapsed % KHZ_PER_GHZ) * <u64>d.tscKhz) / KHZ_PER_GHZ;
 }
 
-/** RDTSC. Emulated, each reading in the domain is of a later time than the one before. */
+/** RDTSC. If it is emulated, each reading within the domain is later than the one before. */
 export function readDomainTsc(d: Domain): u64 {
   if (!d.tscEmulated) return systemTime();
   const last = changetype<usize>(d) + offsetof<Domain>("tscLast");

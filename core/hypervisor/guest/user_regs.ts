@@ -1,4 +1,4 @@
-/** struct cpu_user_regs (public/arch-x86/xen.h) of a vCPU's state: what contexts of all types have of it. */
+/** struct cpu_user_regs (public/arch-x86/xen.h), which the contexts of all types of guests contain. */
 import {
   CPU_USER_REGS_CS,
   CPU_USER_REGS_DS,
@@ -21,7 +21,7 @@ import { getRflags } from "../../machine/cpu/flags";
 import { cpu, setCpu } from "../../machine/cpu/machine";
 import * as s from "../../machine/cpu/state";
 
-/** Encoding order of CPU_GPR to offsets in cpu_user_regs. */
+/** Converts the encoding order of CPU_GPR to offsets in cpu_user_regs. */
 export function regOffset(n: u32): usize {
   switch (n) {
     case 0:
@@ -49,7 +49,7 @@ function selector(c: usize, n: usize): u16 {
   return load<u16>(c + s.CPU_SEG + n * s.SEG_SIZE, s.SEG_SELECTOR);
 }
 
-/** Writes the registers of the state at `c`, which no pCPU executes, to the structure at `regs`. */
+/** Writes the registers of the state at `c`, which no pCPU is executing, to the structure at `regs`. */
 export function giveUserRegs(c: usize, regs: usize): void {
   for (let n: u32 = 0; n < 16; n++) store<u64>(regs + regOffset(n), load<u64>(c + s.CPU_GPR + <usize>n * 8));
   store<u64>(regs, load<u64>(c, s.CPU_RIP), CPU_USER_REGS_RIP);

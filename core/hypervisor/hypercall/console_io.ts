@@ -1,6 +1,6 @@
 /**
- * HYPERVISOR_console_io: the emergency console. Any domain may write to it, as in a Xen that is built with CONFIG_VERBOSE_DEBUG: whoever
- * brings up a kernel needs its first words. Xen's release builds (Debian's) refuse a domU with -EPERM. Reading is for control domains.
+ * HYPERVISOR_console_io: the emergency console. Any domain may write to it, as in a Xen built with CONFIG_VERBOSE_DEBUG, because whoever brings up a
+ * kernel needs its first words. Xen's release builds, such as Debian's, refuse a domU with -EPERM. Reading is for control domains.
  */
 import { EFAULT, EINVAL, ENOSYS, EPERM } from "../../abi/errno";
 import { CONSOLEIO_read, CONSOLEIO_write } from "../../abi/xen";
@@ -16,7 +16,7 @@ import { copyFromGuest } from "./guest_access";
 
 const PART: u32 = 128;
 
-/** Writes the guest's collected line as `(dN) text`. */
+/** Writes the line that was collected from the guest as `(dN) text`. */
 function flushLine(d: Domain): void {
   logBeginGuest(d.domid);
   logBytes(d.consoleLine, d.consoleLineLength);
@@ -41,7 +41,7 @@ function guestWrite(d: Domain, at: usize, length: u32): void {
   spinUnlock(lock);
 }
 
-/** The hardware domain's bytes go out as they are, for it may be interactive; into the ring with console_to_ring. */
+/** The hardware domain's bytes are written as they are, since it may be interactive. With console_to_ring they also go into the ring. */
 function hardwareWrite(at: usize, length: u32): void {
   if (load<u32>(ROOT_CONSOLE_TO_RING)) consoleWrite(at, length, LOG_DOMAIN_BYTES);
   else {
@@ -69,7 +69,7 @@ export function doConsoleIo(cmd: u64, count: u64, buffer: u64): i64 {
       return 0;
     }
     case CONSOLEIO_read:
-      // The serial port has no receiver.
+      // The serial port never receives anything.
       return isPrivileged(d) ? 0 : -EPERM;
     default:
       return -ENOSYS;

@@ -1,6 +1,6 @@
 /**
- * A hypercall, whoever makes it: counted, traced, and given to the column of its guest's type, where number leads to handler. Handlers return
- * the result (negative: errno) or HYPERCALL_CONTINUE. A multicall is several of them.
+ * A hypercall, whoever makes it: it is counted, traced, and given to the column of its type of guest, which leads from the number to the handler. A
+ * handler returns the result (an errno if negative) or HYPERCALL_CONTINUE. A multicall is several hypercalls.
  */
 import { CPU_GPR, CPU_RIP } from "../../machine/cpu/state";
 import { EFAULT, EINVAL } from "../../abi/errno";
@@ -46,15 +46,15 @@ function count(number: u32): void {
   store<u64>(at, load<u64>(at) + 1);
 }
 
-/** One hypercall of the current vCPU. */
+/** Makes one hypercall of the current vCPU. */
 export function hypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
   if (beginsUntraced(number)) return perform(number, a0, a1, a2, a3);
   return tracedHypercall(number, a0, a1, a2, a3, a4, a5);
 }
 
 /**
- * The beginning of hypercall(), for a type that goes on with its own column by name: false if the call is to be traced, and hypercall() to be
- * called. A number that is none is in no column.
+ * The beginning of hypercall(), for a type that then calls its own column by name. Returns false if the call is to be traced, in which case
+ * hypercall() has to be called. A number that does not exist is in no column.
  */
 // @ts-ignore: decorator
 @inline
@@ -80,7 +80,7 @@ function tracedHypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u6
   const took = systemTime() - began;
   if (registersReplaced) flags |= TRACE_FLAG_no_result;
   if (result == HYPERCALL_CONTINUE) flags |= TRACE_FLAG_continued;
-  // A multicall's entries may have filled the ring.
+  // The record is taken only now, because the entries of a multicall may have filled the ring.
   const record = traceRecord(began, took, number, rip, result, lost, flags);
   if (!record) v.traceLost++;
   else {
@@ -95,8 +95,8 @@ function perform(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
 }
 
 /**
- * multicall(list, count): runs the calls in order and stores each result. Stops for other work, to be continued with
- * the rest of the list. An iret ends it.
+ * multicall(list, count): makes the calls in order and stores each result. It stops if there is other work, to be continued with the rest of the
+ * list. An iret ends it.
  */
 export function doMulticall(list: u64, calls: u32): i64 {
   if (!typeOf(currentVcpu.domain).rangeOk(list, <u64>calls * MULTICALL_ENTRY_SIZE)) return -EFAULT;
@@ -119,12 +119,12 @@ export function doMulticall(list: u64, calls: u32): i64 {
         load<u64>(entry, MULTICALL_ENTRY_ARGS + 5 * WORD),
       );
     if (registersReplaced) {
-      // An iret: the guest is elsewhere now, where the list may not even be mapped.
+      // After an iret the guest is elsewhere, where the list may not even be mapped.
       writeGuest64(at + MULTICALL_ENTRY_RESULT, load<u64>(currentVcpu.cpu + CPU_GPR));
       return 0;
     }
     if (result == HYPERCALL_CONTINUE) {
-      // The entry gets what is left, and the multicall is continued from it.
+      // The entry gets what is left of its call, and the multicall is continued from that entry.
       const rest = threadScratch();
       store<u64>(rest, nextArg0);
       store<u64>(rest, nextArg1, WORD);

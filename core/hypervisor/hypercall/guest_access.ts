@@ -1,17 +1,16 @@
 /**
- * Copies between the hypervisor and the guest that makes a hypercall. All of them check every byte's page and never
- * trap: false means -EFAULT, with part of the bytes copied perhaps.
- * What a pointer is says the guest's type: guest/pv/address.ts, guest/native/frames.ts.
- *
- * A translation and the copy that follows count as guest execution for TLB flushes (sched/pcpu.ts, `guestMode`): nobody frees
- * a frame between the two. So nothing here may take a lock or wait.
+ * Copies between the hypervisor and the guest that makes a hypercall. Every function checks each byte's page and never traps: false means -EFAULT,
+ * with perhaps part of the bytes copied. The guest's type defines what a pointer is: guest/pv/address.ts, guest/pvh/address.ts,
+ * guest/native/frames.ts.
+ * A translation and the copy after it count as guest execution for TLB flushes (sched/pcpu.ts, `guestMode`), so nobody frees a frame between the two.
+ * Therefore nothing here may take a lock or wait.
  */
 import { Vcpu, currentVcpu } from "../domain/domain";
 import { TO_PEEK, TO_READ, TO_WRITE, typeOf } from "../guest/type";
 import { frameWritten } from "../../machine/cpu/frames/written";
 import { enterGuestAccess, isOnlyGuestAccess, leaveGuestAccess } from "../sched/pcpu";
 
-/** enterGuestAccess, and what is behind a guest pointer then; memory that the guest gets on demand it gets. */
+/** Enters guest access and returns the address behind a guest pointer. If the guest gets memory on demand there, it is supplied first. */
 function enterAt(v: Vcpu, guest: u64, how: u32): usize {
   const type = typeOf(v.domain);
   enterGuestAccess();
@@ -53,11 +52,11 @@ function copy(host: usize, guest: u64, bytes: u32, how: u32): bool {
   return true;
 }
 
-/** Copies `bytes` at the current guest's pointer `guest` to hypervisor memory `to`. False: -EFAULT. */
+/** Copies `bytes` at the current guest's pointer `guest` to hypervisor memory `to`. Returns false for -EFAULT. */
 export function copyFromGuest(to: usize, guest: u64, bytes: u32): bool {
   return copy(to, guest, bytes, TO_READ);
 }
-/** Copies hypervisor memory `from` to the current guest's pointer. False: -EFAULT. */
+/** Copies hypervisor memory `from` to the current guest's pointer. Returns false for -EFAULT. */
 export function copyToGuest(guest: u64, from: usize, bytes: u32): bool {
   return copy(from, guest, bytes, TO_WRITE);
 }
@@ -66,7 +65,9 @@ export function clearGuest(guest: u64, bytes: u32): bool {
   return copy(0, guest, bytes, TO_WRITE);
 }
 
-/** Copies what can be read of `bytes` at the current guest's pointer, and changes nothing of the guest's; how many it were. */
+/**
+ * Copies what can be read of `bytes` at the current guest's pointer, without changing anything of the guest's. Returns the number of bytes copied.
+ */
 export function peekGuest(to: usize, guest: u64, bytes: u32): u32 {
   const v = currentVcpu;
   const type = typeOf(v.domain);
@@ -84,7 +85,7 @@ export function peekGuest(to: usize, guest: u64, bytes: u32): u32 {
   return bytes;
 }
 
-/** Set by readGuest* when the pointer was bad; those then return 0. Clear it before, look after. */
+/** Set by readGuest* when the pointer was bad; those then return 0. The caller clears it before and looks at it after. */
 export let guestFault: bool = false;
 export function clearGuestFault(): void {
   guestFault = false;
@@ -115,7 +116,7 @@ function readSmall(guest: u64, bytes: u32): u64 {
   return value;
 }
 
-/** One value at a guest pointer; sets guestFault if the pointer is bad. */
+/** Reads one value at a guest pointer; sets guestFault if the pointer is bad. */
 export function readGuest64(guest: u64): u64 {
   return readSmall(guest, 8);
 }
@@ -147,7 +148,7 @@ function writeSmall(guest: u64, value: u64, bytes: u32): bool {
   }
   return true;
 }
-/** Stores one value at a guest pointer; false if the pointer is bad. */
+/** Stores one value at a guest pointer. Returns false if the pointer is bad. */
 export function writeGuest64(guest: u64, value: u64): bool {
   return writeSmall(guest, value, 8);
 }

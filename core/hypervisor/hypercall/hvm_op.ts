@@ -1,4 +1,4 @@
-/** HYPERVISOR_hvm_op: parameters of a PVH domain, and the vectors by which its vCPUs hear of events. */
+/** HYPERVISOR_hvm_op: the parameters of a PVH domain, and the vectors by which its vCPUs are told of events. */
 import { EEXIST, EFAULT, EINVAL, ENOENT, ENOSYS, EPERM, ESRCH } from "../../abi/errno";
 import {
   HVMOP_get_param,
@@ -35,12 +35,12 @@ export function doHvmOp(command: u64, arg: u64): i64 {
     case HVMOP_set_evtchn_upcall_vector:
       return setUpcallVector(arg);
     default:
-      // Of guests: flush_tlbs and pagetable_dying are of shadow paging, the rest of device models and monitors.
+      // Of the operations for guests, flush_tlbs and pagetable_dying belong to shadow paging; the others are for device models and monitors.
       return -ENOSYS;
   }
 }
 
-/** What a guest may set of its own. */
+/** The parameters that a guest may set for itself. */
 function isGuests(index: u32): bool {
   switch (index) {
     case HVM_PARAM_CALLBACK_IRQ:
@@ -53,15 +53,15 @@ function isGuests(index: u32): bool {
       return false;
   }
 }
-/** What it may read besides. */
+/** The parameters that it may read besides those. */
 function isReadable(index: u32): bool {
   return isGuests(index) || index == <u32>HVM_PARAM_STORE_PFN || index == <u32>HVM_PARAM_CONSOLE_PFN;
 }
-/** Once set, they stay. */
+/** These can be set only once. */
 function isFixed(index: u32): bool {
   return index == <u32>HVM_PARAM_STORE_PFN || index == <u32>HVM_PARAM_CONSOLE_PFN || index == <u32>HVM_PARAM_IOREQ_PFN;
 }
-/** What control domains set here; device models and monitors, whose the others are, there are none of. */
+/** The parameters that control domains set here. The others belong to device models and monitors, which do not exist here. */
 function isKnown(index: u32): bool {
   return isReadable(index) || index == <u32>HVM_PARAM_TRIPLE_FAULT_REASON;
 }

@@ -1,4 +1,4 @@
-/** HYPERVISOR_physdev_op as a domain without hardware sees it: its I/O privilege level, and no interrupts or PCI. */
+/** HYPERVISOR_physdev_op as a domain without hardware sees it: it can set its I/O privilege level, and there are no interrupts and no PCI. */
 import {
   PHYSDEVOP_eoi,
   PHYSDEVOP_get_free_pirq,
@@ -44,7 +44,7 @@ export function doPhysdevOp(cmd: u32, arg: u64): i64 {
     case PHYSDEVOP_get_free_pirq:
       return isPrivileged(v.domain) ? -ENOSYS : -EPERM;
     default:
-      // The rest is about the host's interrupt controllers and PCI devices, of which there are none.
+      // The rest is about the host's interrupt controllers and PCI devices, which do not exist here.
       return isPrivileged(v.domain) ? -ENOSYS : -EPERM;
   }
 }

@@ -1,4 +1,4 @@
-/** HYPERVISOR_sched_op and its older form: what a vCPU says to the scheduler. */
+/** HYPERVISOR_sched_op and its older form: what a vCPU tells the scheduler. */
 import { VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../abi/xen";
 import { runsOnPcpus } from "../guest/type";
 import { EBUSY, EFAULT, EINVAL, ENOSPC, ENOSYS, EPERM, ESRCH } from "../../abi/errno";
@@ -46,10 +46,10 @@ import { clearGuestFault, copyFromGuest, guestFault, readGuest32 } from "./guest
 
 function block(v: Vcpu): void {
   if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_MASK, 0);
-  // One that is a thread of its own waits by itself, on its event word.
+  // A vCPU that is a thread of its own waits by itself, on its event word.
   if (!runsOnPcpus(v.domain)) return;
   vcpuBlock(v);
-  // The local APIC's timer may have come due on another pCPU meanwhile.
+  // The local APIC's timer may have fired on another pCPU meanwhile.
   if (vcpuEventPending(v) || v.apicTimerDue) vcpuUnblock(v);
 }
 
@@ -60,13 +60,13 @@ function poll(v: Vcpu, arg: u64): i64 {
   return pollPorts(v, load<u64>(request), count, load<u64>(request, SCHED_POLL_TIMEOUT));
 }
 
-/** SCHEDOP_poll of the `count` ports that are listed at `ports`. */
+/** SCHEDOP_poll of the `count` ports listed at `ports`. */
 export function pollPorts(v: Vcpu, ports: u64, count: u32, timeout: u64): i64 {
   if (count > <u32>SCHED_POLL_MOST) return -EINVAL;
   const waits = runsOnPcpus(v.domain);
   if (waits) {
     v.pollPort = -1;
-    // Announced before the ports are looked at: an event that comes in between ends it.
+    // This is announced before the ports are looked at, so that an event in between ends the poll.
     atomic.add<u32>(changetype<usize>(v.domain) + offsetof<Domain>("pollers"), 1);
     atomic.or<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseFlags"), VPF_blocked | VPF_polling);
   }
@@ -90,7 +90,7 @@ function watchdogTimer(d: Domain, index: u32): Timer {
   return changetype<Timer>(changetype<usize>(d) + DOMAIN_WATCHDOG_TIMERS + <usize>index * 48);
 }
 
-/** id 0 takes a free watchdog and returns its number; others restart it, or stop it with a time-out of 0 s. */
+/** With id 0 takes a free watchdog and returns its number. Other ids restart that watchdog, or stop it with a time-out of 0 s. */
 function watchdog(d: Domain, id: u32, timeout: u32): i32 {
   if (id > 2) return -EINVAL;
   const lock = changetype<usize>(d) + offsetof<Domain>("lock");
@@ -107,7 +107,7 @@ function watchdog(d: Domain, id: u32, timeout: u32): i32 {
   } else if (!((d.watchdogInUse >> (id - 1)) & 1)) result = -EINVAL;
   if (result >= 0) {
     const timer = watchdogTimer(d, index - 1);
-    // A new one of 0 s is due at once.
+    // A new watchdog of 0 s is due at once.
     if (timeout || !id)
       timerSet(timer, systemTime() + <u64>timeout * 1_000_000_000, TIMER_KIND_WATCHDOG, changetype<usize>(d));
     else {
@@ -177,7 +177,7 @@ export function doSchedOp(cmd: u64, arg: u64): i64 {
       const timeout = readGuest32(arg + SCHED_WATCHDOG_TIMEOUT);
       if (guestFault) return -EFAULT;
       const result = watchdog(d, id, timeout);
-      // Xen 4.17 computes this one in 32 bits without a sign, so a 64-bit guest sees 0xffffffe4.
+      // Xen 4.17 computes this result as an unsigned number of 32 bits, so a 64-bit guest sees 0xffffffe4.
       return result == -ENOSPC ? <i64>(<u32>result) : result;
     }
     case SCHEDOP_pin_override: {
@@ -190,7 +190,7 @@ export function doSchedOp(cmd: u64, arg: u64): i64 {
   }
 }
 
-/** The form before Xen 3.1: shutdown's argument is the reason itself. */
+/** The form before Xen 3.1, in which shutdown's argument is the reason itself. */
 export function doSchedOpCompat(cmd: u64, arg: u64): i64 {
   const v = currentVcpu;
   switch (<u32>cmd) {

@@ -1,7 +1,7 @@
 /**
- * The hypercall trace: records of traced domains' hypercalls in rings that others read (abi/trace.ts). A thread writes to its own
- * ring only. What is off costs one load a hypercall; a full ring, a counter's increment: a reader that takes so many records a
- * second is what bounds the cost.
+ * The trace: records the hypercalls and accesses of traced domains in rings that others read (abi/trace.ts). A thread writes only to its own ring.
+ * Switched off, it costs one load a hypercall or access; with a full ring, the increment of a counter. So the cost is bounded by how many records a second
+ * the reader takes.
  */
 import { ENOMEM, ENXIO, ESRCH } from "../../abi/errno";
 import * as nr from "../../abi/xen";
@@ -14,6 +14,9 @@ import {
   TRACE_DOMID,
   TRACE_DURATION,
   TRACE_FLAGS,
+  TRACE_FLAG_no_result,
+  TRACE_KIND,
+  TRACE_KIND_hypercall,
   TRACE_LOST,
   TRACE_NUMBER,
   TRACE_PRODUCER,
@@ -32,6 +35,7 @@ import {
 import { currentVcpu, domainById } from "../domain/domain";
 import { allocXenheapBytes } from "../memory/allocator";
 import { HYPERVISOR_ROOT } from "../memory/frames";
+import { systemTime } from "../sched/clock";
 import { pcpuAt, pcpuCount, self } from "../sched/pcpu";
 import { peekGuest } from "./guest_access";
 
@@ -41,7 +45,10 @@ const WORD: usize = 8;
 /** u32: address of the trace buffers, 0 = there are none. */
 const ROOT_TRACE_BUFFERS: usize = HYPERVISOR_ROOT + 0xf0;
 
-/** Address of the buffers, or -errno: what there was room for is kept, to be asked for again. By dom0's thread, which gets the last ring. */
+/**
+ * Returns the address of the buffers, or -errno. If memory runs out, what was made so far is kept for the next call. Called by dom0's thread, which
+ * gets the last ring.
+ */
 export function makeTraceBuffers(): i64 {
   const rings = pcpuCount() + 1;
   let buffers = <usize>load<u32>(ROOT_TRACE_BUFFERS);
@@ -78,7 +85,7 @@ export function traceDomain(domid: u32, on: bool): i64 {
   return 0;
 }
 
-/** False also for a thread that has no ring. */
+/** Returns false also for a thread that has no ring. */
 // @ts-ignore: decorator
 @inline
 export function traceHasRoom(): bool {
@@ -87,12 +94,12 @@ export function traceHasRoom(): bool {
   return load<u32>(ring, TRACE_PRODUCER) - atomic.load<u32>(ring, TRACE_CONSUMER) < <u32>TRACE_RING_RECORDS;
 }
 
-/** The ring's next record, all but arguments and structure filled in; 0 if there is no room. */
+/** Returns the ring's next record with everything filled in except arguments and structure; 0 if there is no room. */
 export function traceRecord(began: u64, took: u64, number: u64, rip: u64, result: i64, lost: u32, flags: u32): usize {
   if (!traceHasRoom()) return 0;
   const ring = self.trace;
   const v = currentVcpu;
-  // Whatever the indices are, it is one of the ring's records.
+  // Whatever the indices are, this is one of the ring's records.
   const slot = load<u32>(ring, TRACE_PRODUCER) & (TRACE_RING_RECORDS - 1);
   const record = ring + TRACE_DATA + <usize>slot * TRACE_RECORD_SIZE;
   store<u64>(record, began, TRACE_TIME);
@@ -104,7 +111,24 @@ export function traceRecord(began: u64, took: u64, number: u64, rip: u64, result
   store<i64>(record, result, TRACE_RESULT);
   store<u32>(record, lost, TRACE_LOST);
   store<u8>(record, <u8>flags, TRACE_FLAGS);
+  store<u8>(record, TRACE_KIND_hypercall, TRACE_KIND);
   return record;
+}
+
+/** Records an access of the running vCPU, TRACE_KIND_*, by the instruction at `rip`; counts it if there is no room. */
+export function traceAccess(kind: u32, address: u64, bytes: u32, value: u64, rip: u64): void {
+  const v = currentVcpu;
+  const record = traceRecord(systemTime(), 0, address, rip, 0, <u32>v.traceLost, TRACE_FLAG_no_result);
+  if (!record) {
+    v.traceLost++;
+    return;
+  }
+  store<u8>(record, <u8>kind, TRACE_KIND);
+  store<u8>(record, 0, TRACE_BYTES);
+  memory.fill(record + TRACE_ARGS, 0, 6 * WORD);
+  store<u64>(record, bytes, TRACE_ARGS);
+  store<u64>(record, value, TRACE_ARGS + WORD);
+  traceWritten();
 }
 
 export function traceArguments(record: usize, number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): void {
@@ -119,13 +143,13 @@ export function traceArguments(record: usize, number: u64, a0: u64, a1: u64, a2:
   store<u8>(record, <u8>bytes, TRACE_BYTES);
 }
 
-/** Who reads may have the record. */
+/** Lets the reader have the record. */
 export function traceWritten(): void {
   const ring = self.trace;
   atomic.store<u32>(ring + TRACE_PRODUCER, load<u32>(ring, TRACE_PRODUCER) + 1);
 }
 
-/** The guest pointer to what a hypercall works on; 0 = it has none. */
+/** Returns the guest pointer to what a hypercall works on; 0 if it has none. */
 function structureOf(number: u64, a0: u64, a1: u64, a2: u64): u64 {
   if (number >= <u64>NR_HYPERCALLS) return 0;
   switch (<u32>number) {

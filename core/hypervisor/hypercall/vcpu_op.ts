@@ -1,4 +1,4 @@
-/** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
+/** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers, and the areas that they share with Xen. */
 import { VCPU_GUEST_CONTEXT_FLAGS, VGCF_online } from "../../abi/arch_x86";
 import { hasPageTables, typeOf } from "../guest/type";
 import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, ERESTART } from "../../abi/errno";
@@ -58,13 +58,15 @@ const SHORTEST_PERIOD_NS: u64 = 1_000_000;
 /** Xen's STIME_DELTA_MAX. */
 const LONGEST_NS: u64 = 0x3fffffffffffffff;
 
-/** The context (struct vcpu_guest_context, or vcpu_hvm_context) at guest address `context` becomes the vCPU's. For VCPUOP_initialise and setvcpucontext. */
+/**
+ * Makes the context (struct vcpu_guest_context, or vcpu_hvm_context) at guest address `context` the vCPU's. For VCPUOP_initialise and setvcpucontext.
+ */
 export function setContextFromGuest(v: Vcpu, context: u64): i32 {
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;
   const at = frameAddress(pages);
   const error = copyFromGuest(at, context, typeOf(v.domain).contextSize) ? typeOf(v.domain).setContext(v, at) : -EFAULT;
-  // Only PV guests' contexts say.
+  // Only the contexts of PV guests tell this.
   const online = hasPageTables(v.domain) && (load<u64>(at, VCPU_GUEST_CONTEXT_FLAGS) & VGCF_online) != 0;
   freeXenheapPages(pages, 1);
   if (error) return error;
@@ -93,7 +95,7 @@ function flagsAt(v: Vcpu): usize {
   return changetype<usize>(v) + offsetof<Vcpu>("pauseFlags");
 }
 
-/** A vCPU goes down; the last one takes the domain with it. */
+/** Takes a vCPU down. When the last one goes down, the domain shuts down. */
 export function vcpuDown(v: Vcpu): void {
   const d = v.domain;
   const lock = changetype<usize>(d) + offsetof<Domain>("lock");
@@ -109,7 +111,7 @@ export function vcpuDown(v: Vcpu): void {
   else vcpuSleepNosync(v);
 }
 
-/** The vcpu_info moves into a frame of the guest's, for good. */
+/** Moves the vcpu_info into a frame of the guest's, for good. */
 function registerVcpuInfo(v: Vcpu, frame: u64, offset: u32): i32 {
   if (offset > 4096 - <u32>VCPU_INFO_SIZE || offset & 7) return -ENXIO;
   if (v.vcpuInfoMfn) return -EINVAL;
@@ -120,12 +122,12 @@ function registerVcpuInfo(v: Vcpu, frame: u64, offset: u32): i32 {
   if (v.vcpuInfo) memory.copy(to, v.vcpuInfo, VCPU_INFO_SIZE);
   else {
     memory.fill(to, 0, VCPU_INFO_SIZE);
-    // A PV guest begins with events masked; what is not, has its processor's interrupt flag for that.
+    // A PV guest begins with events masked. Other types have their processor's interrupt flag for that.
     store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_MASK, hasPageTables(v.domain) ? 1 : 0);
   }
   v.vcpuInfo = to;
   v.vcpuInfoMfn = mfn;
-  // Events may have been noted in the old place after it was copied: the guest is to look at all of them.
+  // Events may have been recorded in the old place after it was copied, so the guest has to look at all of them.
   atomic.store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1);
   atomic.store<u64>(to + VCPU_INFO_EVTCHN_PENDING_SEL, 0xffffffffffffffff);
   atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("upcallRaised"), 1);
@@ -195,7 +197,7 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
       if (v != currentVcpu) return -EINVAL;
       const deadline = readGuest64(arg);
       if (guestFault) return -EFAULT;
-      // One in the past comes at once, VCPU_SSHOTTMR_future or not: since 4.17 Xen refuses none.
+      // A deadline in the past fires at once, with or without VCPU_SSHOTTMR_future: since 4.17 Xen refuses none.
       singleshot(v, deadline);
       return 0;
     }
@@ -219,7 +221,7 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
       vcpuKick(v);
       return 0;
     case VCPUOP_get_physid:
-      // Only for a hardware domain whose vCPUs are pinned at boot.
+      // This is only for a hardware domain whose vCPUs are pinned at boot.
       return -EINVAL;
     case VCPUOP_register_vcpu_time_memory_area: {
       const area = readGuest64(arg);
@@ -234,7 +236,7 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
   }
 }
 
-/** set_timer_op(timeout): absolute system time, 0 stops. Far-away times wake the vCPU after 100 ms, as Xen does. */
+/** set_timer_op(timeout): an absolute system time; 0 stops the timer. As in Xen, a time too far away wakes the vCPU after 100 ms. */
 export function doSetTimerOp(timeout: u64): i64 {
   const v = currentVcpu;
   if (timeout == 0) {

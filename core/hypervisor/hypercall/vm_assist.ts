@@ -1,4 +1,4 @@
-/** HYPERVISOR_vm_assist: options of the PV ABI that a guest turns on. */
+/** HYPERVISOR_vm_assist: options of the PV ABI that a guest can turn on. */
 import { EINVAL, ENOSYS } from "../../abi/errno";
 import { VMASST_CMD_disable, VMASST_CMD_enable, VMASST_TYPE_m2p_strict } from "../../abi/xen";
 import { Domain, currentVcpu } from "../domain/domain";

@@ -48,7 +48,7 @@ import {
 
 const VIRT_START: u64 = 0xffff800000000000;
 
-/** Writes a literal as ASCII with a terminating zero; its length without that. At most 255 characters. */
+/** Writes a literal of at most 255 characters as ASCII with a terminating zero. Returns its length without that. */
 export function textTo(to: usize, text: string): u32 {
   const length = <u32>text.length;
   for (let i: u32 = 0; i < length; i++) store<u8>(to + i, load<u8>(changetype<usize>(text) + (i << 1)));
@@ -56,7 +56,7 @@ export function textTo(to: usize, text: string): u32 {
   return length;
 }
 
-/** A fixed-size text field at a guest address, zero-filled. */
+/** Writes a text field of fixed size at a guest address, filled with zeros. */
 function putText(guest: u64, text: string, size: u32): bool {
   const at = threadScratch();
   const length = textTo(at, text) + 1;
@@ -69,7 +69,7 @@ function putCommandLine(guest: u64): bool {
   return clearGuest(guest, 1024) && copyToGuest(guest, BOOT_CMDLINE, length);
 }
 
-/** Of a domain with a second stage. XENFEAT_hvm_pirqs is not among them: nothing here has physical interrupts. */
+/** The features of a domain with a second stage. XENFEAT_hvm_pirqs is not among them, because nothing here has physical interrupts. */
 function translatedFeatures(): u32 {
   return (
     (1 << XENFEAT_writable_page_tables) |
@@ -83,7 +83,7 @@ function translatedFeatures(): u32 {
 
 function features(d: Domain): u32 {
   if (hasSecondStage(d)) return translatedFeatures();
-  // What Xen 4.17 says to any 64-bit PV domain.
+  // What Xen 4.17 tells any 64-bit PV domain.
   let map: u32 =
     (1 << XENFEAT_memory_op_vnode_supported) |
     (1 << XENFEAT_mmu_pt_update_preserve_ad) |

@@ -1,6 +1,6 @@
 /**
- * The free machine frames: a buddy heap. A frame that was used before is scrubbed when it is taken again (its stamp is not 0), others never
- * had anything in them: so what is taken is all zero.
+ * The free machine frames: a buddy heap. A frame that was used before (its stamp is not 0) is scrubbed when it is taken again, and others never had
+ * anything in them, so what is taken is all zero.
  */
 import { EINVAL, ENOMEM } from "../../abi/errno";
 import { frameWritten } from "../../machine/cpu/frames/written";
@@ -25,7 +25,7 @@ import {
 import { spinLock, spinUnlock } from "../sched/lock";
 import { laterStamp, tlbFlushSince } from "./tlb";
 
-/** Largest block: 2^18 frames, 1 GiB. */
+/** The largest block has 2^18 frames, which is 1 GiB. */
 export const MAX_ORDER: u32 = 18;
 
 /** Puts frames [from, to) into the free lists as the largest aligned blocks. */
@@ -64,9 +64,9 @@ function removeBlock(mfn: u32, order: u32): void {
 }
 
 /**
- * Takes 2^order adjacent aligned frames out of the free lists, of which `count` are wanted; 0 if there are none, or they are promised to
- * others. They stay marked free, and scrubBlock is to come. For a domain, whose lock the caller holds, its claim is used up by them;
- * null: for the hypervisor, which has no claim.
+ * Takes 2^order adjacent aligned frames out of the free lists, of which `count` are wanted; 0 if there are none, or they are promised to others. They
+ * stay marked free until scrubBlock is called. `d` is the domain for which they are taken, whose lock the caller holds and whose claim they use up;
+ * null for the hypervisor, which has no claim.
  */
 export function detachBlock(order: u32, count: u32, d: DomainMemory | null): u32 {
   if (order > MAX_ORDER) return 0;
@@ -77,7 +77,7 @@ export function detachBlock(order: u32, count: u32, d: DomainMemory | null): u32
   return mfn;
 }
 
-/** Heap lock held. */
+/** The caller holds the heap lock. */
 function detach(order: u32): u32 {
   let found = order;
   while (found <= MAX_ORDER && !load<u32>(listHead(found))) found++;
@@ -94,11 +94,11 @@ function detach(order: u32): u32 {
   return mfn;
 }
 
-/** Makes detached frames all zero. May wait for pCPUs to flush: no lock is held. */
+/** Makes detached frames all zero. The caller holds no lock, because this may wait for pCPUs to flush. */
 export function scrubBlock(mfn: u32, order: u32): void {
   const stamp = pageStamp(mfn);
   if (!stamp) return;
-  // Scrubbed only now: until this flush somebody could still write through a translation from the frames' last life.
+  // Scrubbing must come after this flush: until then somebody could still write through a translation from the frames' last use.
   tlbFlushSince(stamp);
   for (let i: u32 = 0; i < (<u32>1) << order; i++) {
     scrubFrame(frameAddress(mfn + i));
@@ -106,7 +106,9 @@ export function scrubBlock(mfn: u32, order: u32): void {
   }
 }
 
-/** What is all zero is only read: a frame that nobody has written since the machine was powered on takes no memory of the computer's, and goes on taking none. */
+/**
+ * Only reads a frame that is already all zero: one that nobody has written since power-on takes no memory of the computer, and reading leaves it so.
+ */
 function scrubFrame(at: usize): void {
   for (let i: usize = 0; i < 4096; i += 16)
     if (v128.any_true(v128.load(at + i))) {
@@ -115,14 +117,14 @@ function scrubFrame(at: usize): void {
     }
 }
 
-/** 2^order adjacent aligned frames, all zero and marked free, for the hypervisor; 0 if there are none. */
+/** Takes 2^order adjacent aligned frames, all zero and marked free, for the hypervisor; 0 if there are none. */
 export function takeBlock(order: u32): u32 {
   const mfn = detachBlock(order, 1 << order, null);
   if (mfn) scrubBlock(mfn, order);
   return mfn;
 }
 
-/** Gives frames back, marked free, and joins buddies. `stamp`: tlbStamp() of now, or 0 for frames that are all zero. */
+/** Gives frames back, marked free, and joins buddies. `stamp` is the present tlbStamp(), or 0 for frames that are all zero. */
 export function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
   let mfn = start;
   let order = blockOrderIn;
@@ -146,7 +148,7 @@ export function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
   spinUnlock(ROOT_HEAP_LOCK);
 }
 
-/** Stamp of the block that a free frame is part of: who takes the frame flushes by it. */
+/** Returns the stamp of the block that a free frame is part of. Who takes the frame flushes by it. */
 export function freeFrameStamp(mfn: u32): u32 {
   for (let order: u32 = 0; order <= MAX_ORDER; order++) {
     const head = mfn & ~(((<u32>1) << order) - 1);
@@ -159,14 +161,14 @@ export function freePages(): u32 {
   return atomic.load<u32>(ROOT_FREE_PAGES);
 }
 
-/** Order of the smallest block that has `count` frames; beyond MAX_ORDER if none has. */
+/** Returns the order of the smallest block that has `count` frames; more than MAX_ORDER if none has. */
 export function orderOf(count: u32): u32 {
   let order: u32 = 0;
   while (order <= MAX_ORDER && (<u32>1) << order < count) order++;
   return order;
 }
 
-/** Gives back what is beyond the first `count` frames of a block that is all zero. */
+/** Gives back the frames after the first `count` of a block that is all zero. */
 export function giveExcess(mfn: u32, count: u32, order: u32): void {
   const end = mfn + (1 << order);
   let at = mfn + count;
@@ -179,13 +181,12 @@ export function giveExcess(mfn: u32, count: u32, order: u32): void {
 }
 
 // ---- claims ----------------------------------------------------------------------------------------------------
-//
-// A claim is for what a domain lacks of a total number of frames (XENMEM_claim_pages): it shrinks as the domain gets frames and grows as it
-// gives frames back, and is over once the domain has them all.
-// A domain with memory on demand (p2m/on_demand.ts) has a claim of another kind, its reserve: only what is populated on demand comes out of it, and
-// it is no larger than what may be asked for so. A domain's `claim` changes while its lock and the heap lock are held, so that it fits its number of frames always.
+// A claim promises a domain the frames that it lacks of a total (XENMEM_claim_pages). It shrinks as the domain gets frames, grows as it gives frames
+// back, and ends once the domain has them all. A domain with memory on demand (p2m/on_demand.ts) has another kind of claim, its reserve: only what is
+// populated on demand comes out of it, and it is no larger than what may be asked for that way. A domain's `claim` changes only while its lock and
+// the heap lock are held, so that it always fits the domain's number of frames.
 
-/** Whether so many free frames are promised to nobody else. Heap lock held. */
+/** Returns whether so many free frames are promised to nobody else. The caller holds the heap lock. */
 function isUnclaimed(d: DomainMemory | null, count: u32): bool {
   const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
   if (!claimed) return true;
@@ -200,7 +201,7 @@ function useClaim(d: DomainMemory, count: u32): void {
   atomic.sub<u32>(ROOT_CLAIMED_PAGES, used);
 }
 
-/** A domain has given a frame back, which goes to the heap now. Its lock is held. */
+/** Called when a domain has given back a frame that goes to the heap now. The caller holds its lock. */
 export function growClaim(d: DomainMemory): void {
   if (!d.claim && (!d.onDemand || d.flags & MEM_DYING)) return;
   spinLock(ROOT_HEAP_LOCK);
@@ -211,12 +212,12 @@ export function growClaim(d: DomainMemory): void {
   spinUnlock(ROOT_HEAP_LOCK);
 }
 
-/** The part of a domain's claim that is its reserve for memory on demand. It counts as the domain's, as in Xen. */
+/** Returns the part of a domain's claim that is its reserve for memory on demand. As in Xen, it counts as the domain's. */
 export function reserveOf(d: DomainMemory): u32 {
   return d.onDemand ? d.claim : 0;
 }
 
-/** So many frames on demand has a domain from now on; of its reserve, what is more than that goes back. */
+/** Sets the number of frames that the domain still gets on demand. What its reserve has beyond that goes back. */
 export function setOnDemand(d: DomainMemory, frames: u32): void {
   spinLock(lockOf(d));
   spinLock(ROOT_HEAP_LOCK);
@@ -227,10 +228,10 @@ export function setOnDemand(d: DomainMemory, frames: u32): void {
 }
 
 /**
- * The reserve of a domain with memory on demand grows to what it lacks of `total` frames, and to no more than it has on demand. Never does it shrink by this, as in Xen: a
- * guest must be able to touch what it was promised until its balloon driver has given that back, and what it gives back takes the reserve along
- * (setOnDemand). 0; -EINVAL if the domain may not have so many; -ENOMEM if the host has too few that are promised to nobody. A domain that is dying, or has
- * nothing on demand, has no reserve: 0.
+ * Raises the reserve of a domain with memory on demand to what it lacks of `total` frames, but not above what it may still ask for on demand. As in
+ * Xen, this never lowers the reserve: a guest must be able to touch what it was promised until its balloon driver has given that back, and giving it
+ * back lowers the reserve (setOnDemand). 0; -EINVAL if the domain may not have so many; -ENOMEM if the host has too few that are promised to nobody.
+ * A domain that is dying, or gets nothing on demand, has no reserve: 0.
  */
 export function setReserve(d: DomainMemory, total: u64): i32 {
   spinLock(lockOf(d));
@@ -257,8 +258,8 @@ function growReserve(d: DomainMemory, total: u64): i32 {
 }
 
 /**
- * XENMEM_claim_pages: promises `total` frames in all to a domain; 0 ends its claim. 0, -EINVAL if it has a claim, is dying, has so many frames
- * or may not have so many, -ENOMEM if the host has too few that are promised to nobody.
+ * XENMEM_claim_pages: promises a domain a total of `total` frames; 0 ends its claim. 0; -EINVAL if it has a claim already, is dying, has so many
+ * frames already, or may not have so many; -ENOMEM if the host has too few that are promised to nobody.
  */
 export function setClaim(d: DomainMemory, total: u64): i32 {
   spinLock(lockOf(d));

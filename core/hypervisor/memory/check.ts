@@ -1,6 +1,6 @@
 /**
- * The invariant checker: recomputes from page tables, pins, vCPUs, grants and holds what every frame's references must be
- * and compares. Only meaningful while no pCPU is in a hypercall and no domain is half built or half gone.
+ * The invariant checker of memory: computes from page tables, pins, vCPUs, grants and holds what every frame's references must be, and compares. It
+ * is valid only while no pCPU is in a hypercall and no domain is half built or half gone.
  */
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { MAX_ORDER } from "./buddy";
@@ -69,7 +69,7 @@ function countTable(mfn: u32, type: u32): void {
       expectReference(target, writable ? PGT_writable_page : PGT_none);
       if (mfnValid(target) && pageOwner(<u32>target) != pageOwner(mfn)) countForeign(<u32>target, writable, 1);
     } else if (target != <u64>mfn) {
-      // A table of the level below; or, in a linear page table, one of the same.
+      // The entry leads to a table of the level below or, in a linear page table, to one of the same level.
       const linear = mfnValid(target) && pageTypeOf(<u32>target) == type;
       expectReference(target, linear ? type : type - 1);
       if (mfnValid(target) && pageOwner(<u32>target) != pageOwner(mfn))
@@ -87,7 +87,7 @@ function countGrantMaps(t: GrantTable): void {
     used++;
     const granter = grantTableOf(load<u16>(track, MAPTRACK_DOMID));
     const ref = load<u32>(track, MAPTRACK_REF);
-    // Else checkGrants says it.
+    // checkGrants reports the other cases.
     if (granter == null || ref >= grantEntries(granter)) continue;
     const mfn = pinnedFrameOf(granter.domid, ref);
     const writable = (flags & GNTMAP_readonly) == 0;
@@ -101,7 +101,7 @@ function countGrantMaps(t: GrantTable): void {
   if (used != t.mapped) report("map tracks in use", 0, used, t.mapped);
 }
 
-/** Number of violations, each described on the Xen console (the first 20); -1 if there was no memory to check with. */
+/** Returns the number of violations, of which the first 20 are described on the Xen console; -1 if there was no memory to check with. */
 export function checkMemory(): i32 {
   const frames = totalFrames();
   let order: u32 = 0;

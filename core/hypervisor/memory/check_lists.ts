@@ -1,4 +1,4 @@
-/** The checker's look at lists: of free frames and of each domain's, against what the frame table says of each frame, and the totals. */
+/** Checks the lists of free frames and of each domain's frames against what the frame table says of each frame, and the totals. */
 import { LOG_ERR } from "../abi/log";
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
@@ -40,7 +40,7 @@ function report(what: string, domid: u32, mfn: u32, is: u32, should: u32): void 
   logEnd();
 }
 
-/** Every free block is aligned and of free frames, and all of them together are the free frames there are. */
+/** Checks that every free block is aligned and consists of free frames, and that together they are all free frames. */
 function checkFree(): void {
   let listed: u32 = 0;
   for (let order: u32 = 0; order <= MAX_ORDER; order++) {
@@ -51,7 +51,7 @@ function checkFree(): void {
         report("free list leaves memory", 0, mfn, order, 0);
         break;
       }
-      // A list that runs into another, or into a circle, is followed no further.
+      // A list that runs into another, or into a circle, is not followed further.
       if (pagePrev(mfn) != before) {
         report("free list's way back", 0, mfn, pagePrev(mfn), before);
         break;
@@ -67,7 +67,7 @@ function checkFree(): void {
   if (listed != freePages()) report("frames in free lists", 0, 0, listed, freePages());
 }
 
-/** What the frame table knows of all frames at once. */
+/** Checks what the frame table says of all frames. */
 function checkFrames(): void {
   let free: u32 = 0;
   let xenheap: u32 = 0;
@@ -111,7 +111,7 @@ function checkDomain(d: DomainMemory): void {
   if (shared != d.xenheapPages) report("frames shared", d.domid, 0, shared, d.xenheapPages);
 }
 
-/** Number of violations; the first ones have a line each in the log. */
+/** Returns the number of violations; the first ones have a line each in the log. */
 export function checkLists(): i32 {
   violations = 0;
   checkFree();

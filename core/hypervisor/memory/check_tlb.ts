@@ -1,18 +1,16 @@
 /**
- * The invariant checker's look into the TLB of every pCPU: what the page tables do not allow any more must not be there, unless it is
- * harmless or a flush is due before it could do harm.
- *
+ * Checks the TLB of every pCPU: what page tables no longer allow must not be there, unless it is harmless or a flush is due before it could do harm.
  * An entry for an address space of domain D that leads to a frame is right if
- * - D owns the frame (what a kernel maps of its own, and forgets to flush, is its own affair), or the space's page tables lead there now
+ * - D owns the frame (if a kernel forgets to flush what it maps of its own, that is its own affair), or the space's page tables lead there now
  *   with the same rights (grants, foreign mappings, M2P, descriptor tables: the references of those entries are checked elsewhere);
  * - or the frame is free, and who takes it flushes first;
- * - and, if it is for writing, the frame is no page table and holds no descriptors.
- * Entries of a space whose root is no page table in use can't be hit: that root is flushed for before it becomes one.
- * An entry made through a second stage is the domain's whose it is, and right by the same rules, its mappings being those of the second
- * stage; of a second stage that is gone nobody can hit one, for before its id is given again all TLBs are flushed.
- *
- * No vCPU of a guest may run (control/invariants.ts sees to that). pCPUs may still be on their way to idling, or flush: each is looked
- * at while it sleeps, and again if it has woken meanwhile. One that has been told to flush, and has not yet, has no entries.
+ * - and, if the entry allows writing, the frame is no page table and holds no descriptors.
+ * Entries of a space whose root is not a page table in use can't be hit, because a flush comes before that root becomes one. An entry made through a
+ * second stage belongs to the domain of that second stage and is judged by the same rules, with the mappings of the second stage. Nobody can hit an
+ * entry of a second stage that is gone, because all TLBs are flushed before its id is given again.
+ * No vCPU of a guest may run meanwhile, which control/invariants.ts makes sure of. pCPUs may still be on their way to idling, or flush: each is
+ * looked at while it sleeps, and again if it has woken meanwhile. One that has been told to flush, and has not yet done so, counts as having no
+ * entries.
  */
 import { hostWait } from "../../machine/cpu/machine";
 import {
@@ -50,7 +48,7 @@ import { PTE_P, PTE_RW, pteMfn } from "./pte";
 import { isFlushDue } from "./tlb";
 
 const DESCRIBED: i32 = 20;
-/** Looks at a pCPU that wakes again and again, and the longest wait for one to sleep, in microseconds of sleep each 100. */
+/** How often a pCPU that keeps waking is looked at, and how often 100 microseconds are waited for one to sleep. */
 const LOOKS: i32 = 100;
 const WAITS: i32 = 20_000;
 
@@ -75,7 +73,7 @@ function report(p: Pcpu, table: usize, entry: usize, space: u64, what: string): 
   logEnd();
 }
 
-/** Whether the page tables at `root` lead from the page `page` to the frame, writable if that matters. */
+/** Returns whether the page tables at `root` lead from the page `page` to the frame, writable if `writing`. */
 function isMapped(root: u32, page: u64, mfn: u32, writing: bool): bool {
   let table = root;
   const need = PTE_P | (writing ? PTE_RW : 0);
@@ -93,7 +91,7 @@ function holdsTables(mfn: u32): bool {
   return (type >= PGT_l1_page_table && type <= PGT_l4_page_table) || type == PGT_seg_desc_page;
 }
 
-/** The domain whose second stage has this id; null if it is gone. */
+/** Returns the domain whose second stage has this id; null if it is gone. */
 function ownerOfSecond(id: u32): DomainMemory | null {
   for (let domid: u32 = 0; domid < <u32>DOMID_FIRST_RESERVED; domid++) {
     const d = domainMemory(domid);
@@ -148,7 +146,7 @@ function isIdle(p: Pcpu): bool {
   return atomic.load<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle")) == 1;
 }
 
-/** Until the pCPU sleeps. It has no guest to run, so that is soon; false if it does not come to it for seconds. */
+/** Waits until the pCPU sleeps. It has no guest to run, so that is soon. Returns false if it does not sleep within seconds. */
 function waitForIdle(p: Pcpu): bool {
   for (let waits: i32 = 0; !isIdle(p); waits++) {
     if (waits == WAITS) return false;
@@ -175,12 +173,12 @@ function checkPcpu(p: Pcpu): void {
   logEnd();
 }
 
-/** Number of violations, each of the first ones described in the Xen log. */
+/** Returns the number of violations, of which the first ones are described in the Xen log. */
 export function checkTlbs(): i32 {
   violations = 0;
   for (let id: u32 = 0; id < pcpuCount(); id++) {
     const p = pcpuAt(id);
-    // Without an engine: the memory side's own tests.
+    // There is no engine in the memory side's own tests.
     if (p.region) checkPcpu(p);
   }
   return violations;

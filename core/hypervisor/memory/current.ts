@@ -11,7 +11,7 @@ export function callerDomid(): u32 {
   return currentVcpu.domid;
 }
 
-/** L4 frame of the tables loaded now; 0 for a native domain. */
+/** Returns the L4 frame of the tables that are loaded now; 0 for a native domain. */
 export function currentBase(): u32 {
   return <u32>(currentVcpu.cr3Loaded >> 12);
 }
@@ -22,7 +22,7 @@ export function userBase(): u32 {
   return currentVcpu.userCr3;
 }
 
-/** Sets and loads the kernel's page-table root: hypercalls come from kernel mode, so that one is in use. */
+/** Sets and loads the kernel's page-table root. Hypercalls come from kernel mode, so this root is the one in use. */
 export function setKernelBase(mfn: u32): void {
   const v = currentVcpu;
   v.kernelCr3 = mfn;
@@ -34,7 +34,7 @@ export function setUserBase(mfn: u32): void {
   currentVcpu.userCr3 = mfn;
 }
 
-/** This pCPU's TLB. The thread of a native domain has none, and runs no CpuState. */
+/** Flushes this pCPU's TLB. The thread of a native domain has none, and runs no CpuState. */
 export function flushLocal(): void {
   if (cpu) engineFlushAll();
 }
@@ -47,7 +47,7 @@ export function flushAll(): void {
 
 const WORD: usize = 8;
 
-/** Reads the bitmap of vCPUs at guest address `mask`; -1: bad pointer, 0: none but perhaps this one, 1: others too. */
+/** Reads the bitmap of vCPUs at guest address `mask`: -1 for a bad pointer, 0 if it has none except perhaps this one, 1 if it has others. */
 function othersIn(mask: u64): i32 {
   const v = currentVcpu;
   const bytes = min<u32>((v.domain.maxVcpus + 7) >> 3, 16);
@@ -60,7 +60,7 @@ function othersIn(mask: u64): i32 {
   return load<u64>(at) | load<u64>(at, WORD) ? 1 : 0;
 }
 
-/** Flushes the TLBs of the vCPUs in the bitmap at guest address `mask`. False: bad pointer. */
+/** Flushes the TLBs of the vCPUs in the bitmap at guest address `mask`. Returns false for a bad pointer. */
 export function flushOn(mask: u64): bool {
   const others = othersIn(mask);
   if (others < 0) return false;

@@ -1,4 +1,4 @@
-/** Makes a domain's books (DomainMemory) when it is created, and lets them go after its frames (teardown.ts). */
+/** Makes a domain's DomainMemory when the domain is created, and frees it after its frames are gone (teardown.ts). */
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { grantTableFree } from "../grant/table";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
@@ -7,12 +7,12 @@ import { ROOT_DOMAIN_TABLE } from "./frames";
 import { makeRoot } from "../p2m/tables";
 import { relinquishP2m } from "../p2m/teardown";
 
-/** Tables a second stage may have until the toolstack says (XEN_DOMCTL_set_paging_mempool_size): Xen's 1 MiB. */
+/** The number of tables that a second stage may have until the toolstack sets it (XEN_DOMCTL_set_paging_mempool_size): Xen's 1 MiB. */
 const DEFAULT_POOL: u32 = 256;
 
 /**
- * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_PAGE_TABLES, MEM_TRANSLATED. False if the host is out of memory or the
- * domid is taken.
+ * Makes the memory state of a new domain. `flags` are MEM_PRIVILEGED, MEM_PAGE_TABLES, MEM_TRANSLATED. Returns false if the host is out of memory or
+ * the domid is taken.
  */
 export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool {
   if (domid >= <u32>DOMID_FIRST_RESERVED) return false;
@@ -33,13 +33,13 @@ export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool 
   return true;
 }
 
-/** Forgets a domain whose frames are all gone (relinquishMemory returned 0 and totPages is 0). */
+/** Frees the memory state of a domain whose frames are all gone (relinquishMemory returned 0 and totPages is 0). */
 export function memoryDomainFree(domid: u32): void {
   const d = domainMemory(domid);
   if (!changetype<usize>(d)) return;
   atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, 0);
   grantTableFree(d);
-  // Of a domain that never was: nothing is mapped.
+  // The domain was never completed, so nothing is mapped.
   while (!relinquishP2m(d)) {}
   freeXenheapPages(<u32>(changetype<usize>(d) >> 12), 0);
 }

@@ -1,14 +1,11 @@
-/**
- * What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table of its own. It
- * is made and let go of in domain_books.ts.
- */
+/** What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table. domain_books.ts makes and frees it. */
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { ROOT_DOMAIN_TABLE } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 
-/** Domain kinds and rights, `flags`. */
+/** `flags`: kinds and rights of a domain. */
 export const MEM_PRIVILEGED: u32 = 1;
-/** Its address spaces are page tables. */
+/** Its address spaces are page tables of machine frames. */
 export const MEM_PAGE_TABLES: u32 = 2;
 export const MEM_DYING: u32 = 4;
 /** VMASST_TYPE_m2p_strict: the M2P is not visible through user page tables. Set by vm_assist. */
@@ -23,29 +20,29 @@ export class DomainMemory {
   flags: u32;
   /** Guards the page lists, totals and limits, and the memory map. */
   lock: u32;
-  /** Head mfn of the domain's frames. */
+  /** mfn at the head of the list of the domain's frames. */
   pageList: u32;
   totPages: u32;
   maxPages: u32;
-  /** Frames of the Xen heap that are shared with the domain. */
+  /** Number of Xen heap frames that are shared with the domain. */
   xenheapPages: u32;
-  /** Pages promised by XENMEM_claim_pages and not yet allocated. */
+  /** Number of pages that are promised by XENMEM_claim_pages and not yet allocated. */
   claim: u32;
-  /** Progress of teardown. */
+  /** How far the teardown has come. */
   teardownState: u32;
-  /** Page tables of the per-domain area (L4 slot 260); 0 until first used. */
+  /** mfn of the page table of the per-domain area (L4 slot 260); 0 until first used. */
   perdomainL3: u32;
   perdomainL2: u32;
-  /** Taken while the per-domain tables are made. */
+  /** Held while the per-domain tables are made. */
   perdomainLock: u32;
-  /** Entries at E820_OFFSET; 0 = none set. */
+  /** Number of entries at E820_OFFSET; 0 = none set. */
   e820Entries: u32;
   /** Address of the domain's grant table (grant/table.ts), 0 if it has none. */
   grants: usize;
-  /** First of the tables that are kept (kept_tables.ts): of those let go of, and of those that a validation reached. */
+  /** Heads of the two lists of kept tables (kept_tables.ts): those that were let go of, and those that a validation has reached. */
   releasedTables: u32;
   reachedTables: u32;
-  /** Address of the vCPU that is to come back to its validation, 0 if none is. The last one, if there are several. */
+  /** Address of the vCPU that is to come back to its validation, 0 if there is none. If there are several, the last one. */
   validating: usize;
   /** mfns of the per-domain L1 tables, 16 vCPUs each. */
   perdomainL1_0: u32;
@@ -56,30 +53,36 @@ export class DomainMemory {
   perdomainL1_5: u32;
   perdomainL1_6: u32;
   perdomainL1_7: u32;
-  /** Second stage (p2m/): mfn of its root, 0 while there is none; its lock; its tables, and how many there may be; highest guest frame ever mapped. */
+  /**
+   * Second stage (p2m/): mfn of its root, 0 while there is none; its lock; the number of its tables, and the most it may have; the highest guest
+   * frame ever mapped.
+   */
   p2mRoot: u32;
   p2mLock: u32;
   p2mTables: u32;
   p2mPool: u32;
   p2mMaxGfn: u32;
-  /** What the engine's caches know the second stage by: no other has it, and no cache knows it of one that had (p2m/tables.ts). */
+  /**
+   * The id by which the engine's caches know this second stage. No other second stage has it, and no cache has an entry from an earlier one that had
+   * it (p2m/tables.ts).
+   */
   p2mId: u32;
-  /** Guest frames that get memory when they are first touched (p2m/on_demand.ts). Changed with the heap's lock held. */
+  /** Number of guest frames that get memory when they are first touched (p2m/on_demand.ts). Changed with the heap lock held. */
   onDemand: u32;
   /** Held while a frame gets its memory on demand. */
   onDemandLock: u32;
 }
 
-/** XENMEM_set_memory_map's entries stand in the same page. */
+/** The entries of XENMEM_set_memory_map lie in the same page. */
 export const E820_OFFSET: usize = 1024;
 
-/** The memory state of a domain, or null if there is no such domain. */
+/** Returns the memory state of a domain, or null if there is no such domain. */
 export function domainMemory(domid: u32): DomainMemory | null {
   if (domid >= <u32>DOMID_FIRST_RESERVED) return null;
   return changetype<DomainMemory>(<usize>atomic.load<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4));
 }
 
-/** Sets the most frames a domain may own (domctl max_mem). */
+/** Sets the most frames that a domain may own (domctl max_mem). */
 export function setMaxPages(domid: u32, maxPages: u32): bool {
   const d = domainMemory(domid);
   if (d == null) return false;

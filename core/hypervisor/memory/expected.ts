@@ -1,6 +1,6 @@
 /**
- * For the invariant checker (check.ts): what every frame's references must be. Whoever keeps a reference of a guest's frame says so here from
- * its count function, which the checker calls, or the checker calls it a violation.
+ * For the invariant checker (check.ts): what every frame's references must be. Whoever keeps a reference of a guest's frame reports it here from its
+ * count function, which the checker calls; a reference that nobody reports is a violation.
  */
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { LOG_ERR } from "../abi/log";
@@ -8,8 +8,8 @@ import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { PGC_xen_heap, PGT_none, mfnValid, pageCount, pageFlag, pageOwner, pageTypeCount, pageTypeOf } from "./frames";
 
 /**
- * Of each frame 16 bytes: u32 general and u32 type references expected; i32 page-table entries of other domains that map it, less the grant
- * mappings there are of it, and the same for those that may write.
+ * 16 bytes for each frame: u32 expected general references, u32 expected type references; i32 number of other domains' page-table entries that map
+ * it, minus the number of its grant mappings; and i32 the same for those that may write.
  */
 let expected: usize = 0;
 export const EXPECTED_SIZE: usize = 16;
@@ -17,7 +17,7 @@ const EXPECTED_TYPES: usize = 4;
 const FOREIGN: usize = 8;
 const FOREIGN_WRITES: usize = 12;
 export let violations: i32 = 0;
-/** Only so many are described; all are counted. */
+/** Only so many violations are described; all are counted. */
 const DESCRIBED: i32 = 20;
 
 export function report(what: string, mfn: u32, is: u32, should: u32): void {
@@ -37,7 +37,7 @@ export function report(what: string, mfn: u32, is: u32, should: u32): void {
   logEnd();
 }
 
-/** Somebody holds a reference, and one of `type` if that is not PGT_none: then the frame must be of that type. */
+/** Reports that somebody holds a general reference, and one of `type` if that is not PGT_none, in which case the frame must be of that type. */
 export function expectReference(mfn: u64, type: u32): void {
   if (!mfnValid(mfn)) {
     report("entry names no frame:", 0, <u32>mfn, 0);
@@ -50,20 +50,20 @@ export function expectReference(mfn: u64, type: u32): void {
   if (pageTypeOf(<u32>mfn) != type) report("type of a frame in use:", <u32>mfn, pageTypeOf(<u32>mfn), type);
 }
 
-/** More or fewer (`by`) of what maps a frame of another domain. */
+/** Changes by `by` the number of mappings of a frame by other domains. */
 export function countForeign(mfn: u32, writable: bool, by: i32): void {
   const at = expected + <usize>mfn * EXPECTED_SIZE;
   store<i32>(at, load<i32>(at, FOREIGN) + by, FOREIGN);
   if (writable) store<i32>(at, load<i32>(at, FOREIGN_WRITES) + by, FOREIGN_WRITES);
 }
 
-/** A check begins, with zeroed memory of EXPECTED_SIZE bytes a frame. */
+/** Begins a check, with EXPECTED_SIZE bytes of zeroed memory for each frame. */
 export function beginExpecting(at: usize): void {
   expected = at;
   violations = 0;
 }
 
-/** Compares what a frame has with what is expected of it. */
+/** Compares the references of a frame with what is expected. */
 export function compareFrame(mfn: u32): void {
   const at = expected + <usize>mfn * EXPECTED_SIZE;
   if (pageCount(mfn) != load<u32>(at)) report("references of", mfn, pageCount(mfn), load<u32>(at));

@@ -1,15 +1,12 @@
 /**
- * The frame table: what every machine frame is, who owns it and how often it is referenced. One 32-byte entry per
- * frame, as Xen's page_info. All words that several pCPUs change are changed by compare-exchange.
- *
- *  +0  u64 count word: references (bits 0..31), owner domid (32..47), PGC_* flags (48..)
- *  +8  u64 type word: type references (bits 0..31), type (32..39), PGT_* flags (40..)
- *  +16 u32 next, +20 u32 prev: mfns; the owner's page list, or the allocator's free list (0 = end: frame 0 is never in one)
- *  +24 u32 TLB stamp (tlb.ts: the low half of a clock) of the moment the last type reference or the last reference went
- *  +28 i16 linear page table uses (Xen's linear_pt_count), u8 free block order, u8 unused
- *
- * Whoever owns a reference may rely on the frame not being given to somebody else; whoever owns a type reference may
- * rely on its use not changing.
+ * The frame table: what every machine frame is, who owns it and how often it is referenced. It has one 32-byte entry for each frame, like Xen's
+ * page_info. Words that several pCPUs change are changed by compare-exchange.
+ *   +0 u64 count word: references (bits 0..31), owner domid (32..47), PGC_* flags (48..)
+ *   +8 u64 type word: type references (bits 0..31), type (32..39), PGT_* flags (40..)
+ *   +16 u32 next, +20 u32 prev: mfns; the owner's page list, or the allocator's free list (0 = end: frame 0 is never in one)
+ *   +24 u32 TLB stamp (tlb.ts: the low half of a clock) of the moment when the last type reference or the last reference went
+ *   +28 i16 linear page table uses (Xen's linear_pt_count), u8 free block order, u8 unused
+ * Who holds a reference may rely on the frame not being given to somebody else; who holds a type reference may rely on its use not changing.
  */
 export * from "./root";
 import { FRAME_TABLE, PAGE_SHIFT, ROOT_TOTAL_FRAMES } from "./root";
@@ -24,16 +21,16 @@ const INFO_LINEAR: usize = 28;
 const INFO_ORDER: usize = 30;
 
 export const COUNT_MASK: u64 = 0xffffffff;
-/** A count may not pass this: references are taken by guests and must not wrap. */
+/** The limit of a count: guests cause references to be taken, and the count must not wrap. */
 export const COUNT_LIMIT: u64 = 0xfffffff0;
 export const OWNER_SHIFT: u64 = 32;
 /** The owner's own reference is held. */
 export const PGC_allocated: u64 = 1 << 48;
-/** Frame of the hypervisor's own data, perhaps shared with `owner`. */
+/** A frame of the hypervisor's own data, perhaps shared with `owner`. */
 export const PGC_xen_heap: u64 = 1 << 49;
-/** In the allocator. */
+/** The frame is free, in the allocator. */
 export const PGC_free: u64 = 1 << 50;
-/** Never to be given out again. */
+/** The frame is never given out again. */
 export const PGC_broken: u64 = 1 << 51;
 
 export const PGT_none: u32 = 0;
@@ -48,7 +45,7 @@ export const PGT_type_mask: u64 = (<u64>0xff) << 32;
 export const PGT_validated: u64 = 1 << 40;
 export const PGT_pinned: u64 = 1 << 41;
 export const PGT_locked: u64 = 1 << 42;
-/** In its owner's list of kept tables (kept_tables.ts), which has a reference of both kinds. */
+/** The table is in its owner's list of kept tables (kept_tables.ts), which has a general and a type reference of it. */
 export const PGT_kept: u64 = 1 << 43;
 export const PGT_count_mask: u64 = COUNT_MASK;
 export const PGT_count_limit: u64 = COUNT_LIMIT;
@@ -59,7 +56,7 @@ export function totalFrames(): u32 {
   return load<u32>(ROOT_TOTAL_FRAMES);
 }
 
-/** True for frames that have an entry in the frame table. Every mfn from a guest is checked with this first. */
+/** Returns whether a frame has an entry in the frame table. Every mfn from a guest is checked with this first. */
 // @ts-ignore: decorator
 @inline
 export function mfnValid(mfn: u64): bool {
@@ -79,14 +76,14 @@ export function frameAddress(mfn: u32): usize {
   return (<usize>mfn) << PAGE_SHIFT;
 }
 
-/** Lays the frame table for `frames` machine frames: all of them Xen's until the allocator is given them. Boot only. */
+/** Initialises the frame table for `frames` machine frames, all of which are Xen's until the allocator is given them. Called during boot only. */
 export function framesInit(frames: u32): void {
   store<u32>(ROOT_TOTAL_FRAMES, frames);
   const word: u64 = ((<u64>DOMID_XEN) << OWNER_SHIFT) | PGC_allocated | PGC_xen_heap | 1;
   for (let mfn: u32 = 0; mfn < frames; mfn++) store<u64>(frameInfo(mfn), word);
 }
 
-/** First byte behind the frame table. */
+/** Returns the address after the frame table. */
 export function frameTableEnd(): usize {
   return frameInfo(totalFrames());
 }
@@ -103,7 +100,7 @@ export function countWord(mfn: u32): u64 {
 export function typeWord(mfn: u32): u64 {
   return atomic.load<u64>(frameInfo(mfn) + INFO_TYPE);
 }
-/** Compare-exchange of the type word; returns what was there. */
+/** Compare-exchanges the type word, and returns what was there. */
 // @ts-ignore: decorator
 @inline
 export function exchangeTypeWord(mfn: u32, expected: u64, replacement: u64): u64 {
@@ -114,7 +111,7 @@ export function initTypeWord(mfn: u32, word: u64): void {
   atomic.store<u64>(frameInfo(mfn) + INFO_TYPE, word);
 }
 
-/** Current type, PGT_*; meaningful while pageTypeCount is not 0. */
+/** Returns the current type, PGT_*, which is valid while pageTypeCount is not 0. */
 // @ts-ignore: decorator
 @inline
 export function pageTypeOf(mfn: u32): u32 {
@@ -130,7 +127,7 @@ export function pageTypeCount(mfn: u32): u32 {
 export function pageCount(mfn: u32): u32 {
   return <u32>countWord(mfn);
 }
-/** The owner's domid; DOMID_INVALID for a free frame, DOMID_XEN for the hypervisor's own. */
+/** Returns the owner's domid; DOMID_INVALID for a free frame, DOMID_XEN for the hypervisor's own. */
 // @ts-ignore: decorator
 @inline
 export function pageOwner(mfn: u32): u32 {
@@ -162,7 +159,7 @@ export function setPageNext(mfn: u32, next: u32): void {
 function setPagePrev(mfn: u32, prev: u32): void {
   store<u32>(frameInfo(mfn) + INFO_PREV, prev);
 }
-/** Puts a frame at the head of the list whose head mfn is at `head`; the caller holds the list's lock. */
+/** Puts a frame at the head of the list whose head mfn is stored at `head`. The caller holds the list's lock. */
 export function pageListAdd(head: usize, mfn: u32): void {
   const first = load<u32>(head);
   setPageNext(mfn, first);
@@ -186,7 +183,7 @@ export function pageStamp(mfn: u32): u32 {
 export function setPageStamp(mfn: u32, stamp: u32): void {
   store<u32>(frameInfo(mfn) + INFO_STAMP, stamp);
 }
-/** Address of the i16 linear page table count. */
+/** Returns the address of the i16 linear page table count. */
 export function linearCountAddress(mfn: u32): usize {
   return frameInfo(mfn) + INFO_LINEAR;
 }
@@ -200,22 +197,22 @@ export function setBlockOrder(mfn: u32, order: u32): void {
 // ---- owners ----------------------------------------------------------------------------------------------------
 
 /**
- * Makes a frame `owner`'s with one reference, the owner's own, and no type. Allocator only: nobody else has the frame. It is still marked free
- * until its count word is stored: the order byte beside the linear count must go on saying that it heads no free block, or whoever
- * frees its buddy meanwhile joins the two.
+ * Makes a frame `owner`'s, with one reference, which is the owner's own, and no type. Called by the allocator only, when nobody else has the frame.
+ * Until its count word is stored the frame is still marked free, so its order byte, beside the linear count, must keep saying that it heads no free
+ * block; otherwise whoever frees its buddy meanwhile would join the two.
  */
 export function initOwned(mfn: u32, owner: u32, flags: u64): void {
   atomic.store<u64>(frameInfo(mfn) + INFO_TYPE, 0);
   store<u16>(frameInfo(mfn) + INFO_LINEAR, 0);
   atomic.store<u64>(frameInfo(mfn), ((<u64>owner) << OWNER_SHIFT) | flags | PGC_allocated | 1);
 }
-/** Marks a frame free. Allocator only. */
+/** Marks a frame free. Called by the allocator only. */
 export function initFree(mfn: u32): void {
   atomic.store<u64>(frameInfo(mfn) + INFO_TYPE, 0);
   atomic.store<u64>(frameInfo(mfn), ((<u64>DOMID_INVALID) << OWNER_SHIFT) | PGC_free);
 }
 
-/** Hands a frame to another owner; the caller holds the only reference (the owner's own). */
+/** Gives a frame to another owner. The caller holds the only reference, which is the owner's own. */
 export function setPageOwner(mfn: u32, owner: u32): void {
   const at = frameInfo(mfn);
   let seen = atomic.load<u64>(at);
@@ -227,14 +224,14 @@ export function setPageOwner(mfn: u32, owner: u32): void {
   }
 }
 
-/** Changes the owner of a domheap frame that has no reference but its owner's; false if there are others. */
+/** Changes the owner of a domheap frame that has no reference but its owner's. Returns false if there are others. */
 export function exchangeSoleOwner(mfn: u32, from: u32, to: u32): bool {
   const seen = ((<u64>from) << OWNER_SHIFT) | PGC_allocated | 1;
   const next = ((<u64>to) << OWNER_SHIFT) | PGC_allocated | 1;
   return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
 }
 
-/** Likewise of a Xen heap frame that is shared with a domain. */
+/** The same for a Xen heap frame that is shared with a domain. */
 export function exchangeSoleHeapOwner(mfn: u32, from: u32, to: u32): bool {
   const flags = PGC_allocated | PGC_xen_heap;
   const seen = ((<u64>from) << OWNER_SHIFT) | flags | 1;

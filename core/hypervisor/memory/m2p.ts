@@ -1,6 +1,6 @@
 /**
- * The machine-to-physical table: a u64 per machine frame, in 2 MiB aligned frames of its own, which every PV domain sees
- * read-only at HYPERVISOR_VIRT_START through one shared L3 table.
+ * The machine-to-physical table: a u64 for each machine frame, in 2 MiB aligned frames of its own. Every PV domain sees it read-only at
+ * HYPERVISOR_VIRT_START, through one shared L3 table.
  */
 import { FIRST_RESERVED_GDT_BYTE, FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS32 } from "../../abi/arch_x86";
 import {
@@ -19,7 +19,7 @@ export const INVALID_M2P_ENTRY: u64 = 0xffffffffffffffff;
 export const MACH2PHYS_VIRT_START: u64 = 0xffff800000000000;
 const LARGE: usize = 0x200000;
 
-/** Places the table and what goes with it from `start` on; first byte behind. Boot only. */
+/** Places the table and what belongs to it from `start` on. Returns the first address after it. Called during boot only. */
 export function m2pInit(start: usize): usize {
   let at = start;
   store<u32>(ROOT_M2P_L3, <u32>(at >> PAGE_SHIFT));
@@ -28,7 +28,7 @@ export function m2pInit(start: usize): usize {
   store<u32>(ROOT_GDT_FRAME, <u32>((at + 8192) >> PAGE_SHIFT));
   store<u32>(ROOT_ZERO_FRAME, <u32>((at + 12288) >> PAGE_SHIFT));
   gdtPageInit(at + 8192);
-  // L1 tables rather than 2 MiB entries: with a large translation about, the engine's INVLPG has to flush everything.
+  // L1 tables are used rather than 2 MiB entries, because INVLPG of the engine has to flush everything while there is a large translation.
   const l1 = at + 16384;
   const bytes = (<usize>totalFrames() * 8 + LARGE - 1) & ~(LARGE - 1);
   at = l1 + (bytes / LARGE) * 4096;
@@ -55,7 +55,7 @@ function describe(page: usize, selector: usize, descriptor: u64): void {
   store<u64>(page + ((selector & ~7) - FIRST_RESERVED_GDT_BYTE), descriptor);
 }
 
-/** Page FIRST_RESERVED_GDT_PAGE of every vCPU's GDT. */
+/** Fills page FIRST_RESERVED_GDT_PAGE of every vCPU's GDT. */
 function gdtPageInit(page: usize): void {
   describe(page, HYPERVISOR_CS, 0x00af9b000000ffff);
   describe(page, HYPERVISOR_DS, 0x00cf93000000ffff);
@@ -70,7 +70,7 @@ function gdtPageInit(page: usize): void {
 export function m2pAddress(mfn: u32): usize {
   return <usize>load<u32>(ROOT_M2P) + <usize>mfn * 8;
 }
-/** mfn must be valid. */
+/** `mfn` must be valid. */
 // @ts-ignore: decorator
 @inline
 export function m2pSet(mfn: u32, gpfn: u64): void {
@@ -82,7 +82,7 @@ export function m2pGet(mfn: u32): u64 {
   return load<u64>(m2pAddress(mfn));
 }
 
-/** First mfn and frame count of the table itself. */
+/** The first mfn and the number of frames of the table itself. */
 export function m2pFirstFrame(): u32 {
   return load<u32>(ROOT_M2P) >> PAGE_SHIFT;
 }
@@ -90,11 +90,11 @@ export function m2pFrames(): u32 {
   return load<u32>(ROOT_M2P_FRAMES);
 }
 
-/** L4 entry for slot 256. */
+/** Returns the L4 entry for slot 256. */
 export function m2pL4Entry(): u64 {
   return (<u64>frameAddress(load<u32>(ROOT_M2P_L3))) | PTE_P | PTE_US | PTE_A;
 }
-/** The frame with Xen's reserved descriptors, and the frame of zeroes. */
+/** The frame with Xen's reserved descriptors, and the frame of zeros. */
 export function reservedGdtFrame(): u32 {
   return load<u32>(ROOT_GDT_FRAME);
 }

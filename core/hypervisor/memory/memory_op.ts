@@ -1,4 +1,4 @@
-/** HYPERVISOR_memory_op: dispatch, and the calls that only ask. */
+/** HYPERVISOR_memory_op: the dispatch, and the calls that only ask. */
 import { SHARED_INFO_MAX_PFN } from "../../abi/xen";
 import { domainById } from "../domain/domain";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
@@ -91,7 +91,7 @@ import { SCRATCH_E820, SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch
 
 const MACH2PHYS_VIRT_END: u64 = 0xffff804000000000;
 
-/** memory_op(cmd, arg). Number of extents done, a number asked for, 0, or -errno. */
+/** memory_op(cmd, arg). Returns the number of extents done, the number that was asked for, 0, or -errno. */
 export function doMemoryOp(command: u64, arg: u64): i64 {
   const result = memoryOp(command, arg);
   settleP2m();
@@ -145,7 +145,7 @@ function memoryOp(command: u64, arg: u64): i64 {
     case XENMEM_get_pod_target:
       return podTarget(operation, arg);
     default:
-      // Paging, access, sharing: this Xen has none; the rest is unknown.
+      // Xen here has no paging, access control or sharing of memory; the rest is unknown.
       return -(<i64>ENOSYS);
   }
 }
@@ -159,13 +159,13 @@ function aboutDomain(operation: u32, arg: u64): i64 {
   if (operation == <u32>XENMEM_current_reservation) return <i64>(d.totPages + reserveOf(d));
   if (operation == <u32>XENMEM_maximum_reservation) return <i64>d.maxPages;
   if (isTranslated(d)) return <i64>d.p2mMaxGfn;
-  // A PV domain says itself, in its shared info, how many guest frames it has.
+  // A PV domain reports itself, in its shared info, how many guest frames it has.
   const domain = domainById(d.domid);
   const maxPfn = domain != null && domain.sharedInfo ? load<u64>(domain.sharedInfo + SHARED_INFO_MAX_PFN) : 0;
   return <i64>(maxPfn ? maxPfn - 1 : 0);
 }
 
-/** mfns of the table's 2 MiB pieces. */
+/** Returns the mfns of the table's 2 MiB pieces. */
 function machphysMfnList(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, MACHPHYS_MFN_LIST_SIZE)) return -(<i64>EFAULT);
@@ -198,7 +198,10 @@ function getMemoryMap(arg: u64): i64 {
   store<u32>(a, <u32>count);
   return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
 }
-/** The caller's memory map goes to `buffer`, of `most` entries: how many there are, or -errno. As it was at one moment, whoever sets it meanwhile. */
+/**
+ * Copies the caller's memory map to `buffer`, which has room for `most` entries. Returns the number of entries, or -errno. The map is consistent even
+ * if somebody sets it meanwhile.
+ */
 export function memoryMapTo(most: u32, buffer: u64): i64 {
   const d = domainMemory(callerDomid());
   if (d == null) return -(<i64>ESRCH);
@@ -212,7 +215,7 @@ export function memoryMapTo(most: u32, buffer: u64): i64 {
   return copyToGuest(buffer, map, count * E820ENTRY_SIZE) ? <i64>count : -(<i64>EFAULT);
 }
 
-/** The host's own map: RAM from 0 to its end. For privileged domains. */
+/** The host's own map, RAM from 0 to its end. For privileged domains. */
 function machineMemoryMap(arg: u64): i64 {
   const d = domainMemory(callerDomid());
   if (d == null || !(d.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
@@ -247,7 +250,7 @@ function setMemoryMap(arg: u64): i64 {
   return 0;
 }
 
-/** The domain is named by its number: DOMID_SELF is none, as in Xen. */
+/** The domain is named by its number. As in Xen, DOMID_SELF is not accepted. */
 function claimPages(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, MEMORY_RESERVATION_SIZE)) return -(<i64>EFAULT);
@@ -261,7 +264,7 @@ function claimPages(arg: u64): i64 {
   return <i64>setClaim(d, load<u64>(a, MEMORY_RESERVATION_NR_EXTENTS));
 }
 
-/** Of a domain with memory on demand: what it is to have in all, and how far that is. For control domains. */
+/** Sets or reads how much memory a domain with memory on demand is to have in total, and how much of it is there. For control domains. */
 function podTarget(operation: u32, arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, POD_TARGET_SIZE)) return -(<i64>EFAULT);
@@ -274,7 +277,7 @@ function podTarget(operation: u32, arg: u64): i64 {
     const error = setReserve(d, load<u64>(a, POD_TARGET_TARGET_PAGES));
     if (error) return error;
   }
-  // What is in reserve counts as the domain's, as Xen has it.
+  // As in Xen, the reserve counts as the domain's.
   store<u64>(a, <u64>d.totPages + reserveOf(d), POD_TARGET_TOT_PAGES);
   store<u64>(a, reserveOf(d), POD_TARGET_POD_CACHE_PAGES);
   store<u64>(a, d.onDemand, POD_TARGET_POD_ENTRIES);
@@ -286,7 +289,7 @@ function physmapSize(operation: u32): u32 {
   return operation == <u32>XENMEM_add_to_physmap ? ADD_TO_PHYSMAP_SIZE : ADD_TO_PHYSMAP_BATCH_SIZE;
 }
 
-/** Moving frames about in a translated memory map: PV domains have none. */
+/** Moves frames within a translated memory map, which PV domains do not have. */
 function physmap(operation: u32, arg: u64, start: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, physmapSize(operation))) return -(<i64>EFAULT);
@@ -315,14 +318,14 @@ function vnuma(arg: u64): i64 {
   return -(<i64>EOPNOTSUPP);
 }
 
-/** Frames of another domain's grant table, for a control domain that seeds it. */
+/** Returns frames of another domain's grant table, for a control domain that fills it. */
 function acquireResource(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, MEM_ACQUIRE_RESOURCE_SIZE)) return -(<i64>EFAULT);
   if (load<u32>(a, MEM_ACQUIRE_RESOURCE_PAD)) return -(<i64>EINVAL);
   const target: DomainMemory | null = domainMemory(load<u16>(a, MEM_ACQUIRE_RESOURCE_DOMID));
   if (target == null) return -(<i64>ESRCH);
-  // Another domain's, never its own, as in Xen (rcu_lock_remote_domain_by_id).
+  // As in Xen, it must be another domain's, never the caller's own (rcu_lock_remote_domain_by_id).
   if (target.domid == callerDomid() || foreignDenied(target)) return -(<i64>EPERM);
   if (load<u16>(a, MEM_ACQUIRE_RESOURCE_TYPE) != <u32>XENMEM_resource_grant_table) return -(<i64>EOPNOTSUPP);
   const id = load<u32>(a, MEM_ACQUIRE_RESOURCE_ID);

@@ -28,12 +28,12 @@ import { m2pSet } from "./m2p";
 import { updateFrameEntry, updateL1Locked } from "./pt_update";
 import { SCRATCH_MMU, SCRATCH_RESULT, scratch } from "./scratch";
 
-/** Requests copied from the guest at a time. */
+/** Number of requests that are copied from the guest at a time. */
 const BATCH: u32 = 64;
 
 /**
- * The domain whose frames a call is about. `domid` is DOMID_SELF or another domain's; a domain that names itself by
- * number is refused as Xen does. Null: ESRCH, or EPERM if `foreignDenied` says so afterwards.
+ * Returns the domain whose frames a call is about. `domid` is DOMID_SELF or another domain's; as in Xen, a domain that names itself by number is
+ * refused. Null means ESRCH, or EPERM if `foreignDenied` says so afterwards.
  */
 export function foreignDomain(domid: u32): DomainMemory | null {
   const caller = callerDomid();
@@ -42,7 +42,7 @@ export function foreignDomain(domid: u32): DomainMemory | null {
   return domainMemory(domid);
 }
 
-/** True if the calling domain may not act on `target`. */
+/** Returns whether the calling domain may not act on `target`. */
 export function foreignDenied(target: DomainMemory): bool {
   const caller = domainMemory(callerDomid());
   if (caller == null) return true;
@@ -50,8 +50,8 @@ export function foreignDenied(target: DomainMemory): bool {
 }
 
 /**
- * mmu_update(ureqs, count, pdone, foreigndom). `foreigndom`: frame owner in bits 0..15, table owner + 1 in bits 16..31
- * (0 = caller). Stores how many requests succeeded at `pdone` (if not 0). 0 or -errno of the first that failed.
+ * mmu_update(ureqs, count, pdone, foreigndom). `foreigndom` has the owner of frames in bits 0..15 and the owner of tables + 1 in bits 16..31 (0 =
+ * caller). Stores at `pdone`, if that is not 0, how many requests succeeded. 0 or -errno of the first one that failed.
  */
 export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreigndom: u32): i64 {
   const count = countArgument & 0x7fffffff;
@@ -72,7 +72,7 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
     beginTables();
     let n = min<u32>(BATCH, count - done);
     if (!copyFromGuest(batch, ureqs + <u64>done * MMU_UPDATE_SIZE, n * MMU_UPDATE_SIZE)) {
-      // Requests in front of the hole still count: take them one by one.
+      // Requests before the hole in memory still count, so they are taken one by one.
       if (n == 1 || !copyFromGuest(batch, ureqs + <u64>done * MMU_UPDATE_SIZE, MMU_UPDATE_SIZE)) {
         error = -EFAULT;
         break;
@@ -103,7 +103,7 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
     store<u32>(result, base + done);
-    // As Xen has it: a bad pointer is the caller's loss, not an error.
+    // As in Xen, a bad pointer here is not an error; the caller just does not get the count.
     copyToGuest(pdone, result, 4);
   }
   if (!error && (done < count || !settled))
@@ -116,7 +116,7 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
   return <i64>error;
 }
 
-/** What a preempted call had reported at `pdone`. */
+/** Returns what a preempted call had already reported at `pdone`. */
 export function alreadyDone(pdone: u64): u32 {
   const at = scratch(SCRATCH_RESULT);
   return pdone && copyFromGuest(at, pdone, 4) ? load<u32>(at) : 0;
@@ -145,17 +145,20 @@ function oneUpdate(request: u64, value: u64, tableOwner: u32, pageOwner: u32): i
   return -ENOSYS;
 }
 
-/** The L1 table that maps `va` under the tables at `root`; 0 if there is none. Frames of PV page tables stay what they are while mapped. */
+/**
+ * Returns the L1 table that maps `va` under the tables at `root`; 0 if there is none. The frames of PV page tables stay page tables while they are
+ * mapped.
+ */
 export function findL1(root: u32, va: u64): u32 {
   return <u32>(entryAt(frameAddress(root), va, 1) >> 12);
 }
 
-/** Canonical and not in the hypervisor's area. */
+/** Returns whether the address is canonical and not in the hypervisor's area. */
 export function guestAddressOk(va: u64): bool {
   return va < 0x0000800000000000 || va >= 0xffff880000000000;
 }
 
-/** update_va_mapping(va, val, flags): the current tables' L1 entry for va. */
+/** update_va_mapping(va, val, flags): sets the L1 entry for va in the current tables. */
 export function doUpdateVaMapping(va: u64, value: u64, flags: u64): i64 {
   return updateVa(va, value, flags, callerDomid());
 }
@@ -175,7 +178,7 @@ function updateVa(va: u64, value: u64, flags: u64, pageOwner: u32): i64 {
   if (!l1 || !getPage(l1, domid)) return -(<i64>EINVAL);
   const error = updateL1Locked(l1, (<u32>((va >> 12) & 511)) << 3, value, domid, pageOwner);
   putPage(l1);
-  // Whatever happened to the entry, the guest asked for the flush.
+  // Whatever happened to the entry, the guest has asked for the flush.
   const kind = (<u32>flags) & UVMF_FLUSHTYPE_MASK;
   const mask = flags & ~(<u64>UVMF_FLUSHTYPE_MASK);
   if (kind == <u32>UVMF_TLB_FLUSH) {

@@ -52,8 +52,8 @@ import { SCRATCH_MMUEXT, SCRATCH_RESULT, scratch } from "./scratch";
 import { frameWritten } from "../../machine/cpu/frames/written";
 
 /**
- * mmuext_op(uops, count, pdone, foreigndom). Stores how many operations succeeded at `pdone` (if not 0).
- * 0 or -errno of the first that failed.
+ * mmuext_op(uops, count, pdone, foreigndom). Stores at `pdone`, if that is not 0, how many operations succeeded. 0 or -errno of the first one that
+ * failed.
  */
 export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom: u32): i64 {
   const count = countArgument & 0x7fffffff;
@@ -65,7 +65,7 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
   const base = countArgument & MMU_UPDATE_PREEMPTED ? alreadyDone(pdone) : 0;
   let done: u32 = 0;
   let error: i32 = 0;
-  // What a call before left behind goes first, but not what this one left itself to go on from.
+  // What an earlier call has left is given up first, but not what this one has left in order to continue.
   let settled = settleTables(owner);
   for (; settled && done < count; done++) {
     if (done && preemptCheck()) break;
@@ -86,7 +86,7 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
     store<u32>(result, base + done);
-    // As Xen has it: a bad pointer is the caller's loss, not an error.
+    // As in Xen, a bad pointer here is not an error; the caller just does not get the count.
     copyToGuest(pdone, result, 4);
   }
   if (!error && (done < count || !settled))
@@ -132,7 +132,7 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
       return 0;
     case MMUEXT_FLUSH_CACHE:
     case MMUEXT_FLUSH_CACHE_GLOBAL:
-      // Only domains with I/O memory may; none here has any.
+      // Only domains with I/O memory may do this, and none here has any.
       return own ? -EACCES : -EPERM;
     case MMUEXT_SET_LDT:
       if (!own) return -EPERM;
@@ -144,16 +144,18 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
       return wholePage(arg1, arg2, owner, true);
     case MMUEXT_MARK_SUPER:
     case MMUEXT_UNMARK_SUPER:
-      // Superpages for PV guests were removed from Xen; what is left refuses.
+      // Superpages for PV guests were removed from Xen; the call is still there and refuses.
       return -EOPNOTSUPP;
   }
   return -ENOSYS;
 }
 
-/** `entries` is the 32-bit field nr_ents: what a guest left behind it in the union says nothing, nor does the address of no table. */
+/**
+ * `entries` is the 32-bit field nr_ents. What the guest has left behind it in the union is ignored, and so is the address if there are no entries.
+ */
 function setLdt(linear: u64, entries: u32): i32 {
   const base: u64 = entries ? linear : 0;
-  // The table is at a page boundary and at most 8192 descriptors long.
+  // The table must begin at a page boundary and have at most 8192 descriptors.
   if (entries > 8192 || base & 4095 || !guestAddressOk(base)) return -EINVAL;
   const v = currentVcpu;
   if (v.ldtEntries == entries && (v.ldtBase == base || !entries)) return 0;
@@ -163,7 +165,7 @@ function setLdt(linear: u64, entries: u32): i32 {
 }
 
 function pin(mfn: u64, level: u32, owner: DomainMemory): i32 {
-  // The domain's death takes all pins off, once.
+  // The domain's death takes all pins off, once, so no new ones may come.
   if (owner.flags & MEM_DYING) return -EINVAL;
   const error = getPageAndType(mfn, owner.domid, level);
   if (error) return error;
@@ -183,7 +185,7 @@ function unpin(mfn: u64, owner: DomainMemory): i32 {
   return 0;
 }
 
-/** Takes the references a vCPU's base pointer holds. */
+/** Takes the references that a vCPU's base pointer holds. */
 export function newBase(mfn: u64, owner: DomainMemory): i32 {
   const old = kernelBase();
   if (<u64>old == mfn) {
@@ -211,7 +213,7 @@ function newUserBase(mfn: u64, owner: DomainMemory): i32 {
   return 0;
 }
 
-/** Fills frame `mfn` with zeroes, or with the content of frame `from` of the same domain. */
+/** Fills frame `mfn` with zeros, or with the content of frame `from` of the same domain. */
 function wholePage(mfn: u64, from: u64, owner: DomainMemory, copy: bool): i32 {
   if (copy && !getPage(from, owner.domid)) return -EINVAL;
   let error: i32 = -EINVAL;

@@ -1,7 +1,7 @@
 /**
- * Validation of PV page tables: what each entry may be, and the references it holds. An L1 entry holds a reference of the
- * frame it maps, with a writable type reference if it maps it writable; an L2..L4 entry holds a reference and a type
- * reference of the table below it (or, a linear page table, of a table of its own level).
+ * Validation of PV page tables: what each entry may be, and which references it holds. An L1 entry holds a reference of the frame it maps, and a
+ * writable type reference if it maps it writable. An L2..L4 entry holds a reference and a type reference of the table below it or, in a linear page
+ * table, of a table of its own level.
  */
 import { domainMemory } from "./domain_memory";
 import { EBUSY, EINVAL, ENOMEM, EPERM, ERESTART } from "../../abi/errno";
@@ -23,9 +23,9 @@ import { DISALLOW_MASK, L1_DISALLOW_MASK, PTE_P, PTE_RW, adjustL1, adjustUpper, 
 const ENTRIES: u32 = 512;
 
 /**
- * References for an L1 entry in a table of `tableOwner` that may map frames of `pageOwnerId` (the same domain, or a
- * foreign one that the caller has rights over). 0; -EINVAL bad flags; -EPERM not RAM; -EBUSY not that domain's frame, or
- * writable though it is a page table or descriptor page.
+ * Takes the references for an L1 entry in a table of `tableOwner` that may map frames of `pageOwnerId` (the same domain, or another one over which
+ * the caller has rights). 0; -EINVAL for bad flags; -EPERM for what is not RAM; -EBUSY if it is not that domain's frame, or is to be writable
+ * although it is a page table or descriptor page.
  */
 export function getPageFromL1e(entry: u64, tableOwner: u32, pageOwnerId: u32): i32 {
   if (!(entry & PTE_P)) return 0;
@@ -53,14 +53,14 @@ export function putPageFromL1e(entry: u64): void {
   else putPage(mfn);
 }
 
-/** References for an entry of a table of `level` 2..4 in frame `table` of domain `domid`. 0 or -errno. */
+/** Takes the references for an entry of a table of `level` 2..4 in frame `table` of domain `domid`. 0 or -errno. */
 export function getPageFromUpper(level: u32, entry: u64, table: u32, domid: u32): i32 {
   if (!(entry & PTE_P)) return 0;
   if (entry & DISALLOW_MASK) return -EINVAL;
   const mfn = pteMfn(entry);
   const error = getPageAndType(mfn, domid, level - 1);
   if (error != -EINVAL) return error;
-  // Not a table of the level below: a linear page table then, which may not be writable.
+  // It is no table of the level below. It may be a linear page table, but that may not be writable.
   if (entry & PTE_RW) return error;
   if (mfn == <u64>table) return 0;
   return getLinear(table, mfn, domid, level) ? 0 : error;
@@ -76,8 +76,8 @@ export function putPageFromUpper(level: u32, entry: u64, table: u32): void {
 }
 
 /**
- * Checks a frame that becomes a page table and takes the references of all its entries; entries are rewritten as Xen
- * stores them. 0 or -errno, with no references left behind.
+ * Checks a frame that becomes a page table, and takes the references of all its entries; entries are rewritten as Xen stores them. 0 or -errno, with
+ * no references left behind.
  */
 export function validatePageTable(mfn: u32, type: u32): i32 {
   const domid = pageOwner(mfn);
@@ -127,7 +127,7 @@ function undoUpper(page: usize, before: u32, type: u32, mfn: u32): void {
   }
 }
 
-/** As undoUpper, but the tables below stay valid for the next try. */
+/** As undoUpper, but the tables below stay valid for the next attempt. */
 function keepUpper(page: usize, before: u32, type: u32, mfn: u32): void {
   for (let i: u32 = 0; i < before; i++) {
     if (type == PGT_l4_page_table && !isGuestL4Slot(i)) continue;
@@ -141,7 +141,7 @@ function keepUpper(page: usize, before: u32, type: u32, mfn: u32): void {
   }
 }
 
-/** Drops the references of all entries of a table that stops being one. The entries stay, as plain data. */
+/** Drops the references of all entries of a table that stops being one. The entries stay in it as plain data. */
 export function freePageTable(mfn: u32, type: u32): void {
   const page = frameAddress(mfn);
   if (type == PGT_l1_page_table) {
@@ -150,6 +150,6 @@ export function freePageTable(mfn: u32, type: u32): void {
   }
   undoUpper(page, ENTRIES, type, mfn);
   if (type == PGT_l4_page_table)
-    // The hypervisor's entries are not the guest's to see.
+    // The guest may not see the hypervisor's entries.
     for (let i: u32 = 256; i <= 271; i++) store<u64>(page + i * 8, 0);
 }

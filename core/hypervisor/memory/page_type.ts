@@ -1,7 +1,7 @@
 /**
- * Type references: what a frame may be used for while somebody uses it so (writable, page table of a level, descriptor
- * page). A frame has one type at a time; its type changes only while it has no type references. A page table or
- * descriptor page is validated by whoever takes the first reference; others wait for that.
+ * Type references: what a frame may be used for while somebody uses it that way (writable, page table of a level, descriptor page). A frame has one
+ * type at a time, which changes only while there are no type references. Whoever takes the first reference of a page table or descriptor page
+ * validates it; others wait for that.
  */
 import {
   PGT_count_limit,
@@ -28,9 +28,8 @@ import { validateDescriptorPage } from "./descriptors";
 import { tlbFlushForType, tlbStamp } from "./tlb";
 
 /**
- * Takes a type reference; the caller holds (and keeps) a general one. 0, -EINVAL if the frame has another type or its
- * content does not pass as a table of this type, or what validation says; -ERESTART if a tree of tables needs another budget
- * (kept_tables.ts).
+ * Takes a type reference; the caller holds and keeps a general one. 0; -EINVAL if the frame has another type, or its content is not valid as a table
+ * of this type; another error of validation; -ERESTART if a tree of tables needs another budget (kept_tables.ts).
  */
 export function getPageType(mfn: u32, type: u32): i32 {
   const wanted = (<u64>type) << PGT_type_shift;
@@ -48,7 +47,7 @@ export function getPageType(mfn: u32, type: u32): i32 {
     } else if ((seen & PGT_type_mask) != wanted) {
       return -EINVAL;
     } else if (!(seen & PGT_validated)) {
-      // Another pCPU validates it right now: levels form no cycle, so that one does not wait for this one.
+      // Another pCPU is validating it. Levels form no cycle, so that pCPU does not wait for this one.
       seen = typeWord(mfn);
       continue;
     }
@@ -57,7 +56,7 @@ export function getPageType(mfn: u32, type: u32): i32 {
       seen = was;
       continue;
     }
-    // With the new type published nobody can take the old one, so this catches every stale translation.
+    // Once the new type is published nobody can take the old one, so this flush catches every stale translation.
     if (changes) tlbFlushForType(mfn, type);
     if (next & PGT_validated) return 0;
     const error = type == PGT_seg_desc_page ? validateDescriptorPage(mfn) : validatePageTable(mfn, type);
@@ -79,7 +78,7 @@ function setBits(mfn: u32, bits: u64): void {
   }
 }
 
-/** Validation failed: nobody else has a reference, the frame becomes typeless. */
+/** Validation has failed. Nobody else has a reference, so the frame loses its type. */
 function undoUnvalidated(mfn: u32): void {
   setPageStamp(mfn, tlbStamp());
   let seen = typeWord(mfn);
@@ -90,7 +89,7 @@ function undoUnvalidated(mfn: u32): void {
   }
 }
 
-/** Drops a type reference; with the last one a page table lets go of everything it maps. */
+/** Drops a type reference. With the last one, a page table drops everything that it maps. */
 export function putPageType(mfn: u32): void {
   let seen = typeWord(mfn);
   while (true) {
@@ -100,11 +99,11 @@ export function putPageType(mfn: u32): void {
       if (type >= PGT_l1_page_table && type <= PGT_l4_page_table && seen & PGT_validated) {
         if (!takeTable()) {
           if (keepReleased(mfn)) return;
-          // A list has it already. If that is given up meanwhile, this reference is kept in its place: the budget is used up.
+          // A list has the table already. If the list gives it up meanwhile, this reference takes its place, since the budget is used up.
           seen = typeWord(mfn);
           continue;
         }
-        // Nobody may use the table any more; with the count still 1 it cannot become anything else either.
+        // Nobody may use the table any more, but while the count is still 1 it cannot become anything else either.
         const was = exchangeTypeWord(mfn, seen, seen & ~PGT_validated);
         if (was != seen) {
           seen = was;
@@ -127,7 +126,7 @@ export function putPageType(mfn: u32): void {
   }
 }
 
-/** General and type reference of a frame of `domid`. 0, -EINVAL (also if the frame is not that domain's). */
+/** Takes a general and a type reference of a frame of `domid`. 0 or an error of getPageType; -EINVAL also if the frame is not that domain's. */
 export function getPageAndType(mfn: u64, domid: u32, type: u32): i32 {
   if (!getPage(mfn, domid)) return -EINVAL;
   const error = getPageType(<u32>mfn, type);
@@ -139,7 +138,7 @@ export function putPageAndType(mfn: u32): void {
   putPage(mfn);
 }
 
-/** Marks a page table pinned, keeping the caller's references for it. False if it was already. */
+/** Marks a page table pinned, keeping the caller's references for it. Returns false if it was pinned already. */
 export function setPinned(mfn: u32): bool {
   let seen = typeWord(mfn);
   while (true) {
@@ -149,7 +148,7 @@ export function setPinned(mfn: u32): bool {
     seen = was;
   }
 }
-/** Takes the pin off; true if there was one, whose references the caller now has to drop. */
+/** Takes the pin off. Returns true if there was one, whose references the caller then has to drop. */
 export function clearPinned(mfn: u32): bool {
   let seen = typeWord(mfn);
   while (true) {
@@ -161,8 +160,8 @@ export function clearPinned(mfn: u32): bool {
 }
 
 /**
- * Locks a frame that has a validated type in use (page tables while entries change), which also holds a type reference.
- * False if the frame has no such type.
+ * Locks a frame that has a validated type in use (page tables while entries change), and takes a type reference. Returns false if the frame has no
+ * such type.
  */
 export function pageLock(mfn: u32): bool {
   let seen = typeWord(mfn);
@@ -189,8 +188,8 @@ export function pageUnlock(mfn: u32): void {
 }
 
 /**
- * A reference for a linear (self-referencing) page table: entry in table `table` that maps table `mfn` of the same
- * level. Xen lets a table either contain such entries or be their target, not both, so that no cycle arises.
+ * Takes a reference for a linear (self-referencing) page table: an entry in table `table` that maps table `mfn` of the same level. As in Xen, a table
+ * may either contain such entries or be their target, but not both, so that no cycle can arise.
  */
 export function getLinear(table: u32, mfn: u64, domid: u32, type: u32): bool {
   if (!getPage(mfn, domid)) return false;
@@ -225,7 +224,7 @@ export function putLinear(table: u32, mfn: u32): void {
   putPageAndType(mfn);
 }
 
-/** Counts entries (positive) or uses (negative) of a table; false if it already has the other kind or too many. */
+/** Counts entries (positive) or uses (negative) of a table. Returns false if it already has the other kind, or too many. */
 function adjustLinear(mfn: u32, by: i32, undo: bool = false): bool {
   const at = linearCountAddress(mfn);
   while (true) {

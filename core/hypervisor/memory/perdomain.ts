@@ -1,6 +1,6 @@
 /**
- * The per-domain area, L4 slot 260: 32 pages a vCPU, 16 of GDT and 16 of LDT, supervisor-only, at the addresses where
- * Xen has them. Every L4 table of the domain points here (installXenSlots).
+ * The per-domain area, L4 slot 260: 32 pages for each vCPU, 16 of GDT and 16 of LDT, supervisor-only, at the addresses where Xen has them. Every L4
+ * table of the domain points here (installXenSlots).
  */
 import { FIRST_RESERVED_GDT_PAGE } from "../../abi/arch_x86";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
@@ -12,15 +12,15 @@ import { PTE_A, PTE_D, PTE_NX, PTE_P, PTE_RW, XEN_FIRST_L4_SLOT, XEN_LAST_L4_SLO
 
 const PERDOMAIN_VIRT_START: u64 = 0xffff820000000000;
 const PERDOMAIN_SLOT: u32 = 260;
-/** Pages of GDT and LDT of a vCPU. */
+/** Pages of GDT and LDT for each vCPU. */
 export const GDT_PAGES: u32 = 16;
 export const LDT_PAGES: u32 = 16;
 const PAGES_PER_VCPU: u32 = 32;
-/** vCPUs one L1 table serves, and the most a domain can have here. */
+/** The number of vCPUs that one L1 table serves, and the most that a domain can have here. */
 const VCPUS_PER_TABLE: u32 = 16;
 export const MAX_VCPUS: u32 = 128;
 
-/** Linear address of a vCPU's GDT; its LDT is 16 pages further. */
+/** Returns the linear address of a vCPU's GDT; its LDT is 16 pages further. */
 export function gdtVirtStart(vcpu: u32): u64 {
   return PERDOMAIN_VIRT_START + ((<u64>vcpu) << 17);
 }
@@ -34,7 +34,7 @@ function tableField(d: DomainMemory, vcpu: u32): usize {
 
 const TABLE_FLAGS: u64 = PTE_P | PTE_RW | PTE_A;
 
-/** Makes the tables that `vcpu`'s area needs; false if the host is out of memory. */
+/** Makes the tables that the area of `vcpu` needs. Returns false if the host is out of memory. */
 function ensureTables(d: DomainMemory, vcpu: u32): bool {
   const lock = changetype<usize>(d) + offsetof<DomainMemory>("perdomainLock");
   spinLock(lock);
@@ -64,8 +64,8 @@ function ensureTables(d: DomainMemory, vcpu: u32): bool {
 }
 
 /**
- * Makes a vCPU's area: Xen's descriptors on the reserved GDT page, zeroes on the other GDT pages, no LDT.
- * False: no such domain, vCPU number too big or host out of memory.
+ * Makes a vCPU's area: Xen's descriptors on the reserved GDT page, zeros on the other GDT pages, no LDT. Returns false if there is no such domain,
+ * the number is too big, or the host is out of memory.
  */
 export function perdomainInitVcpu(domid: u32, vcpu: u32): bool {
   const d = domainMemory(domid);
@@ -74,9 +74,8 @@ export function perdomainInitVcpu(domid: u32, vcpu: u32): bool {
 }
 
 /**
- * Puts `mfn` at page `slotPage` of a vCPU's area (0..15 GDT, 16..31 LDT), supervisor-only, with the entry bits `flags`
- * (P and RW as wanted; P clear unmaps, an unmapped GDT page shows zeroes). The caller holds the page references and
- * flushes TLBs.
+ * Maps `mfn` at page `slotPage` of a vCPU's area (0..15 GDT, 16..31 LDT), supervisor-only, with the entry bits `flags` (P and RW as wanted). A clear
+ * P unmaps; an unmapped GDT page shows zeros. The caller holds the page references and flushes TLBs.
  */
 export function perdomainMap(domid: u32, vcpu: u32, slotPage: u32, mfn: u32, flags: u64): bool {
   const d = domainMemory(domid);
@@ -94,7 +93,7 @@ function perdomainEntry(d: DomainMemory, vcpu: u32, slotPage: u32): usize {
   return frameAddress(l1) + ((vcpu % VCPUS_PER_TABLE) * PAGES_PER_VCPU + slotPage) * 8;
 }
 
-/** The frame mapped at a page of a vCPU's area; 0 if none (or the shared frame of zeroes). */
+/** Returns the frame mapped at a page of a vCPU's area; 0 if there is none, or only the shared frame of zeros. */
 export function perdomainMapped(domid: u32, vcpu: u32, slotPage: u32): u32 {
   const d = domainMemory(domid);
   if (d == null || vcpu >= MAX_VCPUS || slotPage >= PAGES_PER_VCPU || !load<u32>(tableField(d, vcpu))) return 0;
@@ -103,7 +102,7 @@ export function perdomainMapped(domid: u32, vcpu: u32, slotPage: u32): u32 {
   return (entry & PTE_P) == 0 || mfn == zeroFrame() ? 0 : mfn;
 }
 
-/** Gives the tables back; the pages mapped there must have been unmapped and put before. */
+/** Frees the tables. The pages mapped there must have been unmapped, and their references dropped, before. */
 export function perdomainFree(d: DomainMemory): void {
   for (let i: u32 = 0; i < MAX_VCPUS / VCPUS_PER_TABLE; i++) {
     const field = tableField(d, i * VCPUS_PER_TABLE);

@@ -1,4 +1,4 @@
-/** Checked changes of single page-table entries: what mmu_update, update_va_mapping and emulated writes come down to. */
+/** Checked changes of single page-table entries, to which mmu_update, update_va_mapping and emulated writes all lead. */
 import { EAGAIN, EBUSY, EINVAL } from "../../abi/errno";
 import {
   PGT_l1_page_table,
@@ -25,7 +25,7 @@ import {
 } from "./pte";
 import { frameWritten } from "../../machine/cpu/frames/written";
 
-/** Stores an entry, keeping accessed and dirty bits set in the meantime if `preserveAd`; returns the old entry. */
+/** Stores an entry and returns the old one. With `preserveAd`, accessed and dirty bits that are set meanwhile are kept. */
 function updateEntry(address: usize, old: u64, entry: u64, preserveAd: bool): u64 {
   if (!preserveAd) return atomic.xchg<u64>(address, entry);
   let seen = old;
@@ -36,14 +36,14 @@ function updateEntry(address: usize, old: u64, entry: u64, preserveAd: bool): u6
   }
 }
 
-/** True if the entries differ in nothing that references depend on. */
+/** Returns whether the entries differ in nothing that references depend on. */
 // @ts-ignore: decorator
 @inline
 function similar(old: u64, entry: u64): bool {
   return ((old ^ entry) & ~FASTPATH_FLAGS) == 0;
 }
 
-/** Sets the L1 entry at `address` of a table of `tableOwner`, locked by the caller. 0 or -errno. */
+/** Sets the L1 entry at `address` of a table of `tableOwner`, which the caller has locked. 0 or -errno. */
 function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOwner: u32, pageOwnerId: u32): i32 {
   const old = atomic.load<u64>(address);
   if (!(entry & PTE_P)) {
@@ -61,7 +61,7 @@ function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOwner: u3
   return 0;
 }
 
-/** Sets the entry of level 2..4 at `address` in table `table`, locked by the caller. 0 or -errno. */
+/** Sets the entry of level 2..4 at `address` in table `table`, which the caller has locked. 0 or -errno. */
 function modUpperEntry(level: u32, address: usize, entry: u64, table: u32, preserveAd: bool): i32 {
   if (level == PGT_l4_page_table && !isGuestL4Slot(((<u32>address) & 4095) >> 3)) return -EINVAL;
   const old = atomic.load<u64>(address);
@@ -80,8 +80,8 @@ function modUpperEntry(level: u32, address: usize, entry: u64, table: u32, prese
 }
 
 /**
- * One checked write of a u64 at byte `offset` (a multiple of 8) of frame `table`, of which the caller holds a reference:
- * a page-table entry if the frame is a page table in use, plain data if it may be written. 0 or -errno.
+ * Makes one checked write of a u64 at byte `offset` (a multiple of 8) of frame `table`, of which the caller holds a reference. The write is of a
+ * page-table entry if the frame is a page table in use, and of plain data if the frame may be written. 0 or -errno.
  */
 export function updateFrameEntry(table: u32, offset: u32, entry: u64, preserveAd: bool, pageOwnerId: u32): i32 {
   const address = frameAddress(table) + offset;
@@ -107,8 +107,8 @@ export function updateFrameEntry(table: u32, offset: u32, entry: u64, preserveAd
 }
 
 /**
- * Sets an L1 entry of domain `domid`'s table `l1` only if it is a validated L1 table: -EINVAL otherwise. For linear
- * addresses, whose table the caller found by walking.
+ * Sets an L1 entry of domain `domid`'s table `l1` only if that is a validated L1 table; -EINVAL otherwise. For linear addresses, whose table the
+ * caller has found by walking.
  */
 export function updateL1Locked(l1: u32, offset: u32, entry: u64, domid: u32, pageOwnerId: u32): i32 {
   if (!pageLock(l1)) return -EINVAL;
@@ -120,8 +120,8 @@ export function updateL1Locked(l1: u32, offset: u32, entry: u64, domid: u32, pag
 }
 
 /**
- * Replaces an L1 entry without taking or dropping references (grant mappings, whose references the grant code holds):
- * 0, -EINVAL if `l1` is no L1 table, -EBUSY if `expected` is not what the entry has (mfn and RW compared).
+ * Replaces an L1 entry without taking or dropping references, for grant mappings, whose references the grant code holds. 0; -EINVAL if `l1` is no L1
+ * table; -EBUSY if the entry is not `expected` (mfn and RW are compared).
  */
 export function replaceGrantEntry(l1: u32, offset: u32, expected: u64, mask: u64, entry: u64): i32 {
   if (!pageLock(l1)) return -EINVAL;
@@ -146,7 +146,7 @@ export function replaceGrantEntry(l1: u32, offset: u32, expected: u64, mask: u64
   return error;
 }
 
-/** Puts a grant mapping into an L1 table, dropping what the entry held before. 0 or -EINVAL. */
+/** Puts a grant mapping into an L1 table, and drops what the entry held before. 0 or -EINVAL. */
 export function installGrantEntry(l1: u32, offset: u32, entry: u64): i32 {
   if (!pageLock(l1)) return -EINVAL;
   let error: i32 = -EINVAL;
@@ -159,7 +159,7 @@ export function installGrantEntry(l1: u32, offset: u32, entry: u64): i32 {
   return error;
 }
 
-/** Takes an entry, with its references, out of an L1 table; 0 if `l1` is no L1 table or has nothing there. */
+/** Takes an entry, with its references, out of an L1 table. Returns 0 if `l1` is no L1 table or has nothing there. */
 export function takeEntry(l1: u32, offset: u32): u64 {
   if (!pageLock(l1)) return 0;
   let entry: u64 = 0;
@@ -168,7 +168,7 @@ export function takeEntry(l1: u32, offset: u32): u64 {
   return entry;
 }
 
-/** Puts back what takeEntry took, or drops its references if the place is no longer there or free. */
+/** Puts back what takeEntry has taken, or drops its references if the place no longer exists or is no longer free. */
 export function restoreEntry(l1: u32, offset: u32, entry: u64): void {
   let placed = false;
   if (pageLock(l1)) {
@@ -179,8 +179,8 @@ export function restoreEntry(l1: u32, offset: u32, entry: u64): void {
 }
 
 /**
- * Sets the L1 entry at `address` of `domid`'s table, locked by the caller, if it still is `expected`: 0, -EAGAIN if it
- * changed meanwhile, another -errno if the entry is not allowed.
+ * Sets the L1 entry at `address` of `domid`'s table, which the caller has locked, if it still is `expected`: 0, -EAGAIN if it has changed meanwhile,
+ * another -errno if the entry is not allowed.
  */
 export function compareExchangeL1Entry(address: usize, expected: u64, entry: u64, domid: u32): i32 {
   if (entry & PTE_P && entry & L1_DISALLOW_MASK) return -EINVAL;

@@ -1,7 +1,6 @@
 /**
- * Writable page tables: a guest kernel's ordinary store to an L1 table, which it has mapped read-only, is executed for it
- * as a checked update. The engine executes the instruction against a copy of the page; what it changed there is checked
- * and put into the table, or the whole instruction is undone.
+ * Writable page tables: a guest kernel's ordinary store to an L1 table, which it has mapped read-only, is carried out as a checked update. The engine
+ * executes the instruction on a copy of the page. What it has changed there is checked and put into the table, or the whole instruction is undone.
  */
 import { endOverride, overrideWrites } from "../../machine/cpu/access";
 import { EXIT_POLL } from "../../machine/cpu/exits";
@@ -18,12 +17,12 @@ import { compareExchangeL1Entry } from "./pt_update";
 import { PTE_P, PTE_RW, PTE_SIZE, pteMfn } from "./pte";
 import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 
-/** Two pages of this thread's own: the copy of the table, the saved vCPU. */
+/** Two pages that belong to this thread: the copy of the table, and the saved vCPU. */
 let pages: usize = 0;
 
 /**
- * Called for a write #PF (present, write) of the running vCPU at `address`. True: the instruction has been executed, or is
- * to be tried again; false: no business of page tables, the guest gets its fault.
+ * Called for a write #PF (present, write) of the running vCPU at `address`. Returns true if the instruction has been executed, or is to be tried
+ * again; false if page tables are not concerned and the guest gets its fault.
  */
 export function ptwrEmulate(v: Vcpu, address: u64): bool {
   if (!(v.guestFlags & GUEST_KERNEL_MODE) || !guestAddressOk(address)) return false;
@@ -62,18 +61,18 @@ function emulate(v: Vcpu, table: u32, address: u64): bool {
   endOverride();
   if (reason == EXIT_POLL) {
     const entry = load<u64>(pages + offset);
-    // A store that is not within one entry is not for us (nor for Xen).
+    // A store that is not within one entry is not handled, nor does Xen.
     const error = onlyEntryChanged(page, offset) ? compareExchangeL1Entry(page + offset, old, entry, v.domid) : -1;
     if (!error) return true;
     memory.copy(v.cpu, saved, CPU_SIZE);
-    // Accessed or dirty was set meanwhile: the guest's next try sees it.
+    // An accessed or dirty bit was set meanwhile; the guest's next attempt sees it.
     return error == -EAGAIN;
   }
   memory.copy(v.cpu, saved, CPU_SIZE);
   return false;
 }
 
-/** The entries next to the one written must be as they were, but for bits that walks set. */
+/** Returns whether the entries beside the one written are as they were, except for bits that walks set. */
 function onlyEntryChanged(page: usize, offset: u32): bool {
   const ad: u64 = 0x60;
   if (offset > 0 && (load<u64>(page + offset - PTE_SIZE) ^ load<u64>(pages + offset - PTE_SIZE)) & ~ad) return false;

@@ -1,6 +1,6 @@
 /**
- * General references of frames: who holds one may rely on the frame not being given to somebody else. With the last one the frame goes back
- * to the heap.
+ * General references of frames. Who holds one may rely on the frame not being given to somebody else. With the last one, the frame goes back to the
+ * heap.
  */
 import { DOMID_XEN } from "../../abi/xen";
 import { giveBlock, growClaim } from "./buddy";
@@ -23,7 +23,7 @@ import { spinLock, spinUnlock } from "../sched/lock";
 import { INVALID_M2P_ENTRY, m2pSet } from "./m2p";
 import { tlbStamp } from "./tlb";
 
-/** Takes a reference if the frame is `domid`'s and in use. Fails (false) for any mfn that is not. */
+/** Takes a reference if the frame is `domid`'s and in use. Returns false for any mfn that is not. */
 export function getPage(mfn: u64, domid: u32): bool {
   if (!mfnValid(mfn)) return false;
   const at = frameInfo(<u32>mfn);
@@ -37,7 +37,7 @@ export function getPage(mfn: u64, domid: u32): bool {
   }
 }
 
-/** Takes a reference whoever owns the frame; the owner's domid, or -1 if the frame is not in use. */
+/** Takes a reference whoever owns the frame. Returns the owner's domid, or -1 if the frame is not in use. */
 export function getPageOwner(mfn: u64): i32 {
   if (!mfnValid(mfn)) return -1;
   const at = frameInfo(<u32>mfn);
@@ -51,17 +51,17 @@ export function getPageOwner(mfn: u64): i32 {
   }
 }
 
-/** One reference more of a frame of which the caller holds one. */
+/** Takes one more reference of a frame of which the caller holds one. */
 export function refPage(mfn: u32): void {
   atomic.add<u64>(frameInfo(mfn), 1);
 }
 
-/** Drops a reference; with the last one the frame goes back to the allocator. */
+/** Drops a reference. With the last one, the frame goes back to the allocator. */
 export function putPage(mfn: u32): void {
   if ((atomic.sub<u64>(frameInfo(mfn), 1) & COUNT_MASK) == 1) freeLastReference(mfn);
 }
 
-/** Drops the owner's own reference, once: false if that was done before. The caller holds another reference. */
+/** Drops the owner's own reference, once. Returns false if that was done before. The caller holds another reference. */
 export function putAllocRef(mfn: u32): bool {
   const at = frameInfo(mfn);
   if ((atomic.and<u64>(at, ~PGC_allocated) & PGC_allocated) == 0) return false;
@@ -69,7 +69,7 @@ export function putAllocRef(mfn: u32): bool {
   return true;
 }
 
-/** The last reference has gone: the frame leaves its owner, and is free. */
+/** The last reference has gone: the frame leaves its owner and becomes free. */
 function freeLastReference(mfn: u32): void {
   const owner = pageOwner(mfn);
   if (pageFlag(mfn, PGC_xen_heap)) {

@@ -1,4 +1,4 @@
-/** Where the memory side keeps its tables, for who may read the machine's memory and shows them. */
+/** Tells where the memory side keeps its tables, for those who may read the machine's memory and show them. */
 import { EINVAL } from "../../abi/errno";
 import {
   MEMORY_first_heap_frame,

@@ -1,4 +1,4 @@
-/** XENMEM_increase/decrease_reservation, populate_physmap and exchange: how a domain's set of frames changes. */
+/** XENMEM_increase_reservation, decrease_reservation, populate_physmap and exchange: how a domain's set of frames changes. */
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM, ESRCH } from "../../abi/errno";
@@ -40,7 +40,7 @@ import { ONLY_OWN, isTranslated, p2mAddRam, p2mRemoveRam } from "../p2m/p2m";
 import { giveBack } from "../p2m/physmap";
 import { SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
 
-/** Largest extents Xen's defaults (memop-max-order) let an ordinary domain and a control domain ask for. */
+/** The largest extents that an ordinary domain and a control domain may ask for: Xen's defaults (memop-max-order). */
 const DOMU_MAX_ORDER: u32 = 9;
 const CONTROL_MAX_ORDER: u32 = 18;
 
@@ -49,7 +49,7 @@ function maxOrder(): u32 {
   return d != null && d.flags & MEM_PRIVILEGED ? CONTROL_MAX_ORDER : DOMU_MAX_ORDER;
 }
 
-/** The domain a `domid` argument names: DOMID_SELF or any number, the caller's own included. */
+/** Returns the domain that a `domid` argument names: DOMID_SELF or any number, including the caller's own. */
 export function domainByAnyId(domid: u32): DomainMemory | null {
   return domainMemory(domid == <u32>DOMID_SELF ? callerDomid() : domid);
 }
@@ -59,7 +59,7 @@ function readExtent(list: u64, index: u64): u64 {
   extentRead = copyFromGuest(at, list + index * 8, 8);
   return extentRead ? load<u64>(at) : 0;
 }
-/** Whether the last readExtent worked. */
+/** Whether the last readExtent was successful. */
 let extentRead: bool = false;
 
 function writeExtent(list: u64, index: u64, mfn: u64): bool {
@@ -69,8 +69,8 @@ function writeExtent(list: u64, index: u64, mfn: u64): bool {
 }
 
 /**
- * The three reservation calls; `start`: extents a continued call has already done. Number of extents done, also when the
- * next one failed; -errno only for a bad argument block.
+ * The three reservation calls. `start` is the number of extents that a continued call has already done. Returns the number of extents done, also when
+ * the next one has failed; -errno only for a bad argument block.
  */
 export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   const r = scratch(SCRATCH_MEMOP);
@@ -85,7 +85,8 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   if (d == null) return <i64>start;
   if (foreignDenied(d)) return -(<i64>EPERM);
   if (order > maxOrder()) return <i64>start;
-  // For domains that number their frames themselves, and not by themselves. The other two calls have no such flag.
+  // Only a domain that numbers its frames itself can have memory on demand, and it can't ask for that itself. The other two calls do not have this
+  // flag.
   const onDemand = operation == <u32>XENMEM_populate_physmap && (flags & XENMEMF_populate_on_demand) != 0;
   if (onDemand && (!isTranslated(d) || d.domid == callerDomid())) return <i64>start;
   let done = start;
@@ -101,7 +102,7 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
     } else {
       const mfn = allocDomheapPages(order, d.domid);
       if (!mfn) break;
-      // To a translated domain machine frames mean nothing.
+      // A translated domain is not told machine frames.
       if (list && !isTranslated(d) && !writeExtent(list, done, mfn)) {
         freeDomheapPages(mfn, order, d.domid);
         break;
@@ -111,7 +112,7 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   return <i64>done;
 }
 
-/** Frees 2^order frames from `frame` on; false if one was not the domain's, and those before it are gone. */
+/** Frees 2^order frames from `frame` on. Returns false if one was not the domain's; those before it are gone. */
 function giveExtentBack(d: DomainMemory, frame: u64, order: u32): bool {
   if (!isTranslated(d)) return freeDomheapPages(frame, order, d.domid);
   for (let i: u64 = 0; i < (<u64>1) << order; i++) {
@@ -123,14 +124,14 @@ function giveExtentBack(d: DomainMemory, frame: u64, order: u32): bool {
 }
 
 function populateExtent(d: DomainMemory, gpfn: u64, order: u32, list: u64, index: u64): bool {
-  // The M2P takes any number; a guest frame number beyond 2^40 is none that a guest could use.
+  // The M2P accepts any number, but a guest could use no guest frame number beyond 2^40.
   if (gpfn >> 40) return false;
   if (isTranslated(d)) return populateTranslated(d, gpfn, order);
   const mfn = populateDomheapPages(order, d.domid, gpfn);
   return mfn != 0 && writeExtent(list, index, mfn);
 }
 
-/** Nobody can name the frames before they are mapped; those that can't be go back. */
+/** Nobody can name the frames before they are mapped. Those that can't be mapped go back. */
 function populateTranslated(d: DomainMemory, gfn: u64, order: u32): bool {
   const mfn = allocDomheapPages(order, d.domid);
   if (!mfn) return false;
@@ -139,7 +140,7 @@ function populateTranslated(d: DomainMemory, gfn: u64, order: u32): bool {
   return false;
 }
 
-/** XENMEM_exchange: gives extents of one size for as many frames in extents of another, chunk by chunk. 0 or -errno. */
+/** XENMEM_exchange: exchanges extents of one size for as many frames in extents of another, chunk by chunk. 0 or -errno. */
 export function exchangeMemory(arg: u64): i64 {
   const x = scratch(SCRATCH_MEMOP);
   if (!x) return -(<i64>ENOMEM);
@@ -166,7 +167,7 @@ export function exchangeMemory(arg: u64): i64 {
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
   if (isTranslated(d)) return -EOPNOTSUPP;
-  // A chunk: as many in-extents as make one out-extent, or the other way round.
+  // A chunk is as many in-extents as make one out-extent, or the other way round.
   const inPerChunk: u64 = outOrder > inOrder ? (<u64>1) << (outOrder - inOrder) : 1;
   const outPerChunk: u64 = inOrder > outOrder ? (<u64>1) << (inOrder - outOrder) : 1;
   if (exchanged % inPerChunk) return -(<i64>EINVAL);
@@ -181,13 +182,13 @@ export function exchangeMemory(arg: u64): i64 {
   }
   store<u64>(x, exchanged);
   if (!copyToGuest(arg + MEMORY_EXCHANGE_NR_EXCHANGED, x, 8)) return -(<i64>EFAULT);
-  // The guest's own structure says how far it is.
+  // The guest's own structure records how far the call is.
   return !error && exchanged < inCount ? continueWith(XENMEM_exchange, arg) : <i64>error;
 }
 
 /**
- * Everything that can fail for want of memory, or for frames that are in use, comes first and is undone; then the frames change hands.
- * A list that cannot be read or written from then on is an error of which the domain keeps the frames, as in Xen.
+ * Everything that can fail for lack of memory, or because frames are in use, is done first and can be undone; then the frames change hands. If a list
+ * can't be read or written from then on, the call fails and the domain keeps the frames, as in Xen.
  */
 function exchangeChunk(
   d: DomainMemory,
@@ -200,7 +201,7 @@ function exchangeChunk(
   outCount: u64,
   outOrder: u32,
 ): i32 {
-  // Stolen frames, and the first frames of fresh extents, are on private lists through their links.
+  // Stolen frames, and the first frames of fresh extents, are on private lists that use their links.
   let stolen: u32 = 0;
   let fresh: u32 = 0;
   let error: i32 = 0;
@@ -250,7 +251,7 @@ function exchangeChunk(
   return error;
 }
 
-/** Takes the first frame off a private list; the one behind it. */
+/** Takes the first frame off a private list. Returns the next one. */
 function takeFirst(mfn: u32): u32 {
   const next = pageNext(mfn);
   setPageNext(mfn, 0);

@@ -1,14 +1,14 @@
 /**
- * Where the memory side keeps its shared words. A leaf file: constants that other files' constants are made of must not
- * wait for a circle of imports.
+ * Where the memory side keeps its shared words. This file imports nothing else of the memory side, because constants that other files' constants are
+ * computed from must not wait for a circle of imports.
  */
 import { XEN_HEAP_START } from "../../machine/layout";
 
 export const PAGE_SHIFT: u32 = 12;
 
-/** Shared words of the memory side, in the first page of the Xen heap; the next 15 pages are the hypervisor's root. */
+/** Shared words of the memory side, in the first page of the Xen heap. The next 15 pages are the hypervisor's root. */
 const MEMORY_ROOT: usize = XEN_HEAP_START;
-/** Where the rest of the hypervisor keeps its own root: 15 pages that the memory side never touches. */
+/** The root of the rest of the hypervisor: 15 pages that the memory side never touches. */
 export const HYPERVISOR_ROOT: usize = XEN_HEAP_START + 0x1000;
 export const FRAME_TABLE: usize = XEN_HEAP_START + 0x10000;
 
@@ -28,7 +28,7 @@ export const ROOT_DOMAIN_TABLE: usize = MEMORY_ROOT + 52;
 /** u64 (tlb.ts) */
 export const ROOT_TLB_CLOCK: usize = MEMORY_ROOT + 56;
 export const ROOT_TLB_FLUSHED: usize = MEMORY_ROOT + 64;
-/** u64: second stages that were made; the low half was the p2mId of the last one. */
+/** u64: number of second stages that were made; its low half was the p2mId of the last one. */
 export const ROOT_SECOND_STAGES: usize = MEMORY_ROOT + 72;
 /** u32 list head per order. */
 export const ROOT_FREE_LISTS: usize = MEMORY_ROOT + 0x100;

@@ -1,5 +1,5 @@
 /**
- * Two pages for structures copied from guests, of each thread (an instance of core.wasm) its own: static data is shared by all.
+ * Two pages for structures that are copied from guests. Each thread (an instance of core.wasm) has its own, whereas static data is shared by all.
  * Each user has its own part, because one call may run inside another (multicall).
  */
 import { allocXenheapPages } from "./allocator";
@@ -16,7 +16,7 @@ export const SCRATCH_WALK: usize = 2048; // 64
 export const SCRATCH_UNMAPS: usize = 2112; // 384
 export const SCRATCH_E820: usize = 4096; // 4096
 
-/** Address of a part of this thread's pages; 0 if the host is out of memory. */
+/** Returns the address of a part of this thread's pages; 0 if the host is out of memory. */
 export function scratch(part: usize): usize {
   if (!page) {
     const mfn = allocXenheapPages(1);

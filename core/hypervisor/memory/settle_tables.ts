@@ -1,4 +1,4 @@
-/** Gives up the page tables that kept_tables.ts has listed, a budget at a time. */
+/** Gives up the page tables that kept_tables.ts has listed, one budget at a time. */
 import { preemptCheck } from "../hypercall/continuation";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { DomainMemory, lockOf } from "./domain_memory";
@@ -15,7 +15,7 @@ function clearKept(mfn: u32): void {
   }
 }
 
-/** Where the list stands from which something is to be given up now; 0 if there is none. */
+/** Returns the address of the head of the list from which something is to be given up now; 0 if there is none. */
 function listToSettle(d: DomainMemory): usize {
   if (d.releasedTables) return offsetof<DomainMemory>("releasedTables");
   return d.reachedTables && !d.validating ? offsetof<DomainMemory>("reachedTables") : 0;
@@ -24,17 +24,17 @@ export function isSettled(d: DomainMemory): bool {
   return listToSettle(d) == 0;
 }
 
-/** Gives up what is kept, a budget at a time; false if something else is to be done first. True: there is a new budget. */
+/** Gives up what is kept, one budget at a time. Returns false if something else is to be done first. If it returns true, there is a new budget. */
 export function settleTables(d: DomainMemory): bool {
   while (!isSettled(d)) if (!settleOnce(d) && preemptCheck()) return false;
   beginTables();
   return true;
 }
 
-/** The same with one budget; true if it is done. */
+/** The same with one budget. Returns true if it is done. */
 export function settleOnce(d: DomainMemory): bool {
   beginTables();
-  // One that is used elsewhere too costs nothing of the budget but the way here.
+  // A table that is used elsewhere too costs nothing of the budget, so the steps are counted as well.
   for (let n: u32 = 0; n < TABLES_AT_ONCE && tablesLeft(); n++) {
     const list = listToSettle(d);
     if (!list) return true;

@@ -1,6 +1,6 @@
 /**
- * The LDT of a PV vCPU: 16 pages of its per-domain area shadow the guest's own pages, mapped one by one when the CPU
- * first touches them, each with a reference and a descriptor-page type reference (Xen's shadow LDT).
+ * The LDT of a PV vCPU: 16 pages of its per-domain area shadow the guest's own pages. They are mapped one by one when the CPU first touches them,
+ * each with a general reference and a type reference for a descriptor page (Xen's shadow LDT).
  */
 import { CPU_SEG, LDTR, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SEG_SIZE } from "../../machine/cpu/state";
 import { Vcpu } from "../domain/domain";
@@ -10,7 +10,7 @@ import { getPageAndType, putPageAndType } from "./page_type";
 import { GDT_PAGES, LDT_PAGES, ldtVirtStart, perdomainMap, perdomainMapped } from "./perdomain";
 import { PTE_P, PTE_RW, pteMfn } from "./pte";
 
-/** Unmaps all shadowed pages; the vCPU's TLB needs a flush if this returns true. The vCPU must not be running elsewhere. */
+/** Unmaps all shadowed pages. If it returns true, the vCPU's TLB needs a flush. The vCPU must not be running elsewhere. */
 export function invalidateShadowLdt(v: Vcpu): bool {
   let any = false;
   for (let page: u32 = 0; page < LDT_PAGES; page++) {
@@ -23,7 +23,7 @@ export function invalidateShadowLdt(v: Vcpu): bool {
   return any;
 }
 
-/** Sets a vCPU's LDT (checked by the caller) and loads LDTR. */
+/** Sets a vCPU's LDT, which the caller has checked, and loads LDTR. */
 export function setVcpuLdt(v: Vcpu, base: u64, entries: u32): void {
   v.ldtBase = base;
   v.ldtEntries = entries;
@@ -35,8 +35,8 @@ export function setVcpuLdt(v: Vcpu, base: u64, entries: u32): void {
 }
 
 /**
- * Maps the LDT page that byte `offset` of the LDT lies in (Xen's pv_map_ldt_shadow_page). False if the guest has no such
- * page, or one that may not hold descriptors.
+ * Maps the LDT page in which byte `offset` of the LDT lies (Xen's pv_map_ldt_shadow_page). Returns false if the guest has no such page, or one that
+ * may not hold descriptors.
  */
 export function mapLdtPage(v: Vcpu, offset: u32): bool {
   if (offset >> 3 >= v.ldtEntries) return false;

@@ -1,11 +1,11 @@
-/** Frames of the Xen heap that guests may map: shared info, grant tables, run-time state. */
+/** Frames of the Xen heap that guests may map: shared info, grant tables, runtime state. */
 import { freeXenheapPages } from "./allocator";
 import { DomainMemory, domainMemory } from "./domain_memory";
 import { PGT_none, PGT_type_shift, PGT_validated, PGT_writable_page, initTypeWord, setPageOwner } from "./frames";
 
 /**
- * Makes `domid` the owner of a fresh Xen heap frame, so that it can map it: writable, or read-only. Xen's own type
- * reference (writable, or none) keeps the frame from ever being a page table. Undone by unshareXenPage.
+ * Makes `domid` the owner of a fresh Xen heap frame, so that it can map it, writable or read-only. Xen's own type reference (writable, or none) keeps
+ * the frame from ever becoming a page table. Undone by unshareXenPage.
  */
 export function shareXenPageWithGuest(mfn: u32, domid: u32, readonly: bool): bool {
   const d = domainMemory(domid);
@@ -17,7 +17,7 @@ export function shareXenPageWithGuest(mfn: u32, domid: u32, readonly: bool): boo
   return true;
 }
 
-/** Drops Xen's reference of a shared frame; it is freed when the last guest mapping goes. */
+/** Drops Xen's reference of a shared frame, which is freed when the last guest mapping goes. */
 export function unshareXenPage(mfn: u32): void {
   freeXenheapPages(mfn, 0);
 }

@@ -1,25 +1,24 @@
 /**
- * When stale TLB entries matter. A frame that lost its last reference or its last type reference may still be in some
- * pCPU's TLB. `tlbStamp` dates that moment; before the frame gets another use, `tlbFlushSince(stamp)` flushes every pCPU
- * unless a full flush has begun after that moment. (Xen's tlbflush clock, with one stamp for all pCPUs.)
- *
- * The clock has 64 bits and does not wrap. A stamp is its low half: it stands for the latest moment until now that ends in these bits.
- * That is the moment it was taken at or, for a frame that was left alone for 2^32 flushes, a later one: then there is a flush too many.
- * 0 is no stamp, but says that the frame was never used; the clock leaves out the moments that end in it.
+ * When stale TLB entries matter. A frame that has lost its last reference or its last type reference may still be in some pCPU's TLB. `tlbStamp`
+ * dates that moment. Before the frame gets another use, `tlbFlushSince(stamp)` flushes every pCPU unless a full flush has begun after that moment.
+ * (This is Xen's tlbflush clock, with one stamp for all pCPUs.)
+ * The clock has 64 bits and does not wrap. A stamp is its low half and stands for the latest moment up to now that has these low bits. That is the
+ * moment at which it was taken or, for a frame that was left alone for 2^32 flushes, a later one: then there is a flush too many. A stamp of 0 says
+ * that the frame was never used; the clock leaves out the moments whose low half is 0.
  */
 import { dropWritesLocal, flushTlbAllPcpus, flushTlbOthers } from "../sched/ipi";
 import { self } from "../sched/pcpu";
 import { PGT_writable_page, ROOT_TLB_CLOCK, ROOT_TLB_FLUSHED, frameAddress, pageStamp } from "./frames";
 
-/** The clock's present value; flushes that begin later cover this moment. */
+/** Returns the clock's present value; flushes that begin later cover this moment. */
 export function tlbStamp(): u32 {
   let stamp = <u32>atomic.load<u64>(ROOT_TLB_CLOCK);
-  // Somebody is just about to take the clock on.
+  // Somebody is just about to advance the clock.
   while (!stamp) stamp = <u32>atomic.load<u64>(ROOT_TLB_CLOCK);
   return stamp;
 }
 
-/** The moment that a stamp stands for. */
+/** Returns the moment that a stamp stands for. */
 function momentOf(stamp: u32): u64 {
   if (!stamp) return 0;
   const now = atomic.load<u64>(ROOT_TLB_CLOCK);
@@ -32,7 +31,7 @@ export function laterStamp(a: u32, b: u32): u32 {
   return momentOf(a) > momentOf(b) ? a : b;
 }
 
-/** The moment at which a flush begins that begins now. */
+/** Advances the clock, and returns the moment at which a flush begins that begins now. */
 function nextMoment(): u64 {
   let moment = atomic.add<u64>(ROOT_TLB_CLOCK, 1) + 1;
   if (!(<u32>moment)) moment = atomic.add<u64>(ROOT_TLB_CLOCK, 1) + 1;
@@ -56,20 +55,20 @@ export function tlbFlushAll(): void {
   }
 }
 
-/** Whether whoever takes the frame with this stamp flushes first. */
+/** Returns whether whoever takes the frame with this stamp flushes first. */
 export function isFlushDue(stamp: u32): bool {
   return momentOf(stamp) >= atomic.load<u64>(ROOT_TLB_FLUSHED);
 }
 
-/** Flushes unless that happened since `stamp`. A stamp of 0 belongs to a frame that was never used. */
+/** Flushes unless a flush has happened since `stamp`. A stamp of 0 belongs to a frame that was never used. */
 export function tlbFlushSince(stamp: u32): void {
   if (isFlushDue(stamp)) tlbFlushAll();
 }
 
 /**
- * A frame that had no references of a type has become one of `type`. Of the translations from before, what matters is: that nobody
- * writes any more to what is a page table or holds descriptors now; and that no other pCPU is still walking a page table that may be written
- * now. This pCPU walks none, so all else that its TLB holds may stay: page tables come and go with every process.
+ * Flushes for a frame that had no type references and has become one of `type`. Of the earlier translations two kinds matter: nobody may still write
+ * to what is a page table or holds descriptors now, and no other pCPU may still walk a page table that may be written now. This pCPU walks none, so
+ * all else that its TLB holds may stay, which matters because page tables come and go with every process.
  */
 export function tlbFlushForType(mfn: u32, type: u32): void {
   const moment = momentOf(pageStamp(mfn));

@@ -1,4 +1,4 @@
-/** For the invariant checker (memory/check.ts): what second stages hold, and that M2P and tables say the same. */
+/** For the invariant checker (memory/check.ts): what second stages hold, and whether the M2P agrees with their tables. */
 import { PTE_LARGE } from "../../machine/cpu/paging/format";
 import { DomainMemory } from "../memory/domain_memory";
 import { countForeign, expectReference, report } from "../memory/expected";
@@ -58,7 +58,7 @@ function countFrame(d: DomainMemory, entry: u64, gfn: u64): void {
   else report("second stage: kind of", <u32>mfn, entryType(entry), 0);
 }
 
-/** Whether some entry of the domain's second stage leads to the frame, writable if that matters. Looks at all of them. */
+/** Returns whether some entry of the domain's second stage leads to the frame, writable if `writing`. Looks at all entries. */
 export function mapsFrame(d: DomainMemory, mfn: u32, writing: bool): bool {
   return tableMaps(d.p2mRoot, 4, mfn, writing);
 }

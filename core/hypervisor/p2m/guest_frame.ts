@@ -1,4 +1,7 @@
-/** The machine frame behind a frame number that a guest, or somebody for it, has given: a guest frame number of a translated domain, else a machine frame. */
+/**
+ * Finds the machine frame for a frame number that a guest, or somebody for it, has given: it is a guest frame number in a translated domain, and a
+ * machine frame otherwise.
+ */
 import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { PGT_writable_page } from "../memory/frames";
 import { getPageAndType } from "../memory/page_type";
@@ -6,13 +9,13 @@ import { getPage } from "../memory/references";
 import { POPULATED, populate } from "./on_demand";
 import { isTranslated, p2mTake } from "./p2m";
 
-/** As p2mTake(); what the domain gets on demand it gets now. */
+/** As p2mTake(), and gives the domain first what it gets on demand there. */
 function takeTranslated(d: DomainMemory, gfn: u64, writable: bool): u32 {
   const mfn = p2mTake(d, gfn, writable);
   return mfn || populate(d, gfn) != POPULATED ? mfn : p2mTake(d, gfn, writable);
 }
 
-/** A general reference of the frame that `domid` calls `frame`: the machine frame, to be given back by putPage; 0 if it has none so. */
+/** Takes a general reference of the frame that `domid` calls `frame`. Returns the machine frame, to be dropped by putPage; 0 if there is none. */
 export function takeFrame(frame: u64, domid: u32): u32 {
   const d = domainMemory(domid);
   if (d == null) return 0;
@@ -20,7 +23,7 @@ export function takeFrame(frame: u64, domid: u32): u32 {
   return getPage(frame, domid) ? <u32>frame : 0;
 }
 
-/** The same and one of the writable type: putPageAndType. */
+/** The same with a reference of the writable type, to be dropped by putPageAndType. */
 export function takeWritableFrame(frame: u64, domid: u32): u32 {
   const d = domainMemory(domid);
   if (d == null) return 0;

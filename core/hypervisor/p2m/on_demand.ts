@@ -19,14 +19,15 @@ import { LARGE_FRAMES, LARGE_ORDER, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry,
 import { countOnDemand, p2mLock } from "./p2m";
 import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
 
-/** Whether guest frame `gfn` is still to get memory on demand; no frame of a domain without a second stage is. */
+/** Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. */
 export function isOnDemand(d: DomainMemory, gfn: u64): bool {
   const at = leafOf(d, gfn);
   return at != 0 && entryType(partOf(at, gfn)) == P2M_ON_DEMAND;
 }
 
 /**
- * 2^order guest frames from `gfn` on, at which there is nothing, get memory on demand. False, with nothing changed: something is there, or no room for a table.
+ * Marks 2^order guest frames from `gfn` on, at which there is nothing, as getting memory on demand. Returns false with nothing changed if something
+ * is there, or there is no room for a table.
  */
 export function markOnDemand(d: DomainMemory, gfn: u64, order: u32): bool {
   const count = (<u32>1) << order;
@@ -42,7 +43,7 @@ export function markOnDemand(d: DomainMemory, gfn: u64, order: u32): bool {
   return marked;
 }
 
-/** False with nothing marked. The lock is held. */
+/** Returns false with nothing marked. The caller holds the lock. */
 function mark(d: DomainMemory, gfn: u64, count: u32): bool {
   if (count == LARGE_FRAMES && !(gfn & (LARGE_FRAMES - 1))) {
     const at = makeLeaf(d, gfn, 2);
@@ -55,12 +56,12 @@ function mark(d: DomainMemory, gfn: u64, count: u32): bool {
     const at = makeLeaf(d, gfn + i, 1);
     if (!at || load<u64>(at)) return false;
   }
-  // All tables are there, and nothing else.
+  // Now all tables exist, and nothing else is there.
   for (let i: u32 = 0; i < count; i++) atomic.store<u64>(leafOf(d, gfn + i), p2mOnDemand(false));
   return true;
 }
 
-/** What populate() found. */
+/** Results of populate(). */
 export const POPULATED: i32 = 0;
 const NOT_ON_DEMAND: i32 = 1;
 export const NO_RESERVE: i32 = 2;
@@ -77,8 +78,8 @@ function isRam(d: DomainMemory, gfn: u64): bool {
 }
 
 /**
- * Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if it has some, for another may have given it since the caller found none. No
- * guest memory is in use, and of locks at most those that stand before onDemandLock in p2m.ts are held.
+ * Gives guest frame `gfn` its memory, if it gets that on demand. Returns POPULATED also if it has some, because another vCPU may have supplied it
+ * since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
   if (!isOnDemand(d, gfn)) return isRam(d, gfn) ? POPULATED : NOT_ON_DEMAND;
@@ -106,7 +107,7 @@ function give(d: DomainMemory, gfn: u64): i32 {
   return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
 }
 
-/** There is to be no memory at guest frame `gfn` any more, of which the domain has none there yet. False: it does not get it on demand. */
+/** Makes guest frame `gfn` no longer get memory, where it has none yet. Returns false if it does not get it on demand. */
 export function forgetOnDemand(d: DomainMemory, gfn: u64): bool {
   spinLock(p2mLock(d));
   const at = isOnDemand(d, gfn) ? makeLeaf(d, gfn, 1) : 0;

@@ -34,7 +34,7 @@ import {
 } from "./entry";
 import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
 
-/** The domain's frame numbers are guest frame numbers. */
+/** Whether the domain's frame numbers are guest frame numbers. */
 // @ts-ignore: decorator
 @inline
 export function isTranslated(d: DomainMemory): bool {
@@ -47,7 +47,7 @@ export function p2mLock(d: DomainMemory): usize {
   return changetype<usize>(d) + offsetof<DomainMemory>("p2mLock");
 }
 
-/** Of this thread: an entry that mapped something was changed since the last flush. */
+/** Whether this thread has changed an entry that mapped something since the last flush. */
 let flushDue: bool = false;
 /** To be called before a hypercall that has changed entries ends, or stops to be continued. */
 export function settleP2m(): void {
@@ -56,19 +56,19 @@ export function settleP2m(): void {
   tlbFlushAll();
 }
 
-/** The references that an entry holds. */
+/** Drops the references that an entry holds. */
 export function dropEntry(entry: u64): void {
   const mfn = <u32>pteMfn(entry);
   if (entry & PTE_RW) putPageAndType(mfn);
   else putPage(mfn);
 }
 
-/** There are `more` frames on demand than before, and the domain's reserve is no larger than that. The lock is held. */
+/** Counts `more` frames on demand, and limits the domain's reserve to their number. The caller holds the lock. */
 export function countOnDemand(d: DomainMemory, more: i32): void {
   setOnDemand(d, d.onDemand + <u32>more);
 }
 
-/** Puts an entry in the place of one that is no grant; the new one's references are the caller's to give. The lock is held. */
+/** Puts an entry in the place of one that is no grant. The caller provides the new entry's references. The caller holds the lock. */
 function install(d: DomainMemory, gfn: u64, mfn: u32, type: u32): i32 {
   if (d.flags & MEM_DYING) return -EINVAL;
   const at = makeLeaf(d, gfn, 1);
@@ -88,9 +88,9 @@ function install(d: DomainMemory, gfn: u64, mfn: u32, type: u32): i32 {
 }
 
 /**
- * Maps 2^order frames of the domain's own, or of the Xen heap shared with it, that are mapped nowhere, at `gfn` on. What stood there and was
- * memory is mapped no more, and stays the domain's. 0, or with nothing mapped -EINVAL, -EBUSY (a grant is mapped there), -ENOMEM. But for a frame that is not
- * the domain's, what stood there is still there then.
+ * Maps 2^order frames at `gfn` and following that are mapped nowhere and are the domain's own, or of the Xen heap and shared with it. Memory that was
+ * there is unmapped, and stays the domain's. 0; or with nothing mapped -EINVAL, -EBUSY (a grant is mapped there) or -ENOMEM. After an error what was
+ * there is still there, unless a frame was not the domain's.
  */
 export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 {
   const count = (<u32>1) << order;
@@ -114,7 +114,10 @@ export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 
   return error;
 }
 
-/** Why not each of `count` frames from `gfn` on can be put there, or 0: -EINVAL, -EBUSY, -ENOMEM as install() has it. Makes the tables. The lock is held. */
+/**
+ * Returns why not each of `count` frames from `gfn` on can be mapped, or 0: -EINVAL, -EBUSY, -ENOMEM as in install(). Makes the tables. The caller
+ * holds the lock.
+ */
 function whyNot(d: DomainMemory, gfn: u64, count: u32): i32 {
   if (d.flags & MEM_DYING) return -EINVAL;
   for (let i: u32 = 0; i < count; i++) {
@@ -125,7 +128,7 @@ function whyNot(d: DomainMemory, gfn: u64, count: u32): i32 {
   return 0;
 }
 
-/** One large entry, where none and no table stands. False: it can't be, and nothing has changed. The lock is held. */
+/** Puts one large entry where neither an entry nor a table stands. Returns false with nothing changed if that can't be. The caller holds the lock. */
 function addLarge(d: DomainMemory, gfn: u64, mfn: u32): bool {
   if (d.flags & MEM_DYING) return false;
   const at = makeLeaf(d, gfn, 2);
@@ -148,13 +151,13 @@ function takeOut(d: DomainMemory, gfn: u64): void {
   if (mfn) putPageAndType(mfn);
 }
 
-/** Whether a removal may also take out frames of the Xen heap. */
+/** Says that a removal may also take out frames of the Xen heap. */
 export const ALSO_SHARED: bool = true;
 export const ONLY_OWN: bool = false;
 
 /**
- * Takes out the domain's memory at `gfn`: its machine frame, whose general and writable reference are the caller's now; 0 if there is none,
- * if it is a grant, or Xen's and only the domain's own was asked for, or if there is no room to break up a large entry.
+ * Takes the domain's memory at `gfn` out of the second stage. Returns its machine frame, whose general and writable references are the caller's now;
+ * 0 if there is none, if it is a grant, if it is Xen's and only the domain's own was asked for, or if there is no room to break up a large entry.
  */
 export function p2mRemoveRam(d: DomainMemory, gfn: u64, shared: bool): u32 {
   spinLock(p2mLock(d));
@@ -176,7 +179,7 @@ function removeLocked(d: DomainMemory, gfn: u64, shared: bool): u32 {
   return mfn;
 }
 
-/** Where frame `mfn` of the domain's is mapped; P2M_GFNS if nowhere. */
+/** Returns where frame `mfn` of the domain is mapped; P2M_GFNS if nowhere. */
 export function gfnOf(d: DomainMemory, mfn: u32): u64 {
   spinLock(p2mLock(d));
   const gfn = placeOf(d, mfn);
@@ -184,7 +187,7 @@ export function gfnOf(d: DomainMemory, mfn: u32): u64 {
   return gfn;
 }
 
-/** The same with the lock held. The M2P alone says it of a translated domain's own frames only. */
+/** The same with the lock held. The M2P alone is right only for a translated domain's own frames. */
 function placeOf(d: DomainMemory, mfn: u32): u64 {
   const gfn = m2pGet(mfn);
   const at = leafOf(d, gfn);
@@ -193,12 +196,12 @@ function placeOf(d: DomainMemory, mfn: u32): u64 {
   return entryType(entry) == P2M_RAM && pteMfn(entry) == <u64>mfn ? gfn : P2M_GFNS;
 }
 
-/** The frame that the last p2mPlace() or p2mMove() has put out of its place, with its references; 0 if none. */
+/** The frame that the last p2mPlace() or p2mMove() has replaced, with its references; 0 if none. */
 export let replacedFrame: u32 = 0;
 
 /**
- * Maps a frame that is the domain's, or Xen's and shared with it, at `gfn`, and nowhere else any more. 0, or with nothing changed -EINVAL (not
- * its frame), -EBUSY (a grant is mapped there), -ENOMEM. replacedFrame is the caller's to deal with.
+ * Maps a frame that is the domain's, or Xen's and shared with it, at `gfn`, and unmaps it wherever else it was. 0; or with nothing changed -EINVAL
+ * (not its frame), -EBUSY (a grant is mapped there) or -ENOMEM. The caller has to deal with replacedFrame.
  */
 export function p2mPlace(d: DomainMemory, gfn: u64, mfn: u32): i32 {
   spinLock(p2mLock(d));
@@ -206,7 +209,7 @@ export function p2mPlace(d: DomainMemory, gfn: u64, mfn: u32): i32 {
   spinUnlock(p2mLock(d));
   return error;
 }
-/** The same with the frame that is mapped at `from`. */
+/** The same for the frame that is mapped at `from`. */
 export function p2mMove(d: DomainMemory, gfn: u64, from: u64): i32 {
   spinLock(p2mLock(d));
   const at = leafOf(d, from);
@@ -246,8 +249,8 @@ function place(d: DomainMemory, gfn: u64, mfn: u32): i32 {
 }
 
 /**
- * A reference, and one of the writable type if `writable`, of the domain's own frame at `gfn`, or of Xen's that is shared with it: its machine
- * frame; 0 if there is none.
+ * Takes a reference, and one of the writable type if `writable`, of the domain's own frame at `gfn`, or of Xen's that is shared with it. Returns the
+ * machine frame; 0 if there is none.
  */
 export function p2mTake(d: DomainMemory, gfn: u64, writable: bool): u32 {
   spinLock(p2mLock(d));
@@ -265,7 +268,7 @@ export function p2mTake(d: DomainMemory, gfn: u64, writable: bool): u32 {
   return mfn;
 }
 
-/** Maps a grant, whose references become the entry's. 0 or -errno, as in p2mAddRam. */
+/** Maps a grant, whose references pass to the entry. 0 or -errno, as in p2mAddRam. */
 export function p2mAddGrant(d: DomainMemory, gfn: u64, mfn: u32, readonly: bool): i32 {
   if (gfn >= P2M_GFNS) return -EINVAL;
   spinLock(p2mLock(d));
@@ -274,7 +277,7 @@ export function p2mAddGrant(d: DomainMemory, gfn: u64, mfn: u32, readonly: bool)
   return error;
 }
 
-/** Takes out the mapping of a grant, whose references are the caller's then; false if `gfn` does not map `mfn` so. */
+/** Unmaps a grant, whose references pass to the caller. Returns false if `gfn` does not map `mfn` in this way. */
 export function p2mRemoveGrant(d: DomainMemory, gfn: u64, mfn: u32, readonly: bool): bool {
   spinLock(p2mLock(d));
   const at = leafOf(d, gfn);

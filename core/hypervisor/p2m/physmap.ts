@@ -1,4 +1,6 @@
-/** XENMEM_add_to_physmap, _batch and remove_from_physmap: a translated domain says itself what of its frames, and of Xen's for it, is where. */
+/**
+ * XENMEM_add_to_physmap, _batch and remove_from_physmap: a translated domain itself decides where its frames, and those of Xen's for it, are mapped.
+ */
 import { EFAULT, EINVAL, ENOENT, ENOSYS, EPERM } from "../../abi/errno";
 import {
   ADD_TO_PHYSMAP_BATCH_ERRS,
@@ -32,7 +34,7 @@ import { putAllocRef } from "../memory/references";
 import { populate } from "./on_demand";
 import { ALSO_SHARED, p2mMove, p2mPlace, p2mRemoveRam, replacedFrame } from "./p2m";
 
-/** One frame; `index` by the space. What is memory at `gfn` is given back to the host, as Xen has it. 0 or -errno. */
+/** Maps one frame; the meaning of `index` depends on the space. As in Xen, memory that was at `gfn` is given back to the host. 0 or -errno. */
 function addOne(d: DomainMemory, space: u32, index: u64, gfn: u64): i32 {
   let error: i32 = -ENOSYS;
   if (space == <u32>XENMAPSPACE_shared_info) {
@@ -51,18 +53,18 @@ function addOne(d: DomainMemory, space: u32, index: u64, gfn: u64): i32 {
   return error;
 }
 
-/** A frame that was taken out with its references: it goes back to the heap, unless it is Xen's. */
+/** Gives back a frame that was taken out with its references: it goes to the heap, unless it is Xen's. */
 export function giveBack(mfn: u32): void {
   if (!pageFlag(mfn, PGC_xen_heap)) putAllocRef(mfn);
   putPageAndType(mfn);
 }
 
-/** The call with its structure at `a`, in hypervisor memory, and `arg`, in the guest's; `start`: how much a continued call has done. */
+/** The call with its structure at `a` in hypervisor memory, and at `arg` in the guest's. `start` is how much a continued call has done. */
 export function addToPhysmap(d: DomainMemory, a: usize, arg: u64, start: u64): i64 {
   const space = load<u32>(a, ADD_TO_PHYSMAP_SPACE);
   const index = load<u64>(a, ADD_TO_PHYSMAP_IDX);
   const gfn = load<u64>(a, ADD_TO_PHYSMAP_GPFN);
-  // Another domain's frames come by the batch, for who may have them.
+  // Another domain's frames can be mapped only by the batch call, by those who may have them.
   if (space == <u32>XENMAPSPACE_gmfn_foreign) return -ENOSYS;
   if (space != <u32>XENMAPSPACE_gmfn_range) return start ? -EINVAL : addOne(d, space, index, gfn);
   const size = <u64>load<u16>(a, ADD_TO_PHYSMAP_SIZE_MEMBER);
@@ -75,7 +77,7 @@ export function addToPhysmap(d: DomainMemory, a: usize, arg: u64, start: u64): i
   return 0;
 }
 
-/** The same of many frames, each with its own error. */
+/** The same for many frames, each of which gets its own error. */
 export function addToPhysmapBatch(d: DomainMemory, a: usize, arg: u64, start: u64): i64 {
   const space = <u32>load<u16>(a, ADD_TO_PHYSMAP_BATCH_SPACE);
   const size = <u64>load<u16>(a, ADD_TO_PHYSMAP_BATCH_SIZE_MEMBER);
@@ -83,7 +85,7 @@ export function addToPhysmapBatch(d: DomainMemory, a: usize, arg: u64, start: u6
   const gfns = load<u64>(a, ADD_TO_PHYSMAP_BATCH_GPFNS);
   const errors = load<u64>(a, ADD_TO_PHYSMAP_BATCH_ERRS);
   if (space == <u32>XENMAPSPACE_gmfn_range || start > size) return -EINVAL;
-  // Only a control domain could have these, and there is no translated one.
+  // Only a control domain could have these, and no control domain is translated.
   if (space == <u32>XENMAPSPACE_gmfn_foreign) return -EPERM;
   if (load<u16>(a, ADD_TO_PHYSMAP_BATCH_U)) return -EINVAL;
   for (let done = start; done < size; done++) {
@@ -99,7 +101,7 @@ export function addToPhysmapBatch(d: DomainMemory, a: usize, arg: u64, start: u6
   return 0;
 }
 
-/** The frame is mapped no more, and stays the domain's. 0 or -ENOENT. */
+/** Unmaps the frame, which stays the domain's. 0 or -ENOENT. */
 export function removeFromPhysmap(d: DomainMemory, gfn: u64): i64 {
   const mfn = p2mRemoveRam(d, gfn, ALSO_SHARED);
   if (!mfn) return -ENOENT;

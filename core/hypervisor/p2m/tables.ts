@@ -1,9 +1,8 @@
 /**
- * The tables of a domain's second stage: four levels, of Xen heap frames that count against the domain's own pool (as the pool of Xen's
- * paging assistance does), so that a guest that scatters its memory uses up nothing but that.
- *
- * `p2mLock` is held by whoever changes anything here. Walks take no lock: a table is filled before an entry leads to it, and goes only
- * when the domain has no vCPUs any more (teardown.ts).
+ * The tables of a domain's second stage: four levels of Xen heap frames, which count against the domain's own pool (like the pool of Xen's paging
+ * assistance), so that a guest that scatters its memory uses up nothing else.
+ * Whoever changes anything here holds `p2mLock`. Walks take no lock: a table is filled before an entry leads to it, and is freed only when the domain
+ * has no vCPUs any more (teardown.ts).
  */
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { PTE_LARGE } from "../../machine/cpu/paging/format";
@@ -14,9 +13,9 @@ import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
 import { tlbFlushAll } from "../memory/tlb";
 import { LARGE_FRAMES, p2mPart, p2mTableEntry } from "./entry";
 
-/** Guest frames there can be: 40 bits of address, as CPUID says. */
+/** The number of guest frames that there can be: 40 bits of address, as CPUID says. */
 export const P2M_GFNS: u64 = (<u64>1) << 28;
-/** Entries of a table. */
+/** Number of entries in a table. */
 export const TABLE_ENTRIES: u32 = 512;
 
 // @ts-ignore: decorator
@@ -25,7 +24,7 @@ function slot(table: u32, gfn: u64, level: u32): usize {
   return frameAddress(table) + (((<usize>(gfn >> (9 * (level - 1)))) & (TABLE_ENTRIES - 1)) << 3);
 }
 
-/** Address of the entry that decides about guest frame `gfn`, whether it maps something or not; 0 if no table leads there. */
+/** Returns the address of the entry that decides about guest frame `gfn`, whether it maps something or not; 0 if no table leads there. */
 export function leafOf(d: DomainMemory, gfn: u64): usize {
   if (gfn >= P2M_GFNS || !d.p2mRoot) return 0;
   let table = d.p2mRoot;
@@ -39,14 +38,14 @@ export function leafOf(d: DomainMemory, gfn: u64): usize {
   return slot(table, gfn, 1);
 }
 
-/** The entry of level 1 that is `gfn`'s part of what the leaf at `at` says. */
+/** Returns the entry of level 1 that stands for `gfn`'s part of the entry at `at`. */
 export function partOf(at: usize, gfn: u64): u64 {
   const entry = atomic.load<u64>(at);
   if (!(entry & PTE_LARGE)) return entry;
   return p2mPart(entry, (<u32>gfn) & (LARGE_FRAMES - 1));
 }
 
-/** A fresh table out of the domain's pool; 0 if that is used up, or the host out of memory. The lock is held. */
+/** Takes a fresh table out of the domain's pool; 0 if that is used up, or the host is out of memory. The caller holds the lock. */
 function newTable(d: DomainMemory): u32 {
   if (d.p2mTables >= d.p2mPool) return 0;
   const table = allocXenheapPages(0);
@@ -54,7 +53,7 @@ function newTable(d: DomainMemory): u32 {
   return table;
 }
 
-/** The first table; false as in newTable(). Before the domain runs. */
+/** Makes the first table. Returns false where newTable() returns 0. Called before the domain runs. */
 export function makeRoot(d: DomainMemory): bool {
   d.p2mRoot = newTable(d);
   d.p2mId = newId();
@@ -62,8 +61,8 @@ export function makeRoot(d: DomainMemory): bool {
 }
 
 /**
- * An id that no second stage has, not 0, and that no TLB knows: it is the low half of a count of 64 bits, and when all were given once, whoever
- * gets one again has all TLBs flushed first.
+ * Returns an id that is not 0, that no second stage has, and that no TLB knows. It is the low half of a 64-bit count. Once all ids have been given,
+ * all TLBs are flushed before one is given again.
  */
 function newId(): u32 {
   while (true) {
@@ -84,8 +83,8 @@ function isTaken(id: u32): bool {
 }
 
 /**
- * As leafOf(), and makes the tables that lead to an entry of `level`, 1 or 2; a large entry on the way to level 1 becomes a table that says the
- * same. 0 if there is no room for a table. With `level` 2 the entry found may lead to a table of level 1. The lock is held.
+ * As leafOf(), and makes the tables that lead to an entry of `level`, 1 or 2; a large entry on the way to level 1 becomes a table that says the same.
+ * 0 if there is no room for a table. With `level` 2 the entry found may lead to a table of level 1. The caller holds the lock.
  */
 export function makeLeaf(d: DomainMemory, gfn: u64, level: u32): usize {
   if (gfn >= P2M_GFNS || !d.p2mRoot) return 0;
@@ -104,7 +103,7 @@ export function makeLeaf(d: DomainMemory, gfn: u64, level: u32): usize {
   return slot(table, gfn, level);
 }
 
-/** Writes to a table what a large entry says. What each part holds stays the same, so nothing has to be flushed. */
+/** Writes what a large entry says into a table. What each part holds stays the same, so nothing has to be flushed. */
 function spread(large: u64, table: u32): void {
   for (let i: u32 = 0; i < LARGE_FRAMES; i++) store<u64>(frameAddress(table) + <usize>i * PTE_SIZE, p2mPart(large, i));
 }

@@ -10,13 +10,13 @@ import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry } from "./ent
 import { TABLE_ENTRIES } from "./tables";
 import { countOnDemand, dropEntry, p2mLock } from "./p2m";
 
-/** Tables of level 1, or large entries, that one call lets go of. */
+/** The number of level 1 tables, or large entries, that one call frees. */
 const BUDGET: u32 = 8;
 let left: u32 = 0;
-/** Guest frames on demand that the call has dropped. */
+/** The number of guest frames on demand that the call has dropped. */
 let dropped: i32 = 0;
 
-/** Lets go of frames and tables, a bounded piece at a time. True when all are gone, and in a domain that has none. */
+/** Frees frames and tables in bounded pieces. Returns true when all are gone, and for a domain that has none. */
 export function relinquishP2m(d: DomainMemory): bool {
   if (!d.p2mRoot) return true;
   left = BUDGET;
@@ -29,7 +29,7 @@ export function relinquishP2m(d: DomainMemory): bool {
   return done;
 }
 
-/** Drops what is below a table, and the table; false if the budget ended first. Goes down four levels. */
+/** Frees what is below a table, and the table, going down four levels. Returns false if the budget ended first. */
 function dropTable(d: DomainMemory, table: u32, level: u32): bool {
   if (level == 1) {
     if (!left) return false;

@@ -1,10 +1,10 @@
-/** Addresses that files are fetched from: http and https, and nothing else whatever a list, a person or a server says. */
+/** The addresses that files may be fetched from: http and https only, whatever a list, a person or a server names. */
 import { Refusal } from "../../toolstack/error.ts";
 
 const MOST_CHARACTERS = 2048;
 export const MOST_REDIRECTS = 10;
 
-/** Throws Refusal EINVAL. What follows a "#" is left out: it is never sent. */
+/** Throws Refusal EINVAL. What follows a "#" is left out, as it is never sent to a server. */
 export function webAddress(text: string): URL {
   const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
   const refuse = (why: string): Refusal => new Refusal("EINVAL", `${shown} is no address to fetch from: ${why}.`);
@@ -19,7 +19,10 @@ export function webAddress(text: string): URL {
   return url;
 }
 
-/** Where a server sends who asked it. Throws Refusal: ELOOP in a circle, EINVAL, EACCES from https to what others may read and change. */
+/**
+ * Returns the address that a server redirects to. Throws Refusal: ELOOP for a circle, EINVAL for an address that is not allowed, EACCES for a step
+ * from https to http, which others may read and change.
+ */
 export function redirected(from: URL, location: string, seen: ReadonlySet<string>): URL {
   if (!URL.canParse(location, from))
     throw new Refusal("EINVAL", `${from.host} answers with another address that is none.`);
@@ -35,7 +38,7 @@ export function redirected(from: URL, location: string, seen: ReadonlySet<string
   return to;
 }
 
-/** What a file at that address is called. */
+/** Returns the name of the file at that address. */
 export function nameAt({ pathname }: URL): string {
   const last = pathname.split("/").findLast((part) => part !== "") ?? "";
   try {

@@ -1,10 +1,10 @@
-/** Checksums of files: as people give them, and as lists beside files have them (SHA256SUMS, SHA512SUMS). */
+/** Checksums of files: typed by people, or read from lists that lie beside files (SHA256SUMS, SHA512SUMS). */
 import { nameAt } from "./address.ts";
 import { Refusal } from "../../toolstack/error.ts";
 
 export interface Checksum {
   readonly algorithm: "sha256" | "sha512";
-  /** In small letters. */
+  /** In lower case. */
   readonly hex: string;
 }
 
@@ -24,13 +24,13 @@ export function readChecksum(text: string): Checksum {
 const LINES = [
   /^\\?(?<hex>[0-9a-f]{64}|[0-9a-f]{128})[ \t]+[ *]?(?<name>.+)$/i,
   /^SHA(?:256|512) ?\((?<name>.+)\) ?= ?(?<hex>[0-9a-f]{64}|[0-9a-f]{128})$/i,
-  // A list of one file, without its name.
+  // A list with the checksum of one file and without its name.
   /^(?<hex>[0-9a-f]{64}|[0-9a-f]{128})(?<name>)$/i,
 ];
 
 /**
- * What a list at one address says of the file at another: by the file's place beside the list, else by its name where only one has it.
- * Throws Refusal ENOENT.
+ * Finds the checksum of the file at one address in the list at another: by the file's place relative to the list, else by its name if the name occurs
+ * once. Throws Refusal ENOENT.
  */
 export function findChecksum(list: string, listAt: URL, fileAt: URL): Checksum {
   const found: { name: string; checksum: Checksum }[] = [];

@@ -1,14 +1,14 @@
-/** What may not come into the library from the web, whatever its name says. */
+/** Refuses content that may not come into the library from the web, whatever its name says it is. */
 import { SNIFF_BYTES, sniffDisk } from "../../dom0/storage/sniff.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import type { Part } from "./part.ts";
 
-/** Of qcow2's header, in both versions: where the name of the image lies that it is based on; 0: there is none. */
+/** Offset in the header of a qcow2 image, in both versions, of the offset of its backing file's name; the latter is 0 where there is none. */
 const BACKING_OFFSET = 8;
 
 /**
- * An image that says it is based on another would show a guest whichever image of that name lies in the library: nothing of it came
- * along. Throws Refusal ENOEXEC.
+ * Throws Refusal ENOEXEC for an image that is based on another one. The other image did not come with it, so a guest would be shown whichever image
+ * of that name lies in the library.
  */
 export async function checkContents(part: Pick<Part, "read">, name: string): Promise<void> {
   const head = await part.read(0, SNIFF_BYTES);

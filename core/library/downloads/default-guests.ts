@@ -1,6 +1,7 @@
 /**
- * The guests that are offered until the user edits the list: addresses of the distributions themselves. What changes there without notice
- * (sizes, checksums) is not written down; where a distribution keeps a list of checksums beside its files, that is named and read.
+ * The guests that are offered until the user edits the list. The addresses are those of the distributions themselves. Sizes and checksums that may
+ * change there without notice are not written down; where a distribution keeps a list of checksums beside its files, that list is named here and
+ * read.
  */
 import type { GuestText } from "./guest-schema.ts";
 

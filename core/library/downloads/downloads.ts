@@ -1,4 +1,7 @@
-/** Files from the web: fetched into a part, checked, and then whole in the library or not there. Parts are kept to go on from. */
+/**
+ * Downloads files from the web. A file is fetched into a part, checked, and only then appears whole in the library. A part that stopped is kept so
+ * that the download can continue.
+ */
 import { createHash } from "node:crypto";
 import { readdir, statfs } from "node:fs/promises";
 import path from "node:path";
@@ -17,12 +20,12 @@ import { ask, textAt, USUAL_WEB, type Web } from "./web.ts";
 export interface Wanted {
   readonly url: string;
   readonly kind: FileKind;
-  /** What it is to be called; null: as its address says. */
+  /** The name that the file is to get; null for the one in its address. */
   readonly name: string | null;
-  /** What it must be, where that is known. */
+  /** The size it must have, where that is known. */
   readonly bytes: number | null;
   readonly checksum: Checksum | null;
-  /** Address of a list of checksums that has one for it. */
+  /** Address of a list of checksums that contains this file's. */
   readonly checksums: string | null;
 }
 
@@ -32,11 +35,11 @@ export interface Fetched {
   readonly kind: FileKind;
   readonly bytes: number;
   readonly sha256: string;
-  /** Who vouches for it besides its server: a checksum that was given, a list of checksums; null: nobody. */
+  /** Who vouches for the file besides its server: "given" is a checksum that the user gave, "listed" one from a list of checksums; null is nobody. */
   readonly checked: "given" | "listed" | null;
 }
 
-/** A download that runs, or has stopped and can go on. Bytes; `total` is null where the server does not say. */
+/** A download that runs, or that stopped and can continue. Sizes are in bytes; `total` is null where the server does not tell it. */
 export interface DownloadReport {
   readonly id: string;
   readonly url: string;
@@ -45,7 +48,7 @@ export interface DownloadReport {
   readonly isRunning: boolean;
   readonly done: number;
   readonly total: number | null;
-  /** Why it stopped: a sentence; "" while it runs, or after a restart. */
+  /** A sentence that says why it stopped; "" while it runs, and after a restart of the application. */
   readonly reason: string;
 }
 
@@ -54,28 +57,28 @@ export interface Foreseen {
   readonly bytes: number | null;
   readonly checksum: Checksum | null;
   readonly checked: Fetched["checked"];
-  /** Why its server or the list of checksums could not be asked: a sentence; else null. */
+  /** A sentence that says why the server or the list of checksums could not be asked; else null. */
   readonly problem: string | null;
 }
 
 const MOST_BYTES: Record<FileKind, number> = { kernel: 512 * 2 ** 20, ramdisk: 512 * 2 ** 20, disk: 2 ** 40 };
 const MOST_LIST_BYTES = 4 * 2 ** 20;
 const MOST_RUNNING = 4;
-/** Of the disk, left for others. */
+/** Bytes of the disk that are left free for others. */
 const SPARE_BYTES = 256 * 2 ** 20;
-/** Parts that nobody goes on with. */
+/** Parts that nobody has continued for so many days are removed. */
 const PART_DAYS = 14;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** What came is of no use after these. */
+/** After these errors the part that has come is of no use. */
 const SPOILED = new Set(["EBADMSG", "EFBIG", "ENOEXEC"]);
 
 export interface DownloadFolders {
-  /** Of parts; null: nothing is kept. */
+  /** The folder of parts; null where nothing is kept. */
   readonly parts: string | null;
   readonly files: Readonly<Record<FileKind, KeptFolder>>;
 }
 
-/** The same for the same file: what was begun is found again by it. */
+/** Returns the same id for the same file every time, so that a part that was begun is found again. */
 export function downloadId(kind: FileKind, url: URL): string {
   return createHash("sha256").update(`${kind} ${url.href}`).digest("hex").slice(0, 16);
 }
@@ -95,7 +98,7 @@ export class Downloads {
     this.#origins = new Origins(folders.parts === null ? null : path.join(folders.parts, "origins.json"));
   }
 
-  /** Looks for what was on its way when the application ended. */
+  /** Finds the downloads that were under way when the application ended. */
   start(): Promise<void> {
     return (this.#started ??= this.#lookForParts());
   }
@@ -122,8 +125,8 @@ export class Downloads {
   }
 
   /**
-   * Resolves when the file is whole, checked and in its folder. Throws Refusal, EBUSY while it is being fetched; what the signal was
-   * aborted with: what has come is kept then, unless it is of no use.
+   * Resolves when the file is whole, checked and in its folder. Throws Refusal, EBUSY if it is being fetched already; or the reason of the aborted
+   * signal. What has come is kept then, unless it is of no use.
    */
   async fetch(
     wanted: Wanted,
@@ -184,7 +187,7 @@ export class Downloads {
     }
   }
 
-  /** What is there under that id is thrown away. Throws Refusal: ENOENT, EBUSY while it runs. */
+  /** Throws away the part with that id. Throws Refusal: ENOENT where there is none, EBUSY while it runs. */
   async discard(id: string): Promise<void> {
     await this.start();
     const report = this.#reports.get(id);
@@ -195,7 +198,7 @@ export class Downloads {
     this.#forget(id);
   }
 
-  /** What is known of it before it is fetched; what can't be asked is told and no reason not to try. */
+  /** Tells what is known of a file before it is fetched. What could not be asked is reported as a problem, and does not prevent an attempt. */
   async foresee(wanted: Wanted, reach: Reach, signal: AbortSignal): Promise<Foreseen> {
     const problems: string[] = [];
     const tried = async <T>(deed: () => Promise<T>): Promise<T | null> =>
@@ -207,7 +210,7 @@ export class Downloads {
     const head = await tried(async () => {
       const answer = await ask("HEAD", webAddress(wanted.url), {}, this.#web, reach, signal);
       answer.body.destroy();
-      // Some servers don't know the question: the file is there all the same.
+      // Some servers refuse this question although they have the file.
       if (answer.status === 404 || answer.status === 410)
         throw new Refusal("ENOENT", `${answer.url.host} has no file ${answer.url.pathname}.`);
       const length = answer.status === 200 ? answer.headers["content-length"] : undefined;

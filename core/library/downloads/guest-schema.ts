@@ -5,7 +5,7 @@ import { readChecksum } from "./checksum.ts";
 
 const MOST_GUESTS = 200;
 
-/** What `check` refuses is refused with its sentence. */
+/** Makes a string whose value is refused with the sentence that `check` throws. */
 const checked = (check: (text: string) => unknown, most: number): z.ZodString =>
   z
     .string()
@@ -17,7 +17,7 @@ const checked = (check: (text: string) => unknown, most: number): z.ZodString =>
         context.addIssue({ code: "custom", message: (error as Error).message });
       }
     }) as unknown as z.ZodString;
-/** One line, with nothing in it that can't be seen. */
+/** One line without invisible characters. */
 const words = (most: number): z.ZodString =>
   z
     .string()
@@ -52,7 +52,7 @@ export const listSchema = z.strictObject({
   guests: z.array(guestSchema).max(MOST_GUESTS),
 });
 
-/** As the file has it. */
+/** A guest as it stands in the file. */
 export type GuestText = z.input<typeof guestSchema>;
 export type Guest = z.output<typeof guestSchema>;
 export type GuestFileText = z.output<typeof fileSchema>;

@@ -1,4 +1,6 @@
-/** Guests that can be fetched: a list in a file of the state folder, which its user may edit. It is never changed once it is there. */
+/**
+ * The guests that can be fetched: a list in a file of the state folder, which the user may edit. Xenarium writes this file once and never changes it.
+ */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { privateFolder, writeWhole } from "../../files/whole.ts";
@@ -21,11 +23,11 @@ export interface GuestFile {
 
 export interface ReadList {
   readonly guests: readonly Guest[];
-  /** Why the user's list can't be used, and that the one that came with the application is shown; else null. */
+  /** A sentence that says why the user's list can't be used, so that the built-in one is shown; else null. */
   readonly problem: string | null;
 }
 
-/** What has to be fetched for one, in the order of its devices. */
+/** Returns what has to be fetched for a guest, in the order of its devices. */
 export function filesOf({ kernel, ramdisk, disks = [], cd }: Guest): GuestFile[] {
   const file = (role: GuestRole, of: GuestFileText): GuestFile => {
     const kind: FileKind = role === "cd" ? "disk" : role;
@@ -42,7 +44,7 @@ export function filesOf({ kernel, ramdisk, disks = [], cd }: Guest): GuestFile[]
 }
 
 export class GuestList {
-  /** null: there is no list to edit. */
+  /** Path of the list; null where there is none to edit. */
   readonly file: string | null;
 
   constructor(file: string | null) {
@@ -87,7 +89,7 @@ export class GuestList {
     throw new Refusal("ENOENT", `The list has no guest ${id}; it has: ${allowed}.`);
   }
 
-  /** Of all servers that the user has written down. */
+  /** Returns the origins of all servers that the user has written into the list. */
   async origins(): Promise<ReadonlySet<string>> {
     const { guests } = await this.read();
     const addresses = guests

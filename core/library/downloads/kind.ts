@@ -1,4 +1,4 @@
-/** What a file of that name is likely to be: who fetches it may say otherwise. For browsers too. */
+/** Guesses from a file's name what the file is; whoever fetches it may say otherwise. Runs in browsers too. */
 export function kindOf(name: string): "kernel" | "ramdisk" | "disk" {
   if (/^(vmlinu[xz]|bzimage|linux|kernel)\b|\.elf$/i.test(name)) return "kernel";
   if (/^(initrd|initramfs)|\.cpio(\.|$)/i.test(name)) return "ramdisk";

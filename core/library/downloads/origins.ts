@@ -1,4 +1,4 @@
-/** Which kept files came from the web with which checksums: one that nobody has changed since is not fetched again. */
+/** Remembers which of the kept files came from the web, and with which checksums, so that an unchanged file is not fetched again. */
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { writeWhole } from "../../files/whole.ts";
@@ -13,7 +13,7 @@ const schema = z.array(
     path: z.string(),
     sha256: z.string(),
     sha512: z.string(),
-    /** As the file was then. */
+    /** Size and time of the file when it was recorded. */
     bytes: z.number(),
     modified: z.number(),
   }),
@@ -27,7 +27,7 @@ export class Origins {
     this.#file = file;
   }
 
-  /** Of no consequence if it can't be kept: the file is fetched again then. */
+  /** An error in keeping this is ignored: the file is then fetched again the next time. */
   async add(kind: FileKind, path: string, sums: { sha256: string; sha512: string }): Promise<void> {
     if (this.#file === null) return;
     try {
@@ -40,7 +40,10 @@ export class Origins {
     }
   }
 
-  /** A kernel or RAM disk with that checksum that is there as it came. Disks are written to by who has them: each gets its own. */
+  /**
+   * Returns a kernel or RAM disk that has this checksum and has not changed since it came. Disks are never shared this way, since their domains write
+   * to them.
+   */
   async unchanged(kind: FileKind, checksum: Checksum): Promise<{ path: string; bytes: number; sha256: string } | null> {
     if (kind === "disk") return null;
     for (const origin of await this.#read())

@@ -1,6 +1,6 @@
 /**
- * A file on its way: its bytes so far in a folder of its own, and beside them where they come from. Both outlive the application, so that
- * it goes on where it was. After a power failure only what had reached the disk counts (`durable`): what lies behind it may be anything.
+ * A file that is being downloaded: a folder with the bytes that have come and a description of where they come from. Both outlive the application, so
+ * that the download can continue. After a power failure only the first `durable` bytes count; what follows them may be anything.
  */
 import { createHash, type Hash } from "node:crypto";
 import { open, readFile, rm, type FileHandle } from "node:fs/promises";
@@ -11,33 +11,33 @@ import { libraryFailure } from "../failure.ts";
 
 const ABOUT = "about.json";
 const BYTES = "bytes";
-/** So much may be lost by a power failure. */
+/** The most bytes that a power failure may cost. */
 const DURABLE_EVERY = 16 * 2 ** 20;
 const READ = 1 << 20;
 
 export const FILE_KINDS = ["kernel", "ramdisk", "disk"] as const;
-/** What a file is fetched as: that decides where it lies and how large it may be. */
+/** What a file is fetched as. This decides where it is put and how large it may be. */
 export type FileKind = (typeof FILE_KINDS)[number];
 
 const aboutSchema = z.object({
   url: z.string(),
   kind: z.enum(FILE_KINDS),
   name: z.string(),
-  /** As the server said; null where it did not. */
+  /** The total size that the server told; null where it did not. */
   total: z.int().min(0).nullable(),
   etag: z.string().nullable(),
   lastModified: z.string().nullable(),
   durable: z.int().min(0),
-  /** Milliseconds since 1970, of its last bytes. */
+  /** When its last bytes came, in milliseconds since 1970. */
   at: z.number(),
 });
 export type PartAbout = z.infer<typeof aboutSchema>;
-/** What a server says by which it knows its file again. */
+/** What a server says by which it recognizes its file again. */
 export type Validators = Pick<PartAbout, "etag" | "lastModified" | "total">;
 
 const NO_VALIDATORS: Validators = { etag: null, lastModified: null, total: null };
 
-/** What lies in a folder of parts under that id; null where nothing whole does. */
+/** Returns the description of the part with that id; null where there is none that is complete. */
 export async function partAbout(folder: string): Promise<PartAbout | null> {
   try {
     return aboutSchema.parse(JSON.parse(await readFile(path.join(folder, ABOUT), "utf8")));
@@ -59,7 +59,7 @@ export class Part {
     this.#about = about;
   }
 
-  /** What is there already is read once, so that its checksum goes on. Throws what the file system says. */
+  /** Reads the bytes that are there already once, to continue the checksum. Throws the file system's error. */
   static async open(
     folder: string,
     { url, kind, name }: Pick<PartAbout, "url" | "kind" | "name">,
@@ -109,7 +109,7 @@ export class Part {
     this.#length += bytes.length;
   }
 
-  /** From its beginning again: what has come is of no use. */
+  /** Discards what has come and starts from the beginning. */
   async restart(): Promise<void> {
     await this.#handle.truncate(0);
     this.#length = 0;
@@ -118,7 +118,7 @@ export class Part {
     await this.#keepAbout();
   }
 
-  /** What the server says of the file whose bytes come now. */
+  /** Records what the server says of the file whose bytes come now. */
   async described(validators: Validators): Promise<void> {
     this.#about = { ...this.#about, ...validators };
     await this.#keepAbout();
@@ -131,7 +131,7 @@ export class Part {
     if (this.#length - this.#about.durable >= DURABLE_EVERY) await this.settle();
   }
 
-  /** What has come stays, whatever happens. */
+  /** Makes durable what has come, so that it stays whatever happens. */
   async settle(): Promise<void> {
     await this.#handle.datasync();
     this.#about = { ...this.#about, durable: this.#length, at: Date.now() };
@@ -148,7 +148,7 @@ export class Part {
     return buffer.subarray(0, bytesRead);
   }
 
-  /** It is whole and lies at `target` from now on; nothing of the part is left. Throws Refusal. */
+  /** Moves the whole file to `target`, and removes the part. Throws Refusal. */
   async finish(target: string): Promise<void> {
     try {
       await this.#handle.sync();
@@ -160,7 +160,7 @@ export class Part {
     await removePart(this.#folder);
   }
 
-  /** What has come is kept, to go on from; unless nothing has. */
+  /** Keeps what has come so that the download can continue, or removes the part if nothing has. */
   async close(): Promise<void> {
     try {
       if (this.#length > 0) await this.settle();

@@ -1,8 +1,8 @@
 /**
- * How far a download may go for who asks. The user's own command line fetches from anywhere. A window is a page, which may have been made to
- * do harm: for it the host goes to the internet and not to this computer, its user's network or a cloud's services to its machines, but
- * for servers that the user has written into the list of guests. The address that is really connected to is what counts: a name may stand
- * for another one each time.
+ * Which addresses a download may reach, depending on who asks. The user's own command line may fetch from anywhere. A window is a web page, which an
+ * attacker may control; for it the host reaches the internet, but not this computer, the user's network or a cloud's metadata services, except
+ * servers that the user has written into the list of guests. What is judged is the address that is really connected to, because a name may resolve to
+ * another address each time.
  */
 import { lookup as resolve, type LookupAddress } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
@@ -11,19 +11,19 @@ import { Policy } from "../../dom0/network/gateway/policy.ts";
 import { inSubnet, ipBytes, parseSubnet } from "../../dom0/network/packet/address.ts";
 import { Refusal } from "../../toolstack/error.ts";
 
-/** Networks of a house, a company or a provider (RFC 1918, 6598, 2544, 4193). */
+/** Private networks of a house, a company or a provider (RFC 1918, 6598, 2544, 4193). */
 const PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "fc00::/7"].map(
   (text) => parseSubnet(text)!,
 );
-/** This computer itself, link-local, multicast and reserved addresses: as guests are held off them. */
+/** This computer itself, and link-local, multicast and reserved addresses: the same that guests can't reach. */
 const OUTSIDE = new Policy([], [], [], () => performance.now());
 
 export interface Reach {
-  /** Throws Refusal EACCES where the address itself says that it is too far. */
+  /** Throws Refusal EACCES where the address in the URL itself may not be reached. */
   check(url: URL): void;
-  /** The same of a name that a proxy will look up. */
+  /** The same check for a name that a proxy will resolve. */
   checkName(url: URL): Promise<void>;
-  /** Looks names up for connections; addresses that are too far fail. */
+  /** Resolves names for connections; fails for addresses that may not be reached. */
   lookup(url: URL): LookupFunction;
 }
 
@@ -33,7 +33,7 @@ export const ANYWHERE: Reach = {
   lookup: () => resolve as LookupFunction,
 };
 
-/** `named`: origins ("http://mirror.lan:8080") that the user has written down. */
+/** `named` has the origins ("http://mirror.lan:8080") that the user has written down. */
 export function internet(named: ReadonlySet<string>): Reach {
   const refusal = (url: URL): Refusal =>
     new Refusal(
@@ -58,7 +58,7 @@ export function internet(named: ReadonlySet<string>): Reach {
         : (name, options, callback) =>
             resolve(name, { ...options, all: true }, (error, found) => {
               if (error) return callback(error, "");
-              // One that is inside taints all: nobody honest mixes them.
+              // One private address among the answers makes all of them suspect: no honest server mixes them.
               if (found.length === 0 || found.some(({ address }) => !isOutside(address)))
                 return callback(refusal(url), "");
               if (options.all) callback(null, found);

@@ -1,4 +1,6 @@
-/** The bytes of one file, from its server into its part, until it is whole: gone on with where it was, tried again where that may help. */
+/**
+ * Transfers the bytes of one file from its server into its part until it is whole. It continues where the part ends, and retries where that may help.
+ */
 import { setTimeout as wait } from "node:timers/promises";
 import { Refusal } from "../../toolstack/error.ts";
 import type { Checksum } from "./checksum.ts";
@@ -9,23 +11,23 @@ import { ask, bytesOf, statusFailure, type Answer, type Web } from "./web.ts";
 export interface Transfer {
   readonly url: URL;
   readonly name: string;
-  /** Bytes that it must have, where that is known, and may have. */
+  /** The size that it must have, where that is known, and the most that it may have. */
   readonly bytes: number | null;
   readonly mostBytes: number;
   readonly checksum: Checksum | null;
-  /** Throws Refusal ENOSPC when there is no room for so many bytes more. */
+  /** Throws Refusal ENOSPC when there is no room for this many bytes more. */
   readonly room: (bytes: number) => Promise<void>;
-  /** Hears how much has come, and how much it will be where the server says so. */
+  /** Is told how much has come, and how large the file is where the server tells it. */
   readonly progress: (done: number, total: number | null) => void;
 }
 
-/** Failures that may pass, and how often in a row and at all they are borne. */
+/** Errors that may pass, and how many of them are tolerated in a row and in total. */
 const PASSING = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "EAGAIN", "EAI_AGAIN", "ECONNREFUSED", "ENETUNREACH"]);
 const MOST_FRUITLESS = 3;
 const MOST_TRIES = 50;
 const ROOM_EVERY = 64 * 2 ** 20;
 
-/** Resolves when the part is whole and what it should be. Throws Refusal; what the signal was aborted with. */
+/** Resolves when the part is whole and is what it should be. Throws Refusal, or the reason of the aborted signal. */
 export async function transfer(job: Transfer, part: Part, web: Web, reach: Reach, signal: AbortSignal): Promise<void> {
   let best = part.length;
   let fruitless = 0;
@@ -36,13 +38,13 @@ export async function transfer(job: Transfer, part: Part, web: Web, reach: Reach
       if (isRight(job, part)) return;
       const sums = part.checksums();
       await part.restart();
-      // Halves of two versions: the server did not tell that the file has changed.
+      // The part consists of halves of two versions, because the server did not tell that the file had changed.
       if (began > 0 && tries < MOST_TRIES) continue;
       throw wrong(job, sums);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof Refusal) || !PASSING.has(error.code)) throw error;
-      // Who refuses from the start will not be there a moment later either.
+      // A server that refuses the first connection will not be there a moment later either.
       if (part.length === 0 && error.code === "ECONNREFUSED") throw error;
       fruitless = part.length > best ? 0 : fruitless + 1;
       best = Math.max(best, part.length);
@@ -54,9 +56,9 @@ export async function transfer(job: Transfer, part: Part, web: Web, reach: Reach
 
 async function attempt(job: Transfer, part: Part, web: Web, reach: Reach, signal: AbortSignal): Promise<void> {
   const { etag, lastModified, total: before } = part.validators;
-  // A weak ETag says that contents are alike, not that bytes are equal.
+  // A weak ETag promises that contents mean the same, not that their bytes are equal.
   const validator = etag !== null && !etag.startsWith("W/") ? etag : lastModified;
-  // Without either, only a checksum tells whether the rest belongs to what is there.
+  // Without a validator only a checksum can tell whether the rest belongs to what is there.
   if (part.length > 0 && validator === null && !job.checksum) await part.restart();
   if (part.length > 0 && part.length === before && job.checksum && isRight(job, part)) return;
   const headers: Record<string, string> = {};
@@ -92,18 +94,18 @@ async function receive(job: Transfer, part: Part, answer: Answer, web: Web, sign
     throw new Refusal("ECONNRESET", `${answer.url.host} has closed the connection before the end.`);
 }
 
-/** Brings the part to where the answer begins; how large the file will be, where that is said. Throws Refusal. */
+/** Brings the part to where the answer begins. Returns how large the file will be, or null where the server does not tell. Throws Refusal. */
 async function agreed(job: Transfer, part: Part, answer: Answer): Promise<number | null> {
   const { status, headers, url } = answer;
   if (status === 416 && part.length > 0) {
-    // It has no more than what is here: that is another file, or the same without our knowing it.
+    // The server's file ends where the part does. It may be another file, or the same one of which we did not know that it was complete.
     await part.restart();
     throw new Refusal("EAGAIN", `${url.host} has another file now than the one that was begun.`);
   }
   if (status !== 200 && status !== 206) throw statusFailure(answer);
   if (/^text\/html\b/i.test(headers["content-type"] ?? "") && !/\.html?$/i.test(url.pathname))
     throw new Refusal("EPROTO", `${url.host} answers with a web page instead of the file ${job.name}.`);
-  // Some servers say this of files that are packed themselves; of others it would be kept packed.
+  // Some servers name an encoding for files that are themselves compressed. A file with another encoding would be stored compressed.
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding !== "identity" && !(encoding.endsWith("gzip") && /\.(gz|tgz)$/i.test(url.pathname)))
     throw new Refusal("EPROTO", `${url.host} sends ${job.name} packed (${encoding}), which was not asked for.`);

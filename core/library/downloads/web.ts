@@ -1,4 +1,4 @@
-/** One question to a server: redirects followed as far as they may go, silence bounded, failures in sentences. */
+/** Sends one request to a server: follows allowed redirects, limits how long the server may be silent, and reports failures in sentences. */
 import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import https from "node:https";
 import { Refusal } from "../../toolstack/error.ts";
@@ -6,21 +6,21 @@ import { redirected } from "./address.ts";
 import { proxyFor } from "./proxy.ts";
 import type { Reach } from "./reach.ts";
 
-/** How a host goes into the web. */
+/** How the host connects to the web. */
 export interface Web {
   /** Milliseconds that a server may take to answer, and may be silent while it sends. */
   readonly answerMilliseconds: number;
   readonly silenceMilliseconds: number;
-  /** Milliseconds before what failed is tried again; twice as long each time. */
+  /** Milliseconds before the first retry; each further one waits twice as long. */
   readonly pauseMilliseconds: number;
-  /** Certificates that are trusted besides those that Node trusts, in PEM: of a server in a test. */
+  /** Certificates in PEM that are trusted besides those that Node trusts, such as that of a test's server. */
   readonly trusted?: string;
 }
 
 export const USUAL_WEB: Web = { answerMilliseconds: 30_000, silenceMilliseconds: 60_000, pauseMilliseconds: 1000 };
 
 export interface Answer {
-  /** Where it came from in the end. */
+  /** The address that it finally came from, after redirects. */
   readonly url: URL;
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -29,7 +29,7 @@ export interface Answer {
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-/** The body is the caller's, to be read or destroyed. Throws Refusal; what the signal was aborted with. */
+/** The caller must read or destroy the body. Throws Refusal, or the reason of the aborted signal. */
 export async function ask(
   method: "GET" | "HEAD",
   address: URL,
@@ -65,7 +65,7 @@ async function once(
   return new Promise((resolve, reject) => {
     const request = (url.protocol === "https:" ? https : http).request(url, {
       method,
-      // As it is stored: what is measured and checked are the file's own bytes.
+      // The file is requested without compression, since its own bytes are what is measured and checked.
       headers: { "User-Agent": "xenarium", Accept: "*/*", "Accept-Encoding": "identity", ...headers },
       agent: proxy ?? false,
       lookup: reach.lookup(url),
@@ -88,7 +88,10 @@ async function once(
   });
 }
 
-/** What comes, for as long as something does. Throws Refusal, ECONNRESET where it ends before its end; what the signal was aborted with. */
+/**
+ * Yields the body's bytes until its end. Throws Refusal: ECONNRESET where the connection ends too early, ETIMEDOUT where nothing comes for too long;
+ * or the reason of the aborted signal.
+ */
 export async function* bytesOf({ body, url }: Answer, web: Web, signal: AbortSignal): AsyncGenerator<Buffer> {
   const silent = (): void => void body.destroy(new Refusal("ETIMEDOUT", `${url.host} has sent nothing any more.`));
   let timer = setTimeout(silent, web.silenceMilliseconds);
@@ -106,7 +109,7 @@ export async function* bytesOf({ body, url }: Answer, web: Web, signal: AbortSig
   }
 }
 
-/** A text of at most so many bytes. Throws Refusal. */
+/** Reads a text of at most so many bytes. Throws Refusal. */
 export async function textAt(
   address: URL,
   mostBytes: number,
@@ -154,7 +157,7 @@ function webFailure(error: unknown, url: URL): Refusal {
   if (code === "ECONNRESET") return new Refusal(code, `${url.host} has closed the connection before the end.`);
   if (/CERT|TLS|SSL|SIGNATURE/.test(code))
     return new Refusal("EACCES", `${url.host} does not prove that it is that server: ${message}.`);
-  // Of Node's own parser and of connections to several addresses.
+  // Errors of Node's HTTP parser, and of connections that were tried to several addresses.
   if (code.startsWith("HPE_")) return new Refusal("EPROTO", `${url.host} answers with what is no HTTP.`);
   return new Refusal(code, `${url.host} can't be reached: ${message || code}.`);
 }

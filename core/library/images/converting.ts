@@ -1,9 +1,11 @@
-/** A conversion that leaves room on the disk for others: an image may be far larger, unpacked, than its file is, or say so. */
+/** Converts an image and leaves room on the disk for others: an image may unpack to far more than its file's size, or claim to. */
 import path from "node:path";
 import { convertImage, type NewFormat } from "../../dom0/storage/convert.ts";
 import { withRoom } from "./room.ts";
 
-/** `called`: as the sentence has it. Throws StoreError, Refusal ENOSPC, what `progress` throws; then nothing of it is there. */
+/**
+ * `called` is the image's name in the message. Throws StoreError, Refusal ENOSPC, and what `progress` throws; nothing of the new image is left then.
+ */
 export async function convertWithRoom(
   from: { file: string; format: string },
   to: { file: string; format: NewFormat },

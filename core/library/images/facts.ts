@@ -1,4 +1,4 @@
-/** What an image is, by its file's beginning: nothing that it is based on is opened, and no table is read. */
+/** Reads what an image is from the beginning of its file. The image it is based on is not opened, and no table is read. */
 import { lstat, stat } from "node:fs/promises";
 import path from "node:path";
 import { StoreError } from "../../dom0/storage/block-store.ts";
@@ -9,23 +9,23 @@ import { SNIFF_BYTES, sniffDisk } from "../../dom0/storage/sniff.ts";
 
 export interface ImageFacts {
   format: string;
-  /** Bytes of the disk. */
+  /** Size of the disk in bytes. */
   size: number;
-  /** On this computer. */
+  /** Bytes that the file takes on this computer. */
   allocated: number;
-  /** Whole path of what it says it is based on, and its format by its header; null: nothing. */
+  /** Absolute path of the image that it says it is based on, and that image's format according to the header; null where it is based on none. */
   basedOn: { file: string; format: string | null } | null;
 }
 
-/** Facts of files that have not changed since. */
+/** Facts are remembered for so many files that have not changed. */
 const MOST_KNOWN = 1000;
 
 export class KnownFacts {
   readonly #known = new Map<string, ImageFacts>();
 
   /**
-   * `named`: the format that who uses it names; null: nobody does, and the beginning says what it is. Throws StoreError with what is wrong with it,
-   * a sentence without its full stop.
+   * `named` is the format in the configuration that uses the image; null where nobody uses it, and the file's beginning decides. Throws StoreError
+   * that says what is wrong with the image, a sentence without its full stop.
    */
   async of(file: string, named: string | null): Promise<ImageFacts> {
     const facts = await stat(file, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
@@ -36,7 +36,7 @@ export class KnownFacts {
     const known = this.#known.get(key);
     if (known) return known;
     const found = await look(file, named);
-    // Windows counts no blocks.
+    // Windows does not count blocks.
     const allocated = blocks ? Math.min(Number(size), Number(blocks) * 512) : Number(size);
     if (this.#known.size >= MOST_KNOWN) this.#known.delete(this.#known.keys().next().value!);
     const result = { ...found, allocated };
@@ -60,7 +60,7 @@ async function look(file: string, named: string | null): Promise<Omit<ImageFacts
   } finally {
     await handle.close();
   }
-  // These are based on nothing.
+  // Images of these formats are based on nothing.
   const store = await openStore(file, named ?? formatOf(head, file), "read");
   try {
     return { format: store.format, size: store.size, basedOn: null };
@@ -70,8 +70,8 @@ async function look(file: string, named: string | null): Promise<Omit<ImageFacts
 }
 
 /**
- * Of an image that nobody names. A guest writes the first bytes of its raw disk, and could make of it an overlay that shows another image: so one
- * that says it is based on something is believed only where its name says the same.
+ * The format of an image that no configuration names. A guest can write the first bytes of its raw disk and so make it look like an overlay that
+ * shows another image. Therefore an image that claims to be based on something is believed only if its file name has the ending of that format too.
  */
 function formatOf(head: Uint8Array, file: string): string {
   const format = sniffDisk(head, file)?.format ?? "raw";
@@ -85,19 +85,19 @@ function formatOf(head: Uint8Array, file: string): string {
   return "raw";
 }
 
-/** The same file always, whatever links lead to it; null where there is none. */
+/** Returns the same string for the same file, whatever links lead to it; null where there is no file. */
 export async function identityOf(file: string): Promise<string | null> {
   const facts = await stat(file, { bigint: true }).catch(() => null);
   return facts && `${facts.dev}:${facts.ino}`;
 }
 
-/** When it was last written, to know whether it was meanwhile. */
+/** Identifies when the file was last written, to find out whether it was written meanwhile. */
 export async function writtenAt(file: string): Promise<string> {
   const facts = await stat(file, { bigint: true }).catch(() => null);
   return facts ? `${facts.mtimeNs}:${facts.size}` : "";
 }
 
-/** Whether something has that name, a link that leads nowhere too. */
+/** Whether something has that name, be it a link that leads nowhere. */
 export async function isThere(file: string): Promise<boolean> {
   return (await lstat(file).catch(() => null)) !== null;
 }

@@ -1,13 +1,13 @@
-/** Room on a disk that is left for others, while something large is written to it. */
+/** Keeps room free on a disk for others while something large is written to it. */
 import { statfs } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
 
-/** Of the disk, left for others. */
+/** Bytes of the disk that are left free for others. */
 const SPARE_BYTES = 256 * 2 ** 20;
-/** So often is looked whether there is room left. */
+/** How often the free room is looked at, in milliseconds. */
 const LOOK_MS = 500;
 
-/** `bytes`: 0 where nobody knows how many come. Throws Refusal ENOSPC. */
+/** `bytes` is 0 where nobody knows how many will come. Throws Refusal ENOSPC. */
 export async function checkRoom(folder: string, bytes: number, what: string): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize - bytes >= SPARE_BYTES) return;
@@ -19,8 +19,8 @@ export async function checkRoom(folder: string, bytes: number, what: string): Pr
 }
 
 /**
- * Throws Refusal ENOSPC where there is no room for so many bytes, 0 where nobody knows how many come; the check that `write` is given does, again and
- * again, once there is none for others.
+ * Runs `write`, and gives it a check to call again and again that throws once no room is left for others. Throws Refusal ENOSPC at once if there is
+ * no room for `bytes`, which is 0 where nobody knows how many will come.
  */
 export async function withRoom<T>(
   folder: string,

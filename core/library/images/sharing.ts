@@ -1,8 +1,8 @@
-/** Domains that have a disk together. */
+/** Finds domains that share a disk. */
 import { identityOf } from "./facts.ts";
 import { disksOf, type ImageUser, type Owner } from "./uses.ts";
 
-/** Those of the others that may write an image which that one has as a disk: by what files are, whatever links lead to them. */
+/** Returns those of `others` that may write an image which `owner` has as a disk. Files are compared by identity, whatever links lead to them. */
 export async function writersOf(owner: Owner, others: readonly Owner[]): Promise<Owner[]> {
   const mine = new Set(await filesOf(owner, () => true));
   const found: Owner[] = [];

@@ -1,28 +1,28 @@
-/** Who needs which image: definitions and what runs of them, snapshots, and images that are based on others. Pure. */
+/** Finds out who needs which image: definitions and the running domains of them, snapshots, and images that are based on others. Pure functions. */
 import path from "node:path";
 import { readParams } from "../../dom0/backends/blk/config.ts";
 import type { DomainConfig } from "../../toolstack/messages.ts";
 import type { Tree } from "../snapshots/tree.ts";
 
 export interface ImageUser {
-  /** "image": another image is based on it. */
+  /** "image" means that another image is based on it. */
   kind: "domain" | "snapshot" | "image";
-  /** Of the domain, of the snapshot's domain, or the image's file. */
+  /** Name of the domain, of the snapshot's domain, or of the image's file. */
   name: string;
-  /** Of the domain; null for images and for domains that are not kept. */
+  /** UUID of the domain; null for images and for domains that are not kept. */
   uuid: string | null;
-  /** Names of its snapshots. */
+  /** Names of the snapshots that need it. */
   snapshots: string[];
-  /** It has it now, or could be continued where it was. "aside": its definition can't be read, and was put aside. */
+  /** "running" and "saved": the domain has the image now, or could continue with it. "aside": its definition can't be read and was put aside. */
   state: "running" | "saved" | "halted" | "binned" | "aside";
-  /** It may write it. */
+  /** Whether it may write to the image. */
   writes: boolean;
 }
 
-/** A file that somebody names. */
+/** A file that a configuration or a tree names. */
 export interface NamedImage {
   file: string;
-  /** As who names it says. */
+  /** The format that is named with it. */
   format: string;
   user: ImageUser;
 }
@@ -33,7 +33,7 @@ export interface Owner {
   uuid: string | null;
   state: ImageUser["state"];
   config: DomainConfig | null;
-  /** What relative names are taken from. */
+  /** The folder that relative names are taken from. */
   folder: string;
 }
 
@@ -46,7 +46,7 @@ export function disksOf({ name, uuid, state, config, folder }: Owner): NamedImag
   });
 }
 
-/** Every image of a domain's snapshots: for what it is there. */
+/** Returns every image that a domain's snapshots need, and for what. */
 export function layersOf(tree: Tree, state: ImageUser["state"]): NamedImage[] {
   const { name, uuid, layers, snapshots, current } = tree;
   return layers.map(({ file, format }) => {
@@ -57,7 +57,7 @@ export function layersOf(tree: Tree, state: ImageUser["state"]): NamedImage[] {
   });
 }
 
-/** Each once: a domain's own word and its snapshots' say the same of the disk that it has now. */
+/** Leaves out repetitions: a domain and its snapshots both name the disk that the domain has now. */
 export function withoutTwins(users: readonly ImageUser[]): ImageUser[] {
   const found = new Map<string, ImageUser>();
   for (const user of users) {

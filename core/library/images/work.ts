@@ -1,4 +1,4 @@
-/** What is done with the images that the host keeps: each is whole in the end, or not there. */
+/** Work on the images that the host keeps. Each image is complete in the end, or does not exist. */
 import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import { StoreError } from "../../dom0/storage/block-store.ts";
@@ -12,7 +12,7 @@ import type { KeptFolder } from "../kept-folder.ts";
 import { convertWithRoom } from "./converting.ts";
 import { writtenAt } from "./facts.ts";
 
-/** Bytes of the largest disk that is made here. */
+/** Size in bytes of the largest disk that can be made here. */
 const MOST_BYTES = 2 ** 43;
 const SECTOR = 512;
 const ENDINGS: Record<NewFormat, string> = { qcow2: ".qcow2", raw: ".img" };
@@ -32,15 +32,15 @@ export function checkSize(bytes: number): void {
   );
 }
 
-/** An empty one, in that folder. Its path. Throws Refusal. */
+/** Makes an empty image in that folder and returns its path. Throws Refusal. */
 export async function makeEmpty(folder: KeptFolder, name: string, format: NewFormat, bytes: number): Promise<string> {
   checkSize(bytes);
   return intoFolder(folder, name, format, (file) => createImage(file, format, bytes));
 }
 
 /**
- * A copy that is based on nothing, in that folder, also of an image that lies elsewhere. Its path. Throws Refusal: EBUSY where the image was written
- * to meanwhile; what the signal was aborted with.
+ * Makes a copy in that folder that is based on nothing, also of an image that lies elsewhere, and returns its path. Throws Refusal, EBUSY where the
+ * image was written to meanwhile; or the reason of the aborted signal.
  */
 export async function makeCopy(
   folder: KeptFolder,
@@ -91,7 +91,7 @@ async function intoFolder(
   }
 }
 
-/** Larger. Throws Refusal; EINVAL where it would be smaller. */
+/** Enlarges an image. Throws Refusal, EINVAL where it would become smaller. */
 export async function growImage({ file, format }: Image, bytes: number): Promise<void> {
   checkSize(bytes);
   const called = path.basename(file);
@@ -113,8 +113,9 @@ export async function growImage({ file, format }: Image, bytes: number): Promise
 }
 
 /**
- * Of a qcow2 image its tables and counts; of all formats whether everything that it has can be read, with what it is based on. `unreadable`: why it
- * can't, a sentence; null where it can. Throws Refusal where it can't be looked at, what the signal was aborted with.
+ * Checks an image: the tables and reference counts of a qcow2 image, and for all formats whether everything in it and in what it is based on can be
+ * read. `unreadable` is a sentence that says why not; null where it can. Throws Refusal where the image can't be looked at, or the reason of the
+ * aborted signal.
  */
 export async function checkImage(
   { file, format }: Image,

@@ -1,6 +1,6 @@
 /**
- * A running domain goes on in several copies. Its disks are exchanged as for a snapshot, which the copies' disks are based on, and its memory is held by
- * dom0 for as long as the copies are made of it: it is in no file. All of them are made before the first runs, or none.
+ * Forks a running domain into several copies. Its disks are replaced as for a snapshot, and the copies' disks are based on that snapshot. dom0 holds
+ * its memory, in no file, until the copies have been made of it. All copies exist before the first one runs; if one fails, there is none.
  */
 import { randomUUID } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
@@ -13,7 +13,7 @@ export interface Forked extends Taken {
   copies: Continued[];
 }
 
-/** Told of a fork that failed: the snapshot is there all the same, and nothing is based on it. */
+/** A fork that failed although its snapshot was taken; nothing is based on that snapshot. */
 export class ForkFailure extends Error {
   readonly refusal: unknown;
   readonly snapshot: string;
@@ -24,7 +24,10 @@ export class ForkFailure extends Error {
   }
 }
 
-/** `name`: of the snapshot; `names`: of the domains. Nobody starts or deletes these until all of it has ended. Throws Refusal, TakeFailure, ForkFailure. */
+/**
+ * `name` is that of the snapshot, `names` are those of the domains. Nobody may start or delete these until the fork has ended. Throws Refusal,
+ * TakeFailure, ForkFailure.
+ */
 export async function fork(
   parts: Parts,
   uuid: string,

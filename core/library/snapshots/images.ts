@@ -1,6 +1,6 @@
 /**
- * The images that snapshots make: overlays in qcow2, each beside the image that it is based on. What belongs to a disk stays with it: on the disk
- * that its user has chosen for it, which has the room, and in the folder that he moves or copies as a whole.
+ * The images that snapshots make: qcow2 overlays, each beside the image that it is based on. What belongs to a disk so stays on the disk that the
+ * user has chosen for it, which has the room, and in the folder that the user moves or copies as a whole.
  */
 import { lstat, rm, stat } from "node:fs/promises";
 import path from "node:path";
@@ -11,25 +11,25 @@ import { StoreError } from "../../dom0/storage/block-store.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import type { Layer } from "./tree.ts";
 
-/** What an overlay's name ends with: the disk it is, and the step that it was made in. */
+/** What an overlay's name ends with: its device and the id of the step that made it. */
 const ENDING = /\.[a-z0-9]{1,16}-[\da-f]{8}\.qcow2$/;
 const MOST_STEM = 120;
 
-/** Where the overlay over an image lies that is made in the step `id`. */
+/** Returns the path of the overlay over `base` that the step `id` makes. */
 export function overlayFile(base: string, vdev: string, id: string): string {
   const name = path.basename(base);
   const stem = ENDING.test(name) ? name.replace(ENDING, "") : name.replace(/\.[^.]{1,8}$/, "");
   return path.join(path.dirname(base), `${cut(stem)}.${vdev.replace(/[^a-z0-9]/g, "").slice(0, 16)}-${id}.qcow2`);
 }
 
-/** File systems count bytes. */
+/** Shortens a name in bytes, as file systems count its length. */
 function cut(stem: string): string {
   let short = stem;
   while (Buffer.byteLength(short) > MOST_STEM) short = [...short].slice(0, -1).join("");
   return short || "disk";
 }
 
-/** Header names of formats that are called otherwise here. */
+/** Names that image headers use for formats, where they differ from ours. */
 const HEADER_NAMES = { raw: "raw", qcow2: "qcow2", vhd: "vpc", vmdk: "vmdk" } as const;
 
 export interface NewOverlay {
@@ -37,7 +37,7 @@ export interface NewOverlay {
   base: Pick<Layer, "file" | "format">;
 }
 
-/** Makes them, all or none. They show what their bases show: the size is the bases', which nobody changes meanwhile. Throws Refusal. */
+/** Makes all overlays or none. An overlay shows what its base shows and has its size, which nobody changes meanwhile. Throws Refusal. */
 export async function makeOverlays(overlays: readonly NewOverlay[]): Promise<void> {
   const made: string[] = [];
   try {
@@ -50,12 +50,12 @@ export async function makeOverlays(overlays: readonly NewOverlay[]): Promise<voi
       const size = await sizeOf(base);
       const backing = { file: path.basename(base.file), format: HEADER_NAMES[base.format] };
       await createQcow2({ path: file, size, backing }).catch((error: unknown) => {
-        // What somebody else has there is not taken away.
+        // A file that somebody else has there must not be removed.
         if ((error as StoreError).code !== "EEXIST") made.push(file);
         throw error;
       });
       made.push(file);
-      // As a domain will open it: what is wrong with its chain is known before anything depends on it.
+      // Opens the overlay as a domain will, so that a fault in its chain is known before anything depends on it.
       await (await openStore(file, "qcow2", "read")).close();
     }
   } catch (error) {
@@ -69,7 +69,7 @@ export async function isTaken(file: string): Promise<boolean> {
   return (await lstat(file).catch(() => null)) !== null;
 }
 
-/** Bytes of the disk. */
+/** Size of the disk in bytes. */
 async function sizeOf({ file, format }: Pick<Layer, "file" | "format">): Promise<number> {
   const store = await openStore(file, format, "read");
   try {
@@ -79,11 +79,11 @@ async function sizeOf({ file, format }: Pick<Layer, "file" | "format">): Promise
   }
 }
 
-/** Bytes that it takes on this computer's disk; 0 where it is not there. */
+/** Bytes that it takes on this computer's disk; 0 where it does not exist. */
 export async function allocated(file: string): Promise<number> {
   const facts = await stat(file).catch(() => null);
   if (!facts) return 0;
-  // Windows counts no blocks.
+  // Windows does not count blocks.
   return facts.blocks ? Math.min(facts.size, facts.blocks * 512) : facts.size;
 }
 

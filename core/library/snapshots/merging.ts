@@ -1,12 +1,10 @@
 /**
- * Images that nobody names any more. One that nobody is based on goes; one with a single child takes in what the child has and stands for both.
- * One with several children stays: what they share lies there once.
- *
- * A merge can stop anywhere and be begun again: until the end the child shows what it showed (core/dom0/storage/absorb.ts). Then the child's
- * children are based on the image, the tree says so, and the child goes, in this order.
- *
- * The image that a domain writes to is merged while it runs: it goes on with another image for as long as that takes, again and again until little
- * is left, which is taken in while its requests wait.
+ * Removes images that nobody names any more. One that no other is based on is deleted. One with a single child takes in what the child has and
+ * replaces both. One with several children stays, since what they share lies there only once.
+ * A merge can stop anywhere and be repeated: until the end the child shows what it showed (core/dom0/storage/absorb.ts). Then, in this order, the
+ * child's children are based on the image, the tree records this, and the child is deleted.
+ * The image that a domain writes to is merged while the domain runs. The domain writes to a new image meanwhile, again and again until little is
+ * left, and requests wait only while that little is taken in.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import path from "node:path";
@@ -28,12 +26,12 @@ import {
   type Tree,
 } from "./tree.ts";
 
-/** Bytes that may be left when a running domain's requests wait for the last of them. */
+/** A running domain's requests may wait while at most so many bytes are taken in. */
 const FOLD_BYTES = 16 << 20;
-/** Who writes faster than his image is merged is not waited for. */
+/** After so many rounds the merge no longer waits for a domain that writes faster than its image is merged. */
 const MOST_ROUNDS = 8;
 
-/** How many images are still to be merged. */
+/** Returns the number of images that are still to be merged. */
 export function unmerged(parts: Parts, tree: Tree): number {
   let count = 0;
   for (let now = tree, next = nextOf(parts, now); next; next = nextOf(parts, now), count++)
@@ -45,7 +43,7 @@ function nextOf({ trees }: Parts, tree: Tree): { base: Layer; top: Layer } | nul
   return nextMerge(tree, (file) => trees.isUsedElsewhere(tree.uuid, file));
 }
 
-/** Images that nobody needs go. */
+/** Removes images that nobody needs. */
 export async function collect(parts: Parts, uuid: string): Promise<void> {
   const { trees } = parts;
   const tree = trees.find(uuid);
@@ -55,14 +53,14 @@ export async function collect(parts: Parts, uuid: string): Promise<void> {
   await trees.sweep(uuid);
 }
 
-/** All that can be merged. Throws Refusal; ECANCELED when that was wanted. What was merged until then stays merged. */
+/** Merges everything that can be merged. Throws Refusal, ECANCELED when it was cancelled. What was merged until then stays merged. */
 export async function merge(parts: Parts, uuid: string, { progress, signal }: Watch): Promise<void> {
   await collect(parts, uuid);
   for (let tree = parts.trees.find(uuid); tree; tree = parts.trees.find(uuid)) {
     const next = nextOf(parts, tree);
     if (!next) return;
     signal.throwIfAborted();
-    // It may have been saved since the last: its memory goes on with the images that it has.
+    // The domain may have been saved since the last merge; its saved memory needs the images that it has.
     checkNotSaved(await parts.definitions.find(uuid));
     const domain = await running(parts, uuid);
     const disk = tree.current.disks.find(({ file }) => file === next.top.file);
@@ -73,7 +71,7 @@ export async function merge(parts: Parts, uuid: string, { progress, signal }: Wa
   }
 }
 
-/** Of an image that nobody writes. A domain that does not run is not to begin meanwhile. */
+/** Merges an image that nobody writes. A domain that does not run must not start meanwhile. */
 async function mergeStill(
   parts: Parts,
   tree: Tree,
@@ -94,7 +92,7 @@ async function mergeStill(
   }
 }
 
-/** What was based on `top` is based on `base`, which shows the same. */
+/** Makes what was based on `top` be based on `base`, which shows the same. */
 async function rebased(
   parts: Parts,
   domain: DomainInfo | null,
@@ -110,7 +108,7 @@ async function rebased(
         throw imageFailure(error, "An image can't be based on another");
       });
   if (!domain || !written) return;
-  // The last of them: with it the tree says that nobody needs the image any more.
+  // Written last: with it the tree says that nobody needs the image any more.
   const record = { file: parts.trees.file(tree.uuid), text: treeText(after) };
   await hostOf(parts).request("diskRebase", {
     ...{ domid: domain.domid, device: written.id, from: written.file, base: imageOf(base) },
@@ -125,7 +123,7 @@ async function absorbed(parts: Parts, base: Layer, top: Layer, { progress, signa
   const tell = (bytes: number): void => progress(Math.min(1, bytes / all));
   const toolstack = parts.toolstack();
   if (!toolstack) {
-    // Nobody else has an image open: the host is off.
+    // The host is off, so nobody else has an image open.
     await absorbImage(new Disks(tmpdir()), imageOf(base), imageOf(top), { progress: tell, signal }).catch(
       (error: unknown) => {
         throw imageFailure(error, "Images can't be merged");
@@ -148,7 +146,7 @@ async function absorbed(parts: Parts, base: Layer, top: Layer, { progress, signa
   }
 }
 
-/** Of the image that a running domain writes to. */
+/** Merges the image that a running domain writes to. */
 async function mergeWritten(
   parts: Parts,
   uuid: string,
@@ -192,7 +190,7 @@ async function mergeWritten(
   await nameImages(parts, after);
 }
 
-/** A new image over the one that the domain writes to. */
+/** Makes a new image over the one that the domain writes to. */
 async function overlay(parts: Parts, uuid: string, device: string, top: Layer): Promise<Layer> {
   const tree = parts.trees.find(uuid)!;
   const { vdev } = tree.current.disks.find(({ id }) => id === device)!;
@@ -213,7 +211,7 @@ function goneOn(tree: Tree, device: string, layer: Layer): Tree {
   };
 }
 
-/** Throws Refusal EBUSY: domains were made from that snapshot, and are based on it. */
+/** Throws Refusal EBUSY if domains were made from that snapshot and are based on it. */
 export function checkUnused({ trees }: Parts, uuid: string, id: string, name: string): void {
   const clones = trees.clonesOf(uuid, id).map((tree) => tree.name);
   if (clones.length === 0) return;

@@ -1,4 +1,4 @@
-/** What those who take, revert, merge and clone share. */
+/** What taking, reverting, merging and cloning share. */
 import { realpath } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
@@ -16,27 +16,27 @@ export interface Definition {
   name: string;
   config: string;
   configName: string | null;
-  /** Its memory is kept, and goes on with the disks that it has. */
+  /** Whether its memory is saved, so that it must continue with the disks that it has. */
   isSaved: boolean;
-  /** That were given with it. */
+  /** The files that were given with it. */
   files: () => Promise<Readonly<Record<string, Uint8Array>>>;
 }
 
 /** Where definitions of domains are kept. */
 export interface Definitions {
-  /** null for one that is not kept. */
+  /** Returns null for a domain that is not kept. */
   find(uuid: string): Promise<Definition | null>;
-  /** It is started from that text from now on; one that runs has it already. Nothing happens for one that is not kept. */
+  /** Changes the text that it is started from the next time; a domain that runs has the change already. Does nothing for one that is not kept. */
   change(uuid: string, config: string): Promise<void>;
-  /** A domain more. */
+  /** Adds a domain. */
   add(uuid: string, definition: Definition): Promise<void>;
-  /** That was added a moment ago, and is not to be. */
+  /** Removes a domain that was added a moment ago because its making failed. */
   remove(uuid: string): Promise<void>;
-  /** All that are known now. */
+  /** All definitions that are known now. */
   all(): readonly (Pick<Definition, "config" | "configName"> & { uuid: string })[];
 }
 
-/** How far a deed is, and whether it is wanted still. */
+/** Follows a deed: hears its progress and may cancel it. */
 export interface Watch {
   /** Is told the share that is done, up to 1. */
   progress: (share: number) => void;
@@ -48,26 +48,26 @@ export interface Parts {
   readonly definitions: Definitions;
   /** null while the host does not run. */
   readonly toolstack: () => ToolstackClient | null;
-  /** A deed that does not go together with the domain's start, copying or deletion. */
+  /** Runs a deed that excludes the start, copying and deletion of the domain. */
   readonly alone: <T>(uuid: string, deed: () => Promise<T>) => Promise<T>;
-  /** Tells who follows: a tree has changed. */
+  /** Tells those who follow that a tree has changed. */
   readonly changed: (uuid: string) => void;
 }
 
-/** For what goes on with a domain that runs. Throws Refusal EOFF where the host went off meanwhile. */
+/** Returns the toolstack, for work on a domain that runs. Throws Refusal EOFF where the host was switched off meanwhile. */
 export function hostOf({ toolstack }: Pick<Parts, "toolstack">): ToolstackClient {
   const found = toolstack();
   if (found) return found;
   throw new Refusal("EOFF", "The host went off meanwhile, and its domains with it.");
 }
 
-/** The domain as it runs; null when it does not. */
+/** Returns the running domain; null when it does not run. */
 export async function running({ toolstack }: Parts, uuid: string): Promise<DomainInfo | null> {
   const all = (await toolstack()?.request("list")) ?? [];
   return all.find((each) => each.uuid === uuid && each.config !== null && !each.state.dying) ?? null;
 }
 
-/** The text that a domain is to be started from: with the images that it has now, where it names others of its own. */
+/** Returns the text that a domain is to be started from. Where the given one names earlier images of this domain, it names the current ones. */
 export async function configNow(
   { layers, current, former }: Tree,
   definition: Pick<Definition, "config" | "configName">,
@@ -83,7 +83,7 @@ export async function configNow(
       (known.has(file) || former.some((each) => each.id === id && each.file === file)),
   );
   if (stale.length === 0) return definition.config;
-  // Others that its user has put there since stay.
+  // Images that the user has put there since stay.
   return withImages(
     definition,
     current.disks.filter(({ id }) => stale.some((each) => each.id === id)),
@@ -91,13 +91,13 @@ export async function configNow(
   );
 }
 
-/** The disks that the domain has now, by the names that links lead to. Throws Refusal where these aren't those that it is started with next. */
+/** Returns the disks that the domain has now, with links resolved. Throws Refusal where they differ from those that it will be started with. */
 export async function disksNow(parts: Parts, domain: DomainInfo | null, definition: Definition): Promise<KeptDisk[]> {
   const found = domain ? await hostOf(parts).request("keptDisks", { domid: domain.domid }) : disksOf(definition);
   return resolved(found);
 }
 
-/** The tree has the disks that the domain has: each deed that changes images begins with it. Throws Refusal. */
+/** Brings the tree's disks up to what the domain has. Each deed that changes images begins with this. Throws Refusal. */
 export async function adopt(parts: Parts, uuid: string): Promise<void> {
   const tree = parts.trees.find(uuid);
   const definition = await parts.definitions.find(uuid);
@@ -108,10 +108,7 @@ export async function adopt(parts: Parts, uuid: string): Promise<void> {
   if (text(now) !== text(tree)) await keep(parts, now);
 }
 
-/**
- * Writes the configuration that a deed before, which was broken off, has not written: each deed begins with one that names the images that the
- * tree says the domain has.
- */
+/** Writes the configuration that an interrupted deed did not get to write, so that each deed begins with one that names the images in the tree. */
 export async function settle(parts: Parts, uuid: string): Promise<void> {
   const tree = parts.trees.known(uuid);
   if (!tree || tree.former.length === 0) return;
@@ -120,7 +117,7 @@ export async function settle(parts: Parts, uuid: string): Promise<void> {
   await parts.trees.save({ ...tree, former: [] });
 }
 
-/** The domain's configuration names the images that the tree says it has; what else its user has changed in it stays. */
+/** Makes the domain's configuration name the images that the tree says it has; other changes of the user stay. */
 export async function nameImages({ definitions }: Parts, tree: Tree): Promise<void> {
   const definition = await definitions.find(tree.uuid);
   if (!definition) return;
@@ -128,7 +125,7 @@ export async function nameImages({ definitions }: Parts, tree: Tree): Promise<vo
   if (config !== definition.config) await definitions.change(tree.uuid, config);
 }
 
-/** Throws Refusal EBUSY for one whose memory is kept: that goes on with the images that it names, and no others. */
+/** Throws Refusal EBUSY for a domain whose memory is saved: it can continue only with the images that it names. */
 export function checkNotSaved(definition: Definition | null): void {
   if (definition?.isSaved)
     throw new Refusal(
@@ -137,7 +134,7 @@ export function checkNotSaved(definition: Definition | null): void {
     );
 }
 
-/** On the disk, told to dom0 and to whoever follows. `also`: images that are not to be written although a domain names them. */
+/** Writes the tree to the disk, and tells dom0 and those who follow. `also` has images that may not be written although a domain names them. */
 export async function keep(parts: Parts, tree: Tree, also: readonly string[] = []): Promise<void> {
   await parts.trees.save(tree);
   await freeze(parts, also);
@@ -152,7 +149,7 @@ export async function freeze({ trees, toolstack }: Parts, also: readonly string[
   await toolstack()?.request("imagesFreeze", { images });
 }
 
-/** The same image under the name that links lead to: layers are known by it, those too that are gone. */
+/** Replaces each image's path by the one that links lead to. Layers are known by that path, also those that no longer exist. */
 export async function resolved<T extends { file: string }>(disks: readonly T[]): Promise<T[]> {
   const nameOf = async (file: string): Promise<string> => {
     const found = await realpath(file).catch(() => null);
@@ -163,7 +160,7 @@ export async function resolved<T extends { file: string }>(disks: readonly T[]):
   return Promise.all(disks.map(async (disk) => ({ ...disk, file: await nameOf(disk.file) })));
 }
 
-/** Images that configurations of kept domains name: what their trees do not say, as they have none or stand on others'. */
+/** Returns the images that configurations of kept domains name. Trees do not cover them: a domain may have none, or be based on another's. */
 export async function namedImages({ definitions }: Pick<Parts, "definitions">): Promise<NamedImage[]> {
   const images = definitions.all().flatMap(({ uuid, config, configName }) => {
     try {
@@ -171,14 +168,14 @@ export async function namedImages({ definitions }: Pick<Parts, "definitions">): 
         .filter(({ kind }) => kind === "vbd")
         .flatMap(({ files }) => files.map((file) => ({ uuid, file })));
     } catch {
-      // One that is not understood can't be started.
+      // A configuration that is not understood can't be started.
       return [];
     }
   });
   return resolved(images);
 }
 
-/** Disks of an xl.cfg that its domain may write, and keeps. Throws Refusal when the text is not understood. */
+/** Returns the disks of an xl.cfg that its domain may write and that it keeps. Throws Refusal when the text is not understood. */
 export function disksOf({ config, configName }: Pick<Definition, "config" | "configName">): KeptDisk[] {
   return devicesOf(config, configName)
     .filter(isKeptDisk)
@@ -201,7 +198,7 @@ function devicesOf(config: string, configName: string | null): DeviceSpec[] {
   });
 }
 
-/** The text with those images as the disks of these devices; its other disks stay, with whole paths. */
+/** Returns the text with those images as the disks of these devices. Its other disks stay, with absolute paths. */
 export function withImages(
   { config, configName }: Pick<Definition, "config" | "configName">,
   disks: readonly LayerDisk[],

@@ -24,14 +24,14 @@ export async function keepPicture(
   return "console";
 }
 
-/** `pixels`: bytes red, green, blue and one more, row by row. */
+/** `pixels` has four bytes a pixel, row by row: red, green, blue and one that is not used. */
 export function pngOf({ width, height, pixels }: { width: number; height: number; pixels: Uint8Array }): Uint8Array {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header[8] = BITS;
   header[9] = TRUE_COLOUR;
-  // Each row begins with the number of its filter: none.
+  // Each row begins with the number of its filter; 0 means none.
   const rows = Buffer.alloc(height * (1 + width * 3));
   for (let y = 0, from = 0, to = 0; y < height; y++) {
     to++;

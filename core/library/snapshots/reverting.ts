@@ -1,6 +1,6 @@
 /**
- * Goes back to a snapshot, or makes another domain of it: new images based on the snapshot's, and its memory if it has that. The tree says so when
- * the domain is there and before it runs: until then nothing has changed but that the domain which ran was stopped.
+ * Goes back to a snapshot, or makes another domain of it: with new images based on the snapshot's, and with its memory if it has that. The tree is
+ * written when the domain exists and before it runs. Until then nothing has changed, except that the domain was stopped if it ran.
  */
 import { randomBytes } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
@@ -16,7 +16,7 @@ import { removed } from "./unfinished.ts";
 export interface Continued {
   uuid: string;
   name: string;
-  /** null where it does not run: the snapshot has no memory. */
+  /** null where the domain does not run, because the snapshot has no memory. */
   domid: number | null;
 }
 
@@ -26,11 +26,11 @@ export function snapshotOf(tree: Tree | null, id: string): Snapshot {
   throw new Refusal("ESRCH", "There is no such snapshot.");
 }
 
-/** The domain is as it was then; what it was until now is gone, as far as no snapshot has it. */
+/** Makes the domain what it was then. What it was until now is lost unless a snapshot has it. */
 export async function revert(parts: Parts, uuid: string, id: string): Promise<Continued> {
   const { trees } = parts;
   const known = trees.find(uuid)!;
-  // It may be called otherwise since.
+  // It may have been renamed since.
   const tree = { ...known, name: (await parts.definitions.find(uuid))?.name ?? known.name };
   const snapshot = snapshotOf(tree, id);
   const toolstack = parts.toolstack();
@@ -65,13 +65,13 @@ export async function revert(parts: Parts, uuid: string, id: string): Promise<Co
   }
 }
 
-/** Who the other domain is to be. */
+/** Name and UUID of the other domain. */
 export interface Identity {
   uuid: string;
   name: string;
 }
 
-/** What memory that is kept somewhere becomes, in a domain that is paused. */
+/** Makes a paused domain of memory that is kept somewhere. */
 export type Continue = (as: Required<RestoreAs>) => Promise<CreateResult>;
 
 /**
@@ -130,7 +130,7 @@ function snapshotFile({ trees }: Parts, uuid: string, id: string): string {
   return trees.part(uuid, id, "machine");
 }
 
-/** What the domain was. Throws Refusal when its file can't be used. */
+/** Returns what the domain was. Throws Refusal when its file can't be used. */
 function machineOf(parts: Parts, tree: Tree, { id }: Snapshot): Promise<SavedHeader> {
   return readSavedHeader(snapshotFile(parts, tree.uuid, id));
 }
@@ -145,7 +145,7 @@ async function newDisks(tree: Tree, snapshot: Snapshot): Promise<LayerDisk[]> {
   }
 }
 
-/** The tree of a domain that has gone on from the snapshot with those disks. */
+/** Returns the tree of a domain that has continued from the snapshot with those disks. */
 function onto(tree: Tree, snapshot: Snapshot, disks: readonly LayerDisk[], isOther: boolean): Tree {
   const layers: Layer[] = disks.map(({ file }, i) => ({
     file,
@@ -160,7 +160,7 @@ function onto(tree: Tree, snapshot: Snapshot, disks: readonly LayerDisk[], isOth
   };
 }
 
-/** The snapshot's images, as another domain knows them. */
+/** Returns a tree with the snapshot's images as another domain knows them. */
 function foreign(tree: Tree, from: Tree, snapshot: Snapshot): Tree {
   const files = new Set(snapshot.disks.map(({ file }) => file));
   const layers = from.layers
@@ -180,7 +180,7 @@ function configOn(header: SavedHeader, { current, layers }: Tree): string {
   return withImages({ config: header.config, configName: header.configName ?? null }, current.disks, layers);
 }
 
-/** Its memory in a new domain, which runs when `ready` has ended. Its domid. */
+/** Restores the memory into a new domain, which is started when `ready` has ended. Returns its domid. */
 async function restored(
   parts: Parts,
   file: string,

@@ -1,9 +1,9 @@
-/** What a snapshot may be called. For browsers too. */
+/** What a snapshot may be called. Runs in browsers too. */
 import { z } from "zod";
 
 const MOST_CHARACTERS = 128;
 
-/** Anything that is one line. */
+/** Any text of one line. */
 export const SNAPSHOT_NAME = z
   .string()
   .min(1)

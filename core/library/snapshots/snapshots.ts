@@ -1,6 +1,6 @@
 /**
- * The snapshots of all domains: what can be done with them, one thing at a time for a domain. README.md has the rules; `trees.ts` is where they
- * lie, `taking.ts`, `reverting.ts` and `merging.ts` are the deeds.
+ * The snapshots of all domains, and what can be done with them, one deed at a time for a domain. README.md has the rules. `trees.ts` keeps them on
+ * the disk; `taking.ts`, `reverting.ts` and `merging.ts` are the deeds.
  */
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -30,7 +30,7 @@ import type { Tree } from "./tree.ts";
 import { Trees, type Away } from "./trees.ts";
 import { begun, checkWhole, dropped, finished, givenUp, takenAway } from "./unfinished.ts";
 
-/** Of a console's text. */
+/** The most bytes of a picture or console text that are read. */
 const MOST_PICTURE_BYTES = 64 * 2 ** 20;
 
 export interface SnapshotOptions {
@@ -39,9 +39,9 @@ export interface SnapshotOptions {
   definitions: Definitions;
   /** null while the host does not run. */
   toolstack: () => ToolstackClient | null;
-  /** A deed that does not go together with the domain's start, or with what else is done with it while it stands still. */
+  /** Runs a deed that excludes the domain's start, and other work that needs the domain not to run. */
   alone?: <T>(uuid: string, deed: () => Promise<T>) => Promise<T>;
-  /** Snapshots of that domain have changed, or what is done with them. */
+  /** Called when that domain's snapshots have changed, or the work on them. */
   changed: (uuid: string, work: SnapshotWork | null) => void;
   warn: (message: string) => void;
 }
@@ -81,30 +81,30 @@ export class Snapshots {
       }
   }
 
-  /** Images that nobody may write, for dom0 to know from its beginning on. */
+  /** Returns the images that nobody may write; dom0 has to know them from its start on. */
   async frozen(): Promise<{ file: string; why: string }[]> {
     await this.#opened;
     const { trees } = this.#parts;
-    // A deed that began while the host was off has those that the domain would write, until it has ended.
+    // A deed that began while the host was off holds the images that the domain would write until it has ended.
     const busy = [...this.#busy.keys()].flatMap((uuid) => trees.known(uuid)?.current.disks ?? []);
     const why = "something is done with its domain's snapshots; start the domain when that has ended";
     return [...trees.frozen(), ...busy.map(({ file }) => ({ file, why }))];
   }
 
-  /** What is known of the images of all domains, and of those that are in the bin or put aside. */
+  /** Returns what is known of the images of all domains, and of those in the bin or put aside. */
   async trees(): Promise<{ kept: readonly Tree[]; away: readonly Away[] }> {
     await this.#opened;
     const { all: kept, away } = this.#parts.trees;
     return { kept, away };
   }
 
-  /** Throws Refusal EIO where not all is known that may be based on an image: none is deleted or changed in size then. */
+  /** Throws Refusal EIO where something can't be read that may be based on an image: then no image may be deleted or resized. */
   async checkKnown(): Promise<void> {
     await this.#opened;
     this.#parts.trees.checkKnown("");
   }
 
-  /** Domains that have snapshots. */
+  /** Returns the domains that have snapshots. */
   async domains(): Promise<{ uuid: string; name: string; snapshots: number }[]> {
     await this.#opened;
     return this.#parts.trees.all
@@ -112,7 +112,7 @@ export class Snapshots {
       .map(({ uuid, name, snapshots }) => ({ uuid, name, snapshots: snapshots.length }));
   }
 
-  /** null for a domain without any. Throws Refusal when they can't be read. */
+  /** Returns null for a domain without snapshots. Throws Refusal when they can't be read. */
   async report(uuid: string): Promise<SnapshotTree | null> {
     await this.#opened;
     const { trees } = this.#parts;
@@ -135,7 +135,7 @@ export class Snapshots {
     };
   }
 
-  /** What the domain showed then: a PNG, or its console's text; null where it showed nothing. */
+  /** Returns what the domain showed then: a PNG, or its console's text; null where it showed nothing. */
   async picture(uuid: string, id: string): Promise<{ kind: "screen" | "console"; bytes: Uint8Array } | null> {
     await this.#opened;
     const { trees } = this.#parts;
@@ -157,13 +157,13 @@ export class Snapshots {
       return await take(this.#parts, uuid, options, watch);
     } catch (error) {
       if (!(error instanceof TakeFailure)) throw error;
-      // The domain goes on with images that no snapshot stands between.
+      // The deed that failed may have left images with no snapshot between them.
       await merge(this.#parts, uuid, unwatched()).catch(() => {});
       throw error.refusal;
     }
   }
 
-  /** `keepNow`: the name of a snapshot that is taken first; null: what the domain is now is gone. */
+  /** `keepNow` is the name of a snapshot that is taken first; with null, what the domain is now is lost. */
   revert(uuid: string, id: string, keepNow: string | null): Promise<Continued> {
     return this.#alone(uuid, "revert", null, async () => {
       snapshotOf(this.#parts.trees.find(uuid), id);
@@ -179,7 +179,7 @@ export class Snapshots {
     });
   }
 
-  /** What it had is merged into what came after it. Cancelled, the snapshot is gone and merging is left for later. */
+  /** Removes a snapshot and merges its images into those that came after it. If cancelled, the snapshot is gone and the merge is left for later. */
   async remove(uuid: string, id: string): Promise<void> {
     const wanted = new AbortController();
     await this.#alone(uuid, "delete", wanted, async (progress) => {
@@ -252,7 +252,9 @@ export class Snapshots {
     return this.#namesOnTheWay;
   }
 
-  /** It runs, and goes on in copies of those names too, which are on the way from the call on; all are there, or none. Throws Refusal. */
+  /**
+   * Forks a running domain into copies of those names. The names are reserved from this call on. In the end all copies exist or none. Throws Refusal.
+   */
   fork(uuid: string, names: readonly string[]): Promise<Forked> {
     for (const each of names) this.#namesOnTheWay.add(each);
     return this.#fork(uuid, names).finally(() => {
@@ -280,7 +282,7 @@ export class Snapshots {
     });
   }
 
-  /** Throws Refusal ESRCH when nothing is done that could be. */
+  /** Throws Refusal ESRCH when there is no work that could be cancelled. */
   cancel(uuid: string): void {
     const { work, wanted = null } = this.#busy.get(uuid) ?? {};
     if (!wanted) throw new Refusal("ESRCH", "Nothing is done with these snapshots that can be cancelled.");
@@ -291,21 +293,21 @@ export class Snapshots {
     wanted.abort(new Refusal("ECANCELED", left));
   }
 
-  /** Throws Refusal EBUSY while other domains need its disks, or something is done with its snapshots. */
+  /** Throws Refusal EBUSY while other domains need its disks, or while there is work on its snapshots. */
   async checkDeletable(uuid: string): Promise<void> {
     await this.#opened;
     if (this.#busy.has(uuid)) throw busy();
     for (const { id, name } of this.#parts.trees.known(uuid)?.snapshots ?? []) checkUnused(this.#parts, uuid, id, name);
   }
 
-  /** The domain's folder has gone to the bin or come back, or something has gone from there for good (null). */
+  /** Told when the domain's folder has moved to the bin or back, or when something in the bin was deleted for good (null). */
   async moved(uuid: string | null): Promise<void> {
     await this.#opened;
     await this.#parts.trees.moved(uuid);
     await freeze(this.#parts).catch(() => {});
   }
 
-  /** A domain's folder is about to be gone for good: images that were made for its snapshots go with it. Never rejects. */
+  /** Told before a domain's folder is deleted for good: removes the images that were made for its snapshots. Never rejects. */
   async purging(folder: string): Promise<void> {
     // Domains that were not made to their end are purged before all is opened.
     await this.#read;
@@ -313,12 +315,12 @@ export class Snapshots {
     await this.#parts.trees.purging(folder).catch(() => {});
   }
 
-  /** The domain is gone for good. Throws Refusal EBUSY while others are based on it. */
+  /** Forgets a domain that was deleted for good. Throws Refusal EBUSY while others are based on it. */
   forget(uuid: string): Promise<void> {
     return this.#alone(uuid, "delete", null, () => this.#parts.trees.forget(uuid));
   }
 
-  /** The text that a domain is to be started from: with the images that it has now, where it names others of its own. */
+  /** Returns the text that a domain is to be started from. Where the given one names earlier images of this domain, it names the current ones. */
   async currentConfig(uuid: string, config: string, configName: string | null): Promise<string> {
     await this.#opened;
     checkWhole(this.#parts, uuid);
@@ -354,7 +356,7 @@ export class Snapshots {
   }
 }
 
-/** Nobody asks how far it is, or calls it off. */
+/** A watch for work whose progress nobody follows and which nobody can cancel. */
 function unwatched(): Watch {
   return { progress: () => {}, signal: new AbortController().signal };
 }

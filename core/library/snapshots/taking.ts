@@ -1,12 +1,10 @@
 /**
- * Takes a snapshot. The images that the domain has become read-only, and it goes on with new ones that are based on them. In this order, so that
- * it can stop anywhere:
- *
- * 1. the new images are noted as such that go unless somebody names them, and made: they show what those below show;
- * 2. the domain stands still, and the tree is written with the new images as the domain's own;
- * 3. from then on the domain writes to them; its memory is written to a file; the snapshot comes into the tree.
- *
- * Between 2 and 3 there are images between which no snapshot lies: they are merged again (merging.ts).
+ * Takes a snapshot. The domain's images become read-only, and it continues with new ones that are based on them. The order is such that it can be
+ * interrupted anywhere:
+ * 1. The new images are noted as such that are removed unless something names them, and are made. They show what those below them show.
+ * 2. The domain's requests wait, and the tree is written with the new images as the domain's own.
+ * 3. From then on the domain writes to them. Its memory is written to a file, and the snapshot is added to the tree.
+ * If it is interrupted between 2 and 3, there are images with no snapshot between them, which are merged again (merging.ts).
  */
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
@@ -42,7 +40,7 @@ import {
 
 export interface TakeOptions {
   name: string;
-  /** Of a domain that runs; one that does not has none. */
+  /** Whether the snapshot has memory. A domain that does not run has none. */
   memory: boolean;
   /** The snapshot has no memory, and dom0 holds that of the moment under this name, for those domains that are made of it at once. */
   held?: { name: string; domains: readonly string[] };
@@ -50,11 +48,11 @@ export interface TakeOptions {
 
 export interface Taken {
   snapshot: Snapshot;
-  /** Milliseconds that the domain stood still; 0 for one that does not run. */
+  /** Milliseconds during which the domain stood still; 0 for one that does not run. */
   stood: number;
 }
 
-/** Rejects with Refusal; then there is no snapshot, and the domain goes on as it was. `isUnmerged`: on images that are to be merged again. */
+/** The snapshot was not taken, and the domain continues as it was. `isUnmerged` says that it uses images that are still to be merged again. */
 export class TakeFailure extends Error {
   readonly refusal: unknown;
   constructor(refusal: unknown) {
@@ -63,7 +61,7 @@ export class TakeFailure extends Error {
   }
 }
 
-/** Cancelled while the memory is written, there is no snapshot, and the domain goes on. */
+/** If it is cancelled while the memory is written, there is no snapshot, and the domain continues. */
 export async function take(
   parts: Parts,
   uuid: string,
@@ -117,7 +115,7 @@ function checkWritable(disks: readonly KeptDisk[]): void {
     );
 }
 
-/** The domain writes to those from now on. */
+/** Returns the tree of a domain that writes to those images from now on. */
 function goingOn(tree: Tree, overlays: readonly LayerDisk[]): Tree {
   const layers: Layer[] = overlays.map(({ file }, i) => ({
     file,
@@ -170,10 +168,10 @@ async function takeRunning(
     unhear();
     signal.removeEventListener("abort", cancel);
   });
-  // The domain writes to other images now. Where the tree that dom0 has written can't be read, nothing may be merged or removed: the tree that is
-  // known has these images as such that go.
+  // The domain now writes to other images. If the tree that dom0 has written can't be read, nothing may be merged or removed, because the tree in
+  // memory still marks these images as to be removed.
   await trees.reread(uuid);
-  // From here on that is known too: whatever fails, they are merged again.
+  // From here on the tree is known, so whatever fails, the images are merged again.
   try {
     await freeze(parts);
     await definitions.change(uuid, definition.config);
@@ -202,7 +200,7 @@ async function takeHalted(parts: Parts, definition: Definition, after: Tree, sna
   return { snapshot, stood: 0 };
 }
 
-/** What was made for it goes, unless the domain writes to it already. */
+/** Removes what was made for the snapshot, unless the domain writes to it already. */
 async function undone(parts: Parts, uuid: string, { id }: Snapshot): Promise<void> {
   const { trees } = parts;
   const tree = await trees.reread(uuid);

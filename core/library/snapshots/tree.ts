@@ -1,9 +1,8 @@
 /**
- * What is known of a domain's snapshots: a tree of them, and the images of disks that they stand on. Pure; where it lies and when it is written
- * is trees.ts.
- *
- * Images (`layers`) and snapshots are told apart. A layer is a file that others may be based on; a snapshot names a layer for each disk, the domain
- * as it is now (`current`) does too. A layer that nobody names is needed only while others are based on it: merging.ts joins it with its only child.
+ * The tree of a domain's snapshots, and the images of disks that they need. Pure functions; trees.ts keeps it on the disk.
+ * Images (`layers`) and snapshots are distinct. A layer is a file that others may be based on. A snapshot names a layer for each disk, and so does
+ * the domain's present state (`current`). A layer that nobody names is needed only while others are based on it; merging.ts joins it with its only
+ * child.
  */
 import path from "node:path";
 import { z } from "zod";
@@ -28,15 +27,15 @@ const MOST_MAKING = 64;
 const LAYER = z.strictObject({
   file: FILE,
   format: z.enum(["raw", "qcow2", "vhd", "vmdk"]),
-  /** The layer that it is based on; null for the image that everything began with. */
+  /** The layer that it is based on; null for the image at the beginning. */
   base: FILE.nullable(),
-  /** It was made here, and goes when nobody needs it; the user's own images are only forgotten. */
+  /** Whether it was made here and is deleted when nobody needs it. The user's own images are only forgotten. */
   isOwn: z.boolean(),
-  /** Another domain's snapshot has it: this domain is a clone of that. It is never changed. */
+  /** Whether it belongs to a snapshot of another domain, of which this domain is a clone. It is never changed. */
   isForeign: z.boolean(),
 });
 const DISK = z.strictObject({
-  /** Of the device. */
+  /** Id of the device. */
   id: z.string().regex(/^\d{1,10}$/),
   vdev: z.string().min(1).max(32),
   file: FILE,
@@ -57,25 +56,25 @@ const SNAPSHOT = z.strictObject({
 const TREE = z.strictObject({
   version: z.literal(1),
   uuid: UUID,
-  /** What the domain was called last. */
+  /** The latest name of the domain. */
   name: z.string().refine(isDomainName),
-  /** The snapshot of another domain that this one was made from. */
+  /** The snapshot of another domain that this domain was made from. */
   origin: z.strictObject({ uuid: UUID, snapshot: SNAPSHOT_ID }).nullable(),
   layers: z.array(LAYER).max(MOST_LAYERS),
   snapshots: z.array(SNAPSHOT).max(MOST_SNAPSHOTS),
-  /** The domain as it is now: what it has gone on from, and what it writes to. */
+  /** The domain's present state: the snapshot that it continues from, and the images that it writes to. */
   current: z.strictObject({ parent: SNAPSHOT_ID.nullable(), disks: z.array(DISK).max(256) }),
-  /** Images that the domain had and has no more, because its disks were changed by hand: nobody but their user knows whether they are needed. */
+  /** Images that the domain no longer has because its disks were changed by hand. Only their user knows whether they are needed. */
   left: z.array(FILE).max(MOST_LAYERS),
   /**
-   * Images that the domain's configuration may still name for a device although the domain has gone on from them: the configuration is written
-   * after the tree, and who is killed between the two leaves it behind.
+   * Images that the domain's configuration may still name for a device although the domain has gone on from them. The configuration is written after
+   * the tree, so an interruption between the two leaves it behind.
    */
   former: z
     .array(z.strictObject({ id: DISK.shape.id, file: FILE }))
     .max(MOST_LAYERS)
     .default([]),
-  /** Images that were made here and are to be there no more, unless a layer names them: a step that was broken off leaves them. */
+  /** Images that were made here and are to be deleted unless a layer names them. An interrupted step leaves such images. */
   going: z.array(FILE).max(MOST_LAYERS),
   /**
    * Domains that are being made from a snapshot, and the name of the snapshot if that is taken for them alone. Who is killed meanwhile leaves them half
@@ -100,7 +99,7 @@ export function emptyTree(uuid: string, name: string): Tree {
 
 export const treeText = (tree: Tree): string => `${JSON.stringify(tree, null, 2)}\n`;
 
-/** Throws Error with what is wrong, a sentence without its full stop. */
+/** Throws an Error whose message says what is wrong, a sentence without its full stop. */
 export function parseTree(text: string, uuid: string): Tree {
   let found: unknown;
   try {
@@ -138,7 +137,7 @@ function checkSnapshots({ snapshots, current }: Tree): void {
       if (!parents.has(at) || ++steps > parents.size) throw new Error(`snapshot ${start} has no beginning`);
 }
 
-/** Files that snapshots or the domain name, or that it has left. */
+/** Returns the files that snapshots or the domain name, or that the domain has left. */
 export function namedFiles({ snapshots, current, left }: Tree): ReadonlySet<string> {
   return new Set([...left, ...[...snapshots, current].flatMap(({ disks }) => disks.map(({ file }) => file))]);
 }
@@ -147,7 +146,7 @@ export function childrenOf({ layers }: Tree, file: string): Layer[] {
   return layers.filter(({ base }) => base === file);
 }
 
-/** Images that nobody may write: all but those that the domain has now, or has left and nobody is based on. */
+/** Returns the images that nobody may write: all except those that the domain has now, and those that it has left and nothing is based on. */
 export function frozenFiles(tree: Tree): string[] {
   const { layers, current, left } = tree;
   const free = left.filter((file) => childrenOf(tree, file).length === 0);
@@ -155,7 +154,7 @@ export function frozenFiles(tree: Tree): string[] {
   return layers.map(({ file }) => file).filter((file) => !written.has(file));
 }
 
-/** With the images that the domain has now: somebody may have given it others since the last deed. */
+/** Returns the tree with the images that the domain has now; its user may have given it others since the last deed. */
 export function adopted(tree: Tree, disks: readonly (LayerDisk & { format: string })[]): Tree {
   const known = new Set(tree.layers.map(({ file }) => file));
   const layers = disks
@@ -174,7 +173,7 @@ export function adopted(tree: Tree, disks: readonly (LayerDisk & { format: strin
   };
 }
 
-/** A snapshot more, which the domain goes on from. */
+/** Adds a snapshot, from which the domain continues. */
 export function withSnapshot(tree: Tree, snapshot: Snapshot): Tree {
   return {
     ...tree,
@@ -183,7 +182,7 @@ export function withSnapshot(tree: Tree, snapshot: Snapshot): Tree {
   };
 }
 
-/** What came after it goes on from what was before it. */
+/** Removes a snapshot; those after it continue from the one before it. */
 export function withoutSnapshot(tree: Tree, id: string): Tree {
   const gone = tree.snapshots.find((each) => each.id === id);
   const parent = (of: string | null): string | null => (of === id ? (gone?.parent ?? null) : of);
@@ -196,14 +195,14 @@ export function withoutSnapshot(tree: Tree, id: string): Tree {
   };
 }
 
-/** The domain goes on with those disks; its configuration is to name them from then on. */
+/** Returns the tree of a domain that continues with those disks, which its configuration is still to name. */
 export function withCurrent(tree: Tree, current: Tree["current"]): Tree {
   const now = new Map(current.disks.map(({ id, file }) => [id, file]));
   const gone = tree.current.disks.filter(({ id, file }) => now.has(id) && now.get(id) !== file);
   return { ...tree, current, former: [...tree.former, ...gone.map(({ id, file }) => ({ id, file }))] };
 }
 
-/** `base` has taken in what `top` had: it stands for both. */
+/** Returns the tree after `base` has taken in what `top` had, and replaces both. */
 export function withMerged(tree: Tree, base: string, top: string): Tree {
   const renamed = (file: string): string => (file === top ? base : file);
   const disks = (all: readonly LayerDisk[]): LayerDisk[] => all.map((disk) => ({ ...disk, file: renamed(disk.file) }));
@@ -218,7 +217,10 @@ export function withMerged(tree: Tree, base: string, top: string): Tree {
   };
 }
 
-/** Layers that nobody names and nobody is based on; what they were based on may be such then. `isUsed`: by other domains. */
+/**
+ * Removes layers that nobody names and nothing is based on, then those below them of which that is now true. `isUsed` tells whether another domain
+ * uses a file.
+ */
 export function withoutLeaves(tree: Tree, isUsed: (file: string) => boolean): Tree {
   const named = namedFiles(tree);
   for (let now = tree; ;) {
@@ -232,14 +234,14 @@ export function withoutLeaves(tree: Tree, isUsed: (file: string) => boolean): Tr
   }
 }
 
-/** A layer that nobody names and its only child, which are to become one; null when there are none. */
+/** Returns a layer that nobody names and its only child, which are to become one; null when there is none. */
 export function nextMerge(tree: Tree, isUsed: (file: string) => boolean): { base: Layer; top: Layer } | null {
   const named = namedFiles(tree);
   for (const base of tree.layers) {
     if (named.has(base.file) || base.isForeign || isUsed(base.file)) continue;
     if (base.format !== "raw" && base.format !== "qcow2") continue;
     const [top, ...others] = childrenOf(tree, base.file);
-    // What the domain has left is known to its user by its name.
+    // The user knows an image that the domain has left by its name.
     if (top && tree.left.includes(top.file)) continue;
     if (top && others.length === 0 && top.isOwn && top.format === "qcow2" && !isUsed(top.file)) return { base, top };
   }

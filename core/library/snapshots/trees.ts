@@ -1,6 +1,6 @@
 /**
- * The trees of all domains as they lie on the disk: `tree.json` in each domain's folder, written whole, beside it a file for each snapshot with
- * what the domain was (`ID.saved`) and its picture. A tree that can't be read is told of and left alone: its images stay as they are.
+ * The trees of all domains on the disk: `tree.json` in each domain's folder, written whole, and beside it for each snapshot a file with what the
+ * domain was (`ID.saved`) and its picture. A tree that can't be read is reported and left alone, and its images stay as they are.
  */
 import { lstat, readdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
@@ -12,28 +12,28 @@ import { frozenFiles, parseTree, treeText, type Tree } from "./tree.ts";
 
 const TREE_FILE = "tree.json";
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
-/** Of a snapshot: what the domain was, its screen, its console. */
+/** Endings of a snapshot's files: what the domain was, its screen, its console. */
 const ENDINGS = { machine: ".saved", screen: ".png", console: ".txt" } as const;
 const PART_OF_SNAPSHOT = /^([\da-f]{8})\.(saved|png|txt)$/;
 const MOST_BYTES = 8 * 2 ** 20;
 
-/** An image that a domain's configuration names, by the name that links lead to. */
+/** An image that a domain's configuration names, with links resolved. */
 export interface NamedImage {
   readonly uuid: string;
   readonly file: string;
 }
 
-/** A tree whose domain is not there now. */
+/** A tree whose domain is in the bin or was put aside. */
 export interface Away {
   readonly tree: Tree;
-  /** "spoiled": put aside, as its definition can't be read. */
+  /** "spoiled" means put aside because its definition can't be read. */
   readonly place: "bin" | "spoiled";
   readonly where: string;
-  /** What its user may do. */
+  /** A sentence that says what the user may do. */
   readonly instead: string;
 }
 
-/** Beside the domains' folder. */
+/** The folders of such domains, beside the one of the domains. */
 const AWAY = [
   { place: "bin", where: "in the bin", instead: "Restore it from there, or remove it for good" },
   { place: "spoiled", where: "put aside as its definition can't be read", instead: "Mend it and put it back" },
@@ -44,12 +44,12 @@ export class Trees {
   readonly #root: string | null;
   readonly #warn: (message: string) => void;
   readonly #trees = new Map<string, Tree>();
-  /** Why one can't be read, by UUID. */
+  /** By UUID, why a tree can't be read. */
   readonly #spoiled = new Map<string, string>();
 
-  /** Of domains in the library's bin, or whose definitions were put aside, by their folders: their images are kept as long as they are. */
+  /** By folder, the trees of domains in the bin and of those whose definitions were put aside. Their images are kept as long as these are. */
   #away = new Map<string, Away>();
-  /** What is wrong with trees in those folders: nobody knows which images they need. */
+  /** Faults of trees in those folders; nobody knows which images they need. */
   #unread: string[] = [];
   /** Images that configurations of kept domains name, whether these have snapshots or not. */
   #named: readonly NamedImage[] = [];
@@ -62,19 +62,19 @@ export class Trees {
   get all(): readonly Tree[] {
     return [...this.#trees.values()];
   }
-  /** Of domains that are not there now: in the bin, or put aside. */
+  /** Trees of domains that are in the bin or were put aside. */
   get away(): readonly Away[] {
     return [...this.#away.values()];
   }
 
-  /** Reads all that there are, and takes away what steps that were broken off have left. Once, before anything else. */
+  /** Reads all trees, and removes what interrupted steps have left. Called once, before anything else. */
   async open(): Promise<void> {
     if (this.#root === null) return;
     await this.#lookAway(this.#root);
     for (const uuid of (await names(this.#root)).filter((name) => UUID.test(name))) await this.#open(uuid);
   }
 
-  /** The folder of that domain has gone to the bin, or come back; null: something has gone from there. */
+  /** Told when the folder of that domain has moved to the bin or back; null: when something in the bin was deleted. */
   async moved(uuid: string | null): Promise<void> {
     if (this.#root === null) return;
     await this.#lookAway(this.#root);
@@ -93,7 +93,7 @@ export class Trees {
         if (error.code !== "ENOENT") unread.push(error.message);
         return [];
       });
-      // What ends so is on its way out.
+      // A folder with this ending is being removed.
       for (const name of inside.filter((each) => !each.endsWith(PART))) {
         const folder = path.join(parent, name);
         try {
@@ -108,7 +108,7 @@ export class Trees {
     this.#unread = unread;
   }
 
-  /** A folder in the bin is about to be gone for good. Images stay that anybody may need. */
+  /** Told before a folder in the bin is deleted for good. Images that anybody may need stay. */
   async purging(folder: string): Promise<void> {
     const tree = await awayTree(folder).catch(() => null);
     this.#away.delete(folder);
@@ -117,18 +117,18 @@ export class Trees {
       if (!this.#isNeeded(tree.uuid, file)) await removed(file);
   }
 
-  /** By a layer of any domain, or another domain's configuration; by a tree that can't be read too, for all that is known. */
+  /** Whether a layer of any domain or the configuration of another domain needs the file. A tree that can't be read may need any file. */
   #isNeeded(uuid: string, file: string): boolean {
     const own = this.#trees.get(uuid)?.layers ?? [];
     return own.some((layer) => layer.file === file) || this.isUsedElsewhere(uuid, file);
   }
 
-  /** What configurations name from now on. */
+  /** Sets which images configurations name. */
   named(images: readonly NamedImage[]): void {
     this.#named = images;
   }
 
-  /** Throws Refusal EIO where not all is known that may be based on that domain's images: they can't be merged then. */
+  /** Throws Refusal EIO where something can't be read that may be based on that domain's images: they can't be merged then. */
   checkKnown(uuid: string): void {
     const [why] = this.#unknown(uuid);
     if (why)
@@ -159,7 +159,7 @@ export class Trees {
     }
   }
 
-  /** Files of snapshots that there are not, and images that were to go. What can't be removed now is another time. */
+  /** Removes files of snapshots that no longer exist, and images that were to be deleted. What can't be removed now is removed another time. */
   async sweep(uuid: string): Promise<void> {
     const tree = this.#trees.get(uuid);
     if (!tree) return;
@@ -175,7 +175,7 @@ export class Trees {
     if (left.length < tree.going.length) await this.save({ ...tree, going: left });
   }
 
-  /** The domain is gone for good: its snapshots, and the images that were made for it and that nobody else is based on. */
+  /** Forgets a domain that was deleted for good: removes its snapshots, and the images that were made for it and that nothing else is based on. */
   async forget(uuid: string): Promise<void> {
     const tree = this.#trees.get(uuid);
     if (!tree) return;
@@ -187,19 +187,19 @@ export class Trees {
     this.#trees.delete(uuid);
   }
 
-  /** Throws Refusal when it is there and can't be read. */
+  /** Throws Refusal when there is a tree that can't be read. */
   find(uuid: string): Tree | null {
     const why = this.#spoiled.get(uuid);
     if (why) throw new Refusal("EIO", `The snapshots of this domain can't be used: ${why}.`);
     return this.#trees.get(uuid) ?? null;
   }
 
-  /** null for one that is not known, or can't be read. */
+  /** Returns null for a domain whose tree is not known or can't be read. */
   known(uuid: string): Tree | null {
     return this.#trees.get(uuid) ?? null;
   }
 
-  /** On the disk when it resolves; if it rejects, everything is as it was. */
+  /** When it resolves, the tree is on the disk; if it rejects, everything is as it was. */
   async save(tree: Tree): Promise<void> {
     const file = this.file(tree.uuid);
     try {
@@ -211,7 +211,7 @@ export class Trees {
     this.#trees.set(tree.uuid, tree);
   }
 
-  /** Somebody else has written it, or it is gone. */
+  /** Reads a tree again that somebody else has written or removed. */
   async reread(uuid: string): Promise<Tree | null> {
     const text = await readFile(this.file(uuid), "utf8").catch(() => null);
     if (text === null) this.#trees.delete(uuid);
@@ -235,7 +235,7 @@ export class Trees {
     return [...this.#away.values()].map(({ tree }) => tree);
   }
 
-  /** Whether another domain has that file, as far as that is known: as one that its images are based on, or in its configuration. */
+  /** Whether another domain, as far as is known, uses the file: in its configuration, or as something that its images are based on. */
   isUsedElsewhere(uuid: string, file: string): boolean {
     const others = [...this.all.filter((tree) => tree.uuid !== uuid), ...this.#awayTrees];
     return (
@@ -245,7 +245,7 @@ export class Trees {
     );
   }
 
-  /** Domains that were made from a snapshot, and whose disks are based on it yet. */
+  /** Returns the domains that were made from a snapshot and whose disks are still based on it. */
   clonesOf(uuid: string, snapshot: string): Tree[] {
     return [...this.all, ...this.#awayTrees].filter(
       ({ origin, layers }) =>
@@ -272,7 +272,7 @@ export class Trees {
   }
 }
 
-/** Of a domain that is not there now; null where it has none. Throws what is wrong with it. */
+/** Reads the tree of a domain that is not there now; null where it has none. Throws what is wrong with it. */
 async function awayTree(folder: string): Promise<Tree | null> {
   const file = path.join(folder, "snapshots", TREE_FILE);
   const facts = await stat(file).catch((error: NodeJS.ErrnoException) => {
@@ -288,7 +288,7 @@ async function names(folder: string): Promise<string[]> {
   return readdir(folder).catch((): string[] => []);
 }
 
-/** False where it is there yet. */
+/** Returns false where the file is still there. */
 async function removed(file: string): Promise<boolean> {
   return rm(file, { force: true }).then(
     () => true,

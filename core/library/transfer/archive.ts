@@ -1,6 +1,6 @@
 /**
- * Archives in tar from somewhere, read from a file one member after the other and never unpacked by their own names: who visits a member decides
- * what becomes of it. Links, devices and names that lead anywhere are refused, and what a header makes the reader keep is bounded.
+ * Reads tar archives from outside, one member after the other. Nothing is unpacked under the archive's own names: the visitor of a member decides
+ * what becomes of it. Links, devices and names that lead elsewhere are refused, and the memory that a header can make the reader use is bounded.
  */
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
@@ -12,19 +12,19 @@ import { libraryFailure } from "../failure.ts";
 import { drained } from "./drained.ts";
 
 export interface Member {
-  /** As the archive has it: plain parts between slashes. */
+  /** Its name in the archive: plain parts between slashes. */
   readonly name: string;
   readonly size: number;
-  /** All of it, once. What is left of it when the visit ends is passed over. */
+  /** The member's bytes, to be read once. What the visitor leaves is skipped. */
   readonly bytes: AsyncIterable<Buffer>;
 }
 
 const MOST_NAME = 255;
-/** Between a member and the next: long names and the like. */
+/** The most bytes of headers, such as those of long names, between one member and the next. */
 const MOST_HEADERS = 2 * 2 ** 20;
 const READ = 256 * 1024;
 
-/** `progress`: how much of the file has been read, 0 to 1. Throws Refusal, what `visit` does, what the signal was aborted with. */
+/** `progress` is told the share of the file that has been read, 0 to 1. Throws Refusal, what `visit` throws, or the reason of the aborted signal. */
 export async function readArchive(
   file: string,
   visit: (member: Member) => Promise<void>,
@@ -41,11 +41,11 @@ export async function readArchive(
     const packed = packing(await head(handle));
     if (packed) throw new Refusal("EINVAL", `${called} is packed with ${packed}: unpack it first.`);
     const reader = extract();
-    // Bytes given to the reader, and those by the time it last gave any.
+    // Bytes given to the reader, and how many these were when it last delivered any.
     let fed = 0;
     let moved = 0;
     const feed = async (): Promise<void> => {
-      // A stream that is made with a signal that was aborted before tells its error to nobody, which would end the host.
+      // A stream that is created with an already aborted signal has no listener for its error, which would end the host.
       signal.throwIfAborted();
       for await (const chunk of handle.createReadStream({ autoClose: false, start: 0, highWaterMark: READ, signal })) {
         fed += (chunk as Buffer).length;
@@ -85,17 +85,17 @@ export async function readArchive(
   }
 }
 
-/** What an archive is not that is handed on packed. */
+/** Compressions in which an archive must not come. */
 const PACKINGS: readonly [RegExp, string][] = [
   [/^\x1f\x8b/, "gzip"],
   [/^PK\x03\x04/, "zip"],
-  // Its first three letters could be a member's name: a tar begins with that. The level and a block's mark come behind.
+  // A tar may begin with the first three letters, as they could be a member's name. The level and a block's mark follow.
   [/^BZh[1-9]1AY&SY/, "bzip2"],
   [/^\xfd7zXZ/, "xz"],
   [/^\x28\xb5\x2f\xfd/, "zstd"],
   [/^7z\xbc\xaf\x27\x1c/, "7-Zip"],
 ];
-/** Bytes that tell all of these apart. */
+/** Bytes needed to distinguish all of these. */
 const MARK_BYTES = 10;
 const packing = (head: string): string | null => PACKINGS.find(([mark]) => mark.test(head))?.[1] ?? null;
 
@@ -117,7 +117,7 @@ function checkMember(archive: string, name: string, size: number, type: string):
   if (!Number.isSafeInteger(size) || size < 0) throw refuse("has no size that is possible");
 }
 
-/** A member that is to be read whole. Throws Refusal EFBIG before it takes memory. */
+/** Reads a member whole. Throws Refusal EFBIG before it takes the memory. */
 export async function wholeMember({ name, size, bytes }: Member, most: number): Promise<Buffer> {
   if (size > most) throw new Refusal("EFBIG", `${name} has ${size} bytes; allowed: up to ${most}.`);
   const parts: Buffer[] = [];

@@ -1,4 +1,4 @@
-/** The xl.cfg of a domain that goes or comes: what it names of one computer, and of the other. */
+/** The xl.cfg of a domain that is exported or imported: finds what belongs to one computer, and replaces it for the other. */
 import path from "node:path";
 import { readDisk, writeDisk, type Disk } from "../../dom0/backends/blk/spec-text.ts";
 import { SpecError } from "../../dom0/xenbus/kind.ts";
@@ -7,13 +7,13 @@ import { readConfig, withItem, withValue } from "../../toolstack/config-text.ts"
 import { Refusal } from "../../toolstack/error.ts";
 import { parseXlConfig } from "../../toolstack/xlcfg.ts";
 
-/** A disk that has an image, by its place in the text's list. */
+/** A disk that has an image, with its place in the text's list. */
 export interface NamedDisk {
   readonly index: number;
   readonly disk: Disk;
 }
 
-/** Throws Refusal EINVAL for one that is not understood. */
+/** Throws Refusal EINVAL for a text that is not understood. */
 export function namedDisks(config: string): NamedDisk[] {
   return (readConfig(config).lists.get("disk") ?? []).flatMap((text, index) => {
     try {
@@ -26,7 +26,7 @@ export function namedDisks(config: string): NamedDisk[] {
   });
 }
 
-/** The text with other images behind its disks, in their order. */
+/** Returns the text with other images for its disks, in their order. */
 export function withTargets(
   config: string,
   disks: readonly NamedDisk[],
@@ -39,8 +39,8 @@ export function withTargets(
 }
 
 /**
- * Keys that name a file of its own, with what they name. With a boot loader, kernel and RAM disk are files on the first disk; the shim of a PVH
- * domain (`pvshim`) is a file of its own even then.
+ * Returns the keys that name a file of this computer, and what they name. With a boot loader, kernel and RAM disk are files on the first disk; the
+ * shim of a PVH domain (`pvshim`) is a file of this computer even then.
  */
 export function namedImages(config: string): { key: "kernel" | "ramdisk" | "pvshim_path"; file: string }[] {
   const { values } = readConfig(config);
@@ -53,8 +53,8 @@ export function namedImages(config: string): { key: "kernel" | "ramdisk" | "pvsh
 }
 
 /**
- * A text from elsewhere with another name and no UUID. Throws Refusal where it is none that can be used, or names a file of this computer that
- * did not come with it.
+ * Returns a foreign text with another name and no UUID. Throws Refusal where it can't be used, or names a file of this computer that did not come
+ * with it.
  */
 export function adopted(config: string, name: string, came: ReadonlySet<string>): string {
   const text = withValue(withValue(config, "uuid", null), "name", name);

@@ -1,7 +1,7 @@
-/** Streams that are written faster than they take. */
+/** Waits for streams that can't take what is written as fast as it comes. */
 import type { Writable } from "node:stream";
 
-/** Until a stream that is full takes more. Rejects where it takes none any more. */
+/** Resolves when a full stream takes more. Rejects where it will take no more. */
 export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (): void => {

@@ -1,4 +1,4 @@
-/** A domain with its disks into one file: whole, or not there. */
+/** Exports a domain with its disks into one file, which is complete in the end or does not exist. */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { lstat, open, rm, stat } from "node:fs/promises";
@@ -24,14 +24,17 @@ export interface Exported {
   readonly config: string;
   /** The folder that relative paths in it are taken from. */
   readonly folder: string;
-  /** Contents that were given with it, by their names in it. */
+  /** Contents of the files that were given with it, by their names in the text. */
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
-/** Of the work: the images are made first, and written then. */
+/** Share of the work that makes the images; writing them is the rest. */
 const CONVERTING = 0.6;
 
-/** `check`: throws where somebody wrote to its disks meanwhile. Bytes of the file. Throws Refusal EEXIST where that is there; what the signal was aborted with. */
+/**
+ * `check` throws where somebody wrote to the disks meanwhile. Returns the size of the file in bytes. Throws Refusal, EEXIST where the file exists; or
+ * the reason of the aborted signal.
+ */
 export async function exportDomain(
   domain: Exported,
   target: string,
@@ -60,7 +63,7 @@ export async function exportDomain(
   }
 }
 
-/** What the file system said, not a refusal. */
+/** Whether it is the file system's error and not a refusal. */
 function isSystem(error: Error): boolean {
   return "syscall" in error;
 }
@@ -71,7 +74,7 @@ interface Contents {
   readonly images: readonly string[];
 }
 
-/** Every disk as an image that needs no other, of what is in it and no more. */
+/** Makes of every disk an image that needs no other and holds only what is used. */
 async function gathered(
   { name, config, folder, files: given }: Exported,
   scratch: string,
@@ -135,7 +138,7 @@ async function written(
   }
 }
 
-/** `check`: is called again and again, and throws where it is to end. */
+/** `check` is called again and again, and throws to end the work. */
 async function writtenTo(
   part: string,
   { description, files, images }: Contents,
@@ -176,7 +179,7 @@ async function writtenTo(
   } catch (error) {
     archive.destroy();
     out.destroy();
-    // What the file system said is the cause of all that follows.
+    // The file system's error is the cause of the others.
     throw await ended.then(
       () => error,
       (cause: Error) => (isSystem(cause) ? cause : error),

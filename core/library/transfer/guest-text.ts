@@ -1,4 +1,4 @@
-/** The xl.cfg of a machine that was another hypervisor's: it boots what is on its first disk. */
+/** Writes the xl.cfg for a machine of another hypervisor; it boots from its first disk. */
 import { writeDisk } from "../../dom0/backends/blk/spec-text.ts";
 import { writeVif } from "../../dom0/backends/net/spec-text.ts";
 import { withItem, withValue } from "../../toolstack/config-text.ts";

@@ -1,4 +1,4 @@
-/** Our own archives: every member as its description says, in order, with the checksum that the last one has. */
+/** Imports our own archives: every member must be as the description says, in that order, and have the checksum in the last member. */
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { Refusal } from "../../toolstack/error.ts";
@@ -19,7 +19,7 @@ import {
 } from "./package.ts";
 import { takeMember } from "./scratch.ts";
 
-/** Of `domain.json`. Throws Refusal. */
+/** Reads `domain.json`. Throws Refusal. */
 export function readPackage(bytes: Buffer): Package {
   let given: unknown;
   try {

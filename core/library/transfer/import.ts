@@ -1,4 +1,4 @@
-/** A domain out of one file: our own archives, OVA and XVA, told apart by their first member. All of it arrives, or nothing. */
+/** Imports a domain from one file: our own archives, OVA and XVA, which differ in their first member. Either all of it arrives or nothing. */
 import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import { StoreError } from "../../dom0/storage/block-store.ts";
@@ -21,10 +21,10 @@ import { withScratch } from "./scratch.ts";
 import { XvaIntake } from "./xva.ts";
 
 export interface ImportOptions {
-  /** Where disks are kept. */
+  /** The folder in which disks are kept. */
   readonly images: KeptFolder;
   readonly scratch: string;
-  /** Of the domain; null: as the archive says. */
+  /** The domain's name; null for the one in the archive. */
   readonly name: string | null;
   readonly takenNames: () => Iterable<string>;
 }
@@ -38,7 +38,7 @@ export interface ImportedDomain {
 const READING = 0.6;
 
 /**
- * `define`: makes a domain of it; where that fails, nothing of it stays. Throws Refusal, what `define` does, what the signal was aborted with.
+ * `define` makes a domain of what came; where it fails, nothing is left. Throws Refusal, what `define` throws, or the reason of the aborted signal.
  */
 export async function importDomain<T>(
   file: string,
@@ -76,7 +76,7 @@ export async function importDomain<T>(
       const config = adopted(text, name, new Set([...targets, ...Object.keys(arrived.files)]));
       signal.throwIfAborted();
       const made = await define({ name, config, files: arrived.files, notes: arrived.notes });
-      // They are a domain's now, whatever else fails.
+      // The disks belong to a domain now, whatever else fails.
       placed.length = 0;
       return made;
     });
@@ -129,7 +129,7 @@ function nameOf(wanted: string | null, said: string, taken: Iterable<string>): s
   return freeName(isDomainName(plain) ? plain : "imported", taken);
 }
 
-/** One qcow2 that is based on nothing, and that opens. Throws Refusal, StoreError that names the disk as the archive does. */
+/** Makes one qcow2 image that is based on nothing and can be opened. Throws Refusal, or StoreError that calls the disk what the archive calls it. */
 async function wholeImage(
   source: Arrived["sources"][number],
   scratch: string,

@@ -1,21 +1,21 @@
-/** What each kind of archive becomes: members one after the other, then what came of them. */
+/** What each kind of archive implements: it takes the members one after the other, and tells at the end what came of them. */
 import type { Member } from "./archive.ts";
 import type { NamedDisk } from "./config.ts";
 
 export interface Arrived {
   readonly name: string;
-  /** Text of an xl.cfg whose disks are those, in their order. */
+  /** Text of an xl.cfg that has these disks, in their order. */
   readonly config: string;
   readonly disks: readonly NamedDisk[];
-  /** Images in the scratch folder; `name`: what each is to be called. */
+  /** Images in the scratch folder; `name` is what each is to be called. */
   readonly sources: readonly { file: string; format: string; name: string }[];
-  /** Contents by their names in the text. */
+  /** Contents of files, by their names in the text. */
   readonly files: Readonly<Record<string, Uint8Array>>;
-  /** Sentences about what will be otherwise here. */
+  /** Sentences about what will be different here. */
   readonly notes: readonly string[];
 }
 
-/** What an archive's description says before anything of it is taken. Sizes are of the disks; null where it does not say. */
+/** What an archive's description says, before anything of it is taken. Sizes are those of the disks in bytes; null where it does not tell them. */
 export interface Look {
   readonly name: string;
   readonly memoryMiB: number | null;
@@ -27,6 +27,6 @@ export interface Look {
 
 export interface Intake {
   take(member: Member): Promise<void>;
-  /** All members have come. Throws Refusal where something is missing. */
+  /** Called after the last member. Throws Refusal where something is missing. */
   end(): Promise<Arrived>;
 }

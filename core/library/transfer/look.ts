@@ -1,4 +1,4 @@
-/** What is in an archive, by its beginning: its first member describes it. For who is asked before anything is taken. */
+/** Reads what is in an archive from its first member, which describes it, so that the user can be asked before anything is taken. */
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Refusal } from "../../toolstack/error.ts";
@@ -12,13 +12,13 @@ import { DESCRIPTION_MEMBER, MOST_DESCRIPTION_BYTES } from "./package.ts";
 import { withScratch } from "./scratch.ts";
 import { lookIntoXva } from "./xva.ts";
 
-/** What it is, in words that its users know. */
+/** The kind of archive, in words that its users know. */
 export type ArchiveKind = "Xenarium" | "OVA" | "XVA";
 
-/** Thrown to end the reading: what comes after the description is of no interest. */
+/** Thrown to stop reading after the description. */
 class Enough extends Error {}
 
-/** `head`: the file's first bytes. Throws Refusal where they hold no description that is understood, or not all of it. */
+/** `head` has the file's first bytes. Throws Refusal where they do not hold a complete description that is understood. */
 export async function lookInto(
   called: string,
   head: Uint8Array,
@@ -58,7 +58,7 @@ export async function lookInto(
   });
 }
 
-/** Without what turns the direction of text or is not seen. */
+/** The name without characters that are invisible or change the direction of text. */
 function shownName(name: string): string {
   return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "").slice(0, 200);
 }
@@ -74,7 +74,7 @@ function lookIntoPackage(bytes: Buffer): Look {
     name,
     memoryMiB: parsed?.memoryMiB ?? null,
     vcpus: parsed?.maxvcpus ?? null,
-    // Of the images: how large their disks are is in them.
+    // These are sizes of images, which do not tell how large the disks in them are.
     disks: disks.map(() => ({ bytes: null })),
     networks: (readConfig(config).lists.get("vif") ?? []).length,
     notes: [],

@@ -1,4 +1,4 @@
-/** OVA (DSP0243): a tar archive whose first member describes a machine, with disks in vmdk and a list of checksums (.mf). */
+/** Imports OVA (DSP0243): a tar archive whose first member describes a machine, with disks in vmdk format and a list of checksums (.mf). */
 import path from "node:path";
 import { Refusal } from "../../toolstack/error.ts";
 import { wholeMember, type Member } from "./archive.ts";
@@ -11,7 +11,7 @@ import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts
 const MOST_MEMBERS = 64;
 const MOST_DISKS = 16;
 const LISTS = ["File", "Disk", "Item", "VirtualHardwareSection", "HostResource"];
-/** Kinds of devices (CIM_ResourceAllocationSettingData). */
+/** Numbers of the kinds of devices (CIM_ResourceAllocationSettingData). */
 const [CPU, MEMORY, NETWORK, CD, DISK] = ["3", "4", "10", "15", "17"];
 
 export class OvaIntake implements Intake {
@@ -19,7 +19,7 @@ export class OvaIntake implements Intake {
   #ovf: Buffer | null = null;
   #manifest: string | null = null;
   readonly #names = new Set<string>();
-  /** Of those that matter here: others are passed over. */
+  /** The members that are used here; others are skipped. */
   readonly #members = new Map<string, { file: string | null; sums: Sums }>();
 
   constructor(scratch: string) {
@@ -73,7 +73,7 @@ export class OvaIntake implements Intake {
     return Promise.resolve({ name, config, disks, sources, files: {}, notes });
   }
 
-  /** Who has a list has all in it. */
+  /** An archive that has a list of checksums must list every member. */
   #checkManifest(): void {
     if (this.#manifest === null) return;
     const listed = new Set<string>();
@@ -96,7 +96,7 @@ export class OvaIntake implements Intake {
         );
   }
 
-  /** HostResource "ovf:/disk/vmdisk1" → Disk's fileRef → File's href → the member. */
+  /** Follows the references: HostResource "ovf:/disk/vmdisk1" → Disk's fileRef → File's href → the member. */
   #imageOf(envelope: XmlNode | undefined, item: XmlNode): string {
     const resource = textOf(item, "HostResource");
     const diskId = /^(?:ovf:)?\/disk\/(.+)$/.exec(resource)?.[1];
@@ -125,7 +125,7 @@ interface DescribedMachine {
   name: string;
   memoryMiB: number;
   vcpus: number;
-  /** Its devices of a kind. */
+  /** Its devices of one kind. */
   of: (kind: string) => XmlNode[];
 }
 
@@ -144,7 +144,7 @@ function describedMachine(ovf: Buffer): DescribedMachine {
   return { envelope, name, memoryMiB: memoryOf(of(MEMORY!)[0]), vcpus, of };
 }
 
-/** What an OVF says of its machine, for people: nothing of the archive's other members is known yet. Throws Refusal. */
+/** Returns what an OVF says of its machine, for the user to read; the archive's other members are not known yet. Throws Refusal. */
 export function lookIntoOvf(ovf: Buffer): Look {
   const { envelope, name, memoryMiB, vcpus, of } = describedMachine(ovf);
   const all = nodesOf(nodesOf(envelope, "DiskSection")[0], "Disk");
@@ -163,7 +163,7 @@ function sumsOf(bytes: Buffer): Sums {
   return { sha1: of("sha1"), sha256: of("sha256"), sha512: of("sha512") };
 }
 
-/** In units as "byte * 2^20", "MegaBytes". */
+/** Parses units such as "byte * 2^20" and "MegaBytes". */
 function memoryOf(item: XmlNode | undefined): number {
   const quantity = Number(textOf(item, "VirtualQuantity"));
   const units = textOf(item, "AllocationUnits");

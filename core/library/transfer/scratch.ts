@@ -1,4 +1,4 @@
-/** A folder for what is on its way in or out; it is gone when that has ended, one way or the other. */
+/** A folder for an import or export that is under way. It is removed when that ends, successfully or not. */
 import { createHash } from "node:crypto";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import path from "node:path";
@@ -8,7 +8,7 @@ import type { Member } from "./archive.ts";
 
 const CHECK_EVERY = 64 * 2 ** 20;
 
-/** Once, before anything is imported: what a crash has left is of no use. */
+/** Removes what a crash has left. Called once, before anything is imported. */
 export async function clearScratch(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
@@ -29,7 +29,7 @@ export interface Sums {
   readonly sha512: string;
 }
 
-/** A member into a new file. Its checksums. Throws Refusal, what the file system says. */
+/** Writes a member into a new file and returns its checksums. Throws Refusal, or the file system's error. */
 export async function takeMember({ name, size, bytes }: Member, file: string): Promise<Sums> {
   const folder = path.dirname(file);
   await checkRoom(folder, size, name);

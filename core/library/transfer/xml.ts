@@ -1,4 +1,4 @@
-/** XML from outside: bounded, without entities of its own, as plain objects. */
+/** Reads XML from outside as plain objects, with bounds and without entities that it declares itself. */
 import { XMLParser } from "fast-xml-parser";
 import { Refusal } from "../../toolstack/error.ts";
 
@@ -6,7 +6,7 @@ export const MOST_XML_BYTES = 8 * 2 ** 20;
 
 export type XmlNode = { readonly [key: string]: XmlNode | XmlNode[] | string | undefined };
 
-/** Attributes begin with "@", prefixes of namespaces are left out; `lists`: elements that are always lists. Throws Refusal EINVAL. */
+/** Attributes begin with "@", and prefixes of namespaces are left out. `lists` names elements that are always lists. Throws Refusal EINVAL. */
 export function readXml(bytes: Buffer, what: string, lists: readonly string[]): XmlNode {
   const text = bytes.toString("utf8");
   const refuse = (why: string): Refusal => new Refusal("EINVAL", `${what} is not understood: ${why}.`);

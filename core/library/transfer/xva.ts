@@ -1,6 +1,6 @@
 /**
- * XVA, XenServer's exports: `ova.xml` describes the objects of its pool, then each disk comes in pieces of 1 MiB (`Ref:12/00000000`), each with
- * its SHA-1 behind it (`Ref:12/00000000.checksum`). Pieces that are zero are left out.
+ * Imports XVA, XenServer's exports. `ova.xml` describes the objects of the pool. Then come the disks in pieces of 1 MiB (`Ref:12/00000000`), each
+ * followed by its SHA-1 (`Ref:12/00000000.checksum`). Pieces of zeros are left out.
  */
 import { createHash } from "node:crypto";
 import { open, type FileHandle } from "node:fs/promises";
@@ -15,9 +15,9 @@ import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts
 const PIECE = 2 ** 20;
 const MOST_DISKS = 16;
 const MOST_DISK_BYTES = 2 ** 43;
-/** Room is looked at so often, in pieces. */
+/** Free room is checked once for so many pieces. */
 const ROOM_EVERY = 64;
-/** Their data go out beside the disk's: of newer exports, by another sum than is known here. */
+/** The ending of the checksums in newer exports. Their kind is not known here, so such pieces are not checked. */
 const UNKNOWN_SUM = ".xxhash";
 
 interface Disk {
@@ -30,7 +30,7 @@ interface Disk {
 export class XvaIntake implements Intake {
   readonly #scratch: string;
   #machine: Machine | null = null;
-  /** The disk whose pieces come, the last piece's number, and its sum if that is still to be told. */
+  /** The disk whose pieces are coming, the number of the last piece, and that piece's checksum until it was compared. */
   #current: { disk: Disk; handle: FileHandle; last: number; sum: string | null } | null = null;
   readonly #come = new Map<string, string>();
   #unchecked = false;
@@ -126,7 +126,7 @@ interface Machine {
   disks: Disk[];
 }
 
-/** What an ova.xml says of its machine, for people. Throws Refusal. */
+/** Returns what an ova.xml says of its machine, for the user to read. Throws Refusal. */
 export function lookIntoXva(bytes: Buffer): Look {
   const { name, memoryMiB, vcpus, networks, disks } = machineOf(bytes);
   return {
@@ -141,7 +141,7 @@ export function lookIntoXva(bytes: Buffer): Look {
 
 type Struct = ReadonlyMap<string, XmlNode>;
 
-/** XML-RPC's struct: members by name. */
+/** Reads a struct of XML-RPC: its members by name. */
 function structOf(value: XmlNode | undefined): Struct {
   const members = nodesOf(nodesOf(value, "struct")[0], "member");
   return new Map(

@@ -1,8 +1,7 @@
 /**
- * Linear memory through the TLB; with the addresses (address.ts) and registers (registers.ts) that instructions have for operands.
- *
- * Memory functions take linear addresses, work across page boundaries, and on failure raise() the exception, return 0 and
- * have changed nothing. They check `fault` nowhere themselves: an instruction tests it once before it commits.
+ * Linear memory through the TLB; also exports what instructions need for operands: addresses (address.ts) and registers (registers.ts).
+ * Memory functions take linear addresses and work across page boundaries. On failure they raise() the exception, return 0, and have changed nothing.
+ * They never check `fault` themselves: an instruction tests it once before it commits.
  */
 import { FAULT_DEVICE, VECTOR_GP, VECTOR_PF, clearFault, countActivity, cpu, fault, raise } from "./machine";
 import { ACTIVITY_WALKS } from "../layout";
@@ -31,7 +30,7 @@ const PAGE: u64 = ~(<u64>0xfff);
 
 // ---- translation ----
 
-/** Host address of linear byte `lin` for ACCESS_*, filling the TLB; 0 after raising #PF. `lin` is canonical. */
+/** Returns the host address of linear byte `lin` for ACCESS_*, and fills the TLB; 0 after raising #PF. `lin` is canonical. */
 export function translate(lin: u64, access: i32): usize {
   if ((lin & PAGE) == overridePage && access != ACCESS_EXECUTE) return overrideHost + ((<usize>lin) & 0xfff);
   const table: usize = access == ACCESS_READ ? TLB_READ : access == ACCESS_WRITE ? TLB_WRITE : TLB_EXECUTE;
@@ -44,7 +43,7 @@ export function translate(lin: u64, access: i32): usize {
   return host + ((<usize>lin) & 0xfff);
 }
 
-/** Host page behind `lin` through both stages; 0 after raising. */
+/** Returns the host page behind `lin` through both stages; 0 after raising. */
 function walk(key: u64, lin: u64, access: i32): usize {
   countActivity(ACTIVITY_WALKS);
   const second = load<u64>(cpu, CPU_SECOND_ROOT);
@@ -57,12 +56,12 @@ function walk(key: u64, lin: u64, access: i32): usize {
       if (page != NO_ADDRESS) return <usize>page;
     } while (walkOutside != NO_ADDRESS && outsideSettled());
   }
-  // Nothing if the second stage has said why.
+  // This raises nothing if the second stage has already set `fault`.
   raise(VECTOR_PF, walkError, lin);
   return 0;
 }
 
-/** Host address for an implicit supervisor access (descriptor tables, TSS), not cached; 0 after raising #PF. */
+/** Returns the host address for an implicit supervisor access (descriptor tables, TSS), which is not cached; 0 after raising #PF. */
 function translateSystem(lin: u64, access: i32): usize {
   if (!isCanonical(lin)) {
     raise(VECTOR_GP, 0);
@@ -91,7 +90,7 @@ export function readSystem(linear: u64, size: u32): u64 {
 }
 export function writeSystem(linear: u64, size: u32, value: u64): void {
   const lin = linear & systemMask;
-  // Translated once: another processor may change the tables between two walks.
+  // The address is translated only once, because another processor may change the tables between two walks.
   const host = translateSystem(lin, ACCESS_WRITE);
   if (!host) return;
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
@@ -106,7 +105,7 @@ export function writeSystem(linear: u64, size: u32, value: u64): void {
 
 // ---- bytes ----
 
-/** `size` (1, 2, 4, 8) bytes at a host address, all in one page. */
+/** Accesses `size` (1, 2, 4, 8) bytes at a host address, all in one page. */
 // @ts-ignore: decorator
 @inline
 function loadSized(host: usize, size: u32): u64 {
@@ -122,7 +121,7 @@ function storeSized(host: usize, size: u32, value: u64): void {
   else if (size == 2) store<u16>(host, <u16>value);
   else store<u8>(host, <u8>value);
 }
-/** Up to 8 bytes of which `room` are at `host` and the others at `second`. */
+/** Stores up to 8 bytes, of which `room` are at `host` and the others at `second`. */
 function storeAcross(host: usize, second: usize, room: u32, size: u32, value: u64): void {
   for (let i: u32 = 0; i < size; i++)
     store<u8>(i < room ? host + i : second + (i - room), <u8>(value >> ((<u64>i) << 3)));
@@ -142,7 +141,7 @@ function readSlow(linear: u64, size: u32): u64 {
   const second = host ? translate((lin + room) & linearMask, ACCESS_READ) : 0;
   if (!second) {
     if (fault != FAULT_DEVICE) return 0;
-    // A read may change a device: none is made before it is certain that the other page is there.
+    // A read may change a device, so nothing is read before it is certain that the other page is there.
     clearFault();
     probe(lin, size, ACCESS_READ);
     return fault ? 0 : readBytes(lin, size);
@@ -153,7 +152,9 @@ function readSlow(linear: u64, size: u32): u64 {
   return value;
 }
 
-/** `size` bytes across a page boundary with a device on one side or both: byte by byte, as a bus that is 8 bits wide gives them. Both pages have been probed. */
+/**
+ * Reads `size` bytes across a page boundary with a device on one side or both: byte by byte, as a bus of 8 bits does. Both pages have been probed.
+ */
 function readBytes(lin: u64, size: u32): u64 {
   let value: u64 = 0;
   for (let i: u32 = 0; i < size && !fault; i++) value |= readSlow(lin + i, 1) << ((<u64>i) << 3);
@@ -190,7 +191,7 @@ export function read64(lin: u64): u64 {
     return load<u64>(<usize>(load<u32>(entry, TLB_READ + TLB_ADDEND) + <u32>lin));
   return readSlow(lin, 8);
 }
-/** Any alignment; instructions that want 16-byte alignment check it themselves. */
+/** Any alignment is accepted; instructions that need 16-byte alignment check it themselves. */
 export function readV128(lin: u64): v128 {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_READ) == (((lin + 15) & PAGE) | tlbTag))
@@ -246,7 +247,7 @@ function writeSlow(linear: u64, size: u32, value: u64): void {
   }
 }
 
-/** As readBytes(). What is behind the boundary has been probed. */
+/** As readBytes(). The part after the boundary has been probed. */
 function writeBytes(lin: u64, size: u32, value: u64): void {
   for (let i: u32 = 0; i < size && !fault; i++) writeSlow(lin + i, 1, (value >> ((<u64>i) << 3)) & 0xff);
 }
@@ -309,7 +310,7 @@ export function writeV128(lin: u64, value: v128): void {
   }
 }
 
-/** Raises what a write of `size` bytes at `lin` would raise; does nothing else. */
+/** Raises what a write of `size` bytes at `lin` would raise, and does nothing else. */
 export function probeWrite(lin: u64, size: u32): void {
   probe(lin, size, ACCESS_WRITE);
 }
@@ -323,15 +324,15 @@ function probe(linear: u64, size: u32, access: i32): void {
   if (!checkAccess(lin, size, access)) return;
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
   probePage(lin, access);
-  // `size` is at most a few hundred bytes (XSAVE), so at most one boundary.
+  // `size` is at most a few hundred bytes (XSAVE), so there is at most one boundary.
   if (size > room && !fault) probePage((lin + room) & linearMask, access);
 }
 function probePage(lin: u64, access: i32): void {
-  // A device takes what is written to it.
+  // A device accepts every write.
   if (!translate(lin, access) && fault == FAULT_DEVICE) clearFault();
 }
 
-/** Sized forms for the families that handle all operand sizes in one place. */
+/** Accesses of a given size, for families that handle all operand sizes in one place. */
 export function readSized(lin: u64, size: u32): u64 {
   if (size == 4) return read32(lin);
   if (size == 8) return read64(lin);

@@ -1,4 +1,4 @@
-/** Addresses of operands: what an instruction's bytes, registers and segments make of them. */
+/** Addresses of operands: computes them from an instruction's bytes, registers and segments. */
 import { checkSegment, linearMask, segmentAllows, segmentChecked, setAccessSegment } from "./inspection";
 import { cpu } from "./machine";
 import {
@@ -17,7 +17,7 @@ import {
 } from "./op";
 import { CPU_SEG, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SIZE } from "./state";
 
-/** The memory operand's offset in its segment, cut to the address size: what LEA gives. */
+/** Returns the memory operand's offset in its segment, cut to the address size, which is what LEA computes. */
 // @ts-ignore: decorator
 @inline
 export function offsetAddress(op: usize): u64 {
@@ -29,11 +29,11 @@ export function offsetAddress(op: usize): u64 {
   return sum & load<u64>(op, OP_ADDRESS_MASK);
 }
 
-/** Linear address of the memory operand. Raises what its segment says against it (not in 64-bit mode). */
+/** Returns the linear address of the memory operand. Outside 64-bit mode, raises what its segment demands. */
 export function effectiveAddress(op: usize): u64 {
   return addressAt(op, offsetAddress(op));
 }
-/** The same `distance` bytes further, as far as the address size and the segment reach (not in 64-bit mode). */
+/** Returns the address `distance` bytes further, as far as the address size and, outside 64-bit mode, the segment reach. */
 export function furtherAddress(op: usize, distance: u64): u64 {
   if (linearMask == ~(<u64>0)) return effectiveAddress(op) + distance;
   return addressAt(op, (offsetAddress(op) + distance) & load<u64>(op, OP_ADDRESS_MASK));
@@ -50,25 +50,25 @@ function addressAt(op: usize, offset: u64): u64 {
   return operandAddress(segment, offset);
 }
 
-/** No operand has more bytes. */
+/** No operand has more bytes than this. */
 const LARGEST_OPERAND: u64 = 1024;
 
 /**
- * Linear address of an operand at `offset` in a segment outside 64-bit mode, of which nobody says how large it is and what will be done with
- * it. Where that can matter, every access from now on is compared with its segment (checkAccess).
+ * Returns the linear address of an operand at `offset` in a segment outside 64-bit mode, when neither its size nor the kind of access is known. Where
+ * that can matter, every access from now on is compared with its segment (checkAccess).
  */
 export function operandAddress(segment: i32, offset: u64): u64 {
   setAccessSegment(segment);
   const at = cpu + CPU_SEG + <usize>(segment * SEG_SIZE);
-  // Data, writable, not expand-down, usable, and room enough.
+  // The segment is harmless if it is data, writable, not expand-down, usable, and long enough.
   const near = (load<u16>(at, SEG_ATTR) & 0x800e) != 2 || offset + LARGEST_OPERAND > <u64>load<u32>(at, SEG_LIMIT);
   if (near != segmentChecked) checkSegment(near);
   return (load<u64>(at, SEG_BASE) + offset) & 0xffffffff;
 }
 
 /**
- * Linear address of `offset` in a segment outside 64-bit mode, with the checks of the segment: usable, limit for `size`
- * bytes, writable if `write`. Raises #GP(0), or #SS(0) for SS.
+ * Returns the linear address of `offset` in a segment outside 64-bit mode after checking the segment: usable, limit for `size` bytes, writable if
+ * `write`. Raises #GP(0), or #SS(0) for SS.
  */
 export function segmentAddress(segment: i32, offset: u64, size: u32, write: bool): u64 {
   setAccessSegment(segment);

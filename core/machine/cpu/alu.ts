@@ -1,4 +1,4 @@
-/** Integer arithmetic and logic in all sizes and forms, locked ones included. */
+/** Integer arithmetic and logic in all sizes and forms, including locked ones. */
 import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_RM, OP_RM8 } from "./op";
 import { FORM_REG_RM, FORM_RM_IMM } from "./ids";
 import * as I from "./ids";
@@ -37,7 +37,7 @@ import {
 import { CPU_FLAG_B } from "./state";
 import { divideUnsigned, multiplySigned, multiplyUnsigned, wideHigh } from "./wide";
 
-/** For a form of the dispatch loop's own that the TLB does not serve; whether the block must be left. */
+/** For a form of the dispatch loop's own whose operand is not in the TLB. Returns whether the block must be left. */
 // @ts-ignore: decorator
 @inline
 export function aluStops(op: usize): bool {
@@ -310,7 +310,7 @@ function divideSigned(op: usize, size: u32): void {
   if (size == 1) n = <i64>signExtend(getAccumulator(2), 2);
   else if (size == 2) n = <i64>signExtend((readRegister(2, 0, 2) << 16) | getAccumulator(2), 4);
   else n = <i64>(((<u64>getReg32(2)) << 32) | getReg32(0));
-  // The one quotient that i64 can't hold; wasm would trap.
+  // The only quotient that an i64 can't hold, for which wasm would trap.
   if (d == -1 && n == <i64>((<u64>1) << 63)) {
     raise(VECTOR_DE);
     return;
@@ -370,14 +370,14 @@ function compareAndExchange(op: usize, size: u32): void {
     }
   } else {
     old = getRm(op, size);
-    // Unequal, a 32-bit destination keeps its upper half: silicon does not write the register.
+    // If they are unequal, a 32-bit destination keeps its upper half, because silicon does not write the register.
     if (old == expected) writeRegister(load<u8>(op, OP_RM), load<u8>(op, OP_RM8), size, replacement);
   }
   if (old != expected) setAccumulator(size, old);
   setLazy(FLAGS_SUB, size, expected - old, expected);
 }
 
-/** CMPXCHG8B and CMPXCHG16B, as if locked. */
+/** CMPXCHG8B and CMPXCHG16B, always as if locked. */
 function compareAndExchangePair(op: usize, wide: bool): void {
   const lin = effectiveAddress(op);
   if (wide && lin & 15) {

@@ -31,7 +31,7 @@ export function bitsExecute(op: usize): void {
   const bits = (<u64>size) << 3;
   switch (id) {
     case I.ID_BSF:
-      // Of zero, processors leave the whole register.
+      // If the operand is zero, processors leave the whole register as it is.
       if (a) setReg(op, size, ctz<u64>(a));
       // CF is undefined; Intel's recent processors clear it.
       changeFlags(ZF | CF, a ? 0 : ZF);
@@ -54,7 +54,7 @@ export function bitsExecute(op: usize): void {
     }
     case I.ID_POPCNT:
       setReg(op, size, popcnt<u64>(a));
-      // Only ZF can be set.
+      // Only ZF can become set.
       changeFlags(0x8d5, a ? 0 : ZF);
       break;
     case I.ID_CRC32: {
@@ -163,7 +163,7 @@ function vexExecute(op: usize, id: u32, size: u32, a: u64): void {
   }
 }
 
-/** A register offset reaches beyond the operand in memory, to both sides. */
+/** An offset in a register reaches beyond the operand in memory, in both directions. */
 function bitTest(op: usize, id: u32, size: u32): void {
   const bits = (<u64>size) << 3;
   const immediate = load<u8>(op, OP_FORM) == I.FORM_RM_IMM;

@@ -1,10 +1,9 @@
 /**
- * Decoded blocks of one pCPU: runs of ops that lie in one physical page and end with a control transfer, the page, or after
- * BLOCK_OPS ops. Found by the host address of the first byte and the mode, so that a page mapped at several linear
- * addresses is decoded once. A block is good while its frame's code version (frames/code.ts) is the one it was decoded at.
- *
- * An instruction across two pages is a block of its own, which remembers the second page and its version.
- * A full cache is emptied and filled again; that happens only between blocks.
+ * The decoded blocks of one pCPU. A block is a run of ops in one physical page that ends with a control transfer, at the end of the page, or after
+ * BLOCK_OPS ops. It is found by the host address of its first byte and the mode, so that a page mapped at several linear addresses is decoded once. A
+ * block is valid while its frame's code version (frames/code.ts) is the one at which it was decoded.
+ * An instruction across two pages is a block of its own, which records the second page and its version. A full cache is emptied and filled again;
+ * that happens only between blocks.
  */
 import { VECTOR_GP, cpu, fault, raise } from "./machine";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
@@ -19,17 +18,20 @@ import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_LIMIT, SEG_SIZE } from "./state";
 import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
-/** Header before a block's first op. u32 each: host address of the first byte, mode, version, next in bucket, second page, its version, how often it was reached by lookup or backwards. */
+/**
+ * Header before a block's first op, of u32: host address of the first byte, mode, version, next in bucket, second page, its version, how often the
+ * block was reached by lookup or by a backward branch.
+ */
 const BLOCK_HEADER = 64;
 const BLOCK_VERSION = 8;
 const BLOCK_SECOND = 16;
 const BLOCK_SECOND_VERSION = 20;
 const BLOCK_HEAT = 24;
-/** u32: bytes of its instructions. */
+/** u32: number of bytes of its instructions. */
 const BLOCK_BYTES = 28;
 const BLOCK_OPS = 32;
 
-/** After the TLB: bytes of instructions across pages, room for one op and its end, buckets, then blocks. */
+/** After the TLB come the bytes of an instruction across pages, room for one op and its end, the buckets, then the blocks. */
 const FETCH = TLB_BYTES;
 const SINGLE = TLB_BYTES + 64 + BLOCK_HEADER;
 const BUCKETS = TLB_BYTES + 0x1000;
@@ -41,7 +43,7 @@ export const REGION_SIZE = REGIONS + REGION_TABLE_BYTES;
 let region: usize = 0;
 let arena: usize = 0;
 let arenaEnd: usize = 0;
-/** Incremented when the cache was emptied: addresses of ops from before are void. */
+/** Incremented when the cache is emptied: addresses of earlier ops are then invalid. */
 export let cacheGeneration: u32 = 0;
 
 export function blocksInit(address: usize): void {
@@ -57,7 +59,7 @@ export function dropBlocks(): void {
   cacheGeneration++;
 }
 
-/** Linear address of the next instruction. */
+/** Returns the linear address of the next instruction. */
 // @ts-ignore: decorator
 @inline
 export function codeLinear(mode: u32): u64 {
@@ -65,14 +67,14 @@ export function codeLinear(mode: u32): u64 {
   return mode & MODE_64 ? rip : (rip + load<u64>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_BASE)) & 0xffffffff;
 }
 
-/** Bytes of code from CPU_RIP on up to CS's limit. */
+/** Bytes of code from CPU_RIP up to CS's limit. */
 let room: u64 = 0;
-/** Sets `room`; false after #GP(0) if there is none. */
+/** Sets `room`. Returns false after raising #GP(0) if there is none. */
 function hasCodeRoom(mode: u32): bool {
   room = ~(<u64>0);
   if (mode & MODE_UNLIMITED) return true;
   const limit = <u64>load<u32>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_LIMIT);
-  // Who came by IRET from 64-bit mode may have more bits there, which count for nothing.
+  // After an IRET from 64-bit mode there may be more bits, which have no effect.
   const rip = load<u64>(cpu, CPU_RIP) & 0xffffffff;
   if (rip <= limit) {
     room = limit - rip + 1;
@@ -82,7 +84,7 @@ function hasCodeRoom(mode: u32): bool {
   return false;
 }
 
-/** First op of the block at CPU_RIP; 0 with `fault` set if its first byte can't be fetched. */
+/** Returns the first op of the block at CPU_RIP; 0 with `fault` set if its first byte can't be fetched. */
 export function findBlock(mode: u32): usize {
   if (mode & MODE_UNLIMITED) {
     room = ~(<u64>0);
@@ -90,7 +92,7 @@ export function findBlock(mode: u32): usize {
   }
   if (!hasCodeRoom(mode)) return 0;
   const first = findDecoded(mode);
-  // What is decoded may go on beyond the limit.
+  // What was decoded may continue beyond the limit.
   return first && load<u32>(first - BLOCK_HEADER, BLOCK_BYTES) > room ? prepareSingle(mode) : first;
 }
 
@@ -124,18 +126,18 @@ function findDecoded(mode: u32): usize {
   return buildBlock(lin, host, mode, bucket);
 }
 
-/** Whether the block that starts with `op` may be chained to and from: it lies in one page, and is kept. */
+/** Returns whether the block that starts with `op` may be chained to and from: it lies in one page, and stays in the cache. */
 export function blockChains(first: usize): bool {
   return !load<u32>(first - BLOCK_HEADER, BLOCK_SECOND);
 }
 /** In BLOCK_HEAT: the block begins a region of translated code, or did. */
 const TRANSLATED_BIT: u32 = 0x80000000;
-/** Every so many times that a block was reached it is looked whether it has been translated: a power of 2. */
+/** Whether a block has been translated is checked each time it was reached so often; a power of 2. */
 const LOOK_EVERY: u32 = 64;
 
 /**
- * Counts that the block was reached by lookup or backwards, and asks for its translation when that is due. True if it is to be run
- * translated: runRegions() may find a region there. `lin`: its linear address.
+ * Counts that the block was reached by lookup or by a backward branch, and requests its translation when that is due. Returns true if runRegions()
+ * may find a region there. `lin` is its linear address.
  */
 export function warmBlock(first: usize, lin: u64): bool {
   const block = first - BLOCK_HEADER;
@@ -151,7 +153,7 @@ export function warmBlock(first: usize, lin: u64): bool {
   if (isAskedFor(heat)) requestRegion(host, lin, false);
   return false;
 }
-/** No region was found: the block is interpreted, and counted again. */
+/** No region was found, so the block is interpreted, and counted again. */
 export function coolBlock(first: usize): void {
   const block = first - BLOCK_HEADER;
   store<u32>(block, load<u32>(block, BLOCK_HEAT) & ~TRANSLATED_BIT, BLOCK_HEAT);
@@ -167,15 +169,15 @@ function endOp(op: usize, offset: u32): void {
   store<u64>(op, offset, OP_IMM);
 }
 
-/** The page after that of `lin`. */
+/** Returns the page after that of `lin`. */
 function nextPage(lin: u64, mode: u32): u64 {
   const next = (lin | 0xfff) + 1;
   return mode & MODE_64 ? next : next & 0xffffffff;
 }
 
 /**
- * Copies what can be fetched of 15 bytes across the boundary into the fetch buffer; returns the second page's host address. Nothing is
- * fetched beyond CS's limit.
+ * Copies what can be fetched of 15 bytes across the boundary into the fetch buffer. Returns the second page's host address. Nothing is fetched beyond
+ * CS's limit.
  */
 function gather(lin: u64, host: usize, mode: u32): usize {
   const here: usize = 4096 - (host & 0xfff);
@@ -227,7 +229,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
     endOp(op, offset);
     op += OP_SIZE;
   }
-  // An ending op that turns out not to transfer (a system instruction) continues by lookup, not by falling off the block.
+  // After an ending op that turns out not to transfer control (a system instruction), execution continues by lookup and does not run off the block.
   store<u32>(block, <u32>host, BLOCK_HOST);
   store<u32>(block, mode, BLOCK_MODE);
   store<u32>(block, version, BLOCK_VERSION);
@@ -240,14 +242,14 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
     store<u32>(bucket, <u32>block);
     arena = op;
   } else {
-    // Another pCPU counted the frame as written meanwhile: it is executed this once and its room is used again, so nothing
-    // may be chained to it or from it.
+    // Another pCPU has counted the frame as written meanwhile. The block is executed this once and its room is used again, so nothing may be chained
+    // to it or from it.
     store<u32>(block, 1, BLOCK_SECOND);
   }
   return first;
 }
 
-/** Decodes the one instruction at CPU_RIP outside the cache, with an end after it; 0 with `fault` set if it can't be fetched. */
+/** Decodes the one instruction at CPU_RIP outside of the cache, followed by an end; 0 with `fault` set if it can't be fetched. */
 export function prepareSingle(mode: u32): usize {
   if (!hasCodeRoom(mode)) return 0;
   const lin = codeLinear(mode);

@@ -1,4 +1,4 @@
-/** CS as far transfers load it: what may be loaded is found first, and loaded when nothing can fail any more. */
+/** Loads CS for far transfers. The descriptor is found and checked first, and loaded when nothing can fail any more. */
 import { readSystem } from "./access";
 import { VECTOR_GP, VECTOR_NP, cpu, fault, raise } from "./machine";
 import { isCanonical } from "./paging/format";
@@ -16,18 +16,18 @@ import {
 } from "./segment";
 import { CPU_CPL, CPU_RIP, CS } from "./state";
 
-/** Who asks: a far JMP or CALL itself; a return; a CALL, or JMP, that has come through a gate. */
+/** Who asks: a far JMP or CALL itself; a return; a CALL or a JMP that has come through a gate. */
 export const CODE_DIRECT: u32 = 0;
 export const CODE_RETURN: u32 = 1;
 export const CODE_CALL_GATE: u32 = 2;
 export const CODE_JUMP_GATE: u32 = 3;
 
-/** The descriptor that findCode() has found, its attributes, and the CPL that it would run at. */
+/** The descriptor that findCode() has found, its attributes, and the CPL at which it would run. */
 let found: u64 = 0;
 let foundAttr: u32 = 0;
 export let foundLevel: u32 = 0;
 
-/** Checks that CS may be loaded with `selector`; on failure `fault` is set. */
+/** Checks that CS may be loaded with `selector`. On failure `fault` is set. */
 export function findCode(selector: u32, who: u32): void {
   const name = selector & 0xfffc;
   if (!name) {
@@ -40,7 +40,7 @@ export function findCode(selector: u32, who: u32): void {
   if (!fault) checkCode(selector, at, d, who);
 }
 
-/** The same, of a descriptor that has been read from `at`. */
+/** The same for a descriptor that has been read from `at`. */
 export function checkCode(selector: u32, at: u64, d: u64, who: u32): void {
   const name = selector & 0xfffc;
   const attr = descriptorAttr(d);
@@ -62,7 +62,7 @@ export function checkCode(selector: u32, at: u64, d: u64, who: u32): void {
   }
   if (isLongModeActive()) {
     if (attr & ATTR_L && attr & ATTR_DB) good = false;
-    // Gates of long mode lead to 64-bit code.
+    // Gates of long mode must lead to 64-bit code.
     if (who >= CODE_CALL_GATE && !(attr & ATTR_L)) good = false;
   }
   if (!good) {
@@ -77,13 +77,13 @@ export function checkCode(selector: u32, at: u64, d: u64, who: u32): void {
   found = markAccessed(at, d);
 }
 
-/** #GP(0) if `target` does not lie in the code found. */
+/** Raises #GP(0) if `target` does not lie in the code segment that was found. */
 export function checkTarget(target: u64): void {
   const long = (foundAttr & ATTR_L) != 0 && isLongModeActive();
   if (long ? !isCanonical(target) : target > descriptorLimit(found)) raise(VECTOR_GP, 0);
 }
 
-/** Goes on at `target` in the code found, which checkTarget() has let pass. */
+/** Continues at `target` in the code segment that was found; checkTarget() has accepted it. */
 export function enterCode(selector: u32, target: u64): void {
   setSegment(CS, (selector & 0xfffc) | foundLevel, found);
   store<u32>(cpu, foundLevel, CPU_CPL);

@@ -1,4 +1,4 @@
-/** Control transfers: near ones and software interrupts here, others in their files. Each leaves the next RIP in CPU_RIP. */
+/** Control transfers: near ones and software interrupts are here, others in their own files. Each puts the next RIP into CPU_RIP. */
 import { OP_ADDRSIZE, OP_CONDITION, OP_ID, OP_IMM, OP_OPSIZE } from "./op";
 import * as I from "./ids";
 import { effectiveAddress, getReg64, readSized } from "./access";
@@ -125,7 +125,7 @@ function relativeTarget(op: usize): u64 {
   return load<u64>(cpu, CPU_CODE_BASE) + load<u64>(op, OP_IMM);
 }
 
-/** Near: #GP(0) if the target can't be fetched, with nothing changed. */
+/** Jumps near. Raises #GP(0) if the target can't be fetched, with nothing changed. */
 function jumpTo(target: u64, size: u32): void {
   if (inLongMode()) {
     if (!isCanonical(target)) raise(VECTOR_GP);

@@ -1,4 +1,7 @@
-/** Bits of the control registers, EFER, debug registers, RFLAGS and of page faults' error codes that several files know. Intel's manual volume 3, 2.3, 2.5, 4.7, 17.2. */
+/**
+ * Bits of the control registers, EFER, debug registers, RFLAGS and of page faults' error codes that several files use. Intel's manual volume 3, 2.3,
+ * 2.5, 4.7, 17.2.
+ */
 
 export const CR0_PE: u64 = 1;
 export const CR0_EM: u64 = 1 << 2;
@@ -31,7 +34,7 @@ export const PF_USER: u32 = 4;
 export const PF_RESERVED: u32 = 8;
 export const PF_FETCH: u32 = 16;
 
-/** BS: the trap is TF's. */
+/** BS: the trap was caused by TF. */
 export const DR6_SINGLE_STEP: u32 = 0x4000;
 
 /** General detect: the next access to a debug register traps. */

@@ -1,6 +1,6 @@
 /**
- * Control and debug registers of a guest that owns them, and EFER: what may be written, and what follows from it: paging and long mode come
- * and go by CR0.PG, CR4.PAE and EFER.LME. Intel's manual volume 3, 2.5 and 9.8.5.
+ * Control and debug registers of a guest that owns them, and EFER: which values may be written, and the consequences. Paging and long mode are
+ * entered and left by CR0.PG, CR4.PAE and EFER.LME. Intel's manual volume 3, 2.5 and 9.8.5.
  */
 import {
   CR0_PE,
@@ -31,7 +31,7 @@ export const CR0_KNOWN: u64 = 0xe005003f;
 
 /** TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, FSGSBASE PCIDE OSXSAVE, SMEP SMAP. */
 export const CR4_KNOWN: u64 = 0x3707fc;
-/** PSE PAE PGE PCIDE SMEP: other translations. */
+/** PSE PAE PGE PCIDE SMEP: changing one of these changes translations. */
 const CR4_TRANSLATES: u64 = 0x1200b0;
 const CR3_NO_FLUSH: u64 = 1 << 63;
 
@@ -48,13 +48,13 @@ export function readControlRegister(n: u32): u64 {
     case 4:
       return load<u64>(cpu, CPU_CR4);
     default:
-      // CR8 is the local APIC's.
+      // CR8 belongs to the local APIC.
       intercept();
       return 0;
   }
 }
 
-/** #GP(0) for what may not be. */
+/** Raises #GP(0) for a value that is not allowed. */
 export function writeControlRegister(n: u32, value: u64): void {
   switch (n) {
     case 0:
@@ -97,7 +97,7 @@ function writeCr0(wanted: u64): void {
   if ((value ^ old) & (CR0_PG | CR0_PE | CR0_WP)) tlbFlushAll();
 }
 
-/** CS.L is set, whatever it means now. */
+/** Returns whether CS.L is set, whatever it means in the present mode. */
 function codeHasL(): bool {
   return ((<u32>load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR)) & 0x200) != 0;
 }
@@ -120,11 +120,11 @@ function writeCr3(wanted: u64): void {
     return;
   }
   store<u64>(cpu, value, CPU_CR3);
-  // What was learned of these tables before is void; of those that are left, when they are loaded again.
+  // What was learned of these tables before is invalid; of the tables that are left, when they are loaded again.
   if (!keeps) flushTables();
 }
 
-/** Forgets the translations by the present CR3. */
+/** Forgets the translations of the present CR3. */
 function flushTables(): void {
   tlbFlushAddressSpace(rootOf(spaceKey()));
 }
@@ -145,7 +145,7 @@ function writeCr4(value: u64): void {
   if ((value ^ old) & CR4_TRANSLATES) tlbFlushAll();
 }
 
-/** False where #GP(0) is due. */
+/** Returns false for #GP(0). */
 export function writeEfer(value: u64): bool {
   const old = load<u64>(cpu, CPU_EFER);
   if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)) return false;
@@ -156,7 +156,7 @@ export function writeEfer(value: u64): bool {
   return true;
 }
 
-/** DR4 and DR5 are DR6 and DR7, unless debugging extensions say that they are not there. 8 after raising. */
+/** DR4 and DR5 mean DR6 and DR7, unless debugging extensions make them invalid. Returns 8 after raising. */
 function debugIndex(n: u32): u32 {
   if (n == 4 || n == 5) {
     if (load<u64>(cpu, CPU_CR4) & CR4_DE) {

@@ -99,7 +99,7 @@ export function dataExecute(op: usize): void {
     case I.ID_CMOV: {
       const value = getRm(op, size);
       if (fault) return;
-      // Without a move a 32-bit destination still loses its upper half.
+      // Even if it does not move, a 32-bit destination loses its upper half.
       setReg(op, size, condition(load<u8>(op, OP_CONDITION)) ? value : getReg(op, size));
       break;
     }
@@ -130,7 +130,7 @@ export function dataExecute(op: usize): void {
   }
 }
 
-/** Linear address of an offset that is not from ModRM, in the op's segment. */
+/** Returns the linear address of an offset that does not come from ModRM, in the op's segment. */
 function offsetOperand(op: usize, offset: u64): u64 {
   const segment = <i32>load<u8>(op, OP_SEG);
   setAccessSegment(segment);
@@ -148,7 +148,7 @@ function loadInto(op: usize, size: u32, value: u64): void {
   if (!fault) setReg(op, size, value);
 }
 
-/** With memory always atomic, LOCK prefix or not. */
+/** With memory this is always atomic, with or without LOCK. */
 function exchange(op: usize, size: u32): void {
   if (!isMemory(op)) {
     const rm = load<u8>(op, OP_RM);
@@ -229,7 +229,7 @@ function flagInstruction(op: usize): void {
   }
 }
 
-/** Not in 64-bit mode. */
+/** These do not exist in 64-bit mode. */
 function decimal(op: usize): void {
   const flags = getFlags();
   const al = getReg8(0);

@@ -1,4 +1,4 @@
-/** Delivery of interrupts and exceptions in long mode: 16-byte gates, stacks by TSS and IST. Intel's manual volume 3, 6.14. */
+/** Delivery of interrupts and exceptions in long mode: 16-byte gates, stacks from TSS and IST. Intel's manual volume 3, 6.14. */
 import { getReg64, readSystem, setReg64, writeSystem } from "./access";
 import { startHandler } from "./handler_entry";
 import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_TS, cpu, fault, orFaultError, raise } from "./machine";
@@ -24,7 +24,7 @@ const GATE_TRAP: u32 = 15;
 /** See enterHandler() in exceptions.ts. */
 export function enterLong(vector: u32, software: bool, withError: bool, error: u32, flagsSet: u64): void {
   enter(vector, software, withError, error, flagsSet);
-  // Error codes of selectors tell that no instruction of the program's has named them.
+  // The error code of a selector says that no instruction of the program has named it.
   if (fault && !software) orFaultError(1);
 }
 
@@ -94,7 +94,7 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
     return;
   }
   sp &= ~(<u64>15);
-  // The frame is written with the new level's rights.
+  // The frame is written with the rights of the new privilege level.
   const oldSs = selectorOf(SS);
   const oldCs = selectorOf(CS);
   let top = sp;

@@ -30,14 +30,14 @@ import { CPU_CPL, CPU_IDTR_BASE, CPU_IDTR_LIMIT, CPU_RIP, CS, DS, ES, FS, GS } f
 import { NO_ERROR_CODE, TASK_CALL, switchTask } from "./task";
 
 const GATE_TASK: u32 = 5;
-/** Of an interrupt or trap gate's type: 32 bits; a trap gate, which leaves IF alone. */
+/** Bits of an interrupt or trap gate's type: it is 32 bits wide; it is a trap gate, which leaves IF alone. */
 const GATE_WIDE: u32 = 8;
 const GATE_TRAP: u32 = 1;
 
 /** See enterHandler() in exceptions.ts. */
 export function enterProtected(vector: u32, software: bool, withError: bool, error: u32, flagsSet: u64): void {
   enter(vector, software, withError, error, flagsSet);
-  // Error codes of selectors tell that no instruction of the program's has named them.
+  // The error code of a selector says that no instruction of the program has named it.
   if (fault && !software) orFaultError(1);
 }
 

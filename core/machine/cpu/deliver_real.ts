@@ -1,4 +1,4 @@
-/** Delivery of interrupts and exceptions in real mode: by the table of far pointers at IDTR, with no error codes. */
+/** Delivery of interrupts and exceptions in real mode: through the table of far pointers at IDTR, without error codes. */
 import { readSystem } from "./access";
 import { AC, IF, RF, TF, setRflags } from "./flags";
 import { VECTOR_GP, cpu, fault, raise, setModeStale } from "./machine";

@@ -1,7 +1,7 @@
 /**
- * The dispatch loop. An op's handler is a case of one dense switch; `continue` goes to the next op, `break` leaves the switch
- * for what is after it: a branch inside the page (`transfer` says which way), or the end of the block with CPU_RIP set, or a fault.
- * The loop has the hot forms itself, by functions of hot/, which are inlined; everything else is a call to the family's file.
+ * The dispatch loop. An op's handler is a case of one dense switch. `continue` goes to the next op; `break` leaves the switch for what follows it: a
+ * branch inside the page (`transfer` says which way), the end of the block with CPU_RIP set, or a fault. The loop executes hot forms itself, by
+ * inlined functions of hot/; everything else is a call to the family's file.
  */
 import { clearDebugHits } from "./inspection";
 import { aluExecute, aluStops } from "./alu";
@@ -38,6 +38,7 @@ import {
   pollWord,
   raise,
   requestExit,
+  setRepetitionLeft,
   setUnspent,
 } from "./machine";
 import { isCanonical } from "./paging/format";
@@ -65,22 +66,22 @@ import { PATIENCE, stringExecute } from "./string";
 import { systemExecute } from "./system";
 import { x87Execute, x87Wait } from "./x87/x87";
 
-/** A fault that is delivered takes as long as so many instructions. If it took none, a handler that faults at its first would run for ever. */
+/** Delivering a fault counts as so many instructions. If it counted as none, a handler that faults at its first instruction would run for ever. */
 const FAULT_WEIGHT: i32 = 128;
 
 /**
- * Runs until an exit, at most `limit` instructions, of which it interprets at most `interpreted`. `bailed`: translated code has left the
- * next instruction to the interpreter: its block is the only one before another attempt.
+ * Runs until an exit: at most `limit` instructions, of which it interprets at most `interpreted`. `bailed`: translated code has left the next
+ * instruction to the interpreter, which interprets only that block before it tries translated code again.
  */
 export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool): i32 {
   const s = cpu;
   const poll = pollWord();
 
   /**
-   * Instructions left; counted when a block is left. `idle`: taken from it without an instruction having retired, as faults do.
+   * Instructions left, which are counted when a block is left. `idle` is what was taken from it without an instruction having retired, as for faults.
    */
   let left = limit;
-  /** Where `left` is to end: what translated code executes lowers it. */
+  /** Where `left` is to end; what translated code executes lowers it. */
   let floor = max(limit - interpreted, 0);
   let idle: i32 = 0;
   let op: usize = 0;
@@ -89,12 +90,12 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
   let link: usize = 0;
   let linkSlot: usize = 0;
   let transfer: usize = 0;
-  /** What an instruction has read of memory as first or second operand; host address of memory that it changes. */
+  /** What an instruction has read from memory as first or second operand, and the host address of memory that it changes. */
   let a: u64 = 0;
   let b: u64 = 0;
   let m: usize = 0;
   let exit: i32 = -1;
-  /** Of the instruction executed alone: TF was set. */
+  /** For the instruction that is executed alone: whether TF was set. */
   let traced: bool = false;
   let alone: bool = false;
   let first = single;
@@ -177,7 +178,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
 
     // ---- in a block ----
     while (true) {
-      // A table: one line a form; reading and writing the same memory takes three.
+      // A table with one line for each form. A form that reads and writes the same memory takes three lines.
       // prettier-ignore
       switch (<u32>load<u16>(op, OP_HANDLER)) {
         case H.H_UD: raise(VECTOR_UD); break;
@@ -195,7 +196,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         case H.H_SSE: sseExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
         case H.H_WAIT: x87Wait(); if (fault) break; op += OP_SIZE; continue;
         case H.H_SEGMENT: segmentExecute(op); if (!fault) setNext(s, op); break;
-        // What it pushed may lie in its own page; RIP is its target, not the next instruction.
+        // What it has pushed may lie in its own page. That does not matter, because execution continues at its target and not at the next
+        // instruction.
         case H.H_CONTROL: setNext(s, op); controlExecute(op); clearCodeChanged(); break;
         case H.H_SYSTEM: setNext(s, op); systemExecute(op); break;
         // ---- arithmetic and logic ----
@@ -415,13 +417,13 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
       if (transfer) {
         const slot = transfer;
         transfer = 0;
-        // The end of a block is no instruction.
+        // The end of a block is not an instruction.
         const ended = load<u16>(op, OP_HANDLER) == H.H_NEXT;
         left -= <i32>((op - start) >> 6) + (ended ? 0 : 1);
         if (!codeChanged) {
           const next: usize = load<u32>(op + slot);
           if (next && chains && left > floor && !atomic.load<u32>(poll) != 0) {
-            // Loops that have been translated are left.
+            // A loop that has been translated is left.
             if (next > op || !warmBlock(next, load<u64>(s, CPU_CODE_BASE) + load<u16>(next, OP_OFFSET))) {
               op = next;
               start = next;
@@ -432,7 +434,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         clearCodeChanged();
         const distance =
           slot == OP_TARGET || ended ? load<u64>(op, OP_IMM) : <u64>load<u16>(op, OP_OFFSET) + load<u8>(op, OP_LENGTH);
-        // Only inside this page, linear and physical, and asked now: the room of a block that is not kept is used again.
+        // Only inside this page, linear and physical. This is checked now because the room of a block that is not kept is used again.
         if (distance < 4096 && codeMode & MODE_UNLIMITED && blockChains(start)) {
           link = op;
           linkSlot = slot;
@@ -440,7 +442,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         const target = load<u64>(s, CPU_CODE_BASE) + distance;
         store<u64>(s, codeMode & MODE_64 ? target : target & 0xffffffff, CPU_RIP);
         if (codeMode & MODE_64 && !isCanonical(target)) {
-          // A relative branch out of the canonical range: reported at the branch.
+          // A relative branch out of the canonical range; the fault is reported at the branch.
           left += ended ? 0 : 1;
           link = 0;
           store<u64>(s, ripOf(s, op), CPU_RIP);
@@ -463,14 +465,13 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         break;
       }
       if (unfinished) {
-        // RIP stays; others get a look in. A single step goes on to the end.
+        // RIP stays; others get a look in.
         unfinished = false;
         clearCodeChanged();
         store<u64>(s, ripOf(s, op), CPU_RIP);
-        if (!single) {
-          left -= 1024;
-          idle += 1024;
-        }
+        setRepetitionLeft(true);
+        left -= 1024;
+        idle += 1024;
         break;
       }
       left--;

@@ -1,4 +1,4 @@
-/** Far JMP, CALL and RET: in real and virtual-8086 mode, to code segments, through call and task gates, to tasks. Intel's manual volume 2. */
+/** Far JMP, CALL and RET: in real and virtual-8086 mode, to code segments, through call gates and task gates, to tasks. Intel's manual volume 2. */
 import { effectiveAddress, getReg64, readSized, readSystem, segmentAddress } from "./access";
 import {
   CODE_CALL_GATE,
@@ -84,7 +84,7 @@ export function farTransfer(op: usize, size: u32): void {
   }
   checkCode(selector, at, d, CODE_DIRECT);
   if (fault) return;
-  // The push comes before the look at the target, as in the processor.
+  // As in the processor, the return address is pushed before the target is checked.
   if (calls) {
     beginFrame(false);
     pushFrame(size, selectorOf(CS));
@@ -104,7 +104,7 @@ function pushReturn(size: u32, back: u64): void {
   if (!fault) endFrame();
 }
 
-/** Real and virtual-8086 mode: CS is what the selector says. */
+/** Real and virtual-8086 mode: CS is loaded from the selector without a descriptor. */
 export function enterUnchecked(selector: u32, target: u64): void {
   if (inRealMode()) setRealSegment(CS, selector);
   else setVirtualSegment(CS, selector);
@@ -115,7 +115,7 @@ const SYSTEM_CALL_GATE_16: u32 = 4;
 const SYSTEM_TASK_GATE: u32 = 5;
 const SYSTEM_CALL_GATE: u32 = 12;
 
-/** Through a gate, or to a task. */
+/** Goes through a gate, or to a task. */
 function throughSystem(selector: u32, at: u64, d: u64, calls: bool, back: u64): void {
   const name = selector & 0xfffc;
   const attr = descriptorAttr(d);
@@ -151,7 +151,7 @@ function throughGate(selector: u32, at: u64, gate: u64, calls: bool, back: u64):
   if (long) {
     const high = readSystem(at + 8, 8);
     if (fault) return;
-    // The type's place in the second half must be 0.
+    // The place of the type in the second half must be 0.
     if ((high >> 40) & 0x1f) {
       raise(VECTOR_GP, selector & 0xfffc);
       return;
@@ -179,12 +179,12 @@ function throughGate(selector: u32, at: u64, gate: u64, calls: bool, back: u64):
   }
 }
 
-/** CALL to a more privileged level: a stack of its own, with `count` parameters from the old one. */
+/** CALL to a more privileged level, which has its own stack, with `count` parameters copied from the old one. */
 function callInward(code: u32, target: u64, size: u32, count: u32, back: u64): void {
   const level = foundLevel;
   const width = stackPointerSize();
   const from = getReg64(4);
-  // Parameters are read by the old stack's rules.
+  // Parameters are read by the rules of the old stack.
   for (let n: u32 = 0; n < count; n++) {
     const lin = segmentAddress(SS, cutPointer(from + <u64>n * size, width), size, false);
     if (!fault) readSized(lin, size);
@@ -212,7 +212,7 @@ function callInward(code: u32, target: u64, size: u32, count: u32, back: u64): v
   enterCode(code, target);
 }
 
-/** In long mode: RSP by the TSS, a null SS. */
+/** In long mode, RSP comes from the TSS, and SS becomes null. */
 function longInnerStack(level: u32): void {
   const tss = segmentSlot(TR);
   const offset: u32 = 4 + 8 * level;
@@ -248,7 +248,7 @@ export function farReturn(op: usize, size: u32): void {
   if (!fault) setPointer(4, cutPointer(getReg64(4) + 2 * <u64>size + release, width), width);
 }
 
-/** Return to the same level; RSP is the caller's to move. */
+/** Returns to the same level; the caller moves RSP. */
 export function returnTo(selector: u32, target: u64): void {
   if (!hasDescriptors()) {
     if (target > load<u32>(segmentSlot(CS), SEG_LIMIT)) raise(VECTOR_GP);
@@ -260,7 +260,7 @@ export function returnTo(selector: u32, target: u64): void {
   if (!fault) enterCode(selector, target);
 }
 
-/** Return to a less privileged level. The stack segment is checked after CS, as silicon does. */
+/** Returns to a less privileged level. As on silicon, the stack segment is checked after CS. */
 export function returnOutward(selector: u32, target: u64, newSs: u32, newSp: u64): void {
   findCode(selector, CODE_RETURN);
   if (!fault) checkTarget(target);
@@ -275,7 +275,7 @@ export function returnOutward(selector: u32, target: u64, newSs: u32, newSp: u64
   if (!(newSs & 0xfffc) && inLongMode() && cpl != 3) setNullSegment(SS, newSs);
   else loadSegment(SS, newSs);
   if (fault) {
-    // A failing SS leaves CS as it was.
+    // If SS fails, CS stays as it was.
     store<u64>(slot, oldBase);
     store<u64>(slot, oldRest, SEG_LIMIT);
     store<u32>(cpu, oldCpl, CPU_CPL);

@@ -1,4 +1,4 @@
-/** SYSCALL, SYSRET, SYSENTER, SYSEXIT: between rings 3 and 0 by MSRs, with flat segments. */
+/** SYSCALL, SYSRET, SYSENTER, SYSEXIT: transfers between rings 3 and 0 by MSRs, with flat segments. */
 import { getReg64, setReg64 } from "./access";
 import { EXIT_SYSCALL, EXIT_SYSENTER } from "./exits";
 import { IF, RF, VM, getRflags, setRflags } from "./flags";

@@ -1,4 +1,4 @@
-/** What becomes of a fault, and of debug traps: the guest's own handler runs, or run() comes back with an exit. */
+/** Handles faults and debug traps: either the guest's own handler runs, or run() returns with an exit. */
 import { codeLinear } from "./blocks";
 import { deliverFault } from "./exceptions";
 import { EXIT_EXCEPTION, EXIT_OUTSIDE, EXIT_PRIVILEGED, EXIT_SHUTDOWN, EXIT_VMCALL } from "./exits";
@@ -18,7 +18,7 @@ import {
 import { codeMode } from "./mode";
 import { CPU_DEPRIVILEGED, CPU_DR, CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_EXIT_VECTOR } from "./state";
 
-/** Reports the exception in `fault`. */
+/** Makes the exit that reports the exception in `fault`. */
 function exceptionExit(): i32 {
   store<u32>(cpu, <u32>(fault - 1), CPU_EXIT_VECTOR);
   store<u32>(cpu, faultError, CPU_EXIT_ERROR);
@@ -27,7 +27,7 @@ function exceptionExit(): i32 {
   return EXIT_EXCEPTION;
 }
 
-/** What to do about `fault`: -1 to go on (delivered to the guest's own handler), else the exit. CPU_RIP is what to push. */
+/** Handles `fault`. Returns -1 to continue (it was delivered to the guest's own handler), otherwise the exit. CPU_RIP is the value to push. */
 export function settleFault(op: usize): i32 {
   if (fault & FAULT_PRIVILEGED) {
     store<u32>(cpu, <u32>(fault & 0xff), CPU_EXIT_ERROR);
@@ -44,7 +44,8 @@ export function settleFault(op: usize): i32 {
   }
   if (fault < FAULT_OUTSIDE && deliverFault()) return -1;
   if (fault >= FAULT_OUTSIDE) {
-    // In delivery too: the instruction is executed again, and raises again. But for a debug trap's, whose instruction is done: debugTrap() says so.
+    // This also holds for a fault during delivery: the instruction is executed again, and raises again. A debug trap is different, since its
+    // instruction is done; debugTrap() marks it.
     store<u32>(cpu, 0, CPU_EXIT_VECTOR);
     store<u32>(cpu, <u32>op, CPU_EXIT_OP);
     store<u64>(cpu, outsideAddress, CPU_EXIT_ADDRESS);
@@ -55,7 +56,7 @@ export function settleFault(op: usize): i32 {
   return EXIT_SHUTDOWN;
 }
 
-/** Raises #DB; `bits` of DR6. A deprivileged vCPU's exit has them in ADDRESS. */
+/** Raises #DB with the DR6 bits `bits`. The exit of a deprivileged vCPU has them in ADDRESS. */
 export function debugTrap(bits: u32): i32 {
   raise(VECTOR_DB, 0, bits);
   if (!load<u32>(cpu, CPU_DEPRIVILEGED)) store<u64>(cpu, load<u64>(cpu, CPU_DR + 6 * 8) | bits, CPU_DR + 6 * 8);
@@ -64,7 +65,7 @@ export function debugTrap(bits: u32): i32 {
   return exit;
 }
 
-/** DR6 bits of instruction breakpoints at the next instruction. */
+/** Returns the DR6 bits of instruction breakpoints at the next instruction. */
 export function instructionBreakpoints(): u32 {
   const dr7 = load<u64>(cpu, CPU_DR + 7 * 8);
   const lin = codeLinear(codeMode);

@@ -1,9 +1,7 @@
 /**
- * The six arithmetic flags, kept lazily: what the last instruction that set them computed.
- *
- * Values are stored shifted left so that their top bit is bit 63; the shift (0, 32, 48, 56) is in bits 8..15 of the kind. Then
- * for every kind ZF = (result == 0), and for every kind but STORED SF = bit 63 of the result; carry and overflow compare
- * whole u64s, whatever the operand size.
+ * The six arithmetic flags are kept lazily, as what the last instruction that set them computed.
+ * Values are stored shifted left so that their top bit is bit 63; the shift (0, 32, 48, 56) is in bits 8..15 of the kind. So for every kind ZF =
+ * (result == 0), and for every kind except STORED, SF = bit 63 of the result. Carry and overflow compare whole u64s, whatever the operand size.
  */
 import { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_LOGIC, FLAGS_RESULT, FLAGS_STORED, FLAGS_SUB } from "./flag_kinds";
 import { cpu } from "./machine";
@@ -29,7 +27,7 @@ export const VIF: u32 = 0x80000;
 export const VIP: u32 = 0x100000;
 const ARITHMETIC: u32 = 0x8d5;
 
-/** `kind` FLAGS_*; operands not shifted, of `size` bytes, upper bits ignored. */
+/** `kind` is FLAGS_*. The operands are not shifted and have `size` bytes; their upper bits are ignored. */
 // @ts-ignore: decorator
 @inline
 export function setLazy(kind: u32, size: u32, result: u64, a: u64): void {
@@ -47,7 +45,7 @@ export function setLogic(size: u32, result: u64): void {
   store<u64>(cpu, result << (<u64>shift), CPU_FLAG_RESULT);
 }
 
-/** ZF, SF, PF of the result, CF, AF, OF as given (EFLAGS bits). */
+/** Sets ZF, SF, PF from the result, and CF, AF, OF as given (EFLAGS bits). */
 // @ts-ignore: decorator
 @inline
 export function setResult(size: u32, result: u64, bits: u32): void {
@@ -57,14 +55,14 @@ export function setResult(size: u32, result: u64, bits: u32): void {
   store<u64>(cpu, bits, CPU_FLAG_A);
 }
 
-/** All six arithmetic flags as EFLAGS bits; others in `bits` are ignored. */
+/** Sets all six arithmetic flags from EFLAGS bits; other bits of `bits` are ignored. */
 export function setFlags(bits: u32): void {
   store<u32>(cpu, FLAGS_STORED, CPU_FLAG_KIND);
   store<u64>(cpu, (bits & ZF) ^ ZF, CPU_FLAG_RESULT);
   store<u64>(cpu, bits & ARITHMETIC, CPU_FLAG_A);
 }
 
-/** The six arithmetic flags as EFLAGS bits. */
+/** Returns the six arithmetic flags as EFLAGS bits. */
 export function getFlags(): u32 {
   const kind = load<u32>(cpu, CPU_FLAG_KIND);
   const r = load<u64>(cpu, CPU_FLAG_RESULT);
@@ -109,7 +107,7 @@ export function getFlags(): u32 {
   return flags;
 }
 
-/** CF alone, 0 or 1. */
+/** Returns CF, 0 or 1. */
 export function getCarry(): u32 {
   const kind = load<u32>(cpu, CPU_FLAG_KIND) & 0xff;
   if (kind == FLAGS_LOGIC) return 0;
@@ -121,12 +119,12 @@ export function getCarry(): u32 {
   return (<u32>a) & 1;
 }
 
-/** Changes the flags in `mask` to `bits`, leaving the other arithmetic flags. */
+/** Changes the flags in `mask` to `bits`, and leaves the other arithmetic flags. */
 export function changeFlags(mask: u32, bits: u32): void {
   setFlags((getFlags() & ~mask) | (bits & mask));
 }
 
-/** RFLAGS as an instruction would push it (RF and VM included). */
+/** Returns RFLAGS as an instruction would push it (RF and VM included). */
 export function getRflags(): u64 {
   return (load<u64>(cpu, CPU_RFLAGS) & ~(<u64>ARITHMETIC)) | getFlags() | 2;
 }

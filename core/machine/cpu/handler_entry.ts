@@ -3,7 +3,7 @@ import { IF, NT, RF, TF, VM, getRflags, setRflags } from "./flags";
 import { cpu, setModeStale } from "./machine";
 import { CPU_RIP, CPU_SHADOW } from "./state";
 
-/** `keepsIf`: it is a trap gate. */
+/** `keepsIf` is set for a trap gate. */
 export function startHandler(target: u64, keepsIf: bool): void {
   store<u64>(cpu, target, CPU_RIP);
   let flags = getRflags() & ~(<u64>(TF | NT | RF | VM));

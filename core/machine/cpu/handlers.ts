@@ -1,10 +1,10 @@
-/** Dispatch indices (OP_HANDLER) of the interpreter's loop. Dense: the switch over them becomes a br_table. */
+/** Dispatch indices (OP_HANDLER) of the interpreter's loop. They are dense, so that the switch over them becomes a br_table. */
 
-/** raises #UD. */
+/** Raises #UD. */
 export const H_UD = 0;
-/** end of a block without a transfer; no instruction. */
+/** The end of a block without a transfer; not an instruction. */
 export const H_NEXT = 1;
-/** raises #GP(0): more than 15 bytes. */
+/** Raises #GP(0) for an instruction of more than 15 bytes. */
 export const H_LENGTH = 2;
 export const H_ALU = 3;
 export const H_DATA = 4;
@@ -19,8 +19,8 @@ export const H_X87 = 12;
 export const H_SSE = 13;
 export const H_WAIT = 14;
 
-// What the loop has itself: _R register, _I immediate, _M memory; destination first; then bits. Two-operand arithmetic is
-// numbered H_HOT + (instruction * 5 + form) * 2 + (64 bits: 1), so that the decoder can compute it.
+// The forms that the loop executes itself: _R register, _I immediate, _M memory, destination first, then the number of bits. Two-operand arithmetic
+// has the number H_HOT + (instruction * 5 + form) * 2 + (64 bits: 1), so that the decoder can compute it.
 export const H_HOT = 15;
 export const H_ADD_RR32 = 15;
 export const H_ADD_RR64 = 16;

@@ -1,4 +1,4 @@
-/** Identities of the integer instructions (OP_ID), each family counting from 0. Vector and x87 families have their own. */
+/** Identities of the integer instructions (OP_ID). Each family counts from 0; the vector and x87 families have their own. */
 
 /** Two-operand forms: r/m with register, register with r/m, r/m with immediate. */
 export const FORM_RM_REG = 0;

@@ -1,6 +1,6 @@
 /**
- * Accesses that need a look before they are made: what their segment says outside 64-bit mode, #AC, data breakpoints, and writes that are led
- * elsewhere. While there is something to look at, the TLB serves no data access, and all of them come by the slow ways of access.ts.
+ * Accesses that have to be checked before they are made: against their segment outside 64-bit mode, for #AC, for data breakpoints, and for writes
+ * that are redirected. While any of these is in force, the TLB serves no data access, and all of them go through the slow paths of access.ts.
  */
 import { VECTOR_AC, VECTOR_GP, VECTOR_SS, cpu, raise } from "./machine";
 import { ACCESS_WRITE, isCanonical } from "./paging/format";
@@ -21,7 +21,7 @@ import { tlbInspect } from "./tlb";
 
 const PAGE: u64 = ~(<u64>0xfff);
 
-/** Segment of the access under way: one through SS answers #SS where others answer #GP. */
+/** Segment of the present access: an access through SS raises #SS where others raise #GP. */
 let accessSegment: i32 = DS;
 // @ts-ignore: decorator
 @inline
@@ -29,7 +29,9 @@ export function setAccessSegment(segment: i32): void {
   accessSegment = segment;
 }
 
-/** The checks of a segment outside 64-bit mode: usable, limit for `size` bytes, writable if `write`. False after raising #GP(0), or #SS(0) for SS. */
+/**
+ * Checks a segment outside 64-bit mode: usable, limit for `size` bytes, writable if `write`. Returns false after raising #GP(0), or #SS(0) for SS.
+ */
 export function segmentAllows(segment: i32, offset: u64, size: u32, write: bool): bool {
   const at = cpu + CPU_SEG + <usize>(segment * SEG_SIZE);
   const attr = load<u16>(at, SEG_ATTR);
@@ -38,7 +40,7 @@ export function segmentAllows(segment: i32, offset: u64, size: u32, write: bool)
   let bad = (attr & 0x8000) != 0;
   const type = attr & 15;
   if (!(type & 8) && type & 4) {
-    // Expand-down: the valid offsets lie above the limit.
+    // In an expand-down segment the valid offsets lie above the limit.
     bad = bad || offset <= limit || last > (attr & 0x400 ? <u64>0xffffffff : <u64>0xffff);
   } else bad = bad || last > limit;
   if (write) bad = bad || (type & 8) != 0 || !(type & 2);
@@ -47,16 +49,16 @@ export function segmentAllows(segment: i32, offset: u64, size: u32, write: bool)
   return !bad;
 }
 
-/** Outside 64-bit mode: accesses are compared with their segment. Until the next operand that can't offend. */
+/** Outside 64-bit mode: whether accesses are compared with their segment. Holds until the next operand that needs no check. */
 export let segmentChecked: bool = false;
-/** Bits that a linear address has: 32 outside 64-bit mode; where descriptor tables and the TSS are, 32 outside long mode. */
+/** The valid bits of a linear address: 32 outside 64-bit mode; for descriptor tables and the TSS, 32 outside long mode. */
 export let linearMask: u64 = ~(<u64>0);
 export let systemMask: u64 = ~(<u64>0);
 export function setLinearMasks(code: u64, system: u64): void {
   linearMask = code;
   systemMask = system;
 }
-/** Until the next operand: compare accesses with their segment, or do not. */
+/** Sets whether accesses up to the next operand are compared with their segment. */
 // @ts-ignore: decorator
 @inline
 export function checkSegment(checked: bool): void {
@@ -67,13 +69,13 @@ let alignmentChecked: bool = false;
 let watched: bool = false;
 export let overridePage: u64 = 1;
 export let overrideHost: usize = 0;
-/** DR6 bits of data breakpoints hit since the last clearDebugHits(). */
+/** DR6 bits of the data breakpoints hit since the last clearDebugHits(). */
 export let debugHits: u32 = 0;
 export function clearDebugHits(): void {
   debugHits = 0;
 }
 
-/** Looks at the running vCPU whether accesses must be inspected. */
+/** Returns whether the state of the running vCPU requires accesses to be inspected. */
 export function accessNeedsInspection(): bool {
   alignmentChecked =
     load<u32>(cpu, CPU_CPL) == 3 &&
@@ -94,9 +96,8 @@ function needsInspection(): bool {
 }
 
 /**
- * From now on reads and writes of the linear page that `lin` lies in go to the 4 KiB at `scratch` instead, whatever the page tables
- * say. For a hypervisor that emulates a guest's write into a page table: it copies the page, lets one instruction execute
- * and looks at what has changed.
+ * From now on, reads and writes of the linear page of `lin` go to the 4 KiB at `scratch` instead, whatever the page tables say. This is for a
+ * hypervisor that emulates a guest's write into a page table: it copies the page, has one instruction executed, and looks at what has changed.
  */
 export function overrideWrites(lin: u64, scratch: usize): void {
   overridePage = lin & PAGE;
@@ -108,7 +109,7 @@ export function endOverride(): void {
   tlbInspect(accessNeedsInspection());
 }
 
-/** Checks that go before translation; false if the access must not happen. */
+/** Makes the checks that come before translation. Returns false if the access must not happen. */
 export function checkAccess(lin: u64, size: u32, access: i32): bool {
   if (!isCanonical(lin) || !isCanonical(lin + size - 1)) {
     raise(accessSegment == SS ? VECTOR_SS : VECTOR_GP, 0);
@@ -118,7 +119,7 @@ export function checkAccess(lin: u64, size: u32, access: i32): bool {
     const base = load<u64>(cpu + CPU_SEG + <usize>(accessSegment * SEG_SIZE), SEG_BASE);
     if (!segmentAllows(accessSegment, (lin - base) & 0xffffffff, size, access == ACCESS_WRITE)) return false;
   }
-  // Nothing aligns 16-byte and 10-byte operands but their own instructions.
+  // The alignment of 16-byte and 10-byte operands is only checked by their own instructions.
   if (alignmentChecked && size <= 8 && lin & (<u64>(size - 1))) {
     raise(VECTOR_AC, 0);
     return false;

@@ -1,4 +1,4 @@
-/** What the hypervisor does with an instruction that run() has left to it (EXIT_PRIVILEGED, EXIT_VMCALL) when it has executed it itself. */
+/** For the hypervisor, when it has itself executed an instruction that run() has left to it (EXIT_PRIVILEGED, EXIT_VMCALL). */
 import { DR6_SINGLE_STEP } from "./control_bits";
 import { debugTrap } from "./faults";
 import { TF } from "./flags";
@@ -8,8 +8,8 @@ import { inLongMode } from "./operands";
 import { CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
 
 /**
- * The instruction of `op` (CPU_EXIT_OP) is done: RIP is the next one's, the shadow of the one before is over, and TF traps. -1, or what run()
- * would come back with (EXIT_SHUTDOWN).
+ * Finishes the instruction of `op` (CPU_EXIT_OP): moves RIP to the next instruction, ends the interrupt shadow of the one before, and raises the trap
+ * of TF. Returns -1, or what run() would return (EXIT_SHUTDOWN).
  */
 export function finishInstruction(op: usize): i32 {
   const next = load<u64>(cpu, CPU_RIP) + load<u8>(op, OP_LENGTH);

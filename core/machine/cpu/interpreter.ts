@@ -1,4 +1,4 @@
-/** What the hypervisor calls: a pCPU is prepared, and runs. */
+/** The functions that the hypervisor calls to prepare a pCPU and to run it. */
 import { clearDebugHits } from "./access";
 import { REGION_SIZE, blocksInit } from "./blocks";
 import { clearCodeChanged, setRunningFrame } from "./frames/code";
@@ -6,7 +6,17 @@ import { beginTranslations } from "./frames/written";
 import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
-import { clearFault, cpu, pollWord, requestExit, setActivityOf, setModeStale, setUnspent } from "./machine";
+import {
+  clearFault,
+  cpu,
+  pollWord,
+  repetitionLeft,
+  requestExit,
+  setActivityOf,
+  setModeStale,
+  setRepetitionLeft,
+  setUnspent,
+} from "./machine";
 import { walkInit } from "./paging/walk";
 import { careful, codeMode, refreshMode, windowWanted } from "./mode";
 import { adoptRegions, runRegions } from "./regions";
@@ -16,12 +26,12 @@ import { tlbInit } from "./tlb";
 let budget: i32 = 1000000;
 let interpreted: i32 = 1000000;
 
-/** Bytes of one pCPU's region: TLB and decode cache. */
+/** Returns the size in bytes of one pCPU's region, which holds TLB and decode cache. */
 export function cpuRegionSize(): usize {
   return REGION_SIZE;
 }
 
-/** Prepares this instance for pCPU `pcpu`; `region` is 64-byte aligned and its alone. */
+/** Prepares this instance for pCPU `pcpu`. `region` is 64-byte aligned and used by nobody else. */
 export function cpuInit(pcpu: u32, region: usize): void {
   setActivityOf(pcpu);
   walkInit((<u64>memory.size()) << 16);
@@ -30,20 +40,20 @@ export function cpuInit(pcpu: u32, region: usize): void {
   setModeStale(true);
 }
 
-/** Most instructions of one run(), and of those that are not translated. */
+/** Sets the most instructions of one run(), and the most of them that may be interpreted. */
 export function setBudget(instructions: i32, notTranslated: i32): void {
   budget = instructions;
   interpreted = notTranslated;
 }
 
-/** Executes until an exit; returns EXIT_*. Who will not call it again soon calls endTranslations(). */
+/** Executes until an exit; returns EXIT_*. A caller that will not call it again soon calls endTranslations(). */
 export function run(): i32 {
   const s = cpu;
   beginTranslations();
   prepare();
   refreshMode();
   const poll = pollWord();
-  // Most runs of a busy guest begin and end in translated code; execute() has much to set up.
+  // Most runs of a busy guest begin and end in translated code, and execute() has much to set up.
   if (
     codeMode & MODE_64 &&
     !careful &&
@@ -64,15 +74,26 @@ export function run(): i32 {
   return execute(budget, interpreted, false, false);
 }
 
-/** Executes exactly one instruction (a repeated one to its end): EXIT_POLL, or the exit it caused. */
+/** Executes exactly one instruction (a repeated one to its end). Returns EXIT_POLL, or the exit that it caused. */
 export function step(): i32 {
+  let exit = stepPart();
+  while (exit == EXIT_POLL && repetitionLeft) {
+    setRepetitionLeft(false);
+    exit = execute(1, 1, true, false);
+  }
+  return exit;
+}
+
+/** The same, but of a repeated instruction a bounded part: RIP stays while it has steps left. */
+export function stepPart(): i32 {
   beginTranslations();
   prepare();
   setModeStale(true);
+  setRepetitionLeft(false);
   return execute(1, 1, true, false);
 }
 
-/** What the last run may have left behind is void. */
+/** Discards what the last run may have left. */
 function prepare(): void {
   store<u64>(cpu, 0, CPU_ZERO);
   clearFault();

@@ -1,4 +1,4 @@
-/** IRET: in real and virtual-8086 mode, in protected mode to the same or an outer level, to virtual-8086 mode, to the task before. */
+/** IRET: in real and virtual-8086 mode, in protected mode to the same or an outer level, to virtual-8086 mode, and to the previous task. */
 import { getReg64 } from "./access";
 import { enterUnchecked, returnOutward, returnTo } from "./far";
 import { IF, IOPL, NT, VIF, VIP, VM, getRflags, setRflags } from "./flags";
@@ -10,7 +10,7 @@ import { cutPointer, peekStack, setPointer, stackPointerSize } from "./stack";
 import { CPU_CPL, CPU_NMI_BLOCKED, CPU_RIP, CS, DS, ES, FS, GS, SEG_LIMIT, SS } from "./state";
 import { NO_ERROR_CODE, TASK_RETURN, switchTask, taskLink } from "./task";
 
-/** What IRET can change at all, with 16 bits and with more. */
+/** The flags that IRET can change at all, with 16 bits and with more. */
 const FLAGS_16: u64 = 0x7fd5;
 const FLAGS_32: u64 = 0x3f7fd5;
 
@@ -42,7 +42,7 @@ function returnUnchecked(size: u32): void {
   changeFlags(mask, image);
 }
 
-/** NT: back to the task that called this one; there are none in long mode. */
+/** With NT set, returns to the task that called this one; long mode has no tasks. */
 function taskReturn(): void {
   if (isLongModeActive()) {
     raise(VECTOR_GP, 0);
@@ -84,7 +84,7 @@ function changeFlags(mask: u64, image: u64): void {
   setModeStale(true);
 }
 
-/** From ring 0 into virtual-8086 mode: nine words of a frame. */
+/** From ring 0 into virtual-8086 mode, with a frame of nine words. */
 function returnToVirtual(target: u64, selector: u32, image: u64): void {
   const sp = peekStack(4, 12);
   const ss = <u32>peekStack(4, 16);

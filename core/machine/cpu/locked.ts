@@ -1,10 +1,9 @@
 /**
- * Locked accesses that are not one wasm instruction: misaligned ones, those of 16 bytes, and compare and exchange in all sizes.
- *
- * What lies within 8 aligned bytes is one atomic of those: exact beside everything. What lies across two of them takes a lock against others
- * of its kind, and exchanges one after the other by atomics, taking the first back if the second has changed: so no locked instruction of
- * another processor is lost, whatever its size. Two things silicon does and this does not: somebody who only reads both may see
- * the first changed before the second; and who changes the first, between its exchange and its being taken back, has its change kept.
+ * Locked accesses that are not a single wasm instruction: misaligned ones, those of 16 bytes, and compare-and-exchange in all sizes.
+ * An access within 8 aligned bytes is one atomic operation on those, and exact beside everything else. One across two such words takes a lock against
+ * others of its kind, exchanges the words one after the other by atomics, and takes the first exchange back if the second word has changed. So no
+ * locked instruction of another processor is lost, whatever its size. Two things differ from silicon: somebody who only reads both words may see the
+ * first changed before the second; and a change of the first word that somebody makes between its exchange and the taking back is kept.
  */
 import { readSized, translate, writeSized } from "./access";
 import { splitLock } from "./frames/tables";
@@ -13,7 +12,7 @@ import { FAULT_DEVICE, clearFault, fault } from "./machine";
 import { ACCESS_WRITE } from "./paging/format";
 import { sizeMask } from "./operands";
 
-/** Upper 8 bytes of what compareExchange16() found. */
+/** The upper 8 bytes of what compareExchange16() found. */
 export let foundHigh: u64 = 0;
 
 /** Held for a few instructions, never across a fault. */
@@ -24,9 +23,7 @@ function splitLockRelease(): void {
   atomic.store<u32>(splitLock(), 0);
 }
 
-/**
- * Atomic compare and exchange of 1, 2, 4 or 8 bytes; returns what was there (zero-extended). All of it must have been probed.
- */
+/** Atomic compare-and-exchange of 1, 2, 4 or 8 bytes. Returns what was there (zero-extended). All of it must have been probed. */
 export function compareExchange(linear: u64, size: u32, expected: u64, replacement: u64): u64 {
   const lin = linear & linearMask;
   const within = (<u32>lin) & 7;
@@ -48,8 +45,8 @@ export function compareExchange(linear: u64, size: u32, expected: u64, replaceme
 }
 
 /**
- * The translation has ended in `fault`. A device's registers are its own affair: it is read, and written if it was as expected; memory on the
- * other side of a page boundary too, as no lock is held on both. Any other fault stays.
+ * The translation has ended in `fault`. For a device's register the access can't be atomic: the register is read, and written if it was as expected.
+ * The same is done with memory on the other side of a page boundary, since there is no lock for both. Any other fault stays.
  */
 function exchangeWithDevice(lin: u64, size: u32, expected: u64, replacement: u64): u64 {
   if (fault != FAULT_DEVICE) return expected;
@@ -59,7 +56,7 @@ function exchangeWithDevice(lin: u64, size: u32, expected: u64, replacement: u64
   return old;
 }
 
-/** Whether some of `size` bytes is a device's. Another fault than that stays. */
+/** Returns whether some of `size` bytes belong to a device. Any other fault stays. */
 function reachesDevice(lin: u64, size: u32): bool {
   let host = translate(lin & linearMask, ACCESS_WRITE);
   const last = lin + size - 1;
@@ -70,8 +67,8 @@ function reachesDevice(lin: u64, size: u32): bool {
 }
 
 /**
- * The same where `old` was read from there by this instruction, which goes on with what is returned until that is `old`. A device's register, which may
- * be another each time it is read, as a counter's is, is written whatever it is by now: read once and written once, as on a bus.
+ * The same for an instruction that has read `old` from there and repeats with what is returned until that is `old`. A device's register may read
+ * differently each time, like a counter, so it is written whatever it contains now: it is read once and written once, as on a bus.
  */
 export function exchangeRead(lin: u64, size: u32, old: u64, replacement: u64): u64 {
   if (reachesDevice(lin, size)) writeSized(lin, size, replacement);
@@ -79,7 +76,7 @@ export function exchangeRead(lin: u64, size: u32, old: u64, replacement: u64): u
   return old;
 }
 
-/** Atomic exchange, likewise. */
+/** Atomic exchange, with the same rules. */
 export function exchange(lin: u64, size: u32, value: u64): u64 {
   let old: u64 = 0;
   let seen = compareExchange(lin, size, old, value);
@@ -90,7 +87,7 @@ export function exchange(lin: u64, size: u32, value: u64): u64 {
   return old;
 }
 
-/** Compare and exchange of 16 aligned bytes. What was found is returned and in foundHigh. */
+/** Compare-and-exchange of 16 aligned bytes. Returns the low half of what was found; the high half is in foundHigh. */
 export function compareExchange16(lin: u64, low: u64, high: u64, newLow: u64, newHigh: u64): u64 {
   const host = translate(lin, ACCESS_WRITE);
   foundHigh = high;
@@ -117,7 +114,7 @@ function exchangePairWithDevice(lin: u64, low: u64, high: u64, newLow: u64, newH
   return found;
 }
 
-/** `mask` at bit `shift` of the 8 aligned bytes at `host`. */
+/** Exchanges the bits `mask` at bit `shift` of the 8 aligned bytes at `host`. */
 function exchangeWithin(host: usize, shift: u64, mask: u64, expected: u64, replacement: u64): u64 {
   while (true) {
     const word = atomic.load<u64>(host);
@@ -146,7 +143,7 @@ function exchangeAcross(low: usize, high: usize, shift: u64, mask: u64, expected
   return old;
 }
 
-/** Two words as they were at one moment: the first is returned, the second in foundHigh. */
+/** Reads two words as they were at one moment. Returns the first; the second is in foundHigh. */
 function readPair(low: usize, high: usize): u64 {
   let word = atomic.load<u64>(low);
   while (true) {
@@ -157,7 +154,7 @@ function readPair(low: usize, high: usize): u64 {
   }
 }
 
-/** Exchanges both words, or none if one is not what it was; the masks say which bits are meant. */
+/** Exchanges both words, or none if one is not what it was. The masks say which bits count. */
 function exchangePair(
   low: usize,
   high: usize,
@@ -176,7 +173,7 @@ function exchangePair(
     if ((word ^ newLow) & lowMask) break;
     if (atomic.cmpxchg<u64>(low, word, (word & ~lowMask) | (oldLow & lowMask)) == word) return false;
   }
-  // Somebody has gone on from the new lower part: there is no way back.
+  // Somebody has already used the new lower part, so it can't be taken back.
   while (true) {
     const word = seen;
     seen = atomic.cmpxchg<u64>(high, word, (word & ~highMask) | (newHigh & highMask));

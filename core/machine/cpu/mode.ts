@@ -1,4 +1,7 @@
-/** The mode that code runs in, and what it means for the engine: how to decode, which translations, and whether to go step by step. */
+/**
+ * The mode in which code runs, and what follows from it for the engine: how to decode, which translations to use, and whether to execute instructions
+ * one by one.
+ */
 import { accessNeedsInspection, setLinearMasks } from "./access";
 import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_REAL, MODE_STACK32 } from "./decode/decode";
 import { RF, TF, VM } from "./flags";
@@ -21,22 +24,22 @@ import {
 } from "./state";
 import { tlbSelect } from "./tlb";
 
-/** Decoding mode of the running code, MODE_*. */
+/** The decoding mode of the running code, MODE_*. */
 export let codeMode: u32 = 0;
-/** Instructions must be executed one by one: TF, RF or breakpoints. */
+/** Whether instructions must be executed one by one, because of TF, RF or breakpoints. */
 export let careful: bool = false;
-/** run() is to come back when an interrupt can be delivered. */
+/** Whether run() is to return when an interrupt can be delivered. */
 export let windowWanted: bool = false;
 
 function isFlat(n: i32): bool {
   const at = cpu + CPU_SEG + <usize>(n * SEG_SIZE);
   const attr = load<u16>(at, SEG_ATTR);
   if (attr & 0x8000 || load<u64>(at, SEG_BASE) || load<u32>(at, SEG_LIMIT) != 0xffffffff) return false;
-  // Code readable, data writable and not expand-down.
+  // Code must be readable; data must be writable and not expand-down.
   return n == CS ? (attr & 10) == 10 : (attr & 14) == 2;
 }
 
-/** Takes over changes of CPL, control registers, segments, flags and debug registers of the running vCPU. */
+/** Takes over changes in CPL, control registers, segments, flags and debug registers of the running vCPU. */
 export function refreshMode(): void {
   setModeStale(false);
   const attr = load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR);

@@ -1,4 +1,7 @@
-/** Model-specific registers that the engine has: what SYSCALL, SYSENTER and segments go by, EFER, PAT and TSC_AUX. All others are the platform's. */
+/**
+ * The model-specific registers that the engine itself has: those used by SYSCALL, SYSENTER and segments, EFER, PAT and TSC_AUX. All others belong to
+ * the platform.
+ */
 import { cpu } from "./machine";
 import { isCanonical } from "./paging/format";
 import {
@@ -35,7 +38,7 @@ export const MSR_GS_BASE: u32 = 0xc0000101;
 export const MSR_KERNEL_GS_BASE: u32 = 0xc0000102;
 export const MSR_TSC_AUX: u32 = 0xc0000103;
 
-/** Offset of the register in the vCPU's state, 0 if the engine has none of that number. */
+/** Returns the offset of the register in the vCPU's state, 0 if the engine does not have it. */
 function placeOf(number: u32): usize {
   switch (number) {
     case MSR_SYSENTER_CS:
@@ -73,13 +76,13 @@ export function hasMsr(number: u32): bool {
   return placeOf(number) != 0;
 }
 
-/** The engine must have it. */
+/** The engine must have the register. */
 export function readMsr(number: u32): u64 {
   const place = placeOf(number);
   return number == MSR_TSC_AUX ? load<u32>(cpu + place) : load<u64>(cpu + place);
 }
 
-/** False where the value is not allowed, which is #GP(0). The engine must have it. */
+/** Returns false for a value that is not allowed (#GP(0)). The engine must have the register. */
 export function writeMsr(number: u32, value: u64): bool {
   switch (number) {
     case MSR_EFER:
@@ -110,7 +113,7 @@ export function writeMsr(number: u32, value: u64): bool {
   return true;
 }
 
-/** Eight memory types, of which 2 and 3 are none. */
+/** The register has eight memory types, of which 2 and 3 are invalid. */
 export function isPat(value: u64): bool {
   for (let i: u64 = 0; i < 64; i += 8) {
     const type = (<u32>(value >> i)) & 0xff;

@@ -1,7 +1,7 @@
 /**
- * A decoded operation: 64 bytes in this pCPU's decode cache. It is the meeting point of decoder, interpreter and
- * translator; nobody looks at instruction bytes after it was made. It must not depend on the linear address, because a
- * physical page may be mapped at several: RIP-relative operands hold the offset from the start of the page's mapping.
+ * A decoded operation: 64 bytes in this pCPU's decode cache. Decoder, interpreter and translator share it, and nobody looks at the instruction's
+ * bytes after it was made. It must not depend on the linear address, because a physical page may be mapped at several: RIP-relative operands hold the
+ * offset from the start of the page's mapping.
  */
 
 /** u16: dispatch index of the interpreter's loop. */
@@ -10,11 +10,11 @@ export const OP_HANDLER = 0;
 export const OP_ID = 2;
 /** u8: instruction length in bytes, 1..15. */
 export const OP_LENGTH = 4;
-/** u8: operand size in bytes 1, 2, 4, 8. */
+/** u8: operand size in bytes, 1, 2, 4 or 8. */
 export const OP_OPSIZE = 5;
-/** u8: address size in bytes 2, 4, 8. */
+/** u8: address size in bytes, 2, 4 or 8. */
 export const OP_ADDRSIZE = 6;
-/** u8: prefix bits below. */
+/** u8: the prefix bits below. */
 export const OP_PREFIX = 7;
 export const PREFIX_LOCK = 1;
 export const PREFIX_REP = 2; // F3
@@ -47,12 +47,12 @@ export const OP_MODRM = 15;
 export const OP_DISP = 16;
 /** u16: offset of the instruction in its 4 KiB page. */
 export const OP_OFFSET = 20;
-/** u8: register file offset of the destination and source register, for the forms that the dispatch loop has itself. */
+/** u8 each: register file offsets of the destination and source register, for the forms that the dispatch loop executes itself. */
 export const OP_DST = 22;
 export const OP_SRC = 23;
 /** u64: immediate, sign-extended to 64 bits as the instruction uses it. Second immediate (ENTER) in bits 32... */
 export const OP_IMM = 24;
-/** u32: chained block for a jump inside the page; owner: blocks.ts. */
+/** u32: chained block for a jump inside the page, managed by blocks.ts. */
 export const OP_TARGET = 32;
 /** u32: second chained block (not taken). */
 export const OP_TARGET2 = 36;
@@ -62,14 +62,14 @@ export const OP_OPCODE = 41;
 /** u8: register file offset of the byte register in ModRM.reg and ModRM.rm (AH..BH are at +1 of RAX..RBX). */
 export const OP_REG8 = 42;
 export const OP_RM8 = 43;
-/** u16: offsets in the vCPU state of what the address is the sum of: base, index (shifted by SCALE), segment base. */
+/** u16 each: offsets in the vCPU state of the parts of the address: base, index (shifted by SCALE), segment base. */
 export const OP_BASE_SLOT = 44;
 export const OP_INDEX_SLOT = 46;
 export const OP_SEG_SLOT = 48;
 /** u8: condition code of Jcc, SETcc, CMOVcc; FORM_* (ids.ts) of two-operand integer instructions. */
 export const OP_CONDITION = 50;
 export const OP_FORM = 50;
-/** u8: bit 0: the address may be computed from the slots without checks (64-bit mode, or flat segments). */
+/** u8: bit 0 says that the address may be computed from the slots without checks (64-bit mode, or flat segments). */
 export const OP_FLAGS = 51;
 export const OPF_SIMPLE = 1;
 /** u64: mask of the address size. */

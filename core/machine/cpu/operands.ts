@@ -1,4 +1,4 @@
-/** Operands of generic integer instructions, by ModRM and size. */
+/** Operands of generic integer instructions, chosen by ModRM and size. */
 import { OP_LENGTH, OP_OFFSET, OP_PREFIX, OP_REG, OP_REG8, OP_RM, OP_RM8, PREFIX_LOCK, PREFIX_MEMORY } from "./op";
 import {
   effectiveAddress,
@@ -27,7 +27,7 @@ export function isLocked(op: usize): bool {
   return (load<u8>(op, OP_PREFIX) & PREFIX_LOCK) != 0;
 }
 
-/** Register n as `size` bytes, zero-extended; `byteOffset` is its place as a byte register. */
+/** Returns register n as `size` bytes, zero-extended. `byteOffset` is its place as a byte register. */
 export function readRegister(n: u32, byteOffset: u32, size: u32): u64 {
   if (size == 8) return getReg64(n);
   if (size == 4) return getReg32(n);

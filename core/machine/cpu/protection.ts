@@ -1,4 +1,4 @@
-/** What the running vCPU may do: real, virtual-8086 or protected mode, and ports. */
+/** What the running vCPU may do: whether it is in real, virtual-8086 or protected mode, and which ports it may use. */
 import { readSystem } from "./access";
 import { VM } from "./flags";
 import { cpu, fault } from "./machine";
@@ -15,7 +15,7 @@ export function inRealMode(): bool {
 export function inVirtual8086(): bool {
   return (load<u64>(cpu, CPU_RFLAGS) & VM) != 0;
 }
-/** Selectors name descriptors. Else they are a sixteenth of the segment's base: real and virtual-8086 mode. */
+/** Returns whether selectors name descriptors. If not, as in real and virtual-8086 mode, they are a sixteenth of the segment's base. */
 // @ts-ignore: decorator
 @inline
 export function hasDescriptors(): bool {
@@ -34,7 +34,10 @@ export function hasIoPrivilege(): bool {
   return load<u32>(cpu, CPU_CPL) <= <u32>((load<u64>(cpu, CPU_RFLAGS) >> 12) & 3);
 }
 
-/** Whether `bytes` ports from `port` on may be accessed: I/O privilege, or the bitmap of a 32- or 64-bit TSS. Look at `fault` too. */
+/**
+ * Returns whether `bytes` ports from `port` on may be accessed, by I/O privilege or the bitmap of a 32- or 64-bit TSS. The caller must look at
+ * `fault` too.
+ */
 export function portsAllowed(port: u32, bytes: u32): bool {
   if (inRealMode() || (hasIoPrivilege() && !inVirtual8086())) return true;
   const tss = cpu + CPU_SEG + TR * SEG_SIZE;

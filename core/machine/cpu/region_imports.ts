@@ -1,6 +1,6 @@
 /**
- * What translated code calls. Region modules import these by name from the instance of core.wasm they are adopted by
- * (../translator/imports.ts has the signatures), so the entry of every module with an engine exports them.
+ * The functions that translated code calls. Region modules import these by name from the instance of core.wasm that adopts them
+ * (../translator/imports.ts has the signatures), so the entry file of every module with an engine exports them.
  */
 import { translate } from "./access";
 import { aluExecute } from "./alu";
@@ -21,12 +21,12 @@ import { x87Execute, x87Wait } from "./x87/x87";
 
 /** The instruction is done. */
 const DONE: i32 = 0;
-/** Nothing was done that doing it again would not do: the interpreter is to do it, and to report what is wrong. */
+/** Nothing was done that could not be repeated. The interpreter has to execute the instruction, and to report what is wrong. */
 const BAIL: i32 = 1;
-/** It is done, and has changed the running code: the next instruction is to be looked up. */
+/** The instruction is done and has changed the running code, so the next instruction has to be looked up. */
 const CODE_CHANGED: i32 = 2;
 
-/** Host address of `size` bytes at `lin` for reading, 0 if they do not lie in one page or must not be read. */
+/** Returns the host address of `size` bytes at `lin` for reading; 0 if they do not lie in one page or may not be read. */
 export function region_read(lin: i64, size: i32): i32 {
   if (((<i32>lin) & 0xfff) + size > 4096 || !isCanonical(<u64>lin)) return 0;
   const host = translate(<u64>lin, ACCESS_READ);
@@ -34,7 +34,7 @@ export function region_read(lin: i64, size: i32): i32 {
   return <i32>host;
 }
 
-/** Likewise for writing; 0 as well if that changes the running code. */
+/** The same for writing; 0 also if that changes the running code. */
 export function region_write(lin: i64, size: i32): i32 {
   if (((<i32>lin) & 0xfff) + size > 4096 || !isCanonical(<u64>lin)) return 0;
   const host = translate(<u64>lin, ACCESS_WRITE);
@@ -75,7 +75,7 @@ export function region_bits(op: i32): i32 {
   bitsExecute(<usize>op);
   return settle();
 }
-/** A repetition that is not finished bails; its registers say how far it got. */
+/** A repetition that is not finished bails; its registers say how far it is. */
 export function region_string(op: i32): i32 {
   const finished = stringExecute(<usize>op, PATIENCE);
   const status = settle();
@@ -110,7 +110,7 @@ export function region_tsc(op: i32): i32 {
 export function region_rflags(): i64 {
   return <i64>(getRflags() & ~(<u64>RF));
 }
-/** Of the flags in the vCPU's state. */
+/** For the flags in the vCPU's state. */
 export function region_condition(code: i32): i32 {
   return condition(code) ? 1 : 0;
 }

@@ -1,18 +1,17 @@
 /**
- * Translated code of one pCPU: regions of hot guest code, made WebAssembly functions by ../translator, called from the run
- * loop between blocks. A region is entered at its first byte only, in 64-bit mode, and does whole instructions: wherever it
- * comes back, the vCPU's state is that of an instruction boundary. What it can't do (a fault, a privileged instruction, an
- * access across pages) it leaves undone and says so (CPU_BAILED): the interpreter does that instruction.
- *
+ * Translated code of one pCPU: regions of hot guest code that ../translator has turned into WebAssembly functions, called from the run loop between
+ * blocks. A region is entered only at its first byte, in 64-bit mode, and executes whole instructions: wherever it returns, the vCPU's state is that
+ * at an instruction boundary. What it can't do (a fault, a privileged instruction, an access across pages) it leaves undone and reports (CPU_BAILED),
+ * and the interpreter executes that instruction.
  * Two tables of this pCPU find regions:
- * - by the host address of the first byte, sets of 4 entries of 8 bytes: u32 host address, u32 index in the instance's function table;
- * - by linear address, direct-mapped, 32 bytes: u64 address, u64 ASID and epoch, u64 count of code changes, u32 index (0: no region is there).
- *   This one is filled after looking at the region's record in shared memory (layout.ts): every page that it is made of must be mapped
- *   where it was, with the code version it had. It holds until a translation is forgotten, code changes anywhere, or regions come
- *   or go.
- *
- * Requests go through a ring in shared memory that the translator's thread empties; what it made is adopted by this pCPU's
- * JavaScript when TRANSLATOR_READY has changed.
+ * - by the host address of the first byte, in sets of 4 entries of 8 bytes: u32 host address, u32 index in the instance's function table;
+ * - by linear address, direct-mapped, entries of 32 bytes: u64 address, u64 ASID and epoch, u64 count of code changes, u32 index (0: there is no
+ *   region).
+ *   This one is filled after looking at the region's record in shared memory (layout.ts): every page of the region must be mapped
+ *   where it was, with the code version that it had. An entry holds until a translation is forgotten, code changes anywhere, or regions
+ *   come or go.
+ * Requests go through a ring in shared memory that the translator's thread empties. What it has made is adopted by this pCPU's JavaScript when
+ * TRANSLATOR_READY has changed.
  */
 import { translate } from "./access";
 import { ANY_FRAME, codeChanges, codeVersion, setRunningFrame } from "./frames/code";
@@ -56,13 +55,13 @@ const LINEAR_SPACE = 8;
 const LINEAR_CHANGES = 16;
 const LINEAR_INDEX = 24;
 
-/** A block is asked for when it was reached so often by a lookup or a backward branch, and again at every doubling. */
+/** A block is requested when a lookup or a backward branch has reached it so often, and again at every doubling. */
 const HEAT_ASKED: u32 = 4096;
-/** A region that was entered so often is asked for again as a large one, which reaches into the functions it calls. */
+/** A region that was entered so often is requested again as a large one, which includes parts of the functions it calls. */
 const HEAT_LARGE: u32 = 32768;
 
 let table: usize = 0;
-/** Buckets of this pCPU's decoded blocks: what has run. */
+/** Buckets of this pCPU's decoded blocks, which show what code has run. */
 let decodedBlocks: usize = 0;
 let seenReady: u32 = 0;
 /** Incremented when regions come or go. */
@@ -71,8 +70,8 @@ let regionEpoch: u64 = 0;
 // @ts-ignore: decorator
 @external("env", "adopt")
 /**
- * JavaScript takes over what the translator made: fills the function table and calls regionAdopt() and regionDrop(). True if it
- * left some for the next time, so that nobody waits for it long.
+ * JavaScript takes over what the translator has made: it fills the function table, and calls regionAdopt() and regionDrop(). Returns true if it has
+ * left some for the next time, so that nobody waits long.
  */
 declare function adopt(): bool;
 
@@ -82,24 +81,24 @@ export function regionsInit(address: usize, buckets: usize): void {
   memory.fill(address, 0, REGION_TABLE_BYTES);
 }
 
-/** First entry of the set that `host` may be in. */
+/** Returns the first entry of the set in which `host` may be. */
 // @ts-ignore: decorator
 @inline
 function hostSet(host: u32): usize {
   return table + (((host ^ (host >> 15)) & (BY_HOST - WAYS)) << 3);
 }
-/** The entry of `host`, 0 if there is none. */
+/** Returns the entry of `host`, 0 if there is none. */
 function hostEntry(host: u32): usize {
   const set = hostSet(host);
   for (let entry = set; entry < set + (WAYS << 3); entry += 8) if (load<u32>(entry) == host) return entry;
   return 0;
 }
 
-/** From now on the region at machine address `host` is function `index`, if its record holds. */
+/** Makes function `index` the region at machine address `host`, which is used as long as its record holds. */
 export function regionAdopt(host: u32, index: u32): void {
   let entry = hostEntry(host);
   if (!entry) {
-    // A free entry, or another one's, which will be asked for again in vain: with four to choose from that is rare.
+    // A free entry, or one that is used, whose region will then be requested again in vain. With four to choose from this is rare.
     const set = hostSet(host);
     entry = set;
     while (load<u32>(entry) && entry < set + ((WAYS - 1) << 3)) entry += 8;
@@ -116,7 +115,7 @@ export function regionDrop(host: u32, index: u32): void {
   regionEpoch++;
 }
 
-/** Whether there is more to take over. */
+/** Returns whether there is more to take over. */
 // @ts-ignore: decorator
 @inline
 export function adoptRegions(): bool {
@@ -127,7 +126,7 @@ export function adoptRegions(): bool {
   return more;
 }
 
-/** Whether there is a region at `host`, of its frames' present code. */
+/** Returns whether there is a region at `host` for the present code of its frames. */
 export function hasRegion(host: u32): bool {
   const entry = hostEntry(host);
   if (!entry) return false;
@@ -139,7 +138,7 @@ export function hasRegion(host: u32): bool {
   return true;
 }
 
-/** pCPUs may lose a count to each other: it needs not be exact. */
+/** pCPUs may overwrite each other's increments, since the count need not be exact. */
 // @ts-ignore: decorator
 @inline
 function countEntry(index: u32): void {
@@ -157,7 +156,7 @@ function recordOf(index: u32): usize {
   return TRANSLATOR_RECORDS + <usize>index * RECORD_SIZE;
 }
 
-/** Asks the translator for the region at machine address `host`, which is linear address `lin` of the present address space. */
+/** Requests the region at machine address `host`, which is linear address `lin` of the present address space, from the translator. */
 export function requestRegion(host: u32, lin: u64, large: bool): void {
   const head = atomic.load<u32>(TRANSLATOR_HEAD);
   if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return;
@@ -173,14 +172,14 @@ export function requestRegion(host: u32, lin: u64, large: bool): void {
   atomic.notify(TRANSLATOR_BELL, 1);
 }
 
-/** Whether a block that was reached `heat` times is to be asked for now. */
+/** Returns whether a block that was reached `heat` times is to be requested now. */
 // @ts-ignore: decorator
 @inline
 export function isAskedFor(heat: u32): bool {
   return heat >= HEAT_ASKED && (heat & (heat - 1)) == 0;
 }
 
-/** Host address of the code at `lin`, 0 if it can't be executed. */
+/** Returns the host address of the code at `lin`, 0 if it can't be executed. */
 function executable(lin: u64): usize {
   const host = tlbLookup(TLB_EXECUTE, lin);
   if (host || !isCanonical(lin)) return host;
@@ -189,7 +188,7 @@ function executable(lin: u64): usize {
   return found;
 }
 
-/** Index of the region at linear address `lin` of the current address space, 0 if there is none. */
+/** Returns the index of the region at linear address `lin` of the current address space, 0 if there is none. */
 // @ts-ignore: decorator
 @inline
 function regionAt(lin: u64): u32 {
@@ -240,8 +239,8 @@ function checkedRegion(lin: u64): u32 {
 }
 
 /**
- * Runs regions from CPU_RIP on until one is not there, bails out, or it is time to look up; nothing if there is none. Returns
- * what is left of the instructions. To be called between blocks, in 64-bit mode, with nothing to be looked at one by one.
+ * Runs regions from CPU_RIP on, until there is none, one bails out, or something else has to be looked at. Returns how many instructions are left. To
+ * be called between blocks, in 64-bit mode, when instructions need not be executed one by one.
  */
 export function runRegions(left: i32, poll: usize): i32 {
   const s = cpu;

@@ -33,7 +33,7 @@ export function getReg16(n: u32): u32 {
 export function setReg16(n: u32, value: u32): void {
   store<u16>(cpu + ((<usize>n) << 3), <u16>value, CPU_GPR);
 }
-/** `offset` as OP_REG8 and OP_RM8 hold it: byte offset in the register file. */
+/** `offset` is the byte offset in the register file, as in OP_REG8 and OP_RM8. */
 // @ts-ignore: decorator
 @inline
 export function getReg8(offset: u32): u32 {
@@ -44,7 +44,7 @@ export function getReg8(offset: u32): u32 {
 export function setReg8(offset: u32, value: u32): void {
   store<u8>(cpu + <usize>offset, <u8>value, CPU_GPR);
 }
-/** Register file offset of byte register n (0..15): without a REX prefix 4..7 are AH, CH, DH, BH. */
+/** Returns the register file offset of byte register n (0..15): without a REX prefix, 4..7 are AH, CH, DH, BH. */
 // @ts-ignore: decorator
 @inline
 export function reg8Offset(n: u32, rex: bool): u32 {

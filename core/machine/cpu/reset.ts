@@ -1,4 +1,4 @@
-/** States that a vCPU which owns its privileged state begins in. The vCPU is the running one. */
+/** The initial states of a vCPU that owns its privileged state. The vCPU is the running one. */
 import { setRflags } from "./flags";
 import { cpu, setModeStale } from "./machine";
 import * as s from "./state";
@@ -8,7 +8,7 @@ const CR0_AFTER_INIT: u64 = 0x60000010;
 const PAT_AFTER_INIT: u64 = 0x0007040600070406;
 const FCW: u16 = 0x37f;
 const MXCSR: u32 = 0x1f80;
-/** Attributes: code and data, 32 bits with 4 KiB granularity; 16 bits; busy 32-bit TSS; LDT. */
+/** Attributes: code and data of 32 bits with 4 KiB granularity; of 16 bits; a busy 32-bit TSS; an LDT. */
 const CODE_32: u16 = 0xc9b;
 const DATA_32: u16 = 0xc93;
 const DATA_16: u16 = 0x93;
@@ -24,7 +24,7 @@ function segment(n: i32, selector: u16, base: u64, limit: u32, attributes: u16):
   store<u16>(at, attributes, s.SEG_ATTR);
 }
 
-/** What INIT leaves: real mode at F000:FFF0. Registers that INIT does not touch (x87, SSE, TSC, PAT, second stage) stay. */
+/** Sets the state after INIT: real mode at F000:FFF0. Registers that INIT does not touch (x87, SSE, TSC, PAT, second stage) stay. */
 export function resetCpu(): void {
   memory.fill(cpu + s.CPU_GPR, 0, 16 * 8);
   store<u64>(cpu, 0xfff0, s.CPU_RIP);
@@ -51,7 +51,7 @@ export function resetCpu(): void {
   setModeStale(true);
 }
 
-/** A new vCPU: INIT, and the state that only power-on gives. */
+/** Sets the state of a new vCPU: that of INIT, and what only power-on sets. */
 export function powerOnCpu(): void {
   resetCpu();
   store<u32>(cpu, 0, s.CPU_DEPRIVILEGED);
@@ -61,14 +61,16 @@ export function powerOnCpu(): void {
   store<u32>(cpu, MXCSR, s.CPU_MXCSR);
 }
 
-/** SIPI: real mode at the beginning of the 4 KiB page `vector`. */
+/** SIPI: starts in real mode at the beginning of the 4 KiB page `vector`. */
 export function startAtPage(vector: u32): void {
   segment(s.CS, <u16>(vector << 8), (<u64>vector) << 12, 0xffff, CODE_16);
   store<u64>(cpu, 0, s.CPU_RIP);
   setModeStale(true);
 }
 
-/** Protected mode without paging, flat segments of 32 bits, at `eip`: what Xen's PVH entry and multiboot say. After resetCpu(). */
+/**
+ * Enters protected mode without paging, with flat segments of 32 bits, at `eip`, as Xen's PVH entry and multiboot demand. Called after resetCpu().
+ */
 export function enterProtected32(eip: u32): void {
   store<u64>(cpu, CR0_PE_ET, s.CPU_CR0);
   segment(s.CS, 8, 0, 0xffffffff, CODE_32);

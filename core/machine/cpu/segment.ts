@@ -26,13 +26,13 @@ import { hasDescriptors, inRealMode } from "./protection";
 import { dropStack, peekStack } from "./stack";
 
 const ATTR_UNUSABLE: u16 = 0x8000;
-/** Attribute bits as SEG_ATTR has them: type in 0..3, S 4, DPL 5..6, P 7, AVL 8, L 9, D/B 10, G 11. */
+/** Attribute bits in SEG_ATTR: type in 0..3, S 4, DPL 5..6, P 7, AVL 8, L 9, D/B 10, G 11. */
 export const ATTR_S: u32 = 0x10;
 export const ATTR_P: u32 = 0x80;
 export const ATTR_L: u32 = 0x200;
 export const ATTR_DB: u32 = 0x400;
 
-/** Address in CPU_SEG of segment register n. */
+/** Returns the address of segment register n in CPU_SEG. */
 // @ts-ignore: decorator
 @inline
 export function segmentSlot(n: i32): usize {
@@ -42,7 +42,7 @@ export function selectorOf(n: i32): u32 {
   return load<u16>(segmentSlot(n), SEG_SELECTOR);
 }
 
-/** Linear address of a selector's descriptor. Raises `vector` (selector) if it lies beyond its table. */
+/** Returns the linear address of a selector's descriptor. Raises `vector` (selector) if it lies beyond its table. */
 export function descriptorAddress(selector: u32, vector: i32): u64 {
   let base: u64;
   let limit: u32;
@@ -94,7 +94,7 @@ export function setNullSegment(n: i32, selector: u32): void {
   setModeStale(true);
 }
 
-/** In real mode: limit, and what of the attributes protected mode has left, stay; it can be read, written and executed. */
+/** In real mode: the limit stays, and so do those attributes that protected mode has left; the segment can be read, written and executed. */
 export function setRealSegment(n: i32, selector: u32): void {
   const slot = segmentSlot(n);
   store<u64>(slot, (<u64>selector) << 4, SEG_BASE);
@@ -169,7 +169,7 @@ export function loadSegment(n: i32, selector: u32): void {
   setSegment(n, selector, d);
 }
 
-/** Null segments of higher privilege than the new CPL: on return to an outer level. */
+/** Makes those segments null that have a higher privilege than the new CPL, on return to an outer level. */
 export function dropPrivilegedSegments(cpl: u32): void {
   for (let n = 0; n < 6; n++) {
     if (n == CS || n == SS) continue;
@@ -191,7 +191,7 @@ export function segmentExecute(op: usize): void {
   switch (<u32>load<u16>(op, OP_ID)) {
     case I.ID_MOV_FROM_SEG: {
       const selector = selectorOf(load<u8>(op, OP_REG) & 7);
-      // Memory gets 16 bits, a register the whole operand size.
+      // A memory operand gets 16 bits, a register the whole operand size.
       if (isMemory(op)) setRm(op, 2, selector);
       else writeRegister(load<u8>(op, OP_RM), 0, size, selector);
       break;
@@ -208,7 +208,7 @@ export function segmentExecute(op: usize): void {
       const n = <i32>load<u8>(op, OP_REG);
       const selector = <u32>peekStack(2, 0);
       if (fault) return;
-      // The size of the stack pointer is the old SS's.
+      // The size of the stack pointer is that of the old SS.
       const slot = segmentSlot(SS);
       const attr = load<u16>(slot, SEG_ATTR);
       loadSegment(n, selector);
@@ -250,7 +250,7 @@ export function segmentExecute(op: usize): void {
   }
 }
 
-/** LAR, LSL, VERR, VERW: ZF says whether the selector may be used so. */
+/** LAR, LSL, VERR, VERW: ZF says whether the selector may be used in this way. */
 function inspectSelector(op: usize, size: u32): void {
   const id = load<u16>(op, OP_ID);
   const selector = <u32>getRm(op, 2);

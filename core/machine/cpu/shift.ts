@@ -1,4 +1,4 @@
-/** Shifts and rotates in all sizes, double shifts. Undefined flags are what silicon leaves where that is simple. */
+/** Shifts and rotates in all sizes, and double shifts. Undefined flags are what silicon leaves, where that is simple. */
 import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_RM, OP_RM8 } from "./op";
 import * as I from "./ids";
 import { effectiveAddress, getReg8, probeWrite, readSized, writeSized } from "./access";
@@ -21,7 +21,7 @@ export function shiftExecute(op: usize): void {
     a = readSized(lin, size);
   } else a = getRm(op, size);
   let r = a;
-  // A count of zero changes nothing but, in 32 bits, the register's upper half.
+  // A count of zero changes nothing, except that 32 bits clear the register's upper half.
   if (count) {
     if (id >= <u32>I.ID_SHLD) r = shiftDouble(id == I.ID_SHRD, size, a, getReg(op, size), count);
     else if (id >= <u32>I.ID_SHL) r = shift(id, size, a, count);
@@ -92,14 +92,14 @@ function rotate(id: u32, size: u32, a: u64, count: u32): u64 {
       }
       overflow = ((<u32>(r >> (bits - 1))) ^ (<u32>(r >> (bits - 2)))) & 1;
     }
-    // RCL and RCR by a multiple of the width leave all flags.
+    // RCL and RCR by a multiple of the width leave all flags as they are.
     if (!n) return r;
   }
   changeFlags(CF | OF, carry | (overflow << 11));
   return r;
 }
 
-/** For 16 bits and counts beyond 16 the result is undefined; this is what Intel's processors give. */
+/** For 16 bits and counts above 16 the result is undefined; this is what Intel's processors give. */
 function shiftDouble(right: bool, size: u32, a: u64, b: u64, count: u32): u64 {
   const bits = size << 3;
   let r: u64;

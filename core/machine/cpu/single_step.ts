@@ -1,4 +1,4 @@
-/** What debugging asks for before and after an instruction that the loop executes alone. */
+/** What debugging demands before and after an instruction that the loop executes alone. */
 import { DR6_SINGLE_STEP } from "./control_bits";
 import { prepareSingle } from "./blocks";
 import { debugTrap, instructionBreakpoints } from "./faults";
@@ -8,12 +8,12 @@ import { setModeStale } from "./machine";
 import { careful, codeMode } from "./mode";
 import { CPU_RFLAGS, CPU_SHADOW, SHADOW_RUNNING, SHADOW_SS } from "./state";
 
-/** Breakpoints for execution at CPU_RIP, as bits of DR6; 0: none that counts now. */
+/** Returns the execution breakpoints at CPU_RIP as bits of DR6; 0 if none counts now. */
 export function breakpointsAt(flags: u64, shadow: u32): u32 {
   return careful && !(flags & RF) && shadow != SHADOW_SS ? instructionBreakpoints() : 0;
 }
 
-/** The op at CPU_RIP, to be executed alone; 0 after raising. RF, which hides its breakpoint, is over with it. */
+/** Returns the op at CPU_RIP, to be executed alone; 0 after raising. RF, which hides a breakpoint on it, is cleared. */
 export function prepareAlone(s: usize, flags: u64, shadow: u32): usize {
   const op = prepareSingle(codeMode);
   if (op && flags & RF) {
@@ -24,11 +24,11 @@ export function prepareAlone(s: usize, flags: u64, shadow: u32): usize {
   return op;
 }
 
-/** After it. `traced`: TF was set before. EXIT_*, or -1 to go on. */
+/** Called after that instruction. `traced`: TF was set before it. Returns EXIT_*, or -1 to continue. */
 export function settleAlone(s: usize, traced: bool): i32 {
   const shadow = load<u32>(s, CPU_SHADOW);
   if (shadow == SHADOW_RUNNING) store<u32>(s, 0, CPU_SHADOW);
-  // What MOV SS or POP SS hits waits for the instruction after it, which TF traps anyway.
+  // A breakpoint hit by MOV SS or POP SS waits for the instruction after it, which TF traps anyway.
   if (shadow == SHADOW_SS) return -1;
   const hits = debugHits | (traced ? DR6_SINGLE_STEP : 0);
   if (!hits) return -1;

@@ -1,4 +1,4 @@
-/** Pushes, pops, stack frames, in 64-bit mode and outside. */
+/** Pushes, pops and stack frames, in 64-bit mode and outside. */
 import { OP_ID, OP_IMM, OP_OPSIZE, OP_REG, OP_RM } from "./op";
 import * as I from "./ids";
 import {
@@ -21,7 +21,7 @@ import { getRm, inLongMode, readRegister, setRm, writeRegister } from "./operand
 const RSP: u32 = 4;
 const RBP: u32 = 5;
 
-/** Size of the stack pointer: 8 in 64-bit mode, else by SS.B. */
+/** Returns the size of the stack pointer: 8 in 64-bit mode, otherwise by SS.B. */
 export function stackPointerSize(): u32 {
   if (inLongMode()) return 8;
   return load<u16>(cpu, CPU_SEG + SS * SEG_SIZE + SEG_ATTR) & 0x400 ? 4 : 2;
@@ -114,7 +114,7 @@ export function stackExecute(op: usize): void {
   }
 }
 
-/** A 32-bit push of a selector writes only its 16 bits, as processors since the Pentium do. */
+/** A 32-bit push of a selector writes only its 16 bits, as in processors since the Pentium. */
 function pushSegment(size: u32, selector: u32): void {
   if (size != 4) {
     push(size, selector);
@@ -144,12 +144,12 @@ function enter(op: usize, size: u32): void {
   const bytes = load<u64>(op, OP_IMM) & 0xffff;
   const level = (<u32>(load<u64>(op, OP_IMM) >> 32)) & 31;
   let sp = cutPointer(getReg64(RSP) - size, width);
-  // What the old RSP has above a 16-bit stack's bits goes into RBP too.
+  // With a 16-bit stack, the upper bits of the old RSP go into RBP too.
   const frame = width == 2 ? (getReg64(RSP) & 0xffff0000) | sp : sp;
   let lin = stackAddress(sp, size, true);
   if (fault) return;
   probeWrite(lin, size);
-  // Everything is probed first: the frame's end, then each display entry.
+  // Everything is probed first: the end of the frame, then each display entry.
   const total = size * (level + 1);
   const last = cutPointer(getReg64(RSP) - total - bytes, width);
   probeWrite(stackAddress(last, size, true), size);

@@ -1,6 +1,6 @@
 /**
- * Frames that interrupts, call gates and tasks leave on a stack: pushed from SS:RSP on, and RSP moved when all is there. An inner stack is
- * what a TSS names for a more privileged level; until leaveInnerStack() or success the old one can be had back.
+ * Frames that interrupts, call gates and tasks leave on a stack: they are pushed from SS:RSP on, and RSP is moved when all of it is written. An inner
+ * stack is the one that a TSS names for a more privileged level; until leaveInnerStack() or success the old one can be restored.
  */
 import { getReg64, readSystem, segmentAddress, writeSized, writeSystem } from "./access";
 import { VECTOR_SS, VECTOR_TS, cpu, fault, raise, replaceFault } from "./machine";
@@ -23,19 +23,19 @@ let top: u64 = 0;
 let width: u32 = 0;
 let inner: bool = false;
 
-/** `toInner`: the stack is a more privileged one than the present CPL's, and written with its rights. */
+/** `toInner`: the stack belongs to a more privileged level than the present CPL, and is written with its rights. */
 export function beginFrame(toInner: bool): void {
   width = stackPointerSize();
   top = cutPointer(getReg64(RSP), width);
   inner = toInner;
 }
-/** Nothing after the first failure. */
+/** After the first failure this does nothing. */
 export function pushFrame(size: u32, value: u64): void {
   if (fault) return;
   top = cutPointer(top - size, width);
   const lin = segmentAddress(SS, top, size, true);
   if (fault) {
-    // A new stack's name goes with its fault.
+    // The fault of a new stack has the stack's selector as error code.
     if (inner) replaceFault(VECTOR_SS, selectorOf(SS) & 0xfffc);
     return;
   }
@@ -51,7 +51,7 @@ let savedRest: u64 = 0;
 let savedSp: u64 = 0;
 let savedCpl: u32 = 0;
 
-/** The stack before enterInnerStack(). */
+/** The stack selector before enterInnerStack(). */
 export function outerSelector(): u32 {
   return (<u32>(savedRest >> 32)) & 0xffff;
 }
@@ -59,7 +59,7 @@ export function outerPointer(): u64 {
   return savedSp;
 }
 
-/** Loads SS, RSP and CPL for `level` by the TSS, outside long mode. On failure `fault` is set and nothing has changed. */
+/** Loads SS, RSP and CPL for `level` from the TSS, outside long mode. On failure `fault` is set and nothing has changed. */
 export function enterInnerStack(level: u32): void {
   const tss = segmentSlot(TR);
   const wide = (load<u16>(tss, SEG_ATTR) & 8) != 0;
@@ -108,7 +108,7 @@ export function keepStack(): void {
   savedSp = getReg64(RSP);
   savedCpl = load<u32>(cpu, CPU_CPL);
 }
-/** Back to what keepStack() has remembered. */
+/** Restores what keepStack() has remembered. */
 export function leaveInnerStack(): void {
   const slot = segmentSlot(SS);
   store<u64>(slot, savedBase);

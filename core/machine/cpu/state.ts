@@ -1,10 +1,8 @@
 /**
- * Architectural state of one virtual CPU, as the engine sees it: a fixed-layout structure in the
- * host's shared memory, so that any pCPU can run any vCPU by pointing `cpu` at it. Owner: the pCPU
- * that runs the vCPU; anybody else may touch it only while the vCPU is not running.
- *
- * Offsets are plain constants because both AssemblyScript (engine, hypervisor) and TypeScript
- * (tests, inspectors) use them. Sizes are in the comment. Everything little-endian.
+ * The architectural state of one virtual CPU as the engine sees it: a fixed-layout structure in the host's shared memory, so that any pCPU can run
+ * any vCPU by pointing `cpu` at it. The pCPU that runs the vCPU owns it; anybody else may touch it only while the vCPU is not running.
+ * Offsets are plain constants because both AssemblyScript (engine, hypervisor) and TypeScript (tests, inspectors) use them. Sizes are in the
+ * comments. Everything is little-endian.
  */
 
 /** 16 x u64: RAX RCX RDX RBX RSP RBP RSI RDI R8..R15, in encoding order. */
@@ -12,8 +10,8 @@ export const CPU_GPR = 0x000;
 /** u64: linear instruction pointer (offset in CS; CS base is 0 in 64-bit mode). */
 export const CPU_RIP = 0x080;
 /**
- * u64: RFLAGS without the six arithmetic flags, which are lazy (see flags.ts); bit 1 always set.
- * Read whole through getRflags(), write whole through setRflags().
+ * u64: RFLAGS without the six arithmetic flags, which are lazy (see flags.ts); bit 1 is always set. getRflags() reads the whole register, setRflags()
+ * writes it.
  */
 export const CPU_RFLAGS = 0x088;
 /** Lazy arithmetic flags: u32 kind (operation and size), u64 result, u64 first, u64 second operand. */
@@ -69,23 +67,23 @@ export const CPU_XCR0 = 0x210;
 /** u32: interrupt shadow, SHADOW_*: set for the instruction after STI or MOV/POP SS; 0 otherwise. */
 export const CPU_SHADOW = 0x218;
 export const SHADOW_STI = 1;
-/** That instruction is being executed. */
+/** The instruction after STI or MOV/POP SS is being executed. */
 export const SHADOW_RUNNING = 2;
-/** MOV/POP SS: holds debug exceptions too until the instruction after it is done (SDM volume 3, 6.8.3). */
+/** MOV/POP SS also holds back debug exceptions until the instruction after it is done (SDM volume 3, 6.8.3). */
 export const SHADOW_SS = 3;
-/** u32: address-space tag of the current CR3 and mode in this pCPU's TLB; 0 means none assigned. */
+/** u32: address-space tag of the current CR3 and mode in this pCPU's TLB; 0 means that none is assigned. */
 export const CPU_ASID = 0x21c;
 /** u64: instructions retired by this vCPU since it was created. */
 export const CPU_RETIRED = 0x220;
 /**
- * u32: who owns the privileged state (control registers, descriptor tables, IDT). 1 = the hypervisor: whatever would enter
- * CPL 0 (exceptions, INT n, SYSCALL, SYSENTER) and every privileged instruction leaves run() with an exit instead, for the code
- * "in ring 0" is the hypervisor, which is not x86 code. 0 = the guest: the engine executes them and delivers through the guest's
- * own IDT; what is the platform's leaves run() (exits.ts).
+ * u32: who owns the privileged state (control registers, descriptor tables, IDT). 1 = the hypervisor: whatever would enter CPL 0 (exceptions, INT n,
+ * SYSCALL, SYSENTER), and every privileged instruction, makes run() return with an exit, because the code "in ring 0" is the hypervisor, which is not
+ * x86 code. 0 = the guest: the engine executes these and delivers through the guest's own IDT; what belongs to the platform makes run() return
+ * (exits.ts).
  */
 export const CPU_DEPRIVILEGED = 0x228;
 
-/** What the last exit was about; see exits.ts. u32 vector or port, u32 error code, u64 address, u32 op. */
+/** Details of the last exit; see exits.ts. u32 vector or port, u32 error code, u64 address, u32 op. */
 export const CPU_EXIT_VECTOR = 0x230;
 export const CPU_EXIT_ERROR = 0x234;
 export const CPU_EXIT_ADDRESS = 0x238;
@@ -93,7 +91,7 @@ export const CPU_EXIT_OP = 0x240;
 
 /** 8 x 16 bytes: physical x87 registers R0..R7 (not ST-relative), 80 bits each, 6 bytes of padding. MMX lives in their low 64 bits. */
 export const CPU_FPR = 0x250;
-/** Sign and exponent of one of them, a u16, behind the u64 of its significand. */
+/** Offset of the u16 with sign and exponent of one of them, after the u64 of its significand. */
 export const FPR_SIGN_EXPONENT = 8;
 /** u16 control word, u16 status word (TOP in bits 11..13 is live here), u8 abridged tag (1 = valid), u16 last opcode. */
 export const CPU_FCW = 0x2d0;
@@ -107,7 +105,7 @@ export const CPU_FDP = 0x2e0;
 export const CPU_MXCSR = 0x2e8;
 /** 16 x 16 bytes: XMM0..XMM15, 16-byte aligned. */
 export const CPU_XMM = 0x2f0;
-/** The high u64 of one of them. */
+/** Offset of the high u64 of one of them. */
 export const XMM_HIGH = 8;
 
 /** u64 each: SYSCALL/SYSENTER MSRs. */
@@ -121,30 +119,32 @@ export const CPU_SYSENTER_EIP = 0x420;
 /** u64 IA32_PAT. */
 export const CPU_PAT = 0x428;
 
-/** u64: always zero. The engine's operands without base, index or segment read it instead of branching. */
+/** u64: always zero. Operands without base, index or segment read it, so that the engine need not branch. */
 export const CPU_ZERO = 0x430;
-/** u64: RIP of the first byte of the page that the running block lies in; the engine's own while run() runs. */
+/** u64: RIP of the first byte of the page of the running block. Used by the engine itself while run() runs. */
 export const CPU_CODE_BASE = 0x438;
 
-/** u64: what data accesses of translated code compare with; valid while it runs (regions.ts). */
+/** u64: the tag that data accesses of translated code compare with; valid while it runs (regions.ts). */
 export const CPU_TLB_TAG = 0x440;
-/** u32: why translated code came back, BAILED_*; 0 if only because another region, or none, goes on. */
+/** u32: why translated code returned, BAILED_*; 0 if only because another region or none continues. */
 export const CPU_BAILED = 0x448;
-/** The instruction at CPU_RIP is left undone, for the interpreter to do. */
+/** The instruction at CPU_RIP is left undone, for the interpreter to execute. */
 export const BAILED_UNDONE = 1;
 /** A deprivileged vCPU's SYSCALL is done: EXIT_SYSCALL. */
 export const BAILED_SYSCALL = 2;
-/** u64: the significand that x87/fast.ts computed last; the engine's own. */
+/** u64: the significand that x87/fast.ts computed last. Used by the engine itself. */
 export const CPU_X87_SIGNIFICAND = 0x450;
 
-/** u64: machine address of the root of the second stage of translation, 4 levels; 0 = none: page tables hold machine addresses. */
+/** u64: machine address of the root of the second stage of translation, 4 levels; 0 = none, so that page tables hold machine addresses. */
 export const CPU_SECOND_ROOT = 0x458;
-/** u32: names the second stage in every cache key: 0 = none, else one number for one second stage. */
+/** u32: identifies the second stage in every cache key: 0 = none, otherwise one number for each second stage. */
 export const CPU_SPACE_ID = 0x460;
-/** u32: 1 = run() is to come back with EXIT_WINDOW as soon as an interrupt could be delivered. */
+/** u32: 1 = run() is to return with EXIT_WINDOW as soon as an interrupt could be delivered. */
 export const CPU_WINDOW = 0x464;
-/** u32: 1 = NMIs wait: one was delivered, and no IRET executed since. */
+/** u32: 1 = NMIs wait, because one was delivered and no IRET has been executed since. */
 export const CPU_NMI_BLOCKED = 0x468;
+/** u64: page faults delivered to the guest's own handler since the vCPU was created. A deprivileged vCPU's leave run() instead. */
+export const CPU_PAGE_FAULTS = 0x470;
 
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
 export const CPU_SIZE = 0x480;

@@ -1,6 +1,6 @@
 /**
- * String instructions. A repeated one commits its registers after every step, so that a fault or a poll in the middle leaves
- * it restartable. Runs that stay in one page on each side are done at once.
+ * String instructions. A repeated one commits its registers after every step, so that it can be continued after a fault or a poll in the middle. Runs
+ * that stay in one page on each side are done in one go.
  */
 import {
   OPF_SIMPLE,
@@ -29,12 +29,12 @@ const DX: usize = CPU_GPR + 2 * 8;
 const RCX: u32 = 1;
 const RSI: u32 = 6;
 const RDI: u32 = 7;
-/** Steps, or 16ths of the bytes of runs, after which a repeated instruction lets others in. */
+/** How many steps, or 16ths of the bytes of runs, a repeated instruction executes before it lets others in. */
 export const PATIENCE: i32 = 16384;
 
 /**
- * False if a repeated instruction has steps left: RIP is to stay. Look at `fault` first. `steps`: PATIENCE, or 1 while debug traps may come,
- * each after the step that causes it.
+ * Returns false if a repeated instruction has steps left, so that RIP has to stay. The caller looks at `fault` first. `steps` is PATIENCE, or 1 while
+ * debug traps are possible, each of which comes after the step that causes it.
  */
 export function stringExecute(op: usize, steps: i32): bool {
   const id = <u32>load<u16>(op, OP_ID);
@@ -78,7 +78,7 @@ export function stringExecute(op: usize, steps: i32): bool {
     if (fault) return true;
     setPointer(RCX, count - 1, width);
     patience--;
-    // REPE goes on while equal, REPNE while different.
+    // REPE continues while operands are equal, REPNE while they differ.
     if (compares && differs != (wanted != 0)) return true;
   }
 }
@@ -99,7 +99,7 @@ function destinationAddress(size: u32, width: u32, write: bool): u64 {
   return inLongMode() ? offset : segmentAddress(ES, offset, size, write);
 }
 
-/** One step without counting; for CMPS and SCAS whether the operands differ. */
+/** Makes one step without counting. For CMPS and SCAS, returns whether the operands differ. */
 function stepOnce(op: usize, id: u32): bool {
   const size = <u32>load<u8>(op, OP_OPSIZE);
   const width = <u32>load<u8>(op, OP_ADDRSIZE);
@@ -127,14 +127,14 @@ function stepOnce(op: usize, id: u32): bool {
   return a != b;
 }
 
-/** Host address of `lin`; 0 if there is a device, which wants every element for itself, or after raising. */
+/** Returns the host address of `lin`; 0 if there is a device, which has to get every element separately, or after raising. */
 function pageOf(lin: u64, access: i32): usize {
   const host = translate(lin, access);
   if (!host && fault == FAULT_DEVICE) clearFault();
   return host;
 }
 
-/** Elements that can be moved at once, moved; 0 if it must go step by step (page boundary, overlap). */
+/** Moves the elements that can be moved in one go, and returns their number; 0 if it must go step by step (page boundary, overlap). */
 function moveRun(op: usize, size: u32, width: u32, count: u64): u64 {
   const from = sourceAddress(op, size, width);
   const to = destinationAddress(size, width, true);
@@ -146,7 +146,7 @@ function moveRun(op: usize, size: u32, width: u32, count: u64): u64 {
   const destination = source ? pageOf(to, ACCESS_WRITE) : 0;
   if (!destination) return 0;
   const bytes = <usize>(n << shift);
-  // An overlap ahead repeats a pattern: bytes just written are read again.
+  // An overlap ahead repeats a pattern, because bytes just written are read again.
   if (destination > source && destination < source + bytes) return 0;
   memory.copy(destination, source, bytes);
   setPointer(RSI, cutPointer(getReg64(RSI) + bytes, width), width);

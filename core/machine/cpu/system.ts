@@ -1,4 +1,4 @@
-/** System instructions: what needs privilege, asks for it, or tells about the processor. */
+/** System instructions: those that need privilege, ask for it, or tell about the processor. */
 import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_REG, OP_RM } from "./op";
 import * as I from "./ids";
 import {
@@ -73,12 +73,12 @@ import { tlbFlushAll, tlbFlushPage } from "./tlb";
 
 const DX: usize = CPU_GPR + 2 * 8;
 
-/** Current TSC of the running vCPU: 1 GHz. */
+/** Returns the current TSC of the running vCPU, at 1 GHz. */
 function readTsc(): u64 {
   return <u64>hostNow() + load<u64>(cpu, CPU_TSC_OFFSET);
 }
 
-/** State of RDRAND's generator: xorshift64*, seeded by the clock. For guests' entropy pools, not for secrets of the host. */
+/** State of RDRAND's generator: xorshift64*, seeded by the clock. It is for guests' entropy pools and not for secrets of the host. */
 let randomState: u64 = 0;
 function random(): u64 {
   if (!randomState) randomState = reinterpret<u64>(hostNow()) | 1;
@@ -90,7 +90,7 @@ function random(): u64 {
   return randomState * 0x2545f4914f6cdd1d;
 }
 
-/** CPL 0 of a vCPU that may be there. */
+/** Returns true at CPL 0 of a vCPU that owns its privileged state. Otherwise refuses the instruction and returns false. */
 function privileged(): bool {
   if (!load<u32>(cpu, CPU_DEPRIVILEGED) && !load<u32>(cpu, CPU_CPL)) return true;
   refuse();
@@ -180,7 +180,7 @@ export function systemExecute(op: usize): void {
       break;
     case I.ID_CLAC:
     case I.ID_STAC:
-      // They need SMAP in CPUID, not in CR4: Xen makes them with it switched off, while it builds a domain.
+      // They need SMAP in CPUID but not in CR4: Xen executes them with it switched off while it builds a domain.
       if (load<u32>(cpu, CPU_CPL)) {
         raise(VECTOR_UD);
         return;
@@ -198,7 +198,7 @@ export function systemExecute(op: usize): void {
       else callHypervisor();
       break;
     case I.ID_CPUID:
-      // The platform's business in any mode.
+      // This belongs to the platform in every mode.
       intercept();
       break;
     case I.ID_IN:
@@ -220,7 +220,7 @@ export function systemExecute(op: usize): void {
   }
 }
 
-/** Instructions about named segments are undefined where selectors name nothing. */
+/** Instructions about named segments are undefined in modes where selectors name no descriptors. */
 function named(): bool {
   if (!hasDescriptors()) raise(VECTOR_UD);
   return !fault;
@@ -369,7 +369,7 @@ function edxEax(): u64 {
   return (<u64>getReg32(0)) | ((<u64>getReg32(2)) << 32);
 }
 
-/** Control and debug registers move as wide as code is. */
+/** Control and debug registers are moved with the width of the code. */
 function systemRegister(n: u32): u64 {
   return inLongMode() ? getReg64(n) : getReg32(n);
 }
@@ -378,7 +378,7 @@ function setSystemRegister(n: u32, value: u64): void {
   else setReg32(n, <u32>value);
 }
 
-/** LLDT and LTR; descriptors are 16 bytes in long mode. */
+/** LLDT and LTR; their descriptors have 16 bytes in long mode. */
 function loadSystemSegment(n: i32, selector: u32): void {
   if (!(selector & 0xfffc)) {
     if (n == TR) raise(VECTOR_GP, 0);
@@ -398,7 +398,7 @@ function loadSystemSegment(n: i32, selector: u32): void {
   if (fault) return;
   const attr = descriptorAttr(d);
   const kind = attr & 0x1f;
-  // An available TSS; those of 16 bits are not in long mode.
+  // The TSS must be available; long mode has none of 16 bits.
   if (n == TR ? kind != 9 && (long || kind != 1) : kind != 2) {
     raise(VECTOR_GP, error);
     return;

@@ -1,7 +1,6 @@
 /**
- * Hardware task switches, outside long mode: by far JMP and CALL, interrupts through task gates, and IRET with NT. Intel's manual volume 3,
- * chapter 7. What is wrong with the new TSS is the old task's fault; what is wrong with what it holds is the new task's, at its first
- * instruction.
+ * Hardware task switches, outside long mode: by far JMP and CALL, by interrupts through task gates, and by IRET with NT. Intel's manual volume 3,
+ * chapter 7. A fault in the new TSS itself is the old task's; a fault in what the TSS contains is the new task's, at its first instruction.
  */
 import { CR0_TS } from "./control_bits";
 import { readSystem, writeSystem } from "./access";
@@ -61,11 +60,11 @@ export const NO_ERROR_CODE: i64 = -1;
 
 /** Local breakpoints, L0..L3 and LE. */
 const DR7_LOCAL: u64 = 0x155;
-/** Of an available TSS's type: 32 bits; busy. */
+/** Bits of an available TSS's type: 32 bits wide; busy. */
 const TSS_WIDE: u32 = 8;
 const TSS_BUSY: u64 = 2;
 
-/** Where things stand in a TSS of 32 and of 16 bits. */
+/** Offsets in a TSS of 32 and of 16 bits. */
 const EIP: u32 = 0x20;
 const EFLAGS: u32 = 0x24;
 const REGISTERS: u32 = 0x28;
@@ -78,14 +77,14 @@ const REGISTERS16: u32 = 0x12;
 const SEGMENTS16: u32 = 0x22;
 const LDT16: u32 = 0x2a;
 
-/** Link field of the running task's TSS. */
+/** Returns the link field of the running task's TSS. */
 export function taskLink(): u32 {
   return <u32>readSystem(load<u64>(segmentSlot(TR), SEG_BASE), 2);
 }
 
 /**
- * Switches to the task of the TSS that `selector` names; CPU_RIP is where the old task will go on, `flags` its RFLAGS. `error` is pushed onto
- * the new task's stack if it is not NO_ERROR_CODE. `byInstruction`: an instruction asks for it, not an event.
+ * Switches to the task of the TSS that `selector` names. CPU_RIP is where the old task will continue, `flags` its RFLAGS. `error` is pushed onto the
+ * new task's stack unless it is NO_ERROR_CODE. `byInstruction`: an instruction asks for the switch, and not an event.
  */
 export function switchTask(selector: u32, how: u32, flags: u64, error: i64, byInstruction: bool): void {
   const name = selector & 0xfffc;
@@ -118,7 +117,7 @@ export function switchTask(selector: u32, how: u32, flags: u64, error: i64, byIn
   const oldWide = (load<u16>(old, SEG_ATTR) & TSS_WIDE) != 0;
   const oldTss = load<u64>(old, SEG_BASE);
   const oldSelector = selectorOf(TR);
-  // Everything that can fail as the old task's comes before anything is changed.
+  // Everything that can fail on behalf of the old task comes before anything is changed.
   const oldDescriptor = descriptorAddress(oldSelector, VECTOR_TS);
   if (fault) return;
   const link = how == TASK_CALL;
@@ -159,7 +158,7 @@ function saveTask(tss: u64, wide: bool, flags: u64): void {
 
 function loadTask(tss: u64, wide: bool, nested: bool, error: i64): void {
   const size: u32 = wide ? 4 : 2;
-  // All of the TSS first: with CR3 it may be gone.
+  // All of the TSS is read first, because it may be unmapped after CR3 has changed.
   const rip = readSystem(tss + (wide ? EIP : IP16), size);
   let flags = readSystem(tss + (wide ? EFLAGS : FLAGS16), size);
   const ldt = <u32>readSystem(tss + (wide ? LDT : LDT16), 2);
@@ -243,6 +242,6 @@ function loadTaskCode(selector: u32): void {
 function loadTaskSegment(n: i32): void {
   if (fault) return;
   loadSegment(n, selectorOf(n));
-  // What a task's TSS names wrongly is an invalid TSS.
+  // What a task's TSS names wrongly counts as an invalid TSS.
   if (fault == VECTOR_GP + 1) replaceFault(VECTOR_TS, faultError);
 }

@@ -1,13 +1,10 @@
 /**
  * The software TLB of one pCPU: three direct-mapped tables (read, write, execute) of 4096 entries.
- *
- * Entry, 16 bytes: u64 tag = page of the linear address | ASID; u32 addend: host address - low half of the linear address.
- * The index is the page number, so a page has one possible place in each table whatever its ASID.
- * An access of n bytes at `lin` hits if the entry of lin's page has the tag of the page of `lin + n - 1`: an access across
- * two pages never hits. Only canonical addresses are entered, so others never hit either.
- *
- * ASIDs are given to address spaces (paging/space.ts: CR3 and mode, and the id of the second stage); a flush of everything takes
- * new ASIDs, so it costs nothing; when they are used up the tables are cleared.
+ * An entry has 16 bytes: u64 tag = page of the linear address | ASID; u32 addend: host address - low half of the linear address. The index is the
+ * page number, so a page has one possible place in each table whatever its ASID. An access of n bytes at `lin` hits if the entry of lin's page has
+ * the tag of the page of `lin + n - 1`, so an access across two pages never hits. Only canonical addresses are entered, so others never hit either.
+ * ASIDs are assigned to address spaces (paging/space.ts: CR3 and mode, and the id of the second stage). A flush of everything takes new ASIDs, so it
+ * costs nothing; when they are used up, the tables are cleared.
  */
 import { rootOf } from "./paging/format";
 import { spaceId, spaceKey } from "./paging/space";
@@ -24,16 +21,16 @@ const SPACE_ENTRIES: u32 = 64;
 const SPACE_ASID = 8;
 const SPACE_SECOND = 12;
 /**
- * Two filters of 4096 bits: 2 MiB of linear addresses (by their number modulo 4096), and 1 GiB, of which the tables hold a translation by a
- * page larger than 4 KiB and of 1 GiB, or held one since the last flush of everything.
+ * Two filters of 4096 bits, for units of 2 MiB and of 1 GiB of linear addresses (by their number modulo 4096). A bit says that the tables hold a
+ * translation by a page larger than 4 KiB, or by one of 1 GiB, or have held one since the last flush of everything.
  */
 const LARGE = 0x30400;
 const HUGE = 0x30600;
 const LARGE_FILTER_BYTES = 512;
 /**
- * u32 per page number modulo 4096: low half of the number of the page whose translation something relies on until flushEpoch changes,
- * or that there is none, or more than one. (A page whose number happens to be one of these two is treated as such: page 0 as several, and
- * the last one of 16 TiB is never relied on, for nobody executes there.)
+ * A u32 for each page number modulo 4096: the low half of the number of the page whose translation something relies on until flushEpoch changes; or a
+ * value for none, or for more than one. (A page whose number happens to be one of these two values is treated accordingly: page 0 as several, and
+ * nothing ever relies on the last one of 16 TiB, because nobody executes there.)
  */
 const RELIED = 0x31000;
 const RELIED_BYTES = 4096 * 4;
@@ -41,25 +38,25 @@ const RELIED_SEVERAL: u32 = 0;
 const RELIED_NONE: u32 = 0xffffffff;
 export const TLB_BYTES = 0x35000;
 
-/** ASID of no entry: data accesses with it always take the slow path. */
+/** An ASID that no entry has, so that data accesses with it always take the slow path. */
 const ASID_NEVER: u64 = 0xfff;
 const ASID_LAST: u32 = 0xffe;
 
 /** Address of this pCPU's tables. */
 export let tlbBase: usize = 0;
-/** What data accesses compare with: the ASID, or ASID_NEVER while accesses need a look (#AC, breakpoints, override). */
+/** The tag that data accesses compare with: the ASID, or ASID_NEVER while accesses have to be inspected (#AC, breakpoints, override). */
 export let tlbTag: u64 = ASID_NEVER;
 /** ASID of the current address space and mode. */
 export let spaceTag: u64 = 0;
 /**
- * Incremented when what was found out about translations for execution may not hold any more although the ASID is the same: a page that
- * pageRelied() named is flushed, or ASIDs begin anew.
+ * Incremented when what was found out about translations for execution may no longer hold although the ASID is the same: when a page that
+ * pageRelied() has named is flushed, or ASIDs begin anew.
  */
 export let flushEpoch: u64 = 0;
 let chosenKey: u64 = ~(<u64>0);
 let chosenId: u32 = 0;
 let nextAsid: u32 = 1;
-/** One of the filters has a bit. */
+/** Whether one of the filters has a bit set. */
 let largeSeen: bool = false;
 let inspecting: bool = false;
 
@@ -72,7 +69,7 @@ export function tlbInit(address: usize): void {
   chosenKey = ~(<u64>0);
 }
 
-/** Chooses the ASID for the running vCPU's address space. To be called whenever it may have changed. */
+/** Chooses the ASID for the running vCPU's address space. To be called whenever that may have changed. */
 export function tlbSelect(inspect: bool): void {
   const key = spaceKey();
   const id = spaceId();
@@ -100,7 +97,7 @@ export function tlbSelect(inspect: bool): void {
   tlbTag = inspect ? ASID_NEVER : spaceTag;
 }
 
-/** While set, data accesses never hit: they are looked at one by one in access.ts. */
+/** While this is on, data accesses never hit, and access.ts inspects them one by one. */
 export function tlbInspect(on: bool): void {
   inspecting = on;
   tlbTag = on ? ASID_NEVER : spaceTag;
@@ -121,7 +118,7 @@ function reselect(): void {
   if (cpu) tlbSelect(inspecting);
 }
 
-/** Forgets the translations of one page in all address spaces; of everything that a larger page there may map. */
+/** Forgets the translations of one page in all address spaces; and if a larger page may map it, those of the whole larger page. */
 export function tlbFlushPage(lin: u64): void {
   if (largeSeen) {
     if (filtered(HUGE, lin >> 30)) {
@@ -146,7 +143,7 @@ export function tlbFlushPage(lin: u64): void {
   }
 }
 
-/** Forgets the translations of the 4 MiB around `lin` (the largest page but 1 GiB) in all address spaces. */
+/** Forgets the translations of the 4 MiB around `lin` (the largest page except 1 GiB) in all address spaces. */
 function flushLarge(lin: u64): void {
   countActivity(ACTIVITY_PAGE_FLUSHES);
   const number = lin >> 22;
@@ -172,7 +169,7 @@ function markFiltered(filter: usize, number: u64): void {
   store<u32>(at, load<u32>(at) | mask);
 }
 
-/** Forgets all translations made through the page tables at `root` of the running vCPU's second stage, or of none. */
+/** Forgets all translations made through the page tables at `root`, with the running vCPU's second stage or without one. */
 export function tlbFlushAddressSpace(root: u64): void {
   const id = spaceId();
   for (let i: u32 = 0; i < SPACE_ENTRIES; i++) {
@@ -184,7 +181,7 @@ export function tlbFlushAddressSpace(root: u64): void {
   if (chosenId == id && rootOf(chosenKey) == root) reselect();
 }
 
-/** Forgets all translations made through the second stage `id`: for after it was changed, and before the id is given to another. */
+/** Forgets all translations made through the second stage `id`. To be called after it was changed, and before the id is given to another. */
 export function tlbFlushSpace(id: u32): void {
   countActivity(ACTIVITY_FLUSHES);
   for (let i: u32 = 0; i < SPACE_ENTRIES; i++) {
@@ -199,7 +196,7 @@ export function tlbFlushSpace(id: u32): void {
 function reliedSlot(lin: u64): usize {
   return tlbBase + RELIED + (((<usize>(lin >> 12)) & 0xfff) << 2);
 }
-/** A flush of this page is to increment flushEpoch. */
+/** Makes a flush of this page increment flushEpoch. */
 export function pageRelied(lin: u64): void {
   const slot = reliedSlot(lin);
   const page = <u32>(lin >> 12);
@@ -207,7 +204,9 @@ export function pageRelied(lin: u64): void {
   store<u32>(slot, before == RELIED_NONE || before == page ? page : RELIED_SEVERAL);
 }
 
-/** Enters a translation; `table` TLB_READ, TLB_WRITE or TLB_EXECUTE, `host` address of the host page, `level` of the entry that maps it. */
+/**
+ * Enters a translation. `table` is TLB_READ, TLB_WRITE or TLB_EXECUTE, `host` the address of the host page, `level` that of the entry that maps it.
+ */
 export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
   const entry = tlbBase + table + ((<usize>(lin >> 8)) & 0xfff0);
   store<u64>(entry, (lin & ~(<u64>0xfff)) | spaceTag);
@@ -216,14 +215,14 @@ export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
     largeSeen = true;
     if (level > 2) markFiltered(HUGE, lin >> 30);
     else {
-      // With 2 levels it is 4 MiB.
+      // With 2 levels the page has 4 MiB.
       markFiltered(LARGE, lin >> 21);
       markFiltered(LARGE, (lin >> 21) ^ 1);
     }
   }
 }
 
-/** Host address of `lin` if `table` has it for the current space, else 0. */
+/** Returns the host address of `lin` if `table` has it for the current space, otherwise 0. */
 // @ts-ignore: decorator
 @inline
 export function tlbLookup(table: usize, lin: u64): usize {
@@ -233,14 +232,14 @@ export function tlbLookup(table: usize, lin: u64): usize {
 }
 
 /**
- * The address space (paging/space.ts) that the entry at `entry` of the TLB at `base` is for; NO_SPACE if it can't be hit any more, or has a
+ * Returns the address space (paging/space.ts) of the entry at `entry` of the TLB at `base`; NO_SPACE if the entry can't be hit any more, or has a
  * second stage.
  */
 export function entrySpace(base: usize, entry: usize): u64 {
   const slot = entrySlot(base, entry);
   return slot && !load<u32>(slot, SPACE_SECOND) ? ~load<u64>(slot) : NO_SPACE;
 }
-/** Id of the second stage that the entry was made through (CPU_SPACE_ID); 0 if there is none, or the entry can't be hit any more. */
+/** Returns the id of the second stage through which the entry was made (CPU_SPACE_ID); 0 if there is none, or the entry can't be hit any more. */
 export function entrySecond(base: usize, entry: usize): u32 {
   const slot = entrySlot(base, entry);
   return slot ? load<u32>(slot, SPACE_SECOND) : 0;
@@ -253,11 +252,11 @@ function entrySlot(base: usize, entry: usize): usize {
 }
 export const NO_SPACE: u64 = ~(<u64>0);
 
-/** Machine frame that the entry at `entry` translates to; the entry must be in use. */
+/** Returns the machine frame to which the entry at `entry` translates; the entry must be in use. */
 // @ts-ignore: decorator
 @inline
 export function entryFrame(entry: usize): u32 {
-  // The sum wraps: the addend is the host address less the low half of the linear one, which is often the greater of the two.
+  // The sum wraps: the addend is the host address minus the low half of the linear one, which is often the greater of the two.
   const host: u32 = load<u32>(entry, TLB_ADDEND) + load<u32>(entry);
   return host >> 12;
 }

@@ -1,9 +1,9 @@
-/** 128-bit products and quotients, of which wasm has none. */
+/** 128-bit products and quotients, which wasm does not have. */
 
-/** Upper 64 bits of the last product or the remainder of the last division. */
+/** Upper 64 bits of the last product, or the remainder of the last division. */
 export let wideHigh: u64 = 0;
 
-/** a * b: low half; high half in wideHigh. */
+/** Returns the low half of a * b; the high half is in wideHigh. */
 export function multiplyUnsigned(a: u64, b: u64): u64 {
   const a0 = a & 0xffffffff;
   const a1 = a >> 32;
@@ -24,7 +24,9 @@ export function multiplySigned(a: i64, b: i64): u64 {
   return low;
 }
 
-/** (high:low) / divisor where high < divisor: the quotient; the remainder in wideHigh. Digits of 32 bits, as on paper. */
+/**
+ * Divides (high:low) by divisor, where high < divisor. Returns the quotient; the remainder is in wideHigh. It uses digits of 32 bits, as on paper.
+ */
 export function divideUnsigned(high: u64, low: u64, divisor: u64): u64 {
   if (!high) {
     wideHigh = low % divisor;
@@ -43,7 +45,7 @@ export function divideUnsigned(high: u64, low: u64, divisor: u64): u64 {
   return (q1 << 32) | q0;
 }
 
-/** One 32-bit digit of (remainder * 2^32 + next) / d. The first guess is at most 2 too large. */
+/** Returns one 32-bit digit of (remainder * 2^32 + next) / d. The first guess is at most 2 too large. */
 function digit(remainder: u64, next: u64, d: u64, d1: u64, d0: u64): u64 {
   let q = remainder / d1;
   let rest = remainder % d1;

@@ -1,4 +1,4 @@
-/** A pCPU's side: instantiates what the translator made, puts it into this instance's table, and drops what is given up. */
+/** A pCPU's side of translation: instantiates what the translator has made, puts it into this instance's table, and drops what is given up. */
 import { HELPER_NAMES } from "./imports.ts";
 import type { RegionPlace } from "./translator.ts";
 

@@ -1,6 +1,6 @@
 /**
- * LOCKed instructions and XCHG with memory, of 32 and 64 bits, as wasm's atomics, which are sequentially consistent as x86's are.
- * A misaligned operand bails out: the interpreter takes the lock for it (../cpu/frames/tables.ts).
+ * LOCKed instructions, and XCHG with memory, of 32 and 64 bits, as wasm's atomics, which are sequentially consistent as x86's are. A misaligned
+ * operand bails out, and the interpreter takes the lock for it (../cpu/frames/tables.ts).
  */
 import * as I from "../cpu/ids.ts";
 import type { DecodedOp } from "./decoded.ts";
@@ -9,7 +9,7 @@ import { I32, I64, Op } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
 const RAX = 0;
-/** Opcodes of the threads extension for i64; i32's are one less, and those of i64 on 32 bits (zero-extended) have a place of their own. */
+/** Opcodes of the threads extension for i64. Those for i32 are one less, and those for i64 on 32 bits (zero-extended) have a place of their own. */
 const ADD = { 8: 0x1f, 4: 0x24 };
 const SUB = { 8: 0x26, 4: 0x2b };
 const AND = { 8: 0x2d, 4: 0x32 };
@@ -26,7 +26,7 @@ const BINARY: Record<number, { atomic: { 8: number; 4: number }; op: number; kin
   [I.ID_XOR]: { atomic: XOR, op: Op.i64Xor, kind: "logic" },
 };
 
-/** Writes the instruction; false if it is left to the interpreter's function, with nothing written. */
+/** Writes the instruction. Returns false, with nothing written, if it is left to the interpreter's function. */
 export function writeAtomic(w: RegionWriter, op: DecodedOp): boolean {
   if (!op.isMemory || (op.size !== 4 && op.size !== 8)) return false;
   if (op.family === "data") return op.id === I.ID_XCHG && exchange(w, op, op.size);
@@ -64,7 +64,7 @@ function alignedHost(w: RegionWriter, op: DecodedOp, size: 4 | 8): void {
   code.end().get(host);
 }
 
-/** Old value to the local "first", operand to "second"; flags as of the plain instruction. */
+/** Puts the old value into the local "first" and the operand into "second"; sets the flags as the plain instruction does. */
 function atomic(
   w: RegionWriter,
   op: DecodedOp,
@@ -123,7 +123,7 @@ function compareExchange(w: RegionWriter, op: DecodedOp, size: 4 | 8): boolean {
   regValue(w, op, size);
   narrow();
   code.atomic(COMPARE_EXCHANGE[size], size === 8 ? 3 : 2).set(old);
-  // Equal, RAX keeps what it had, in 32 bits its upper half too.
+  // If they are equal, RAX keeps what it had, with 32 bits also its upper half.
   code.get(old);
   w.register(RAX);
   code.get(old).get(expected).op(Op.i64Ne, Op.select);

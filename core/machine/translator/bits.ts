@@ -1,4 +1,4 @@
-/** Bit tests of registers, and of memory by a constant; where the first and the last one are. */
+/** Bit tests of registers, and of memory by a constant; and finding the first and the last set bit. */
 import * as I from "../cpu/ids.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { rmValue } from "./operands.ts";
@@ -59,7 +59,7 @@ function writeScan(w: RegionWriter, op: DecodedOp): void {
   if (id === I.ID_TZCNT || id === I.ID_LZCNT) {
     code.get(a);
     if (id === I.ID_LZCNT) code.op(Op.i64Clz);
-    // Of 32 bits, the 33rd ends it.
+    // With 32 bits, a 33rd bit ends the search.
     else if (size === 4) code.i64(0x100000000n).op(Op.i64Or, Op.i64Ctz);
     else code.op(Op.i64Ctz);
     if (id === I.ID_LZCNT && size === 4) code.i64(32).op(Op.i64Sub);
@@ -71,7 +71,7 @@ function writeScan(w: RegionWriter, op: DecodedOp): void {
   const before = flags.keep("scan");
   code.get(a).op(Op.i64Eqz).set(flags.bit);
   flags.state = { kind: "scan", before };
-  // Of zero, the whole register stays.
+  // If the operand is zero, the whole register stays as it is.
   w.register(op.reg);
   if (id === I.ID_BSF) code.get(a).op(Op.i64Ctz);
   else code.i64(63).get(a).op(Op.i64Clz, Op.i64Sub);

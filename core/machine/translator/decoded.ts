@@ -2,7 +2,7 @@
 import * as H from "../cpu/handlers.ts";
 import * as O from "../cpu/op.ts";
 
-/** What executes an operation if the translator doesn't: ../cpu has a file for each. */
+/** What executes an operation if the translator does not; ../cpu has a file for each. */
 export type Family =
   | "alu"
   | "data"
@@ -63,7 +63,7 @@ export interface DecodedOp {
   family: Family;
   handler: number;
   id: number;
-  /** Bytes of the instruction. */
+  /** Number of bytes of the instruction. */
   length: number;
   /** Operand size in bytes. */
   size: number;
@@ -77,7 +77,7 @@ export interface DecodedOp {
   /** Byte offsets in the register file of the byte registers. */
   reg8: number;
   rm8: number;
-  /** Base register, 16 none, 17 and 18 RIP-relative. */
+  /** Base register; 16 none, 17 and 18 RIP-relative. */
   base: number;
   index: number;
   scale: number;
@@ -87,7 +87,7 @@ export interface DecodedOp {
   /** Offset from the beginning of the region's first page to the instruction's page, and to the instruction. */
   page: number;
   offset: number;
-  /** A direct branch: the offset of its target, likewise. */
+  /** For a direct branch: the offset of its target, counted in the same way. */
   imm: bigint;
   /** VEX.vvvv. */
   vreg: number;

@@ -1,17 +1,16 @@
 /**
- * The six arithmetic flags of translated code: never computed unless somebody looks.
- *
- * What the last instruction that set them computed is in locals: result, first and second operand, all with any bits above the
- * size. Which instruction it was is known while writing (FlagState) as long as control came one way; where ways join, the
- * local `kind` says it at run time, with the operands in the form that the vCPU's state has (../cpu/flags.ts) but for the shift.
- * On the ways out, which are not in the way of the fast path, they are brought into that form and stored.
+ * The six arithmetic flags in translated code, which are never computed unless somebody looks at them.
+ * What the last instruction that set them has computed is in locals: result, first and second operand, each with any bits above the size. Which
+ * instruction that was is known while writing (FlagState) as long as control came one way. Where ways join, the local `kind` says it at run time, and
+ * the operands have the form of the vCPU's state (../cpu/flags.ts) except for the shift. On the ways out, which are not on the fast path, they are
+ * converted to that form and stored.
  */
 import * as F from "../cpu/flag_kinds.ts";
 import * as S from "../cpu/state.ts";
 import { STATE, type HelperName } from "./imports.ts";
 import { Code, I32, I64, Mem, Op, type ValueType } from "./wasm.ts";
 
-/** What it needs of the function that it is part of (writer.ts). */
+/** What it needs from the function of which it is part (writer.ts). */
 export interface FlagHost {
   readonly code: Code;
   temporary(name: string, type: ValueType): number;
@@ -25,15 +24,15 @@ export type FlagState =
   | { kind: "memory" }
   /** In the locals, as the local `kind` says; -1: in the vCPU's state. */
   | { kind: "dynamic" }
-  /** Of "result", CF and OF are in `a`, at their places in EFLAGS. */
+  /** For "result", CF and OF are in `a`, at their places in EFLAGS. */
   | { kind: Plain; size: number; count: number }
-  /** CF stays what it was. */
+  /** CF keeps its value. */
   | { kind: "inc" | "dec"; size: number; before: FlagState }
   /** CF and OF are new, the others stay. */
   | { kind: "rol" | "ror"; size: number; before: FlagState }
   /** CF is new. */
   | { kind: "bt"; before: FlagState }
-  /** Of BSF and BSR: ZF is new, CF is clear, the others stay. */
+  /** For BSF and BSR: ZF is new, CF is clear, the others stay. */
   | { kind: "scan"; before: FlagState };
 
 export const CF_OF = 0x801;
@@ -41,7 +40,7 @@ const CF_ZF = 0x41;
 const ZF_PLACE = 6;
 const IN_MEMORY = -1;
 
-/** Condition codes 0..15 in pairs; an odd one is the opposite. */
+/** Condition codes 0..15 come in pairs; an odd one is the opposite. */
 const OVERFLOW = 0;
 const BELOW = 1;
 const ZERO = 2;
@@ -75,7 +74,7 @@ export class FlagWriter {
   get result(): number {
     return this.#writer.temporary("flagResult", I64);
   }
-  /** Result of INC, DEC and rotations, while the flags they leave are in the others. */
+  /** The result of INC, DEC and rotations, while the flags that they leave are in the others. */
   get over(): number {
     return this.#writer.temporary("flagOver", I64);
   }
@@ -90,22 +89,22 @@ export class FlagWriter {
   get #kind(): number {
     return this.#writer.temporary("flagKind", I32);
   }
-  /** Whether an instruction of the region, as far as it is written, leaves its flags in locals. */
+  /** Whether an instruction of the region, as far as it is written, has left its flags in locals. */
   get used(): boolean {
     return ["flagResult", "flagOver", "flagBit"].some((name) => this.#writer.has(name));
   }
 
-  /** At the region's beginning. */
+  /** Called at the region's beginning. */
   begin(before: Code): void {
     if (this.#expected) before.i32(IN_MEMORY).set(this.#kind);
   }
 
-  /** The locals hold what an instruction computed. */
+  /** Records that the locals hold what an instruction has computed. */
   set(kind: Plain, size: number, count = 0): void {
     this.state = { kind, size, count };
   }
   /**
-   * The locals hold result, and CF and OF (at their places in `a`), of a shift that leaves the flags if the local `count` is zero. The old ones
+   * The locals hold the result, and CF and OF (at their places in `a`), of a shift that leaves the flags if the local `count` is zero. The old flags
    * are in memory.
    */
   setUnlessZero(count: number, size: number): void {
@@ -114,7 +113,7 @@ export class FlagWriter {
     code.get(count).op(Op.i64Eqz, Op.select).set(this.#kind);
     this.state = { kind: "dynamic" };
   }
-  /** What INC, DEC, a rotation, BT or a scan keeps of the present flags; to be asked for before their own locals are set. */
+  /** Returns what INC, DEC, a rotation, BT or a scan keeps of the present flags. To be called before their own locals are set. */
   keep(kind: "inc" | "dec" | "rol" | "ror" | "bt" | "scan"): FlagState {
     const { state } = this;
     const isOver = "before" in state;
@@ -123,7 +122,7 @@ export class FlagWriter {
     const stepped = state.kind === "inc" || state.kind === "dec";
     const rotates = kind === "rol" || kind === "ror";
     const rotated = state.kind === "rol" || state.kind === "ror";
-    // Replaced whole by the new one.
+    // The new one replaces it completely.
     if (step && stepped) return state.before;
     if (rotates && (rotated || state.kind === "bt")) return state.before;
     if (kind === "bt" && state.kind === "bt") return state.before;
@@ -134,7 +133,7 @@ export class FlagWriter {
 
   // ---- to the vCPU's state ----
 
-  /** Stores the flags; from here on they are there. */
+  /** Stores the flags; from here on they are in the vCPU's state. */
   toMemory(): void {
     this.settle();
     if (this.state.kind !== "memory") this.storeSettled();
@@ -142,7 +141,7 @@ export class FlagWriter {
     this.state = { kind: "memory" };
   }
 
-  /** Brings the locals, `kind` with them, into the form that dynamic flags have. `state` stays: this may be one way of several. */
+  /** Converts the locals, including `kind`, to the form of dynamic flags. `state` stays, because this may be one way of several. */
   settle(): void {
     this.#settle(this.state);
   }
@@ -214,7 +213,7 @@ export class FlagWriter {
     if (state.kind !== "rol" && state.kind !== "ror") return;
     const top = BigInt(state.size * 8 - 1);
     const bit = (n: bigint) => code.get(this.over).i64(n).op(Op.i64ShrU, Op.i32WrapI64).i32(1).op(Op.i32And);
-    // ROL: CF is bit 0, OF top ^ CF. ROR: CF is the top bit, OF top ^ the one below.
+    // ROL: CF is bit 0, OF is top ^ CF. ROR: CF is the top bit, OF is top ^ the one below.
     if (state.kind === "rol") bit(0n);
     else bit(top);
     bit(top);
@@ -223,7 +222,7 @@ export class FlagWriter {
     code.op(Op.i32Xor).i32(11).op(Op.i32Shl, Op.i32Or);
   }
 
-  /** Pushes CF, OF and AF of the kinds that have them computed, as EFLAGS bits. */
+  /** Pushes CF, OF and AF of the kinds that compute them, as EFLAGS bits. */
   #resultBits(kind: Plain, size: number, count: number): void {
     const code = this.#code;
     const top = size * 8 - 1;
@@ -259,7 +258,7 @@ export class FlagWriter {
         }
         break;
       default:
-        // ADC and SBB: carries and overflow of every bit, the top one counts.
+        // ADC and SBB: computes carries and overflow of every bit; the top one counts.
         this.#carries(kind);
         code.i64(top).op(Op.i64ShrU, Op.i32WrapI64).i32(1).op(Op.i32And);
         this.#overflows(kind);
@@ -334,7 +333,7 @@ export class FlagWriter {
       this.#writer.call("region_condition");
     }
   }
-  /** A condition that the new flags have no part in. */
+  /** A condition that does not depend on the new flags. */
   #conditionBefore(before: FlagState, wanted: number): void {
     if ("count" in before && this.#plainCondition(before, wanted >> 1, (wanted & 1) !== 0)) return;
     this.toMemory();
@@ -363,7 +362,7 @@ export class FlagWriter {
     else this.#code.i32(0).op(Op[`i32${how}`]);
   }
 
-  /** False if this one is left to the interpreter's function. */
+  /** Returns false if this one is left to the interpreter's function. */
   #plainCondition(
     { kind, size, count }: { kind: Plain; size: number; count: number },
     test: number,
@@ -410,7 +409,7 @@ export class FlagWriter {
     if (not) this.#code.op(Op.i32Eqz);
   }
 
-  /** After INC or DEC; OF says that the result is the least or the greatest number. */
+  /** After INC or DEC, OF says that the result is the smallest or the greatest number. */
   #stepCondition(kind: "inc" | "dec", size: number, test: number, not: boolean): void {
     const { over } = this;
     if (test === ZERO) return this.#compareZero(over, size, not ? "Ne" : "Eq");

@@ -1,10 +1,9 @@
 /**
  * SSE floating-point arithmetic by wasm's, where that gives the same result and the same MXCSR.
- *
- * wasm rounds to nearest and has no flags. So: MXCSR must mask all exceptions and round to nearest, without DAZ and FTZ; no operand may
- * be denormal; the result must be finite and, of products and quotients, not so small that it may have underflowed. Then the one
- * flag there can be is PE: nothing is to be done if it is set already; if not, the result must be shown to be exact (a sum by
- * its rounding error, Knuth's TwoSum; a product by its operands' low bits being zero). Else the interpreter's function does it.
+ * wasm rounds to nearest and has no flags. So MXCSR must mask all exceptions and round to nearest, without DAZ and FTZ; no operand may be denormal;
+ * the result must be finite and, for products and quotients, not so small that it may have underflowed. Then PE is the only possible flag. If it is
+ * set already, nothing more is needed; if not, the result must be shown to be exact (a sum by its rounding error, Knuth's TwoSum; a product by its
+ * operands' low bits being zero). Otherwise the interpreter's function executes the instruction.
  */
 import * as S from "../cpu/state.ts";
 import type { DecodedOp } from "./decoded.ts";
@@ -14,7 +13,7 @@ import { PAGE_66, PAGE_F2, PAGE_F3, vectorOperand } from "./vector-operand.ts";
 import { I32, Mem, Op, V128 } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
-/** MXCSR but for its flags: what it must be. */
+/** The value that MXCSR must have, apart from its flags. */
 const MODE = 0xffc0;
 const MODE_DEFAULT = 0x1f80;
 const INEXACT = 0x20;
@@ -22,7 +21,7 @@ const INEXACT = 0x20;
 interface Format {
   lanes: { ne: number; lt: number; le: number; abs: number; neg: number };
   operations: Record<number, number>;
-  /** Least normal and greatest number, as bits. */
+  /** Smallest normal and greatest number, as bits. */
   least: bigint;
   greatest: bigint;
   /** A product is exact if these bits of the two operands are zero. */
@@ -46,7 +45,7 @@ const SINGLE: Format = {
   width: 32,
 };
 
-/** Pushes a constant, in every lane or the lowest only. */
+/** Pushes a constant, in every lane or only in the lowest. */
 function constant(w: RegionWriter, value: bigint, width: 32 | 64, everywhere = true): void {
   const immediates: number[] = [];
   for (let byte = 0; byte < 16; byte++) {
@@ -57,7 +56,7 @@ function constant(w: RegionWriter, value: bigint, width: 32 | 64, everywhere = t
   w.code.vector(V.const, ...immediates);
 }
 
-/** Writes ADD, SUB, MUL or DIV of any format; false, with nothing written, for anything else. */
+/** Writes ADD, SUB, MUL or DIV of any format. Returns false, with nothing written, for anything else. */
 export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolean {
   const format = page === PAGE_66 || page === PAGE_F2 ? DOUBLE : SINGLE;
   const operation = format.operations[op.opcode];
@@ -74,7 +73,7 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
   const mxcsr = w.temporary("mxcsr", I32);
   const all = (1n << BigInt(width)) - 1n;
 
-  // Lanes that take no part are zero: they can't be bad, and can't be slow.
+  // Lanes that are not used are zero, which is never bad and never slow.
   if (op.isMemory && scalar) {
     w.hostOf(op, width / 8, false);
     code.vectorMemory(width === 64 ? V.load64Zero : V.load32Zero, 0);
@@ -102,7 +101,7 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
     code.vector(lanes.ne).vector(V.and);
   }
   code.vector(V.or);
-  // Results that are no number, infinite, or perhaps too small.
+  // Results that are NaN, infinite, or perhaps too small.
   code.get(r).vector(lanes.abs);
   constant(w, format.greatest, width);
   code.vector(lanes.le).vector(V.not).vector(V.or);

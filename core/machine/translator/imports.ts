@@ -1,11 +1,11 @@
-/** What translated code calls in core.wasm: ../cpu/region_imports.ts; through a table, see moduleBytes(). */
+/** The functions in core.wasm that translated code calls: ../cpu/region_imports.ts. They are called through a table; see moduleBytes(). */
 import { Code, I32, I64, type FunctionType, type SharedFunction } from "./wasm.ts";
 
-/** The types of functions that a module knows, in their order. */
+/** The function types that a module has, in their order. */
 export const TYPES = [
-  /** A region: vCPU state, instructions left, this pCPU's TLB, the word that calls it away; returns the instructions left. */
+  /** A region: takes vCPU state, instructions left, this pCPU's TLB, and the word that calls it away; returns the instructions left. */
   { parameters: [I32, I32, I32, I32], results: [I32] },
-  /** A family of instructions that the interpreter executes: address of the decoded operation to status. */
+  /** A family of instructions that the interpreter executes: takes the address of the decoded operation, returns a status. */
   { parameters: [I32], results: [I32] },
   { parameters: [I64, I32], results: [I32] },
   { parameters: [I64, I64, I32, I32], results: [I32] },
@@ -25,7 +25,7 @@ export const PARAMETERS = 4;
 
 export const STATUS_BAIL = 1;
 
-/** Names in core.wasm and numbers of their types; the table has them in this order. */
+/** Names in core.wasm and the numbers of their types, in the order of the table. */
 export const HELPERS = {
   region_read: 2,
   region_write: 2,
@@ -52,14 +52,14 @@ export type HelperName = keyof typeof HELPERS;
 export const HELPER_NAMES = Object.keys(HELPERS) as HelperName[];
 
 const places = Object.fromEntries(HELPER_NAMES.map((name, n) => [name, n])) as Record<HelperName, number>;
-/** Its place in the table. */
+/** Returns its place in the table. */
 export function helperIndex(name: HelperName): number {
   return places[name];
 }
 
 /**
- * Helpers that are called from so many places that each module has a function of its own for each, by number: a call through the table takes V8
- * a dozen instructions and a check of the type, at every place.
+ * Helpers that are called from so many places that each module has a function of its own for each, called by number. A call through the table costs
+ * V8 a dozen instructions and a type check at every place.
  */
 const OFTEN: HelperName[] = ["region_read", "region_write"];
 export const SHARED: SharedFunction[] = OFTEN.map((name) => {

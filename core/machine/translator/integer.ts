@@ -14,11 +14,11 @@ const RDX = 2;
 const RSP = 4;
 const RBP = 5;
 
-/** Writes the instruction; false if it is left to the interpreter's function, with nothing written. */
+/** Writes the instruction. Returns false, with nothing written, if it is left to the interpreter's function. */
 export function writeInteger(w: RegionWriter, op: DecodedOp): boolean {
   const exchanges = op.id === I.ID_XCHG || op.id === I.ID_CMPXCHG || op.id === I.ID_XADD;
   if (op.isLocked || exchanges) {
-    // The last two without LOCK may be atomic, too.
+    // The last two may be atomic even without LOCK.
     if (writeAtomic(w, op)) return true;
     if (op.isLocked) return false;
   }
@@ -69,7 +69,7 @@ function writeBinary(w: RegionWriter, op: DecodedOp): void {
   const a = w.temporary("first", I64);
   const b = w.temporary("second", I64);
   const carry = w.temporary("carryIn", I64);
-  // All that may bail comes before any flag changes.
+  // Everything that may bail comes before any flag changes.
   if (op.form === I.FORM_REG_RM) {
     rmValue(w, op, size);
     code.set(b);
@@ -262,7 +262,7 @@ function writeExtension(w: RegionWriter, op: DecodedOp, from: number, signed: bo
   return true;
 }
 
-/** Takes a value, leaves its bytes in the opposite order in the local; of 4 bytes the upper half is anything. */
+/** Takes a value and leaves its bytes in the opposite order in the local; with 4 bytes the upper half is undefined. */
 function writeReversed(w: RegionWriter, size: number, value: number): void {
   const { code } = w;
   const swap = (bits: number, low: bigint): void => {
@@ -277,7 +277,7 @@ function writeReversed(w: RegionWriter, size: number, value: number): void {
   code.set(value);
 }
 
-/** Register `to` gets what register `from` points at, and RSP what lies behind it. */
+/** Register `to` gets what register `from` points at, and RSP the address after it. */
 function popFrom(w: RegionWriter, op: DecodedOp, from: number, to: number): void {
   const { code } = w;
   const value = w.temporary("value", I64);
@@ -335,14 +335,14 @@ export function push(w: RegionWriter, op: DecodedOp, value: number): void {
   w.setRegister(RSP);
 }
 
-/** Leaves the 64-bit value on the stack's top in the local; RSP stays. */
+/** Leaves the 64-bit value on top of the stack in the local; RSP stays. */
 export function peek(w: RegionWriter, op: DecodedOp, value: number): void {
   w.register(RSP);
   w.host(op, 8, false);
   w.load(8);
   w.code.set(value);
 }
-/** Drops 8 bytes. */
+/** Drops 8 bytes from the stack. */
 export function drop(w: RegionWriter): void {
   w.register(RSP);
   w.code.i64(8).op(Op.i64Add);

@@ -2,7 +2,7 @@
 import type { DecodedOp } from "./decoded.ts";
 import type { RegionWriter } from "./writer.ts";
 
-/** Pushes the r/m operand as i64, zero-extended if it is memory, with any upper bits if it is a register. */
+/** Pushes the r/m operand as i64: zero-extended if it is memory, with any upper bits if it is a register. */
 export function rmValue(w: RegionWriter, op: DecodedOp, size: number): void {
   if (op.isMemory) {
     w.hostOf(op, size, false);

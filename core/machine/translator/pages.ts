@@ -7,17 +7,17 @@ export interface CodePage {
   offset: number;
   /** Machine address. */
   host: number;
-  /** Code version that it was read at. */
+  /** The code version at which it was read. */
   version: number;
 }
 
 const CODE = 1;
 const WRITTEN = 2;
-/** In the table of versions: the lock of who marks a written frame as code. Its first 8 bytes are the generation. */
+/** In the table of versions: the lock for marking a written frame as code. The first 8 bytes are the generation. */
 const LOCK = 4;
-/** Of a frame that was written to so often that versions have run out. */
+/** The version of a frame that was written so often that versions have run out. */
 const VERSION_LAST = 0xffffffff;
-/** Milliseconds between two looks at a pCPU, and looks. pCPUs come to the next block within a fraction of a millisecond. */
+/** Milliseconds between two looks at a pCPU, and the number of looks. pCPUs reach the next block within a fraction of a millisecond. */
 const LOOK_AFTER = 0.1;
 const LOOKS = 200;
 
@@ -38,7 +38,7 @@ export class CodePages {
     this.#flags = new Uint8Array(buffer, machine.codeFlags, frames);
   }
 
-  /** Makes the page one that code is read from; null if it is no memory. */
+  /** Makes the page one that code is read from; null if it is not memory. */
   open(offset: number, host: number): CodePage | null {
     const frame = host >>> 12;
     if (frame >= this.#flags.length) return null;
@@ -50,7 +50,7 @@ export class CodePages {
     return { offset, host, version: Atomics.load(this.#versions, frame) };
   }
 
-  /** Whether every pCPU that executes has followed the generation of now; waits for it a little. */
+  /** Returns whether every pCPU that executes has followed the present generation, after waiting a little for it. */
   #followed(): boolean {
     const generation = Atomics.load(this.#generation, 0);
     for (let id = 0; id < MAX_PCPUS; id++) {
@@ -65,7 +65,7 @@ export class CodePages {
     return true;
   }
 
-  /** Whether nobody has written to the pages since they were opened, nor will unnoticed. */
+  /** Returns whether nobody has written to the pages since they were opened, and nobody can write unnoticed. */
   hold(pages: CodePage[]): boolean {
     if (pages.some(({ host }) => this.#flags[host >>> 12]! & WRITTEN) && !this.#followed()) return false;
     return pages.every(({ host, version }) => {

@@ -1,11 +1,11 @@
 /**
- * Which code has run: what a pCPU has decoded as a block, and what was translated before (it may have been decoded so long ago that it
- * was forgotten). Regions are made of it alone: what never ran until it became hot hardly ever will.
+ * Which code has run: what a pCPU has decoded as a block, and what was translated before (which may have been decoded so long ago that it was
+ * forgotten). Regions are made only of such code, because code that never ran until it became hot hardly ever will.
  */
 import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "../cpu/block_layout.ts";
 
 const MODE_64 = 1;
-/** The pCPU goes on meanwhile and may empty its cache: a bucket that does not end is none. */
+/** The pCPU goes on meanwhile and may empty its cache, so a bucket that does not end counts as empty. */
 const LONGEST_BUCKET = 32;
 const MOST_TRANSLATED = 1 << 18;
 
@@ -17,13 +17,16 @@ export class ReachedCode {
     this.#words = new Uint32Array(memory.buffer);
   }
 
-  /** A block at this machine address is part of a region. */
+  /** Records that a block at this machine address is part of a region. */
   add(host: number): void {
     if (this.#translated.size >= MOST_TRANSLATED) this.#translated.clear();
     this.#translated.add(host);
   }
 
-  /** Whether a block began at this machine address. `buckets`: of the pCPU's decoded blocks; 0: nothing is known, so yes. */
+  /**
+   * Returns whether a block began at this machine address. `buckets` are those of the pCPU's decoded blocks; with 0 nothing is known, so the answer
+   * is yes.
+   */
   has(host: number, buckets: number): boolean {
     if (!buckets || this.#translated.has(host)) return true;
     const number = (host ^ (host >>> BUCKET_FOLD) ^ (MODE_64 << BUCKET_MODE)) & (BUCKET_COUNT - 1);

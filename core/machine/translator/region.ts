@@ -1,34 +1,33 @@
 /**
- * Finds the region that begins at an instruction: the blocks reachable from it, through branches, direct calls and their returns.
- * A called function is taken in once for each call, so that its return has one place to go to (which the code checks: a guest may
- * return anywhere). Indirect calls and jumps, what lies too far away, and what has never run leave the region.
- *
- * Places are offsets from the beginning of the page that the region begins in; they reach into other pages.
+ * Finds the region that begins at an instruction: the blocks reachable from it through branches, direct calls and their returns. A called function is
+ * included once for each call, so that its return has a single target (which the code checks, because a guest may return anywhere). Indirect calls
+ * and jumps, what lies too far away, and what has never run leave the region.
+ * Places are offsets from the beginning of the page in which the region begins; they reach into other pages.
  */
 import * as H from "../cpu/handlers.ts";
 import * as I from "../cpu/ids.ts";
 import type { DecodedOp } from "./decoded.ts";
 
-/** A place to go on at; `block` null: not of the region. */
+/** A place to continue at. `block` is null if it is not part of the region. */
 export interface Target {
   offset: number;
   block: number | null;
 }
 
-/** Where control goes at the end of a block. */
+/** How control leaves a block at its end. */
 export type Transfer =
-  /** `branches`: by the block's last instruction; else it just goes on. */
+  /** `branches`: by the block's last instruction; otherwise it just continues. */
   | { kind: "jump"; to: Target; branches: boolean }
   | { kind: "condition"; taken: Target; next: Target }
   | { kind: "call"; to: Target }
-  /** `to`: behind the call that this function was taken in for. */
+  /** `to` is the place after the call for which this function was included. */
   | { kind: "return"; to: Target | null }
   | { kind: "callIndirect" | "jumpIndirect" | "syscall" }
-  /** The instruction is the interpreter's. */
+  /** The interpreter executes the instruction. */
   | { kind: "interpret"; offset: number };
 
 export interface Block {
-  /** All instructions; a transfer that is one is the last of them, but not one that the interpreter does. */
+  /** All instructions. A transfer is the last of them, unless the interpreter executes it. */
   ops: DecodedOp[];
   transfer: Transfer;
 }
@@ -38,11 +37,11 @@ export interface Region {
   blocks: Block[];
 }
 
-/** How much is taken in. */
+/** How much a region may include. */
 export interface RegionLimits {
   ops: number;
   blocks: number;
-  /** Calls inside calls that are followed. */
+  /** How deep calls inside calls are followed. */
   depth: number;
 }
 /** What V8 compiles soon, and what it compiles well. */
@@ -51,12 +50,12 @@ export const LARGE_REGION: RegionLimits = { ops: 120, blocks: 80, depth: 4 };
 
 /** Decodes the instruction at an offset; null if it can't be reached. */
 export type Decode = (offset: number) => DecodedOp | null;
-/** Whether a branch has gone to an offset, or on to it. */
+/** Returns whether code at an offset has run. */
 export type WasReached = (offset: number) => boolean;
 
 type Kind = "jump" | "condition" | "call" | "return" | "callIndirect" | "jumpIndirect" | "syscall" | "interpret";
 
-/** What an instruction does if it ends a block, else null. */
+/** Returns what an instruction does if it ends a block, otherwise null. */
 function kindOf(op: DecodedOp): Kind | null {
   if (op.handler >= H.H_JCC) return "condition";
   switch (op.handler) {
@@ -74,20 +73,20 @@ function kindOf(op: DecodedOp): Kind | null {
       return "return";
   }
   if (op.family === "control" && op.id === I.ID_SYSCALL) return "syscall";
-  // FXSAVE, LDMXCSR and their like read or write the whole state of x87 and SSE.
+  // FXSAVE, LDMXCSR and similar instructions read or write the whole state of x87 and SSE.
   if (op.family === "sse" && op.map === 1 && op.opcode === 0xae) return "interpret";
   if (op.family === "system" && [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id)) return null;
   return ["segment", "control", "system", "invalid"].includes(op.family) ? "interpret" : null;
 }
 
-/** A call that was followed: the context it was made in and where it returns to. 0 is the region's own. */
+/** A call that was followed: the context in which it was made, and where it returns to. 0 is the region's own context. */
 interface Context {
   parent: number;
   returnTo: number;
   depth: number;
-  /** Contexts of its own calls, by the call's offset. */
+  /** Contexts of its own calls, by the offset of the call. */
   calls: Map<number, number>;
-  /** Offsets of instructions that are taken in. */
+  /** Offsets of the instructions that are included. */
   taken: Set<number>;
   /** Blocks by offset. */
   leaders: Map<number, number>;
@@ -134,7 +133,7 @@ class Finder {
     return op;
   }
 
-  /** Takes in what follows a leader, up to a transfer or what is taken in already. */
+  /** Includes what follows a leader, up to a transfer or to what is included already. */
   #take(id: number, leader: number): void {
     const context = this.#contexts[id]!;
     const wait = (offset: number, into = id) => this.#waiting.push({ context: into, offset });
@@ -182,7 +181,7 @@ class Finder {
       const target = Number(op.imm);
       switch (kind) {
         case "condition":
-          // Both ways the same way: one edge, or the block behind it would be written twice.
+          // If both ways lead to the same place there is one edge; otherwise the block after it would be written twice.
           if (target === after)
             return { ops, transfer: { kind: "jump", to: this.#target(context, after), branches: true } };
           return { ops, transfer: { kind, taken: this.#target(context, target), next: this.#target(context, after) } };

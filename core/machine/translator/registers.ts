@@ -1,27 +1,24 @@
 /**
- * The guest's general and XMM registers while a region runs. The vCPU's state in memory is where they are; a local of the function is a copy,
- * known while writing to be
+ * The guest's general and XMM registers while a region runs. Their place is the vCPU's state in memory; a local of the function is a copy. While
+ * writing, it is known whether a local is
  * - available: it has the register's value, and
  * - unsaved: memory does not have that value yet.
- *
- * At the end of a block nothing is unsaved, so a block needs of the one before it nothing but what it wants to spare itself loading, and a
- * way out in the middle of a block stores what that block has written, no more. (A block that goes back to itself keeps what it writes
- * unsaved until it is left: a loop of a few instructions would do little but store.) A function that kept all registers in locals from
- * beginning to end, and stored all that any of its instructions writes at its one end, would take V8's optimizer twice as long: every way
- * out would be a place where all of them have to be brought together.
- *
- * Where ways join, available is what all of them have available. A loop loads what it touches before it begins, and has it available again
- * whenever it goes back.
- *
- * Code in an arm (deeper in nesting than the block began) may not be passed by: it must leave what is known as it was. So what it writes it
- * stores at once, and what it loads it loads for itself alone.
+ * At the end of a block nothing is unsaved. So a block depends on the one before it only for the loads that it can save, and a way out in the middle
+ * of a block stores only what that block has written. Small loops (small-loops.ts) are the exception: all that they write is unsaved from block to
+ * block until they are left, because a loop of a few instructions would otherwise do little but store. A function that kept all registers in locals from beginning to end, and stored
+ * everything that any of its instructions writes at its single end, would take V8's optimizer twice as long: every way out would be a place where all
+ * of them have to be brought together.
+ * Where ways join, those registers are available that are so on all of the ways. A loop loads what it touches before it begins, and has it available
+ * again whenever it goes back.
+ * Code in an arm (nested deeper than the block's beginning) may be skipped, so it must leave what is known as it was. It stores at once what it
+ * writes, and loads for itself what it loads.
  */
 import * as S from "../cpu/state.ts";
 import { STATE } from "./imports.ts";
 import { V } from "./simd.ts";
 import { I64, Mem, V128, type Code, type ValueType } from "./wasm.ts";
 
-/** Registers by one number: general ones from 0, XMM registers from here. */
+/** Registers have one common numbering: general ones from 0, XMM registers from here. */
 const VECTORS = 16;
 export function vectorNumber(n: number): number {
   return VECTORS + n;
@@ -40,7 +37,7 @@ export class RegisterWriter {
   readonly #locals: number[] = [];
   #available = new Set<number>();
   #unsaved = new Set<number>();
-  /** Nesting that the block began at. */
+  /** Nesting depth at which the block began. */
   #depth = 0;
   /** Registers that the running block touches, and those of them that it writes. */
   touched = new Set<number>();
@@ -58,7 +55,7 @@ export class RegisterWriter {
     return this.#code.depth > this.#depth;
   }
 
-  /** A block begins here, with these registers available, and of them these unsaved. */
+  /** Begins a block with these registers available, of which these are unsaved. */
   begin(available: Iterable<number>, unsaved: Iterable<number>): void {
     this.#available = new Set(available);
     this.#unsaved = new Set(unsaved);
@@ -69,7 +66,7 @@ export class RegisterWriter {
   get available(): ReadonlySet<number> {
     return this.#available;
   }
-  /** What is known here, for going on from here a second way. */
+  /** What is known here, for a second way that continues from here. */
   get state(): RegisterState {
     return { available: new Set(this.#available), unsaved: new Set(this.#unsaved), depth: this.#depth };
   }
@@ -99,7 +96,7 @@ export class RegisterWriter {
     this.#code.tee(this.#local(n));
     this.#available.add(n);
   }
-  /** Takes its new value. */
+  /** Takes the register's new value. */
   write(n: number): void {
     this.touched.add(n);
     this.written.add(n);
@@ -109,7 +106,7 @@ export class RegisterWriter {
     this.#unsaved.add(n);
   }
 
-  /** Makes the registers available: for a loop that begins behind, or goes back. */
+  /** Makes the registers available, for a loop that begins next or goes back. */
   fetch(wanted: Iterable<number>): void {
     for (const n of wanted) {
       if (this.#available.has(n)) continue;
@@ -118,12 +115,12 @@ export class RegisterWriter {
       if (!this.#inArm) this.#available.add(n);
     }
   }
-  /** Memory has all registers from here on. */
+  /** Stores all registers in memory. */
   save(): void {
     for (const n of this.#unsaved) this.#store(n);
     if (!this.#inArm) this.#unsaved.clear();
   }
-  /** Something else has changed the registers in memory, after save(). */
+  /** Records that something else has changed the registers in memory, after save(). */
   changed(registers: Iterable<number>): void {
     for (const n of registers) {
       if (!this.#available.has(n)) continue;

@@ -1,4 +1,4 @@
-/** Shifts and rotations by a constant, and of registers of 32 and 64 bits by CL; the rest is rare. */
+/** Shifts and rotations by a constant, and of registers of 32 and 64 bits by CL; others are rare. */
 import * as I from "../cpu/ids.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { rmValue } from "./operands.ts";
@@ -15,7 +15,7 @@ export function writeShift(w: RegionWriter, op: DecodedOp): boolean {
     return true;
   }
   const count = Number(op.imm) & (size === 8 ? 63 : 31);
-  // Bytes and words may be shifted by more than they have.
+  // The count for bytes and words may exceed their width.
   if (count === 0 || count >= size * 8) return false;
   if (id === I.ID_ROL || id === I.ID_ROR) writeRotation(w, op, count);
   else if (id >= I.ID_SHL && id <= I.ID_SAR) writeByConstant(w, op, count);
@@ -24,7 +24,7 @@ export function writeShift(w: RegionWriter, op: DecodedOp): boolean {
   return true;
 }
 
-/** Pushes the operand. In memory, its host address is kept for writeBack(). */
+/** Pushes the operand. For memory, its host address is kept for writeBack(). */
 function pushOperand(w: RegionWriter, op: DecodedOp): void {
   if (!op.isMemory) return rmValue(w, op, op.size);
   w.hostOf(op, op.size, true);
@@ -36,7 +36,7 @@ function writeBack(w: RegionWriter, op: DecodedOp, local: number): void {
   w.code.get(w.temporary("operandHost", I32)).get(local);
   w.store(op.size);
 }
-/** Takes a value of the size with any bits above, which are then clear. */
+/** Takes a value with any bits above the size, and clears those. */
 function clearAbove(w: RegionWriter, size: number): void {
   if (size === 4) w.code.op(Op.i32WrapI64, Op.i64ExtendI32U);
   else if (size < 4) w.code.i64(size === 1 ? 0xff : 0xffff).op(Op.i64And);
@@ -104,7 +104,7 @@ function writeDouble(w: RegionWriter, op: DecodedOp, count: number): void {
   const bit = (n: number) => code.i64(n).op(Op.i64ShrU).i64(1).op(Op.i64And);
   code.get(a);
   bit(right ? count - 1 : bits - count);
-  // OF: whether the sign has changed.
+  // OF says whether the sign has changed.
   code.get(a).get(flags.result).op(Op.i64Xor);
   bit(bits - 1);
   code.i64(11).op(Op.i64Shl, Op.i64Or).set(flags.a);
@@ -115,7 +115,7 @@ function writeDouble(w: RegionWriter, op: DecodedOp, count: number): void {
 function shiftOf(id: number): number {
   return id === I.ID_SHR ? Op.i64ShrU : id === I.ID_SAR ? Op.i64ShrS : Op.i64Shl;
 }
-/** Takes the operand, with any bits above, which become what the shift will move down. */
+/** Takes the operand with any bits above the size, and sets those to what the shift will move down. */
 function extend(w: RegionWriter, op: DecodedOp): void {
   if (op.id === I.ID_SHR) clearAbove(w, op.size);
   else if (op.id === I.ID_SAR && op.size < 8)
@@ -123,8 +123,8 @@ function extend(w: RegionWriter, op: DecodedOp): void {
 }
 
 /**
- * By CL. A count of 0 leaves the flags, so the old ones are brought to memory and the new ones hold only if it is not: which of the two
- * it is, is known at run time.
+ * By CL. A count of 0 leaves the flags. So the old flags are stored in memory, and the new ones hold only if the count is not 0; which is the case is
+ * known at run time.
  */
 function writeByCount(w: RegionWriter, op: DecodedOp): void {
   const { code, flags } = w;
@@ -157,7 +157,7 @@ function writeByCount(w: RegionWriter, op: DecodedOp): void {
     );
   else bit(() => code.get(a).i64(bits).get(count).op(Op.i64Sub, Op.i64ShrU));
   code.set(carry).get(carry);
-  // OF: of SHR by 1 the sign, of SHL whether it has changed.
+  // OF: for SHR by 1 the sign, for SHL whether it has changed.
   if (id === I.ID_SHR) {
     bit(() =>
       code

@@ -1,17 +1,17 @@
-/** What translating has cost and made since power-on, read by anybody from the machine's memory. */
+/** What translating has cost and produced since power-on; anybody can read it from the machine's memory. */
 import * as layout from "../layout.ts";
 
 export interface TranslationStatistics {
-  /** Regions asked for by pCPUs, the same one perhaps more than once. */
+  /** Regions requested by pCPUs; the same one may be counted more than once. */
   requests: number;
   regions: number;
   modules: number;
-  /** Of the modules, and how many were given up for room. */
+  /** Bytes of the modules, and how many modules were given up for room. */
   bytes: number;
   evicted: number;
-  /** How often pCPUs entered regions that are still in their places: the more guest instructions an entry, the better. */
+  /** How often pCPUs have entered regions that are still in place. The more guest instructions for each entry, the better. */
   entries: number;
-  /** Nanoseconds of the translator's thread, and of all pCPUs for taking over what it made. */
+  /** Nanoseconds of the translator's thread, and of all pCPUs for taking over its results. */
   translating: number;
   adopting: number;
 }

@@ -1,27 +1,27 @@
 /**
- * A region's control flow as nested blocks and loops, which is all that WebAssembly has: the dominator tree, laid out as in
- * Norman Ramsey, "Beyond Relooper: recursive translation of unstructured control flow to structured control flow" (ICFP 2022).
+ * Converts a region's control flow to nested blocks and loops, which is all that WebAssembly has: the dominator tree, laid out as in Norman Ramsey,
+ * "Beyond Relooper: recursive translation of unstructured control flow to structured control flow" (ICFP 2022).
  */
 
 export interface ControlFlow {
-  /** Blocks that can be reached, in reverse postorder; the entry first. */
+  /** The reachable blocks in reverse postorder, with the entry first. */
   order: number[];
-  /** Place in the order. */
+  /** By block, its place in the order. */
   number: Map<number, number>;
   dominator: Map<number, number>;
   /** Children in the dominator tree. */
   children: Map<number, number[]>;
-  /** Edges to a block that comes before, or to itself. */
+  /** Edges to an earlier block, or from a block to itself. */
   backward: { from: number; to: number }[];
-  /** Blocks that a backward edge goes to. */
+  /** Blocks that are the target of a backward edge. */
   loops: Set<number>;
-  /** Blocks that two or more forward edges go to. */
+  /** Blocks that are the target of two or more forward edges. */
   merges: Set<number>;
-  /** Blocks that forward edges to it come from. */
+  /** By block, those from which forward edges lead to it. */
   forward: Map<number, number[]>;
-  /** The one block before it, for blocks that are neither merge nor loop nor entry. */
+  /** By block, the one before it, for blocks that are neither merge nor loop nor entry. */
   before: Map<number, number>;
-  /** Edges that would make the graph irreducible, "from,to": they leave the region instead. */
+  /** Edges that would make the graph irreducible, as "from,to"; they leave the region instead. */
   cut: Set<string>;
 }
 
@@ -29,7 +29,7 @@ export function edgeKey(from: number, to: number): string {
   return `${from},${to}`;
 }
 
-/** `successors`: blocks of the region that a block may go on with. */
+/** `successors` returns the blocks of the region with which a block may continue. */
 export function structure(entry: number, successors: (block: number) => number[]): ControlFlow {
   const cut = new Set<string>();
   while (true) {
@@ -80,7 +80,7 @@ function reversePostorder(entry: number, next: (block: number) => number[]): num
   return order.reverse();
 }
 
-/** By forward edges only: with those of loops, whose heads dominate what goes back to them, nothing would change. */
+/** Uses only forward edges. Backward edges would change nothing, because the head of a loop dominates what goes back to it. */
 function dominators(order: number[], number: Map<number, number>, forward: Map<number, number[]>): Map<number, number> {
   const dominator = new Map<number, number>();
   for (const block of order.slice(1)) {

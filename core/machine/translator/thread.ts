@@ -1,6 +1,6 @@
 /**
- * The translator's thread: takes requests from the ring in shared memory, makes modules, sends them to every pCPU. It sleeps while
- * there are none. What many ask for at once becomes one module, as a module costs more than a function.
+ * The translator's thread: takes requests from the ring in shared memory, makes modules, and sends them to every pCPU. It sleeps while there are
+ * none. Regions that are requested at about the same time become one module, because a module costs more than a function.
  */
 import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
@@ -10,13 +10,13 @@ import type { ToPcpu } from "./messages.ts";
 import { Translator, type RegionPlace, type RegionRequest } from "./translator.ts";
 
 export interface TranslatorData extends MachineParts {
-  /** To the pCPUs, in their order. */
+  /** The ports to the pCPUs, in their order. */
   pcpus: MessagePort[];
 }
 
-/** Regions of one module at most: those who wait for the first are not to wait for all. */
+/** The most regions of one module, so that those who wait for the first do not wait for all. */
 const MOST_REGIONS = 48;
-/** Of the room; below it, the oldest modules are given up. */
+/** If less than this share of the room is left, the oldest modules are given up. */
 const SCARCE = 0.15;
 const GIVEN_UP_AT_ONCE = 0.15;
 
@@ -26,9 +26,9 @@ const view = new DataView(data.memory.buffer);
 const core = instantiateCore(data);
 
 let hasFailed = false;
-/** Modules in use, oldest first, and what they translated. */
+/** The modules in use, oldest first, with their regions. */
 const modules = new Map<number, RegionPlace[]>();
-/** Modules given up, and how many pCPUs have yet to say that they dropped them. */
+/** The modules given up, with the number of pCPUs that have not confirmed yet that they dropped them. */
 const leaving = new Map<number, number>();
 
 function takeRequests(): RegionRequest[] {
@@ -37,7 +37,7 @@ function takeRequests(): RegionRequest[] {
   while (requests.size < MOST_REGIONS && tail !== Atomics.load(words, layout.TRANSLATOR_HEAD >> 2)) {
     const at = layout.TRANSLATOR_RING + (tail & (layout.TRANSLATOR_REQUESTS - 1)) * layout.REQUEST_SIZE;
     const host = Atomics.load(words, at >> 2) >>> 0;
-    // Claimed, not written yet.
+    // The request is claimed but not written yet.
     if (!host) break;
     const large = view.getUint32(at + layout.REQUEST_LARGE, true) !== 0;
     const linear = view.getBigUint64(at + layout.REQUEST_LINEAR, true);
@@ -67,7 +67,7 @@ function giveUpOldest(translator: Translator): void {
     Atomics.add(words, layout.TRANSLATOR_EVICTED >> 2, 1);
     send({ drop: id });
   }
-  // Idle pCPUs are to answer too.
+  // Idle pCPUs have to answer too, so they are woken.
   data.pcpus.forEach((_, id) => Atomics.notify(words, (layout.PCPU_MAILBOX + id * layout.PCPU_MAILBOX_SIZE) >> 2));
 }
 
@@ -90,7 +90,7 @@ function addTo(at: number, amount: number): void {
   view.setBigUint64(at, view.getBigUint64(at, true) + BigInt(Math.round(amount)), true);
 }
 
-/** A fault of ours is no reason for the host to stop: what was asked for stays interpreted. Said once. */
+/** A fault in our code must not stop the host: what was requested stays interpreted. It is reported once. */
 function failed(error: unknown): void {
   if (!hasFailed) console.error("Xenarium: the translator has failed; some guest code stays interpreted.", error);
   hasFailed = true;

@@ -1,4 +1,4 @@
-/** A region's blocks in their structure, written as one function. */
+/** Writes a region's blocks, in their structure, as one function. */
 import * as I from "../cpu/ids.ts";
 import { BAILED_SYSCALL } from "../cpu/state.ts";
 import type { DecodedOp, Family } from "./decoded.ts";
@@ -7,6 +7,7 @@ import type { HelperName } from "./imports.ts";
 import { drop, peek, push, writeInteger } from "./integer.ts";
 import { rmValue } from "./operands.ts";
 import type { Block, Region, Target } from "./region.ts";
+import { smallLoops } from "./small-loops.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
 import { writeVector } from "./vector.ts";
 import { chooseWindows } from "./windows.ts";
@@ -14,7 +15,7 @@ import { writeX87Run } from "./x87.ts";
 import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
 import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
 
-/** The function of a region. `keep`: see KeepOp. */
+/** Returns the function of a region. For `keep` see KeepOp. */
 export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   const flow = structure(0, (block) => successors(region.blocks[block]!));
   // The first pass finds out which registers loops touch.
@@ -48,7 +49,7 @@ const RBP = 5;
 const RSI = 6;
 const RDI = 7;
 
-/** What the interpreter executes for the translator, and the registers beyond its operands that it may look at or change. */
+/** The families that the interpreter executes for the translator, and the registers beyond their operands that these may read or change. */
 const EXECUTED: Partial<Record<Family, { name: HelperName; implied: number[] }>> = {
   alu: { name: "region_alu", implied: [RAX, RCX, RDX, RBX] },
   data: { name: "region_data", implied: [RAX, RBX] },
@@ -62,12 +63,12 @@ const EXECUTED: Partial<Record<Family, { name: HelperName; implied: number[] }>>
   system: { name: "region_tsc", implied: [RAX, RCX, RDX] },
 };
 
-/** What an instruction that the interpreter executes does with the flags. */
+/** Returns how an instruction that the interpreter executes uses the flags. */
 function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
   const none = { reads: false, writes: false };
   switch (op.family) {
     case "x87": {
-      // FCMOVcc, FCOMI and their kin.
+      // FCMOVcc, FCOMI and similar.
       const looks = !op.isMemory && (op.opcode === 0xda || op.opcode === 0xdb || op.opcode === 0xdf);
       return { reads: looks, writes: looks };
     }
@@ -88,7 +89,7 @@ function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
   }
 }
 
-/** Bytes of one function: far more than any region's, so that no guest can make the translator run out of memory. */
+/** The most bytes of one function. It is far more than any region needs, so that no guest can make the translator run out of memory. */
 const MOST_BYTES = 512 * 1024;
 /** The region is not worth its code. */
 export class RegionTooLarge extends Error {}
@@ -97,18 +98,21 @@ class BlockWriter {
   readonly #region: Region;
   readonly #flow: ControlFlow;
   readonly #w: RegionWriter;
-  /** Labels that are open: blocks by the merge after them, loops by their head. */
+  /** Open labels: blocks by the merge after them, loops by their head. */
   readonly #labels = new Map<number, number>();
   /** Flags at the end of blocks. */
   readonly #flagsAfter = new Map<number, FlagState>();
-  /** Registers that are available (registers.ts) at the end of blocks, and at loops' heads. */
+  /** Registers that are available (registers.ts) at the end of blocks, and at the heads of loops. */
   readonly #availableAfter = new Map<number, ReadonlySet<number>>();
   readonly #availableAt = new Map<number, ReadonlySet<number>>();
+  /** The small loop (small-loops.ts) that a block belongs to. */
+  readonly #smallLoops: ReadonlyMap<number, ReadonlySet<number>>;
   readonly #known: RegionUse;
 
   constructor(region: Region, flow: ControlFlow, known: RegionUse, writer: RegionWriter) {
     this.#region = region;
     this.#flow = flow;
+    this.#smallLoops = smallLoops(region, flow);
     this.#known = known;
     this.#w = writer;
   }
@@ -117,7 +121,7 @@ class BlockWriter {
     this.#tree(0);
   }
 
-  /** A block with what it dominates. */
+  /** Writes a block and what it dominates. */
   #tree(block: number): void {
     const { loops, children, merges, number } = this.#flow;
     const joined = children.get(block)!.filter((child) => merges.has(child));
@@ -128,6 +132,7 @@ class BlockWriter {
     if (!loops.has(block)) return this.#within(block, joined);
     registers.begin(available, []);
     registers.fetch(this.#touchedInLoop(block));
+    registers.fetch(this.#unsavedAround(block));
     this.#availableAt.set(block, registers.state.available);
     const label = this.#w.code.loop();
     this.#labels.set(block, label);
@@ -135,15 +140,11 @@ class BlockWriter {
     this.#w.code.end();
   }
 
-  /** Whether the block is a loop of its own. */
-  #goesBack(number: number): boolean {
-    return this.#flow.backward.some(({ from, to }) => from === number && to === number);
+  /** Returns the registers that are unsaved from block to block of the small loop that this block belongs to: all that the loop writes. */
+  #unsavedAround(block: number): number[] {
+    return [...(this.#smallLoops.get(block) ?? [])].flatMap((each) => [...(this.#known.written.get(each) ?? [])]);
   }
-  /** Registers that the block writes; all of them are available where it begins, as it is a loop. */
-  #writtenBy(number: number): Iterable<number> {
-    return this.#known.written.get(number) ?? [];
-  }
-  /** What all have available from which forward edges go to the block. */
+  /** Returns the registers that are available in all blocks from which forward edges lead to the block. */
   #availableBefore(block: number): ReadonlySet<number> {
     const [first, ...others] = this.#flow.forward.get(block)!.map((from) => this.#availableAfter.get(from)!);
     return new Set([...(first ?? [])].filter((n) => others.every((other) => other.has(n))));
@@ -176,7 +177,7 @@ class BlockWriter {
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
     w.vectorsChecked = false;
-    w.registers.begin(this.#availableAt.get(number)!, this.#goesBack(number) ? this.#writtenBy(number) : []);
+    w.registers.begin(this.#availableAt.get(number)!, this.#unsavedAround(number));
     w.use.touched.set(number, w.registers.touched);
     w.use.written.set(number, w.registers.written);
     const { ops, transfer } = block;
@@ -212,9 +213,11 @@ class BlockWriter {
     const target = w.temporary("target", I64);
     const next = w.temporary("next", I64);
     const length = ops.length;
-    /** The block is done: what follows counts from 0. */
+    /** Ends the block; what follows counts from 0. */
     const end = (): void => {
-      if (!this.#goesBack(number)) w.registers.save();
+      // The interpreter's functions may have left registers of the loop in memory alone.
+      if (this.#smallLoops.has(number)) w.registers.fetch(this.#unsavedAround(number));
+      else w.registers.save();
       this.#availableAfter.set(number, w.registers.state.available);
       w.count(length);
       w.done = 0;
@@ -306,20 +309,21 @@ class BlockWriter {
   }
 
   /**
-   * Goes to a block, or out of the region. `branch`: the instruction that branches there; null if control just goes on, or its target
-   * is known to be canonical. The block's instructions are counted already.
+   * Goes to a block, or out of the region. `branch` is the instruction that branches there; null if control just continues, or its target is known to
+   * be canonical. The block's instructions are counted already.
    */
   #edge(from: number, to: Target, branch: DecodedOp | null): void {
     const w = this.#w;
     const { code } = w;
     const { number, merges, loops, cut } = this.#flow;
     const { block, offset } = to;
-    if (block !== from) w.registers.save();
-    if (block === null || cut.has(edgeKey(from, block))) {
+    const goesOn = block !== null && !cut.has(edgeKey(from, block));
+    if (!goesOn || !this.#smallLoops.get(from)?.has(block)) w.registers.save();
+    if (!goesOn) {
       if (branch && (offset < 0 || offset >= 4096)) {
         const target = w.temporary("target", I64);
         code.get(w.pageBase).i64(offset).op(Op.i64Add).set(target);
-        // It is the branch that faults: it is not done, and was counted.
+        // The branch itself faults, so it is not done although it was counted.
         w.done = -1;
         w.canonical(branch, target);
         w.done = 0;

@@ -1,8 +1,7 @@
 /**
- * Turns requests into modules: reads guest code from the machine's memory, writes a function for each region.
- *
- * A module has, besides its code, places in the function table and decoded operations in a pool in shared memory. When there are no
- * more of them, old modules must be given up (release), after every pCPU has dropped them.
+ * Makes modules for requests: reads guest code from the machine's memory, and writes a function for each region.
+ * Besides its code, a module has places in the function table, and decoded operations in a pool in shared memory. When these are used up, old modules
+ * must be given up (release), after every pCPU has dropped them.
  */
 import { OP_SIZE } from "../cpu/op.ts";
 import {
@@ -27,26 +26,26 @@ import { moduleBytes, type FunctionBody } from "./wasm.ts";
 const MODE_64 = 1;
 const LONGEST_INSTRUCTION = 15;
 
-/** What a pCPU asks for: the region at a machine address, which is a linear address in an address space. */
+/** What a pCPU requests: the region at a machine address, which is a linear address in an address space. */
 export interface RegionRequest {
   host: number;
   linear: bigint;
   cr3: bigint;
-  /** Machine address of the root of the second stage of translation, 0 if there is none. */
+  /** Machine address of the root of the second stage of translation; 0 if there is none. */
   second: number;
   large: boolean;
-  /** Buckets of the pCPU's decoded blocks; 0 if all code is to be taken as reached. */
+  /** Buckets of the pCPU's decoded blocks; 0 if all code counts as having run. */
   blocks: number;
 }
 /** A region as the pCPUs are told of it. */
 export interface RegionPlace {
   /** Machine address of its first byte. */
   host: number;
-  /** In the function table. */
+  /** Its index in the function table. */
   index: number;
 }
 export interface TranslatedModule {
-  /** Names it to those who adopt and drop it. */
+  /** Identifies it to those who adopt and drop it. */
   id: number;
   bytes: Uint8Array<ArrayBuffer>;
   /** In the order of the module's functions. */
@@ -55,9 +54,9 @@ export interface TranslatedModule {
 
 export interface TranslatorMachine {
   memory: WebAssembly.Memory;
-  /** The decoder of core.wasm: see ../cpu/decode/decode.ts. */
+  /** The decoder of core.wasm; see ../cpu/decode/decode.ts. */
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
-  /** The page walk of core.wasm: see ../cpu/paging/code_page.ts. */
+  /** The page walk of core.wasm; see ../cpu/paging/code_page.ts. */
   codePage(cr3: bigint, second: number, linear: bigint): number;
   /** Machine addresses of the tables of ../cpu/frames/tables.ts, of the regions' records and of the pool (../layout.ts). */
   codeVersions: number;
@@ -74,20 +73,20 @@ export class Translator {
   readonly #bytes: Uint8Array;
   readonly #pages: CodePages;
   readonly #reached: ReachedCode;
-  /** Machine addresses for operations, and places in the function table, that no module has. */
+  /** Machine addresses for operations, and places in the function table, that no module uses. */
   readonly #freeOps: number[] = [];
   readonly #freeIndices: number[] = [];
   readonly #modules = new Map<number, { ops: number[]; indices: number[] }>();
   /** Regions by machine address of their first byte. */
   readonly #made = new Map<number, { pages: CodePage[]; large: boolean }>();
-  /** How many there are of both, free or not. */
+  /** How many of both there are, free or not. */
   readonly #allOps: number;
   readonly #allIndices: number;
   #nextModule = 1;
 
   /**
-   * `table`: first index in the function table and the one after the last. `failed` hears of what should not have happened; the region that
-   * was asked for is left out then.
+   * `table` has the first index in the function table and the one after the last. `failed` is told what should not have happened; the requested
+   * region is then left out.
    */
   constructor(machine: TranslatorMachine, table: { first: number; end: number }, failed: (error: unknown) => void) {
     this.#machine = machine;
@@ -96,19 +95,19 @@ export class Translator {
     this.#bytes = new Uint8Array(machine.memory.buffer);
     this.#pages = new CodePages(machine);
     this.#reached = new ReachedCode(machine.memory);
-    // The first two of the pool are the decoder's: an operation, and bytes from two pages.
+    // The decoder uses the first two of the pool: an operation, and bytes from two pages.
     for (let at = machine.poolEnd - OP_SIZE; at >= machine.pool + 2 * OP_SIZE; at -= OP_SIZE) this.#freeOps.push(at);
     for (let index = table.end - 1; index >= table.first; index--) this.#freeIndices.push(index);
     this.#allOps = this.#freeOps.length;
     this.#allIndices = this.#freeIndices.length;
   }
 
-  /** What is left of the scarcer of the two, of 1. */
+  /** The share that is left of the scarcer of the two, up to 1. */
   get room(): number {
     return Math.min(this.#freeOps.length / this.#allOps, this.#freeIndices.length / this.#allIndices);
   }
 
-  /** Its operations and places may be used again: no pCPU has it any more. */
+  /** Lets its operations and places be used again, since no pCPU has the module any more. */
   release(id: number): void {
     const module = this.#modules.get(id);
     if (!module) return;
@@ -117,7 +116,7 @@ export class Translator {
     this.#freeIndices.push(...module.indices);
   }
 
-  /** A module of those regions that can be translated and have not been; null if there are none, or no room for any. */
+  /** Makes a module of those regions that can be translated and have not been; null if there are none, or there is no room. */
   translate(requests: Iterable<RegionRequest>): TranslatedModule | null {
     const bodies: FunctionBody[] = [];
     const regions: RegionPlace[] = [];
@@ -146,7 +145,7 @@ export class Translator {
     return { id, bytes: moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, SHARED, bodies), regions };
   }
 
-  /** The regions may be asked for again. */
+  /** Lets the regions be requested again. */
   forget(regions: RegionPlace[]): void {
     for (const { host } of regions) this.#made.delete(host);
   }
@@ -163,7 +162,7 @@ export class Translator {
     });
   }
 
-  /** `pages`: gets the pages that its code lies in; `kept`: the operations taken from the pool. */
+  /** `pages` receives the pages of its code; `kept` receives the operations taken from the pool. */
   #region(request: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
     const { host, linear, cr3, second, large, blocks } = request;
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));

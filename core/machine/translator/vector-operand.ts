@@ -3,13 +3,13 @@ import type { DecodedOp } from "./decoded.ts";
 import { V } from "./simd.ts";
 import type { RegionWriter } from "./writer.ts";
 
-/** Opcode map and mandatory prefix, as ../cpu/sse/sse.ts has them in an instruction's id. */
+/** Opcode map and mandatory prefix, as in an instruction's id in ../cpu/sse/sse.ts. */
 export const PAGE_0F = 0;
 export const PAGE_66 = 1;
 export const PAGE_F3 = 2;
 export const PAGE_F2 = 3;
 
-/** Pushes a 16-byte operand; one in memory must be aligned. */
+/** Pushes a 16-byte operand, which must be aligned if it is in memory. */
 export function vectorOperand(w: RegionWriter, op: DecodedOp, aligned = true): void {
   if (!op.isMemory) return w.vectorRegister(op.rm);
   w.hostOf(op, 16, false);

@@ -1,6 +1,6 @@
 /**
- * SSE moves, logic, shuffles and integer arithmetic as v128 instructions. XMM registers are locals like the general ones. What is not
- * here, the interpreter's function does (which also checks what is rare: CR0.TS, alignment).
+ * SSE moves, logic, shuffles and integer arithmetic as v128 instructions. XMM registers are locals like the general ones. What is not here is left to
+ * the interpreter's function (which also checks rare cases: CR0.TS, alignment).
  */
 import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
@@ -9,7 +9,7 @@ import { PAGE_0F, PAGE_66, PAGE_F2, PAGE_F3, vectorOperand } from "./vector-oper
 import { Op, V128 } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
-/** Two operands, the destination the first: 66 0F. */
+/** 66 0F with two operands, of which the first is the destination. */
 const PACKED: Record<number, number> = {
   0x64: V.i8x16GtS,
   0x65: V.i16x8GtS,
@@ -49,7 +49,7 @@ const PACKED: Record<number, number> = {
 const LOGIC: Record<number, number> = { 0x54: V.and, 0x55: V.andNot, 0x56: V.or, 0x57: V.xor };
 const LOGIC_66: Record<number, number> = { 0xdb: V.and, 0xdf: V.andNot, 0xeb: V.or, 0xef: V.xor };
 
-/** Bytes taken from the destination (0..15) and the source (16..31). */
+/** Indices of bytes from the destination (0..15) and the source (16..31). */
 const bytes = (...lanes: number[]) => lanes;
 const interleave = (width: number, high: boolean): number[] => {
   const out: number[] = [];
@@ -70,7 +70,7 @@ const SHUFFLES_66: Record<number, number[]> = {
   0x15: interleave(8, true),
 };
 const SHUFFLES: Record<number, number[]> = { 0x14: interleave(4, false), 0x15: interleave(4, true) };
-/** What the low or high quadword of the destination becomes from a register: MOVHLPS, MOVLHPS. */
+/** What becomes of the low or high quadword of the destination with a register source: MOVHLPS, MOVLHPS. */
 const MOVHLPS = bytes(24, 25, 26, 27, 28, 29, 30, 31, 8, 9, 10, 11, 12, 13, 14, 15);
 const MOVLHPS = bytes(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
 const LOW_QUADWORD = bytes(16, 17, 18, 19, 20, 21, 22, 23, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -92,7 +92,7 @@ function set(w: RegionWriter, op: DecodedOp): void {
   w.setVectorRegister(op.reg);
 }
 
-/** Writes an SSE instruction; false if it is left to the interpreter's function, with nothing written. */
+/** Writes an SSE instruction. Returns false, with nothing written, if it is left to the interpreter's function. */
 export function writeVector(w: RegionWriter, op: DecodedOp): boolean {
   if (op.map !== 1) return false;
   // MMX has the same opcodes.
@@ -212,7 +212,7 @@ function writePacked(w: RegionWriter, op: DecodedOp, page: number): boolean {
   if (page > PAGE_66) return false;
   const logic = LOGIC[opcode] ?? (page === PAGE_66 ? LOGIC_66[opcode] : undefined);
   if (logic !== undefined) {
-    // The register is complemented by ANDN, which is wasm's second operand.
+    // ANDN complements the register, which is the second operand of wasm's instruction.
     if (logic !== V.andNot) w.vectorRegister(op.reg);
     vectorOperand(w, op);
     if (logic === V.andNot) w.vectorRegister(op.reg);

@@ -1,6 +1,6 @@
 /**
- * WebAssembly's binary format as far as the translator writes it (specification, chapter 5): instructions into a growing body,
- * functions into a module.
+ * WebAssembly's binary format, as far as the translator writes it (specification, chapter 5): instructions into a growing body, functions into a
+ * module.
  */
 
 export const I32 = 0x7f;
@@ -8,7 +8,7 @@ export const I64 = 0x7e;
 export const V128 = 0x7b;
 export type ValueType = typeof I32 | typeof I64 | typeof V128;
 
-/** Opcodes without immediates; blocks, locals, constants, memory and calls are methods of Code. */
+/** Opcodes without immediates. Blocks, locals, constants, memory and calls are methods of Code. */
 export const Op = {
   unreachable: 0x00,
   drop: 0x1a,
@@ -77,7 +77,7 @@ export const Op = {
   i64Extend32S: 0xc4,
 } as const;
 
-/** Loads and stores: opcode. Alignment is always given as 1: guests align as they like. */
+/** Opcodes of loads and stores. Alignment is always given as 1, because guests align as they like. */
 export const Mem = {
   i32Load: 0x28,
   i64Load: 0x29,
@@ -108,7 +108,7 @@ export class Bytes {
   get length(): number {
     return this.#length;
   }
-  /** What was written; void when more is written. */
+  /** What was written; invalid after more is written. */
   get written(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -154,7 +154,7 @@ export class Bytes {
     }
     this.signed32(Number(rest));
   }
-  /** With the length before it, as a vector of bytes or the content of a section. */
+  /** Writes bytes preceded by their length, as a vector of bytes or the content of a section. */
   counted(bytes: Uint8Array): void {
     this.unsigned(bytes.length);
     this.append(bytes);
@@ -164,14 +164,14 @@ export class Bytes {
   }
 }
 
-/** The instructions of one function. A label is the depth of nesting it was opened at. */
+/** The instructions of one function. A label is the nesting depth at which it was opened. */
 export class Code {
   readonly #bytes = new Bytes();
-  /** Where in it the branches are that are hardly ever taken, or nearly always. */
+  /** Where the branches are that are hardly ever taken, or nearly always. */
   readonly hints: { at: number; taken: 0 | 1 }[] = [];
   #depth = 0;
 
-  /** Bytes that were written. */
+  /** Number of bytes written. */
   get length(): number {
     return this.#bytes.length;
   }
@@ -179,7 +179,7 @@ export class Code {
     return this.#bytes.written;
   }
 
-  /** Of nesting. */
+  /** Nesting depth. */
   get depth(): number {
     return this.#depth;
   }
@@ -188,14 +188,14 @@ export class Code {
     for (const opcode of opcodes) this.#bytes.byte(opcode);
     return this;
   }
-  /** An instruction of the vector extension, with lanes or other bytes after it. */
+  /** Writes an instruction of the vector extension, followed by lanes or other bytes. */
   vector(opcode: number, ...immediates: number[]): this {
     this.#bytes.byte(0xfd);
     this.#bytes.unsigned(opcode);
     this.#bytes.append(immediates);
     return this;
   }
-  /** v128.load, v128.store and their kin: opcode of the vector extension with an offset. */
+  /** v128.load, v128.store and similar: an opcode of the vector extension with an offset. */
   vectorMemory(opcode: number, offset: number, ...lane: number[]): this {
     this.#bytes.byte(0xfd);
     this.#bytes.unsigned(opcode);
@@ -211,7 +211,7 @@ export class Code {
   }
   i64(value: bigint | number): this {
     this.#bytes.byte(0x42);
-    // Most constants are small: BigInt arithmetic is slow.
+    // Most constants are small, and BigInt arithmetic is slow.
     const small = Number(value);
     if (small === (small | 0)) this.#bytes.signed32(small);
     else this.#bytes.signed64(BigInt(value));
@@ -244,7 +244,7 @@ export class Code {
     this.#bytes.byte(0);
     return this;
   }
-  /** An aligned atomic access: opcode of the threads extension, log2 of its bytes. */
+  /** An aligned atomic access: opcode of the threads extension, and log2 of the number of bytes. */
   atomic(opcode: number, alignment: number, offset = 0): this {
     this.#bytes.byte(0xfe);
     this.#bytes.byte(opcode);
@@ -258,7 +258,7 @@ export class Code {
     this.#bytes.unsigned(index);
     return this;
   }
-  /** Calls the function at `index` of the table, which is of the module's type number `type`. */
+  /** Calls the function at `index` of the table, which has the module's type number `type`. */
   callHelper(index: number, type: number): this {
     this.i32(index);
     this.#bytes.byte(0x11);
@@ -282,7 +282,7 @@ export class Code {
     this.#bytes.byte(EMPTY_BLOCK);
     return this.#depth++;
   }
-  /** An `if` that hardly ever holds: what is in it is kept out of the way. */
+  /** An `if` whose condition hardly ever holds, so that its content is placed out of the way. */
   ifUnlikely(): number {
     this.hints.push({ at: this.length, taken: 0 });
     return this.if();
@@ -305,9 +305,9 @@ export class Code {
     return this;
   }
   /**
-   * A branch that is nearly always taken. What is hardly ever done, with a call in it, is to stand between such a branch and its label, not
-   * in an `if`: V8's first machine code has where an `if` ends all locals where the arm that is written first has left them, which is on the
-   * stack after a call, so that the way around the call would have to put them there and to fetch them again.
+   * A branch that is nearly always taken. What is hardly ever executed, and has a call in it, should stand between such a branch and its label, and
+   * not in an `if`. At the end of an `if`, V8's first machine code has all locals where the arm that is written first has left them. After a call
+   * that is on the stack, so the way around the call would have to put them there and to load them again.
    */
   branchIfLikely(label: number): this {
     this.hints.push({ at: this.length, taken: 1 });
@@ -327,7 +327,7 @@ export interface FunctionType {
 export interface FunctionBody {
   /** Types of the locals after the parameters. */
   locals: ValueType[];
-  /** One after the other. */
+  /** The parts of the code, one after the other. */
   code: Code[];
 }
 
@@ -343,10 +343,10 @@ export interface SharedFunction {
 }
 
 /**
- * A module: `shared` functions, then `bodies`, all of type number `type`, which are exported under their numbers from 0 on. It imports
- * `core.memory` (shared) and `core.helpers`, a table of `helpers` functions that they call; no function by itself, for V8 makes a wrapper in
- * machine code for each type of imported functions of every module, which costs more than a region. (The table that the functions go into is
- * another one: V8 keeps a copy of a table for every instance that imports it.)
+ * Returns a module: `shared` functions, then `bodies`, all of type number `type`, which are exported under their numbers from 0 on. It imports
+ * `core.memory` (shared) and `core.helpers`, a table of `helpers` functions that they call. It imports no functions directly, because V8 makes a
+ * wrapper in machine code for each type of imported functions of every module, which costs more than a region. (The table into which the functions
+ * are put is another one: V8 keeps a copy of a table for every instance that imports it.)
  */
 export function moduleBytes(
   types: readonly FunctionType[],
@@ -373,7 +373,7 @@ export function moduleBytes(
   imported.unsigned(65536);
   imported.name("core");
   imported.name("helpers");
-  // funcref, of exactly this length
+  // funcref, with exactly this length
   imported.append([0x01, 0x70, 0x01]);
   imported.unsigned(helpers);
   imported.unsigned(helpers);
@@ -403,7 +403,7 @@ export function moduleBytes(
     code.append(each.code.written);
     code.byte(0x0b);
   }
-  // Branch hints (tool-conventions and the proposal of that name): from a function's first byte, 0 = not taken, 1 = taken.
+  // Branch hints (tool-conventions and the proposal of that name): offsets from a function's first byte, 0 = not taken, 1 = taken.
   const hints = new Bytes();
   hints.name("metadata.code.branch_hint");
   hints.unsigned(bodies.length);

@@ -10,7 +10,7 @@ const RAX = 0;
 const RDX = 2;
 const LOW_HALF = 0xffffffffn;
 
-/** MUL, IMUL, DIV and IDIV of one operand; false if it is left to the interpreter's function, with nothing written. */
+/** MUL, IMUL, DIV and IDIV with one operand. Returns false, with nothing written, if it is left to the interpreter's function. */
 export function writeWide(w: RegionWriter, op: DecodedOp): boolean {
   const { id, size } = op;
   if (size < 4) return false;
@@ -21,7 +21,7 @@ export function writeWide(w: RegionWriter, op: DecodedOp): boolean {
   return true;
 }
 
-/** Takes 64 bits whose lower half counts. */
+/** Takes 64 bits of which the lower half counts. */
 function extend(w: RegionWriter, signed: boolean): void {
   if (signed) w.code.op(Op.i64Extend32S);
   else w.code.op(Op.i32WrapI64, Op.i64ExtendI32U);
@@ -45,7 +45,7 @@ function multiply(w: RegionWriter, op: DecodedOp, signed: boolean): void {
   w.writeSized(RDX, 0, 4, high);
 }
 
-/** MUL of 64 bits, by halves. */
+/** MUL of 64 bits, from halves. */
 function multiplyLong(w: RegionWriter, op: DecodedOp): void {
   const { code, flags } = w;
   const [a, b, cross, middle, high] = ["first", "second", "cross", "middle", "value"].map((name) =>
@@ -57,7 +57,7 @@ function multiplyLong(w: RegionWriter, op: DecodedOp): void {
   code.set(a);
   const low = (local: number) => code.get(local).i64(LOW_HALF).op(Op.i64And);
   const upper = (local: number) => code.get(local).i64(32).op(Op.i64ShrU);
-  // high(a) low(b), and what low(a) low(b) carries into it: no sum here can exceed 64 bits.
+  // high(a) low(b), plus what low(a) low(b) carries into it; no sum here can exceed 64 bits.
   upper(a);
   low(b);
   code.op(Op.i64Mul);
@@ -86,8 +86,8 @@ function multiplyLong(w: RegionWriter, op: DecodedOp): void {
 }
 
 /**
- * Where the dividend's upper half is but the extension of the lower one (of unsigned 32 bits: less than the divisor), and the quotient is sure
- * to fit; the interpreter's function does all else, and says what faults. Flags stay as they are.
+ * Divides if the upper half of the dividend only extends the lower one (for unsigned 32 bits: if it is less than the divisor), so that the quotient
+ * certainly fits. The interpreter's function does everything else, and reports faults. The flags stay as they are.
  */
 function divide(w: RegionWriter, op: DecodedOp, size: number, signed: boolean): void {
   const { code } = w;
@@ -108,7 +108,7 @@ function divide(w: RegionWriter, op: DecodedOp, size: number, signed: boolean): 
   code.set(high);
   w.registers.save();
   if (signed) {
-    // Divisors 0 and -1 are the two that may fault.
+    // Only the divisors 0 and -1 may fault.
     code.get(high).get(n).i64(63).op(Op.i64ShrS, Op.i64Ne);
     code.get(d).i64(1).op(Op.i64Add).i64(1).op(Op.i64LeU, Op.i32Or);
   } else if (size === 4) code.get(high).get(d).op(Op.i64GeU);

@@ -1,11 +1,10 @@
 /**
- * Runs of x87 instructions with the register stack in locals. Within a run the distance of every ST(i) from TOP at its beginning is
- * known here, so that FXCH and FLD ST(i) only rename, and one look at the unit's state does for all its instructions.
- *
- * The run is written twice. Fast: CR0.EM and TS clear, no exception pending, all masked, 64 bits of precision, rounding to nearest,
- * every register that it touches valid or empty as it needs (so that there is no stack fault). Otherwise the interpreter's functions
- * do each instruction. On the fast side the vCPU's state is behind the locals; whatever may leave, and whatever the interpreter is to
- * do (numbers that are not normal: ../cpu/x87/fast.ts), stores them first.
+ * Runs of x87 instructions with the register stack in locals. Within a run, the distance of every ST(i) from TOP at the run's beginning is known
+ * here. So FXCH and FLD ST(i) only rename, and one look at the unit's state is enough for all its instructions.
+ * The run is written twice. The fast version requires: CR0.EM and TS clear, no exception pending, all masked, 64 bits of precision, rounding to
+ * nearest, and every register that it touches valid or empty as it needs (so that there is no stack fault). Otherwise the interpreter's functions
+ * execute each instruction. In the fast version the vCPU's state is older than the locals. Whatever may leave, and whatever the interpreter executes
+ * (numbers that are not normal: ../cpu/x87/fast.ts), stores them first.
  */
 import * as S from "../cpu/state.ts";
 import type { DecodedOp } from "./decoded.ts";
@@ -18,7 +17,7 @@ const MULTIPLY = 1;
 const SUBTRACT = 4;
 const SUBTRACT_REVERSED = 5;
 
-/** What an instruction of a run does. `to`, `from`: i of ST(i) as it finds them. */
+/** What an instruction of a run does. `to` and `from` are i of ST(i) as the instruction sees it. */
 type Step =
   | { kind: "compute"; which: number; to: number; from: number; pops: boolean }
   | { kind: "exchange"; i: number }
@@ -35,12 +34,12 @@ function compute(which: number, to: number, from: number, pops: boolean): Step |
   return COMPUTED.includes(which) ? { kind: "compute", which, to, from, pops } : null;
 }
 
-/** FSUB and FSUBR change places where ST(i) is the destination. */
+/** FSUB and FSUBR are exchanged if ST(i) is the destination. */
 function fromTop(which: number): number {
   return which >= 4 ? which ^ 1 : which;
 }
 
-/** Null: no instruction for a run. ModRM gives reg and rm. SDM volume 2, appendix A, tables of escapes. */
+/** Returns null for an instruction that can't be in a run. ModRM gives reg and rm. SDM volume 2, appendix A, tables of escapes. */
 function stepOf(op: DecodedOp): Step | null {
   if (op.family !== "x87") return null;
   const which = op.reg & 7;
@@ -70,9 +69,9 @@ function stepOf(op: DecodedOp): Step | null {
   }
 }
 
-/** Tags of the registers by their distance from TOP at the run's beginning; what nothing was needed of yet is undefined. */
+/** Tags of the registers by their distance from TOP at the run's beginning; undefined for those of which nothing was needed yet. */
 class Tags {
-  /** Distance of TOP from where it was. */
+  /** Distance of TOP from where it was at the beginning. */
   top = 0;
   readonly before: (boolean | undefined)[] = [];
   readonly now: (boolean | undefined)[] = [];
@@ -95,7 +94,7 @@ class Tags {
     this.now[this.top] = false;
     this.top = this.at(1);
   }
-  /** Does the step; false if it cannot be done without a stack fault. */
+  /** Makes the step. Returns false if it can't be made without a stack fault. */
   take(step: Step): boolean {
     switch (step.kind) {
       case "compute":
@@ -121,13 +120,13 @@ class Tags {
         return true;
     }
   }
-  /** Bits of the registers for which `which` holds. */
+  /** Returns the bits of the registers for which `which` holds. */
   mask(which: (register: number) => boolean): number {
     return [0, 1, 2, 3, 4, 5, 6, 7].filter(which).reduce((bits, register) => bits | (1 << register), 0);
   }
 }
 
-/** What the run that begins at ops[from] needs to find, and how many instructions it has. */
+/** Finds out what state the run that begins at ops[from] requires, and how many instructions it has. */
 function measure(ops: DecodedOp[], from: number): { steps: Step[]; needed: number; wanted: number } {
   const tags = new Tags();
   const steps: Step[] = [];
@@ -146,13 +145,13 @@ function measure(ops: DecodedOp[], from: number): { steps: Step[]; needed: numbe
 class FastSide {
   readonly #w: RegionWriter;
   readonly #tags = new Tags();
-  /** By distance from the first TOP: which pair of locals has the register's number, undefined if only the state has. */
+  /** By distance from the first TOP: which pair of locals has the register's number; undefined if only the state has it. */
   readonly #values: (number | undefined)[] = [];
   readonly #stale = new Set<number>();
-  /** The last instruction that was done; whether C1 is as its result says, or 0. */
+  /** The last instruction that was executed; and whether C1 is determined by its result, or is 0. */
   #last: DecodedOp | null = null;
   #hasRounded = false;
-  /** Something was pushed or popped. */
+  /** Whether something was pushed or popped. */
   #moved = false;
 
   constructor(w: RegionWriter) {
@@ -168,12 +167,12 @@ class FastSide {
   #exponent(value: number): number {
     return this.#w.temporary(`x87Exponent${value}`, I32);
   }
-  /** A pair of locals that no register is in. */
+  /** Returns a pair of locals that holds no register. */
   #fresh(): number {
     for (let value = 0; ; value++) if (!this.#values.includes(value)) return value;
   }
 
-  /** Pushes 0 if the run can be done on this side. */
+  /** Pushes 0 if the run can be executed in the fast version. */
   begin(needed: number, wanted: number): void {
     const { code } = this.#w;
     const status = this.#local("Status");
@@ -191,7 +190,7 @@ class FastSide {
     code.get(STATE).memory(Mem.i32Load, S.CPU_CR0).i32(0xc).op(Op.i32And, Op.i32Or);
   }
 
-  /** Clears what the run gathers. */
+  /** Clears what the run collects. */
   start(): void {
     this.#w.code.i32(0).set(this.#local("Raised"));
   }
@@ -269,7 +268,7 @@ class FastSide {
     this.#values[register] = value;
     this.#stale.add(register);
   }
-  /** The pair of locals with a register's number. */
+  /** Returns the pair of locals with a register's number. */
   #read(register: number): number {
     let value = this.#values[register];
     if (value === undefined) {
@@ -287,7 +286,7 @@ class FastSide {
       .memory(Mem.i32Load16U, S.CPU_FPR + 8)
       .set(this.#exponent(value));
   }
-  /** Pushes what CPU_FPR is to be added to, and leaves it in its local. */
+  /** Pushes the value to which CPU_FPR is to be added, and leaves it in its local. */
   #address(register: number): void {
     const { code } = this.#w;
     code.get(this.#local("Top")).i32(register).op(Op.i32Add).i32(7).op(Op.i32And).i32(4).op(Op.i32Shl);
@@ -325,7 +324,7 @@ class FastSide {
     this.#hasRounded = true;
   }
 
-  /** Stores what the state does not have yet: the unit as it is after the last instruction that was done. */
+  /** Stores what the state does not have yet: the unit as it is after the last instruction that was executed. */
   settle(): void {
     if (!this.#last) return;
     const { code } = this.#w;
@@ -339,7 +338,7 @@ class FastSide {
         .get(this.#exponent(value))
         .memory(Mem.i32Store16, S.CPU_FPR + 8);
     }
-    // Tags that are again what they were are stored too: the interpreter may have stored what they were in between.
+    // Tags that are again what they were are stored too, because the interpreter may have stored other values in between.
     if (this.#moved) {
       const changed = tags.mask((register) => tags.now[register] !== tags.before[register]);
       const turned = this.#local("Turned");
@@ -347,7 +346,7 @@ class FastSide {
       code.get(turned).i32(8).op(Op.i32ShrU, Op.i32Or).get(this.#local("Valid")).op(Op.i32Xor);
       code.memory(Mem.i32Store8, S.CPU_FTW);
     }
-    // TOP and C1 anew, PE as it was or raised; B is as ES, clear.
+    // TOP and C1 are new; PE stays, or is raised; B is clear, as ES is.
     code
       .get(STATE)
       .get(this.#local("Status"))
@@ -361,7 +360,7 @@ class FastSide {
   }
 }
 
-/** Writes the run that begins at ops[from], if one does; returns its number of instructions. Counts them as done. */
+/** Writes the run that begins at ops[from], if there is one. Returns the number of its instructions, and counts them as done. */
 export function writeX87Run(w: RegionWriter, ops: DecodedOp[], from: number): number {
   const { steps, needed, wanted } = measure(ops, from);
   if (!steps.length) return 0;

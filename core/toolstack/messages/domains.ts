@@ -197,6 +197,7 @@ export interface DomainRequests {
   restore: { args: { file: string; paused?: boolean; as?: RestoreAs }; result: CreateResult };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
   pause: { args: { domid: number }; result: null };
+  /** EINVAL: it is not paused. */
   unpause: { args: { domid: number }; result: null };
   destroy: { args: { domid: number }; result: null };
   rename: { args: { domid: number; name: string }; result: null };

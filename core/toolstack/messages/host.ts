@@ -1,5 +1,6 @@
 /** What is said of the host as a whole: its figures, its log, how it came up, its power. */
 import type { FrameMap, MemoryLayout } from "../../dom0/kernel/frame-table.ts";
+import type { DomainCalls } from "../../dom0/kernel/statistics.ts";
 import type { SchedulerParameters } from "../../dom0/kernel/hypercalls.ts";
 import type { PcpuSwitches } from "../../dom0/kernel/switches.ts";
 
@@ -62,6 +63,13 @@ export interface DomainStatistics {
   vcpus: VcpuStatistics[];
 }
 
+/** What a domain has asked of the hypervisor since it was created. */
+export interface DomainCounts extends DomainCalls {
+  domid: number;
+  /** When it was read, nanoseconds since power-on. */
+  time: number;
+}
+
 export interface PcpuStatistics {
   pcpu: number;
   /** Nanoseconds spent idle. */
@@ -99,6 +107,7 @@ export interface HostRequests {
   hostInfo: { args: Record<string, never>; result: HostInfo };
   dmesg: { args: { clear?: boolean }; result: string };
   statistics: { args: Record<string, never>; result: StatisticsSnapshot };
+  domainCounts: { args: { domid: number }; result: DomainCounts };
   /** Violations of the hypervisor's invariants (references = mappings, ports paired, ...), described on the Xen console. */
   checkInvariants: { args: Record<string, never>; result: number };
   /** Machine address of the hypervisor's counters (core/hypervisor/abi/native.ts), for who shares the machine's memory. */

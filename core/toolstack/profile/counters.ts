@@ -3,7 +3,6 @@ import * as area from "../../hypervisor/abi/native.ts";
 import * as layout from "../../machine/layout.ts";
 import type { DomainCounts, TlbCounts } from "./samples.ts";
 
-const EXITS = 16;
 const HYPERCALLS = 64;
 
 export class Counters {
@@ -50,7 +49,7 @@ export class Counters {
       vcpus: 0,
       instructions: 0,
       pageFaults: 0,
-      exits: Array<number>(EXITS).fill(0),
+      exits: Array<number>(area.EXIT_CAUSES).fill(0),
       hypercalls: this.#longs(at + area.DOMAIN_HYPERCALLS_BY_NUMBER, HYPERCALLS),
     };
     const table = this.#word(at + area.DOMAIN_VCPUS);
@@ -60,9 +59,8 @@ export class Counters {
       if (vcpu === 0) continue;
       counts.vcpus++;
       counts.instructions += this.#long(vcpu + area.VCPU_RETIRED);
-      counts.pageFaults += this.#long(vcpu + area.VCPU_PAGE_FAULTS);
-      // The page faults' counter lies behind the exits that there are.
-      const exits = this.#longs(vcpu + area.VCPU_EXITS, (area.VCPU_PAGE_FAULTS - area.VCPU_EXITS) / 8);
+      counts.pageFaults += this.#long(vcpu + area.VCPU_PAGE_FAULTS) + this.#long(vcpu + area.VCPU_OWN_PAGE_FAULTS);
+      const exits = this.#longs(vcpu + area.VCPU_EXITS, area.EXIT_CAUSES);
       exits.forEach((count, n) => (counts.exits[n]! += count));
     }
     return counts;

@@ -15,6 +15,10 @@ const EXITS = [
   "privileged instructions",
   "HLT",
   "software interrupts",
+  "VMCALL and VMMCALL: hypercalls of a PVH guest",
+  "accesses of a PVH guest to what is no memory",
+  "a PVH guest that takes interrupts again",
+  "triple faults of a PVH guest",
 ];
 
 /** By number (Xen's public/xen.h). */

@@ -16,14 +16,14 @@ export interface TraceBatch {
   domid: number;
   /**
    * Records of trace.ts by the time they began, but for TRACE_LOST, which is made the number of this vCPU's calls that were not
-   * recorded since the record before.
+   * recorded since the record before. Calls are hypercalls and accesses here.
    */
   records: Uint8Array;
   /** Calls that came after these and were not recorded. */
   lost: number;
   /** Nanoseconds since power-on when this was read. */
   time: number;
-  /** How often the domain has made each hypercall until then, by number: the hypervisor's own count. Empty when it is gone. */
+  /** How often the domain has made each hypercall and access until then, as callsByNumber() has it. Empty when it is gone. */
   calls: number[];
 }
 /** `handedOver`: all that was recorded before it was commanded. */

@@ -7,7 +7,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import * as area from "../../hypervisor/abi/native.ts";
 import * as trace from "../../hypervisor/abi/trace.ts";
 import { startClock } from "../../machine/clock.ts";
-import { callsByNumber } from "./calls-by-number.ts";
+import { callsByNumber, domainAt } from "../../dom0/kernel/calls-by-number.ts";
 import { COMMAND_END, CONTROL_COMMAND, CONTROL_WAITING, type FromReader, type ReaderData } from "./batches.ts";
 
 /** With the size of a ring, this is what bounds a trace's cost: a pCPU records no more than 4096 hypercalls in that time. */
@@ -134,7 +134,7 @@ function handOver(): void {
       records,
       lost,
       time,
-      calls: callsByNumber(view, statistics, domid),
+      calls: callsByNumber(view, domainAt(view, statistics, domid)),
     })),
   };
   parentPort?.postMessage(

@@ -1,8 +1,8 @@
-/** Traces hypercalls of a host that is on, for any number of listeners; of a domain only while somebody listens to it. */
+/** Traces hypercalls and accesses of domains of a host that is on, for any number of listeners; of a domain only while somebody listens to it. */
 import { Worker } from "node:worker_threads";
 import type { PoweredHost } from "../power.ts";
 import { startClock } from "../../machine/clock.ts";
-import { callsByNumber } from "./calls-by-number.ts";
+import { callsByNumber, domainAt } from "../../dom0/kernel/calls-by-number.ts";
 import {
   COMMAND_END,
   COMMAND_HAND_OVER,
@@ -16,7 +16,7 @@ import {
 export type { TraceBatch };
 export type TraceListener = (batch: TraceBatch) => void;
 
-/** How often a domain has made each hypercall, by number, until `time` (nanoseconds since power-on). */
+/** How often a domain has made each hypercall and access, as callsByNumber() has it, until `time` (nanoseconds since power-on). */
 export type CallCounts = Pick<TraceBatch, "time" | "calls">;
 
 interface Reader {
@@ -129,7 +129,10 @@ export class Tracer {
     });
     const view = new DataView(memory.buffer);
     const now = startClock(clockBase);
-    const counts = (domid: number): CallCounts => ({ time: now(), calls: callsByNumber(view, statistics, domid) });
+    const counts = (domid: number): CallCounts => ({
+      time: now(),
+      calls: callsByNumber(view, domainAt(view, statistics, domid)),
+    });
     return { worker, control, ended, counts };
   }
 

@@ -7,7 +7,7 @@ import { HostSizeCard } from "./HostSizeCard.tsx";
 import { stageFacts } from "./facts.ts";
 import "../../styles/boot.css";
 
-/** How the host came up: each stage with its time, what it printed and what it built; and the boot menu, for the next time. */
+/** Shows how the host came up: each stage with its time, what it printed and what it built; and the boot menu for the next time. */
 export function BootTab() {
   const host = useApp((state) => state.host);
   const open = useApp((state) => state.connection === "open");

@@ -1,30 +1,29 @@
-import { useEffect, useId, useState } from "react";
+import { useEffect, useState } from "react";
 import { HOST_MEMORY_MIB, MOST_PCPUS, type HostState } from "../../../core/api/schema.ts";
-import type { TermId } from "../../glossary/terms.ts";
 import { request, sentence } from "../../state/session.ts";
-import { Term } from "../../glossary/Term.tsx";
+import { Refusal } from "../../ui/Refusal.tsx";
+import { NumberField } from "./NumberField.tsx";
 
 const STEP_MIB = 128;
 
-/** Memory and pCPUs of the host, for the next power-on, with what the computer has to give. */
+/** Sets the host's memory and pCPUs for the next power-on, beside what the computer has to give. */
 export function HostSizeCard({ host }: { host: HostState }) {
   const { next, computer, power, memoryMiB, pcpus } = host;
   const [memory, setMemory] = useState(String(next.memoryMiB));
   const [cpus, setCpus] = useState(String(next.pcpus));
-  const [error, setError] = useState("");
+  const [error, setError] = useState<string | null>(null);
   const undo = (): void => {
     setMemory(String(next.memoryMiB));
     setCpus(String(next.pcpus));
-    setError("");
+    setError(null);
   };
-  // What another client set.
+  // Another client may have set it.
   useEffect(undo, [next.memoryMiB, next.pcpus]);
   const off = power === "off" || power === "crashed";
   const wanted = { memoryMiB: whole(memory), pcpus: whole(cpus) };
   const memoryWrong = outside(wanted.memoryMiB, HOST_MEMORY_MIB.least, HOST_MEMORY_MIB.most, "MiB");
   const cpusWrong = outside(wanted.pcpus, 1, MOST_PCPUS, "pCPUs");
   const changed = memory !== String(next.memoryMiB) || cpus !== String(next.pcpus);
-  const cores = computer.cores === 1 ? "one core" : `${computer.cores} cores`;
   return (
     <section className="card host-size" aria-label="Size of the host">
       <h2>Size of the host</h2>
@@ -38,7 +37,7 @@ export function HostSizeCard({ host }: { host: HostState }) {
         onSubmit={(event) => {
           event.preventDefault();
           request("setHostSize", wanted).then(
-            () => setError(""),
+            () => setError(null),
             (reason: unknown) => setError(sentence(reason)),
           );
         }}
@@ -50,11 +49,7 @@ export function HostSizeCard({ host }: { host: HostState }) {
           {...HOST_MEMORY_MIB}
           step={STEP_MIB}
           wrong={memoryWrong}
-          note={
-            wanted.memoryMiB > computer.memoryMiB / 2
-              ? `More than half of the ${computer.memoryMiB} MiB that this computer has: it may run short when guests use it all.`
-              : `This computer has ${computer.memoryMiB} MiB. They are taken as guests use them, not at once.`
-          }
+          note={memoryNote(wanted.memoryMiB, computer.memoryMiB)}
         />
         <NumberField
           label="pCPUs"
@@ -65,17 +60,9 @@ export function HostSizeCard({ host }: { host: HostState }) {
           most={MOST_PCPUS}
           step={1}
           wrong={cpusWrong}
-          note={
-            wanted.pcpus > computer.cores
-              ? `More than the ${cores} of this computer: pCPUs take turns on them, and everything gets slower.`
-              : `This computer has ${cores}. Each pCPU is a thread, which uses a core while a guest computes.`
-          }
+          note={pcpusNote(wanted.pcpus, computer.cores)}
         />
-        {error && (
-          <p className="field-error" role="alert">
-            {error}
-          </p>
-        )}
+        <Refusal text={error} />
         <div className="button-row">
           <button
             type="submit"
@@ -100,46 +87,14 @@ function outside(value: number, least: number, most: number, unit: string): stri
   return value >= least && value <= most ? null : `A whole number from ${least} to ${most} ${unit}.`;
 }
 
-function NumberField({
-  label,
-  term,
-  value,
-  onChange,
-  least,
-  most,
-  step,
-  wrong,
-  note,
-}: {
-  label: string;
-  /** The word of Xen's that the label is. */
-  term?: TermId;
-  value: string;
-  onChange: (value: string) => void;
-  least: number;
-  most: number;
-  step: number;
-  wrong: string | null;
-  note: string;
-}) {
-  const id = useId();
-  return (
-    <div className="host-size-field">
-      <label htmlFor={id}>{term ? <Term of={term}>{label}</Term> : label}</label>
-      <input
-        id={id}
-        type="number"
-        min={least}
-        max={most}
-        step={step}
-        value={value}
-        aria-invalid={wrong !== null}
-        aria-describedby={`${id}-note`}
-        onChange={({ target }) => onChange(target.value)}
-      />
-      <p id={`${id}-note`} className={wrong ? "field-error" : "muted"}>
-        {wrong ?? note}
-      </p>
-    </div>
-  );
+function memoryNote(wantedMiB: number, computerMiB: number): string {
+  return wantedMiB > computerMiB / 2
+    ? `More than half of the ${computerMiB} MiB that this computer has: it may run short when guests use it all.`
+    : `This computer has ${computerMiB} MiB. They are taken as guests use them, not at once.`;
+}
+function pcpusNote(wanted: number, computerCores: number): string {
+  const cores = computerCores === 1 ? "one core" : `${computerCores} cores`;
+  return wanted > computerCores
+    ? `More than the ${cores} of this computer: pCPUs take turns on them, and everything gets slower.`
+    : `This computer has ${cores}. Each pCPU is a thread, which uses a core while a guest computes.`;
 }

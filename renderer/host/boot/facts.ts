@@ -1,4 +1,4 @@
-/** What a stage of the boot has built, as terms and values. All of it was read from the host. */
+/** What a stage of the boot has built, as terms and values. All of them were read from the host. */
 import type { BootReport } from "../../../core/api/schema.ts";
 
 const address = (value: number): string => `0x${value.toString(16)}`;
@@ -9,7 +9,7 @@ function size(bytes: number): string {
   return bytes >= 1024 ? `${Number((bytes / 1024).toFixed(1))} KiB` : `${bytes} bytes`;
 }
 
-/** SIF_* of struct start_info. */
+/** The SIF_* flags of struct start_info. */
 const START_INFO_FLAGS = ["SIF_PRIVILEGED", "SIF_INITDOMAIN", "SIF_MULTIBOOT_MOD", "SIF_MOD_START_PFN"];
 
 type Facts = [term: string, value: string][];

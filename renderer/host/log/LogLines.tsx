@@ -5,10 +5,10 @@ import { timeText, type ShownLine } from "../../state/xen-log.ts";
 import { placesIn, type Hit } from "./search.ts";
 
 const ROW_PIXELS = 18;
-/** So near the end is the end. */
+/** A position this near to the end counts as the end. */
 const NEAR_PIXELS = 4;
 
-/** The lines, as many as are seen of them. Following goes on and off with where the user scrolls to. */
+/** Shows the lines, of which only the visible ones are rendered. Scrolling to the end turns following on, and scrolling away turns it off. */
 export function LogLines({
   lines,
   times,
@@ -25,7 +25,7 @@ export function LogLines({
   hit: Hit | null;
 }) {
   const box = useRef<HTMLDivElement>(null);
-  /** Where it was scrolled to, and the number of the line at the top. */
+  /** The last scroll position, and the number of the line at the top. */
   const last = useRef({ top: 0, number: 0 });
   const virtual = useVirtualizer({
     count: lines.length,
@@ -33,7 +33,7 @@ export function LogLines({
     estimateSize: () => ROW_PIXELS,
     overscan: 12,
   });
-  // At the end as it grows; otherwise what was read stays where it was, when lines before it go.
+  // When following, stays at the end as the log grows. Otherwise, what was read stays where it was when lines before it go.
   useLayoutEffect(() => {
     const element = box.current!;
     if (following) element.scrollTop = element.scrollHeight;
@@ -49,7 +49,7 @@ export function LogLines({
   target.current = at;
   useEffect(() => {
     if (target.current >= 0) virtual.scrollToIndex(target.current, { align: "center" });
-    // The place in the list changes as lines go; what is looked at does not.
+    // The position in the list changes as lines go, but the lines that are looked at stay the same.
   }, [hit?.number, hit?.at, virtual]);
   const onScroll = ({ currentTarget }: UIEvent<HTMLDivElement>): void => {
     const { scrollTop, scrollHeight, clientHeight } = currentTarget;
@@ -71,26 +71,51 @@ export function LogLines({
     >
       <div className="log-sized" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, start }) => {
-          const { number, line } = lines[index]!;
-          const { id, icon: Icon } = levelOf(line);
+          const shown = lines[index]!;
           return (
-            <div
-              key={number}
-              className={`log-line level-${id} from-${line.origin}`}
-              title={describe(line)}
-              style={{ transform: `translateY(${start}px)` }}
-            >
-              <Icon size={12} aria-hidden />
-              <span className="visually-hidden">{describe(line)}: </span>
-              {times && <span className="log-time">{timeText(line)}</span>}
-              <span className="log-text">
-                {marked(line.text, search, hit?.number === number ? hit.at : -1)}
-                {"\n"}
-              </span>
-            </div>
+            <LogLine
+              key={shown.number}
+              shown={shown}
+              top={start}
+              times={times}
+              search={search}
+              current={hit?.number === shown.number ? hit.at : -1}
+            />
           );
         })}
       </div>
+    </div>
+  );
+}
+
+/** `current`: where in it the match is that is looked at; -1: not in this line. */
+function LogLine({
+  shown: { line },
+  top,
+  times,
+  search,
+  current,
+}: {
+  shown: ShownLine;
+  top: number;
+  times: boolean;
+  search: string;
+  current: number;
+}) {
+  const { id, icon: Icon } = levelOf(line);
+  return (
+    <div
+      className={`log-line level-${id} from-${line.origin}`}
+      title={describe(line)}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      <Icon size={12} aria-hidden />
+      <span className="visually-hidden">{describe(line)}: </span>
+      {times && <span className="log-time">{timeText(line)}</span>}
+      <span className="log-text">
+        {marked(line.text, search, current)}
+        {"\n"}
+      </span>
     </div>
   );
 }

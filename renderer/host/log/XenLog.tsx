@@ -12,7 +12,7 @@ import { findHits, hitIndex, type Hit } from "./search.ts";
 import "../../styles/log.css";
 import { say } from "../../state/messages.ts";
 
-/** What the hypervisor prints: `xl dmesg`, live, with the level of each line. */
+/** Shows live what the hypervisor prints (`xl dmesg`), with the level of each line. */
 export function XenLog() {
   const log = useApp((state) => state.xenLog);
   const hidden = useLayout((state) => state.logHidden);
@@ -72,7 +72,7 @@ export function XenLog() {
   );
 }
 
-/** `log`: all lines; `lines`: those that are shown, which can be copied and saved. */
+/** `log` has all lines; `lines` are those that are shown, which can be copied and saved. */
 function Header({
   log,
   lines,
@@ -120,7 +120,7 @@ function Header({
   );
 }
 
-/** `index`: of the hit that is shown, among those found. */
+/** `index` is the index of the hit that is shown among those found. */
 function SearchTools({
   search,
   onSearch,
@@ -165,7 +165,7 @@ function SearchTools({
   );
 }
 
-/** Which levels are shown, and how many lines there are of each. */
+/** Chooses which levels are shown, and says how many lines of each there are. */
 function Levels({ log, hidden }: { log: Parameters<typeof countByLevel>[0]; hidden: readonly LevelId[] }) {
   const counts = useMemo(() => countByLevel(log), [log]);
   return (
@@ -190,7 +190,7 @@ function Levels({ log, hidden }: { log: Parameters<typeof countByLevel>[0]; hidd
   );
 }
 
-/** Why there is nothing to see. `hidden`: lines of levels that are not shown. */
+/** Says why there is nothing to see. `hidden` is the number of lines whose levels are not shown. */
 function Empty({ hidden }: { hidden: number }) {
   const power = useApp(({ host }) => host?.power);
   if (hidden > 0)

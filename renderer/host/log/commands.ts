@@ -32,13 +32,13 @@ export function logCommands(): Command[] {
   return found;
 }
 
-/** All of it, whatever is shown. */
+/** Saves the whole log, whatever is shown. */
 export function saveLog(): void {
   download("xen.log", "text/plain", logText(useApp.getState().xenLog.lines));
 }
 
 function focusSearch(): void {
   show({ page: "host", tab: "overview" });
-  // The field is there once the view is.
+  // The field exists once the view is shown.
   requestAnimationFrame(() => document.getElementById(SEARCH_FIELD)?.focus());
 }

@@ -1,15 +1,15 @@
-/** What Xen's levels are called, and how they look. */
+/** The names of Xen's levels, and how they look. */
 import { Bug, CircleX, Info, Minus, TriangleAlert, type LucideIcon } from "lucide-react";
 import type { XenLogLine } from "../../../core/api/schema.ts";
 import type { LevelId } from "../../state/xen-log.ts";
 
 export interface Level {
   id: LevelId;
-  /** Of one line, and of all of them. */
+  /** The name for one line, and for all lines of the level. */
   name: string;
   plural: string;
   icon: LucideIcon;
-  /** What it is in Xen. */
+  /** What the level is in Xen. */
   about: string;
 }
 
@@ -31,7 +31,7 @@ export function levelOf({ level }: XenLogLine): Level {
   return LEVELS.find(({ id }) => id === (level ?? "none"))!;
 }
 
-/** What there is to say of a line besides its text. */
+/** Returns what there is to say about a line besides its text. */
 export function describe(line: XenLogLine): string {
   const { name } = levelOf(line);
   if (line.origin === "xen") return name;

@@ -1,7 +1,7 @@
-/** Where a text stands in lines of the log, whatever its case. */
+/** Finds a text in the lines of the log, in any case. */
 import type { ShownLine } from "../../state/xen-log.ts";
 
-/** A place: the line's number, and the character of its text. */
+/** A place: the number of the line, and the index of the character in its text. */
 export interface Hit {
   number: number;
   at: number;
@@ -13,7 +13,7 @@ export function findHits(lines: readonly ShownLine[], wanted: string): Hit[] {
   return lines.flatMap(({ number, line }) => placesIn(line.text, text).map((at) => ({ number, at })));
 }
 
-/** `wanted` in small letters. Latin letters alone: their case does not change the length. */
+/** `wanted` is in lower case. Only the case of Latin letters is changed, because that does not change the length. */
 export function placesIn(text: string, wanted: string): number[] {
   const places: number[] = [];
   const within = text.toLowerCase();
@@ -21,7 +21,7 @@ export function placesIn(text: string, wanted: string): number[] {
   return places;
 }
 
-/** Index of the hit, or of the next one after where it was; -1 if there is none. */
+/** Returns the index of the hit, or of the next one after its place if it is gone; -1 if there is none. */
 export function hitIndex(hits: readonly Hit[], current: Hit | null): number {
   if (!current) return hits.length ? 0 : -1;
   const index = hits.findIndex(

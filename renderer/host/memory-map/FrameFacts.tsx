@@ -6,7 +6,7 @@ import { Term } from "../../glossary/Term.tsx";
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
-/** What the hypervisor knows of one frame, read anew with each `version` of the map; `kind`: what the map shows it as. */
+/** Shows what the hypervisor knows of one frame. It is read again with each `version` of the map. `kind` is what the map shows the frame as. */
 export function FrameFacts({
   mfn,
   kind,

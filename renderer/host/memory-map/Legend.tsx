@@ -4,7 +4,7 @@ import { cssColor, type Rgb } from "./colors.ts";
 import { KINDS, ownerName, sizeText, totalsOf, type PaletteEntry } from "./frames.ts";
 import { termProps } from "../../glossary/Term.tsx";
 
-/** What those kinds of frames are, in Xen's words. */
+/** Xen's words for these kinds of frames. */
 const KIND_TERMS: Partial<Record<FrameKind, TermId>> = {
   m2p: "m2p",
   "grant-table": "grant-table",
@@ -18,7 +18,7 @@ const KIND_TERMS: Partial<Record<FrameKind, TermId>> = {
   writable: "frame-type",
 };
 
-/** Which frames are looked for: an owner's, or those of one kind among them. */
+/** Which frames are searched for: those of an owner, or only those of one kind among them. */
 export interface Wanted {
   domid: number;
   kind: string | null;
@@ -27,7 +27,7 @@ export function isWanted(wanted: Wanted | null, { domid, kind }: PaletteEntry): 
   return !wanted || (wanted.domid === domid && (wanted.kind === null || wanted.kind === kind));
 }
 
-/** Colours with measured totals; a row that is pressed shows its frames only. */
+/** Shows the colours with measured totals. Pressing a row shows its frames only. */
 export function Legend({
   palette,
   colors,
@@ -36,7 +36,7 @@ export function Legend({
   nameOf,
 }: {
   palette: readonly PaletteEntry[];
-  /** As they are when nothing is looked for. */
+  /** The colours while nothing is searched for. */
   colors: readonly Rgb[];
   wanted: Wanted | null;
   onWant: (wanted: Wanted | null) => void;

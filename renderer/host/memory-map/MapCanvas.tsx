@@ -1,8 +1,17 @@
-import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
+import {
+  useEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type PointerEvent,
+  type ReactNode,
+  type RefObject,
+} from "react";
 import type { Rgb } from "./colors.ts";
 import { afterKey } from "./keys.ts";
 import { drawMap, paint } from "./picture.ts";
-import { bounded, frameAt, gridOf, zoomed, type Viewport } from "./viewport.ts";
+import { useWheel } from "../../ui/wheel.ts";
+import { bounded, frameAt, gridOf, zoomed, type Grid, type Viewport } from "./viewport.ts";
 
 const DRAG_PIXELS = 4;
 
@@ -13,7 +22,7 @@ export interface MapCanvasProps {
   colors: readonly Rgb[];
   view: Viewport;
   onView: (view: Viewport) => void;
-  /** The frame that is looked at, and one under the pointer. */
+  /** The frame that is looked at, and the one under the pointer. */
   chosen: number | null;
   onChoose: (mfn: number) => void;
   onHover: (mfn: number | null) => void;
@@ -21,14 +30,13 @@ export interface MapCanvasProps {
   children?: ReactNode;
 }
 
-/** Every frame as a square. */
+/** Draws every frame as a square. */
 export function MapCanvas(props: MapCanvasProps) {
-  const { indices, version, colors, view, onView, chosen, onChoose, onHover, describedBy } = props;
+  const { indices, version, colors, view, onView, chosen, onChoose, describedBy } = props;
   const box = useRef<HTMLDivElement>(null);
   const { width, height } = useSize(box);
   const canvas = useRef<HTMLCanvasElement>(null);
   const picture = useRef<HTMLCanvasElement | null>(null);
-  const drag = useRef<{ x: number; y: number; view: Viewport; moved: boolean } | null>(null);
   const grid = width > 0 ? gridOf(indices.length, width, height) : null;
   const shown = grid ? bounded(grid, view, width, height) : view;
 
@@ -53,12 +61,8 @@ export function MapCanvas(props: MapCanvasProps) {
     onView(zoomed(grid, shown, factor, event.clientX - left, event.clientY - top, width, height));
   });
 
-  const at = (event: React.PointerEvent): number | null => {
-    if (!grid) return null;
-    const { left, top } = box.current!.getBoundingClientRect();
-    return frameAt(grid, shown, event.clientX - left, event.clientY - top, width, height);
-  };
-  const keys = (event: React.KeyboardEvent): void => {
+  const { isDragging, listeners } = usePointer(box, grid, shown, { width, height }, props);
+  const keys = (event: KeyboardEvent): void => {
     if (!grid || event.ctrlKey || event.altKey || event.metaKey) return;
     const next = afterKey(event.key, { grid, view: shown, width, height, chosen });
     if (!next) return;
@@ -77,34 +81,56 @@ export function MapCanvas(props: MapCanvasProps) {
       tabIndex={0}
       onKeyDown={keys}
       onFocus={() => {
-        if (chosen === null && grid && !drag.current) onChoose(0);
+        if (chosen === null && grid && !isDragging()) onChoose(0);
       }}
-      onPointerDown={(event) => {
-        event.currentTarget.setPointerCapture(event.pointerId);
-        drag.current = { x: event.clientX, y: event.clientY, view: shown, moved: false };
-      }}
-      onPointerMove={(event) => {
-        const from = drag.current;
-        if (!from || !grid) {
-          onHover(at(event));
-          return;
-        }
-        const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
-        if (Math.hypot(dx, dy) > DRAG_PIXELS) from.moved = true;
-        if (from.moved)
-          onView(bounded(grid, { ...from.view, left: from.view.left + dx, top: from.view.top + dy }, width, height));
-      }}
-      onPointerUp={(event) => {
-        const clicked = drag.current && !drag.current.moved ? at(event) : null;
-        drag.current = null;
-        if (clicked !== null) onChoose(clicked);
-      }}
-      onPointerCancel={() => (drag.current = null)}
-      onPointerLeave={() => onHover(null)}
+      {...listeners}
     >
       <canvas ref={canvas} aria-hidden data-columns={grid?.columns} data-rows={grid?.rows} data-zoom={shown.zoom} />
     </div>
   );
+}
+
+/** The pointer on the map: it says which frame it is on, drags the map, and chooses a frame where it did not drag. */
+function usePointer(
+  box: RefObject<HTMLElement | null>,
+  grid: Grid | null,
+  shown: Viewport,
+  { width, height }: { width: number; height: number },
+  { onView, onChoose, onHover }: Pick<MapCanvasProps, "onView" | "onChoose" | "onHover">,
+) {
+  const drag = useRef<{ x: number; y: number; view: Viewport; moved: boolean } | null>(null);
+  const at = (event: PointerEvent): number | null => {
+    if (!grid) return null;
+    const { left, top } = box.current!.getBoundingClientRect();
+    return frameAt(grid, shown, event.clientX - left, event.clientY - top, width, height);
+  };
+  const listeners = {
+    onPointerDown: (event: PointerEvent): void => {
+      event.currentTarget.setPointerCapture(event.pointerId);
+      drag.current = { x: event.clientX, y: event.clientY, view: shown, moved: false };
+    },
+    onPointerMove: (event: PointerEvent): void => {
+      const from = drag.current;
+      if (!from || !grid) {
+        onHover(at(event));
+        return;
+      }
+      const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
+      if (Math.hypot(dx, dy) > DRAG_PIXELS) from.moved = true;
+      if (from.moved)
+        onView(bounded(grid, { ...from.view, left: from.view.left + dx, top: from.view.top + dy }, width, height));
+    },
+    onPointerUp: (event: PointerEvent): void => {
+      const clicked = drag.current && !drag.current.moved ? at(event) : null;
+      drag.current = null;
+      if (clicked !== null) onChoose(clicked);
+    },
+    onPointerCancel: (): void => {
+      drag.current = null;
+    },
+    onPointerLeave: (): void => onHover(null),
+  };
+  return { isDragging: () => drag.current !== null, listeners };
 }
 
 function useSize(box: RefObject<HTMLElement | null>): { width: number; height: number } {
@@ -116,16 +142,4 @@ function useSize(box: RefObject<HTMLElement | null>): { width: number; height: n
     return () => observer.disconnect();
   }, []);
   return size;
-}
-
-/** React's own listener may not keep the page from scrolling. */
-function useWheel(box: RefObject<HTMLElement | null>, listener: (event: WheelEvent) => void): void {
-  const latest = useRef(listener);
-  latest.current = listener;
-  useEffect(() => {
-    const element = box.current!;
-    const wheel = (event: WheelEvent): void => latest.current(event);
-    element.addEventListener("wheel", wheel, { passive: false });
-    return () => element.removeEventListener("wheel", wheel);
-  }, []);
 }

@@ -1,21 +1,22 @@
-import { Maximize, ZoomIn, ZoomOut } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
+import type { FrameMap } from "../../../core/api/schema.ts";
 import { useHostRuns } from "../../state/live.ts";
 import { useRepeated } from "../../state/repeated.ts";
 import { useApp } from "../../state/store.ts";
 import { onTheme } from "../../ui/theme.ts";
-import { colorsOf, type ColorBy } from "./colors.ts";
+import { colorsOf, type ColorBy, type Rgb } from "./colors.ts";
 import { FrameFacts } from "./FrameFacts.tsx";
 import { DOMID_XEN, indicesOf, sizeText } from "./frames.ts";
 import { isWanted, Legend, type Wanted } from "./Legend.tsx";
 import { ZOOM_STEP } from "./keys.ts";
 import { MapCanvas } from "./MapCanvas.tsx";
-import { WHOLE, type Viewport } from "./viewport.ts";
+import { MapTools } from "./MapTools.tsx";
+import { scaled, WHOLE, type Viewport } from "./viewport.ts";
 import "../../styles/memory-map.css";
 
 const REFRESH_MS = 1000;
 
-/** Every machine frame of the host: whose it is and what for. */
+/** Shows every machine frame of the host: whose it is and what it is for. */
 export function MemoryMapTab() {
   const running = useHostRuns();
   const map = useRepeated("frameMap", {}, REFRESH_MS);
@@ -25,29 +26,8 @@ export function MemoryMapTab() {
   const [chosen, setChosen] = useState<number | null>(null);
   const [hovered, setHovered] = useState<number | null>(null);
   const [wanted, setWanted] = useState<Wanted | null>(null);
-  const [theme, setTheme] = useState(0);
-  const indices = useRef<Uint8Array | null>(null);
-  const version = useRef(0);
-  const decoded = useMemo(() => {
-    if (!map) return null;
-    version.current++;
-    return (indices.current = indicesOf(map, indices.current));
-  }, [map]);
-  useEffect(() => {
-    const again = (): void => setTheme((count) => count + 1);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", again);
-    const ended = onTheme(again);
-    return () => {
-      ended();
-      scheme.removeEventListener("change", again);
-    };
-  }, []);
-  const plain = useMemo(() => colorsOf(map?.palette ?? [], by, null), [map, by, theme]);
-  const colors = useMemo(
-    () => (wanted ? colorsOf(map?.palette ?? [], by, (entry) => isWanted(wanted, entry)) : plain),
-    [map, by, theme, wanted, plain],
-  );
+  const { decoded, version } = useDecoded(map);
+  const { plain, colors } = useColors(map, by, wanted);
   const nameOf = (domid: number): string | undefined => domains.find((each) => each.domid === domid)?.name;
 
   if (!running) return <p className="page-empty">The host does not run: it has no frames.</p>;
@@ -58,61 +38,24 @@ export function MemoryMapTab() {
   const kind = looked === null ? null : (map.palette[decoded[looked] ?? -1]?.kind ?? null);
   const zoom = (factor: number): void => {
     const element = document.querySelector<HTMLElement>(".frame-map");
-    if (!element) return;
-    const [x, y] = [element.clientWidth / 2, element.clientHeight / 2];
-    setView(({ zoom: was, left, top }) => ({
-      zoom: was * factor,
-      left: x - (x - left) * factor,
-      top: y - (y - top) * factor,
-    }));
+    if (element) setView((view) => scaled(view, factor, element.clientWidth / 2, element.clientHeight / 2));
   };
   return (
     <div className="memory-map">
-      <div className="memory-map-tools" role="toolbar" aria-label="Memory map">
-        <span className="muted">
-          {map.frames.toLocaleString("en")} frames of 4 KiB; {sizeText(free)} free, {sizeText(xen)} Xen’s
-        </span>
-        <span className="spacer" />
-        <GoTo frames={map.frames} onGo={setChosen} />
-        <div className="segmented" role="group" aria-label="Colour by">
-          {(["owner", "type"] as const).map((each) => (
-            <button key={each} type="button" aria-pressed={by === each} onClick={() => setBy(each)}>
-              {each === "owner" ? "Owner" : "Type"}
-            </button>
-          ))}
-        </div>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label="Zoom out"
-          title="Zoom out (-)"
-          onClick={() => zoom(1 / ZOOM_STEP)}
-        >
-          <ZoomOut size={16} />
-        </button>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label="Zoom in"
-          title="Zoom in (+)"
-          onClick={() => zoom(ZOOM_STEP)}
-        >
-          <ZoomIn size={16} />
-        </button>
-        <button
-          type="button"
-          className="icon-button"
-          aria-label="Show all frames"
-          title="Show all frames (0)"
-          onClick={() => setView(WHOLE)}
-        >
-          <Maximize size={16} />
-        </button>
-      </div>
+      <MapTools
+        summary={`${map.frames.toLocaleString("en")} frames of 4 KiB; ${sizeText(free)} free, ${sizeText(xen)} Xen’s`}
+        frames={map.frames}
+        by={by}
+        onBy={setBy}
+        onGo={setChosen}
+        onCloser={() => zoom(ZOOM_STEP)}
+        onFarther={() => zoom(1 / ZOOM_STEP)}
+        onWhole={() => setView(WHOLE)}
+      />
       <div className="memory-map-body">
         <MapCanvas
           indices={decoded}
-          version={version.current}
+          version={version}
           colors={colors}
           view={view}
           onView={setView}
@@ -122,7 +65,7 @@ export function MemoryMapTab() {
           describedBy="memory-map-help"
         />
         <div className="memory-map-side">
-          <FrameFacts mfn={looked} kind={kind} version={version.current} nameOf={nameOf} />
+          <FrameFacts mfn={looked} kind={kind} version={version} nameOf={nameOf} />
           <Legend palette={map.palette} colors={plain} wanted={wanted} onWant={setWanted} nameOf={nameOf} />
         </div>
       </div>
@@ -134,26 +77,30 @@ export function MemoryMapTab() {
   );
 }
 
-function GoTo({ frames, onGo }: { frames: number; onGo: (mfn: number) => void }) {
-  const [text, setText] = useState("");
-  const value = /^(0x[\da-f]{1,8}|\d{1,8})$/i.test(text.trim()) ? Number(text.trim()) : NaN;
-  const wrong = text.trim() !== "" && !(value < frames);
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (value < frames) onGo(value);
-      }}
-    >
-      <input
-        className="mono frame-goto"
-        placeholder="MFN, as 0x1a2b"
-        aria-label="Go to machine frame number"
-        aria-invalid={wrong}
-        title={wrong ? `0 to 0x${(frames - 1).toString(16)}` : "Go to a frame"}
-        value={text}
-        onChange={({ target }) => setText(target.value)}
-      />
-    </form>
+/** The map's frames as places in its palette. `version` changes when they do: the array is the same. */
+function useDecoded(map: FrameMap | undefined): { decoded: Uint8Array | null; version: number } {
+  const indices = useRef<Uint8Array | null>(null);
+  const version = useRef(0);
+  const decoded = useMemo(() => {
+    if (!map) return null;
+    version.current++;
+    return (indices.current = indicesOf(map, indices.current));
+  }, [map]);
+  return { decoded, version: version.current };
+}
+
+/** The palette's colours as the appearance has them; `colors`: those of what is not wanted are pale. */
+function useColors(
+  map: FrameMap | undefined,
+  by: ColorBy,
+  wanted: Wanted | null,
+): { plain: readonly Rgb[]; colors: readonly Rgb[] } {
+  const [theme, setTheme] = useState(0);
+  useEffect(() => onTheme(() => setTheme((count) => count + 1)), []);
+  const plain = useMemo(() => colorsOf(map?.palette ?? [], by, null), [map, by, theme]);
+  const colors = useMemo(
+    () => (wanted ? colorsOf(map?.palette ?? [], by, (entry) => isWanted(wanted, entry)) : plain),
+    [map, by, theme, wanted, plain],
   );
+  return { plain, colors };
 }

@@ -1,4 +1,4 @@
-/** What colour a frame has: by its owner, the stronger the more its type binds it; or by its type. */
+/** Chooses a frame's colour: by its owner, the stronger the more the frame's type binds it; or by its type. */
 import { themeColor } from "../../ui/theme.ts";
 import { DOMID_NOBODY, DOMID_XEN, KINDS, type PaletteEntry } from "./frames.ts";
 
@@ -6,7 +6,7 @@ export type ColorBy = "owner" | "type";
 export type Rgb = [red: number, green: number, blue: number];
 
 const GRAPH_COLORS = 6;
-/** Of frames that are not looked for while others are. */
+/** The strength of frames that are not searched for while others are. */
 const DIMMED = 0.12;
 
 function rgb(property: string): Rgb {
@@ -29,7 +29,7 @@ function ownerProperty(domid: number): string {
   return domid === 0 ? "--frame-dom0" : `--graph-${((domid - 1) % GRAPH_COLORS) + 1}`;
 }
 
-/** Of each entry of the palette. `only`: the one that is looked for; others are dimmed. */
+/** Returns the colour of each entry of the palette. `only` is the one that is searched for; the others are dimmed. */
 export function colorsOf(
   palette: readonly PaletteEntry[],
   by: ColorBy,

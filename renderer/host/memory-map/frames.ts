@@ -1,4 +1,4 @@
-/** The host's frame map as the canvas wants it: an index in the palette for each frame. */
+/** The host's frame map in the form that the canvas needs: an index into the palette for each frame. */
 import type { FrameKind, FrameMap } from "../../../core/api/schema.ts";
 
 export type PaletteEntry = FrameMap["palette"][number];
@@ -7,7 +7,7 @@ export const DOMID_XEN = 0x7ff2;
 export const DOMID_NOBODY = 0x7ff4;
 export const FRAMES_PER_MIB = 256;
 
-/** What a kind is, in a few words; and how strongly its owner's colour is shown, of 1. */
+/** Describes each kind in a few words, and says how strongly its owner's colour is shown, from 0 to 1. */
 export const KINDS: Record<FrameKind, { title: string; strength: number }> = {
   machine: { title: "The machine’s own", strength: 0.55 },
   root: { title: "Hypervisor’s root", strength: 1 },
@@ -36,7 +36,7 @@ export function ownerName(domid: number, nameOf: (domid: number) => string | und
   return nameOf(domid) ?? `domain ${domid}`;
 }
 
-/** `into` is used again if it has the right length. */
+/** `into` is reused if it has the right length. */
 export function indicesOf({ frames, runs }: FrameMap, into: Uint8Array | null): Uint8Array {
   const indices = into?.length === frames ? into : new Uint8Array(frames);
   let mfn = 0;
@@ -60,7 +60,7 @@ export interface OwnerTotals {
   kinds: { kind: FrameKind; frames: number }[];
 }
 
-/** Xen first, then domains in order, what is nobody's last. */
+/** Xen comes first, then the domains in order, and at the end what belongs to nobody. */
 export function totalsOf(palette: readonly PaletteEntry[]): OwnerTotals[] {
   const owners = new Map<number, OwnerTotals>();
   for (const { domid, kind, frames } of palette) {

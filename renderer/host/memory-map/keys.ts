@@ -1,10 +1,10 @@
-/** What keys do on the map of frames: they go from frame to frame, and come closer or go back. */
+/** What keys do on the map of frames: they go from frame to frame, and zoom in and out. */
 import { revealing, scaleOf, zoomed, type Grid, type Viewport } from "./viewport.ts";
 
 const PAGE_ROWS = 16;
 export const ZOOM_STEP = 1.6;
 
-/** What is on the screen: `width` and `height` in pixels. */
+/** What is on the screen. `width` and `height` are in pixels. */
 interface Shown {
   grid: Grid;
   view: Viewport;
@@ -13,7 +13,7 @@ interface Shown {
   chosen: number | null;
 }
 
-/** What is shown afterwards, and the frame that is chosen then, if another is; null: the key means nothing here. */
+/** Returns what is shown afterwards, and the chosen frame if it changes; null if the key means nothing here. */
 export function afterKey(key: string, shown: Shown): { view: Viewport; chosen?: number } | null {
   const { grid, view, width, height, chosen } = shown;
   const from = chosen ?? 0;
@@ -36,7 +36,7 @@ export function afterKey(key: string, shown: Shown): { view: Viewport; chosen?: 
   const factors: Record<string, number> = { "+": ZOOM_STEP, "=": ZOOM_STEP, "-": 1 / ZOOM_STEP };
   const factor = factors[key];
   if (factor === undefined) return null;
-  // Around the chosen frame.
+  // Zooms around the chosen frame.
   const scale = scaleOf(grid, view, width, height);
   const x = view.left + ((from % grid.columns) + 0.5) * scale;
   const y = view.top + (Math.floor(from / grid.columns) + 0.5) * scale;

@@ -1,17 +1,17 @@
-/** Draws the map of frames: into a picture of one pixel a frame, and that onto the screen. */
+/** Draws the map of frames: first into a picture with one pixel for each frame, then from there onto the screen. */
 import { themeColor } from "../../ui/theme.ts";
 import type { Rgb } from "./colors.ts";
 import { scaleOf, type Grid, type Viewport } from "./viewport.ts";
 
-/** A frame so large has a border. */
+/** A frame of at least this size has a border. */
 const GRID_PIXELS = 8;
 
-/** Frames to pixels, one each. */
+/** Writes one pixel for each frame. */
 export function paint(target: HTMLCanvasElement, indices: Uint8Array, colors: readonly Rgb[]): void {
   const context = target.getContext("2d")!;
   const image = context.createImageData(target.width, target.height);
   const pixels = new Uint32Array(image.data.buffer);
-  // Pixels are bytes in the order red, green, blue, alpha: on every machine that browsers run on, little-endian words.
+  // The bytes of a pixel are red, green, blue and alpha. Every machine that browsers run on is little-endian, so they form such a word.
   const words = Uint32Array.from(
     colors,
     ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0,
@@ -20,7 +20,7 @@ export function paint(target: HTMLCanvasElement, indices: Uint8Array, colors: re
   context.putImageData(image, 0, 0);
 }
 
-/** The picture as the view has it, with borders where frames are large, and a mark around the chosen one. */
+/** Draws the picture as the view shows it, with borders where frames are large, and a mark around the chosen frame. */
 export function drawMap(
   canvas: HTMLCanvasElement,
   picture: HTMLCanvasElement,
@@ -56,7 +56,7 @@ export function drawMap(
   if (chosen === null) return;
   const x = view.left + (chosen % grid.columns) * scale;
   const y = view.top + Math.floor(chosen / grid.columns) * scale;
-  // A frame may be smaller than a pixel: the mark is not.
+  // A frame may be smaller than a pixel, but the mark is not.
   const around = Math.max(0, (10 - scale) / 2);
   context.lineWidth = 2;
   context.strokeStyle = themeColor("--surface");

@@ -1,26 +1,26 @@
-/** Where frames lie on the canvas: rows of frames in order of mfn, seen through a window that zooms and moves. */
+/** Where frames lie on the canvas: in rows ordered by mfn, seen through a window that zooms and moves. */
 export interface Grid {
   frames: number;
-  /** Frames of a row. */
+  /** The number of frames in a row. */
   columns: number;
   rows: number;
 }
 export interface Viewport {
-  /** 1: all frames are seen. */
+  /** At 1 all frames are visible. */
   zoom: number;
-  /** Pixels from the canvas's corner to the map's. */
+  /** Pixels from the corner of the canvas to that of the map. */
   left: number;
   top: number;
 }
 
 export const WHOLE: Viewport = { zoom: 1, left: 0, top: 0 };
-/** Pixels of a frame at most. */
+/** The largest size of a frame in pixels. */
 const LARGEST = 28;
 
-/** Rows begin at multiples of so many frames. */
+/** The number of frames at which a row begins is a multiple of this. */
 const ROW_STEP = 64;
 
-/** Of the canvas's shape, as near as rows of whole steps get. */
+/** Returns a grid whose shape is as near to the canvas's as rows of whole steps allow. */
 export function gridOf(frames: number, width: number, height: number): Grid {
   const columns = Math.max(1, Math.round(Math.sqrt((frames * width) / height) / ROW_STEP)) * ROW_STEP;
   return { frames, columns, rows: Math.ceil(frames / columns) };
@@ -29,12 +29,12 @@ export function gridOf(frames: number, width: number, height: number): Grid {
 function least({ columns, rows }: Grid, width: number, height: number): number {
   return Math.min(width / columns, height / rows);
 }
-/** Pixels of a frame. */
+/** Returns the size of a frame in pixels. */
 export function scaleOf(grid: Grid, view: Viewport, width: number, height: number): number {
   return least(grid, width, height) * view.zoom;
 }
 
-/** Within bounds: nothing beside the map is shown that it could cover, and it is centred where it cannot. */
+/** Returns the view within bounds: no empty space is shown that the map could cover, and a map that is too small to cover it is centred. */
 export function bounded(grid: Grid, view: Viewport, width: number, height: number): Viewport {
   const whole = least(grid, width, height);
   const zoom = Math.max(1, Math.min(Math.max(1, LARGEST / whole), view.zoom));
@@ -47,7 +47,7 @@ export function bounded(grid: Grid, view: Viewport, width: number, height: numbe
   };
 }
 
-/** What is at (x, y) stays there. */
+/** The point (x, y) stays where it is. */
 export function zoomed(
   grid: Grid,
   view: Viewport,
@@ -62,7 +62,12 @@ export function zoomed(
   return bounded(grid, { zoom, left: x - (x - view.left) * by, top: y - (y - view.top) * by }, width, height);
 }
 
-/** null beside the map. */
+/** As `zoomed`, where nobody knows the bounds: who draws it keeps them. */
+export function scaled({ zoom, left, top }: Viewport, factor: number, x: number, y: number): Viewport {
+  return { zoom: zoom * factor, left: x - (x - left) * factor, top: y - (y - top) * factor };
+}
+
+/** Returns null for a point beside the map. */
 export function frameAt(
   grid: Grid,
   view: Viewport,
@@ -78,7 +83,7 @@ export function frameAt(
   return column >= 0 && column < grid.columns && row >= 0 && mfn < grid.frames ? mfn : null;
 }
 
-/** Moved as little as shows the frame. */
+/** Returns the view moved as little as is needed to show the frame. */
 export function revealing(grid: Grid, view: Viewport, mfn: number, width: number, height: number): Viewport {
   const scale = scaleOf(grid, view, width, height);
   const into = (at: number, position: number, room: number): number => {

@@ -1,4 +1,4 @@
-/** The lanes on a canvas: a bar for each turn on a pCPU. */
+/** Draws the lanes on a canvas, with a bar for each turn on a pCPU. */
 import { themeColor } from "../../ui/theme.ts";
 import { eachTurn, IDLE, NOT_KEPT, type Lane } from "./lanes.ts";
 
@@ -48,7 +48,7 @@ export function drawLanes(
     eachTurn(turns, from, to, ({ domid, vcpu }, start, end) => {
       if (domid === IDLE) return;
       const left = x(start);
-      // A turn shorter than a pixel is still there.
+      // A turn shorter than a pixel must still be visible.
       const wide = Math.max(x(end) - left, 0.75);
       if (domid === NOT_KEPT) {
         context.fillStyle = themed("--line-strong");
@@ -57,7 +57,7 @@ export function drawLanes(
       }
       context.fillStyle = themed(`--graph-${((domid - 1 + COLORS) % COLORS) + 1}`);
       context.fillRect(left, top, wide, tall);
-      // A vCPU's neighbour is told from it by a line, as a paler bar would leave its name no contrast.
+      // A line separates a vCPU's bar from its neighbour. A paler bar would leave too little contrast for the name.
       context.fillStyle = themed("--surface");
       if (vcpu % 2) context.fillRect(left, top + tall - 5, wide, 2);
       if (wide < LEAST_NAMED) return;

@@ -1,18 +1,18 @@
-/** What ran on each pCPU in the last seconds, put together from the scheduler's records as they come. */
+/** What ran on each pCPU in the last seconds, put together from the scheduler's records as they arrive. */
 import type { PcpuSwitches } from "../../../core/api/schema.ts";
 
 export const IDLE = 0xffffffff;
-/** The host had no room to keep what came between two readings. */
+/** The host had no room to keep what happened between two readings. */
 export const NOT_KEPT = -1;
 const RECORD_BYTES = 16;
-/** Nanoseconds that are kept. */
+/** How many nanoseconds are kept. */
 export const KEPT_NS = 10e9;
 
-/** From then on, until the next one of the lane. */
+/** A turn lasts until the next one of the lane begins. */
 export interface Turn {
   /** Nanoseconds since power-on. */
   from: number;
-  /** IDLE, NOT_KEPT, or whose vCPU it was. */
+  /** IDLE, NOT_KEPT, or the domain whose vCPU it was. */
   domid: number;
   vcpu: number;
 }
@@ -32,19 +32,19 @@ function turnsOf({ records }: PcpuSwitches): Turn[] {
 
 export class Lanes {
   lanes: Lane[] = [];
-  /** Nanoseconds since power-on: what was known last is from then. */
+  /** Nanoseconds since power-on: the time of the last known state. */
   time = 0;
 
-  /** Nothing ran on any pCPU since then. */
+  /** Whether nothing has run on any pCPU since then. */
   isIdleSince(from: number): boolean {
     return this.lanes.every(({ turns }) =>
       turns.every(({ domid }, i) => domid === IDLE || (turns[i + 1]?.from ?? this.time) <= from),
     );
   }
 
-  /** A new answer of `switches`, whose `since` was not later than the answer before. */
+  /** Takes a new answer of `switches`. Its `since` must not be later than the time of the previous answer. */
   take({ time, pcpus }: { time: number; pcpus: PcpuSwitches[] }): void {
-    // Another power cycle begins at 0.
+    // Another power cycle begins at time 0.
     if (time < this.time) this.lanes = [];
     const known = this.time;
     this.time = time;
@@ -60,14 +60,14 @@ export class Lanes {
   }
 }
 
-/** Without what had ended before `from`. */
+/** Removes turns that had ended before `from`. */
 function trimmed(turns: Turn[], from: number): Turn[] {
   let first = 0;
   while (first + 1 < turns.length && turns[first + 1]!.from <= from) first++;
   return turns.slice(first);
 }
 
-/** Calls `body` for each turn within [from, to), cut to it. */
+/** Calls `body` for each turn within [from, to), cut to that span. */
 export function eachTurn(
   turns: readonly Turn[],
   from: number,
@@ -84,19 +84,19 @@ export function eachTurn(
 export interface Share {
   domid: number;
   vcpu: number;
-  /** Of the time that is known, 0 to 1. */
+  /** The share of the time that is known, from 0 to 1. */
   part: number;
 }
 export interface LaneTotals {
   pcpu: number;
-  /** 0 to 1; NaN when nothing is known. */
+  /** From 0 to 1; NaN when nothing is known. */
   busy: number;
   switchesPerSecond: number;
-  /** The largest first. */
+  /** The largest comes first. */
   shares: Share[];
 }
 
-/** What each pCPU did in that time. */
+/** Returns what each pCPU did in that time. */
 export function totalsOf({ pcpu, turns }: Lane, from: number, to: number): LaneTotals {
   const ran = new Map<string, Share>();
   let known = 0;

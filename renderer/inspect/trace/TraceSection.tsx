@@ -1,26 +1,32 @@
 import "../../styles/trace.css";
 import { Circle, Download, Eraser, Search, Square } from "lucide-react";
 import { useEffect, useState } from "react";
-import { HYPERCALLS } from "../../../core/api/trace/names.ts";
+import { CALLS } from "../../../core/api/trace/names.ts";
 import { useHostRuns } from "../../state/live.ts";
 import { useApp } from "../../state/store.ts";
 import { formatValue } from "../../ui/units.ts";
 import { exportTrace } from "./chrome-export.ts";
+import { Places } from "./Places.tsx";
 import { Timeline } from "./Timeline.tsx";
-import type { Trace, TraceFilter, TraceRow } from "./trace.ts";
+import { HYPERCALLS_ONLY, WITH_ACCESSES, type Trace, type TraceFilter, type TraceRow } from "./trace.ts";
 import { TraceTable } from "./TraceTable.tsx";
+import { useIsPvh } from "../useIsPvh.ts";
 import { useTrace } from "./useTrace.ts";
-import { Term } from "../../glossary/Term.tsx";
+import { TableHead, type Columns } from "../../ui/Table.tsx";
 
-/** A domain's hypercalls, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
+const COUNT_COLUMNS: Columns = [{ title: "Hypercall", term: "hypercall" }, "Calls", "Rate"];
+
+/** A domain's hypercalls, and a PVH domain's accesses to ports and devices, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
 export function TraceSection({ domid }: { domid: number }) {
   const runs = useHostRuns();
   const name = useApp((state) => state.domains.find((each) => each.domid === domid)?.name ?? `domain-${domid}`);
   const [stopped, setStopped] = useState(false);
   const [selected, select] = useState<TraceRow | null>(null);
   const trace = useTrace(domid, !stopped);
+  const isPvh = useIsPvh(domid);
+  const words = isPvh ? WITH_ACCESSES : HYPERCALLS_ONLY;
   useEffect(() => {
-    // A trace of what was before the last power-on is of another domain.
+    // A trace from before the last power-on belongs to another domain.
     if (!runs) trace.clear();
   }, [runs, trace]);
   if (!runs) return <p className="page-empty">There are no hypercalls while the host does not run.</p>;
@@ -63,13 +69,16 @@ export function TraceSection({ domid }: { domid: number }) {
             <p className="page-empty">
               {stopped
                 ? "Nothing is recorded until you record again."
-                : "It has made no hypercall since this is looked at."}
+                : `It has made no ${words.one} since this is looked at.`}
             </p>
           ) : (
-            <TraceTable rows={trace.shown} selected={selected} onSelect={select} />
+            <TraceTable rows={trace.shown} words={words} selected={selected} onSelect={select} />
           )}
         </div>
-        <Counts trace={trace} />
+        <div className="trace-side">
+          <Counts trace={trace} />
+          {isPvh && <Places trace={trace} />}
+        </div>
       </div>
     </section>
   );
@@ -122,21 +131,13 @@ function Counts({ trace }: { trace: Trace }) {
   return (
     <div className="card trace-counts" tabIndex={0} role="region" aria-label="Counts of hypercalls">
       <table>
-        <thead>
-          <tr>
-            <th scope="col">
-              <Term of="hypercall">Hypercall</Term>
-            </th>
-            <th scope="col">Calls</th>
-            <th scope="col">Rate</th>
-          </tr>
-        </thead>
+        <TableHead columns={COUNT_COLUMNS} />
         <tbody>
           {trace.counts.map(({ number, calls, rate }) => (
-            <tr key={number} data-hypercall={HYPERCALLS.get(number)}>
+            <tr key={number} data-hypercall={CALLS.get(number)}>
               <th scope="row">
                 <span className={`trace-swatch trace-color-${(trace.colorOf(number) ?? -1) + 1}`} aria-hidden />
-                {HYPERCALLS.get(number) ?? `hypercall ${number}`}
+                {CALLS.get(number) ?? `hypercall ${number}`}
               </th>
               <td>{calls.toLocaleString("en")}</td>
               <td>{formatValue(rate, "/s")}</td>

@@ -1,11 +1,11 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, type KeyboardEvent } from "react";
 import type { TermId } from "../../glossary/terms.ts";
-import { durationText, gapText, isGap, resultText, timeText, type TraceRow } from "./trace.ts";
+import { rowAfterKey } from "./table-keys.ts";
+import { durationText, gapText, isGap, resultText, timeText, type TraceRow, type TraceWords } from "./trace.ts";
 import { Term, termProps } from "../../glossary/Term.tsx";
 
 const ROW_PIXELS = 24;
-const PAGE_ROWS = 15;
 const COLUMNS: readonly (readonly [title: string, term?: TermId])[] = [
   ["Time, s"],
   ["vCPU", "vcpu"],
@@ -15,13 +15,15 @@ const COLUMNS: readonly (readonly [title: string, term?: TermId])[] = [
   ["Took"],
 ];
 
-/** Newest at the bottom, and followed while the bottom is in sight; only rows in sight are in the document. */
+/** The newest row is at the bottom and is followed while the bottom is in sight. Only visible rows are in the document. */
 export function TraceTable({
   rows,
+  words,
   selected,
   onSelect,
 }: {
   rows: readonly TraceRow[];
+  words: TraceWords;
   selected: TraceRow | null;
   onSelect: (row: TraceRow | null) => void;
 }) {
@@ -45,25 +47,12 @@ export function TraceTable({
     virtual.scrollToIndex(index);
   }, [selected]);
 
-  const go = (to: number): void => {
-    const row = rows[Math.max(0, Math.min(rows.length - 1, to))];
-    if (row) onSelect(row);
-  };
   const onKey = (event: KeyboardEvent): void => {
-    const from = index < 0 ? rows.length : index;
-    const moves: Record<string, number> = {
-      ArrowDown: from + 1,
-      ArrowUp: from - 1,
-      PageDown: from + PAGE_ROWS,
-      PageUp: from - PAGE_ROWS,
-      Home: 0,
-      End: rows.length - 1,
-    };
-    const to = moves[event.key];
-    if (to === undefined && event.key !== "Escape") return;
+    const to = rowAfterKey(event.key, index < 0 ? rows.length : index, rows.length);
+    if (to === null && event.key !== "Escape") return;
     event.preventDefault();
-    if (to === undefined) onSelect(null);
-    else go(to);
+    if (to === null) onSelect(null);
+    else if (rows[to]) onSelect(rows[to]);
     if (event.key === "End" || event.key === "Escape") following.current = true;
   };
 
@@ -93,17 +82,15 @@ export function TraceTable({
           {items.map(({ index: at, start }) => {
             const row = rows[at]!;
             return (
-              <div
+              <TraceLine
                 key={at}
-                role="row"
-                aria-rowindex={at + 2}
-                aria-selected={row === selected}
-                className={`trace-row${row === selected ? " selected" : ""}${isGap(row) ? " gap" : row.failed ? " failed" : ""}`}
-                style={{ transform: `translateY(${start}px)` }}
-                onClick={() => onSelect(row)}
-              >
-                <Cells row={row} />
-              </div>
+                row={row}
+                words={words}
+                at={at}
+                top={start}
+                isSelected={row === selected}
+                onSelect={onSelect}
+              />
             );
           })}
         </div>
@@ -112,11 +99,40 @@ export function TraceTable({
   );
 }
 
-function Cells({ row }: { row: TraceRow }) {
+function TraceLine({
+  row,
+  words,
+  at,
+  top,
+  isSelected,
+  onSelect,
+}: {
+  row: TraceRow;
+  words: TraceWords;
+  at: number;
+  top: number;
+  isSelected: boolean;
+  onSelect: (row: TraceRow) => void;
+}) {
+  return (
+    <div
+      role="row"
+      aria-rowindex={at + 2}
+      aria-selected={isSelected}
+      className={`trace-row${isSelected ? " selected" : ""}${isGap(row) ? " gap" : row.failed ? " failed" : ""}`}
+      style={{ transform: `translateY(${top}px)` }}
+      onClick={() => onSelect(row)}
+    >
+      <Cells row={row} words={words} />
+    </div>
+  );
+}
+
+function Cells({ row, words }: { row: TraceRow; words: TraceWords }) {
   if (isGap(row))
     return (
       <span role="gridcell" aria-colspan={6} className="trace-gap">
-        {gapText(row)}
+        {gapText(row, words)}
       </span>
     );
   return (
@@ -129,7 +145,9 @@ function Cells({ row }: { row: TraceRow }) {
       </span>
       <span
         role="gridcell"
-        className="trace-arguments"
+        // Of an access nothing is returned, and its time is not taken.
+        {...(row.access && { "aria-colspan": 3 })}
+        className={row.access ? "trace-arguments trace-access" : "trace-arguments"}
         title={row.parameters.map((each) => each.join(" = ")).join("\n")}
       >
         {row.parameters.map(([name, value]) => (
@@ -138,10 +156,14 @@ function Cells({ row }: { row: TraceRow }) {
           </span>
         ))}
       </span>
-      <span role="gridcell" className="trace-result">
-        {resultText(row)}
-      </span>
-      <span role="gridcell">{durationText(row.duration)}</span>
+      {!row.access && (
+        <>
+          <span role="gridcell" className="trace-result">
+            {resultText(row)}
+          </span>
+          <span role="gridcell">{durationText(row.duration)}</span>
+        </>
+      )}
     </>
   );
 }

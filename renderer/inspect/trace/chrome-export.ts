@@ -1,4 +1,4 @@
-/** What is shown as a file that chrome://tracing and Perfetto open. */
+/** Writes what is shown as a file that chrome://tracing and Perfetto open. */
 import { chromeEvents, lostEvent, processName, threadName, type ChromeEvent } from "../../../core/api/trace/chrome.ts";
 import { download } from "../../ui/download.ts";
 import { isGap, type Trace } from "./trace.ts";
@@ -9,7 +9,7 @@ export function exportTrace(trace: Trace, domid: number, name: string): void {
     ...[...trace.vcpus].sort((a, b) => a - b).map((vcpu) => threadName(domid, vcpu)),
   ];
   for (const row of trace.shown) {
-    // Those of a vCPU are told by the call that follows them.
+    // A gap of one vCPU is reported with the call that follows it.
     if (!isGap(row)) events.push(...chromeEvents(row));
     else if (row.missing !== null && row.vcpu === null) events.push(lostEvent(domid, 0, row.time, row.missing));
   }

@@ -1,37 +1,19 @@
-/** Draws hypercalls over time: a lane for each vCPU, a box as long as the call took, coloured by hypercall. */
+/** Draws hypercalls over time: a lane for each vCPU, and a box for each call, as long as the call took and with the colour of its hypercall. */
 import type { TraceCall } from "../../../core/api/trace/calls.ts";
 import { themeColor } from "../../ui/theme.ts";
+import type { Span } from "./span.ts";
 import { COLORS, durationText, isGap, type TraceRow } from "./trace.ts";
 
 export const LANE_PIXELS = 22;
 export const AXIS_PIXELS = 20;
-/** Left of the lanes: their names. */
+/** The width of the names, to the left of the lanes. */
 export const LABEL_PIXELS = 52;
-const LEAST_SPAN = 2e3;
-const MOST_SPAN = 600e9;
-
-/** Nanoseconds since power-on at both edges. */
-export interface Span {
-  from: number;
-  to: number;
-}
-
-/** `factor` below 1 comes nearer; the time at `at` stays where it is. */
-export function zoomed({ from, to }: Span, factor: number, at: number): Span {
-  const length = Math.min(MOST_SPAN, Math.max(LEAST_SPAN, (to - from) * factor));
-  const share = (at - from) / (to - from);
-  return { from: at - share * length, to: at + (1 - share) * length };
-}
-export function moved({ from, to }: Span, share: number): Span {
-  const by = (to - from) * share;
-  return { from: from + by, to: to + by };
-}
 
 export function timeAt({ from, to }: Span, x: number, width: number): number {
   return from + ((x - LABEL_PIXELS) / (width - LABEL_PIXELS)) * (to - from);
 }
 
-/** First row that may reach into the span: rows are in the order of their times, but for what a batch brought late. */
+/** Returns the first row that may reach into the span. Rows are in the order of their times, except that a batch may have brought some late. */
 function firstIn(rows: readonly TraceRow[], from: number): number {
   let low = 0;
   let high = rows.length;
@@ -40,11 +22,11 @@ function firstIn(rows: readonly TraceRow[], from: number): number {
     if (rows[middle]!.time < from) low = middle + 1;
     else high = middle;
   }
-  // A long call began before.
+  // A long call may have begun before.
   return Math.max(0, low - 64);
 }
 
-/** The call at a place of the canvas, the shortest where several are; null if there is none within two pixels. */
+/** Returns the call at a place of the canvas, the shortest if there are several, or null if there is none within two pixels. */
 export function callAt(
   rows: readonly TraceRow[],
   vcpus: readonly number[],
@@ -115,7 +97,7 @@ export function draw(
   drawFrame(context, colors, vcpus, span, width, height);
   const scale = (width - LABEL_PIXELS) / (span.to - span.from);
   const place = (time: number): number => LABEL_PIXELS + (time - span.from) * scale;
-  /** By lane and colour, the pixel that was painted last: what falls on it too is not painted again. */
+  /** By lane and colour, the last pixel that was painted. A call that falls on the same pixel is not painted again. */
   const painted = new Map<number, number>();
   context.save();
   context.beginPath();
@@ -178,7 +160,7 @@ function niceStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least)!;
 }
-/** In seconds, as exact as the step asks for. */
+/** In seconds, with as many digits as the step needs. */
 function markText(time: number, step: number): string {
   return `${(time / 1e9).toFixed(Math.min(9, Math.max(0, Math.ceil(9 - Math.log10(step)))))} s`;
 }

@@ -1,12 +1,12 @@
-/** The hypercalls of one domain as they came in: a bounded number of them, the ones that pass the filter, and how often which is made. */
+/** The hypercalls and accesses of one domain as they came in: a bounded number of them, the ones that pass the filter, and how often which is made. */
 import type { Events } from "../../../core/api/schema.ts";
-import { HYPERCALLS } from "../../../core/api/trace/names.ts";
-import { traceCalls, type TraceCall } from "../../../core/api/trace/calls.ts";
+import { CALLS } from "../../../core/api/trace/names.ts";
+import { traceCalls, type TraceAccess, type TraceCall } from "../../../core/api/trace/calls.ts";
 
-/** Where hypercalls are missing: `missing` were made and not recorded; null: nobody looked. */
+/** Where calls are missing: `missing` were made and not recorded; null: nobody looked. */
 export interface Gap {
   missing: number | null;
-  /** null: of any vCPU. */
+  /** null means any vCPU. */
   vcpu: number | null;
   time: number;
 }
@@ -16,40 +16,54 @@ export function isGap(row: TraceRow): row is Gap {
 }
 
 export interface TraceFilter {
-  /** Number of the hypercall; null: all. */
+  /** Number of the hypercall or access, as CALLS has it; null: all. */
   number: number | null;
   result: "all" | "ok" | "failed";
-  /** In lower case; looked for in names, arguments and results. */
+  /** In lower case. It is searched for in names, arguments and results. */
   text: string;
 }
 export const EVERYTHING: TraceFilter = { number: null, result: "all", text: "" };
 
 export interface CallCount {
   number: number;
-  /** Since the domain was created: the hypervisor's own count. */
+  /** How many were made since the domain was created, by the hypervisor's own count. */
   calls: number;
-  /** Per second, NaN until it is known. */
+  /** Calls per second; NaN until it is known. */
   rate: number;
 }
 
+/** How often an access of a port or address was recorded. */
+export interface AccessCount {
+  space: TraceAccess["space"];
+  address: bigint;
+  reads: number;
+  writes: number;
+}
+
+/** Ports and addresses that are counted one by one; a guest may access as many as it likes. */
+const MOST_PLACES = 200;
 /** As many as there are --graph-1 to 6. */
 export const COLORS = 6;
-/** Rows that are kept; when there are more, the oldest go. */
+/** How many rows are kept. If there are more, the oldest are dropped. */
 const MOST_ROWS = 50_000;
 const ROWS_AT_ONCE = 10_000;
-/** Rates are of so many nanoseconds at least. */
+/** A rate is taken over at least this many nanoseconds. */
 const RATE_NS = 900e6;
 
 export class Trace {
-  /** Changes with each change: what shows it looks again. */
+  /** Increases with each change, so that what shows the trace looks again. */
   version = 0;
   rows: TraceRow[] = [];
-  /** Of `rows`, those that pass the filter, and all gaps. */
+  /** Those of `rows` that pass the filter, and all gaps. */
   shown: TraceRow[] = [];
-  /** Since the beginning, or the last clear. */
+  /** How many calls were recorded since the beginning or the last clear. */
   recorded = 0;
   missing = 0;
   counts: readonly CallCount[] = [];
+  /** Of what was recorded, by the first access. */
+  readonly places = new Map<string, AccessCount>();
+  /** Recorded accesses of places beyond MOST_PLACES. */
+  elsewhere = 0;
   readonly seen = new Map<number, string>();
   readonly vcpus = new Set<number>();
   /** In the order in which they were first seen. */
@@ -75,16 +89,29 @@ export class Trace {
       this.recorded++;
       this.missing += call.lost;
       // Numbers that mean nothing may be as many as the guest likes.
-      if (HYPERCALLS.has(call.number)) {
+      if (CALLS.has(call.number)) {
         this.seen.set(call.number, call.name);
         this.#color(call.number);
       }
+      if (call.access) this.#countAccess(call.access);
       this.vcpus.add(call.vcpu);
     }
     if (lost > 0) added.push({ missing: lost, vcpu: null, time });
     this.missing += lost;
     this.#count(time, calls);
     this.#add(added);
+  }
+
+  #countAccess({ space, address, isWrite }: TraceAccess): void {
+    const key = `${space} ${address}`;
+    let place = this.places.get(key);
+    if (!place && this.places.size < MOST_PLACES) {
+      place = { space, address, reads: 0, writes: 0 };
+      this.places.set(key, place);
+    }
+    if (!place) this.elsewhere++;
+    else if (isWrite) place.writes++;
+    else place.reads++;
   }
 
   /** Below COLORS; the same for a hypercall as long as the trace is there. */
@@ -95,13 +122,13 @@ export class Trace {
     if (!this.#colors.has(number)) this.#colors.set(number, this.#colors.size % COLORS);
   }
 
-  /** How often which was made when this began. */
+  /** Takes how often each hypercall had been made when the trace began. */
   began({ time, calls }: Pick<Events["trace"], "time" | "calls">): void {
     this.#count(time, calls);
     this.#changed();
   }
 
-  /** From here on nobody looks. */
+  /** From here on nothing is recorded. */
   pause(): void {
     const last = this.rows.at(-1);
     if (last && !(isGap(last) && last.missing === null)) this.#add([{ missing: null, vcpu: null, time: last.time }]);
@@ -109,7 +136,7 @@ export class Trace {
     this.counts = this.counts.map(({ number, calls }) => ({ number, calls, rate: NaN }));
   }
 
-  /** Nothing came for a while: nothing was made. */
+  /** Nothing arrived for a while, so no calls were made. */
   idle(): void {
     if (this.counts.every(({ rate }) => rate === 0)) return;
     this.counts = this.counts.map(({ number, calls }) => ({ number, calls, rate: 0 }));
@@ -121,6 +148,8 @@ export class Trace {
     this.shown = [];
     this.recorded = 0;
     this.missing = 0;
+    this.places.clear();
+    this.elsewhere = 0;
     this.#changed();
   }
 
@@ -172,6 +201,14 @@ export class Trace {
   }
 }
 
+/** What a trace is of: a PVH domain's has accesses too. */
+export interface TraceWords {
+  one: string;
+  many: string;
+}
+export const HYPERCALLS_ONLY: TraceWords = { one: "hypercall", many: "hypercalls" };
+export const WITH_ACCESSES: TraceWords = { one: "hypercall or access", many: "hypercalls or accesses" };
+
 export function argumentsText({ parameters }: TraceCall): string {
   return parameters.map(([name, value]) => `${name}=${value}`).join(" ");
 }
@@ -182,10 +219,11 @@ function textOf(call: TraceCall): string {
   return `${call.name} ${call.operation ?? ""} ${argumentsText(call)} ${resultText(call)}`;
 }
 
-export function gapText({ missing, vcpu }: Gap): string {
+/** `what`: what the domain's trace has, as "hypercalls". */
+export function gapText({ missing, vcpu }: Gap, what: TraceWords): string {
   if (missing === null) return "The recording was stopped here: what the domain did meanwhile was not recorded.";
   const whose = vcpu === null ? "" : ` of vCPU ${vcpu}`;
-  return `${missing.toLocaleString("en")} ${missing === 1 ? "hypercall" : "hypercalls"}${whose} not recorded: faster than a trace is read.`;
+  return `${missing.toLocaleString("en")} ${missing === 1 ? what.one : what.many}${whose} not recorded: faster than a trace is read.`;
 }
 
 /** "12.345 678 s" since the host's power-on. */

@@ -1,4 +1,4 @@
-/** The trace of a domain while it is looked at: the host records only then. */
+/** The trace of a domain while it is shown. The host records only then. */
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { useLive } from "../../state/live.ts";
 import { onTrace, request, sentence } from "../../state/session.ts";
@@ -6,7 +6,7 @@ import { useApp } from "../../state/store.ts";
 import { Trace } from "./trace.ts";
 import { say } from "../../state/messages.ts";
 
-/** Ticks of the figures (one a second) without an event after which rates are 0. */
+/** After this many ticks of the figures (one per second) without an event, the rates are 0. */
 const QUIET_TICKS = 2;
 
 export function useTrace(domid: number, running: boolean): Trace {

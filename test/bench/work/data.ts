@@ -1,4 +1,4 @@
-/** What the tasks work on, made from a seed: the same bytes everywhere. */
+/** The data that the tasks work on. They are made from a seed, so that they are the same bytes everywhere. */
 import { execFileSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
 import { seeded } from "../../random.ts";
@@ -66,7 +66,7 @@ function vocabulary(below: (limit: number) => number): string[] {
   );
 }
 
-/** A C file of many functions with loops, branches, structures, switches and calls to each other; FUNCTIONS says how many of them it has. */
+/** Makes a C file of many functions with loops, branches, structures, switches and calls to each other. FUNCTIONS says how many there are. */
 function source(below: (limit: number) => number): string {
   const functions = Array.from({ length: FUNCTIONS }, (_, n) => {
     const cases = Array.from(

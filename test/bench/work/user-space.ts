@@ -1,6 +1,6 @@
 /**
- * A Debian user space with interpreters, a compiler, a database and compressors, made once by mmdebstrap and kept in .cache/work, with the
- * tasks in /work: as a folder for chroot and as an initial RAM disk, so that no machine's disk is measured.
+ * A Debian user space with interpreters, a compiler, a database and compressors, made once by mmdebstrap and kept in .cache/work, with the tasks in
+ * /work. It exists as a folder for chroot and as an initial RAM disk, so that no machine's disk is measured.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -27,7 +27,7 @@ const PACKAGES = [
   ...["python3", "perl", "lua5.4", "gawk", "bc", "jq", "sqlite3"],
   ...["xz-utils", "bzip2", "zstd", "openssl", "diffutils", "findutils"],
 ];
-/** What no task looks at. */
+/** Files that no task uses. */
 const LEFT_OUT = [
   ...["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/var/cache/*"],
   ...[
@@ -38,7 +38,7 @@ const LEFT_OUT = [
   ],
 ];
 
-/** Why it can't be had here, or null. */
+/** Says why it is not available here, or returns null. */
 export function userSpaceMissing(): string | null {
   const absent = ["mmdebstrap", "tar", "xz", "gcc", "unshare"].filter((tool) => spawnSync(tool, ["--version"]).error);
   return absent.length ? `The work set was not measured: ${absent.join(", ")} not installed.` : null;
@@ -50,7 +50,7 @@ function digestOf(...parts: (string | Uint8Array)[]): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Makes `at`, a file or a folder, by `make`, which is given another name to make it at: it is whole or not there. */
+/** Makes `at`, a file or a folder. `make` gets another name to make it at, so that `at` is either complete or absent. */
 function once(at: string, make: (partial: string) => void): string {
   if (existsSync(at)) return at;
   mkdirSync(cache, { recursive: true });
@@ -122,7 +122,7 @@ export function userSpace(): UserSpace {
   return { folder, ramdisk };
 }
 
-/** The kernel's command line says which tasks: work=PATTERN. */
+/** The kernel's command line names the tasks: work=PATTERN. */
 const INIT = `#!/bin/bash
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys

@@ -23,7 +23,7 @@ describe.each([
     async (_, litmus) => {
       const { forbidden, example, seen } = await runLitmus(processors, litmus, STARTS);
       expect(forbidden, JSON.stringify(example)).toBe(0);
-      // What the threads did is there at all.
+      // This shows that the threads did something at all.
       expect([...seen.values()].reduce((sum, times) => sum + times, 0)).toBe(STARTS * 1024);
     },
   );

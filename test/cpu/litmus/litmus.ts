@@ -1,10 +1,10 @@
-/** Runs litmus programs and counts what they must not do. */
+/** Runs litmus programs and counts outcomes that must not occur. */
 import { RBX, RCX, RDI, RSI } from "../machine.ts";
 import * as at from "./layout.ts";
 import { Processors } from "./processors.ts";
 import type { Contention, Litmus, Outcome } from "./programs.ts";
 
-/** Rounds of one start; each has a cache line for x, one for y, and 16 bytes of results by thread. */
+/** The rounds of one start. Each has a cache line for x, one for y, and 16 bytes of results for each thread. */
 const ROUNDS = 1024;
 const X = 0;
 const Y = ROUNDS * 64;
@@ -14,11 +14,11 @@ const MOST_DELAY = 40;
 
 const hex = (text: string): number[] => [...Buffer.from(text.replaceAll(" ", ""), "hex")];
 
-/** `body` in a loop of RCX rounds, then UD2. */
+/** Puts `body` into a loop of RCX rounds, followed by UD2. */
 function loop(body: string, advance: string): Uint8Array {
   const bytes = [...hex(body), ...hex(advance), 0xff, 0xc9];
   const back = bytes.length + 2;
-  // A backward jump of 8 or of 32 bits.
+  // A backward jump of 8 or 32 bits.
   bytes.push(...(back <= 128 ? [0x75, 256 - back] : [0x0f, 0x85, ...le32(-(bytes.length + 6))]));
   return Uint8Array.from([...bytes, 0x0f, 0x0b]);
 }
@@ -71,7 +71,7 @@ export async function runLitmus(processors: Processors, { threads, forbidden }: 
   return count;
 }
 
-/** Null, or what was found instead of what must be, in any of so many starts. */
+/** Returns null, or what was found instead of the right contents in any of that many starts. */
 export async function runContention(
   processors: Processors,
   contention: Contention,

@@ -1,4 +1,4 @@
-/** Several processors over one memory, each a thread with an engine of its own, as pCPUs are. */
+/** Several processors over one memory, each a thread with an engine of its own, like pCPUs. */
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
@@ -14,7 +14,7 @@ const root = path.resolve(import.meta.dirname, "../../..");
 
 export interface ThreadStart {
   registers: Record<number, bigint>;
-  /** Turns of an empty loop that it waits, once all are ready. */
+  /** How many turns of an empty loop it waits after all are ready. */
   delay: number;
 }
 
@@ -66,12 +66,12 @@ export class Processors {
   get view(): DataView {
     return this.#machine.view;
   }
-  /** Bytes of the data, from an offset to the end of its page. */
+  /** Returns the bytes of the data from an offset to the end of its page. */
   page(offset: number): Uint8Array {
     const host = at.dataHost(offset);
     return this.#machine.bytes.subarray(host, (host | 0xfff) + 1);
   }
-  /** Zeroes the data. */
+  /** Fills the data with zeroes. */
   clear(): void {
     this.#machine.bytes.fill(0, at.DATA_FRAME, at.DATA_FRAME + at.DATA_PAGES * 0x1000);
   }
@@ -85,7 +85,7 @@ export class Processors {
     });
   }
 
-  /** Runs the loaded programs at the same time; resolves when all have come to their ends, throws if one ends otherwise. */
+  /** Runs the loaded programs at the same time. Resolves when all have come to their ends, throws if one ends in another way. */
   async run(starts: ThreadStart[]): Promise<void> {
     const words = this.#words;
     this.#workers.forEach((_, n) => {
@@ -117,7 +117,7 @@ export class Processors {
     });
   }
 
-  /** How often the regions of a thread were entered: nonzero if it ran translated code. */
+  /** Returns how often the regions of a thread were entered, which is not zero if it ran translated code. */
   entered(thread: number): number {
     const { first, end } = at.indicesOf(thread);
     let sum = 0;

@@ -1,6 +1,6 @@
-/** Programs for several processors, and what x86's memory order allows of them (Intel SDM volume 3, "Memory Ordering"; x86-TSO). */
+/** Programs for several processors, and what x86's memory order allows for them (Intel SDM volume 3, "Memory Ordering"; x86-TSO). */
 
-/** What one round has left: by thread two results, and the two locations. */
+/** What one round has left: two results for each thread, and the two locations. */
 export interface Outcome {
   results: [number, number][];
   x: number;
@@ -8,8 +8,8 @@ export interface Outcome {
 }
 
 /**
- * Each thread does its instructions once a round, each round on locations of its own: RDI = x, RSI = y, RBX = results. EAX and
- * EDX are free.
+ * Each thread runs its instructions once in each round, and each round uses locations of its own: RDI = x, RSI = y, RBX = results. EAX and EDX are
+ * free.
  */
 export interface Litmus {
   name: string;
@@ -17,7 +17,7 @@ export interface Litmus {
   forbidden(outcome: Outcome): boolean;
 }
 
-// The numbers of results: r[thread][0] is what the thread stored first, r[thread][1] second.
+// r[thread][0] is what the thread stored first, r[thread][1] what it stored second.
 const X_GETS_1 = "c7 07 01 00 00 00"; // mov dword [rdi], 1
 const Y_GETS_1 = "c7 06 01 00 00 00"; // mov dword [rsi], 1
 const X_GETS_2 = "c7 07 02 00 00 00";
@@ -30,7 +30,7 @@ const READ_Y_THEN_X = "8b 06 8b 17 89 03 89 53 04";
 const flagWithoutMessage = ({ results }: Outcome) => results[1]![0] === 1 && results[1]![1] === 0;
 const bothZero = ({ results: [a, b] }: Outcome) => a![0] === 0 && b![0] === 0;
 
-/** Store buffering: a store, something, a load of the other location. */
+/** Store buffering: a store, something between, and a load of the other location. */
 function storeBuffering(name: string, between: string): Litmus {
   return {
     name: `store buffering with ${name} between`,
@@ -38,7 +38,7 @@ function storeBuffering(name: string, between: string): Litmus {
     forbidden: bothZero,
   };
 }
-/** The store itself is the locked instruction. */
+/** Here the store itself is the locked instruction. */
 function lockedStoreBuffering(name: string, storeX: string, storeY: string): Litmus {
   return {
     name: `store buffering, stores by ${name}`,
@@ -47,7 +47,7 @@ function lockedStoreBuffering(name: string, storeX: string, storeY: string): Lit
   };
 }
 
-/** The one that x86 allows: how often it is seen tells whether the threads met at all. */
+/** The outcome that x86 allows. How often it is seen tells whether the threads met at all. */
 export const STORE_BUFFERING: Litmus = {
   name: "store buffering",
   threads: [`${X_GETS_1} ${READ_Y}`, `${Y_GETS_1} ${READ_X}`],
@@ -115,11 +115,11 @@ export const LITMUS: Litmus[] = [
   },
 ];
 
-/** Threads that work on the same memory, each `rounds` times; `check` reads what must be in it then. */
+/** Threads that work on the same memory, each `rounds` times. `check` reads what must be in it afterwards. */
 export interface Contention {
   name: string;
   threads: string[];
-  /** Offsets in the data of what RDI and RSI point at. */
+  /** The offsets in the data that RDI and RSI point at. */
   rdi: number;
   rsi?: number;
   check(read: (offset: number, bytes: number) => bigint, rounds: bigint): [found: bigint, expected: bigint][];
@@ -127,7 +127,7 @@ export interface Contention {
 
 const twice = (body: string): string[] => [body, body];
 
-/** Both threads count at the same place; one at `offset` has to be atomic with itself. */
+/** Both threads count at the same place, and the increment at `offset` must be atomic with respect to itself. */
 function counter(name: string, body: string, offset: number, bytes: number, step = 1n): Contention {
   return {
     name,
@@ -151,7 +151,7 @@ const CMPXCHG8B = "49 89 ca 8b 07 8b 57 04 89 c3 89 d1 83 c3 01 83 d1 00 f0 0f c
 // mov r10, rcx; mov rax, [rdi]; mov rdx, [rdi+8]; 1: lea rbx, [rax+1]; lea rcx, [rdx+3]; lock cmpxchg16b [rdi]; jnz 1b; mov rcx, r10
 const CMPXCHG16B = "49 89 ca 48 8b 07 48 8b 57 08 48 8d 58 01 48 8d 4a 03 f0 48 0f c7 0f 75 f1 4c 89 d1";
 
-/** A lock in RSI guards a plain INC in RDI. */
+/** A lock in RSI protects a plain INC in RDI. */
 function mutualExclusion(name: string, body: string): Contention {
   return { ...counter(`mutual exclusion: ${name}`, body, LINE, 8), rsi: LINE + 0x80 };
 }
@@ -188,13 +188,14 @@ export const CONTENTION: Contention[] = [
     counter(`LOCK CMPXCHG8B ${where}`, CMPXCHG8B, offset, 8),
   ]),
   {
-    // lock inc byte [rdi] beside lock add dword [rdi], 0x100: neither may lose the other's.
+    // lock inc byte [rdi] beside lock add dword [rdi], 0x100: neither may lose the other's updates.
     name: "a byte and the dword that it is part of",
     threads: ["f0 fe 07", "f0 81 07 00 01 00 00"],
     rdi: LINE,
     check: (read, rounds) => [[read(LINE, 4), BigInt.asUintN(32, (rounds & 0xffn) + rounds * 0x100n)]],
   },
-  // A misaligned one beside an aligned one on bytes of it. Each changes bytes that the other only carries along, or both the same.
+  // A misaligned access beside an aligned one on some of its bytes. Each changes bytes that the other only carries along, or both change the same
+  // ones.
   {
     // lock inc dword [rdi]; lock add qword [rsi], 0x100
     name: "a misaligned LOCK INC within 8 bytes, and an aligned LOCK ADD to all of these",

@@ -1,4 +1,4 @@
-/** `npm run test:litmus -- --starts N --rounds M`: the litmus programs at length, with what was seen. */
+/** `npm run test:litmus -- --starts N --rounds M` runs the litmus programs for a long time and prints what was seen. */
 import { parseArgs } from "node:util";
 import { MOST_THREADS } from "./layout.ts";
 import { runContention, runLitmus } from "./litmus.ts";

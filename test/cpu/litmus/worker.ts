@@ -1,4 +1,4 @@
-/** A processor's thread: runs what it is told, again and again, at the same time as the others. */
+/** The thread of a processor. It runs what it is told, again and again, at the same time as the others. */
 import { workerData } from "node:worker_threads";
 import * as state from "../../../core/machine/cpu/state.ts";
 import { Machine, RSP } from "../machine.ts";
@@ -39,7 +39,7 @@ function takePart(): void {
   processor.setReg(RSP, at.STACK_LINEAR + BigInt(thread) * 0x1000n + 0x800n);
   processor.rip = linear;
   processor.flags = 0x202;
-  // All start together, or as much later as they are told.
+  // All start together, or later by the delay that they are told.
   const others = Atomics.load(words, at.READY >> 2);
   Atomics.add(words, at.RUNNING >> 2, 1);
   while (Atomics.load(words, at.RUNNING >> 2) < others);

@@ -1,6 +1,6 @@
 /**
- * The kernel that prints what ring 0 sees (kernel.c, entry.S): built here with gcc, run by QEMU's TCG, and the record of both: kernel.bin.gz and
- * qemu.txt, whose first line names the sources they were made of. `npx vite-node test/cpu/ring0/record.ts` makes them anew.
+ * The kernel that prints what ring 0 sees (kernel.c, entry.S). It is built here with gcc and run by QEMU's TCG. The records of both are kernel.bin.gz
+ * and qemu.txt, whose first line names the sources that they were made from. `npx vite-node test/cpu/ring0/record.ts` makes them again.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -21,7 +21,7 @@ export function sourcesHash(): string {
   return hash.digest("hex");
 }
 
-/** The flat image, from its sources. Needs gcc and binutils of x86. */
+/** Builds the flat image from its sources. Needs gcc and binutils for x86. */
 export function buildKernel(folder: string): Uint8Array {
   mkdirSync(folder, { recursive: true });
   const at = (name: string): string => path.join(folder, name);
@@ -34,13 +34,13 @@ export function buildKernel(folder: string): Uint8Array {
   return readFileSync(at("kernel.bin"));
 }
 
-/** What QEMU's TCG has the kernel in `folder` print. */
+/** Returns what the kernel in `folder` prints in QEMU's TCG. */
 export function runInQemu(folder: string): string {
   const output = path.join(folder, "qemu.txt");
   const machine = "-M pc -accel tcg -cpu max -m 64 -nographic -nodefaults -no-reboot".split(" ");
   const devices = ["-debugcon", `file:${output}`, "-device", "isa-debug-exit,iobase=0xf4,iosize=4"];
   const kernel = ["-kernel", path.join(folder, "kernel.bin")];
-  // Its exit status says what the kernel wrote to port F4.
+  // Its exit status is what the kernel wrote to port F4.
   const { error } = spawnSync("qemu-system-x86_64", [...machine, ...kernel, ...devices], { timeout: QEMU_TIME });
   if (error) throw error;
   return readFileSync(output, "latin1");

@@ -1,4 +1,6 @@
-/** `npx vite-node test/cpu/ring0/record.ts`: builds the kernel of this folder and records what QEMU's TCG has it print. Needs gcc and qemu-system-x86. */
+/**
+ * `npx vite-node test/cpu/ring0/record.ts` builds the kernel of this folder and records what it prints in QEMU's TCG. Needs gcc and qemu-system-x86.
+ */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";

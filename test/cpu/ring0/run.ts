@@ -1,20 +1,20 @@
-/** Runs the kernel of this folder on the engine: as a guest that owns its privileged state, behind a second stage of translation. */
+/** Runs the kernel of this folder on the engine, as a guest that owns its privileged state behind a second stage of translation. */
 import * as exits from "../../../core/machine/cpu/exits.ts";
 import * as state from "../../../core/machine/cpu/state.ts";
 import { Machine, RAX, RDX } from "../machine.ts";
 
 const LOAD_ADDRESS = 0x100000;
-/** Guest-physical memory: 16 MiB of the host's, and the second stage's tables behind it. */
+/** Guest-physical memory is 16 MiB of the host's, with the second stage's tables after it. */
 const GUEST = 0x4000000;
 const GUEST_BYTES = 0x1000000;
 const SECOND = GUEST + GUEST_BYTES;
 const MEMORY_PAGES = 1536;
-/** Where the kernel prints. */
+/** The port to which the kernel prints. */
 const DEBUG_PORT = 0xe9;
 const MULTIBOOT_ENTRY = 28;
 const MOST_EXITS = 100_000;
 
-/** What the kernel at 1 MiB prints until it halts. */
+/** Returns what the kernel at 1 MiB prints until it halts. */
 export function runKernel(compiled: WebAssembly.Module, image: Uint8Array): string {
   const m = new Machine(compiled, null, MEMORY_PAGES);
   m.bytes.set(image, GUEST + LOAD_ADDRESS);
@@ -37,7 +37,7 @@ export function runKernel(compiled: WebAssembly.Module, image: Uint8Array): stri
     const opcode = m.bytes[GUEST + Number(m.rip)]!;
     const byImmediate = opcode === 0xe4 || opcode === 0xe6;
     const port = byImmediate ? m.bytes[GUEST + Number(m.rip) + 1]! : Number(m.reg(RDX) & 0xffffn);
-    // Nothing but the printer answers; what is read is 0, as of a PC's ports 80 to 8F.
+    // Nothing but the printer answers. Reads give 0, as on a PC's ports 80 to 8F.
     if (opcode === 0xec || opcode === 0xe4) m.setReg(RAX, m.reg(RAX) & ~0xffn);
     else if (opcode !== 0xee && opcode !== 0xe6)
       return `${text}\nthe platform was asked for opcode ${opcode.toString(16)}`;

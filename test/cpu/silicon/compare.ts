@@ -1,4 +1,4 @@
-/** Says where two results of one case differ, in words. */
+/** Says in words where two results of one case differ. */
 import { CASE, RESULT, WINDOW, type Instance } from "./generate.ts";
 
 const REGISTERS = [
@@ -19,23 +19,23 @@ const REGISTERS = [
   "r14",
   "r15",
 ];
-/** CF PF AF ZF SF DF OF: what user code sees; RF and TF are the debugger's. */
+/** CF PF AF ZF SF DF OF: the flags that user code sees. RF and TF are the debugger's. */
 export const VISIBLE_FLAGS = 0xcd5n;
 const hex = (value: number | bigint) => value.toString(16);
 
 /**
- * FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1 are not exact on silicon: Intel documents an error below 1 ulp (SDM
- * volume 1, 8.3.10) and the engine rounds correctly, so their results may differ by one unit in the last place, and C1, which
- * says which way it was rounded, is not compared.
+ * FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X and FYL2XP1 are not exact on silicon. Intel documents an error below 1 ulp (SDM volume 1, 8.3.10),
+ * while the engine rounds correctly. Their results may therefore differ by one unit in the last place, and C1, which tells the direction of rounding,
+ * is not compared.
  */
 const TRANSCENDENTAL = new Set(["6.0", "6.1", "6.2", "6.3", "7.1", "7.3", "7.6", "7.7"].map((key) => `x87_D9/${key}`));
 const C1 = 0x200;
-/** FYL2XP1 is defined for x from -(1 - sqrt(1/2)) to sqrt(2) - 1; outside silicon's error has been seen to be 2. */
+/** FYL2XP1 is defined for x from -(1 - sqrt(1/2)) to sqrt(2) - 1. Outside of that range, errors of 2 have been seen on silicon. */
 function ulps({ form, bytes }: Instance): bigint {
   const exponent = new DataView(bytes.buffer, bytes.byteOffset).getUint16(CASE.fx + 40, true) & 0x7fff;
   return form.name === "x87_D9/7.1" && exponent >= 0x3ffd ? 2n : 1n;
 }
-/** A finite number's place among those of its sign: neighbours differ by 1. */
+/** The rank of a finite number among those of its sign, so that neighbours differ by 1. */
 const place = (view: DataView, at: number) =>
   (BigInt(view.getUint16(at + 8, true) & 0x7fff) << 63n) + (view.getBigUint64(at, true) & ((1n << 63n) - 1n));
 
@@ -53,7 +53,7 @@ export function difference(instance: Instance, silicon: Uint8Array, engine: Uint
   if (trap !== b.getUint32(RESULT.trap, true)) found.push(`trap ${trap} engine ${b.getUint32(RESULT.trap, true)}`);
   if (trap === 14) {
     const [x, y] = [a.getUint32(RESULT.error, true), b.getUint32(RESULT.error, true)];
-    // In the upper half lies the harness' own kernel, with pages that are present: bit 0 says so.
+    // The harness's own kernel lies in the upper half, with pages that are present, which bit 0 reports.
     const kernel = a.getBigUint64(RESULT.cr2, true) >> 63n !== 0n;
     if ((x ^ y) & (kernel ? ~1 : ~0)) found.push(`error code ${x} engine ${y}`);
     u64("cr2", RESULT.cr2);

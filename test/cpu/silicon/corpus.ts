@@ -1,8 +1,8 @@
 /**
- * A record of what silicon did, for machines that are not x86-64. The cases are not in it but made again by the generator,
- * each form's from a seed of its own, and checked by a hash; of a result only what differs from the case is.
- * File: gzip of, for each instance in the order of FORMS: u32 hash of the case, u16 bytes of differences, then these as
- * (u8 bytes to skip, u8 bytes of difference, the bytes XORed), a skip of 255 with no bytes going on.
+ * A record of what silicon did, for machines that are not x86-64. It does not contain the cases. The generator makes them again, each form's from a
+ * seed of its own, and a hash checks them. Of a result it contains only what differs from the case. The file is the gzip of the instances in the
+ * order of FORMS, each as: u32 hash of the case, u16 bytes of differences, then the differences as (u8 bytes to skip, u8 bytes of difference, the
+ * bytes XORed). A skip of 255 with no bytes continues.
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -45,7 +45,7 @@ function unchanged({ bytes, length, flagMask }: Instance): Buffer {
   return result;
 }
 
-/** Takes out of a result what is not compared. */
+/** Removes from a result what is not compared. */
 function comparable({ flagMask }: Instance, silicon: Uint8Array): Buffer {
   const result = Buffer.from(silicon);
   const pageFault = result.readUInt32LE(RESULT.trap) === TRAP_PAGE_FAULT;
@@ -59,7 +59,7 @@ function comparable({ flagMask }: Instance, silicon: Uint8Array): Buffer {
   return result;
 }
 
-/** Where `to` differs, as the file has it. */
+/** Returns where `to` differs, in the format of the file. */
 export function differences(from: Uint8Array, to: Uint8Array): Buffer {
   const out: number[] = [];
   let done = 0;
@@ -78,7 +78,7 @@ export function differences(from: Uint8Array, to: Uint8Array): Buffer {
   return Buffer.from(out);
 }
 
-/** Makes of what differences() began from what it went to. */
+/** Applies differences: turns `from` of differences() into `to`. */
 export function applyDifferences(changes: Uint8Array, result: Uint8Array): void {
   let place = 0;
   for (let at = 0; at < changes.length;) {
@@ -89,7 +89,7 @@ export function applyDifferences(changes: Uint8Array, result: Uint8Array): void 
   }
 }
 
-/** The file for results in the order of corpusInstances(). */
+/** Makes the file from results in the order of corpusInstances(). */
 export function encodeCorpus(recorded: Iterable<[Instance, Uint8Array]>): Buffer {
   const parts: Buffer[] = [];
   for (const [one, silicon] of recorded) {
@@ -102,7 +102,7 @@ export function encodeCorpus(recorded: Iterable<[Instance, Uint8Array]>): Buffer
   return gzipSync(Buffer.concat(parts), { level: 9 });
 }
 
-/** The instances and silicon's results. Throws where the generator no longer makes the cases that were recorded. */
+/** Returns the instances with silicon's results. Throws if the generator no longer makes the cases that were recorded. */
 export function* readCorpus(perForm = PER_FORM): Generator<[Instance, Buffer]> {
   const file = gunzipSync(readFileSync(CORPUS));
   let at = 0;

@@ -1,4 +1,4 @@
-/** The engine as the harness sees it: test/cpu/engine-entry.ts compiled, flat page tables, a case in, a result out. */
+/** The engine as the harness sees it: test/cpu/engine-entry.ts compiled, with flat page tables. It takes a case and gives a result. */
 import { readFileSync } from "node:fs";
 import * as exits from "../../../core/machine/cpu/exits.ts";
 import * as state from "../../../core/machine/cpu/state.ts";
@@ -6,7 +6,7 @@ import { TranslatedCode } from "../translator/translated.ts";
 import { CASE, CODE_ADDRESS, DATA_PAGES, RESULT, WINDOW, WINDOW_START } from "./generate.ts";
 
 const MEMORY_PAGES = 1024;
-/** Where the harness keeps page tables, code and data: the end of the 64 MiB, which the engine's own tables don't reach. */
+/** Where the harness keeps page tables, code and data: the end of the 64 MiB, which the engine's own tables do not reach. */
 const TABLES = 0x3e00000;
 const CODE_FRAME = 0x3f00000;
 const DATA_FRAME = 0x3f10000;
@@ -22,7 +22,7 @@ export class Engine {
   readonly #state: number;
   readonly #translated: TranslatedCode | null;
 
-  /** `translates`: every case is translated to WebAssembly before it runs. */
+  /** With `translates`, every case is translated to WebAssembly before it runs. */
   constructor(wasm: string, translates = false) {
     const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: 65536, shared: true });
     const module = new WebAssembly.Module(readFileSync(wasm));
@@ -45,12 +45,12 @@ export class Engine {
     this.#translated = translates ? new TranslatedCode(exports, memory, POOL) : null;
   }
 
-  /** Regions made. */
+  /** The number of regions made. */
   get regions(): number {
     return this.#translated?.count ?? 0;
   }
 
-  /** Identity by name only: code at CODE_ADDRESS, two data pages at DATA_PAGES; everything else is not mapped. */
+  /** The tables map code at CODE_ADDRESS and two data pages at DATA_PAGES. Everything else is not mapped. */
   #map(): void {
     const present = 7n;
     const entry = (table: number, index: number, value: number, flags = present) =>
@@ -79,7 +79,7 @@ export class Engine {
     this.#view.setUint16(at + state.SEG_ATTR, attributes, true);
   }
 
-  /** A user program under 64-bit Linux. */
+  /** The state of a user program under 64-bit Linux. */
   #setUp(): void {
     const set64 = (offset: number, value: bigint) => this.#view.setBigUint64(this.#state + offset, value, true);
     this.#segment(state.CS, 0x33, 0xafb);
@@ -95,7 +95,7 @@ export class Engine {
     this.#bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 4096);
   }
 
-  /** Runs one case to its trap; the result has the layout of silicon.c's `struct result`. */
+  /** Runs one case until its trap. The result has the layout of silicon.c's `struct result`. */
   run(test: Uint8Array, result: Uint8Array): void {
     const view = this.#view;
     const bytes = this.#bytes;
@@ -142,7 +142,7 @@ export class Engine {
     result.set(bytes.subarray(window, window + WINDOW), RESULT.memory);
   }
 
-  /** FXRSTOR's format: registers ST-relative there, physical here. */
+  /** Loads FXRSTOR's format, in which registers are ST-relative, while they are physical here. */
   #loadFpu(fx: Uint8Array, input: DataView): void {
     const s = this.#state;
     let fsw = input.getUint16(CASE.fx + 2, true) & ~0x8080;

@@ -264,7 +264,7 @@ rorx vx.3 3 F0 m ib
 
 export interface Form {
   name: string;
-  /** none, 66, F3, F2 or "" and whether the operand size (v) or REX.W (w) is free. */
+  /** The mandatory prefix (none, 66, F3, F2), and whether the operand size (v) or REX.W (w) is free. */
   prefix: "" | "66" | "F3" | "F2";
   size: "fixed" | "v" | "w";
   /** VEX.pp, or -1. */
@@ -282,7 +282,7 @@ export interface Form {
   rm: number;
 }
 
-/** What tells a form from every other one. */
+/** Returns what distinguishes a form from every other one. */
 export function formKey({ name, prefix, size, operands, map, opcode, digit }: Form): string {
   return `${name} ${prefix}${size === "v" ? "v" : ""} ${operands} ${map}:${opcode.toString(16)}${digit >= 0 ? `/${digit}` : ""}`;
 }
@@ -340,8 +340,8 @@ function parseVector(line: string): Form[] {
 }
 
 /**
- * FWAIT, and D8..DF: register forms by digit, those of D9 /4../7 by their whole second byte; memory forms by digit. Names: `x87_` and the
- * instruction's bytes. FXTRACT and the like get as many instances as a whole row of FADD.
+ * FWAIT, and D8..DF: register forms by digit, except that those of D9 /4../7 go by their whole second byte; memory forms by digit. Names are `x87_`
+ * and the instruction's bytes. FXTRACT and the like get as many instances as a whole row of FADD.
  */
 function x87Forms(): Form[] {
   const form = (opcode: number, digit: number, operands: "M" | "R" | "-", rm = -1): Form => ({

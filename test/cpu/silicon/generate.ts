@@ -1,4 +1,4 @@
-/** Random instances of the forms, and the layout of cases and results (the structures in silicon.c). */
+/** Makes random instances of the forms, and defines the layout of cases and results (the structures in silicon.c). */
 import { FORMS, type Form } from "./forms.ts";
 import { X87_IMAGE, x87Operand, x87State } from "./x87-state.ts";
 
@@ -21,7 +21,7 @@ export const RESULT = {
   size: 1184,
 } as const;
 
-/** A 128-bit state chaotic generator with a counter (sfc32's scheme): the same cases for the same seed on every machine. */
+/** A 128-bit generator with a counter (sfc32's scheme), which gives the same cases for the same seed on every machine. */
 export class Random {
   readonly #state: Uint32Array;
   constructor(seed: number) {
@@ -107,10 +107,10 @@ function nearF32(random: Random): number {
 
 export interface Instance {
   form: Form;
-  /** The case for the silicon and the engine. */
+  /** The case, for both silicon and engine. */
   bytes: Uint8Array<ArrayBuffer>;
   length: number;
-  /** RFLAGS bits not compared. */
+  /** The RFLAGS bits that are not compared. */
   flagMask: bigint;
 }
 
@@ -132,7 +132,7 @@ export function instance(form: Form, random: Random): Instance {
   view.setUint16(CASE.fx + 2, (random.below(8) << 8) | (random.below(2) << 14), true);
   bytes[CASE.fx + 4] = random.chance(8) ? random.below(256) : 255;
   if (form.family === "vector" && random.chance(24)) {
-    // A pending x87 exception: #MF for MMX instructions, nothing to SSE ones.
+    // A pending x87 exception gives #MF for MMX instructions and means nothing to SSE ones.
     const exception = 1 << random.below(6);
     view.setUint16(CASE.fx, 0x37f & ~exception, true);
     view.setUint16(CASE.fx + 2, view.getUint16(CASE.fx + 2, true) | exception, true);
@@ -200,7 +200,7 @@ export function instance(form: Form, random: Random): Instance {
       if (random.chance(40)) target = BigInt(UNMAPPED + random.below(4096));
       else if (random.chance(40)) target = 0x800000000000n + BigInt(random.below(1 << 20));
       if (form.options.has("bit")) {
-        // The bit offset register moves the address by up to 2^60 bytes: keep it near.
+        // The register with the bit offset can move the address by up to 2^60 bytes, so it is kept small.
         gpr[reg] =
           BigInt.asUintN(64, BigInt(random.below(512)) - 256n) |
           (operandSize === 8 ? 0n : random.u64() << BigInt(operandSize * 8));
@@ -259,7 +259,7 @@ export function instance(form: Form, random: Random): Instance {
   if (form.immediate === "iw") immediateSize = 2;
   if (form.immediate === "iz") immediateSize = operandSize === 2 ? 2 : 4;
   if (form.immediate === "iv") immediateSize = operandSize;
-  // A branch must leave its own bytes: one to itself would never end.
+  // A branch must leave its own bytes, because a branch to itself would never end.
   if (form.immediate === "ib" && /^(j|loop)/.test(form.name)) immediate = BigInt(16 + random.below(100));
   if (form.options.has("near")) immediate = BigInt(random.below(512)) & 0xffffffffn;
   if (form.options.has("enter")) immediate = BigInt(random.below(64));
@@ -274,12 +274,12 @@ export function instance(form: Form, random: Random): Instance {
   if (form.options.has("leave") || form.options.has("enter"))
     gpr[5] = BigInt(WINDOW_START + 128 + random.below(32) * 8);
   if (form.options.has("xlat")) gpr[3] = BigInt(WINDOW_START + random.below(256));
-  // RDX in an address has its value already.
+  // An RDX that is part of the address has its value already.
   const rdxFree = !memory || (base !== 2 && index !== 2);
   if (form.options.has("div") && rdxFree && random.chance(2))
     gpr[2] = random.chance(2) ? 0n : BigInt.asUintN(64, BigInt.asIntN(64, gpr[0]!) >> 63n);
   if (form.name === "ret") {
-    // Any canonical return address will do: nothing is mapped there, and the fetch faults on both sides.
+    // Any canonical return address will do. Nothing is mapped there, so the fetch faults on both sides.
     const at = Number(gpr[4]!) - WINDOW_START;
     if (!random.chance(20))
       new DataView(data.buffer, data.byteOffset).setBigUint64(at, BigInt(CODE_ADDRESS + 64 + random.below(64)), true);
@@ -294,7 +294,7 @@ export function instance(form: Form, random: Random): Instance {
 
 let ripTarget: number | null = null;
 
-/** RFLAGS bits the manual leaves undefined for this instance. */
+/** Returns the RFLAGS bits that the manual leaves undefined for this instance. */
 export function undefinedFlags(form: Form, code: number[], rcx: bigint, operandSize: number): bigint {
   const letters = (text: string) => [...text].reduce((mask, letter) => mask | FLAG_BITS[letter]!, 0n);
   const byCl = (form.opcode & 0xfe) === 0xd2 || form.opcode === 0xa5 || form.opcode === 0xad;
@@ -315,7 +315,7 @@ export function undefinedFlags(form: Form, code: number[], rcx: bigint, operandS
   }
 }
 
-/** `count` instances, the forms in turn; only those of a family, or whose name begins with `only`. */
+/** Makes `count` instances, taking the forms in turn, of a family or of the forms whose names begin with `only`. */
 export function* instances(seed: number, count: number, only?: string): Generator<Instance> {
   const random = new Random(seed);
   const forms = FORMS.filter(({ family, name }) => !only || family === only || name.startsWith(only));

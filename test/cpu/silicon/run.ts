@@ -1,4 +1,4 @@
-/** Builds harness and engine, runs instances on both, reports the differences. */
+/** Builds harness and engine, runs instances on both, and reports the differences. */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
@@ -17,7 +17,7 @@ const cache = path.join(root, ".cache/cpu");
 const BATCH = 4096;
 const SAMPLES = Number(process.env.CPU_TEST_SAMPLES ?? 3);
 
-/** null where this machine cannot run the harness, else why not. */
+/** Returns null if this machine can run the harness, else why it cannot. */
 export function siliconMissing(): string | null {
   if (process.arch !== "x64" || process.platform !== "linux")
     return `needs x86-64 Linux, this is ${process.platform} ${process.arch}`;
@@ -35,7 +35,7 @@ export async function buildEngine(translates = false): Promise<Engine> {
   return new Engine(wasm, translates);
 }
 
-/** What differs from the record of silicon, and how many instances were compared. */
+/** Returns what differs from the record of silicon, and how many instances were compared. */
 export async function againstCorpus(engine: Engine): Promise<{ count: number; differences: string[] }> {
   const result = new Uint8Array(RESULT.size);
   const differences: string[] = [];
@@ -56,7 +56,7 @@ export function buildSilicon(): string {
   return binary;
 }
 
-/** The real CPU's results, in the order of the instances. */
+/** Returns the real CPU's results in the order of the instances. */
 export async function* siliconResults(
   binary: string,
   batches: Iterable<Instance[]>,
@@ -92,7 +92,7 @@ export function* inBatches(all: Iterable<Instance>): Generator<Instance[]> {
 export interface Report {
   count: number;
   mismatches: number;
-  /** First few differences of each form that has any. */
+  /** The first few differences of each form that has any. */
   samples: Map<string, string[]>;
 }
 

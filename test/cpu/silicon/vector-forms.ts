@@ -1,4 +1,4 @@
-/** SSE and MMX: prefixes per opcode; `x` in front: operands are vectors (aligned where legacy SSE wants it). */
+/** SSE and MMX, with the prefixes of each opcode. An `x` in front means that the operands are vectors (aligned where legacy SSE requires it). */
 export const VECTOR = `
 1 10 -,66,F3,F2
 1 11 -,66,F3,F2

@@ -1,11 +1,11 @@
 /**
- * The engine does what Intel's processors do, of one of which the record in corpus/ is. Where this machine's is AMD's, and the manuals
- * define its answer differently or leave it open, that part of it is held to the manual, and only what remains to the engine.
+ * The engine does what Intel's processors do, one of which made the record in corpus/. If this machine's processor is AMD's, and the manuals define
+ * its answer differently or leave it open, that part of the answer is checked against the manual, and only the rest against the engine.
  */
 import { readFileSync } from "node:fs";
 import { CASE, RESULT, WINDOW } from "./generate.ts";
 
-/** Whether this machine's processor is AMD's, or one made after its design. */
+/** Whether this machine's processor is AMD's, or one made to its design. */
 export function isAmd(): boolean {
   return /^vendor_id\s*: (AuthenticAMD|HygonGenuine)$/m.test(readFileSync("/proc/cpuinfo", "utf8"));
 }
@@ -14,11 +14,11 @@ interface Operation {
   /** 1: 0F, 2: 0F 38, 3: 0F 3A, 0: none of these. */
   map: number;
   opcode: number;
-  /** The mandatory prefix that counts: F3 and F2 go before 66. */
+  /** The mandatory prefix that counts. F3 and F2 take precedence over 66. */
   prefix: number;
   bits: 16 | 32 | 64;
   isMemory: boolean;
-  /** ModRM.reg and ModRM.rm with REX's bits; `digit` is ModRM.reg without. */
+  /** ModRM.reg and ModRM.rm with REX's bits; `digit` is ModRM.reg without them. */
   reg: number;
   rm: number;
   digit: number;
@@ -57,7 +57,7 @@ function decode(code: Uint8Array): Operation {
   };
 }
 
-/** What was before the instruction and what both made of it; `silicon` is a copy that the rules write to. */
+/** The state before the instruction, and what both made of it. `silicon` is a copy, which the rules write to. */
 interface Answers {
   before: Buffer;
   silicon: Buffer;
@@ -69,7 +69,7 @@ const isFault = (result: Buffer): boolean => [12, 13, 14].includes(result.readUI
 const take = ({ silicon, engine }: Answers, at: number, bytes: number): void => {
   engine.copy(silicon, at, at, at + bytes);
 };
-/** Offsets from FXSAVE's image: FSW and FTW, and the ten bytes of ST(i). */
+/** Offsets in FXSAVE's image: FSW and FTW, and the ten bytes of each ST(i). */
 const X87: readonly (readonly [number, number])[] = [
   [2, 3],
   ...Array.from({ length: 8 }, (_, i) => [32 + 16 * i, 10] as const),
@@ -80,7 +80,7 @@ const isX87AsBefore = ({ before, silicon }: Answers): boolean =>
       .subarray(CASE.fx + at, CASE.fx + at + bytes)
       .equals(silicon.subarray(RESULT.fx + at, RESULT.fx + at + bytes)),
   );
-/** Where the window's contents differ: first offset in the results and number of bytes up to the last. */
+/** Where the window's contents differ: the first offset in the results, and the number of bytes up to the last. */
 function differingMemory({ silicon, engine }: Answers): [number, number] {
   const differs = Array.from({ length: WINDOW }, (_, i) => silicon[RESULT.memory + i] !== engine[RESULT.memory + i]);
   const first = differs.indexOf(true);
@@ -88,8 +88,8 @@ function differingMemory({ silicon, engine }: Answers): [number, number] {
 }
 
 /**
- * APM volume 2, 11.4.4 (FXSAVE and FXRSTOR): the pointers to the last x87 instruction and operand are stored and loaded only while an
- * unmasked exception is pending (FSW.ES); Intel's are always.
+ * APM volume 2, 11.4.4 (FXSAVE and FXRSTOR): AMD's processors store and load the pointers to the last x87 instruction and operand only while an
+ * unmasked exception is pending (FSW.ES); Intel's always do.
  */
 function pointers(answers: Answers): void {
   if (answers.silicon.readUInt16LE(FSW) & FSW_ES) return;
@@ -97,7 +97,7 @@ function pointers(answers: Answers): void {
   take(answers, RESULT.fx + 8, 16);
 }
 
-/** RCPPS, RCPSS, RSQRTPS, RSQRTSS: both manuals promise a relative error of at most 1.5 * 2^-12, and no value. */
+/** RCPPS, RCPSS, RSQRTPS, RSQRTSS: both manuals promise a relative error of at most 1.5 * 2^-12, and no particular value. */
 function approximations(answers: Answers, { map, opcode, prefix, reg }: Operation): void {
   if (map !== 1 || (opcode !== 0x52 && opcode !== 0x53)) return;
   for (let lane = 0; lane < (prefix === 0xf3 ? 1 : 4); lane++) {
@@ -107,7 +107,7 @@ function approximations(answers: Answers, { map, opcode, prefix, reg }: Operatio
   }
 }
 
-/** SHLD and SHRD by more than the operand is wide: both manuals call the result undefined. */
+/** SHLD and SHRD by more bits than the operand has: both manuals call the result undefined. */
 function doubleShifts(answers: Answers, { map, opcode, bits, isMemory, rm, immediate }: Operation): void {
   if (map !== 1 || ![0xa4, 0xa5, 0xac, 0xad].includes(opcode) || bits !== 16) return;
   const count = (opcode & 1 ? answers.before[CASE.gpr + 8]! : immediate) & 31;
@@ -128,8 +128,8 @@ function dotProducts(answers: Answers, { map, opcode, prefix, reg }: Operation):
 }
 
 /**
- * An MMX store that faults has left x87 mode already on Intel's processors (TOP 0, all registers valid: the physical registers are the
- * same ones under other names). On AMD's nothing has changed, as of any fault.
+ * On Intel's processors an MMX store that faults has left x87 mode already (TOP is 0 and all registers are valid; the physical registers are the same
+ * under other names). On AMD's nothing has changed, as for any fault.
  */
 function faultingMmxStores(answers: Answers, { map, opcode, prefix, isMemory }: Operation): void {
   if (map !== 1 || ![0x7e, 0x7f, 0xe7].includes(opcode) || prefix || !isMemory) return;
@@ -150,8 +150,8 @@ const STORES: Readonly<Record<number, readonly number[]>> = {
   0xdf: [1, 2, 3, 6, 7],
 };
 /**
- * An x87 store whose number meets an unmasked exception and whose operand faults: the two are of one class of faults, whose order is the
- * implementation's (SDM volume 3, 6.9; APM volume 2, 8.5). Intel's do not store and report the exception at the next x87 instruction.
+ * An x87 store whose number raises an unmasked exception and whose operand faults: both belong to one class of faults, whose order depends on the
+ * implementation (SDM volume 3, 6.9; APM volume 2, 8.5). Intel's processors do not store, and report the exception at the next x87 instruction.
  */
 function faultingX87Stores(answers: Answers, { map, opcode, digit, isMemory }: Operation): void {
   const { before, silicon, engine } = answers;
@@ -162,7 +162,7 @@ function faultingX87Stores(answers: Answers, { map, opcode, digit, isMemory }: O
   if (isPending && memory.equals(before.subarray(CASE.memory, CASE.memory + WINDOW))) engine.copy(silicon);
 }
 
-/** FXSAVE's MXCSR_MASK has bit 17 on AMD's processors with the misaligned exception mask, MXCSR.MM (APM volume 2, 11.4.4). */
+/** On AMD's processors FXSAVE's MXCSR_MASK has bit 17, for the misaligned exception mask, MXCSR.MM (APM volume 2, 11.4.4). */
 function mxcsrMask(answers: Answers, { map, opcode, prefix, digit, isMemory }: Operation): void {
   if (map !== 1 || opcode !== 0xae || prefix || digit !== 0 || !isMemory) return;
   const [at, bytes] = differingMemory(answers);
@@ -172,7 +172,10 @@ function mxcsrMask(answers: Answers, { map, opcode, prefix, digit, isMemory }: O
 
 const RULES = [pointers, approximations, doubleShifts, dotProducts, faultingMmxStores, faultingX87Stores, mxcsrMask];
 
-/** An AMD's result of a case with what may be otherwise than the engine's, and is as AMD's manual has it, replaced by the engine's. */
+/**
+ * Returns an AMD processor's result of a case in which every part that may differ from the engine's, and is as AMD's manual says, is replaced by the
+ * engine's.
+ */
 export function fromAmd(
   { bytes, length }: { bytes: Uint8Array; length: number },
   silicon: Uint8Array,

@@ -1,4 +1,4 @@
-/** Random x87 states and memory operands: every class of number, exponents near each other, all controls, pending exceptions. */
+/** Random x87 states and memory operands: every class of number, exponents near each other, all controls, and pending exceptions. */
 import { CASE, type Random } from "./generate.ts";
 
 const SIGNIFICANDS = [
@@ -20,10 +20,10 @@ const EXPONENTS = [
   0x407e, 0x407f, 0x7ffd, 0x7ffe, 0x7fff,
 ]; // prettier-ignore
 
-/** Bytes of the largest memory operand, FNSAVE's. */
+/** The bytes of the largest memory operand, which is FNSAVE's. */
 export const X87_IMAGE = 108;
 
-/** A random 80-bit number; `near` is an exponent that others of the same state have too. */
+/** A random 80-bit number. `near` is an exponent that other numbers of the same state have too. */
 export function number80(random: Random, near: number): [exponent: number, significand: bigint] {
   let significand = random.u64();
   // Few significant bits make ties and exact results.
@@ -50,7 +50,7 @@ export function number80(random: Random, near: number): [exponent: number, signi
   }
 }
 
-/** FPU part of the case, and operands of every memory format in the window. */
+/** Fills the FPU part of the case, and puts operands of every memory format into the window. */
 export function x87State(view: DataView, random: Random): void {
   let control = 0x37f;
   if (!random.chance(3)) control = 0x7f | (random.below(16) << 8);
@@ -60,7 +60,7 @@ export function x87State(view: DataView, random: Random): void {
   if (random.chance(8)) status |= random.below(128) & (random.chance(2) ? control | 0x40 : 0x7f);
   view.setUint16(CASE.fx + 2, status, true);
   view.setUint8(CASE.fx + 4, random.chance(4) ? random.below(256) : random.chance(2) ? 0xff : 0x7f);
-  // Empty is where a push goes, mostly: TOP - 1.
+  // Most of the time the register that a push goes to, TOP - 1, is empty.
   const top = (status >> 11) & 7;
   if (random.chance(2)) view.setUint8(CASE.fx + 4, 0xff & ~(1 << ((top + 7) & 7)));
   view.setUint16(CASE.fx + 6, random.below(0x800), true);
@@ -79,7 +79,7 @@ export function x87Operand(view: DataView, at: number, opcode: number, digit: nu
   const base = CASE.memory + at;
   const extended = (opcode === 0xdb && digit === 5) || (opcode === 0xdf && digit === 4);
   if ((opcode === 0xd9 || opcode === 0xdd) && digit === 4) {
-    // An environment; the random bits of the window are the rest.
+    // An environment. The random bits of the window make up the rest.
     const wide = random.chance(3) ? 2 : 4;
     view.setUint16(base, 0x37f ^ (random.chance(4) ? random.below(0x2000) : 0), true);
     view.setUint16(base + wide, random.below(0x10000), true);

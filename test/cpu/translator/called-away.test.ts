@@ -20,7 +20,7 @@ beforeAll(async () => {
   compiled = await compileEngine();
 });
 
-/** A translated loop of TURNS turns, whose code says what it does to FRAME, which RDX points at. */
+/** A translated loop of TURNS turns, whose instructions say what it does to FRAME, which RDX points at. */
 function loop(instructions: readonly number[], turns: bigint): Machine {
   const m = new Machine(compiled);
   m.map(CODE, CODE_FRAME);
@@ -42,7 +42,7 @@ const STORES = [0x89, 0x02, 0x49, 0xff, 0xcf, 0x75, 0xf9, 0xcc];
 // l: DEC R15; JNZ l; INT3
 const COUNTS = [0x49, 0xff, 0xcf, 0x75, 0xfb, 0xcc];
 
-/** Sets the word as another pCPU does, a while after it was told that the loop begins. */
+/** Sets the word as another pCPU does, some time after it was told that the loop begins. */
 const CALLER = `
 const { workerData } = require("node:worker_threads");
 const { memory, word, begun } = workerData;
@@ -53,7 +53,7 @@ for (let round = 1; ; round++) {
   Atomics.store(words, word, 1);
 }
 `;
-/** Seconds of work, so that a word that is not seen makes the test fail and not wait. */
+/** This takes seconds, so that if the word is not seen the test fails instead of waiting. */
 const BUDGET = 200_000_000;
 
 describe("a translated loop", () => {
@@ -72,7 +72,7 @@ describe("a translated loop", () => {
     expect(m.run()).toBe(exits.EXIT_POLL);
     expect([m.rip, m.reg(15), m.retired]).toEqual([CODE, TURNS - 100n, 300]);
   });
-  // The host's compiler sees no store to the word in it, and must read it in each turn all the same. Its better code comes after some runs.
+  // The host's compiler sees no store to the word in the loop, and must still read it in each turn. Its better code comes after some runs.
   it("comes back before its budget is used up when another processor sets the pending word", async () => {
     const m = loop(COUNTS, 1n << 62n);
     const [word, begun] = [FRAME >> 2, (FRAME >> 2) + 1];

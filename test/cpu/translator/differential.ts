@@ -1,4 +1,4 @@
-/** Two machines run the same programs, one interpreting, one translated; every exit must find them in the same state. */
+/** Two machines run the same programs, one interpreting them and one translating them. Every exit must find both in the same state. */
 import * as state from "../../../core/machine/cpu/state.ts";
 import { compileEngine } from "../engine.ts";
 import { Machine } from "../machine.ts";
@@ -7,7 +7,7 @@ import { TranslatedCode } from "./translated.ts";
 
 const EDGES = [1n << 63n, 0x7fff_ffff_ffe0n, 0x8000_0000_0000n, 0xffff_7fff_ffff_ffe0n, 0xffff_8000_0000_0000n];
 const CODE = 0x40_0000n;
-/** The same code again: far up in the lower half of addresses, and where kernels are. */
+/** The same code at other addresses: far up in the lower half, and where kernels are. */
 const ALIASES = [0x7f00_0000_0000n, 0xffff_ffff_8100_0000n];
 const CODE_FRAME = 0x3a00000;
 const DATA = 0x60_0000n;
@@ -30,7 +30,7 @@ export class Differential {
   readonly #interpreter: Machine;
   readonly #translated: Machine;
   readonly #code: TranslatedCode;
-  /** Runs that came to an end by themselves, and regions made. */
+  /** Runs that ended by themselves, and the number of regions made. */
   runs = 0;
 
   static async create(): Promise<Differential> {
@@ -38,7 +38,7 @@ export class Differential {
   }
 
   private constructor(compiled: WebAssembly.Module) {
-    // Stores into the code and jumps into instructions make RDTSC and RDRAND too: time stands still, so that both see the same.
+    // Stores into the code and jumps into the middle of instructions produce RDTSC and RDRAND too. Time stands still, so that both see the same.
     const now = (): number => STANDING_NS;
     this.#interpreter = new Machine(compiled, null, PAGES, now);
     this.#translated = new Machine(compiled, null, PAGES, now);
@@ -60,10 +60,10 @@ export class Differential {
     return this.#code.count;
   }
 
-  /** Runs the program of a seed; null if both agree at every exit. */
+  /** Runs the program of a seed. Returns null if both agree at every exit. */
   run(seed: number): Difference | null {
     const random = new Random(seed);
-    // Now and then at a page's end, so that it goes on in the next.
+    // Sometimes the code lies at the end of a page, so that it continues in the next.
     const place = random.chance(10) ? 4096 - 1 - random.below(64) : random.below(2048);
     const program = makeProgram(random, place > 2048 ? 4096 : 2000);
     this.#load(program, place, random);
@@ -84,7 +84,7 @@ export class Differential {
       this.#translated.rip = at;
       const exit = this.#interpreter.run();
       const other = this.#translated.run();
-      // Where a budget ends is not the same place; the fuel makes that rare.
+      // A budget does not end at the same place in both. The fuel of loops makes that rare.
       if (exit === 0 || other === 0)
         return exit === other ? null : { seed, entry, text: `exit ${exit} translated ${other}` };
       this.runs++;
@@ -102,7 +102,7 @@ export class Differential {
     registers[REGISTERS.RSP] = STACK + 0x800n + BigInt(random.chance(90) ? 0 : random.below(0x800));
     for (let n = 0; n < 4; n++) {
       if (random.chance(60)) registers[n] = BigInt(random.below(64));
-      // The edges of what is canonical, and the number farthest from it.
+      // The borders of what is canonical, and the number farthest from it.
       else if (random.chance(15)) registers[n] = random.pick(EDGES) + BigInt(random.below(64));
     }
     const data = new Uint32Array((DATA_PAGES * 0x1000) / 4).map(() => (random.chance(20) ? 0 : random.next()));

@@ -1,4 +1,4 @@
-/** `npm run test:translator -- --seed N --count M`: random programs, interpreted and translated, and where they differ. */
+/** `npm run test:translator -- --seed N --count M` runs random programs interpreted and translated, and shows where they differ. */
 import { parseArgs } from "node:util";
 import { Differential } from "./differential.ts";
 

@@ -1,4 +1,4 @@
-/** Which instructions are translated: what is not, takes a decoded operation of the pool, and the interpreter's function for it. */
+/** Which instructions are translated. One that is not takes a decoded operation of the pool and the interpreter's function for it. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { readOp } from "../../../core/machine/translator/decoded.ts";
 import { translateRegion } from "../../../core/machine/translator/translate.ts";
@@ -16,7 +16,7 @@ beforeAll(async () => {
   machine = new Machine(await compileEngine(), null, PAGES);
 });
 
-/** Operations of the pool that a region of this instruction alone takes. */
+/** Returns how many operations of the pool a region of this instruction alone takes. */
 function taken(hex: string): number {
   const bytes = Buffer.from(hex.replaceAll(" ", ""), "hex");
   machine.bytes.fill(BREAKPOINT, BYTES, BYTES + 16);

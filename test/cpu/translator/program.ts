@@ -1,10 +1,10 @@
 /**
- * Random programs for comparing translator and interpreter: blocks of instructions with branches, calls, loops with fuel, memory
- * operands that sometimes fault or lie across pages, stores into the program's own code. Registers by convention: R15 is the
- * fuel of loops, R14 points into data, R13 to the end of data's last page, behind which nothing is mapped, RSP is the stack.
+ * Random programs for comparing translator and interpreter: blocks of instructions with branches, calls, loops with fuel, memory operands that
+ * sometimes fault or cross pages, and stores into the program's own code. By convention R15 is the fuel of loops, R14 points into data, R13 points to
+ * the end of data's last page, after which nothing is mapped, and RSP is the stack.
  */
 
-/** xorshift32: the same program for the same seed. */
+/** xorshift32, which gives the same program for the same seed. */
 export class Random {
   #x: number;
   constructor(seed: number) {
@@ -40,12 +40,12 @@ const FUEL = 15;
 const DATA = 14;
 const EDGE = 13;
 const RSP = 4;
-/** Registers that programs compute with. */
+/** The registers that programs compute with. */
 const FREE = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12];
 
 export interface Program {
   bytes: number[];
-  /** Offsets where blocks begin. */
+  /** The offsets where blocks begin. */
   blocks: number[];
 }
 
@@ -58,14 +58,14 @@ interface Fixup {
 class Assembler {
   readonly bytes: number[] = [];
   readonly #random: Random;
-  /** Linear distance from the code's beginning that stores into code go to. */
+  /** The linear distance from the beginning of the code to which stores into code go. */
   readonly size: number;
   constructor(random: Random, size: number) {
     this.#random = random;
     this.size = size;
   }
 
-  /** REX, opcode and ModRM of a register operand. `size` 1, 2, 4, 8. */
+  /** Encodes REX, opcode and ModRM of a register operand. `size` is 1, 2, 4 or 8. */
   register(size: number, opcode: number[], reg: number, rm: number, mandatory = 0): void {
     if (size === 2) this.bytes.push(0x66);
     if (mandatory) this.bytes.push(mandatory);
@@ -74,7 +74,7 @@ class Assembler {
     if (rex !== 0x40 || (size === 1 && this.#random.chance(50))) this.bytes.push(rex);
     this.bytes.push(...opcode, 0xc0 | ((reg & 7) << 3) | (rm & 7));
   }
-  /** The same with a memory operand: mostly data, now and then the edge of it, the code or nothing. */
+  /** The same with a memory operand: most often data, sometimes its edge, the code or unmapped memory. */
   memory(size: number, opcode: number[], reg: number, mandatory = 0, after = 0): void {
     const random = this.#random;
     if (size === 2) this.bytes.push(0x66);
@@ -84,7 +84,7 @@ class Assembler {
     const w = size === 8 ? 8 : 0;
     const r = (reg >> 3) << 2;
     if (kind < 3) {
-      // Into the code: RIP-relative.
+      // An operand in the code, RIP-relative.
       this.bytes.push(0x40 | w | r, ...opcode, 5 | ((reg & 7) << 3));
       const to = random.below(this.size) - (this.bytes.length + 4 + after);
       this.bytes.push(...little(to, 4));
@@ -103,7 +103,7 @@ class Assembler {
       this.bytes.push(...little(random.below(0x1000), 4));
       return;
     }
-    // Base and a scaled index that is small only if it was made so.
+    // A base and a scaled index, which is small only if it was made so.
     const index = random.pick([0, 1, 2, 3]);
     const scale = random.below(4);
     this.bytes.push(0x40 | w | r | 1, ...opcode, 0x44 | ((reg & 7) << 3), (scale << 6) | (index << 3) | (DATA & 7));
@@ -115,7 +115,7 @@ function little(value: number, bytes: number): number[] {
   return Array.from({ length: bytes }, (_, i) => (value >> (8 * i)) & 0xff);
 }
 
-/** One instruction that is no transfer. */
+/** One instruction that does not transfer control. */
 function instruction(a: Assembler, random: Random): void {
   const size = random.pick([1, 2, 4, 4, 4, 8, 8, 8]);
   const wide = size === 1 ? 0 : 1;
@@ -177,7 +177,7 @@ function instruction(a: Assembler, random: Random): void {
       return a.register(big, [0x0f, 0xa3], reg, rm);
     }
     case 18:
-      // NOT, NEG, MUL, IMUL, seldom DIV or IDIV, then mostly of what is no wider than the divisor, or most would fault.
+      // NOT, NEG, MUL, IMUL, and rarely DIV or IDIV. Dividends are mostly no wider than the divisor, because most divisions would fault otherwise.
       if (random.chance(80)) return operand([0xf6 + wide], 2 + random.below(4));
       if (random.chance(80)) a.bytes.push(...random.pick([[0x31, 0xd2], [0x99], [0x48, 0x99]]));
       return operand([0xf6 + wide], 6 + random.below(2));
@@ -207,7 +207,7 @@ function instruction(a: Assembler, random: Random): void {
       );
       return;
     case 22: {
-      // An index register made small, for the scaled operands.
+      // An index register that is made small, for the scaled operands.
       const index = random.below(4);
       a.bytes.push(0x83, 0xe0 | index, 0x1f);
       return;
@@ -226,7 +226,7 @@ function rarer(a: Assembler, random: Random, reg: number, rm: number, inMemory: 
       return operand([0x87], reg);
     case 12:
     case 13:
-      // x87, mostly several in a row: constants, arithmetic and moves of registers, operands in memory, anything else.
+      // x87, mostly several instructions in a row: constants, arithmetic and moves of registers, operands in memory, anything else.
       for (let n = random.below(12); n >= 0; n--) {
         const kind = random.below(15);
         if (kind < 3) a.bytes.push(0xd9, 0xe8 + random.below(7));
@@ -340,7 +340,7 @@ function rarer(a: Assembler, random: Random, reg: number, rm: number, inMemory: 
   }
 }
 
-/** A program of at most `size` bytes (a page's room). */
+/** Makes a program of at most `size` bytes (the room in a page). */
 export function makeProgram(random: Random, size: number): Program {
   const a = new Assembler(random, size);
   const count = 3 + random.below(7);
@@ -356,7 +356,7 @@ export function makeProgram(random: Random, size: number): Program {
       a.bytes.push(0x70 + random.below(16), 0);
       fixups.push({ at: a.bytes.length, width: 1, block: later });
     } else if (kind < 9) {
-      // Back while there is fuel: DEC R15 keeps CF, so that what comes before is seen.
+      // Jumps back while there is fuel. DEC R15 keeps CF, so that the effect of what comes before is seen.
       a.bytes.push(0x49, 0xff, 0xc8 | (FUEL & 7), 0x0f, 0x85, 0, 0, 0, 0);
       fixups.push({ at: a.bytes.length, width: 4, block: random.below(block + 1) });
     } else if (kind < 10) {
@@ -368,7 +368,7 @@ export function makeProgram(random: Random, size: number): Program {
     } else if (kind < 12) {
       if (random.chance(50)) a.bytes.push(0xc3);
     } else {
-      // LEA RAX and RCX, CMOVcc RAX, RCX; JMP RAX or CALL RAX: forward, or anywhere while there is fuel (DEC R15, JZ over it).
+      // LEA RAX and RCX, CMOVcc RAX, RCX, then JMP RAX or CALL RAX: forward, or anywhere while there is fuel (DEC R15, and JZ over it).
       const isBack = random.chance(40);
       if (isBack) a.bytes.push(0x49, 0xff, 0xc8 | (FUEL & 7), 0x74, 20);
       const target = (): number => (isBack ? random.below(count) : later + random.below(count - later));

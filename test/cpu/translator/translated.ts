@@ -12,10 +12,12 @@ export class TranslatedCode {
   readonly #translator: Translator;
   readonly #adopted: AdoptedRegions;
   readonly #modules: number[] = [];
-  /** Regions made. */
+  /** The number of regions made. */
   count = 0;
 
-  /** `room`: machine address of 2 MiB for the translator; `indices`: of the function table, where several share a memory. */
+  /**
+   * `room` is the machine address of 2 MiB for the translator; `indices` are its part of the function table, if several translators share a memory.
+   */
   constructor(
     exports: WebAssembly.Exports,
     memory: WebAssembly.Memory,
@@ -31,7 +33,7 @@ export class TranslatedCode {
         codePage: exports.engine_code_page as (cr3: bigint, second: number, linear: bigint) => number,
         codeVersions: core.engine_code_versions!(),
         codeFlags: core.engine_code_flags!(),
-        // Where the engine looks for them.
+        // The engine looks for them there.
         records: TRANSLATOR_RECORDS,
         pool: room,
         poolEnd: room + POOL_BYTES,
@@ -44,13 +46,13 @@ export class TranslatedCode {
     this.#adopted = new AdoptedRegions(exports, memory);
   }
 
-  /** Translates the region at a machine address; false if it can't be one. */
+  /** Translates the region at a machine address. Returns false if it cannot be one. */
   translate(request: RegionRequest): boolean {
     return this.translateAll([request]);
   }
   /** Translates those of the regions that can be translated. */
   translateAll(requests: RegionRequest[]): boolean {
-    // Nothing runs meanwhile: the oldest can go at once.
+    // Nothing runs in the meantime, so the oldest can go at once.
     while (this.#modules.length > 100) {
       const oldest = this.#modules.shift()!;
       this.#adopted.drop(oldest);

@@ -11,7 +11,7 @@ const POOL = 0x3b00000;
 const VECTOR_BP = 3;
 const VECTOR_GP = 13;
 const VECTOR_PF = 14;
-/** Of R15: turns of the loop at most. */
+/** The most turns of the loop, in R15. */
 const TURNS = 10n;
 
 let compiled: WebAssembly.Module;
@@ -19,7 +19,10 @@ beforeAll(async () => {
   compiled = await compileEngine();
 });
 
-/** A loop around an access to [RDX], translated, with RDX what it is given: the machine after its exit. `mapped`: FRAME's page, if it has one. */
+/**
+ * Translates a loop around an access to [RDX] and runs it with the given RDX. Returns the machine after its exit. `mapped` is the page at which FRAME
+ * is mapped, if any.
+ */
 function loopAt(access: number[], rdx: bigint, mapped: bigint | null = null): Machine {
   const m = new Machine(compiled);
   m.map(CODE, CODE_FRAME);
@@ -59,7 +62,7 @@ const ACCESSES: [string, number[]][] = [
 const NOT_CANONICAL = [1n << 63n, (1n << 63n) + 0x100n, (1n << 63n) + 0xff8n, 1n << 47n, (1n << 64n) - (1n << 62n)];
 const UNMAPPED = [0n, 0x100n, 0xff8n, 0xffff_ffff_ffff_f000n, 0xffff_ffff_ffff_f100n];
 
-/** A loop looks into windows before it asks the TLB: there is none that shows anything before the first access. */
+/** A loop looks into its windows before it asks the TLB. Before the first access there is no window that shows anything. */
 describe.each(ACCESSES)("a translated loop's first %s", (_, access) => {
   it.each(NOT_CANONICAL)("at %x, not canonical, is #GP and touches nothing", (rdx) => {
     const m = loopAt(access, rdx);
@@ -73,9 +76,9 @@ describe.each(ACCESSES)("a translated loop's first %s", (_, access) => {
   });
 });
 
-/** Of the accesses, in turn: the page's first bytes, some of it, its last. */
+/** The offsets of the accesses, in turn: the page's first bytes, some in the middle, and its last. */
 const OFFSETS = [0, 0x100, 0xff8];
-/** What is at [RDX] after all turns, and in RAX; both of 8 bytes, of 0x11 before, and RAX of 0x1234. */
+/** What is at [RDX] and in RAX after all turns. Both have 8 bytes; before that the bytes were 0x11, and RAX was 0x1234. */
 const OLD = 0x1111_1111_1111_1111n;
 const AFTER: Record<string, [memory: bigint, rax: bigint]> = {
   "load of 8 bytes": [OLD, OLD],
@@ -85,7 +88,7 @@ const AFTER: Record<string, [memory: bigint, rax: bigint]> = {
   "addition to memory": [OLD + TURNS * 0x1234n, 0x1234n],
 };
 
-/** All turns but the first go through a window, which must show the page's own bytes, wherever the page lies. */
+/** All turns but the first go through a window, which must show the page's own bytes wherever the page lies. */
 describe.each(ADDRESSES)("a translated loop at %s", (_, address) => {
   it("does each access to the page's frame, from its first byte to its last, and to nothing else", () => {
     for (const [i, [name, access]] of ACCESSES.entries()) {

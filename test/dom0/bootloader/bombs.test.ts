@@ -1,4 +1,4 @@
-/** Boot configurations made to keep the host busy or to fill its memory: each ends soon, and others have their turn meanwhile. */
+/** Boot configurations made to keep the host busy or to fill its memory. Each must end soon, and others must get their turn in the meantime. */
 import { describe, expect, it } from "vitest";
 import type { BootDisk, Volume } from "../../../core/dom0/bootloader/disk.ts";
 import { BootError } from "../../../core/dom0/bootloader/error.ts";
@@ -15,7 +15,7 @@ interface FileNode extends Node {
   path: string;
 }
 
-/** A volume with these files, and no others. */
+/** Makes a volume with these files and no others. */
 function volumeOf(files: Record<string, string>): Volume {
   const node = (path: string): FileNode => {
     const text = files[path];
@@ -56,7 +56,7 @@ const disk = {
   place: (path: string) => ({ volume: empty, path }),
 } as unknown as BootDisk;
 
-/** Ends within the time, without keeping others from their turn for long; what it says. */
+/** Ends within the time, without keeping others from their turn for long. Returns what it says. */
 async function survives(read: () => unknown): Promise<string> {
   let [last, longest, isOver] = [performance.now(), 0, false];
   const beat = (): void => {
@@ -74,10 +74,10 @@ async function survives(read: () => unknown): Promise<string> {
     if (!(error instanceof BootError)) throw error;
     said = error.message;
   }
-  // What came at the very end counts too.
+  // The time up to the very end counts too.
   await new Promise(setImmediate);
   isOver = true;
-  // A script of a mebibyte is parsed in one go: a quarter of a second on a quiet machine.
+  // A script of one MiB is parsed in one go, which takes a quarter of a second on a quiet machine.
   expect(longest).toBeLessThan(8000);
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(400 * MIB);
   return said;

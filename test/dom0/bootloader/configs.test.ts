@@ -1,4 +1,4 @@
-/** Boot configurations as distributions have them, on disks; and what pygrub's arguments make of them. */
+/** Boot configurations as distributions have them, on disks, and the effect of pygrub's arguments. */
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -30,7 +30,7 @@ const shown = ({ entries, default: chosen, timeout }: BootList): unknown => ({
   timeout,
 });
 
-/** What a generator of Debian's writes, in short. */
+/** A short version of what Debian's generator writes. */
 const DEBIAN = `# made by a generator
 if [ -s $prefix/grubenv ]; then
   set have_grubenv=true

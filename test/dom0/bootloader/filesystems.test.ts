@@ -1,4 +1,4 @@
-/** Disks made by mke2fs, mtools and genisoimage, read by the boot loader: what was put there is what comes out. */
+/** Disks made by mke2fs, mtools and genisoimage, read by the boot loader: it must return what was put there. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import path from "node:path";
@@ -17,7 +17,7 @@ const sha = (bytes: Uint8Array): string => createHash("sha256").update(bytes).di
 const noise = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * i + (i >> 7)) & 0xff));
 
 const kernel = noise(3_000_123);
-/** Blocks of zeroes that mke2fs leaves out. */
+/** Blocks of zeroes, which mke2fs leaves out. */
 const holes = Buffer.concat([noise(5000), Buffer.alloc(700_000), noise(70_001)]);
 const many: Tree = Object.fromEntries(
   Array.from({ length: 600 }, (_, i) => [`many/a-file-with-a-rather-long-name-${i}`, `content ${i}`]),

@@ -1,4 +1,7 @@
-/** Damaged and malicious disks: the boot loader ends soon, with a sentence or with what is still right, and asks for no more memory than a file may have. */
+/**
+ * Damaged and malicious disks: the boot loader must end soon, with a sentence or with what is still right, and ask for no more memory than a file may
+ * have.
+ */
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -41,7 +44,7 @@ async function boot(image: Uint8Array): Promise<"booted" | "refused"> {
   }
 }
 
-/** Changes bytes where there are any: the structures, which are the smaller part of an image. */
+/** Changes some of the bytes at these places, which are the structures, the smaller part of an image. */
 function damage(chance: Random, image: Buffer, places: readonly number[]): Buffer {
   const damaged = Buffer.from(image);
   for (let i = 1 + chance(6); i > 0; i--) {
@@ -53,7 +56,7 @@ function damage(chance: Random, image: Buffer, places: readonly number[]): Buffe
   return damaged;
 }
 
-/** Bytes that are not zero, of the files' content only some. */
+/** Returns the places of bytes that are not zero, with only some of the files' content. */
 function structures(image: Buffer): number[] {
   const places: number[] = [];
   for (let at = 0; at < image.length; at++)
@@ -127,7 +130,7 @@ describe.skipIf(noTools !== null)("malicious images", () => {
     "-I",
     "128",
   );
-  /** Where the inode of a path lies in the image: its bytes are there only once. */
+  /** Returns where the inode of a path lies in the image. Its bytes occur there only once. */
   async function inodeAt(name: string): Promise<number> {
     const system = (await ExtFileSystem.open(Region.whole(memoryStore(image))))!;
     const { inode } = (await lookUp(system, name)) as unknown as { inode: DataView<ArrayBuffer> };

@@ -1,4 +1,4 @@
-/** A disk in memory: what the boot loader reads of one, and images made by the tools that everybody makes them with. */
+/** A disk in memory that the boot loader reads, and images made with the usual tools. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -53,7 +53,7 @@ export function extImage(folder: string, mebibytes: number, ...options: string[]
   return readFileSync(image);
 }
 
-/** By mtools' mformat. `options`: "-F" for FAT32. */
+/** Uses mtools' mformat. `options` may be "-F" for FAT32. */
 export function fatImage(mtools: string, folder: string, mebibytes: number, ...options: string[]): Buffer {
   const image = `${folder}.fat`;
   writeFileSync(image, "");
@@ -102,7 +102,7 @@ export function isoImage(genisoimage: string, folder: string, ...options: string
   return readFileSync(image);
 }
 
-/** One partition in a table of the old kind, from 1 MiB on; with `logical` it is in an extended one. */
+/** One partition in an MBR table, from 1 MiB on. With `logical` it is in an extended partition. */
 export function mbrDisk(content: Uint8Array, logical: boolean): Buffer {
   const start = 2048;
   const disk = Buffer.alloc(start * 512 + content.length + 2048 * 512);
@@ -117,7 +117,7 @@ export function mbrDisk(content: Uint8Array, logical: boolean): Buffer {
   if (logical) {
     entry(0, 1, 0x0f, 1024, sectors + 1024);
     entry(1024, 0, 0x83, 1024, sectors);
-    // A chain that leads back to its begin.
+    // A chain that leads back to its beginning.
     entry(1024, 1, 0x05, 0, 1);
   } else entry(0, 0, 0x83, start, sectors);
   disk.set(content, start * 512);

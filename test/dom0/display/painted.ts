@@ -1,4 +1,4 @@
-/** A screen with a picture painted by a test, and what is typed and pointed at there. */
+/** A screen with a picture painted by a test, which records what is typed and pointed at. */
 import { Inputs } from "../../../core/dom0/display/inputs.ts";
 import { Screen } from "../../../core/dom0/display/screen.ts";
 import type { Surface } from "../../../core/dom0/display/surface.ts";
@@ -25,7 +25,7 @@ export class Painted implements Surface {
     for (let row = y; row < y + height; row++)
       this.pixels.fill(colour, row * this.width + x, row * this.width + x + width);
   }
-  /** Plain colours, text-like strokes, a gradient and noise: something for every encoding. */
+  /** Plain colours, text-like strokes, a gradient and noise, so that there is something for every encoding. */
   picture(seed: number): this {
     let state = seed >>> 0 || 1;
     const random = (below: number): number => {
@@ -44,7 +44,7 @@ export class Painted implements Surface {
         this.pixels[y * width + x] = ((x * 2) << 16) | ((y * 2) << 8) | random(256);
     return this;
   }
-  /** Red, green, blue a pixel. */
+  /** Red, green and blue for each pixel. */
   rgb(): Buffer {
     const bytes = Buffer.alloc(this.pixels.length * 3);
     this.pixels.forEach((pixel, i) => bytes.writeUIntBE(pixel, 3 * i, 3));

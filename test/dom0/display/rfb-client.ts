@@ -1,4 +1,4 @@
-/** As much of an RFB client as shows what a server does with right and wrong messages. */
+/** As much of an RFB client as is needed to see what a server does with right and wrong messages. */
 import { connect, type Socket } from "node:net";
 import { responseTo } from "../../../core/dom0/display/vnc/authentication.ts";
 
@@ -45,7 +45,7 @@ export class RfbClient {
     this.socket.write(Buffer.concat(bytes.map((each) => (typeof each === "number" ? Buffer.of(each) : each))));
   }
 
-  /** To the first update's request; the name that the server gives. */
+  /** Connects up to the request for the first update. Returns the name that the server gives. */
   async enter(version = "003.008", password: string | null = null): Promise<string> {
     await this.read(12);
     this.send(Buffer.from(`RFB ${version}\n`));
@@ -87,7 +87,7 @@ export class RfbClient {
     [x, y, width, height].forEach((each, i) => message.writeUInt16BE(each, 2 + 2 * i));
     this.send(message);
   }
-  /** The next update's rectangles, raw or without pixels. */
+  /** Returns the next update's rectangles, raw or without pixels. */
   async update(): Promise<{ x: number; y: number; width: number; height: number; encoding: number; pixels: Buffer }[]> {
     const count = (await this.read(4)).readUInt16BE(2);
     const rectangles = [];

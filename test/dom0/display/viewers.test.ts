@@ -28,20 +28,20 @@ const listen = (password: string | null = null): Promise<VncServer> =>
   VncServer.listen(typed.screen, { listen: "127.0.0.1", display: 500, mayBeOther: true, password, name: "painted" });
 const display = (): string => `127.0.0.1:${server.address.port - 5900}`;
 
-/** Red, green, blue of an image file. */
+/** Returns the red, green and blue values of an image file. */
 function rgbOf(file: string): Buffer {
   const { stdout, stderr } = spawnSync("convert", [file, "-depth", "8", "rgb:-"], { maxBuffer: 64 << 20 });
   if (!stdout.length) throw new Error(stderr.toString());
   return stdout;
 }
-/** Where the image is another, for a message that can be read. */
+/** Says where the images differ, for a readable message. */
 function firstDifference(found: Buffer, wanted: Buffer, tolerance = 0): string | null {
   if (found.length !== wanted.length) return `${found.length} bytes, not ${wanted.length}`;
   for (let i = 0; i < wanted.length; i++)
     if (Math.abs(found[i]! - wanted[i]!) > tolerance) return `byte ${i} is ${found[i]}, not ${wanted[i]}`;
   return null;
 }
-/** VNC's password files are encrypted with a key that all know. */
+/** VNC's password files are encrypted with a key that everybody knows. */
 function passwordFile(password: string): string {
   const file = path.join(folder, "password");
   const key = String.fromCharCode(23, 82, 107, 6, 35, 78, 88, 7);
@@ -67,7 +67,7 @@ describe.skipIf(missing !== null)(`programs that take pictures${missing ? ` (${m
   });
 
   it.each(["raw", "hextile", "zlib"])("vncsnapshot sees it in the encoding %s", async (encoding) => {
-    // It writes JPEG: large plain squares come through that nearly as they are.
+    // It writes JPEG, which keeps large plain squares nearly as they are.
     const surface = new Painted(320, 256);
     for (let i = 0; i < 80; i++)
       surface.fill((i % 10) * 32, (i >> 3) * 32 > 224 ? 224 : (i >> 3) * 32, 32, 32, 0x808080 + (((i * 5) % 64) << 8));
@@ -118,7 +118,7 @@ describe.skipIf(withoutX !== null)(`TigerVNC's viewer${withoutX ? ` (${withoutX}
       stdio: "ignore",
     });
   };
-  /** What is in the X server, and where the painted screen's upper left corner is in it; null where it is not (as yet). */
+  /** Takes a picture of the X server. Returns where the painted screen's upper left corner is in it, or null if it is not there (yet). */
   function find(surface: Painted): { x: number; y: number } | null {
     const all = spawnSync("import", ["-window", "root", "-depth", "8", "rgb:-"], {
       ...inX,
@@ -172,13 +172,13 @@ describe.skipIf(withoutX !== null)(`TigerVNC's viewer${withoutX ? ` (${withoutX}
     look();
     await seen(surface);
     const { x: left, y: top } = find(surface)!;
-    // There is no window manager to give the viewer's window the keys.
+    // There is no window manager to give the viewer's window the keyboard.
     await run("xdotool", ["mousemove", `${left + 20}`, `${top + 20}`], inX);
     const { stdout } = await run("xdotool", ["getmouselocation"], inX);
     await run("xdotool", ["windowfocus", /window:(\d+)/.exec(stdout)![1]!], inX);
     await run("xdotool", ["mousemove", `${left + 100}`, `${top + 50}`], inX);
     await run("xdotool", ["click", "--delay", "100", "1", "click", "3", "click", "5"], inX);
-    // A move alone may be left out for the one that follows it.
+    // A move may be left out in favour of the one that follows it.
     const there = { x: 100 / 399, y: 50 / 299, wheel: 0 };
     for (const buttons of [1, 4]) await expect.poll(() => typed.pointer).toContainEqual({ ...there, buttons });
     await expect.poll(() => typed.pointer.map(({ wheel }) => wheel)).toContain(1);

@@ -31,7 +31,7 @@ const client = (): RfbClient => {
   return made;
 };
 
-/** A client that is in, behind a connection which takes what is sent when `take` is called; `sent` what it was. */
+/** A client that has entered, on a connection that takes what is sent only when `take` is called. `sent` is what was sent. */
 function inside(): { socket: Duplex; sent: Buffer[]; take: () => void; stop: () => void } {
   const sent: Buffer[] = [];
   let waiting: (() => void) | null = null;
@@ -77,7 +77,7 @@ describe("a VNC client that takes nothing", () => {
     stop();
     const before = sent.length;
     for (let i = 0; i < 20; i++) socket.push(Buffer.concat(Array.from({ length: 500 }, () => INDEXED)));
-    // Behind all of them: it is heard when they have been.
+    // This message comes after all of them, so it is heard when they have been handled.
     socket.push(Buffer.from([5, 1, 0, 0, 0, 0]));
     await expect.poll(() => typed.pointer.length).toBe(1);
     const kept = socket.writableLength + sent.slice(before).reduce((sum, { length }) => sum + length, 0);
@@ -105,7 +105,7 @@ describe("VNC clients that are not let in", () => {
       return { socket, ended: new Promise<void>((resolve) => socket.once("close", resolve)) };
     });
     for (const { socket } of many) socket.resume();
-    // They say nothing: all beyond the number are closed at once, and not when their time is over.
+    // They say nothing. All beyond the limit are closed at once, and not when their time has run out.
     let closed = 0;
     for (const { ended } of many) void ended.then(() => closed++);
     await expect.poll(() => closed, { timeout: 5000 }).toBeGreaterThanOrEqual(80);
@@ -127,7 +127,7 @@ describe("VNC clients that are not let in", () => {
     };
     const began = performance.now();
     for (let i = 0; i < 16; i++) await guess();
-    // A place is free when the first guess has been waited for.
+    // A place becomes free when the delay of the first guess is over.
     for (;;) {
       const name = await client()
         .enter("003.008", "sesame")
@@ -148,7 +148,7 @@ describe("a VNC client that asks for all of it again and again", () => {
     await expect.poll(() => sent.length).toBe(6);
     const marks = vi.spyOn(Tiles.prototype, "markRectangle");
     const ask = Buffer.from(askAll(false));
-    // All but a corner in one, the corner in another: both are owed.
+    // One request is for all but a corner, another for the corner. Both are owed.
     ask.writeUInt16BE(32, 2);
     const corner = Buffer.from([3, 0, 0, 0, 0, 0, 0, 1, 0, 1]);
     socket.push(Buffer.concat([corner, ...Array.from({ length: 3000 }, () => ask)]));
@@ -169,7 +169,7 @@ describe("a VNC client that asks for all of it again and again", () => {
     const hextile = Buffer.from([2, 0, 0, 1, 0, 0, 0, 5]);
     for (const { socket } of greedy) socket.push(hextile);
     const updates = (): number => greedy.reduce((sum, { sent }) => sum + sent.length, 0);
-    // As soon as it has one it wants the next.
+    // As soon as it has an update it asks for the next.
     for (const { socket, sent } of greedy) {
       const push = sent.push.bind(sent);
       sent.push = (chunk) => {

@@ -1,4 +1,4 @@
-/** The VNC server by itself: versions, password, sizes, keys, and clients that are hostile. XENARIUM_SEED=n tries other messages. */
+/** The VNC server by itself: versions, password, sizes, keys, and hostile clients. XENARIUM_SEED=n tries other messages. */
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -68,7 +68,7 @@ describe("a VNC server", () => {
   it.each(["003.003", "003.008"])("lets in who knows the password, by RFB %s", async (version) => {
     server.close();
     server = await listen("sesame-and-more");
-    // Eight bytes count.
+    // Only eight bytes of a password count.
     expect(await client().enter(version, "sesame-a")).toContain("tiny");
     const began = performance.now();
     await expect(client().enter(version, "sesamE-a")).rejects.toThrow(version === "003.008" ? "another" : "refused");
@@ -92,10 +92,10 @@ describe("a VNC server", () => {
     const [changed] = await viewer.update();
     expect([changed!.x, changed!.y, changed!.width, changed!.height]).toEqual([64, 32, 32, 32]);
     expect(changed!.pixels.readUInt32LE(4 * (8 * 32 + 6))).toBe(0xfedcba);
-    // Drawn as it was: nothing to send. The next update is of what is drawn after that.
+    // The same picture was drawn again, so there is nothing to send. The next update shows what is drawn after that.
     viewer.ask(true);
     typed.screen.damage({ x: 0, y: 0, width: 200, height: 120 });
-    // Who has seen nothing yet gets all of the same look.
+    // A client that has seen nothing yet gets all of the same picture.
     const other = client();
     await other.enter();
     other.ask(false);
@@ -196,7 +196,7 @@ describe("a VNC server", () => {
         if (pixels < 2000 * 2000) quick.ask(true);
       }
     }
-    // Some of the quick one's 160 MB may not have been collected yet; the slow one's updates would be 16 GB.
+    // Some of the fast client's 160 MB may not have been collected yet; the slow client's updates would be 16 GB.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(400 << 20);
     expect(slow.isClosed).toBe(false);
     slow.socket.resume();
@@ -204,7 +204,7 @@ describe("a VNC server", () => {
   });
 
   it("goes on by itself when what waited for a slow reader has gone, however little it was", async () => {
-    // A connection whose other end takes when it is told to; updates of 4 KiB, which Node does not call full.
+    // A connection whose other end takes data only when it is told to, with updates of 4 KiB, at which Node does not report a full buffer.
     const small = new Painted(32, 32);
     typed.screen.show(small);
     const sent: Buffer[] = [];
@@ -227,7 +227,7 @@ describe("a VNC server", () => {
     socket.push(ask);
     await expect.poll(updates).toBe(2);
     expect(socket.writableLength).toBeGreaterThan(0);
-    // Asked for before the second has gone, and never again.
+    // It is asked for before the second has gone, and never again.
     socket.push(ask);
     const other = client();
     await other.enter();
@@ -303,7 +303,7 @@ describe("a VNC server", () => {
     await good.enter();
     good.ask(false);
     expect((await good.update())[0]!.width).toBe(200);
-    // Whoever has gone holds no key.
+    // A client that has gone holds no key.
     const down = new Set<number>();
     for (const [keycode, isDown] of typed.keys)
       if (isDown) down.add(keycode);

@@ -1,4 +1,4 @@
-/** What a guest, a server or another program on this computer might do to the network's code on purpose: each of these once did harm. */
+/** What a guest, a server or another program on this computer might do to the network's code on purpose. Each of these once did harm. */
 import { createSocket } from "node:dgram";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
@@ -113,7 +113,7 @@ describe("a TCP connection", () => {
     for (let at = 2; at < 200_000; at += 2) ranges.add(at, at + 1);
     expect(ranges.list().length).toBe(RANGES_LIMIT);
     expect(ranges.total).toBe(RANGES_LIMIT);
-    // What touches a range that is known still counts.
+    // A range that touches one that is known still counts.
     expect(ranges.add(1, 6)).toBe(3);
   });
 
@@ -228,7 +228,7 @@ describe("sockets", () => {
     send(SYN, 5, 0, 1001);
     expect(tcp.refused).toBe(1);
     send(ACK | FIN, 6, first + 1);
-    // The server ends too; its end is acknowledged.
+    // The server ends too, and its end is acknowledged.
     await expect.poll(() => segments.some((bytes) => bytes[13]! & FIN && get32(bytes, 8) === 7)).toBe(true);
     send(ACK, 7, first + 2);
     expect(tcp.report()).toMatchObject([{ state: "closed" }]);
@@ -278,7 +278,7 @@ describe("names", () => {
     for (let at = 12; at < 260; at += 2) bomb.set([1, 97], at);
     for (let at = 261; at + 6 < bomb.length; at += 6) bomb.set([0xc0, 12, 0, 1, 0, 1], at);
     ask(bomb);
-    // A loop of pointers; a name that runs out of the message; two questions; an update; an answer.
+    // A loop of pointers; a name that runs past the end of the message; two questions; an update; an answer.
     ask(Uint8Array.of(...good.subarray(0, 12), 0xc0, 12, 0, 1, 0, 1));
     ask(Uint8Array.of(...good.subarray(0, 12), 63, 97));
     ask(Uint8Array.of(...good.subarray(0, 5), 2, ...good.subarray(6)));
@@ -318,12 +318,13 @@ describe("addresses", () => {
     const dhcpServer = server();
     const address = offered(dhcpServer.receive(dhcp(1, mac(1)), mac(1), "vif1.0", 1500))!;
     dhcpServer.receive(dhcp(3, mac(1), [50, 4, ...ipBytes(address)!]), mac(1), "vif1.0", 1500);
-    // In another's name.
+    // This is in another guest's name.
     dhcpServer.receive(dhcp(7, mac(1)), mac(2), "vif2.0", 1500);
     dhcpServer.receive(dhcp(4, mac(1), [50, 4, ...ipBytes(address)!]), mac(2), "vif2.0", 1500);
     expect(dhcpServer.leases()).toHaveLength(1);
     expect(dhcpServer.holder(ipBytes(address)!)).toBe("02:00:00:00:00:01");
-    // Gone with its interface: another guest that has the address by itself may use it, and who comes back gets it again.
+    // The reservation goes with its interface. Another guest that has the address by itself may use it, and the first gets it again when it comes
+    // back.
     dhcpServer.interfaceGone("vif1.0");
     expect(dhcpServer.holder(ipBytes(address)!)).toBeNull();
     expect(offered(dhcpServer.receive(dhcp(1, mac(9)), mac(9), "vif2.0", 1500))).not.toBe(address);
@@ -357,7 +358,7 @@ describe("a bridge", () => {
     send(bridge, other, other.mac, victim.mac);
     expect(victim.got).toHaveLength(1);
     expect(hostile.got).toHaveLength(0);
-    // Nor when its table is full of what others made up, and before the victim has said a word.
+    // This also holds when its table is full of what others made up, and before the victim has sent anything.
     for (let owner = 10; owner < 20; owner++) {
       const flood = new TestGuest(bridge, `vif${owner}.0`, `00:16:3e:00:01:${owner}`, { owner: String(owner) });
       for (let i = 0; i < 300; i++) send(bridge, flood, Uint8Array.of(2, owner, 0, 0, i >> 8, i & 255), flood.mac);
@@ -526,7 +527,7 @@ describe("networks", () => {
     expect(texts(networks.attach("xenbr0", port(1), wanted("10.0.2.50", "192.168.1.5")).addresses)).toEqual([
       "10.0.2.50",
     ]);
-    // Brought from another host: it says nothing about this network.
+    // The address was brought from another host and says nothing about this network.
     expect(networks.attach("xenbr0", port(2), wanted("192.168.1.5")).addresses).toEqual([]);
     networks.create({ name: "wire", mode: "bare" });
     expect(texts(networks.attach("wire", port(3), wanted("192.168.1.5")).addresses)).toEqual(["192.168.1.5"]);

@@ -107,7 +107,7 @@ describe("a guest behind the gateway", () => {
     const reply = guest.got.find(({ bytes }) => get16(bytes, 12) === 0x0806)!.bytes;
     expect([...reply.subarray(22, 28)]).toEqual([...GATEWAY_MAC]);
     expect(ipText(reply.subarray(28, 32))).toBe("10.0.2.2");
-    // The advertisement that a new gateway makes: a valid packet with the prefix in it.
+    // The advertisement of a new gateway, which is a valid packet with the prefix in it.
     const advertisement = guest.got.map(({ bytes }) => readPacket(bytes)).find((packet) => packet?.protocol === 58)!;
     expect(checksumHolds(advertisement)).toBe(true);
     expect(advertisement.bytes[advertisement.start]).toBe(134);
@@ -229,7 +229,7 @@ describe("a guest behind the gateway", () => {
   });
 });
 
-/** All of a datagram that may come in fragments. */
+/** Collects all of a datagram that may arrive in fragments. */
 function collect(guest: TestGuest, length: number): Promise<Buffer> {
   const pieces: { at: number; bytes: Uint8Array }[] = [];
   return new Promise((resolve) => {
@@ -243,7 +243,7 @@ function collect(guest: TestGuest, length: number): Promise<Buffer> {
           for (const { at, bytes } of pieces) whole.set(bytes, at);
           resolve(whole.subarray(8));
         });
-    // Fragments come in one go: each needs a listener before the first has come.
+    // Fragments arrive in one go, so each needs a listener before the first has arrived.
     for (let i = 0; i < Math.ceil(length / 1480); i++) more();
   });
 }

@@ -1,4 +1,4 @@
-/** A small guest on a bridge, for tests: addresses, ARP, and frames as its driver would send and get them. */
+/** A small guest on a bridge, for tests: addresses, ARP, and frames as its driver would send and receive them. */
 import type { Bridge } from "../../../core/dom0/network/bridge.ts";
 import { frame, type BridgePort, type Frame } from "../../../core/dom0/network/frame.ts";
 import { completeChecksum } from "../../../core/dom0/network/offload.ts";
@@ -14,7 +14,7 @@ import {
 } from "../../../core/dom0/network/packet/internet.ts";
 import { foldSum } from "../../../core/dom0/network/packet/bytes.ts";
 
-/** The gateway's MAC address, as guests learn it by ARP. */
+/** The gateway's MAC address, which guests learn by ARP. */
 export const GATEWAY_MAC = macBytes("02:58:65:6e:00:02")!;
 
 export class TestGuest implements BridgePort {
@@ -52,7 +52,7 @@ export class TestGuest implements BridgePort {
     entry.resolve(packet);
   }
 
-  /** The next packet that is wanted, and that nobody who asked before takes. */
+  /** Resolves with the next packet that is wanted here, unless somebody who asked before takes it. */
   next(wanted: (packet: Packet) => boolean): Promise<Packet> {
     return new Promise((resolve) => this.#waiting.push({ wanted, resolve }));
   }
@@ -61,7 +61,7 @@ export class TestGuest implements BridgePort {
     this.#bridge.send(this, frame(bytes));
   }
 
-  /** Sends an IP packet with a right checksum. `to`: MAC address. */
+  /** Sends an IP packet with a correct checksum. `to` is a MAC address. */
   packet(
     destination: Uint8Array,
     protocol: number,

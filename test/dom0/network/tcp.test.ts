@@ -1,4 +1,4 @@
-/** The TCP endpoint, with another of its kind at the far end of a link that loses, repeats and reorders; and what hostile segments do. */
+/** The TCP endpoint, with another one at the far end of a link that loses, repeats and reorders segments; and the effect of hostile segments. */
 import { createHash, randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { TcpEndpoint, type EndpointEvents } from "../../../core/dom0/network/gateway/tcp/endpoint.ts";
@@ -10,7 +10,7 @@ import { seeded } from "../../random.ts";
 const SIZE = 1460;
 
 interface Link {
-  /** What happens to a segment: how often it arrives, each time after so many milliseconds. */
+  /** Decides what happens to a segment: one entry for each arrival, with its delay in milliseconds. */
   fate(): number[];
 }
 
@@ -44,7 +44,7 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   return { promise, resolve };
 }
 
-/** Two endpoints: the first calls, the second answers at once. Segments of up to `largest` bytes are cut as a device without GSO does. */
+/** Two endpoints, of which the first calls and the second answers at once. Segments of up to `largest` bytes are cut as by a device without GSO. */
 function pair(link: Link, largest = 0): [Side, Side] {
   const sides: Side[] = [];
   const make = (other: number): Side => {
@@ -130,7 +130,7 @@ describe("TCP endpoint", () => {
 
   it("gives up when nobody answers, and says so", async () => {
     const realSetTimeout = globalThis.setTimeout;
-    // The retransmission timer's 1, 2, 4, … seconds pass at once; nothing else here waits.
+    // The retransmission timer's 1, 2, 4, … seconds pass at once. Nothing else here waits.
     globalThis.setTimeout = ((action: () => void) => realSetTimeout(action, 0)) as typeof setTimeout;
     try {
       const [caller] = pair({ fate: () => [] });

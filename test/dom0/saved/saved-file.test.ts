@@ -13,7 +13,7 @@ const folder = temporaryFolder("saved");
 const MAGIC_BYTES = 32;
 const HEADER = {
   name: "linux",
-  // Valid in xl.cfg, and of no version of RFC 9562.
+  // This is valid in xl.cfg and is of no version of RFC 9562.
   uuid: "12345678-1234-1234-1234-123456789012",
   savedAt: 1_790_000_000_000,
   memoryMiB: 256,
@@ -21,7 +21,7 @@ const HEADER = {
 };
 const KERNEL = Buffer.from("kernel");
 const CONSOLE = Buffer.from("login: root\r\n# ");
-/** Nothing in it comes twice: what a changed bit unpacks to is never the same. */
+/** Nothing in it occurs twice, so that a changed bit never unpacks to the same content. */
 const BODY = Buffer.concat(Array.from({ length: 3000 }, (_, i) => createHash("sha256").update(String(i)).digest()));
 async function* body(): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(BODY);
@@ -34,7 +34,7 @@ const readAll = (file: string) =>
     await stream.end();
     return { header, files, console, bytes };
   });
-/** The Refusal, whose message names the file and is a sentence. */
+/** Returns the Refusal, whose message must be a sentence that names the file. */
 async function refused(file: string, action: Promise<unknown>): Promise<Refusal> {
   const error: unknown = await action.then(
     () => null,
@@ -168,12 +168,12 @@ describe("a saved domain's file", () => {
       writeFileSync(file, bytes.subarray(0, at));
       await refused(file, readAll(file));
     }
-    // Cut within the sum at its end.
+    // The file is cut inside the checksum at its end.
     for (let missing = 1; missing <= 8; missing++) {
       writeFileSync(file, bytes.subarray(0, bytes.length - missing));
       expect((await refused(file, readAll(file))).message).toMatch(/damaged \(unexpected end of file\)/);
     }
-    // From byte 10 of gzip's header on; those before it hold a time and a system, which nothing depends on.
+    // From byte 10 of gzip's header. The bytes before it hold a time and a system, on which nothing depends.
     for (let i = 0; i < 60; i++) {
       const at = MAGIC_BYTES + 10 + Math.floor((i * (bytes.length - MAGIC_BYTES - 10)) / 60);
       const damaged = Buffer.from(bytes);

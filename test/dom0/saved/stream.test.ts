@@ -19,7 +19,7 @@ const SMALL = join(
   stream.record(stream.REC_SHARED_INFO, Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)),
   END,
 );
-/** With `bytes` written at `at`. */
+/** Returns a copy with `bytes` written at `at`. */
 const changed = (at: number, ...bytes: number[]): Uint8Array => {
   const copy = SMALL.slice();
   copy.set(bytes, at);
@@ -28,7 +28,7 @@ const changed = (at: number, ...bytes: number[]): Uint8Array => {
 
 describe("the stream of a saved domain", () => {
   it("has the headers of Xen's document", () => {
-    // docs/specs/libxc-migration-stream.pandoc: marker, id "XENF" and version big-endian; the domain header little-endian.
+    // docs/specs/libxc-migration-stream.pandoc: marker, id "XENF" and version are big-endian; the domain header is little-endian.
     expect(Buffer.from(stream.headers(4, 17)).toString("hex")).toBe(
       "ffffffffffffffff" +
         "58454e46" +
@@ -108,7 +108,7 @@ describe("the stream of a saved domain", () => {
     expect(bytes.length).toBe(8 + 8 + 5 * 8 + 3 * 4096);
     const [record] = await read(join(stream.headers(4, 17), bytes, END), 1000);
     const found = stream.pagesOf(record!, 10);
-    // XEN_DOMCTL_PFINFO_XALLOC, of which libxenguest's streams have no bytes either.
+    // XEN_DOMCTL_PFINFO_XALLOC, for which libxenguest's streams contain no bytes either.
     expect(found.map(({ pfn, type }) => [pfn, type])).toEqual([
       [5, 0xe],
       [6, 0],
@@ -146,7 +146,7 @@ describe("the stream of a saved domain", () => {
     ] as const)
       expect(() => stream.pagesOf(record(count, [...types], bytes), 4)).toThrow(`a record of ${count} pages has`);
     expect(() => stream.pagesOf(record(2, [0xen, 0xen], 0), 1)).toThrow("it has page 1; 1 are allowed");
-    // Pages of zeros take no room: without a bound of their own, one record could have a million of them.
+    // Pages of zeros take no room, so that without a bound of their own one record could have a million of them.
     const zeros = (count: number): bigint[] => Array.from({ length: count }, () => 0xen);
     expect(stream.pagesOf(record(2048, zeros(2048), 0), 4096)).toHaveLength(2048);
     for (const count of [2049, 0xffffffff])

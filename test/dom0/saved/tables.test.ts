@@ -12,7 +12,7 @@ const up = (frame: number): number => frame + 0x1000;
 
 describe("a page table in a saved domain", () => {
   it("has other frames and the same bits", () => {
-    // NX, the bits that software may use, and all flags stay.
+    // NX, the bits for software, and all flags stay.
     const bits = 0x8000000000000fffn | (0x7ffn << 52n);
     const page = table({ 0: bits | (5n << 12n), 511: 0x7n | (6n << 12n) });
     convertTable(page, 1, up);

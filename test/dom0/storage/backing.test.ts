@@ -1,4 +1,4 @@
-/** Which files an image may be based on: those of its own folder, whatever its header says. */
+/** Which files an image may be based on: only those in its own folder, whatever its header says. */
 import fs, { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
@@ -59,7 +59,7 @@ it("refuses a base in whose place a guest that shares the folder puts a link out
 it("refuses a base whose format is not named: its first bytes may be a guest's", async () => {
   const file = await overlay("base.raw");
   const bytes = readFileSync(file);
-  // The extension that names it becomes one that nobody knows.
+  // The extension that names it is replaced by an unknown one.
   const at = bytes.indexOf(Buffer.from("e2792aca", "hex"));
   expect(at).toBeGreaterThan(0);
   bytes.writeUInt32BE(0x11111111, at);

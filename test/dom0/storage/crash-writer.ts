@@ -1,6 +1,6 @@
 /**
- * A process of its own that writes numbered blocks to an image, several at once, flushes, says so, and goes on until it is killed.
- * Arguments: file, format.
+ * A process of its own that writes numbered blocks to an image, several at once, flushes, reports that, and goes on until it is killed. Arguments:
+ * file, format.
  */
 import { writeSync } from "node:fs";
 import { openStore } from "../../../core/dom0/storage/open.ts";
@@ -11,7 +11,7 @@ const store = await openStore(file!, format!, "read-write");
 const blocks = store.size / 4096;
 const AT_ONCE = 16;
 for (let number = 1; ;) {
-  // Two blocks of a turn may have one place: the later waits for the earlier, as a driver would.
+  // Two blocks of a turn may have the same place. The later one waits for the earlier one, as a driver would.
   const places = new Map<number, Promise<void>>();
   for (let i = 0; i < AT_ONCE; i++, number++) {
     const place = placeOf(number, blocks);

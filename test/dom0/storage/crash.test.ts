@@ -1,4 +1,6 @@
-/** A process that writes to an image is killed with SIGKILL at random points: what it had flushed is there, and qemu-img finds nothing wrong. */
+/**
+ * A process that writes to an image is killed with SIGKILL at random points. What it had flushed must be there, and qemu-img must find nothing wrong.
+ */
 import { build } from "esbuild";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { readFileSync, truncateSync, writeFileSync } from "node:fs";
@@ -14,7 +16,7 @@ const missing = toolMissing("qemu-img", "qemu-utils");
 const folder = temporaryFolder("crash");
 const at = (name: string): string => path.join(folder, name);
 const SIZE = 24 << 20;
-/** Of each; XENARIUM_CRASH_POINTS: more of them. */
+/** The number for each format. XENARIUM_CRASH_POINTS sets more. */
 const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 4);
 const random = seeded(20261128);
 
@@ -31,7 +33,7 @@ const makers: Record<string, (file: string) => void | Promise<void>> = {
   },
 };
 
-/** Until it has flushed some, and then as long as chance has it; the number that was flushed. */
+/** Waits until it has flushed something, and then for a random time. Returns the number that was flushed. */
 async function killed(file: string, format: string): Promise<number> {
   const child = spawn(process.execPath, [at("writer.mjs"), file, format], { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
@@ -73,7 +75,7 @@ describe.skipIf(missing !== null)(`kill -9 of a writer${missing ? ` (${missing})
         expect(flushed).toBeGreaterThan(0);
         if (format === "qcow2") {
           const { status, stdout } = spawnSync("qemu-img", ["check", file], { encoding: "utf8" });
-          // 3: clusters are counted that nobody uses, which is no damage.
+          // 3 means that clusters are counted that nobody uses, which is no damage.
           expect([0, 3], stdout).toContain(status);
         }
         execFileSync("qemu-img", ["convert", "-f", format, "-O", "raw", file, at("plain")]);

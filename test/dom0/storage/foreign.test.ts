@@ -1,4 +1,4 @@
-/** VHD and VMDK as qemu-img makes them are read and become qcow2 and raw; and what somebody made to do harm ends with an error. */
+/** VHD and VMDK as qemu-img makes them are read and converted to qcow2 and raw. Files made to do harm end with an error. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -17,7 +17,7 @@ const at = (name: string): string => path.join(folder, name);
 const SIZE = 12 << 20;
 const plain = Buffer.alloc(SIZE);
 
-/** qemu-img's arguments, and what the format is called here. */
+/** qemu-img's arguments, and the name of the format here. */
 const IMAGES: Record<string, [string[], string]> = {
   "vhd-dynamic": [["-O", "vpc", "-o", "subformat=dynamic,force_size=on"], "vhd"],
   "vhd-fixed": [["-O", "vpc", "-o", "subformat=fixed,force_size=on"], "vhd"],
@@ -123,7 +123,7 @@ describe.skipIf(missing !== null)(`images of other hypervisors${missing ? ` (${m
     let refused = 0;
     for (const name of ["vhd-dynamic", "vmdk-sparse", "vmdk-stream"]) {
       const whole = readFileSync(at(name));
-      // Where there are structures: the first bytes, the last, and tables.
+      // Where there are structures: the first bytes, the last bytes, and tables.
       const places = [512, 2048, 70_000, whole.length];
       for (let i = 0; i < 100; i++) {
         const bytes = Buffer.from(whole);

@@ -1,6 +1,6 @@
 /**
- * Images that somebody made to do harm, and guests that know it: the host's thread must go on, its memory must stay small, and nothing but the
- * image itself may be read or written.
+ * Images made to do harm, and guests that know it. The host's thread must go on, its memory use must stay small, and nothing but the image itself may
+ * be read or written.
  */
 import { execFileSync } from "node:child_process";
 import fs, {
@@ -35,7 +35,7 @@ async function image(
   await createQcow2({ path: file, size, clusterBits, ...(backing && { backing }) });
   return file;
 }
-/** Big-endian numbers put into a file at places. */
+/** Writes big-endian numbers into a file at the given places. */
 function poke(file: string, ...places: [at: number, value: number | bigint, bytes?: 4 | 8][]): void {
   const fd = openSync(file, "r+");
   for (const [where, value, bytes = 8] of places) {
@@ -55,7 +55,7 @@ function number64(file: string, where: number): number {
 }
 const sector = (fill: number): Buffer => Buffer.alloc(512, fill);
 
-/** The longest time in ms that nothing else had its turn while the action ran, and how long it ran. */
+/** Returns the longest time in ms in which nothing else had its turn while the action ran, and how long it ran. */
 async function turns(action: () => Promise<unknown>): Promise<{ longest: number; whole: number }> {
   const start = performance.now();
   let [last, longest, isOver] = [start, 0, false];
@@ -86,7 +86,7 @@ describe("a qcow2 image whose tables lead astray", () => {
     await first.write(0, [sector(1)]);
     await first.close();
     const l2 = number64(file, number64(file, L1_OFFSET)) & ~511;
-    // The header can't be named by a data entry: cluster 0 means none.
+    // A data entry cannot name the header, because cluster 0 means none.
     const place = target(file) || 512n;
     poke(file, [l2 % 2 ** 40, COPIED | place]);
     const before = readFileSync(file);
@@ -132,7 +132,7 @@ describe("a qcow2 image whose tables lead astray", () => {
   it("that claims to be as long as a file can be takes no memory to grow", async () => {
     const file = await image(1 << 20, 9);
     truncateSync(file, 2 ** 43);
-    // All that its one block counts is in use, and the table has no room for another: the next free cluster is behind the end.
+    // Every cluster that its one block counts is in use, and the table has no room for another block. The next free cluster is past the end.
     const block = number64(file, number64(file, REFCOUNT_TABLE));
     poke(file, ...Array.from({ length: 64 }, (_, i): [number, bigint] => [block + i * 8, 2n ** 64n - 1n]));
     poke(
@@ -149,7 +149,7 @@ describe("a qcow2 image whose tables lead astray", () => {
 
 describe("a guest with a huge disk", () => {
   it("may discard all of it at once: others have their turn meanwhile", async () => {
-    // 64 TiB, a few clusters of which there are.
+    // 64 TiB, of which a few clusters exist.
     const size = 2 ** 46;
     const file = await image(size);
     const store = await openStore(file, "qcow2", "read-write");
@@ -173,7 +173,7 @@ describe("a guest with a huge disk", () => {
       await store.write(i * 2 ** 29, [sector(1)]);
       most = Math.max(most, process.memoryUsage().arrayBuffers - before);
     }
-    // What is not collected yet counts here too.
+    // What has not been collected yet is counted here too.
     expect(most).toBeLessThan(120 << 20);
     await store.close();
   }, 60_000);
@@ -252,7 +252,7 @@ describe("files of the user", () => {
 });
 
 it("chains of images with the largest tables that there can be are refused before they fill the memory", async () => {
-  // Each is sparse: little on the disk, 32 MiB of L1 table in memory.
+  // Each is sparse: little on the disk, but 32 MiB of L1 table in memory.
   let below: string | undefined;
   for (let i = 0; i < 12; i++) {
     const file = await image(
@@ -292,7 +292,7 @@ it("a late write to a cluster that was discarded meanwhile does not land in what
     await store.discard(0, 65536);
     const flushed = store.flush();
     const others = [1, 2, 3].map((i) => flushed.then(() => store.write(i * 65536, [cluster(0x10 + i)])));
-    // By the same threads as writes, each of which could have been done by then.
+    // These go to the same threads as writes, each of which could have been done by then.
     for (let i = 0; i < 20; i++) await fs.promises.readFile(file);
     late!();
     await Promise.all([slow, flushed, ...others]);

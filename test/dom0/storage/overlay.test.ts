@@ -1,4 +1,4 @@
-/** A disposable disk: reads as if it were written to, and the image stays as it is. */
+/** A disposable disk: it reads as if it were written to, and the image does not change. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -22,12 +22,12 @@ describe("a disposable disk", () => {
     mkdirSync(scratch);
     const disks = new Disks(scratch);
     const store = await disks.open(image, "raw", "disposable");
-    // Another reader may have the image, a writer may not.
+    // Another reader may have the image, but a writer may not.
     const reader = await disks.open(image, "raw", "read");
     await expect(disks.open(image, "raw", "read-write")).rejects.toThrow("is in use");
     expect(readdirSync(scratch)).toEqual([]);
     for (let round = 0; round < 300; round++) {
-      // Writes that lie side by side within one cluster, at once; those that overlap have no order.
+      // Adjacent writes within one cluster, at the same time. Overlapping ones would have no order.
       const writes: Promise<void>[] = [];
       for (let at = 512 * next(BYTES / 512), i = 0; i < 4 && at < BYTES; i++) {
         const length = Math.min(512 * (1 + next(20)), BYTES - at);

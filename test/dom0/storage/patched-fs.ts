@@ -1,4 +1,4 @@
-/** Puts other functions in the place of node:fs's own for as long as an action runs, for those who imported them too. */
+/** Replaces functions of node:fs while an action runs, also for modules that have imported them. */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 

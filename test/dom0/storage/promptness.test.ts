@@ -1,5 +1,5 @@
-/** Which transfers are done on the asking thread: few enough for others to have their turn, and none for a while after a slow one. */
-import fs, { writeFileSync } from "node:fs";
+/** Which transfers are done on the calling thread: few enough for others to get their turn, and none for a while after a slow one. */
+import fs, { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it, vi } from "vitest";
 import { HostFile } from "../../../core/dom0/storage/host-file.ts";
@@ -18,11 +18,34 @@ function clocked(): { promptness: Promptness; pass: (ms: number) => void; read: 
   return { promptness, pass, read: (ms) => promptness.measure(4096, () => pass(ms)) };
 }
 
-it("leaves reads to other threads for a while after a slow one, and for longer after the next", async () => {
+it("forgives a slow read that is alone, as the thread may have lost its core, but not one that takes very long", async () => {
+  await nextTurn();
+  const { promptness, read } = clocked();
+  for (let i = 0; i < 4; i++) {
+    read(5);
+    expect(promptness.allows(4096)).toBe(true);
+    for (let prompt = 0; prompt < 8; prompt++) read(0.1);
+  }
+  read(100);
+  expect(promptness.allows(4096)).toBe(false);
+});
+
+it("counts a slow read that comes among the eight after another", async () => {
+  await nextTurn();
+  const { promptness, read } = clocked();
+  read(5);
+  for (let prompt = 0; prompt < 7; prompt++) read(0.1);
+  expect(promptness.allows(4096)).toBe(true);
+  read(5);
+  expect(promptness.allows(4096)).toBe(false);
+});
+
+it("leaves reads to other threads for a while after two slow ones, and for longer after the next", async () => {
   await nextTurn();
   const { promptness, pass, read } = clocked();
   read(0.1);
   expect(promptness.allows(4096)).toBe(true);
+  read(5);
   read(5);
   expect(promptness.allows(4096)).toBe(false);
   pass(49);
@@ -45,8 +68,11 @@ it("waits ten seconds at most, and trusts a file again that was prompt a thousan
   }
   for (let i = 0; i < 1000; i++) read(0.01);
   read(5);
-  pass(50);
+  read(5);
+  pass(49);
   await nextTurn();
+  expect(promptness.allows(4096)).toBe(false);
+  pass(1);
   expect(promptness.allows(4096)).toBe(true);
 });
 
@@ -57,7 +83,7 @@ it("learns from a read that failed", async () => {
     pass(30);
     throw new Error("no such sector");
   };
-  expect(() => promptness.measure(4096, failing)).toThrow("no such sector");
+  for (let i = 0; i < 2; i++) expect(() => promptness.measure(4096, failing)).toThrow("no such sector");
   expect(promptness.allows(4096)).toBe(false);
 });
 
@@ -90,10 +116,10 @@ it("reads the same on this thread and on others, and after a slow read on others
       ways.push("other");
       readv(...all);
     }) as typeof readv,
-    // Half of what was asked for, as a host may.
+    // Returns half of what was asked for, as a host may.
     readvSync: ((fd: number, views: readonly Uint8Array[], at: number) => {
       ways.push("this");
-      now += 20;
+      now += 100;
       return readvSync(fd, views.slice(0, 1), at);
     }) as typeof readvSync,
   };
@@ -109,11 +135,56 @@ it("reads the same on this thread and on others, and after a slow read on others
     expect(ways.splice(0)).toEqual(["this", "other"]);
     expect(await read(0, 8192)).toEqual(content);
     expect(ways.splice(0)).toEqual(["other"]);
-    // Beyond the end there are zeroes.
+    // After the end there are zeroes.
     expect(await read(4096, 8192)).toEqual(Buffer.concat([content.subarray(4096), Buffer.alloc(4096)]));
     const closed = file.close();
     await expect(read(0, 4096)).rejects.toThrow("the image is closed");
     await closed;
+  }).finally(() => clock.mockRestore());
+});
+
+it("ends what can be done at once before it returns, and says where it can't", async () => {
+  const name = path.join(folder, "at-once");
+  const content = Buffer.from(Array.from({ length: 8192 }, (_, i) => (i * 5) >> 2));
+  writeFileSync(name, content);
+  const { fdatasync, readvSync } = fs;
+  let [now, took, most] = [0, 0, 2];
+  let synced = (): void => {};
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const patches = {
+    fdatasync: ((fd: number, done: fs.NoParamCallback) => {
+      synced = () => fdatasync(fd, done);
+    }) as typeof fdatasync,
+    readvSync: ((fd: number, views: readonly Uint8Array[], at: number) => {
+      now += took;
+      return readvSync(fd, views.slice(0, most), at);
+    }) as typeof readvSync,
+  };
+  await withPatchedFs(patches, async () => {
+    const file = await HostFile.open(name, "read-write");
+    const views = [new Uint8Array(1024), new Uint8Array(1024)];
+    await nextTurn();
+    expect(file.readAtOnce(4096, views)).toBe(true);
+    expect(Buffer.concat(views)).toEqual(content.subarray(4096, 6144));
+    // What the file does not have, and what the host moves in parts.
+    expect(file.readAtOnce(7168, views)).toBe(false);
+    most = 1;
+    expect(file.readAtOnce(0, views)).toBe(false);
+    most = 2;
+    for (const view of views) view.fill(9);
+    expect(file.writeAtOnce(0, views)).toBe(true);
+    expect(readFileSync(name).subarray(0, 2049)).toEqual(Buffer.concat([...views, content.subarray(2048, 2049)]));
+    expect(file.writeAtOnce(7168, views)).toBe(false);
+    const flushed = file.flush();
+    expect(file.writeAtOnce(0, views)).toBe(false);
+    synced();
+    await flushed;
+    expect(file.writeAtOnce(0, views)).toBe(true);
+    took = 100;
+    expect(file.readAtOnce(0, views)).toBe(true);
+    expect(file.readAtOnce(0, views)).toBe(false);
+    await file.close();
+    expect(file.writeAtOnce(0, views)).toBe(false);
   }).finally(() => clock.mockRestore());
 });
 
@@ -149,7 +220,7 @@ it("writes on this thread what the file has room for, until one is slow or the f
     };
     await nextTurn();
     expect(await write(0, 1)).toEqual(["this"]);
-    // Half of what was asked for, as a host may.
+    // Returns half of what was asked for, as a host may.
     most = 1;
     expect(await write(2048, 2)).toEqual(["this", "other"]);
     most = 2;
@@ -158,10 +229,10 @@ it("writes on this thread what the file has room for, until one is slow or the f
     synced();
     await flushed;
     expect(await write(6144, 4)).toEqual(["this"]);
-    // Beyond its end the file grows.
+    // A write beyond its end makes the file grow.
     expect(await write(16384, 5)).toEqual(["other"]);
     expect(file.end).toBe(20480);
-    took = 20;
+    took = 100;
     expect(await write(8192, 6)).toEqual(["this"]);
     now += WRITING.shortest - 1;
     expect(await write(8192, 7)).toEqual(["other"]);
@@ -182,7 +253,7 @@ it("writes nothing on this thread while another writes the file or changes its s
   writeFileSync(name, Buffer.alloc(16384));
   const { ftruncate, writev, writevSync } = fs;
   const ways: string[] = [];
-  /** Lets the others go on, once they have begun. */
+  /** Lets the others continue after they have begun. */
   const held: (() => void)[] = [];
   const patches = {
     ftruncate: ((...all: Parameters<typeof ftruncate>) => {
@@ -202,7 +273,7 @@ it("writes nothing on this thread while another writes the file or changes its s
     const begin = (at: number): Promise<void> => file.write(at, [new Uint8Array(512).fill(1)]);
     const goOn = (): void => held.splice(0).forEach((go) => go());
     await nextTurn();
-    // What makes the file grow is for another thread, and what comes meanwhile with it.
+    // A write that makes the file grow is done by another thread, together with what arrives in the meantime.
     const growing = begin(16384);
     const meanwhile = begin(0);
     expect(ways.splice(0)).toEqual(["other", "other"]);

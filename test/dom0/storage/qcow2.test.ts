@@ -1,4 +1,4 @@
-/** qcow2 images against a plain copy in memory, with qemu-img as the judge of what is in the file. */
+/** qcow2 images compared with a plain copy in memory. qemu-img checks what is in the file. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ const open = async (file: string, access: "read" | "read-write" = "read-write"):
     takeMemory: () => {},
   });
 
-/** What is in the file, as QEMU reads it. */
+/** Returns what is in the file, as QEMU reads it. */
 function contents(file: string): Buffer {
   qemuImg("convert", "-O", "raw", file, `${file}.raw`);
   const bytes = readFileSync(`${file}.raw`);
@@ -36,7 +36,7 @@ function contents(file: string): Buffer {
   return bytes;
 }
 
-/** Random operations on a store and on a copy in memory; several at once where they don't meet. */
+/** Random operations on a store and on a copy in memory, several at once where they do not overlap. */
 async function exercise(store: BlockStore, model: Buffer, seed: number, rounds: number): Promise<void> {
   const random = seeded(seed);
   const below = (n: number) => Math.floor(random() * n);
@@ -48,7 +48,7 @@ async function exercise(store: BlockStore, model: Buffer, seed: number, rounds: 
     const length = count * 512;
     const kind = random();
     if (kind < 0.5) {
-      // In two halves at once, each of two pieces: neighbours race for the cluster that they share.
+      // In two halves at once, each of two pieces, so that neighbours race for the cluster that they share.
       const bytes = Buffer.alloc(length, 1 + below(255));
       bytes.writeUInt32LE(round, 0);
       const half = Math.floor(count / 2) * 512;
@@ -161,7 +161,7 @@ describe.skipIf(missing)("qcow2", () => {
       base.copy(model);
       const store = await open(top);
       await exercise(store, model, size, 300);
-      // Larger: what the chain has behind the old end stays hidden.
+      // The image becomes larger. What the chain has after the old end must stay hidden.
       await store.resize(size + (1 << 20));
       const grown = Buffer.concat([model, Buffer.alloc(1 << 20)]);
       await exercise(store, grown, size + 1, 100);
@@ -222,7 +222,7 @@ describe.skipIf(missing)("qcow2", () => {
       const flushed = store.flush();
       const flushedModel = Buffer.from(model);
       await flushed;
-      // Writes to other places, not flushed; the file as a killed process would leave it at some moment.
+      // Writes to other places that are not flushed, and the file as a killed process would leave it at some moment.
       const target = Math.floor(random() * 4000) * 512;
       const pending = store.write(target, [
         Buffer.alloc(512 * 8, 0xab).subarray(0, Math.min(512 * 8, (2 << 20) - target)),
@@ -234,7 +234,7 @@ describe.skipIf(missing)("qcow2", () => {
       try {
         qemuImg("check", copy);
       } catch (error) {
-        // 3: leaked clusters, which cost space and nothing else.
+        // 3 means leaked clusters, which cost space and nothing else.
         expect((error as { status: number }).status).toBe(3);
       }
       const found = contents(copy);
@@ -288,7 +288,7 @@ describe.skipIf(missing)("qcow2", () => {
     for (let round = 0; round < 300; round++) {
       const bytes = Buffer.from(good);
       for (let change = 0; change < 1 + Math.floor(random() * 6); change++) {
-        // Mostly in the header and the tables, which lie in the first clusters.
+        // Most often in the header and the tables, which lie in the first clusters.
         const place =
           random() < 0.5 ? Math.floor(random() * 112) : Math.floor(random() * Math.min(bytes.length, 40_000));
         bytes[place] = random() < 0.3 ? 0xff : Math.floor(random() * 256);

@@ -1,4 +1,4 @@
-/** A transfer that fails while the next is still looked for: whoever asked hears of it, when all have ended, and dom0's thread goes on. */
+/** A transfer fails while the next is still being looked for. Whoever asked must be told when all have ended, and dom0's thread must go on. */
 import fs from "node:fs";
 import path from "node:path";
 import { afterAll, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** A frontend played by hand in a domain of the fake hypervisor: grants pages, has a port, writes xenstore, puts requests. */
+/** A frontend played by hand in a domain of the fake hypervisor. It grants pages, has a port, writes xenstore and puts requests. */
 import type { Hypercalls } from "../../../core/dom0/kernel/hypercalls.ts";
 import type { LocalXenstore } from "../../../core/dom0/xenstore/local.ts";
 import type { FakeHypervisor } from "../fake-hypervisor.ts";
@@ -17,7 +17,7 @@ export class HandFrontend {
   port = 0;
   #producer = 0;
 
-  /** `first`: which of the domain's frames and grants it takes. */
+  /** `first` says which of the domain's frames and grants it takes. */
   constructor(
     xen: FakeHypervisor,
     hypercalls: Hypercalls,
@@ -33,7 +33,7 @@ export class HandFrontend {
     this.#slotBytes = slotBytes;
     this.path = `/local/domain/${domid}/device/${device}`;
     const { frames, grantFrame } = xen.domains.get(domid)!;
-    // Not side by side, and not in order.
+    // Neither adjacent nor in order.
     const own = [...frames].slice(100 + 16 * first);
     const mfns = Array.from({ length: pages }, (_, i) => own[2 * (pages - i)]!);
     this.refs = mfns.map((_, i) => FIRST_REF + 4 * first + i);
@@ -45,7 +45,7 @@ export class HandFrontend {
     this.pages = mfns.map((mfn) => mfn * 4096);
   }
 
-  /** Grants a page of data under this reference; its machine address. */
+  /** Grants a page of data under this reference. Returns its machine address. */
   grant(ref: number): number {
     const { frames, grantFrame } = this.#xen.domains.get(this.#domid)!;
     const mfn = [...frames][ref + 400]!;
@@ -54,7 +54,7 @@ export class HandFrontend {
     return mfn * 4096;
   }
 
-  /** A fresh ring. */
+  /** Makes a fresh ring. */
   clear(): void {
     for (const page of this.pages) this.#xen.bytes(page, 4096).fill(0);
     this.#producer = 0;
@@ -62,7 +62,7 @@ export class HandFrontend {
     this.#set(12, 1);
   }
 
-  /** A fresh ring, a fresh port, and state Initialised. */
+  /** Makes a fresh ring and a fresh port, and sets the state Initialised. */
   connect(nodes: Record<string, string | number>): void {
     this.clear();
     this.port = this.#hypercalls.ports.allocUnbound(this.#domid, 0);
@@ -79,7 +79,7 @@ export class HandFrontend {
     words.forEach((word, i) => this.#set(at + 4 * i, word));
     this.#producer++;
   }
-  /** Shows what was put, or that many, and tells the backend. */
+  /** Publishes what was put, or that many, and notifies the backend. */
   push(producer = this.#producer): void {
     this.#set(0, producer);
     this.#xen.guestNotify(this.#domid, this.port);

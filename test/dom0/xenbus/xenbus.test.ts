@@ -1,4 +1,4 @@
-/** The device framework, shown by a kind of device that is one folder and one row. */
+/** The device framework, demonstrated by a kind of device that is one folder and one row. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../../core/dom0/backends/kinds.ts";
 import type { DomainWiring } from "../../../core/toolstack/wiring-report.ts";
@@ -129,7 +129,7 @@ describe("a ring", () => {
     const error = host.store.read(`/local/domain/0/error/backend/echo/${domid}/0/error`);
     expect(error).toMatch(/request producer is \d+, with 0 answered and 0 taken of 256 slots/);
     expect(await echo("0")).toMatchObject({ problem: error, rings: [] });
-    // One page for each: console, xenstore, the sibling's.
+    // One page for each: console, xenstore, and the sibling's.
     expect(host.xen.grantMaps.size).toBe(3);
     sibling.put(1, 4);
     sibling.push();

@@ -1,6 +1,6 @@
 /**
- * Stands where `import ... from "electron"` finds it beside the packaged application: as much of Electron as main.js uses. As in
- * Electron, nothing is ready before main.js has been evaluated to its end: `becomeReady`.
+ * This is what `import ... from "electron"` finds beside the packaged application: as much of Electron as main.js uses. As in Electron, nothing is
+ * ready before main.js has been evaluated to its end (`becomeReady`).
  */
 import { EventEmitter } from "node:events";
 import { existsSync } from "node:fs";

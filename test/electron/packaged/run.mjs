@@ -1,6 +1,6 @@
 /**
- * Runs a packaged application's main.js (its path is given) in Node: reports what it serves and what runs on its host as a line
- * of JSON, and goes on until a signal ends it.
+ * Runs the main.js of a packaged application, whose path is given, in Node. Prints what it serves and what runs on its host as a line of JSON, and
+ * continues until a signal ends it.
  */
 import { createRequire } from "node:module";
 import path from "node:path";

@@ -1,6 +1,7 @@
 /**
- * The application with one guest, until it is killed. Arguments: dist's URL; "make" and a config, whose guest is saved as soon as it says SETTLED;
- * or "go": that guest is restored, told to go on, and all that its console says is written to standard output. Last: the saved domain's file.
+ * The application with one guest, until it is killed. Arguments: dist's URL; "make" and a config, whose guest is saved as soon as it says SETTLED, or
+ * "go", which restores that guest, tells it to continue, and writes everything that its console says to standard output. The last argument is the
+ * saved domain's file.
  */
 import { readFileSync, writeSync } from "node:fs";
 import { HostService } from "../../../core/api/host-service.ts";
@@ -26,14 +27,14 @@ function hear(bytes: Uint8Array): void {
 host.toolstack.on("console", ({ bytes }) => hear(bytes));
 if (deed === "make") {
   const { domid } = await ask("create", { config: readFileSync(files[0]!, "utf8"), configName: files[0]! });
-  // What it said before nobody was told.
+  // What it said before anybody listened.
   hear((await ask("consoleAttach", { domid })).log);
   await isSettled;
   await ask("save", { domid, file: saved });
   await host.powerOff(1000);
 } else {
   const { domid } = await ask("restore", { file: saved });
-  // What it said before nobody was told.
+  // What it said before anybody listened.
   hear((await ask("consoleAttach", { domid })).log);
   await ask("consoleInput", { domid, bytes: Buffer.from("go\r") });
 }

@@ -1,8 +1,8 @@
-/** What pattern-writer.c has promised, held against what is on a disk. */
+/** Compares what pattern-writer.c has promised with what is on a disk. */
 
 const BLOCK = 4096;
 const SECTOR = 512;
-/** Blocks that may have been written since the last flush that was told, told ones being late on the console too. */
+/** How many blocks may have been written since the last reported flush. Reports arrive late on the console too. */
 const MOST_AHEAD = 100_000;
 
 export function placeOf(number: number, blocks: number): number {
@@ -19,7 +19,7 @@ export function blockOf(number: number, blocks: number): Buffer {
   return block;
 }
 
-/** What is wrong with the disk, given that everything up to block `flushed` was flushed; null for nothing. A block may be newer in parts. */
+/** Says what is wrong with the disk, given that everything up to block `flushed` was flushed; null if nothing is. Parts of a block may be newer. */
 export function lostOf(disk: Buffer, flushed: number): string | null {
   const blocks = disk.length / BLOCK;
   const promised = new Uint32Array(blocks);

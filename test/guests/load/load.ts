@@ -1,4 +1,4 @@
-/** guest-load in a Debian guest with 2 vCPUs on 2 pCPUs: a kernel build's kind of load, every result checked. */
+/** Runs guest-load in a Debian guest with 2 vCPUs on 2 pCPUs. It is a load like a kernel build's, and every result is checked. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { BenchHost } from "../../bench/bench-host.ts";
 import { initramfs } from "../images.ts";
@@ -13,9 +13,9 @@ const GRACE_MS = 120_000;
 const KERNEL_TROUBLE = /BUG:|Oops|Call Trace|soft lockup|rcu.*stall|general protection|Kernel panic|clocksource.*skew/;
 
 export interface LoadResult {
-  /** Jobs done, by kind. */
+  /** The number of jobs done, by kind. */
   jobs: Record<string, number>;
-  /** Lines that say what was wrong: guest-load's and the kernel's, and what the hypervisor's invariants say. */
+  /** Lines that say what was wrong: those of guest-load and the kernel, and what the hypervisor's invariant checks say. */
   wrong: string[];
 }
 
@@ -41,7 +41,7 @@ export async function runLoad(seconds: number): Promise<LoadResult> {
   }
 }
 
-/** What its output says; without an end, something is wrong. */
+/** Reads the result from its output. An output without an end means that something is wrong. */
 export function loadResult(text: string): LoadResult {
   const jobs = Object.fromEntries(
     [...text.matchAll(/^LOAD-JOBS (\S+) (\d+)$/gm)].map(([, name, n]) => [name!, Number(n)]),

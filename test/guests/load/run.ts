@@ -1,4 +1,4 @@
-/** `npm run test:load -- --minutes N` (10): status 0 if no result was wrong. */
+/** `npm run test:load -- --minutes N` (default 10) exits with status 0 if no result was wrong. */
 import { parseArgs } from "node:util";
 import setup from "../../build.ts";
 import { runLoad } from "./load.ts";

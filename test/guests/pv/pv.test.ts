@@ -1,16 +1,14 @@
-/** Debian's kernel as a PV domU: what of Xen's PV interface its programs and its balloon driver depend on. */
+/** Debian's kernel as a PV domU: the parts of Xen's PV interface that its programs and its balloon driver depend on. */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { debianKernel, guestsMissing, initramfs } from "../images.ts";
 import { compilerMissing, program } from "../programs.ts";
 import { runGuest } from "../run.ts";
 
 const missing = guestsMissing() ?? compilerMissing();
-const root = path.resolve(import.meta.dirname, "../../..");
 const programs = () => ({ ports: program("test/guests/pv/ports.c") });
 const arguments_ = (ramdisk: string) => [
   ...["--kernel", debianKernel(), "--ramdisk", ramdisk, "--cmdline", "console=hvc0 quiet", "--timeout", "170"],
@@ -36,8 +34,7 @@ describe.skipIf(missing !== null)(`programs of a PV Linux${missing ? ` (${missin
       vmlinuz: readFileSync(debianKernel()),
       initrd: readFileSync(initramfs("ready", script)),
     };
-    const imageFolder = pathToFileURL(`${root}/dist/`);
-    const host = new PoweredHost({ memoryMiB: 1024, pcpus: 2, boot: DEFAULT_BOOT_CONFIG, imageFolder });
+    const host = new PoweredHost({ memoryMiB: 1024, pcpus: 2, boot: DEFAULT_BOOT_CONFIG, imageFolder: dist });
     await host.start();
     try {
       const { toolstack } = host;

@@ -1,31 +1,29 @@
 /**
- * A PV kernel of our own (main.c and the files it calls) tries what the PV interface promises and prints what it sees; real
- * Xen's words to the same kernel stand in xen-4.17.txt, made by `npx vite-node test/hypervisor/abi/real-xen.ts`.
+ * A PV kernel of our own (main.c and the files it calls) tries what the PV interface promises and prints what it sees. What it prints under real Xen
+ * is in xen-4.17.txt, made by `npx vite-node test/hypervisor/abi/real-xen.ts`.
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { ABSENT, abiKernel, checks, compilerMissing, notAsRealXen, readInXen } from "./kernel.ts";
 
-const root = path.resolve(import.meta.dirname, "../../..");
 const real = checks(readFileSync(path.join(import.meta.dirname, "xen-4.17.txt"), "latin1"));
 
-/** How late the guest's time of day was, in ms, when what it printed came here. */
+/** How late the guest's time of day was, in ms, when its output arrived here. */
 const wallClockLate: number[] = [];
 
-/** Boots the kernel as a domain of Xenarium; what its checks said. */
+/** Boots the kernel as a domain of Xenarium. Returns what its checks printed. */
 async function ours(more = ""): Promise<Map<string, string>> {
   const kernel = abiKernel(temporaryFolder("abi"));
   const boot = {
     ...DEFAULT_BOOT_CONFIG,
     entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
   };
-  const imageFolder = pathToFileURL(`${root}/dist/`);
-  const host = new PoweredHost({ memoryMiB: 512, pcpus: 2, boot, imageFolder });
+  const host = new PoweredHost({ memoryMiB: 512, pcpus: 2, boot, imageFolder: dist });
   let log = "";
   host.on("serial", ({ pieces }) => {
     const text = Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1");
@@ -73,7 +71,7 @@ describe.skipIf(compilerMissing())("the PV interface beside real Xen 4.17 (needs
 
   it("has the time of day that this computer has", () => {
     expect(wallClockLate.length).toBeGreaterThan(0);
-    // Words take their time from there to here; the quickest says most.
+    // Output takes some time to arrive here, so the fastest says most.
     expect(Math.min(...wallClockLate)).toBeGreaterThan(-3);
     expect(Math.min(...wallClockLate)).toBeLessThan(250);
   });

@@ -1,8 +1,8 @@
-/** The kernel of this test: how it is built, and how what it printed is read. */
+/** The kernel of this test: how it is built, and how its output is read. */
 import { execFileSync } from "node:child_process";
 import path from "node:path";
 
-/** Whether gcc is missing; with CI=true that is an error. */
+/** Whether gcc is missing. With CI=true that is an error. */
 export function compilerMissing(): boolean {
   try {
     execFileSync("gcc", ["--version"]);
@@ -13,14 +13,14 @@ export function compilerMissing(): boolean {
   }
 }
 
-/** Builds the kernel in `folder`; the path of its ELF file. */
+/** Builds the kernel in `folder` and returns the path of its ELF file. */
 export function abiKernel(folder: string): string {
   const elf = path.join(folder, "abi.elf");
   execFileSync("make", ["-s", "-C", import.meta.dirname, `OUT=${elf}`]);
   return elf;
 }
 
-/** What the kernel's checks said, by name, in their order; of any console text. */
+/** Reads from console text what the kernel's checks printed, by name, in their order. */
 export function checks(console: string): Map<string, string> {
   const said = new Map<string, string>();
   for (const [, name, value] of console.matchAll(/CHECK (.*?): (.*?)\r?$/gm)) {
@@ -30,12 +30,10 @@ export function checks(console: string): Map<string, string> {
   return said;
 }
 
-/** As a value: the kernel never comes to say this. */
+/** The value of a check that the kernel never reaches. */
 export const ABSENT = "";
 
-/**
- * Where Xenarium rightly says something else than real Xen said to its dom0 in QEMU, and why.
- */
+/** Where Xenarium rightly differs from what real Xen said to its dom0 in QEMU, and why. */
 export const notAsRealXen: Record<string, { value: string; why: string }> = {
   ...becauseQemu("takes #NP for a stack segment that is not present; a processor raises #SS (SDM, IRET)", {
     "iret user SS not present": "trap 0xc error 0x18 rip 0x0 cs 0xe033 flags 0x202 ss 0x1b",
@@ -88,8 +86,10 @@ function becauseQemu(does: string, values: Record<string, string>): Record<strin
   );
 }
 
-/** What real Xen could not be asked by this kernel; the values are what Xen's source says (arch/x86/x86_64/entry.S, and
- * libxl's call of xc_domain_set_memmap_limit with maxmem). */
+/**
+ * What this kernel could not ask real Xen. The values are those of Xen's source (arch/x86/x86_64/entry.S, and libxl's call of
+ * xc_domain_set_memmap_limit with maxmem).
+ */
 export const readInXen: Record<string, string> = {
   memory_map: "0x0",
   "memory_map's entries": "0x1",

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import * as layout from "../../../core/machine/layout.ts";
 import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
 
-/** A control domain gone mad: domctl, sysctl and the rest with structures that are nearly right. */
+/** A control domain that makes domctls, sysctls and other calls with structures that are nearly right. */
 let machine: Machine;
 let dom0: Dom0;
 
@@ -32,7 +32,7 @@ const DOMCTLS = [
   99,
 ];
 const SYSCTLS = [1, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18, 19, 99];
-/** Without sched_op (29) and its older form (6), which would end dom0, and vcpu_op. */
+/** Without sched_op (29) and its older form (6), which would end dom0, and without vcpu_op. */
 const OTHERS = [1, 10, 12, 13, 14, 15, 17, 20, 21, 22, 26, 32, 33, 34, 40, 55, 62];
 
 it.each([1, 7, 1234567])("survives it, seed %i", async (seed) => {
@@ -54,7 +54,7 @@ it.each([1, 7, 1234567])("survives it, seed %i", async (seed) => {
     if (kind < 2) {
       physical.set32(at, DOMCTLS[next(DOMCTLS.length)]!);
       physical.set32(at + 4, 0x15);
-      // Small domids, so that many calls meet a domain; createdomain lets the hypervisor choose.
+      // Small domids, so that many calls meet a domain. createdomain lets the hypervisor choose.
       physical.set64(at + 8, next(12));
       if (physical.get32(at) === 1) {
         physical.zero(at + 16, 64);
@@ -69,7 +69,7 @@ it.each([1, 7, 1234567])("survives it, seed %i", async (seed) => {
       result = core.native_hypercall(35, BigInt(at), 0n, 0n, 0n, 0n);
     } else {
       const nr = OTHERS[next(OTHERS.length)]!;
-      // A multicall may not bring in what is left out above.
+      // A multicall must not contain the calls that are left out above.
       if (nr === 13) for (let entry = 0; entry < 3; entry++) physical.set64(at + 64 * entry, 17);
       const first = nr === 13 ? BigInt(at) : number();
       const second = nr === 13 ? 3n : number();
@@ -79,7 +79,7 @@ it.each([1, 7, 1234567])("survives it, seed %i", async (seed) => {
   }
   expect(core.check_invariants()).toBe(0);
   for (const { domid } of dom0.calls.host.listDomains()) if (domid) dom0.calls.domains.destroy(domid);
-  // Dead ones are listed until they are reaped, which a pCPU may just be at, and be kept from by another load on the machine.
+  // Dead domains are listed until they are reaped. A pCPU may be doing that just now, or be delayed by other load on the machine.
   await expect.poll(() => dom0.calls.host.listDomains().map((d) => d.domid), { timeout: 5000 }).toEqual([0]);
   expect(core.check_invariants()).toBe(0);
 });

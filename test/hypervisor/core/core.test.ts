@@ -27,7 +27,7 @@ afterAll(async () => {
   expect(machine.errors).toEqual([]);
 });
 
-/** errno name of a call that must be refused. */
+/** Returns the errno name of a call that must be refused. */
 function refusal(call: () => unknown): string {
   try {
     call();
@@ -90,11 +90,11 @@ describe("xen_version", () => {
     const call = (nr: number, ...args: bigint[]): bigint =>
       dom0.core.native_hypercall(nr, args[0] ?? 0n, args[1] ?? 0n, args[2] ?? 0n, 0n, 0n);
     expect(call(17, 99n, 0n)).toBe(-38n);
-    // Not dom0's memory: the hypervisor's own, beyond the end, wrapping around.
+    // These are not dom0's memory: the hypervisor's own, beyond the end, wrapping around.
     for (const bad of [0x201000n, 0xfffff000n, 0xffffffffffffff00n, 1n << 40n]) expect(call(17, 1n, bad)).toBe(-14n);
     expect(call(63)).toBe(-38n);
     expect(call(0)).toBe(-38n);
-    // HVMOP_set_param, from nowhere; an operation that there is none of.
+    // HVMOP_set_param with an invalid pointer, and an operation that does not exist.
     expect(call(34, 0n, 0n)).toBe(-14n);
     expect(call(34, 99n, 0n)).toBe(-38n);
     expect(dom0.core.native_hypercall(-1, 0n, 0n, 0n, 0n, 0n)).toBe(-38n);
@@ -173,10 +173,10 @@ describe("domctl", () => {
     expect(dom0.calls.frames.populatePhysmap(domid, 0, 4, mfns)).toBe(4);
     const native = (...args: number[]): bigint =>
       dom0.core.native_hypercall(55, BigInt(args[0]!), BigInt(args[1]!), BigInt(args[2]!), 0n, 0n);
-    // Its machine frame number: what a domain with a second stage calls it is another.
+    // This is its machine frame number. A domain with a second stage uses another number for the frame.
     expect(native(0, domid, mfns[1]!)).toBe(BigInt(mfns[1]!));
     expect(native(0, domid, mfns[1]!)).toBe(BigInt(mfns[1]!));
-    // Held frames may be named in hypercalls, others of that domain may not.
+    // Held frames may be named in hypercalls, but not other frames of that domain.
     expect(dom0.core.native_hypercall(17, 4n, BigInt(mfns[1]! * 4096), 0n, 0n, 0n)).toBe(0n);
     expect(dom0.core.native_hypercall(17, 4n, BigInt(mfns[2]! * 4096), 0n, 0n, 0n)).toBe(-14n);
     expect(native(0, 0, mfns[2]!)).toBe(-22n);
@@ -206,7 +206,7 @@ describe("domctl", () => {
       for (const mfn of mfns.subarray(0, 700)) expect(native(10, mfn)).toBe(BigInt(mfn));
       expect(dom0.core.check_invariants()).toBe(0);
       expect(dom0.calls.host.physicalInfo().freePages).toBeLessThan(free);
-      // Holds of the two sorts are apart.
+      // The two kinds of holds are separate.
       expect(native(11, mfns[700]!)).toBe(-22n);
       for (const mfn of mfns.subarray(0, 700)) expect(native(11, mfn)).toBe(0n);
       expect(native(11, mfns[0]!)).toBe(-22n);
@@ -320,7 +320,7 @@ describe("set_virq_handler", () => {
       dom0.physical.set64(word, value & ~bit);
       return (value & bit) !== 0n;
     };
-    /** Its end is a DOM_EXC. */
+    /** Its end is reported by DOM_EXC. */
     const end = (domid: number): boolean => {
       pending();
       dom0.calls.domains.destroy(domid);
@@ -348,6 +348,7 @@ describe("sysctl", () => {
   it("an idle host is idle", async () => {
     const before = dom0.calls.host.cpuIdleTimes();
     const start = performance.now();
+    // This waits for nothing: it is the time over which idleness is measured.
     await new Promise((resolve) => setTimeout(resolve, 300));
     const elapsed = (performance.now() - start) * 1e6;
     dom0.calls.host.cpuIdleTimes().forEach((time, i) => expect(time - before[i]!).toBeGreaterThan(elapsed * 0.9));

@@ -2,28 +2,20 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
 import { CORE_FOLDERS, buildWasm } from "../../../core/build.mjs";
 import { Hypercalls, SCRATCH_FRAMES, type NativeExports } from "../../../core/dom0/kernel/hypercalls.ts";
 import { FrameAllocator, PAGE_SIZE, PhysicalMemory } from "../../../core/dom0/kernel/memory.ts";
 import { ownFrames } from "../../../core/dom0/kernel/native.ts";
-import { waitIn } from "../../../core/machine/core-instance.ts";
+import { powerOnClock } from "../../../core/machine/clock.ts";
+import { instantiateCore, type MachineParts } from "../../../core/machine/core-instance.ts";
 import * as layout from "../../../core/machine/layout.ts";
+import type { PcpuData } from "../../../core/machine/pcpu.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 
-/** What a pCPU's worker does; core/machine/pcpu.ts is the same with the machine's clock. */
-const PCPU = `
-const { workerData } = require("node:worker_threads");
-const { memory, module, id, base } = workerData;
-const now = () => Number(process.hrtime.bigint() - base);
-const words = new Int32Array(memory.buffer);
-const wait = (address, expected, ns) => void Atomics.wait(words, address >>> 2, expected | 0, ns < 0 ? Infinity : ns / 1e6);
-const { exports } = new WebAssembly.Instance(module, { env: { memory, now, wait, adopt() {}, trap(code) { throw new Error("host bug " + code); } } });
-exports._start?.();
-if (id === 0) exports.xen_start();
-exports.pcpu_run(id);
-`;
+/** The product's own entry of a pCPU, core/machine/pcpu.ts, as the build has bundled it. */
+const PCPU = path.join(root, "dist/pcpu.js");
 
 export interface CoreExports extends NativeExports {
   xen_start(): void;
@@ -43,9 +35,9 @@ export class Machine {
   readonly memory: WebAssembly.Memory;
   readonly physical: PhysicalMemory;
   readonly words: Int32Array;
-  readonly base = process.hrtime.bigint();
+  readonly base = powerOnClock();
   readonly errors: Error[] = [];
-  readonly #module: WebAssembly.Module;
+  readonly #parts: MachineParts;
   readonly #workers: Worker[] = [];
   readonly #ended: Promise<unknown>[] = [];
 
@@ -54,8 +46,8 @@ export class Machine {
     options: { memoryMiB?: number; pcpus?: number; cmdline?: string; weakOrder?: boolean } = {},
   ) {
     const { memoryMiB = 128, pcpus = 2, cmdline = "dom0_mem=16M loglvl=all guest_loglvl=all" } = options;
-    this.#module = module;
     this.memory = new WebAssembly.Memory({ initial: memoryMiB * 16, maximum: 65536, shared: true });
+    this.#parts = { memory: this.memory, module, clockBase: this.base };
     this.physical = new PhysicalMemory(this.memory);
     this.words = new Int32Array(this.memory.buffer);
     this.physical.set32(layout.BOOT_MEMORY_MIB, memoryMiB);
@@ -65,17 +57,17 @@ export class Machine {
     this.physical.set64(layout.BOOT_WALLCLOCK, BigInt(Date.now()) * 1_000_000n);
     this.physical.bytes(layout.BOOT_CMDLINE, cmdline.length).set(Buffer.from(cmdline));
     for (let id = 0; id < pcpus; id++) {
-      const worker = new Worker(PCPU, {
-        eval: true,
-        workerData: { memory: this.memory, module, id, base: this.base },
-      });
+      // Nobody translates here: the port's other end never sends a module.
+      const { port1: translator } = new MessageChannel();
+      const workerData: PcpuData = { ...this.#parts, id, translator };
+      const worker = new Worker(PCPU, { workerData, transferList: [translator] });
       worker.on("error", (error) => this.errors.push(error));
       this.#ended.push(new Promise((resolve) => worker.once("exit", resolve)));
       this.#workers.push(worker);
     }
   }
 
-  /** Waits for a boot stage; throws with the log when it does not come. */
+  /** Waits for a boot stage. Throws with the log if it is not reached. */
   async stage(number: number, seconds = 10): Promise<void> {
     const end = Date.now() + seconds * 1000;
     while (Atomics.load(this.words, layout.BOOT_STAGE >> 2) < number) {
@@ -87,7 +79,7 @@ export class Machine {
     }
   }
 
-  /** Everything the serial port still has. */
+  /** Returns everything that the serial port still has. */
   serial(): string {
     const producer = this.physical.get32(layout.SERIAL_PRODUCER);
     const from = Math.max(0, producer - layout.SERIAL_SIZE);
@@ -99,18 +91,10 @@ export class Machine {
 
   /** An instance for a native domain's thread. */
   instance(): CoreExports {
-    const now = (): number => Number(process.hrtime.bigint() - this.base);
-    const trap = (code: number): never => {
-      throw new Error(`host bug ${code}`);
-    };
-    const { exports } = new WebAssembly.Instance(this.#module, {
-      env: { memory: this.memory, now, wait: waitIn(this.memory), adopt() {}, trap },
-    });
-    (exports._start as (() => void) | undefined)?.();
-    return exports as unknown as CoreExports;
+    return instantiateCore(this.#parts) as unknown as CoreExports;
   }
 
-  /** Switches off; resolves when all pCPUs have come back, rejects if one does not. */
+  /** Switches the machine off. Resolves when all pCPUs have returned, and rejects if one does not. */
   async off(): Promise<void> {
     Atomics.store(this.words, layout.BOOT_POWER >> 2, layout.POWER_OFF);
     Atomics.notify(this.words, layout.BOOT_POWER >> 2);

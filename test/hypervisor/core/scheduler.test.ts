@@ -33,7 +33,7 @@ function cpuTime(domid: number, vcpus: number): number {
 
 const now = (): number => Number(process.hrtime.bigint() - machine.base);
 
-/** Addresses of the domain's vCPUs, as watchers find them. */
+/** Returns the addresses of the domain's vCPUs, as watchers find them. */
 function vcpusOf(domid: number, vcpus: number): number[] {
   const { physical } = dom0;
   const area = Number(dom0.core.native_hypercall(55, BigInt(stats.NATIVE_statistics), 0n, 0n, 0n, 0n));
@@ -43,15 +43,15 @@ function vcpusOf(domid: number, vcpus: number): number[] {
   throw new Error(`watchers see no domain ${domid}`);
 }
 
-/** Nanoseconds of both pCPUs, long enough for anything that is on its way. */
+/** Nanoseconds of both pCPUs, long enough for anything that is under way. */
 const MOMENT = 50e6;
 
 interface Times {
-  /** Nanoseconds on a pCPU, and wanting one: together the time there was for it. */
+  /** Nanoseconds on a pCPU, and nanoseconds spent waiting for one. Together they are the time that it wanted to run. */
   running: number;
   runnable: number;
 }
-/** The vCPU's runstate counters, with the state it is in brought up to now. */
+/** Returns the vCPU's runstate counters, brought up to date for its present state. */
 function timesOf(vcpu: number): Times {
   const { physical } = dom0;
   for (;;) {
@@ -66,7 +66,7 @@ function timesOf(vcpu: number): Times {
   }
 }
 
-/** Until `condition` holds; an error that names `what` after 20 s. */
+/** Waits until `condition` holds. After 20 s it throws an error that names `what`. */
 async function until(what: string, condition: () => boolean): Promise<void> {
   for (const end = Date.now() + 20_000; !condition();) {
     if (Date.now() > end) throw new Error(`${what} did not come in 20 s`);
@@ -75,8 +75,8 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 }
 
 /**
- * What each vCPU of each domain got while each of them wanted to run for `ms` milliseconds, from when all had run. By the hypervisor's own
- * counters: another load on this machine delays pCPUs and this thread, but takes from no vCPU what another has.
+ * Measures what each vCPU of each domain got while all of them wanted to run for `ms` milliseconds, from the time when all had run. It uses the
+ * hypervisor's own counters: other load on this machine delays pCPUs and this thread, but takes from no vCPU what another has.
  */
 async function measure(domains: readonly (readonly [domid: number, vcpus: number])[], ms: number): Promise<Times[][]> {
   const addresses = domains.map(([domid, vcpus]) => vcpusOf(domid, vcpus));
@@ -99,7 +99,7 @@ async function measure(domains: readonly (readonly [domid: number, vcpus: number
 
 const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
 const running = (vcpus: Times[]): number => sum(vcpus.map((each) => each.running));
-/** Of the time that a vCPU wanted to run, the part that it ran. */
+/** The share of the time that a vCPU wanted to run in which it ran. */
 const share = (vcpu: Times): number => vcpu.running / (vcpu.running + vcpu.runnable);
 
 describe("credit scheduler on 2 pCPUs", () => {
@@ -123,7 +123,7 @@ describe("credit scheduler on 2 pCPUs", () => {
       ],
       2000,
     );
-    // Four that want to run all the time have two pCPUs: half of it together.
+    // Four vCPUs that want to run all the time have two pCPUs, so together they get half of it.
     expect(sum([...a!, ...b!].map(share)) / 4).toBeGreaterThan(0.46);
     const ratio = running(b!) / running(a!);
     expect(ratio).toBeGreaterThan(1.5);
@@ -161,7 +161,7 @@ describe("credit scheduler on 2 pCPUs", () => {
     await runs(domid);
     dom0.calls.domains.pause(domid);
     const then = cpuTime(domid, 2);
-    // The pCPUs go on: what has run there runs no more.
+    // The pCPUs continue. What has run there runs no more.
     dom0.calls.domains.unpause(other);
     await runs(other);
     expect(cpuTime(domid, 2)).toBe(then);

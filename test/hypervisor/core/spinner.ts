@@ -34,13 +34,13 @@ export interface SpinnerOptions {
   cap?: number;
   pcpus?: number;
   code?: Uint8Array;
-  /** Changes each vCPU's struct vcpu_guest_context before it is set; `root` is its page table's as CR3. */
+  /** Changes each vCPU's struct vcpu_guest_context before it is set. `root` is the CR3 of its page tables. */
   context?: (view: DataView, root: bigint) => void;
 }
 
 export const CODE_ADDRESS = 0x4000;
 
-/** The domain, paused; its code lies at 0x4000, its stack ends at 0x6000. */
+/** Makes the domain, paused. Its code lies at 0x4000 and its stack ends at 0x6000. */
 export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions): number {
   const { vcpus, weight = 256, cap = 0, pcpus = 3, code = COUNT, context: change } = options;
   const domid = calls.domains.create("00000000-0000-4000-8000-000000000001", vcpus);

@@ -1,4 +1,4 @@
-/** RDTSC, RDTSCP and what Xen says about them, by the domain's TSC mode. */
+/** RDTSC, RDTSCP and what Xen says about them, in each TSC mode of a domain. */
 import {
   FLAT_KERNEL_CS64,
   VCPU_GUEST_CONTEXT_CTRLREG,
@@ -20,7 +20,7 @@ const HOST_KHZ = 1_000_000;
 const CR4_TSD = 4n;
 const HANDLER = 0x80;
 
-/** Reads the TSC twice (r8, r9), CPUID leaf 0x40000003 (r10 = eax, r11 = ecx, r12 = ebx), says so in r15; #GP sets r14. */
+/** Reads the TSC twice (r8, r9) and CPUID leaf 0x40000003 (r10 = eax, r11 = ecx, r12 = ebx), then sets r15. A #GP sets r14. */
 const CODE = new Uint8Array(256);
 // rdtsc; shl rdx,32; or rax,rdx; mov r8,rax
 CODE.set([0x0f, 0x31, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd0, 0x49, 0x89, 0xc0], 0);
@@ -51,7 +51,7 @@ afterAll(async () => {
 });
 
 const now = (): number => Number(process.hrtime.bigint() - machine.base);
-/** Until the machine's clock has gone on by so many nanoseconds. */
+/** Waits until the machine's clock has advanced by that many nanoseconds. */
 async function passed(nanoseconds: number): Promise<void> {
   for (const end = now() + nanoseconds; now() < end;) await new Promise((resolve) => setTimeout(resolve, 5));
 }
@@ -86,7 +86,7 @@ interface Reading {
   mode: number;
   khz: number;
 }
-/** Lets it run until it has read all, or was refused. */
+/** Lets it run until it has read everything, or was refused. */
 async function read(domid: number): Promise<Reading> {
   dom0.calls.domains.unpause(domid);
   for (const end = Date.now() + 5000; ;) {

@@ -1,7 +1,6 @@
 /**
- * AssemblyScript entry for the tests of event channels: the memory tests' host and domains, with shared info, four vCPUs
- * and event channels. Hypercalls are made as one vCPU or another; all domains are native, so an event that reaches a vCPU
- * shows as a change of its event word.
+ * AssemblyScript entry for the tests of event channels: the memory tests' host and domains, with shared info, four vCPUs and event channels.
+ * Hypercalls are made as one vCPU or another. All domains are native, so an event that reaches a vCPU shows as a change of its event word.
  */
 import {
   Domain,
@@ -70,7 +69,7 @@ export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   return true;
 }
 
-/** The following hypercalls come from dom0, or from a vCPU of a domain. */
+/** The hypercalls that follow come from dom0, or from a vCPU of a domain. */
 export function become(domid: u32): void {
   becomeVcpu(domid, 0);
 }
@@ -93,7 +92,7 @@ export function setControllerPauseCount(domid: u32, count: u32): void {
 export function usesFifo(domid: u32): bool {
   return domainById(domid)!.evtchnFifo != 0;
 }
-/** Of a bound port: 1 if its domain has FIFO pages, else 0; -1 of one that is not bound. */
+/** For a bound port: 1 if its domain has FIFO pages, else 0. For a port that is not bound: -1. */
 export function boundPortHasFifo(domid: u32, port: u32): i32 {
   const d = domainById(domid)!;
   lockPorts(d);
@@ -101,7 +100,7 @@ export function boundPortHasFifo(domid: u32, port: u32): i32 {
   unlockPorts(d);
   return has;
 }
-/** How often the vCPU was told that it has events. */
+/** Returns how often the vCPU was told that it has events. */
 export function kicks(domid: u32, vcpu: u32): u32 {
   return vcpuOf(domainById(domid)!, vcpu)!.eventWord;
 }
@@ -124,7 +123,7 @@ export function virq(domid: u32, vcpu: u32, number: u32): void {
   sendGuestVirq(vcpuOf(domainById(domid)!, vcpu)!, number);
 }
 
-/** The vCPU is in SCHEDOP_poll for one port, or with -1 for several. */
+/** Puts the vCPU into SCHEDOP_poll for one port, or with -1 for several. */
 export function waitForPort(domid: u32, vcpu: u32, port: i32): void {
   const v = vcpuOf(domainById(domid)!, vcpu)!;
   v.pollPort = port;
@@ -135,19 +134,19 @@ export function isWaiting(domid: u32, vcpu: u32): bool {
   return (vcpuOf(domainById(domid)!, vcpu)!.pauseFlags & (VPF_blocked | VPF_polling)) != 0;
 }
 
-/** What a handler returns that wants to be called again, and with which command. */
+/** What a handler returns that must be called again, and with which command. */
 export function continueCode(): i64 {
   return HYPERCALL_CONTINUE;
 }
 export function continuedCommand(): u32 {
   return <u32>nextArg0;
 }
-/** Work is waiting for the pCPU: long hypercalls stop at their next look. */
+/** Says that work is waiting for the pCPU, so that long hypercalls stop at their next check. */
 export function setPreempted(value: u32): void {
   store<u32>(mailbox(0), value);
 }
 
-/** The event part of domain destruction. The number of calls it took. */
+/** The event part of the destruction of a domain. Returns the number of calls that it took. */
 export function destroyEvents(domid: u32): u32 {
   const d = domainById(domid)!;
   d.dying = 1;
@@ -155,7 +154,7 @@ export function destroyEvents(domid: u32): u32 {
   while (!evtchnDomainDestroy(d)) calls++;
   return calls;
 }
-/** Everything of a domain whose events are destroyed but its own frames and structures. */
+/** Frees everything of a domain whose events are destroyed, except its own frames and structures. */
 export function freeEvents(domid: u32): void {
   const d: Domain = domainById(domid)!;
   evtchnDomainFree(d);

@@ -137,7 +137,7 @@ describe("queues", () => {
     const [r1, r2] = [b.bindInterdomain(1, one), b.bindInterdomain(1, two)];
     b.send(r1);
     b.send(r2);
-    // Linked already: it stays where it is this time.
+    // It is linked already, so it stays where it is this time.
     a.bindVcpu(two, 1);
     b.send(r2);
     expect(a.ready(1)).toBe(0);
@@ -176,7 +176,7 @@ describe("hostile guests", () => {
       else a.send(port);
     }
     expect(core.checkEventChannels(), host.log()).toBe(0);
-    // An honest guest again: everything is heard.
+    // The guest is honest again, and everything is heard.
     a.reset();
     host.bytes.fill(0, a.address(CONTROL_FRAME), a.address(CONTROL_FRAME) + 4096);
     host.bytes.fill(0, a.address(WORDS_FRAME), a.address(WORDS_FRAME) + 4096);

@@ -13,7 +13,7 @@ import {
 } from "../../../core/abi/event_channel.ts";
 import { bootHost, EventDomain, NATIVE, PRIVILEGED, random, SELF } from "./host.ts";
 
-/** Operations that are nearly right, by three domains, with guest memory changing under the hypervisor's hands. */
+/** Operations that are nearly right, by three domains, while guest memory changes under the hypervisor. */
 it.each([3, 77, 20260])("keeps the channels consistent, seed %i", async (seed) => {
   const { host, core } = await bootHost();
   const domains = [0, 1, 2].map((domid) => new EventDomain(host, domid, domid ? NATIVE : PRIVILEGED));
@@ -49,7 +49,7 @@ it.each([3, 77, 20260])("keeps the channels consistent, seed %i", async (seed) =
   for (let i = 0; i < 15_000; i++) {
     const d = domains[next(3)]!;
     let command = next(16);
-    // Rare, or nothing else would grow old.
+    // This must be rare, or nothing else would live long.
     if ((command === EVTCHNOP_reset || command === EVTCHNOP_reset_cont) && next(20)) command = 4;
     const result = d.op(command, argument(command), next(4));
     expect(result === 0 || result > -100 || BigInt(result) === BigInt(Number(core.continueCode()))).toBe(true);

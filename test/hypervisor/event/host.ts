@@ -41,14 +41,14 @@ export async function bootHost(mebibytes = 64): Promise<{ host: Host; core: Even
   return { host, core: host.core as EventCore };
 }
 
-/** A domain's view: hypercalls with arguments in its first frame, the words of its shared info and FIFO pages. */
+/** A domain's view: hypercalls with arguments in its first frame, the words of its shared info, and FIFO pages. */
 export class EventDomain {
   readonly host: Host;
   readonly core: EventCore;
   readonly domid: number;
   readonly frames: number[] = [];
   readonly #shared: number;
-  /** FIFO: machine addresses of the control blocks by vCPU, and of the event-word pages. */
+  /** For FIFO: the machine addresses of the control blocks by vCPU, and of the event-word pages. */
   readonly controls = new Map<number, number>();
   readonly wordPages: number[] = [];
 
@@ -63,7 +63,7 @@ export class EventDomain {
 
   address = (frame: number): number => this.frames[frame]! * 4096;
 
-  /** An operation with its argument as u32 words; the result. The argument afterwards is in `words`. */
+  /** Makes an operation with its argument as u32 words, and returns the result. Afterwards the argument is in `words`. */
   op(command: number, argument: readonly number[], vcpu = 0): number {
     this.core.becomeVcpu(this.domid, vcpu);
     const at = this.address(0);
@@ -73,7 +73,7 @@ export class EventDomain {
   }
   word = (index: number): number => this.host.get32(this.address(0) + 4 * index);
 
-  /** The word of a successful operation, else its negative result. */
+  /** Returns the word of a successful operation, else its negative result. */
   #answer(result: number, index: number): number {
     return result < 0 ? result : this.word(index);
   }
@@ -88,13 +88,13 @@ export class EventDomain {
   unmask = (port: number): number => this.op(abi.EVTCHNOP_unmask, [port]);
   bindVcpu = (port: number, vcpu: number): number => this.op(abi.EVTCHNOP_bind_vcpu, [port, vcpu]);
   setPriority = (port: number, priority: number): number => this.op(abi.EVTCHNOP_set_priority, [port, priority]);
-  /** [status, vcpu, word of the union, next word], or the negative result. */
+  /** Returns [status, vcpu, word of the union, next word], or the negative result. */
   status(port: number, dom = SELF): number | number[] {
     const result = this.op(abi.EVTCHNOP_status, [dom, port]);
     return result < 0 ? result : [this.word(2), this.word(3), this.word(4), this.word(5)];
   }
 
-  /** A reset to its end. */
+  /** Makes a reset until its end. */
   reset(dom = SELF): number {
     let result = this.op(abi.EVTCHNOP_reset, [dom]);
     while (BigInt(result) === BigInt(Number(this.core.continueCode())))
@@ -125,7 +125,7 @@ export class EventDomain {
   }
   selector = (vcpu = 0): bigint => this.host.get64(this.#shared + vcpu * 64 + 8);
   upcall = (vcpu = 0): number => this.host.bytes[this.#shared + vcpu * 64]!;
-  /** The vCPU takes notice of everything. */
+  /** The vCPU handles everything that is pending. */
   acknowledge(vcpu = 0): void {
     this.host.bytes[this.#shared + vcpu * 64] = 0;
     this.host.set64(this.#shared + vcpu * 64 + 8, 0);
@@ -147,7 +147,7 @@ export class EventDomain {
   setEventWord = (port: number, value: number): void => this.host.set32(this.wordAddress(port), value);
   ready = (vcpu = 0): number => this.host.get32(this.controls.get(vcpu)!);
 
-  /** What an honest guest does on an upcall: takes every queue's ports, highest priority first. The ports delivered. */
+  /** Does what an honest guest does on an upcall: takes the ports of every queue, highest priority first. Returns the ports delivered. */
   consume(vcpu = 0): number[] {
     const control = this.controls.get(vcpu)!;
     this.acknowledge(vcpu);

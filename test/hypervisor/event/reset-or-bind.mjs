@@ -1,6 +1,7 @@
 /**
- * One pCPU thread of threads.test.ts, as a vCPU of a domain: it gives the domain FIFO pages and resets all its event channels, or gives more pages, binds
- * a port and looks whether the domain still has the pages for it, again and again, until both have done so beside each other `wanted` times.
+ * One pCPU thread of threads.test.ts, as a vCPU of a domain. It either gives the domain FIFO pages and resets all its event channels, or gives more
+ * pages, binds a port and checks whether the domain still has the pages for it. It repeats that until both have done so at the same time `wanted`
+ * times.
  */
 import { parentPort, workerData } from "node:worker_threads";
 
@@ -19,20 +20,20 @@ core.becomeVcpu(domid, pcpu);
 const SELF = 0x7ff0;
 const EAGAIN = -11;
 const view = new DataView(memory.buffer);
-/** With its argument as u32 words, in the thread's own frame. */
+/** Makes the call with its argument as u32 words in the thread's own frame. */
 function call(command, ...argument) {
   argument.forEach((word, i) => view.setUint32(page + i * 4, word, true));
   return Number(core.doEventChannelOp(command, BigInt(page)));
 }
 
-/** A control block for a vCPU and a page of event words: refused where there are such. */
+/** Gives a control block for a vCPU and a page of event words, which is refused if they exist already. */
 function givePages() {
   call(op.initControl, control, 0, 0, pcpu - 1);
   call(op.expandArray, words, 0);
 }
 
 const works = {
-  /** True if it could; a port that is bound meanwhile keeps the FIFO pages. */
+  /** Returns true if it succeeded. A port that is bound in the meantime keeps the FIFO pages. */
   reset() {
     givePages();
     const result = call(op.reset, SELF);
@@ -58,7 +59,7 @@ for (let i = 0; i < most && Atomics.load(shared, ENOUGH) < 2; i++) {
   const before = Atomics.load(shared, other);
   if (!works[work]()) failed++;
   Atomics.add(shared, mine, 1);
-  // On a busy machine the threads seldom run at the same time: only what they did beside each other counts.
+  // On a busy machine the threads seldom run at the same time, so only what they did at the same time counts.
   if (Atomics.load(shared, other) !== before && ++meetings === wanted) Atomics.add(shared, ENOUGH, 1);
 }
 parentPort.postMessage({ failed, meetings });

@@ -10,7 +10,10 @@ import {
 } from "../../../core/abi/event_channel.ts";
 import { bootHost, EventDomain, PRIVILEGED } from "./host.ts";
 
-/** Beside each other. So often that a reset that counts ports and takes FIFO pages away without the ports' lock is found out in each run. */
+/**
+ * The number of times at which they ran at the same time. It is large enough that every run detects a reset that counts ports and takes FIFO pages
+ * away without the ports' lock.
+ */
 const WANTED = 20_000;
 
 test("a vCPU resets the domain's event channels while another binds and closes: a bound port keeps its FIFO pages", async () => {

@@ -41,7 +41,7 @@ beforeEach(async () => {
   };
 });
 
-/** A channel between a and b: [port of a, port of b]. */
+/** Makes a channel between a and b. Returns [port of a, port of b]. */
 function channel(): [number, number] {
   const here = a.allocUnbound(SELF, 2);
   const there = b.bindInterdomain(1, here);
@@ -55,7 +55,7 @@ describe("interdomain channels", () => {
     const [here, there] = channel();
     expect(a.status(here)).toEqual([EVTCHNSTAT_interdomain, 0, 2, there]);
     expect(b.status(there)).toEqual([EVTCHNSTAT_interdomain, 0, 1, here]);
-    // Events may have been lost before the binding: the binder looks once.
+    // Events may have been lost before the binding, so the binder looks once.
     expect(b.pending(there)).toBe(true);
     expect(a.pending(here)).toBe(false);
     expect(b.send(there)).toBe(0);
@@ -68,7 +68,7 @@ describe("interdomain channels", () => {
     expect(core.kicks(1, 0)).toBe(1);
     expect(b.close(there)).toBe(0);
     expect(a.status(here)).toEqual([EVTCHNSTAT_unbound, 0, 2, 0]);
-    // Unbound: swallowed.
+    // The port is unbound, so the event is dropped.
     expect(a.send(here)).toBe(0);
     expect(b.send(there)).toBe(EINVAL);
     expect(b.bindInterdomain(1, here)).toBe(there);
@@ -165,7 +165,7 @@ describe("VIRQs and IPIs", () => {
     core.virq(1, 1, 0);
     expect([a.pending(1), a.pending(2)]).toEqual([false, true]);
     expect([core.kicks(1, 0), core.kicks(1, 1)]).toEqual([0, 1]);
-    // The timer belongs to its vCPU; a global one may be told elsewhere.
+    // The timer belongs to its vCPU, while a global VIRQ may be sent elsewhere.
     expect(a.bindVcpu(2, 0)).toBe(EINVAL);
     expect(a.bindVcpu(4, 3)).toBe(0);
     core.virq(1, 0, 3);

@@ -100,7 +100,7 @@ describe("reset", () => {
     a.op(EVTCHNOP_reset, [SELF]);
     expect(core.continuedCommand()).toBe(EVTCHNOP_reset_cont);
     expect(a.op(EVTCHNOP_reset, [SELF])).toBe(EBUSY);
-    // Another vCPU takes a port that was looked at already.
+    // Another vCPU takes a port that was examined already.
     const kept = a.bindIpi();
     core.setPreempted(0);
     expect(a.op(EVTCHNOP_reset_cont, [SELF])).toBe(EAGAIN);

@@ -3,7 +3,10 @@ import { FuzzHost, KINDS, haveCompiler } from "./host.ts";
 import { unreached } from "./reach.ts";
 
 const SECONDS = 120;
-/** Calls after which each hypercall has succeeded many times. A machine that is too busy for them reaches less; it has seen all kinds of rounds. */
+/**
+ * After this many calls each hypercall has succeeded many times. A machine that is too busy for them reaches fewer, but it has seen all kinds of
+ * rounds.
+ */
 const ENOUGH = 2_000_000;
 const SEED = Number(process.env.XENARIUM_FUZZ_SEED ?? Date.now() % 1_000_000);
 
@@ -16,7 +19,7 @@ it.skipIf(!haveCompiler)(
       `${calls} hypercalls in ${rounds} rounds and ${seconds.toFixed(0)} s from seed ${SEED}, ${checks} checks: 0 breaks`,
     );
     expect(rounds).toBeGreaterThanOrEqual(KINDS);
-    // Once a round at least, and while it runs.
+    // At least once in each round, and while it runs.
     expect(checks).toBeGreaterThan(rounds);
     if (calls >= ENOUGH) expect(unreached(tally), `seed ${SEED}`).toEqual([]);
   },

@@ -1,25 +1,27 @@
 /**
- * A host for the hostile guests (guest/, pvh/): rounds of two PV domains and a PVH one, which are each other's peers in grants and events,
- * beside a domain that judges what frames it gets and an ordinary guest. The checker looks while they run and after each round.
+ * A host for the hostile guests (guest/, pvh/). A round has two PV domains and a PVH one, which are each other's peers in grants and events, beside a
+ * domain that checks what frames it gets and an ordinary guest. The checker looks while they run and after each round.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { ownMilliseconds } from "../../process.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { TraceWatch } from "./traced.ts";
 
-/** Hostile guests that say nothing for so long make no calls any more. */
+/** Hostile guests that have said nothing for this long make no calls any more. */
 const QUIET_MS = 3000;
-/** A round that has made its own calls slow gives its place to the next. */
+/** A round that has made its own calls slow makes room for the next. */
 const LONGEST_MS = 10_000;
-/** As long as each vCPU has to make its first calls: of time, and of processor time, which a busy computer gives in the longest time only. */
+/**
+ * The time that each vCPU has to make its first calls, both of the clock and of processor time, which a busy computer gives only in the longest time.
+ */
 const FIRST_CALLS_MS = 60_000;
 const LONGEST_FIRST_CALLS_MS = 300_000;
-/** Between two looks of the checker while guests run. */
+/** The time between two checks while guests run. */
 const CHECK_MS = 700;
 const PVH_KERNEL = "fuzz-pvh.elf";
 const root = path.resolve(import.meta.dirname, "../../..");
@@ -34,7 +36,7 @@ export const haveCompiler = (() => {
   }
 })();
 
-/** How often each hypercall ("number.operation", with P before it a PVH guest's) was tried in well-made calls, and succeeded. */
+/** How often each hypercall was tried in well-made calls, and how often it succeeded, by "number.operation" (a PVH guest's with P before it). */
 export type Tally = Map<string, { ok: number; tried: number }>;
 
 export interface FuzzResult {
@@ -45,20 +47,22 @@ export interface FuzzResult {
   tally: Tally;
 }
 
-/** How much is done: rounds until `calls` hypercalls are made or `seconds` are over, and `rounds` of them at least. */
+/** How much is done: rounds until `calls` hypercalls are made or `seconds` are over, but at least `rounds` of them. */
 export interface FuzzExtent {
   calls: number;
   seconds: number;
   rounds: number;
 }
 
-/** Rounds of as many different kinds as there are. */
+/** Rounds of this many different kinds exist. */
 export const KINDS = 4;
-/** What is done in a round, all of it by its seed: of two PV domains and of a PVH one, vCPUs and wild calls in a thousand operations. */
+/**
+ * What is done in a round, all of it derived from its seed: for two PV domains and a PVH one, the vCPUs and the wild calls in a thousand operations.
+ */
 function plan(seed: number): { vcpus: number[]; wild: number[] } {
   return {
     vcpus: [2 + (seed % 3), 2 + (Math.floor(seed / 3) % 3), 2 + (Math.floor(seed / 9) % 3)],
-    // One that is wild cannot judge itself: the others judge it.
+    // A wild domain cannot check itself, so the others check it.
     wild: [
       [0, 0, 0],
       [300, 0, 0],
@@ -70,7 +74,7 @@ function plan(seed: number): { vcpus: number[]; wild: number[] } {
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Milliseconds from now on: by the clock, or of this process's processor time. */
+/** Measures milliseconds from now on: by the clock, or of this process's processor time. */
 function stopwatch(clock: () => number): () => number {
   const began = clock();
   return () => clock() - began;
@@ -84,14 +88,14 @@ export class FuzzHost {
   private readonly files: Record<string, Uint8Array>;
   private readonly text = new Map<number, string>();
   private readonly stopped = new Set<number>();
-  /** Of a domain that crashed a picture is taken first: it keeps its name for a moment after it has stopped. */
+  /** If a domain crashed, a report is made first, so it keeps its name for a moment after it has stopped. */
   private readonly destroyed = new Set<number>();
-  /** Calls that each vCPU has said it has made, by "domid vcpu". */
+  /** The number of calls that each vCPU has said it has made, by "domid vcpu". */
   private readonly said = new Map<string, number>();
   private judged = -1;
   private heard = Date.now();
   private readonly breaks: string[] = [];
-  /** Of the replay of one round: it is not under trace, and has as much processor time, however busy the computer is. */
+  /** Set for the replay of one round, which is not traced and has as much processor time, however busy the computer is. */
   private alone = false;
   private readonly result: FuzzResult = { calls: 0, rounds: 0, checks: 0, seconds: 0, tally: new Map() };
 
@@ -107,27 +111,26 @@ export class FuzzHost {
       [PVH_KERNEL]: readFileSync(`${work}/${PVH_KERNEL}`),
       "mini.elf": readFileSync(path.join(root, "assets/guests/mini.elf")),
     };
-    // Not one of their words is held back: they say what they have done.
+    // None of their messages is held back, because they say what they have done.
     const boot = {
       ...DEFAULT_BOOT_CONFIG,
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
-    const imageFolder = pathToFileURL(`${root}/dist/`);
     this.host = new PoweredHost({
       memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 512),
       pcpus,
       boot,
-      imageFolder,
+      imageFolder: dist,
     });
   }
 
-  /** The round of `seed` as it is on a host that has seen no other. */
+  /** Runs the round of `seed` on a host that has seen no other. */
   async replay(seed: number): Promise<FuzzResult> {
     this.alone = true;
     return this.run(seed, { calls: 0, seconds: 0, rounds: 1 });
   }
 
-  /** Rounds from `seed` on, after each of which `told` is called. Fails with the seed and Xen's log. */
+  /** Runs rounds from `seed` on and calls `told` after each. Fails with the seed and Xen's log. */
   async run(
     seed: number,
     { calls, seconds, rounds }: FuzzExtent,
@@ -147,6 +150,7 @@ export class FuzzHost {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const violations = await this.lastLook();
+      // Only after a failure: what Xen still prints, which nobody here can know the end of, is to be in the report.
       await wait(300);
       this.log += `violations at the end: ${violations}\n`;
       throw new Error(`seed ${at} (first ${seed}), ${this.result.calls} calls: ${reason}\n${this.log}`, {
@@ -233,7 +237,7 @@ export class FuzzHost {
     if (this.breaks.length) throw new Error(`isolation is broken: ${this.breaks.join("; ")}`);
   }
 
-  /** What the checker says once something is broken, for the log. */
+  /** What the checker says after something has broken, for the log. */
   private async lastLook(): Promise<string> {
     try {
       return this.gone ? "none looked for" : String(await this.host.toolstack.request("checkInvariants"));
@@ -262,13 +266,13 @@ export class FuzzHost {
       domids.push(await this.create(`fuzz${i}`, i === 2 ? PVH_KERNEL : "fuzz.elf", 16, vcpus[i]!, extra));
       this.lastDomid = domids[i]!;
     }
-    // A number was passed over (one is in use): the next round is right about it.
+    // A number was skipped because it is in use. The next round will have the right numbers.
     if (domids.some((domid, i) => domid !== numbers[i])) for (const domid of domids) await this.destroy(domid);
     else {
       const passed = stopwatch(Date.now);
       const used = stopwatch(ownMilliseconds);
       this.heard = Date.now();
-      // One round under trace: records cost more than the calls do.
+      // Only one round is traced, because records cost more than the calls do.
       const watch = this.result.rounds === 0 && !this.alone ? new TraceWatch(this.host) : null;
       await watch?.begin(first);
       for (const domid of domids) await toolstack.request("unpause", { domid });
@@ -301,7 +305,10 @@ export class FuzzHost {
   }
   private lastDomid = 2;
 
-  /** vCPUs that have said of no calls yet: a guest that does nothing finds nothing. A domain that has ended by its own wild calls is excused. */
+  /**
+   * Finds vCPUs that have not reported any calls yet, because a guest that does nothing finds nothing. A domain that has ended by its own wild calls
+   * is excused.
+   */
   private idle(domid: number, vcpus: number, wild: boolean): string[] {
     if (wild && this.stopped.has(domid)) return [];
     const all = Array.from({ length: vcpus }, (_, vcpu) => vcpu);
@@ -312,7 +319,7 @@ export class FuzzHost {
     return [...this.said].filter(([key]) => key.startsWith(`${domid} `)).reduce((sum, [, count]) => sum + count, 0);
   }
 
-  /** One that ends by itself meanwhile is no error. */
+  /** It is no error if the domain ends by itself in the meantime. */
   private async destroy(domid: number): Promise<void> {
     if (!this.stopped.has(domid))
       try {
@@ -323,7 +330,7 @@ export class FuzzHost {
     await this.until(`the end of d${domid}`, () => this.destroyed.has(domid), 30);
   }
 
-  /** The ordinary guest answers, and the judge goes on judging. */
+  /** The ordinary guest answers, and the judge continues to judge. */
   private async othersWork(): Promise<void> {
     const before = this.judged;
     const seen = (this.text.get(this.sibling) ?? "").length;

@@ -1,4 +1,4 @@
-/** What the hostile guest must have got through, so that a fuzz that reaches nothing does not pass: "number.operation" of its tally. */
+/** What the hostile guest must have succeeded with, so that a fuzz that reaches nothing does not pass: "number.operation" of its tally. */
 
 /** Hypercalls by number, with the operations that succeed for an unprivileged guest (0 where a call has none). */
 const SUCCEEDS: Record<string, number[]> = {
@@ -43,13 +43,13 @@ const SUCCEEDS: Record<string, number[]> = {
   "33": [6, 7],
 };
 
-/** The same of PVH guests. 12.24 and 12.25: Xen's own frames put into the second stage, shared info and grant table. */
+/** The same for PVH guests. 12.24, 12.25 and 12.27: Xen's own frames put into the second stage, shared info, grant table and its status. */
 const SUCCEEDS_PVH: Record<string, number[]> = {
-  "12": [1, 2, 3, 4, 6, 7, 9, 13, 14, 15, 23, 24, 25],
+  "12": [1, 2, 3, 4, 6, 7, 9, 13, 14, 15, 23, 24, 25, 27],
   "13": [0],
   "15": [0],
   "17": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-  "20": [0, 1, 2, 5, 6, 10, 11, 12, 16, 17, 18, 19],
+  "20": [0, 1, 2, 5, 6, 8, 9, 10, 11, 12, 16, 17, 18, 19],
   "24": [3, 4, 5, 6, 7, 8, 9, 10, 13],
   "29": [0, 3, 6],
   "32": [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
@@ -57,8 +57,8 @@ const SUCCEEDS_PVH: Record<string, number[]> = {
 };
 
 /**
- * What is tried and must never succeed. What only a control domain may: platform_op, console reading, remote shutdown, map_pirq, sysctl,
- * domctl, the host's memory map, the map of another domain (12.26). What only domains with a second stage may: hvm_op, dm_op, add_to_physmap.
+ * What is tried and must never succeed. Only a control domain may do these: platform_op, console reading, remote shutdown, map_pirq, sysctl, domctl,
+ * the host's memory map, the map of another domain (12.26). Only domains with a second stage may do these: hvm_op, dm_op, add_to_physmap.
  */
 const REFUSED = [
   "7.0",
@@ -75,14 +75,14 @@ const REFUSED = [
   "12.7",
   "12.23",
 ];
-/** The same of PVH guests: calls of PV guests' tables, parameters and the map of another domain. */
+/** The same for PVH guests: calls for PV guests' tables, parameters and the map of another domain. */
 const REFUSED_PVH = ["1.0", "14.0", "26.0", "7.0", "35.0", "36.0", "12.10", "12.26", "34.30", "34.31", "41.0"];
 
 const named = (succeeds: Record<string, number[]>): string[] =>
   Object.entries(succeeds).flatMap(([number, operations]) => operations.map((each) => `${number}.${each}`));
 const ofPvh = (name: string): string => `P${name}`;
 
-/** Operations that never succeeded though they should, and those that did though they must not, or were never tried. */
+/** Returns operations that never succeeded though they should, and those that succeeded though they must not, or were never tried. */
 export function unreached(tally: ReadonlyMap<string, { ok: number; tried: number }>): string[] {
   const wanted = [...named(SUCCEEDS), ...named(SUCCEEDS_PVH).map(ofPvh)];
   const refused = [...REFUSED, ...REFUSED_PVH.map(ofPvh)];

@@ -1,4 +1,4 @@
-/** A hostile domain under trace: what is recorded is of it alone and can be said, whatever it calls. */
+/** A hostile domain that is traced: what is recorded belongs to it alone and can be shown, whatever it calls. */
 import { traceCalls } from "../../../core/api/trace/calls.ts";
 import type { PoweredHost } from "../../../core/toolstack/power.ts";
 import { Tracer } from "../../../core/toolstack/trace/tracer.ts";
@@ -23,7 +23,7 @@ export class TraceWatch {
     });
   }
 
-  /** Fails if a record was wrong, or there are next to none of `made` calls. */
+  /** Fails if a record was wrong, or if there are next to none of `made` calls. */
   async end(made: number): Promise<void> {
     await this.stop?.();
     if (this.wrong.length) throw new Error(`trace records are wrong: ${this.wrong.slice(0, 5).join("; ")}`);

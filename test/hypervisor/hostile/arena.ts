@@ -1,23 +1,23 @@
 /**
- * A host under attack: a sibling that is asked all the time and a domain full of canaries beside hostile guests (guest/). Judged is what
- * isolation promises: the others go on, nothing of theirs changes, the host's books are right, and the attacker can be removed.
+ * A host under attack. Beside hostile guests (guest/) it has a sibling that is asked all the time and a domain full of canaries. It checks what
+ * isolation promises: the others go on, nothing of theirs changes, the host's accounts are right, and the attacker can be removed.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { expect } from "vitest";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import type { ToolstackClient } from "../../../core/toolstack/client.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { PROCESS_FIGURES, threadTimes } from "../../process.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { pvhKernel } from "../pvh/pvh.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 
-/** False where the attacking guest cannot be built; an error in CI, where it must. */
+/** False if the attacking guest cannot be built here; an error in CI, where it must be. */
 export const compiler = (() => {
   try {
     execFileSync("gcc", ["--version"]);
@@ -39,18 +39,18 @@ function attackGuest(): Buffer {
 }
 
 /**
- * What the sibling's answer may take, and the attacker's destruction: on Linux of processor time of whatever thread of this process used most of
- * it, or, whichever is more, of time in which none was ready to run and had no core (`stopwatch`). So a busy computer makes no difference, and a
- * pCPU that does not let go of a hypercall does. Nobody waits for those that run after the pCPUs, V8's compilers and the translator. Elsewhere by
- * the clock, with room for a busy computer.
+ * The most that the sibling's answer and the attacker's destruction may take. On Linux this is the processor time of the thread of this process that
+ * used most of it, or the time in which no thread was ready to run without a core, whichever is more (`stopwatch`). A busy computer therefore makes
+ * no difference, while a pCPU that does not leave a hypercall does. Threads that run after the pCPUs (V8's compilers and the translator) do not
+ * count, because nobody waits for them. Elsewhere it is measured by the clock, with room for a busy computer.
  */
 const SLOW_MS = PROCESS_FIGURES ? 50 : 1000;
-/** One slow answer a watch may come of this process itself: code that is compiled, memory that is tidied up. */
+/** One slow answer in each watch may be caused by this process itself, which compiles code and collects garbage. */
 const SLOW_ANSWERS = 1;
 const SLOWEST_ONCE_MS = PROCESS_FIGURES ? 200 : 2000;
 const DESTROY_MS = 1000;
 
-/** Milliseconds from now on, as above. */
+/** Measures milliseconds from now on, as described above. */
 function stopwatch(): () => number {
   const began = performance.now();
   const before = PROCESS_FIGURES ? threadTimes(process.pid) : null;
@@ -67,7 +67,7 @@ function stopwatch(): () => number {
   };
 }
 
-/** One that has ended meanwhile is none of them. */
+/** A thread that has ended in the meantime is none of them. */
 function runsAfterPcpus(thread: string): boolean {
   try {
     return getPriority(Number(thread)) > getPriority(process.pid);
@@ -83,12 +83,12 @@ export interface ArenaOptions {
 export interface AttackOptions {
   vcpus?: number;
   memoryMiB?: number;
-  /** What the attack is told besides its name: "rounds=100". */
+  /** What the attack is told besides its name, such as "rounds=100". */
   options?: string;
 }
-/** What a guest is made of; the kernel of test/hypervisor/pvh/guest makes no other attacks here than endless calls. */
+/** What a guest is made from. The kernel of test/hypervisor/pvh/guest makes no attacks here other than endless calls. */
 type GuestKind = "mini" | "attack" | "pvh";
-/** Of a call that is as long as it can be: it is not over when its domain is destroyed, or it comes to this, each time. */
+/** The end of a call that is as long as it can be: either it still runs when its domain is destroyed, or it returns this each time. */
 export type CallEnd = "runs" | number;
 
 export class Arena {
@@ -108,7 +108,7 @@ export class Arena {
   #sibling = 0;
   #canary = 0;
   #domains = 0;
-  /** MiB free with only the sibling and the canaries there. */
+  /** The MiB that are free with only the sibling and the canaries there. */
   #free = 0;
 
   private constructor(host: PoweredHost) {
@@ -124,7 +124,7 @@ export class Arena {
       ...DEFAULT_BOOT_CONFIG,
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
-    const arena = new Arena(new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: pathToFileURL(`${root}/dist/`) }));
+    const arena = new Arena(new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: dist }));
     await arena.host.start();
     arena.toolstack.on("console", ({ domid, bytes }) => {
       arena.#text.set(domid, arena.text(domid) + Buffer.from(bytes).toString("latin1"));
@@ -139,10 +139,10 @@ export class Arena {
     return arena;
   }
 
-  /** Xen's log, where a guest without a console of its own says what it does. */
+  /** Hears Xen's log, where a guest without a console of its own says what it does. */
   #hear(text: string): void {
     this.#log = (this.#log + text).slice(-20_000);
-    // As a whole, for a flood is of a million lines a second, and the sibling's answer comes behind it.
+    // The text is handled as a whole, because a flood has a million lines a second, and the sibling's answer comes after it.
     const whole = this.#line + text;
     const end = whole.lastIndexOf("\n") + 1;
     this.#line = whole.slice(end);
@@ -172,12 +172,12 @@ export class Arena {
     return domid;
   }
 
-  /** Starts an attack and returns its domid; `END` and what it says then, or its end, is awaited by `ended`. */
+  /** Starts an attack and returns its domid. `ended` waits for `END` with what it says then, or for its end. */
   async attack(name: string, options: AttackOptions = {}): Promise<number> {
     return this.create("attack", { memoryMiB: 64, ...options, options: `attack=${name} ${options.options ?? ""}` });
   }
 
-  /** What the attacker said last: its line from END on, "" if it ended without one. */
+  /** Returns what the attacker said last: its line from END on, or "" if it ended without one. */
   async ended(domid: number, seconds = 60): Promise<string> {
     const line = (): string | undefined => /END ([^\r\n]*)[\r\n]/.exec(this.text(domid))?.[1];
     await this.until(`the end of attack ${domid}`, () => line() !== undefined || this.stopped(domid), seconds);
@@ -198,13 +198,13 @@ export class Arena {
     }
   }
 
-  /** Asks the sibling something and waits for the answer; milliseconds that took. */
+  /** Asks the sibling something and waits for the answer. Returns the milliseconds that took. */
   async ask(): Promise<number> {
     const before = this.text(this.#sibling).length;
     const answered = (): boolean => /up [\d.]+ s[^>]*mini> $/.test(this.text(this.#sibling).slice(before));
     const took = stopwatch();
     let ms: number | null = null;
-    // At once, and nothing looks meanwhile: a thread that looks every few milliseconds has waits of its own.
+    // It resolves at once, without polling, because a thread that polls every few milliseconds has delays of its own.
     const heard = new Promise<void>((resolve) => {
       this.#onText = () => {
         if (!answered()) return;
@@ -215,12 +215,12 @@ export class Arena {
     await this.toolstack.request("consoleInput", { domid: this.#sibling, bytes: Buffer.from("uptime\r") });
     await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, 20_000).unref())]);
     this.#onText = () => {};
-    // Whatever is wrong is said.
+    // If something is wrong, this reports it.
     await this.until("the sibling's answer", answered, 1);
     return ms!;
   }
 
-  /** Asks the sibling again and again while `goes`, twice at least. It answers in time, whatever others do. */
+  /** Asks the sibling again and again while `goes` returns true, and at least twice. It must answer in time, whatever others do. */
   async #answers(goes: () => boolean): Promise<void> {
     const took: number[] = [];
     do took.push(await this.ask());
@@ -232,18 +232,18 @@ export class Arena {
     expect(Math.max(...took), "slowest answer of the sibling, ms").toBeLessThan(SLOWEST_ONCE_MS);
   }
 
-  /** The sibling answers, for `milliseconds` or until the attack has said its END or stopped. */
+  /** The sibling must answer for `milliseconds`, or until the attack has printed its END or has stopped. */
   async watch(domid: number, milliseconds: number): Promise<void> {
     const end = Date.now() + milliseconds;
     await this.#answers(() => Date.now() < end && !this.stopped(domid) && !/END [^\r\n]*[\r\n]/.test(this.text(domid)));
   }
 
-  /** An attacker in the middle of a call that takes for ever: the sibling answers meanwhile, and it can be destroyed. */
+  /** An attacker is in the middle of a call that takes for ever. The sibling must answer in the meantime, and the attacker can be destroyed. */
   async endure(domid: number, milliseconds: number, callEnd: CallEnd): Promise<void> {
     try {
       await this.#endures(domid, milliseconds, callEnd);
     } catch (error) {
-      // The other attacks are not to be judged with this one beside them.
+      // The other attacks must not be judged with this one beside them.
       await this.destroy(domid);
       throw error;
     }
@@ -261,7 +261,7 @@ export class Arena {
     });
   }
 
-  /** Milliseconds until the domain is destroyed. One that goes by itself meanwhile is as good. */
+  /** Returns the milliseconds until the domain is destroyed. It may also end by itself in the meantime. */
   async destroy(domid: number): Promise<number> {
     const took = stopwatch();
     try {
@@ -276,7 +276,10 @@ export class Arena {
     return (await this.toolstack.request("hostInfo")).freeMemoryMiB;
   }
 
-  /** All attackers are gone: nothing of the others has changed, the books are right, another guest can be made, memory is back. */
+  /**
+   * All attackers are gone. Nothing of the others may have changed, the accounts must be right, another guest can be made, and the memory must be
+   * back.
+   */
   async judge(): Promise<void> {
     expect(this.#gone, this.#log.slice(-3000)).toBeNull();
     await this.#answers(() => false);
@@ -292,7 +295,7 @@ export class Arena {
     const next = await this.create("mini", { memoryMiB: 32 });
     await this.until("the next guest's prompt", () => this.text(next).endsWith("mini> "));
     await this.destroy(next);
-    // Structures of a dead domain are kept for a grace time.
+    // The structures of a dead domain are kept for some time.
     let free = 0;
     for (let tries = 0; tries < 80 && (free = await this.#freeMiB()) < this.#free; tries++)
       await new Promise((resolve) => setTimeout(resolve, 100));

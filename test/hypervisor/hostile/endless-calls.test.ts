@@ -1,17 +1,17 @@
-/** Every hypercall of which the guest says how long it is, as long as it can be, by a PV and by a PVH guest. */
+/** Every hypercall whose length the guest chooses, made as long as it can be, by a PV and by a PVH guest. */
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { EACCES, EINVAL, EPERM } from "../../../core/abi/errno.ts";
 import { GNTST_general_error } from "../../../core/abi/grant_table.ts";
 import { Arena, compiler } from "./arena.ts";
 import type { AttackOptions, CallEnd } from "./arena.ts";
 
-/** Entries of the lists, which are these again and again. */
+/** The entries of the lists, which consist of these again and again. */
 const ENTRIES = 3 * 512;
 const LAST_PORT = 131_071;
 
 /**
- * What becomes of each call (guest/counted.c, ../pvh/guest/calls.c). Those that run are stopped for others again and again, and never come to
- * an end. Those that come to one are bounded by what the domain has, or refused; they are made again and again.
+ * What becomes of each call (guest/counted.c, ../pvh/guest/calls.c). A call that "runs" is interrupted for others again and again and never ends. The
+ * others are bounded by what the domain has, or are refused; they are made again and again.
  */
 const PV_CALLS: Record<string, CallEnd> = {
   multicall: "runs",
@@ -67,16 +67,19 @@ const PVH_CALLS: Record<string, CallEnd> = {
   poll: -EINVAL,
   reset_fifo: LAST_PORT,
 };
-/** A range of frames is as long as can be said. */
+/** A range of frames is as long as can be expressed. */
 const OPTIONS: Record<string, AttackOptions> = {
   add_to_physmap_range: { memoryMiB: 260 },
 };
-/** vCPUs that begin a call one after the other. Of one that never ends, there is one beginning else, and one slow answer of the sibling's is allowed. */
+/**
+ * vCPUs that begin a call one after the other. For a call that never ends there would otherwise be only one beginning, and one slow answer of the
+ * sibling is allowed.
+ */
 const BEGINNINGS = 4;
 
 describe.skipIf(!compiler)("a guest makes calls without end (needs gcc, make)", () => {
   let arena: Arena;
-  // One pCPU: who does not let go of it stops the sibling for good.
+  // There is one pCPU, so a call that does not leave it stops the sibling for good.
   beforeAll(async () => (arena = await Arena.open({ pcpus: 1, memoryMiB: 768 })), 60_000);
   afterAll(() => arena?.close());
 

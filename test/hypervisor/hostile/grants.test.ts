@@ -31,7 +31,7 @@ describe.skipIf(!compiler)("a guest and its grants (needs gcc, make)", () => {
   it("holds a frame of a dead domain: who destroys that again is told, and it goes with the holder", async () => {
     const first = await arena.attack("offer", { memoryMiB: 16, options: "peer=0" });
     await arena.destroy(first);
-    // Numbers are given out in order.
+    // Domids are given out in order.
     const dead = await arena.attack("offer", { memoryMiB: 16, options: `peer=${first + 2}` });
     const holder = await arena.attack("hold", { memoryMiB: 16, options: `peer=${first + 1}` });
     expect([dead, holder]).toEqual([first + 1, first + 2]);

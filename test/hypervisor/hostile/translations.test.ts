@@ -1,4 +1,4 @@
-/** Translations that outlive what they were made for: the way to every frame of the machine. */
+/** Translations that outlive their cause would lead to every frame of the machine. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { Arena, compiler } from "./arena.ts";

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { temporaryFolder } from "../../temporary.ts";
 
-/** One line for the user when it can't be made; with CI=true that is an error. */
+/** One line for the user if it cannot be made. With CI=true that is an error. */
 export function forgerMissing(): string | null {
   try {
     execFileSync("gcc", ["--version"]);
@@ -15,7 +15,7 @@ export function forgerMissing(): string | null {
   }
 }
 
-/** Path of its image. */
+/** Returns the path of its image. */
 export function buildForger(): string {
   const image = path.join(temporaryFolder("forger"), "forger.elf");
   execFileSync("make", ["-s", "-C", import.meta.dirname, `OUT=${image}`]);

@@ -1,25 +1,17 @@
-/** What a guest writes to Xen's log is its own, whatever it looks like, and no more than the thresholds let through. */
+/** What a guest writes to Xen's log is recognised as its own, whatever it looks like, and no more of it appears than the thresholds allow. */
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { HostService } from "../../../core/api/host-service.ts";
 import type { XenLogLine } from "../../../core/api/schema.ts";
 import { DEFAULT_CMDLINE } from "../../../core/toolstack/boot-config.ts";
+import { builtHost } from "../../built-host.ts";
 import { buildForger, forgerMissing } from "./forger.ts";
-
-const root = path.resolve(import.meta.dirname, "../../..");
 
 const missing = forgerMissing();
 
-/** The log of a host on which the forger ran to its end, and what `xl dmesg` says of it. */
+/** Returns the log of a host on which the forger ran to its end, and what `xl dmesg` says of it. */
 async function logWith(cmdline: string): Promise<{ lines: readonly XenLogLine[]; dmesg: string; domid: number }> {
   const image = readFileSync(buildForger());
-  const host = new HostService({
-    imageFolder: pathToFileURL(`${root}/dist/`),
-    bundledGuest: pathToFileURL(path.join(root, "assets/guests/mini.elf")),
-    memoryMiB: 256,
-    pcpus: 1,
+  const host = builtHost({
     boot: { entries: [{ title: "Test", cmdline }], defaultEntry: 0, autostart: [] },
   });
   try {
@@ -31,7 +23,7 @@ async function logWith(cmdline: string): Promise<{ lines: readonly XenLogLine[];
     });
     await stopped;
     const dmesg = await host.toolstack.request("dmesg", {});
-    // What was printed before has come once this has.
+    // When this has arrived, so has everything that was printed before.
     await expect.poll(() => host.log.lines.length, { timeout: 30_000 }).toBe(dmesg.trimEnd().split("\n").length);
     return { lines: host.log.lines, dmesg, domid };
   } finally {
@@ -42,7 +34,7 @@ async function logWith(cmdline: string): Promise<{ lines: readonly XenLogLine[];
 describe.skipIf(missing !== null)(`a guest's words in the log${missing ? ` (${missing})` : ""}`, () => {
   it("are told from Xen's, whatever they look like", async () => {
     const { lines, dmesg, domid } = await logWith("dom0_mem=64M loglvl=all guest_loglvl=all conring_size=1M");
-    // The same text as before, without a sign of levels.
+    // The same text as before, without a trace of levels.
     expect(lines.map(({ text }) => `${text}\n`).join("")).toBe(dmesg);
     const prefix = `(d${domid}) `;
     const said = lines.filter(({ text }) => text.startsWith(prefix));
@@ -60,7 +52,7 @@ describe.skipIf(missing !== null)(`a guest's words in the log${missing ? ` (${mi
     expect(said.at(-1)!.text).toBe(`${prefix}the end`);
     const long = said.filter(({ text }) => /l{20}$/.test(text)).map(({ text }) => text.length - prefix.length);
     expect(long.reduce((sum, length) => sum + length, 0)).toBe(1000);
-    // What is its own is so in full, and nothing else is.
+    // All of its output is marked as its own, and nothing else is.
     expect(said.every(({ level, origin }) => level === "debug" && origin === "domain")).toBe(true);
     expect(lines.filter(({ origin }) => origin === "domain")).toHaveLength(said.length);
     expect(lines.filter(({ origin }) => origin === "guest")).toEqual([

@@ -1,4 +1,4 @@
-/** The hypervisor's own log code over a memory of its own: levels, thresholds, rate limit, what the serial port's reader gets. */
+/** The hypervisor's own log code over a memory of its own: levels, thresholds, rate limit, and what the serial port's reader gets. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
@@ -35,7 +35,7 @@ const { LOG_G_WARNING, LOG_INFO, LOG_WARNING } = level;
 const XEN = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_DEFAULT };
 const GUEST = { LOG_G_ERR, LOG_G_WARNING, LOG_G_INFO, LOG_G_DEBUG };
 const MEMORY_PAGES = 1024;
-/** Nobody's memory, for what a domain hands over. */
+/** Memory that nobody uses, for what a domain hands over. */
 const SCRATCH = (MEMORY_PAGES - 1) * 65536;
 
 const LARGER_RING = SCRATCH - 65536;
@@ -86,12 +86,12 @@ class LogHost {
     this.#milliseconds += milliseconds;
   }
 
-  /** What the port was given since it was last asked. */
+  /** Returns what the port was given since the last call. */
   printed(): string[] {
     return this.port.take().pieces.map(({ bytes }) => Buffer.from(bytes).toString("latin1"));
   }
 
-  /** Names of the kinds of which a single message is printed. */
+  /** Returns the names of the kinds of which a single message is printed. */
   passing(kinds: Record<string, number>): string[] {
     return Object.keys(kinds).filter((name) => {
       this.core.say(kinds[name]!, 1);
@@ -125,7 +125,7 @@ describe("thresholds", () => {
     ["loglvl=all guest_loglvl=all", Object.keys(XEN), Object.keys(GUEST)],
     ["loglvl=all loglvl=error", errors, ["LOG_G_ERR", "LOG_G_WARNING"]],
     ["loglvl=error/debug guest_loglvl=none/info", Object.keys(XEN), Object.keys(GUEST).slice(0, 3)],
-    // The rate-limited level is never below the other.
+    // The rate-limited level is never below the other one.
     ["loglvl=warning/none guest_loglvl=info/error", warnings, Object.keys(GUEST).slice(0, 3)],
     ["loglvl", warnings, ["LOG_G_ERR", "LOG_G_WARNING"]],
   ])("%j", (cmdline, xen, guest) => {
@@ -191,7 +191,7 @@ describe("the rate limit", () => {
     expect(flood(host, LOG_G_ERR, 500)).toHaveLength(500);
     expect(flood(host, LOG_G_INFO, 500)).toEqual([]);
     expect(flood(host, LOG_G_WARNING, 500)).toHaveLength(10);
-    // One limit for all, as in Xen: the flood above has used it up.
+    // There is one limit for all, as in Xen, and the flood above has used it up.
     expect(flood(host, LOG_DEBUG, 5)).toEqual([]);
     expect(flood(host, LOG_WARNING, 5)).toHaveLength(5);
   });
@@ -245,7 +245,7 @@ describe("the serial port's reader", () => {
     for (let i = 0; i < 5000; i++) host.core.say(kinds[i % kinds.length]!, i);
     const many = host.port.take();
     expect(many.pieces.length + many.lost).toBe(5000);
-    // The place of the oldest mark is the next one's.
+    // The oldest mark's place is used for the next one.
     expect(many.pieces).toHaveLength(SERIAL_MARK_COUNT - 1);
     for (const { bytes, kind } of many.pieces) {
       const number = Number(Buffer.from(bytes).toString().slice(6));
@@ -284,10 +284,10 @@ describe("the serial port's reader", () => {
       return Buffer.from(host.bytes.slice(SCRATCH, SCRATCH + length)).toString();
     };
     expect(ring()).toBe(text);
-    // To a larger ring, as at boot.
+    // It moves to a larger ring, as at boot.
     host.core.conringMove(LARGER_RING, 32768);
     expect(ring()).toBe(text);
-    // The oldest goes when it is full.
+    // The oldest text goes when it is full.
     for (let i = 0; i < 5000; i++) host.core.say(LOG_ERR, i);
     expect(ring()).toHaveLength(32768);
     expect(ring().endsWith("(XEN) 4998\n(XEN) 4999\n")).toBe(true);

@@ -1,4 +1,4 @@
-/** AssemblyScript entry for the tests of the log: the hypervisor's own console and command line, with a clock that the test turns. */
+/** AssemblyScript entry for the tests of the log: the hypervisor's own console and command line, with a clock that the test advances. */
 import { LOG_LEVEL_MASK } from "../../../core/hypervisor/abi/log";
 import { defaultOptions, parseOptions } from "../../../core/hypervisor/boot/options";
 import { conringInit } from "../../../core/hypervisor/console/conring";
@@ -9,7 +9,7 @@ export { endLogEverything, startLogEverything } from "../../../core/hypervisor/c
 export { conringConsumer, conringMove, conringProducer, conringRead } from "../../../core/hypervisor/console/conring";
 export { consoleWrite };
 
-/** Up to where thresholds hold; the command line lies where the boot loader puts it. */
+/** Runs up to the point where thresholds hold. The command line lies where the boot loader puts it. */
 export function boot(): void {
   setSelf(pcpuAt(0));
   conringInit();
@@ -18,13 +18,13 @@ export function boot(): void {
   parseOptions();
 }
 
-/** Another instance over the memory of one that has booted: as many lines as asked for, the level of each its number's. */
+/** Used by another instance over the memory of one that has booted: prints that many lines, whose levels follow their numbers. */
 export function flood(count: u32): void {
   setSelf(pcpuAt(0));
   for (let i: u32 = 0; i < count; i++) say(i & LOG_LEVEL_MASK, i);
 }
 
-/** A line of that kind with the number in it. */
+/** Prints a line of that kind with the number in it. */
 export function say(kind: u32, number: u32): void {
   logBegin(kind);
   logDec(number);

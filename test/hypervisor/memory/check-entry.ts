@@ -1,5 +1,5 @@
 /**
- * AssemblyScript entry for the tests of the invariant checker: the host of the tests of event channels, and where the words lie that the
+ * AssemblyScript entry for the tests of the invariant checker: the host of the tests of event channels, and the addresses of the words that the
  * checker looks at.
  */
 import { Domain, ROOT_DOMAIN_LIST, VPF_down, Vcpu, domainById, vcpuOf } from "../../../core/hypervisor/domain/domain";
@@ -36,7 +36,7 @@ export function become(domid: u32): void {
   becomeMemory(domid);
 }
 
-/** As memory-entry's; its vCPUs are down, so that the checker's pauses do not start them, and the list has the domains in their order. */
+/** Like memory-entry's. Its vCPUs are down, so that the checker's pauses do not start them, and the list has the domains in their order. */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   if (!makeEventDomain(domid, flags, maxPages)) return false;
   const d = domainById(domid)!;

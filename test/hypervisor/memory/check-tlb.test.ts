@@ -1,12 +1,12 @@
-/** The checker looks into the TLB of every pCPU, while guests run: what should not be there is planted, and found. */
+/** The checker looks into the TLB of every pCPU while guests run. Entries that should not be there are planted, and must be found. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "../../../core/machine/cpu/tlb_layout.ts";
 import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const PCPUS = 2;
@@ -14,7 +14,7 @@ const IPI_TLB_FLUSH = 4;
 /** memory/root.ts */
 const ROOT_TOTAL_FRAMES = XEN_HEAP_START;
 const FRAME_TABLE = XEN_HEAP_START + 0x10000;
-/** sched/pcpu.ts: of pCPU 0, bytes from one to the next, and where the address of its TLB is. */
+/** From sched/pcpu.ts: the data of pCPU 0, the bytes from one pCPU to the next, and where the address of its TLB is. */
 const PCPU_TABLE = XEN_HEAP_START + 0x2000;
 const PCPU_SIZE = 0x400;
 const PCPU_REGION = 0x68;
@@ -42,7 +42,7 @@ const domids: number[] = [];
 
 beforeAll(async () => {
   const boot = { ...DEFAULT_BOOT_CONFIG, entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all" }] };
-  host = new PoweredHost({ memoryMiB: 512, pcpus: PCPUS, boot, imageFolder: pathToFileURL(`${root}/dist/`) });
+  host = new PoweredHost({ memoryMiB: 512, pcpus: PCPUS, boot, imageFolder: dist });
   await host.start();
   const files = { "mini.elf": readFileSync(path.join(root, "assets/guests/mini.elf")) };
   for (const name of ["a", "b"]) {
@@ -74,7 +74,10 @@ function findFrame(wanted: (frame: Frame) => boolean): number {
   throw new Error("there is no such frame");
 }
 
-/** Free, and no frame of the block that it lies in was ever used: the block's first frame has its order, and a stamp (memory/buddy.ts). */
+/**
+ * The frame is free, and no frame of the block that it lies in was ever used. The block's first frame has the block's order and a stamp
+ * (memory/buddy.ts).
+ */
 function isUnused({ mfn, isFree }: Frame): boolean {
   for (let order = 0; isFree && order <= 18; order++) {
     const head = (mfn >> order) << order;
@@ -84,7 +87,7 @@ function isUnused({ mfn, isFree }: Frame): boolean {
   return false;
 }
 
-/** Entries that can be hit, in a table of all pCPUs but those that flush before they execute again. */
+/** Entries that can be hit, in a table of all pCPUs except those that flush before they execute again. */
 function entries(table: number): Entry[] {
   const found: Entry[] = [];
   for (let id = 0; id < PCPUS; id++) {
@@ -103,14 +106,14 @@ function entries(table: number): Entry[] {
   return found;
 }
 
-/** Makes an entry lead to another frame, in an instant at which its guest does not run; what the checker says. */
+/** Makes an entry lead to another frame at a moment when its guest does not run. Returns what the checker says. */
 async function checkWith(table: number, mfn: number): Promise<number> {
   const pause = async () => {
     for (const domid of domids) await host.toolstack.request("pause", { domid });
     return entries(table).find(({ owner }) => owner === domids[0]);
   };
   let entry = await pause();
-  // It has something to do until there is one.
+  // It is given something to do until there is one.
   for (let tries = 0; !entry && tries < 100; tries++) {
     for (const domid of domids) await host.toolstack.request("unpause", { domid });
     await host.toolstack.request("consoleInput", { domid: domids[0]!, bytes: Buffer.from("help\r") });
@@ -166,7 +169,7 @@ it.each([
       findFrame((each) => each.isXen && each.owner === 0x7ff2),
     ),
   ).toBe(1);
-  // Never used: nobody flushes for it.
+  // The frame was never used, so nobody flushes for it.
   const free = findFrame(isUnused);
   expect(await checkWith(table, free)).toBe(1);
   expect(await check()).toBe(0);

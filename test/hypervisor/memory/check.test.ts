@@ -1,6 +1,6 @@
 /**
- * The invariant checker finds what is wrong: of each structure that it looks at one word is spoiled, and it says so and names it; mended,
- * all is well again.
+ * The invariant checker finds what is wrong. In each structure that it looks at one word is spoiled, and the checker must report and name it. After
+ * the repair all must be well again.
  */
 import { beforeAll, expect, it } from "vitest";
 import { VIRQ_DEBUG } from "../../../core/abi/xen.ts";
@@ -56,11 +56,11 @@ interface CheckedCore extends EventCore {
   queueLastAt(): number;
 }
 
-/** PV domains: one that grants, and the one that maps the grant. */
+/** PV domains: one grants, and the other maps the grant. */
 const GRANTER = 1;
 const MAPPER = 2;
 const PVH = 3;
-/** Native domains with event channels between them, one of the FIFO ABI. */
+/** Native domains with event channels between them, one of them with the FIFO ABI. */
 const FIFO = 4;
 const TWO_LEVEL = 5;
 const HANDLE = 0;
@@ -79,28 +79,28 @@ const NEXT = 16;
 const PREV = 20;
 const ORDER = 30;
 const NO_FRAME = 0x7fffffff;
-/** Of half the host's memory: no free block is as large. */
+/** Half of the host's memory. No free block is that large. */
 const LARGEST_ORDER = 13;
 
 let host: Host;
 let core: CheckedCore;
 let granter: PvDomain;
 let mapper: PvDomain;
-/** Ports: FIFO's end of a channel, its VIRQ and IPI; TWO_LEVEL's end. */
+/** Ports: the FIFO domain's end of a channel, its VIRQ and IPI; and the two-level domain's end. */
 let fifoEnd: number;
 let virqPort: number;
 let ipiPort: number;
 let twoLevelEnd: number;
 
 const info = (mfn: number): number => FRAME_TABLE + mfn * 32;
-/** The `index`th mfn of the list whose head is at `head`. */
+/** Returns the `index`th mfn of the list whose head is at `head`. */
 function listed(head: number, index: number): number {
   let mfn = host.get32(head);
   for (let i = 0; i < index && mfn; i++) mfn = host.get32(info(mfn) + NEXT);
   if (!mfn) throw new Error(`the list has no frame ${index}`);
   return mfn;
 }
-/** In the middle of the list of single free frames: at its head frames are taken while the checker looks. */
+/** In the middle of the list of single free frames, because frames are taken at its head while the checker looks. */
 const free = (index: number): number => info(listed(ROOT_FREE_LISTS, index));
 const owned = (index: number): number => info(listed(core.pageListAt(GRANTER), index));
 const entryOf = (domain: PvDomain, index: number): number => domain.entryAddress(index);
@@ -110,7 +110,7 @@ beforeAll(async () => {
   core = host.core as CheckedCore;
   granter = new PvDomain(host, GRANTER, 40);
   mapper = new PvDomain(host, MAPPER, 40);
-  // A grant, mapped: in the entry of the mapper's own frame 30.
+  // A mapped grant, in the entry of the mapper's own frame 30.
   granter.grantOp(2, (at) => {
     host.set16(at, SELF);
     host.set32(at + 4, 1);
@@ -150,7 +150,7 @@ beforeAll(async () => {
   expect(a.send(ipiPort)).toBe(0);
   core.queue(TWO_LEVEL);
   expect(core.claim(GRANTER, BigInt(core.totPages(GRANTER) + 16))).toBe(0);
-  // Single free frames, one beside each that stays taken.
+  // Single free frames, each beside one that stays taken.
   const frames = Array.from({ length: 24 }, () => core.allocDomheapPages(0, DOM0));
   for (let i = 0; i < frames.length; i += 2) core.freeDomheapPages(BigInt(frames[i]!), 0, DOM0);
   expect(core.checkInvariants(), host.log()).toBe(0);

@@ -1,4 +1,4 @@
-/** The TLB clock (memory/tlb.ts) where its low half ends: who takes a frame again flushes, whenever that is. */
+/** The TLB clock (memory/tlb.ts) when its low half wraps: whoever takes a frame again must flush, whenever that is. */
 import { expect, it } from "vitest";
 import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { Host } from "./host.ts";
@@ -8,7 +8,7 @@ const ROOT_TLB_CLOCK = XEN_HEAP_START + 56;
 const ROOT_TLB_FLUSHED = XEN_HEAP_START + 64;
 const IPI_TLB_FLUSH = 4;
 const DOMID = 1;
-/** A second pCPU that is never in a guest: the bit in its mailbox says that it was told to flush. */
+/** A second pCPU that is never in a guest. The bit in its mailbox shows that it was told to flush. */
 const OTHER_MAILBOX = PCPU_MAILBOX + PCPU_MAILBOX_SIZE;
 
 async function hostAt(clock: bigint) {
@@ -23,7 +23,7 @@ async function hostAt(clock: bigint) {
     host.set32(OTHER_MAILBOX, 0);
     return (bits & IPI_TLB_FLUSH) !== 0;
   };
-  // Of a pair the odd one stays: the even one is given out again by itself.
+  // The odd frame of a pair stays taken, so that the even one is given out again by itself.
   const pair = () => {
     for (;;) {
       const mfn = take();

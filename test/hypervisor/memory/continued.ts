@@ -1,10 +1,10 @@
-/** Calls that stop because something waits for their pCPU, and go on from there. */
+/** Calls that stop because something waits for their pCPU, and continue from there. */
 import type { Host } from "./host.ts";
 
 /** HYPERCALL_CONTINUE of core/hypervisor/hypercall/continuation.ts. */
 export const CONTINUE = -0x7fffffffffffff01n;
 
-/** Calls until it is done; how often it was continued, and the last result. */
+/** Repeats the call until it is done. Returns how often it was continued, and the last result. */
 export function toTheEnd(
   host: Host,
   call: (a0: bigint, a1: bigint, a2: bigint) => bigint,

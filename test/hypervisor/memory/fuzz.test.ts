@@ -1,7 +1,7 @@
 /**
- * Two hostile PV domains that work together against the memory side: random page-table updates, pins, reservations and
- * grants, from nonsense to nearly right. The host must never trap, a domain that does nothing wrong must not notice, the
- * checker must find every reference in its place, and all memory must come back.
+ * Two hostile PV domains that work together against the memory code: random page-table updates, pins, reservations and grants, from nonsense to
+ * nearly right. The host must never trap, a domain that does nothing wrong must not notice, the checker must find every reference in its place, and
+ * all memory must come back.
  */
 import { expect, test } from "vitest";
 import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";

@@ -107,6 +107,35 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
   });
 
+  it("goes on at 4 GiB behind the hole, where it is kept when the domain is saved and restored", async () => {
+    const { toolstack } = host.host;
+    const before = await free();
+    const domid = await host.start("demand above", { memoryMiB: 64, maxmemMiB: 4000 });
+    await host.until("its memory", () => host.said(domid).some((line) => line.startsWith("WAITS")));
+    // 3,840 MiB below the hole, and the rest behind it. Where nothing is, reads give ones.
+    expect(host.said(domid), host.log.slice(-3000)).toEqual(
+      expect.arrayContaining([
+        "MAP 0 f0000000 type 1",
+        "MAP fc000000 8040 type 3",
+        "MAP feff8000 8000 type 2",
+        "MAP 100000000 a000000 type 1",
+        "ABOVE reads 0 0, behind it ffffffffffffffff",
+      ]),
+    );
+    const kept = 0x2200 + 2 + 17;
+    expect(host.said(domid)).toContain(`WAITS owned ${kept}`);
+    const file = path.join(folder, "above");
+    const saved = toolstack.request("save", { domid, file });
+    await toolstack.request("trigger", { domid, trigger: "nmi", vcpu: 0 });
+    await saved;
+    const restored = (await toolstack.request("restore", { file })).domid;
+    const { reason, said } = await host.ended(restored);
+    expect(said, host.log.slice(-3000)).toEqual([`BACK owned ${kept}`, "KEPT 1111 2222"]);
+    expect(reason).toBe("poweroff");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    await expect.poll(free, { timeout: 30_000 }).toBe(before);
+  });
+
   it("is refused where the host has less in reserve: it has what it had, and may have no more", async () => {
     const { toolstack } = host.host;
     const domid = await host.start("demand wait", { memoryMiB: 24, maxmemMiB: 600 });

@@ -2,12 +2,10 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { dist } from "../../dist.ts";
 import { temporaryFolder } from "../../temporary.ts";
-
-const root = path.resolve(import.meta.dirname, "../../..");
 
 /** False where the kernel can't be built; an error in CI, where it must. */
 export const haveCompiler = (() => {
@@ -50,9 +48,7 @@ export class PvhHost {
       ...DEFAULT_BOOT_CONFIG,
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
-    const opened = new PvhHost(
-      new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: pathToFileURL(`${root}/dist/`) }),
-    );
+    const opened = new PvhHost(new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: dist }));
     await opened.host.start();
     opened.host.toolstack.on("stopped", ({ domid, reason }) => opened.#stopped.set(domid, reason));
     return opened;
@@ -61,14 +57,20 @@ export class PvhHost {
   /** Starts the kernel; its domid. */
   async start(
     cmdline: string,
-    { memoryMiB = 32, maxmemMiB = null as number | null, vcpus = 1, ramdisk = null as Uint8Array | null } = {},
+    {
+      memoryMiB = 32,
+      maxmemMiB = null as number | null,
+      vcpus = 1,
+      ramdisk = null as Uint8Array | null,
+      paused = false,
+    } = {},
   ): Promise<number> {
     const config =
       `name = "pvh${Math.random()}"\ntype = "pvh"\nkernel = "pvh.elf"\nmemory = ${memoryMiB}\nmaxmem = ${maxmemMiB ?? memoryMiB}\nvcpus = ${vcpus}\n` +
       `extra = "${cmdline}"\n${ramdisk ? 'ramdisk = "module"\n' : ""}` +
       `on_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n`;
     const files = { "pvh.elf": pvhKernel(), ...(ramdisk ? { module: ramdisk } : {}) };
-    const { domid } = await this.host.toolstack.request("create", { config, files });
+    const { domid } = await this.host.toolstack.request("create", { config, files, paused });
     return domid;
   }
 

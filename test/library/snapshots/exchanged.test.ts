@@ -1,31 +1,25 @@
 /** Disks that somebody exchanges by hand, in the configuration or under a running domain, between one deed with snapshots and the next. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ApiClient } from "../../../core/api/client.ts";
-import { HostService } from "../../../core/api/host-service.ts";
+import type { HostService } from "../../../core/api/host-service.ts";
 import { openStore } from "../../../core/dom0/storage/open.ts";
 import { createQcow2 } from "../../../core/dom0/storage/qcow2/create.ts";
+import { builtHost } from "../../built-host.ts";
+import { bundledGuest } from "../../dist.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { contentOf, DISK_BYTES, TestLibrary } from "./library.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../../dist") + path.sep);
 const folder = temporaryFolder("exchanged");
 const mini = path.join(folder, "mini.elf");
 let host: HostService;
 let client: ApiClient;
 
 beforeAll(async () => {
-  writeFileSync(mini, readFileSync(new URL("assets/guests/mini.elf", dist)));
-  host = new HostService({
-    imageFolder: dist,
-    bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 256,
-    pcpus: 1,
-    libraryFolder: path.join(folder, "library"),
-  });
+  writeFileSync(mini, readFileSync(bundledGuest));
+  host = builtHost({ libraryFolder: path.join(folder, "library") });
   await host.powerOn();
   client = connectInMemory(host, true).client;
 });

@@ -6,19 +6,19 @@ import { build } from "esbuild";
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { beforeAll, expect, it } from "vitest";
-import { HostService } from "../../../core/api/host-service.ts";
+import type { HostService } from "../../../core/api/host-service.ts";
 import { emptyTree, parseTree, type Tree } from "../../../core/library/snapshots/tree.ts";
 import { SEED } from "../../fuzz/random.ts";
 import { seeded } from "../../random.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { imageOf, versionsOf, writeVersion } from "./crash-model.ts";
 import { DISK_BYTES } from "./library.ts";
+import { builtHost } from "../../built-host.ts";
+import { bundledGuest, dist } from "../../dist.ts";
 
 const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 4);
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../../dist") + path.sep);
-const mini = new URL("assets/guests/mini.elf", dist);
+
 const folder = temporaryFolder("fork-crash");
 const worker = path.join(folder, "worker.mjs");
 const random = seeded(SEED);
@@ -57,7 +57,7 @@ async function killed(uuid: string): Promise<string[]> {
 
 /** As the application would open it again, off. */
 async function opened(): Promise<HostService> {
-  const host = new HostService({ imageFolder: dist, bundledGuest: mini, libraryFolder: path.join(folder, "library") });
+  const host = builtHost({ libraryFolder: path.join(folder, "library") });
   await host.library.open();
   await host.snapshots.frozen();
   return host;
@@ -79,7 +79,7 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
   writeFileSync(original, "");
   truncateSync(original, DISK_BYTES);
   await writeVersion({ file: original, format: "raw" }, 0);
-  const { pathname } = mini;
+  const { pathname } = bundledGuest;
   writeFileSync(
     path.join(folder, "web.cfg"),
     `name = "web"\nkernel = "${pathname}"\nmemory = 32\ndisk = [ "web.img,raw,xvda,rw" ]\n`,

@@ -1,16 +1,17 @@
 /** Forks of a small guest of Xenarium's own, while something else is done with it, with its copies or with the host; and of what only one domain can have. */
 import { readdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ApiClient } from "../../../core/api/client.ts";
-import { HostService } from "../../../core/api/host-service.ts";
+import type { HostService } from "../../../core/api/host-service.ts";
 import { apart } from "../../../core/library/apart.ts";
+import { builtHost } from "../../built-host.ts";
+import { bundledGuest } from "../../dist.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
+import { onConsole } from "../../guests/on-console.ts";
 import { temporaryFolder } from "../../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../../dist") + path.sep);
-const image = new URL("assets/guests/mini.elf", dist);
 const SLOW = { timeout: 60_000, interval: 50 };
 
 describe("what only one of two domains can have", () => {
@@ -62,27 +63,19 @@ describe("a fork", { timeout: 120_000 }, () => {
 
   beforeEach(async () => {
     folder = temporaryFolder("fork-meanwhile");
-    host = new HostService({
-      imageFolder: dist,
-      bundledGuest: image,
-      memoryMiB: 512,
-      pcpus: 2,
-      firstGuest: false,
-      libraryFolder: path.join(folder, "library"),
-    });
+    host = builtHost({ memoryMiB: 512, pcpus: 2, libraryFolder: path.join(folder, "library") });
     await host.powerOn();
     client = connectInMemory(host, true).client;
   });
   afterEach(() => host.powerOff(0));
+  const { says } = onConsole(() => host);
 
   const started = async (extra: string) => {
     writeFileSync(path.join(folder, "web.img"), "");
     truncateSync(path.join(folder, "web.img"), 1 << 20);
-    const config = `name = "web"\nkernel = "${fileURLToPath(image)}"\nmemory = 32\ndisk = ["web.img,raw,xvda,rw"]\n${extra}\n`;
+    const config = `name = "web"\nkernel = "${fileURLToPath(bundledGuest)}"\nmemory = 32\ndisk = ["web.img,raw,xvda,rw"]\n${extra}\n`;
     const made = await client.request("create", { config, configName: path.join(folder, "web.cfg") });
-    const shown = async (): Promise<string> =>
-      Buffer.from((await host.toolstack.request("consoleAttach", { domid: made.domid })).log).toString("latin1");
-    await expect.poll(shown, SLOW).toMatch(/mini> /);
+    await says(made.domid, /mini> /);
     return made;
   };
   const images = () => readdirSync(folder).filter((name) => name.endsWith(".qcow2"));

@@ -1,17 +1,17 @@
 /** A running Linux goes on in copies: each with the memory of that moment, a disk of its own, and a name and addresses of its own. */
 import { existsSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ApiClient } from "../../../core/api/client.ts";
 import { forkNames } from "../../../core/api/fork-names.ts";
-import { HostService } from "../../../core/api/host-service.ts";
+import type { HostService } from "../../../core/api/host-service.ts";
 import { fork } from "../../../core/cli/fork.ts";
+import { builtHost } from "../../built-host.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../../guests/images.ts";
+import { onConsole } from "../../guests/on-console.ts";
 import { temporaryFolder } from "../../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../../dist") + path.sep);
 const missing = guestsMissing();
 const SLOW = { timeout: 120_000, interval: 100 };
 
@@ -33,8 +33,7 @@ describe.skipIf(missing !== null)(`a fork${missing ? ` (${missing})` : ""}`, { t
   let domid: number;
   let uuid: string;
 
-  const shown = async (of: number): Promise<string> =>
-    Buffer.from((await host.toolstack.request("consoleAttach", { domid: of })).log).toString("latin1");
+  const { shown } = onConsole(() => host);
   let commands = 0;
   /** What the shell answers. */
   const shell = async (of: number, command: string): Promise<string> => {
@@ -61,13 +60,7 @@ describe.skipIf(missing !== null)(`a fork${missing ? ` (${missing})` : ""}`, { t
   beforeAll(async () => {
     writeFileSync(image, "");
     truncateSync(image, 64 << 20);
-    host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 768,
-      pcpus: 2,
-      libraryFolder: path.join(folder, "library"),
-    });
+    host = builtHost({ memoryMiB: 768, pcpus: 2, libraryFolder: path.join(folder, "library") });
     await host.powerOn();
     client = connectInMemory(host, true).client;
     const config = [

@@ -1,15 +1,15 @@
 /** A snapshot of a PVH guest that runs, with memory of which it was told more than it has: taken live, and gone back to, with its disk. */
 import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../../core/api/client.ts";
-import { HostService } from "../../../core/api/host-service.ts";
+import type { HostService } from "../../../core/api/host-service.ts";
+import { builtHost } from "../../built-host.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../../guests/images.ts";
+import { onConsole } from "../../guests/on-console.ts";
 import { temporaryFolder } from "../../temporary.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../../dist") + path.sep);
 const missing = guestsMissing();
 const folder = temporaryFolder("pvh-snapshot");
 /** It answers each line with what both its CPUs say, a word that it keeps in memory and one that it has on its disk. */
@@ -31,8 +31,8 @@ describe.skipIf(missing !== null)(`a snapshot of a PVH guest${missing ? ` (${mis
   let client: ApiClient;
   let domid: number;
   let uuid: string;
-  const shown = async (): Promise<string> =>
-    Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString("latin1");
+  const consoles = onConsole(() => host);
+  const shown = (): Promise<string> => consoles.shown(domid);
   const says = (what: RegExp) => expect.poll(shown, { timeout: 200_000, interval: 100 }).toMatch(what);
   let asked = 0;
   const answer = async (what: string): Promise<string> => {
@@ -47,13 +47,7 @@ describe.skipIf(missing !== null)(`a snapshot of a PVH guest${missing ? ` (${mis
     const image = path.join(folder, "data.img");
     writeFileSync(image, "");
     truncateSync(image, 16 << 20);
-    host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 640,
-      pcpus: 1,
-      libraryFolder: path.join(folder, "library"),
-    });
+    host = builtHost({ memoryMiB: 640, libraryFolder: path.join(folder, "library") });
     await host.powerOn();
     client = connectInMemory(host, true).client;
     const config = [

@@ -2,17 +2,17 @@
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../../core/api/client.ts";
-import { HostService } from "../../../core/api/host-service.ts";
+import type { HostService } from "../../../core/api/host-service.ts";
 import { snapshot } from "../../../core/cli/snapshot.ts";
+import { builtHost } from "../../built-host.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../../guests/images.ts";
+import { onConsole } from "../../guests/on-console.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { contentOf } from "./library.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../../dist") + path.sep);
 const missing = guestsMissing();
 const folder = temporaryFolder("live-snapshots");
 const image = path.join(folder, "data.img");
@@ -29,8 +29,8 @@ describe.skipIf(missing !== null)(
     let domid: number;
     let uuid: string;
 
-    const shown = async (): Promise<string> =>
-      Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString("latin1");
+    const consoles = onConsole(() => host);
+    const shown = (): Promise<string> => consoles.shown(domid);
     let commands = 0;
     /** What the shell answers. */
     const shell = async (command: string): Promise<string> => {
@@ -57,13 +57,7 @@ describe.skipIf(missing !== null)(
     beforeAll(async () => {
       writeFileSync(image, "");
       truncateSync(image, DISK_BYTES);
-      host = new HostService({
-        imageFolder: dist,
-        bundledGuest: new URL("assets/guests/mini.elf", dist),
-        memoryMiB: 640,
-        pcpus: 1,
-        libraryFolder: path.join(folder, "library"),
-      });
+      host = builtHost({ memoryMiB: 640, libraryFolder: path.join(folder, "library") });
       await host.powerOn();
       client = connectInMemory(host, true).client;
       const config = [

@@ -1,9 +1,12 @@
-/** Shared folders as xl.cfg(5) has them in `p9`, to the nodes that libxl writes. `access` is Xenarium's own word, as disks have it. */
+/**
+ * Reads shared folders as xl.cfg(5) has them in `p9`, and writes the nodes that libxl writes. `access` is Xenarium's own parameter, named as that of
+ * disks is.
+ */
 import path from "node:path";
 import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
 import { readFolder } from "./spec-text.ts";
 
-/** What Linux's mount takes. */
+/** The longest tag that Linux's mount takes. */
 const MOST_TAG_BYTES = 255;
 
 export const FOLDERS: DeviceKey = {

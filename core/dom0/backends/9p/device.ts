@@ -1,4 +1,4 @@
-/** A shared folder: what it offers, the rings that its frontend chose, and the conversation that goes over them. */
+/** A shared folder: what it offers, the rings that its frontend chose, and the conversation over them. */
 import type { MappedGrant } from "../../kernel/grants.ts";
 import type { Backend, BackendContext, BackendState, Nodes } from "../../xenbus/kind.ts";
 import type { Folder } from "./folder/folder.ts";
@@ -9,7 +9,7 @@ import { ShareStatistics } from "./statistics.ts";
 
 /** Linux uses two. */
 const MOST_RINGS = 4;
-/** 512 KiB a ring, half of it for each direction: Linux's messages of 128 KiB fit twice. */
+/** 512 KiB for a ring, half of it for each direction, so that two of Linux's messages of 128 KiB fit. */
 const MOST_ORDER = 7;
 
 interface Connection {
@@ -33,7 +33,7 @@ export class SharedFolder implements Backend {
   /** Rejects when the folder can't be shared. */
   async prepare(): Promise<Nodes> {
     const { back, services } = this.#context;
-    // UTF-8, of which xenstore's text has a byte in each character.
+    // The path is UTF-8, of which xenstore's text has one byte in each character.
     this.#path = Buffer.from((await back("path")) ?? "", "latin1").toString();
     this.#isReadOnly = (await back("mode")) === "r";
     this.#folder?.close();
@@ -76,7 +76,7 @@ export class SharedFolder implements Backend {
     const session = new Session(share, Math.min(...rings.map(({ ring }) => ring.size)));
     connection.session = session;
     connection.lanes.push(...rings.map(({ ring, channel }) => new Lane(ring, channel, session, fail)));
-    // What the frontend has put before its event could come.
+    // Serves what the frontend has put there before its event could be heard.
     for (const lane of connection.lanes) setImmediate(() => lane.serve());
     return {};
   }

@@ -1,4 +1,4 @@
-/** The numbers of errors that a 9P2000.L answer has: Linux's (include/uapi/asm-generic/errno.h), whatever the host's own are. */
+/** The error numbers in an answer of 9P2000.L: those of Linux (include/uapi/asm-generic/errno.h), whatever the host's own are. */
 const NUMBERS: Readonly<Record<string, number>> = {
   EPERM: 1,
   ENOENT: 2,
@@ -38,7 +38,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   EDQUOT: 122,
 };
 
-/** An answer to one request of the frontend's; `code` as Node names the host's errors. */
+/** An error that is the answer to one request of the frontend. `code` is named as Node names the host's errors. */
 export class FolderError extends Error {
   override readonly name = "FolderError";
   readonly code: string;
@@ -49,7 +49,7 @@ export class FolderError extends Error {
   }
 }
 
-/** EIO for what has no number here. */
+/** EIO for an error that has no number here. */
 export function errnoOf(error: unknown): number {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return Object.hasOwn(NUMBERS, code) ? NUMBERS[code]! : NUMBERS.EIO!;

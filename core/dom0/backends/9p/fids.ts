@@ -1,4 +1,4 @@
-/** What a guest has numbers for: objects of the folder, some of them open. */
+/** The objects of the folder for which a guest has numbers (fids), some of them open. */
 import { FolderError } from "./errno.ts";
 import type { Entry } from "./folder/folder.ts";
 import type { Listing } from "./folder/listing.ts";
@@ -6,14 +6,14 @@ import type { OpenFile } from "./folder/open-file.ts";
 
 export class Fid {
   entry: Entry;
-  /** Once it is open: the file, or the directory's entries. */
+  /** Set once it is open: the file, or the directory's entries. */
   file: OpenFile | null = null;
   listing: Listing | null = null;
-  /** Files that it has locks on. */
+  /** The files on which it has locks. */
   readonly locked = new Set<string>();
   isGone = false;
 
-  /** Takes over the entry. */
+  /** Takes over the entry, and will release it. */
   constructor(entry: Entry) {
     this.entry = entry;
   }
@@ -22,7 +22,7 @@ export class Fid {
     return this.file !== null || this.listing !== null;
   }
 
-  /** Takes over what was opened; it may have been opened or given up meanwhile. Throws FolderError EBADF. */
+  /** Takes over what was opened. Throws FolderError EBADF if the fid was opened or given up meanwhile. */
   open(what: { file: OpenFile } | { listing: Listing }): void {
     if (this.isGone || this.isOpen) {
       if ("file" in what) what.file.close();
@@ -70,7 +70,7 @@ export class Fids {
     if (this.#fids.size >= this.#most) throw new FolderError("ENFILE", `at most ${this.#most} fids`);
   }
 
-  /** Takes over the entry. */
+  /** Takes over the entry, and will release it. */
   add(number: number, entry: Entry): void {
     try {
       this.checkNew(number);
@@ -92,7 +92,7 @@ export class Fids {
     for (const number of [...this.#fids.keys()]) this.remove(number);
   }
 
-  /** An object was given other names: so have those that are found below it. */
+  /** Records that an object was renamed, and so all that are found below it. */
   renamed(from: readonly string[], to: readonly string[]): void {
     for (const { entry } of this.#fids.values())
       if (from.every((name, i) => entry.names[i] === name)) entry.names = [...to, ...entry.names.slice(from.length)];

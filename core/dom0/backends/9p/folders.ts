@@ -1,4 +1,4 @@
-/** The folders that devices of this domain share: what they need to know of each other. */
+/** The folders that devices of this domain share, and what these need to know of each other. */
 import { readFileSync } from "node:fs";
 import { CheckedFolder } from "./folder/checked-paths.ts";
 import { DescriptorFolder, hasDescriptors } from "./folder/descriptors.ts";
@@ -7,9 +7,9 @@ import { Moves } from "./folder/moves.ts";
 import { Turns } from "./folder/turns.ts";
 import { FileLocks } from "./locks.ts";
 
-/** Objects that the guest has a number for, of one device. */
+/** The most objects for which the guest of one device may have numbers. */
 const MOST_FIDS = 4096;
-/** Of the files that this process may have open, the part that one device may use. */
+/** One device may use this part of the files that this process may have open. */
 const PART = 8;
 
 export class Folders {
@@ -20,7 +20,7 @@ export class Folders {
   #sessions = 0;
   readonly #way: (path: string) => Promise<Folder>;
 
-  /** `byDescriptors`: whether the host has calls that begin at a directory. */
+  /** `byDescriptors` is whether the host has calls that begin at a directory. */
   constructor(byDescriptors = hasDescriptors()) {
     this.#way = byDescriptors
       ? (path) => DescriptorFolder.open(path, this.#moves)
@@ -37,13 +37,13 @@ export class Folders {
   }
 }
 
-/** Each may take two numbers of open files. */
+/** Each fid may take two numbers of open files. */
 function mostFids(): number {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
     if (limit !== undefined) return Math.max(64, Math.min(MOST_FIDS, Math.floor(Number(limit) / PART / 2)));
   } catch {
-    // Not Linux.
+    // The host is not Linux.
   }
   return 1024;
 }

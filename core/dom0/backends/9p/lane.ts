@@ -1,9 +1,9 @@
 /**
- * One ring of a shared folder in service. Requests are carried out several at once. The data of a write goes from the ring to the file, and a
- * read's from the file into the ring: views of the guest's frames, no copy. Everything else is copied once, and only the copy is looked at.
- *
- * The frontend has a request's bytes back when nothing reads them any more, in their order. Answers lie in the ring in the order in which they
- * began to be written: one that is being read from a file keeps others waiting.
+ * Serves one ring of a shared folder. Several requests are carried out at once. The data of a write goes from the ring to the file, and that of a
+ * read from the file into the ring, as views of the guest's frames and without a copy. Everything else is copied once, and only the copy is looked
+ * at.
+ * The frontend gets a request's bytes back when nothing reads them any more, in the order of the requests. Answers lie in the ring in the order in
+ * which their writing began, so one whose data is being read from a file keeps later ones waiting.
  */
 import { RingError } from "../../xenbus/back-ring.ts";
 import type { Channel } from "../../xenbus/channel.ts";
@@ -13,20 +13,20 @@ import { carryOut } from "./requests/table.ts";
 import type { FlexRing } from "./ring.ts";
 import type { Session } from "./session.ts";
 
-/** Requests taken in one go before other work has its turn. */
+/** Requests that are taken in one go before other work has its turn. */
 const TURNS_PER_SERVICE = 64;
-/** Requests of one ring that are carried out at once; the others stay in it. The host has a few threads for the files of all domains. */
+/** Requests of one ring that are carried out at once; the others stay in the ring. The host has only a few threads for the files of all domains. */
 const MOST_UNDER_WAY = 8;
 
-/** A request's bytes in the ring. */
+/** The place of a request's bytes in the ring. */
 interface Extent {
   readonly end: number;
   isDone: boolean;
 }
-/** An answer that is to be written once there is room for it. */
+/** An answer that is written once there is room for it. */
 interface Writing {
   readonly room: number;
-  /** How many bytes it wrote. Never rejects. */
+  /** Writes the answer and returns the number of its bytes. Never rejects. */
   readonly write: () => number | Promise<number>;
   readonly end: () => void;
 }
@@ -53,7 +53,7 @@ export class Lane {
     return this.#underWay.size;
   }
 
-  /** Takes what the ring has, and answers what it has room for. */
+  /** Takes what is in the ring, and writes the answers that it has room for. */
   serve(): void {
     if (this.#isClosed) return;
     try {
@@ -70,14 +70,14 @@ export class Lane {
     }
   }
 
-  /** No more is taken or answered, and the interface page is not touched any more. Resolves when nothing uses the guest's frames. */
+  /** From now on nothing is taken or answered, and the interface page is no longer touched. Resolves when nothing uses the guest's frames. */
   close(): Promise<unknown> {
     this.#isClosed = true;
     for (const { end } of this.#writings.splice(0)) end();
     return Promise.all(this.#underWay);
   }
 
-  /** Begins the next request; false when there is none, or only a part of it. Throws RingError. */
+  /** Begins the next request. Returns false when there is none, or only part of one. Throws RingError. */
   #take(): boolean {
     const { ring } = this;
     const available = ring.available();
@@ -99,7 +99,7 @@ export class Lane {
     this.#held.push(extent);
     const bytes = Buffer.alloc(type === T.write ? Math.min(size, WRITE_HEAD_BYTES) : size);
     this.ring.copy(at, bytes);
-    // What its size and type were a moment ago: the frontend may have changed them meanwhile.
+    // Size and type are those that were read a moment ago: the frontend may have changed them in the ring since.
     const work =
       type === T.write
         ? this.#carryOutWrite(tag, bytes, at, size)
@@ -161,7 +161,7 @@ export class Lane {
     });
   }
 
-  /** Resolves when it has been written, or there is nobody to write to any more. */
+  /** Resolves when the answer has been written, or there is nobody to write it to any more. */
   #queue(room: number, write: Writing["write"]): Promise<void> {
     return new Promise((end) => {
       if (this.#isClosed) return end();
@@ -174,7 +174,7 @@ export class Lane {
     });
   }
 
-  /** As much as there is room for; the frontend sends an event when it has read. Throws RingError. */
+  /** Writes as many answers as there is room for. The frontend sends an event when it has read some. Throws RingError. */
   #write(): void {
     while (!this.#isClosed && !this.#isWriting) {
       const next = this.#writings[0];

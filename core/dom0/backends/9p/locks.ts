@@ -1,25 +1,25 @@
-/** Locks on ranges of files, as fcntl(2) has them: guests that share a folder keep each other out, as programs of one guest do. */
+/** Locks on ranges of files, as in fcntl(2). Guests that share a folder keep each other out, as programs of one guest do. */
 
-/** To the end of the file, however long. */
+/** Stands for the end of the file, however long it is. */
 const END = (1n << 64n) - 1n;
 
 export type LockType = "read" | "write";
 export interface LockRange {
-  /** The same owner's locks do not keep each other out: they replace each other. */
+  /** The locks of one owner do not keep each other out: they replace each other. */
   readonly owner: string;
   readonly type: LockType;
   readonly start: bigint;
-  /** The last byte. */
+  /** Place of the last byte. */
   readonly last: bigint;
-  /** What gives it back when it is closed. */
+  /** What holds the lock, and gives it back when it is closed. */
   readonly holder: object;
-  /** The device that it counts for. */
+  /** The device whose number of locks it counts for. */
   readonly device: object;
   readonly process: number;
   readonly client: string;
 }
 
-/** `length` 0 is everything from there on. */
+/** A `length` of 0 means everything from there on. */
 export function lastByte(start: bigint, length: bigint): bigint {
   return length === 0n || start + length - 1n > END ? END : start + length - 1n;
 }
@@ -30,11 +30,11 @@ export function lengthOf({ start, last }: LockRange): bigint {
 const overlap = (a: { start: bigint; last: bigint }, b: LockRange): boolean => a.start <= b.last && b.start <= a.last;
 
 export class FileLocks {
-  /** By file. */
+  /** The locks by file. */
   readonly #files = new Map<string, LockRange[]>();
   readonly #counts = new WeakMap<object, number>();
 
-  /** The lock that is in the way; null when it was given. */
+  /** Returns the lock that is in the way; null when the lock was given. */
   lock(file: string, wanted: LockRange): LockRange | null {
     const conflict = this.conflict(file, wanted);
     if (!conflict) this.#replace(file, wanted, wanted);
@@ -53,7 +53,7 @@ export class FileLocks {
     return other ?? null;
   }
 
-  /** Those of a device. */
+  /** Returns the number of locks of a device. */
   count(device: object): number {
     return this.#counts.get(device) ?? 0;
   }

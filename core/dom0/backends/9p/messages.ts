@@ -1,18 +1,18 @@
 /**
- * Messages of 9P2000.L: size[4] type[1] tag[2], then fields, all little-endian. Facts: Plan 9's manual, section 5, and the description of
- * the .L requests in diod's protocol.md, which Linux's net/9p speaks.
+ * Messages of 9P2000.L: size[4] type[1] tag[2], then fields, all little-endian. Facts: Plan 9's manual, section 5, and the description of the .L
+ * requests in diod's protocol.md, which Linux's net/9p speaks.
  */
 import { FolderError } from "./errno.ts";
 
 export const HEADER_BYTES = 7;
-/** Up to the data: of Twrite, and of Rread and Rreaddir. */
+/** Bytes before the data, in Twrite and in Rread and Rreaddir. */
 export const WRITE_HEAD_BYTES = 23;
 export const DATA_HEAD_BYTES = 11;
 export const MOST_WALK_NAMES = 16;
 export const NO_FID = 0xffffffff;
 export const VERSION = "9P2000.L";
 
-/** Requests; an answer has the type that follows. */
+/** Types of requests; the type of an answer is one higher. */
 export const T = {
   statfs: 8,
   lopen: 12,
@@ -47,13 +47,13 @@ const R_LERROR = 7;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads the fields of one message. What is beyond its end throws FolderError EPROTO. */
+/** Reads the fields of one message. Reading beyond its end throws FolderError EPROTO. */
 export class Fields {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = HEADER_BYTES;
 
-  /** `bytes`: a private copy of the whole message. */
+  /** `bytes` is a private copy of the whole message. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -71,7 +71,7 @@ export class Fields {
   u64(): bigint {
     return this.#view.getBigUint64(this.#advance(8), true);
   }
-  /** Throws FolderError EILSEQ for what is no UTF-8. */
+  /** Throws FolderError EILSEQ for a string that is not valid UTF-8. */
   text(): string {
     const length = this.u16();
     const at = this.#advance(length);
@@ -90,7 +90,7 @@ export class Fields {
   }
 }
 
-/** Names an object, as far as the guest is to tell it from others. */
+/** Identifies an object, so that the guest can tell it from others. */
 export interface Qid {
   type: number;
   version: number;
@@ -106,7 +106,7 @@ export class Answer {
     this.#bytes = Buffer.alloc(HEADER_BYTES + room);
   }
 
-  /** Bytes until now, the header's included. */
+  /** Number of bytes written so far, including the header. */
   get length(): number {
     return this.#length;
   }
@@ -141,12 +141,12 @@ export class Answer {
   qid({ type, version, path }: Qid): this {
     return this.u8(type).u32(version).u64(path);
   }
-  /** Sets what was written before as a u32 at this place. */
+  /** Replaces a u32 that was written before at this place. */
   patch(at: number, value: number): void {
     this.#bytes.writeUInt32LE(value, at);
   }
 
-  /** `type`: of the request. */
+  /** `type` is that of the request. */
   finish(type: number, tag: number): Uint8Array {
     return header(this.#bytes.subarray(0, this.#length), type + 1, tag);
   }
@@ -167,7 +167,7 @@ function header(bytes: Buffer, type: number, tag: number): Uint8Array {
   return bytes;
 }
 
-/** The beginning of an Rread, which its data follows. */
+/** Returns the beginning of an Rread, which its data follows. */
 export function readHead(tag: number, count: number): Uint8Array {
   const bytes = Buffer.alloc(DATA_HEAD_BYTES);
   bytes.writeUInt32LE(DATA_HEAD_BYTES + count, 0);

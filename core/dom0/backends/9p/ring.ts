@@ -1,7 +1,7 @@
 /**
- * The two byte rings of a 9pfs connection (DEFINE_XEN_FLEX_RING_AND_INTF, public/io/9pfs.h): "out" brings requests to the backend, "in" answers
- * to the frontend. The frontend can write all of it at any time: this end's own indices are kept here, and what the other end's can't be throws
- * RingError. Data need not be copied: views() is where it lies, in the guest's own frames.
+ * The two byte rings of a 9pfs connection (DEFINE_XEN_FLEX_RING_AND_INTF, public/io/9pfs.h): "out" brings requests to the backend, "in" brings
+ * answers to the frontend. The frontend can write all of it at any time. Therefore this end's indices are kept here, and impossible indices of the
+ * other end throw RingError. Data need not be copied: views() tells where it lies in the guest's own frames.
  */
 import {
   XEN_9PFS_DATA_INTF_IN_CONS,
@@ -17,7 +17,7 @@ import type { RingDirection } from "../../xenbus/kind.ts";
 const PAGE_SHIFT = 12;
 const PAGE_SIZE = 4096;
 
-/** What the interface page says of the pages with data. Throws RingError. */
+/** Reads from the interface page which pages hold the data. Throws RingError. */
 export function readDataRefs(buffer: ArrayBufferLike, page: number, mostOrder: number): number[] {
   const words = new Int32Array(buffer, page, PAGE_SIZE >> 2);
   const order = Atomics.load(words, XEN_9PFS_DATA_INTF_RING_ORDER >> 2) >>> 0;
@@ -27,17 +27,17 @@ export function readDataRefs(buffer: ArrayBufferLike, page: number, mostOrder: n
 }
 
 export class FlexRing {
-  /** Bytes of each direction. */
+  /** Size of each direction, in bytes. */
   readonly size: number;
   readonly #buffer: ArrayBufferLike;
   readonly #words: Int32Array;
   readonly #pages: readonly number[];
-  /** What was looked at, and what the frontend may use again. */
+  /** Up to where requests were taken, and up to where the frontend may use the bytes again. */
   #outTaken: number;
   #outConsumer: number;
   #inProducer: number;
 
-  /** Machine addresses: of the interface page, and of the pages with data, in order. Throws RingError. */
+  /** `page` is the machine address of the interface page, `pages` are those of the pages with data, in order. Throws RingError. */
   constructor(buffer: ArrayBufferLike, page: number, pages: readonly number[]) {
     this.#buffer = buffer;
     this.#words = new Int32Array(buffer, page, PAGE_SIZE >> 2);
@@ -49,7 +49,7 @@ export class FlexRing {
     this.room();
   }
 
-  /** Bytes of requests that wait beyond those that were taken. Throws RingError. */
+  /** Number of bytes of requests that were not taken yet. Throws RingError. */
   available(): number {
     const producer = this.#load(XEN_9PFS_DATA_INTF_OUT_PROD);
     const held = (producer - this.#outConsumer) >>> 0;
@@ -61,7 +61,7 @@ export class FlexRing {
     return held - taken;
   }
 
-  /** Free bytes for answers. Throws RingError. */
+  /** Number of free bytes for answers. Throws RingError. */
   room(): number {
     const consumer = this.#load(XEN_9PFS_DATA_INTF_IN_CONS);
     const unread = (this.#inProducer - consumer) >>> 0;
@@ -75,7 +75,7 @@ export class FlexRing {
     return this.#outTaken;
   }
 
-  /** A private copy of requests' bytes from this index on. */
+  /** Makes a private copy of requests' bytes from this index on. */
   copy(index: number, bytes: Uint8Array): void {
     let at = 0;
     for (const view of this.outViews(index, bytes.length)) {
@@ -88,7 +88,7 @@ export class FlexRing {
     this.#outTaken = (this.#outTaken + count) >>> 0;
   }
 
-  /** Everything before this index may be written over by the frontend. */
+  /** Lets the frontend overwrite everything before this index. */
   giveBack(index: number): void {
     this.#outConsumer = index >>> 0;
     Atomics.store(this.#words, XEN_9PFS_DATA_INTF_OUT_CONS >> 2, index | 0);
@@ -98,12 +98,12 @@ export class FlexRing {
     return this.#views(this.size, index, count);
   }
 
-  /** Where an answer's bytes go, from `skipped` bytes behind its beginning on. */
+  /** Returns where an answer's bytes go, from `skipped` bytes after its beginning on. */
   inViews(skipped: number, count: number): Uint8Array[] {
     return this.#views(0, (this.#inProducer + skipped) >>> 0, count);
   }
 
-  /** Bytes of the next answer, which the frontend does not see yet. */
+  /** Writes bytes of the next answer, which the frontend does not see yet. */
   fill(bytes: Uint8Array): void {
     let at = 0;
     for (const view of this.inViews(0, bytes.length)) {
@@ -142,7 +142,7 @@ export class FlexRing {
     return Atomics.load(this.#words, offset >> 2) >>> 0;
   }
 
-  /** `base`: of the direction, in bytes of data. Pages that lie side by side in the machine are one view. */
+  /** `base` is where the direction's data begins, in bytes. Pages that lie side by side in the machine are joined in one view. */
   #views(base: number, index: number, count: number): Uint8Array[] {
     const views: Uint8Array[] = [];
     let [from, to] = [0, 0];

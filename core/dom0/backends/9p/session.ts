@@ -1,6 +1,6 @@
 /**
- * What one frontend's conversation in 9P2000.L has: a folder, fids, how long messages are, what is under way. How many requests are under way at
- * once is the rings' to bound (lane.ts); what is kept is bounded here. The requests: ./requests.
+ * The state of one frontend's conversation in 9P2000.L: the folder, the fids, the length of messages, the requests under way. The rings bound how
+ * many requests are under way at once (lane.ts); what is kept longer is bounded here. The requests are in ./requests.
  */
 import { errnoOf, FolderError } from "./errno.ts";
 import { Fids, type Fid } from "./fids.ts";
@@ -19,7 +19,7 @@ export interface Share {
 }
 
 export class Session {
-  /** Of no other in this domain. */
+  /** An id that no other session of this domain has. */
   readonly id: number;
   readonly folder: Folder;
   readonly folders: Folders;
@@ -28,10 +28,10 @@ export class Session {
   readonly #share: Share;
   readonly #mostMessage: number;
   #message: number;
-  /** In the order in which they began; `ended` resolves when the request has been answered. Nobody waits for who came later. */
+  /** In the order in which they began. `ended` resolves when the request has been answered. A request waits only for earlier ones. */
   readonly #underWay = new Set<{ tag: number; ended: Promise<unknown> }>();
 
-  /** `mostMessage`: bytes that fit the rings. */
+  /** `mostMessage` is the number of bytes that fit into the rings. */
   constructor(share: Share, mostMessage: number) {
     this.#share = share;
     this.folder = share.folder;
@@ -43,19 +43,19 @@ export class Session {
     this.fids = new Fids(share.folders.mostFids, (fid) => this.#unlock(fid));
   }
 
-  /** Bytes of the longest message, as agreed upon. */
+  /** The agreed length of the longest message, in bytes. */
   get message(): number {
     return this.#message;
   }
 
-  /** The request is under way until `ended` resolves: who waits for it waits for that. */
+  /** Counts the request as under way until `ended` resolves; who waits for the request waits for that. */
   track(tag: number, ended: Promise<unknown>): void {
     const request = { tag, ended };
     this.#underWay.add(request);
     void ended.finally(() => this.#underWay.delete(request));
   }
 
-  /** Tread's work: fills the views; how many bytes there were. Rejects when it can't. */
+  /** The work of Tread: fills the views, and returns how many bytes there were. Rejects when it can't. */
   async read(fid: number, offset: bigint, views: readonly Uint8Array[]): Promise<number> {
     const { file, listing } = this.fids.get(fid);
     if (!file) throw new FolderError(listing ? "EISDIR" : "EBADF");
@@ -64,7 +64,7 @@ export class Session {
     return count;
   }
 
-  /** Twrite's; how many bytes were taken. */
+  /** The work of Twrite; returns how many bytes were written. */
   async write(fid: number, offset: bigint, views: readonly Uint8Array[], bytes: number): Promise<number> {
     this.mustBeWritable();
     const { file, listing } = this.fids.get(fid);
@@ -75,12 +75,12 @@ export class Session {
     return count;
   }
 
-  /** Bytes of an answer's data that fit, of those that were asked for. */
+  /** Returns how many of the bytes asked for fit into an answer. */
   fits(count: number): number {
     return Math.min(count, this.#message - DATA_HEAD_BYTES);
   }
 
-  /** Throws FolderError EROFS. */
+  /** Throws FolderError EROFS if the folder is read-only. */
   mustBeWritable(): void {
     if (this.#share.isReadOnly) throw new FolderError("EROFS");
   }
@@ -89,24 +89,24 @@ export class Session {
     return { type: entry.type === "directory" ? 0x80 : entry.type === "link" ? 0x02 : 0, version, path: entry.inode };
   }
 
-  /** Nobody asks any more, and nothing is under way. */
+  /** Called when nobody asks any more and nothing is under way. */
   close(): void {
     this.fids.clear();
   }
 
-  /** Begins anew with messages of so many bytes, once what began before has ended: what there was is given up. */
+  /** Begins a new conversation with messages of so many bytes, once the requests under way have ended: all fids are given up. */
   async restart(message: number): Promise<void> {
     await Promise.all([...this.#underWay].map(({ ended }) => ended));
     this.fids.clear();
     this.#message = Math.min(message, this.#mostMessage);
   }
 
-  /** Resolves when the requests with this tag that began before have been answered. */
+  /** Resolves when the earlier requests with this tag have been answered. */
   async answered(tag: number): Promise<void> {
     await Promise.all([...this.#underWay].map((each) => each.tag === tag && each.ended));
   }
 
-  /** A request was done. */
+  /** Counts a request that was carried out. */
   count(): void {
     this.#share.statistics.answered(null);
   }

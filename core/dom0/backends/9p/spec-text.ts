@@ -1,12 +1,12 @@
 /**
- * The words of a shared folder's specification, `p9` of xl.cfg(5): KEY=VALUE between commas. What the values may be is said in config.ts.
- * Nothing of Node's here: the window's fields read and write specifications too.
+ * The words of a shared folder's specification, `p9` of xl.cfg(5): KEY=VALUE between commas. config.ts decides which values are allowed. Nothing here
+ * needs Node, because the window's fields read and write specifications too.
  */
 import { SpecError } from "../../xenbus/kind.ts";
 
 const KNOWN = ["tag", "security_model", "path", "backend", "access"];
 
-/** In the order of the text. Throws SpecError for what is no parameter of a shared folder. */
+/** Returns the parameters in the order of the text. Throws SpecError for an unknown parameter. */
 export function readFolder(text: string): Map<string, string> {
   const given = new Map<string, string>();
   for (const part of text.split(",")) {
@@ -19,7 +19,7 @@ export function readFolder(text: string): Map<string, string> {
   return given;
 }
 
-/** What has no value is left out. Throws SpecError for a value that the list can't have. */
+/** Parameters without a value are left out. Throws SpecError for a value that can't stand in the list. */
 export function writeFolder(given: ReadonlyMap<string, string>): string {
   const parts = [...given].filter(([, value]) => value !== "");
   for (const [key, value] of parts)

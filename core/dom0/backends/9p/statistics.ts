@@ -1,4 +1,4 @@
-/** What went through a shared folder. Directions are the guest's. */
+/** Counts what went through a shared folder. Directions are the guest's. */
 import type { DeviceFigure } from "../../xenbus/kind.ts";
 
 export class ShareStatistics {

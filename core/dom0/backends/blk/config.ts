@@ -1,11 +1,11 @@
-/** Disks as xl-disk-configuration(5) has them: one specification string, in all its spellings, to the nodes that libxl writes. */
+/** Reads disks as in xl-disk-configuration(5), one specification string in all its spellings, and writes the nodes that libxl writes. */
 import path from "node:path";
 import { SpecError, type DeviceKey, type DeviceSpec, type Nodes } from "../../xenbus/kind.ts";
 import { IMAGE_FORMATS } from "../../storage/open.ts";
 import { readDisk } from "./spec-text.ts";
 import { vdevNumber } from "./vdev.ts";
 
-/** Where it is in a driver domain. */
+/** Path of the script in a driver domain. */
 const BLOCK_SCRIPT = "/etc/xen/scripts/block";
 
 export const DISKS: DeviceKey = {
@@ -59,12 +59,12 @@ export function parseDisk(text: string, before: readonly DeviceSpec[]): DeviceSp
   };
 }
 
-/** Its backend is another domain's: what it is called there is no file here. */
+/** Whether the backend is in another domain, so that its image's name is no file here. */
 export function isElsewhere({ backend }: { backend: string }): boolean {
   return !["", "0", "Domain-0"].includes(backend);
 }
 
-/** A block device of the driver domain's: its hotplug script, which `xl devd` runs there, finds out which by `params`. */
+/** A block device of a driver domain: the hotplug script, which `xl devd` runs there, finds the device by `params`. */
 export function elsewhere({ back }: DeviceSpec): Nodes {
   const image = readParams(String(back.params));
   if (back.disposable) throw new SpecError("a disk of another domain's can't be disposable: leave it out");
@@ -74,7 +74,7 @@ export function elsewhere({ back }: DeviceSpec): Nodes {
   return { ...back, params: image.target, type: "phy", script: BLOCK_SCRIPT };
 }
 
-/** A specification that parseDisk() reads as this one. The path comes last: it may hold any character there. */
+/** Returns a specification that parseDisk() reads as this one. The path comes last, because it may hold any character there. */
 export function diskText({ backend, back }: DeviceSpec): string {
   const image = readParams(String(back.params));
   const isCdrom = back["device-type"] === "cdrom";
@@ -91,12 +91,12 @@ export function diskText({ backend, back }: DeviceSpec): string {
   ].join(",");
 }
 
-/** As libxl writes it for qdisk; empty for an empty drive. */
+/** Returns what libxl writes for qdisk; empty for an empty drive. */
 export function paramsOf(format: string, target: string): string {
   return target === "" ? "" : `${format}:${target}`;
 }
 
-/** The other way; null for an empty drive. Throws SpecError. */
+/** The reverse of paramsOf(); null for an empty drive. Throws SpecError. */
 export function readParams(params: string): { format: string; target: string } | null {
   if (params === "") return null;
   const match = /^([a-z0-9]+):(.+)$/s.exec(params);

@@ -1,6 +1,6 @@
 /**
- * The guest's data pages, mapped while a request uses them, or for good where the frontend has promised to use the same ones again
- * (feature-persistent): then a request costs no hypercall.
+ * The guest's data pages. They are mapped while a request uses them, or permanently where the frontend has promised to use the same ones again
+ * (feature-persistent), so that a request costs no hypercall.
  */
 import type { GrantMap, MappedGrant } from "../../kernel/grants.ts";
 
@@ -19,7 +19,7 @@ export class DataGrants {
   readonly #domid: number;
   readonly #isPersistent: boolean;
   readonly #kept = new Map<number, MappedGrant>();
-  /** Of requests under way. */
+  /** Number of pages that are mapped only for requests under way. */
   #transient = 0;
 
   constructor(grants: GrantMap, domid: number, isPersistent: boolean) {
@@ -32,15 +32,18 @@ export class DataGrants {
     return this.#kept.size;
   }
 
-  /** All that are mapped now. */
+  /** Number of all pages that are mapped now. */
   get mapped(): number {
     return this.#kept.size + this.#transient;
   }
 
-  /** All that are not mapped yet, in one hypercall. `readonly`: the request only reads them. Throws GrantError with none of them held. */
+  /**
+   * Maps those pages that are not mapped yet, in one hypercall. `readonly`: the request only reads them. Throws GrantError, and then holds none of
+   * them.
+   */
   hold(refs: readonly number[], readonly: boolean): HeldPages {
     const missing = [...new Set(refs.filter((ref) => !this.#kept.has(ref)))];
-    // What is kept may be read into by the next request: writable, whatever this one does.
+    // A page that is kept is mapped writable, whatever this request does, because the next request may write to it.
     const maps = missing.length ? this.#grants.mapAll(this.#domid, missing, readonly && !this.#isPersistent) : [];
     const transient: MappedGrant[] = [];
     const found = new Map<number, number>();
@@ -59,7 +62,7 @@ export class DataGrants {
     this.#grants.unmapAll(transient);
   }
 
-  /** No request is under way any more. */
+  /** Unmaps everything. No request may be under way. */
   close(): void {
     const kept = [...this.#kept.values()];
     this.#kept.clear();

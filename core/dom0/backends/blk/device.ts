@@ -1,4 +1,4 @@
-/** A block device: what it offers, what its frontend chose of that, and the queues that come of it. */
+/** A block device: what it offers, what its frontend chose of that, and the resulting queues. */
 import { VDISK_CDROM, VDISK_READONLY } from "../../../abi/io_blkif.ts";
 import { SECTOR_BYTES, StoreError, type BlockStore } from "../../storage/block-store.ts";
 import type {
@@ -20,7 +20,7 @@ import { BlockStatistics } from "./statistics.ts";
 /** Rings of up to 16 pages: 512 requests. */
 const MAX_RING_PAGE_ORDER = 4;
 const MAX_QUEUES = 4;
-/** Milliseconds that requests may take to end before whoever wants to exchange the image is refused. */
+/** Milliseconds that requests may take to end before an exchange of the image is refused. */
 const HOLD_PATIENCE = 30_000;
 
 export class BlockDevice implements Backend {
@@ -28,11 +28,11 @@ export class BlockDevice implements Backend {
   readonly #statistics = new BlockStatistics();
   readonly #room: Room;
   #store: BlockStore | null = null;
-  /** What `params` was when the store was opened. */
+  /** The value of `params` when the store was opened. */
   #params: string | null = null;
   #isWritable = false;
   #isCdrom = false;
-  /** Its image is to be exchanged: requests stay in their rings meanwhile. */
+  /** Whether the image is about to be exchanged; requests stay in their rings meanwhile. */
   #isHeld = false;
   #queues: BlockQueue[] = [];
   #grants: DataGrants | null = null;
@@ -105,7 +105,7 @@ export class BlockDevice implements Backend {
       });
       this.#queues.push(queue);
     }
-    // What the frontend has put before its event could come.
+    // Serves what the frontend has put there before its event could be heard.
     for (const queue of this.#queues) setImmediate(() => queue.serve());
     return this.#described();
   }
@@ -134,7 +134,10 @@ export class BlockDevice implements Backend {
     await store?.close();
   }
 
-  /** The toolstack put another medium into a drive, or took it out. The image of a disk stays what it was until it is attached anew. */
+  /**
+   * Called when the toolstack has put another medium into a drive, or has taken it out. A disk's image stays the same until the disk is attached
+   * again.
+   */
   async changed(name: string): Promise<void> {
     if (name !== "params" || this.#params === null) return;
     const before = this.#params;
@@ -143,7 +146,7 @@ export class BlockDevice implements Backend {
     if (this.#params !== before) await this.#announce();
   }
 
-  /** Only larger: what a guest has in use must not be cut off. */
+  /** A disk may only grow, so that nothing that a guest uses is cut off. */
   async resize(bytes: number): Promise<void> {
     const store = this.#store;
     if (!store || this.#isCdrom || !this.#isWritable)
@@ -157,12 +160,12 @@ export class BlockDevice implements Backend {
     await this.#announce();
   }
 
-  /** "format:path" of what it has now; null for an empty drive. */
+  /** The present image as "format:path"; null for an empty drive. */
   get image(): string | null {
     return this.#params;
   }
 
-  /** The image is the caller's until it is released: all requests that were taken have ended and are on the host's disk to stay. */
+  /** Gives the image to the caller until it is released. All requests that were taken have ended then, and are durable on the host's disk. */
   async hold(): Promise<HeldImage> {
     const store = this.#store;
     const params = this.#params;
@@ -238,7 +241,7 @@ export class BlockDevice implements Backend {
       unit: "requests",
       directions: [
         { name: "req", towards: "backend", producer: requestProducer, consumer: requestConsumer, size },
-        // The frontend's own consumer is known to it alone: what is here is under way in the backend.
+        // The backend does not know the frontend's own consumer; what is shown here is under way in the backend.
         { name: "rsp", towards: "frontend", producer: requestConsumer, consumer: responseProducer, size },
       ],
       error: null,
@@ -249,7 +252,7 @@ export class BlockDevice implements Backend {
 
   async #open(): Promise<void> {
     const { back, services } = this.#context;
-    // UTF-8, of which xenstore's text has a byte in each character.
+    // The text is UTF-8, of which xenstore's text has one byte in each character.
     const params = Buffer.from((await back("params")) ?? "", "latin1").toString();
     if (params === this.#params) return;
     await this.#drained();
@@ -271,7 +274,7 @@ export class BlockDevice implements Backend {
     };
   }
 
-  /** A frontend that is connected reads the size again when the state is written again. */
+  /** Writing the state again makes a connected frontend read the size again. */
   async #announce(): Promise<void> {
     if (this.#queues.length) await this.#context.publish({ ...this.#described(), state: 4 });
   }

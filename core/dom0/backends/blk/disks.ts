@@ -1,6 +1,6 @@
 /**
- * The images that block devices of this domain have open, with those that they are based on: nobody writes what another has, and who comes
- * next waits for who closes. A file is known by what it is, not by its name: links make no difference.
+ * The images that block devices of this domain have open, including those that they are based on. Nobody may write what another has open, and whoever
+ * comes next waits for the one that is closing. A file is identified by its inode and not by its name, so links make no difference.
  */
 import { stat } from "node:fs/promises";
 import { StoreError, storeError, type BlockStore } from "../../storage/block-store.ts";
@@ -9,48 +9,51 @@ import { absorb, type AbsorbOptions } from "../../storage/absorb.ts";
 import { OverlayStore } from "../../storage/overlay.ts";
 import { Qcow2Store } from "../../storage/qcow2/store.ts";
 
-/** "absorbing": written, but nothing that anybody sees who reads it through the image that it takes in. */
+/** "absorbing": the image is written, but nothing changes for those who read it through the image that it takes in. */
 type Access = StoreAccess | "absorbing";
 
-/** One store's, of all of its files. */
+/** The use of all files of one store. */
 interface Use {
-  /** Resolves when a store that is being closed is closed; null before. */
+  /** Resolves when a store that is being closed is closed; null before that begins. */
   closed: Promise<void> | null;
 }
 
-/** A file that nobody may write, whatever names it has: others are based on it. */
+/** A file that nobody may write, under any name, because others are based on it. */
 export interface FrozenImage {
   file: string;
-  /** What it is, a sentence without its full stop: "it is part of …". */
+  /** What it is, as the end of a sentence: "it is part of …". */
   why: string;
 }
 
 export class Disks {
-  /** By file: who uses it, and whether he writes it. */
+  /** By file, who uses it and how. */
   readonly #files = new Map<string, Map<Use, Access>>();
   readonly #uses = new WeakMap<BlockStore, Use>();
   readonly #scratchFolder: string;
   #frozen: readonly FrozenImage[] = [];
 
-  /** `scratchFolder`: where what is written to disposable disks lies until it is thrown away. */
+  /** `scratchFolder` is where the writes to disposable disks lie until they are thrown away. */
   constructor(scratchFolder: string) {
     this.#scratchFolder = scratchFolder;
   }
 
-  /** From now on these, and only these, are not to be written. */
+  /** Sets which images may not be written. */
   freeze(images: readonly FrozenImage[]): void {
     this.#frozen = images;
   }
 
-  /** "disposable": written to, and the image stays as it is. Throws StoreError when it can't be opened, or is in use in a way that would spoil it. */
+  /**
+   * Opens an image. "disposable" means that it can be written to while the image itself stays as it is. Throws StoreError when it can't be opened, or
+   * its present use would let it be spoiled.
+   */
   async open(file: string, format: string, access: StoreAccess | "disposable"): Promise<BlockStore> {
     if (access === "read-write") await this.#checkFrozen(file);
     return this.openBeside([], file, format, access);
   }
 
   /**
-   * The same, for who takes care that what those stores do with the same files does no harm: they write no more, or read only what is not
-   * written. Frozen images can be written so too.
+   * The same for a caller that makes sure that the other stores of the same files do no harm: they no longer write, or read only what is not written.
+   * Frozen images can be written this way too.
    */
   async openBeside(
     others: readonly BlockStore[],
@@ -96,8 +99,8 @@ export class Disks {
   }
 
   /**
-   * An image is to be based on another: opened to be read in its name, and `change` puts it there. What it was based on before is its no more.
-   * Throws StoreError, and what `change` throws.
+   * Bases an image on another one: opens that to be read under the image's name, and `change` puts it in its place. Releases what the image was based
+   * on before. Throws StoreError, and what `change` throws.
    */
   async rebase(
     store: BlockStore,
@@ -150,7 +153,10 @@ function mayMeet(one: Access, other: Access): boolean {
   return other === "read" && one === "absorbing";
 }
 
-/** `base` takes in what `top` has, which is based on it; both may be read meanwhile. The bytes that were copied. Throws StoreError. */
+/**
+ * Lets `base` take in what `top`, which is based on it, has; both may be read meanwhile. Returns the number of bytes that were copied. Throws
+ * StoreError.
+ */
 export async function absorbImage(
   disks: Disks,
   base: { file: string; format: string },

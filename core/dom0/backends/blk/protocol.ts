@@ -1,6 +1,6 @@
 /**
- * Block requests and responses: public/io/blkif.h, in the layouts of 64- and 32-bit frontends. A request is looked at in the copy that
- * BackRing made; nothing here reads shared memory except `readSegments`, which copies a page of indirect segments once.
+ * Block requests and responses: public/io/blkif.h, in the layouts of 64-bit and 32-bit frontends. A request is looked at only in the copy that
+ * BackRing made. Nothing here reads shared memory except `readSegments`, which copies a page of indirect segments once.
  */
 import {
   BLKIF_OP_DISCARD,
@@ -11,17 +11,17 @@ import {
 } from "../../../abi/io_blkif.ts";
 
 export const MAX_SEGMENTS_PER_REQUEST = 11;
-/** Segments whose descriptors fill one page. */
+/** Number of segments whose descriptors fill one page. */
 export const SEGMENTS_PER_PAGE = 512;
-/** Offered as feature-max-indirect-segments: one page of descriptors, a mebibyte of data. */
+/** The value of feature-max-indirect-segments: one page of descriptors, for a mebibyte of data. */
 export const MAX_INDIRECT_SEGMENTS = 256;
 
-/** The frontend broke the protocol in a way that no working driver does: it is disconnected. */
+/** The frontend has broken the protocol in a way that no working driver does, and is disconnected. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 }
 
-/** Where the fields stand that differ by the frontend's word size: indices of 32-bit words. */
+/** Where the fields stand that depend on the frontend's word size, as indices of 32-bit words. */
 export interface Layout {
   readonly slotBytes: number;
   readonly id: number;
@@ -32,7 +32,7 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = {
   "x86_32-abi": { slotBytes: 108, id: 1, responseWords: 3 },
 };
 
-/** A part of a page of the guest's. */
+/** Part of a page of the guest's. */
 export interface Segment {
   ref: number;
   firstSector: number;
@@ -40,22 +40,22 @@ export interface Segment {
 }
 
 export interface Request {
-  /** READ, WRITE and so on; never INDIRECT. */
+  /** The operation: READ, WRITE and so on, but never INDIRECT. */
   operation: number;
-  /** The frontend's, given back as it is. */
+  /** The frontend's id for the request, given back as it is. */
   idLow: number;
   idHigh: number;
   /** In units of 512 bytes. */
   sector: number;
   segments: Segment[];
-  /** Of a discard, in units of 512 bytes. */
+  /** Length of a discard, in units of 512 bytes. */
   sectors: number;
-  /** Where the segments of an indirect request stand, and how many they are; else 0. */
+  /** Where the segments of an indirect request stand, and how many there are; otherwise 0. */
   indirectRef: number;
   indirectSegments: number;
 }
 
-/** Understands a request. Throws ProtocolError. */
+/** Parses a request. Throws ProtocolError. */
 export function readRequest(words: Int32Array, { id }: Layout): Request {
   const head = words[0]!;
   const operation = head & 0xff;
@@ -90,7 +90,7 @@ export function readRequest(words: Int32Array, { id }: Layout): Request {
   return request;
 }
 
-/** The segments of an indirect request. `page`: words of the frontend's page, which may change under our hands. */
+/** Reads the segments of an indirect request. `page` has the words of the frontend's page, which the frontend may change at any time. */
 export function readSegments(page: Int32Array, count: number): Segment[] {
   const copy = Int32Array.from(page.subarray(0, 2 * count));
   return Array.from({ length: count }, (_, i) => segment(copy, 2 * i));
@@ -105,7 +105,7 @@ function segment(words: Int32Array, at: number): Segment {
   return { ref: words[at]! >>> 0, firstSector, lastSector };
 }
 
-/** Exact below 2 ^ 53; more is as far beyond any disk. */
+/** Exact below 2 ^ 53; a larger number is beyond any disk anyway. */
 function number64(low: number, high: number): number {
   return (high >>> 0) * 2 ** 32 + (low >>> 0);
 }

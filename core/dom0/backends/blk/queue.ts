@@ -1,6 +1,6 @@
 /**
- * One ring of a block device in service. Data goes between the image and the guest's frames with no copy in between; while the operating
- * system works on them the frames stay mapped.
+ * Serves one ring of a block device. Data goes between the image and the guest's frames without a copy; the frames stay mapped while the operating
+ * system works on them.
  */
 import {
   BLKIF_OP_DISCARD,
@@ -20,11 +20,11 @@ import * as blkif from "./protocol.ts";
 import type { Room } from "./room.ts";
 import type { BlockStatistics } from "./statistics.ts";
 
-/** Requests taken in one go before other work has its turn. */
+/** Requests that are taken in one go before other work has its turn. */
 const TURNS_PER_SERVICE = 512;
 /**
- * Requests of one queue that the image works on; the others stay in the ring. The host has a few threads for the files of all domains: who has
- * two thousand requests must not make his neighbours wait for all of them.
+ * Requests of one queue that the image works on at once; the others stay in the ring. The host has only a few threads for the files of all domains,
+ * so a queue with two thousand requests must not make its neighbours wait for all of them.
  */
 const MOST_UNDER_WAY = 64;
 
@@ -34,15 +34,15 @@ export interface QueueParts {
   layout: blkif.Layout;
   grants: DataGrants;
   statistics: BlockStatistics;
-  /** Of the device now; null for an empty drive. */
+  /** The device's present image; null for an empty drive. */
   store: () => BlockStore | null;
   /** Whether the guest may write. */
   isWritable: boolean;
-  /** No request is to be taken now: serve() is called when that is over. */
+  /** Whether no request may be taken now; serve() is called when that is over. */
   isHeld: () => boolean;
   /** Resolves when all requests of the device that are under way now have ended. */
   drained: () => Promise<unknown>;
-  /** Where requests wait that the host's full disk has no room for. */
+  /** Where requests wait for which the host's disk has no room. */
   room: Room;
   fail: (error: unknown) => void;
   now: () => number;
@@ -54,8 +54,11 @@ export class BlockQueue {
   readonly #parts: QueueParts;
   readonly #response: Int32Array;
   #isClosed = false;
-  #pushes = false;
-  /** Requests that the image works on; none rejects. */
+  #isServing = false;
+  /** There are answers in the ring that the guest has not been shown. */
+  #hasAnswers = false;
+  #willShow = false;
+  /** The requests that the image works on; none of them rejects. */
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(parts: QueueParts) {
@@ -65,28 +68,40 @@ export class BlockQueue {
     this.#response = new Int32Array(parts.layout.responseWords);
   }
 
-  /** Takes what the ring has. */
+  /** Takes the requests in the ring. */
   serve(): void {
     if (this.#isClosed) return;
-    const { ring } = this;
+    this.#isServing = true;
     try {
-      for (let turns = TURNS_PER_SERVICE; ; turns--) {
-        if (this.#parts.isHeld()) return;
-        // Goes on when one of them has ended.
-        if (this.#underWay.size >= MOST_UNDER_WAY) return;
-        if (turns === 0) {
-          setImmediate(() => this.serve());
-          return;
-        }
-        if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout));
-        else if (!ring.more()) return;
-      }
+      this.#takeAll();
     } catch (error) {
       this.#parts.fail(error);
+    } finally {
+      this.#isServing = false;
+      this.#show();
     }
   }
 
-  /** No more is taken or answered. Resolves when the operating system has let go of the guest's frames. */
+  #takeAll(): void {
+    const { ring } = this;
+    for (let turns = TURNS_PER_SERVICE; ; turns--) {
+      if (this.#parts.isHeld()) return;
+      // A request that ends calls serve() again.
+      if (this.#underWay.size >= MOST_UNDER_WAY) return;
+      if (turns === 0) {
+        setImmediate(() => this.serve());
+        return;
+      }
+      if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout));
+      else {
+        // The guest works on what has ended while this end looks for more.
+        this.#show();
+        if (!ring.more()) return;
+      }
+    }
+  }
+
+  /** From now on nothing is taken or answered. Resolves when the operating system has let go of the guest's frames. */
   close(): Promise<unknown> {
     this.#isClosed = true;
     return this.idle();
@@ -96,7 +111,7 @@ export class BlockQueue {
     return this.#underWay.size;
   }
 
-  /** Resolves when all requests that are under way now have ended. */
+  /** Resolves when all requests of this queue that are under way now have ended. */
   idle(): Promise<unknown> {
     return Promise.all(this.#underWay);
   }
@@ -113,7 +128,7 @@ export class BlockQueue {
     const bytes =
       request.segments.reduce((sum, each) => sum + each.lastSector - each.firstSector + 1, 0) * SECTOR_BYTES;
     const store = this.#parts.store()!;
-    // An empty flush has no place: Linux gives it sector -1.
+    // A flush without data has no valid sector: Linux gives it sector -1.
     if (bytes > 0 && !fits(store, request.sector, bytes)) {
       this.#answer(request, BLKIF_RSP_ERROR);
       return;
@@ -123,20 +138,40 @@ export class BlockQueue {
       request.segments.map(({ ref }) => ref),
       !isRead,
     );
-    // What was begun before a barrier is on the disk before it.
-    const earlier = request.operation === BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
-    const work = this.#run(store, request, this.#views(request, pages), earlier).then((result) => {
-      this.#underWay.delete(work);
+    const end = (result: number): void => {
       this.#parts.grants.release(pages);
       this.#parts.statistics.count(request.operation, bytes, result, this.#parts.now() - began);
-      if (this.#isClosed) return;
-      this.#answer(request, result);
+      if (!this.#isClosed) this.#answer(request, result);
+    };
+    const views = this.#views(request, pages);
+    if (this.#isDoneAtOnce(store, request, views)) {
+      end(BLKIF_RSP_OKAY);
+      return;
+    }
+    // What was begun before a barrier must be on the disk before the barrier is.
+    const earlier = request.operation === BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
+    const work = this.#run(store, request, views, earlier).then((result) => {
+      this.#underWay.delete(work);
+      end(result);
       if (this.#underWay.size === MOST_UNDER_WAY - 1) this.serve();
     });
     this.#underWay.add(work);
   }
 
-  /** The status of a request that can't be carried out as it is; OKAY for one that can be tried. */
+  /** What fails here is tried again in the way that says why. */
+  #isDoneAtOnce(store: BlockStore, { operation, sector }: blkif.Request, views: Uint8Array[]): boolean {
+    const offset = sector * SECTOR_BYTES;
+    try {
+      if (operation === BLKIF_OP_READ) return store.readAtOnce?.(offset, views) ?? false;
+      if (operation !== BLKIF_OP_WRITE || !store.writeAtOnce?.(offset, views)) return false;
+    } catch {
+      return false;
+    }
+    this.#parts.room.found();
+    return true;
+  }
+
+  /** Returns the status of a request that can't be carried out as it is; OKAY for one that can be tried. */
   #refused({ operation, sector, sectors }: blkif.Request): number {
     const store = this.#parts.store();
     switch (operation) {
@@ -164,7 +199,7 @@ export class BlockQueue {
     }
   }
 
-  /** The request's memory; parts that lie side by side in the machine are one. */
+  /** Returns the request's memory. Parts that lie side by side in the machine are joined. */
   #views({ segments }: blkif.Request, { addresses }: HeldPages): Uint8Array[] {
     const views: Uint8Array[] = [];
     let from = 0;
@@ -181,7 +216,7 @@ export class BlockQueue {
     return views;
   }
 
-  /** The status that it ends with; never rejects. */
+  /** Carries out a request, and returns its status. Never rejects. */
   async #run(
     store: BlockStore,
     request: blkif.Request,
@@ -231,21 +266,27 @@ export class BlockQueue {
     }
   }
 
-  /** Shown to the guest together with what else ends in this turn of the event loop: one event for all of them. */
+  /** Shown to the guest together with what else ends before serve() has come to the ring's end, or in this turn of the event loop: one event for all. */
   #answer({ operation, idLow, idHigh }: blkif.Request, status: number): void {
     const response = this.#response;
     response[0] = idLow;
     response[1] = idHigh;
     response[2] = (operation & 0xff) | (status << 16);
     this.ring.respond(response);
-    if (this.#pushes) return;
-    this.#pushes = true;
+    this.#hasAnswers = true;
+    if (this.#isServing || this.#willShow) return;
+    this.#willShow = true;
     setImmediate(() => {
-      this.#pushes = false;
-      if (this.#isClosed) return;
-      if (this.ring.push()) this.channel.notify();
-      // A full ring made the frontend wait: what it has put since is taken by its next event.
+      this.#willShow = false;
+      this.#show();
     });
+  }
+
+  #show(): void {
+    if (!this.#hasAnswers || this.#isClosed) return;
+    this.#hasAnswers = false;
+    if (this.ring.push()) this.channel.notify();
+    // A full ring made the frontend wait. What it has put there since is taken after its next event.
   }
 }
 

@@ -1,14 +1,14 @@
 /**
- * The host's disk is full: what the guest wrote is not lost and not refused, it waits, and so does the guest's domain, until there is room.
- * One for each device.
+ * Handles a full disk of the host: what a guest has written is neither lost nor refused. The request waits, and so does the guest's domain, until
+ * there is room. There is one of these for each device.
  */
 
-/** Milliseconds until it is tried again. Only while the host's disk is full. */
+/** Milliseconds until a request is tried again; only while the host's disk is full. */
 const AGAIN_AFTER = 500;
 
-/** Domains that must not run for a while, by what holds them. */
+/** Keeps domains from running for a while, by the reason that holds them. */
 export interface DomainHolds {
-  /** `key` is the holder's own; `reason` is a whole sentence for the user. */
+  /** `key` is chosen by the holder; `reason` is a whole sentence for the user. */
   hold(domid: number, key: string, reason: string): void;
   release(domid: number, key: string): void;
 }
@@ -27,7 +27,7 @@ export class Room {
     this.#key = key;
   }
 
-  /** Resolves when it is time to try again; false: nobody waits for it any more. */
+  /** Resolves with true when it is time to try again, with false when nobody waits for the request any more. */
   wait(reason: string): Promise<boolean> {
     if (!this.#isHeld) {
       this.#isHeld = true;
@@ -37,12 +37,12 @@ export class Room {
     return new Promise((resolve) => this.#waiting.add(resolve));
   }
 
-  /** Something could be written. The domain goes on when nothing waits any more. */
+  /** Called when something could be written. The domain continues when nothing waits any more. */
   found(): void {
     if (this.#isHeld && this.#waiting.size === 0) this.#release();
   }
 
-  /** What waits is refused: the device goes. */
+  /** Refuses everything that waits, because the device is removed. */
   cancel(): void {
     this.#wake(false);
     if (this.#isHeld) this.#release();

@@ -1,6 +1,6 @@
 /**
- * The words of a disk's specification, xl-disk-configuration(5): which parameter each is, in all spellings. What the values may be is said in
- * config.ts. Nothing of Node's here: the window's fields read and write specifications too.
+ * The words of a disk's specification, xl-disk-configuration(5): which parameter each is, in all spellings. config.ts decides which values are
+ * allowed. Nothing here needs Node, because the window's fields read and write specifications too.
  */
 import { SpecError } from "../../xenbus/kind.ts";
 
@@ -14,13 +14,13 @@ export interface Disk {
   discard: boolean;
   trusted: boolean;
   script: string;
-  /** Xenarium's own: what is written is thrown away in the end. */
+  /** Xenarium's own parameter: what is written is thrown away in the end. */
   disposable: boolean;
 }
 
 /** Positional parameters, in their order. */
 const POSITIONS = ["target", "format", "vdev", "access"] as const;
-/** Parameters that change nothing here; what they may be. */
+/** Parameters that change nothing here, and the values that they may have. */
 const IGNORED: Record<string, RegExp> = {
   backendtype: /^(phy|qdisk|tap)?$/,
   specification: /^(xen)?$/,
@@ -29,7 +29,7 @@ const DEPRECATED_PREFIX = /^(tapdisk|tap2?|aio|ioemu|file|phy):/;
 const FORMAT_PREFIX = /^(raw|qcow2?|vhd|vmdk):/;
 const SCRIPT_PREFIX = /^(iscsi|nbd|enbd|drbd):/;
 
-/** Throws SpecError for what is no parameter. */
+/** Throws SpecError for an unknown parameter. */
 export function readDisk(text: string): Disk {
   const disk: Disk = {
     target: "",
@@ -136,7 +136,7 @@ function flag(word: string, disk: Disk, set: (name: keyof Disk, value: string) =
   return false;
 }
 
-/** A specification that readDisk() reads as this one, in the shortest usual form. The path comes last where it has a comma. */
+/** Returns a specification that readDisk() reads as this one, in the shortest usual form. A path with a comma comes last. */
 export function writeDisk(disk: Disk): string {
   const { target, format, vdev, access, devtype, backend, discard, trusted, script, disposable } = disk;
   const flags = [

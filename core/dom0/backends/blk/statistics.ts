@@ -1,4 +1,4 @@
-/** What went through a block device since it was made. */
+/** Counts what went through a block device since it was made. */
 import { BLKIF_OP_DISCARD, BLKIF_OP_FLUSH_DISKCACHE, BLKIF_OP_READ, BLKIF_RSP_OKAY } from "../../../abi/io_blkif.ts";
 import type { DeviceFigure, DeviceTraffic } from "../../xenbus/kind.ts";
 
@@ -10,7 +10,7 @@ export class BlockStatistics {
   #readBytes = 0;
   #writtenBytes = 0;
   #errors = 0;
-  /** Nanoseconds, of all requests. */
+  /** Total time of all requests, in nanoseconds. */
   #time = 0;
   #lastError = "";
 
@@ -36,7 +36,7 @@ export class BlockStatistics {
     this.#writtenBytes += bytes;
   }
 
-  /** The image refused something. */
+  /** Records that the image refused something. */
   failed(reason: string): void {
     this.#lastError = reason;
   }

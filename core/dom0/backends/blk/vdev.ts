@@ -1,6 +1,6 @@
-/** Names of virtual disks and their numbers in xenstore: xen-vbd-interface(7). */
+/** Names of virtual disks, and their numbers in xenstore: xen-vbd-interface(7). */
 
-/** The device id of "xvda", "d1p2", "sdb3", "hdc" or a number (decimal, 0x…, 0…); null for anything else. */
+/** Returns the device id of "xvda", "d1p2", "sdb3", "hdc" or a number (decimal, 0x…, 0…); null for anything else. */
 export function vdevNumber(vdev: string): number | null {
   if (/^(0x[0-9a-f]{1,7}|0[0-7]{0,9}|[1-9]\d{0,8})$/i.test(vdev))
     return /^0[0-7]+$/.test(vdev) ? parseInt(vdev, 8) : Number(vdev);

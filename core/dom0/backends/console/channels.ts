@@ -1,4 +1,4 @@
-/** Channels as xl.cfg(5) has them in `channel`: further consoles of a domain, each with a name by which a program in the guest finds it. */
+/** Reads channels as xl.cfg(5) has them in `channel`: further consoles of a domain, each with a name by which a program in the guest finds it. */
 import path from "node:path";
 import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
 

@@ -1,19 +1,20 @@
 /**
- * The consoles of a host's domains (xenconsoled's role): a log each, kept after the domain is gone, and who listens. The rings are the
- * devices' (device.ts). A domain's first console has the number 0; others, its channels, have their devices' and go with their domain.
+ * The consoles of the host's domains (xenconsoled's role): a log of each, which is kept after the domain is gone, and its listeners. The rings belong
+ * to the devices (device.ts). A domain's first console has the number 0. The others, its channels, have the number of their device and go with the
+ * domain.
  */
 import { BoundedLog } from "./log.ts";
 
 export const DEFAULT_LOG_BYTES = 1 << 20;
-/** Logs of gone domains that are kept. */
+/** Number of logs of gone domains that are kept. */
 const OLD_LOGS = 64;
-/** A channel's. */
+/** Size of a channel's log. */
 const CHANNEL_LOG_BYTES = 64 << 10;
 
-/** `offset`: of the first byte in the console's stream. */
+/** `offset` is that of the first byte in the console's stream. */
 export type OutputListener = (domid: number, bytes: Uint8Array, offset: number, number: number) => void;
 
-/** Takes typed bytes for the guest; false when too much waits already. */
+/** Takes typed bytes for the guest. Returns false when too much is waiting already. */
 export type Input = (bytes: Uint8Array) => boolean;
 
 interface Console {
@@ -34,13 +35,13 @@ export class Consoles {
     this.#logBytes = logBytes;
   }
 
-  /** Hears the output of every domain. The returned function ends it. */
+  /** Calls the listener with the output of every domain. The returned function ends that. */
   onOutput(listener: OutputListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** A domain begins: a domid that is used again begins a new log, with what a restored domain's console had `before`. */
+  /** Begins the log of a domain; a domid that is used again gets a new one. `before` is what the console of a restored domain had. */
   begin(domid: number, name: string, before?: Uint8Array): void {
     const log = new BoundedLog(this.#logBytes);
     if (before?.length) log.append(before);
@@ -50,13 +51,13 @@ export class Consoles {
     for (const each of old.slice(0, Math.max(0, old.length - OLD_LOGS))) this.forget(each);
   }
 
-  /** It never came to be. */
+  /** Removes the log of a domain whose creation failed. */
   forget(domid: number): void {
     this.#consoles.delete(domid);
     for (const key of [...this.#channels.keys()]) if (key.startsWith(`${domid}/`)) this.#channels.delete(key);
   }
 
-  /** Of the domain, as it is called now; null for none that is known. */
+  /** Returns the present name of the domain; null for one that is not known. */
   name(domid: number): string | null {
     return this.#consoles.get(domid)?.name ?? null;
   }
@@ -66,7 +67,7 @@ export class Consoles {
     if (console) console.name = name;
   }
 
-  /** Its device is connected, and disconnected with null. */
+  /** Called when the console's device is connected, and with null when it is disconnected. */
   connect(domid: number, input: Input | null, number = 0): void {
     const first = this.#consoles.get(domid);
     if (number > 0 && first && !this.#of(domid, number))
@@ -87,7 +88,7 @@ export class Consoles {
     for (const listener of this.#listeners) listener(domid, bytes, offset, number);
   }
 
-  /** Queues typed bytes. False when the domain has no console any more or has too much waiting. */
+  /** Queues typed bytes. Returns false when the domain has no console any more, or too much is waiting. */
   input(domid: number, bytes: Uint8Array, number = 0): boolean {
     return this.#of(domid, number)?.input?.(bytes) ?? false;
   }
@@ -99,7 +100,7 @@ export class Consoles {
     return { log: log.bytes(), start: log.end - log.length, end: log.end };
   }
 
-  /** Bytes of the log: kept, and ever written. */
+  /** Returns the number of bytes that the log has, and that were ever written. */
   sizes(domid: number, number = 0): { kept: number; written: number } {
     const log = this.#of(domid, number)?.log;
     return { kept: log?.length ?? 0, written: log?.end ?? 0 };

@@ -1,13 +1,15 @@
-/** A console's ring: what the guest writes goes to its line, what comes from there is queued and handed over as the guest makes room. */
+/**
+ * Serves a console's ring: what the guest writes goes to the line, and what comes from the line is queued and handed over as the guest makes room.
+ */
 import { GNTTAB_RESERVED_CONSOLE } from "../../../abi/grant_table.ts";
 import type { Channel } from "../../xenbus/channel.ts";
 import type { Backend, BackendContext, BackendState } from "../../xenbus/kind.ts";
 import type { GuestEnd, Line } from "./line.ts";
 import { ConsoleRing } from "./ring.ts";
 
-/** Typed ahead and not yet taken by the guest; what exceeds it is refused. */
+/** How many bytes may wait that were typed and that the guest has not taken. What exceeds this is refused. */
 const INPUT_QUEUE_BYTES = 1 << 20;
-/** Rings emptied in one go before other work has its turn. */
+/** How often the ring is emptied in one go before other work has its turn. */
 const TURNS_PER_SERVICE = 32;
 
 export class ConsoleDevice implements Backend, GuestEnd {
@@ -30,7 +32,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
     return {};
   }
 
-  /** The first console's page is granted under a reserved reference; xenstore has its frame, for which a backend has no use. */
+  /** The page of the first console is granted under a reserved reference. Xenstore also has its frame number, which a backend does not need. */
   async connect(): Promise<Record<string, never>> {
     const { address, memory, frontNumber } = this.#context;
     const port = await frontNumber("port");
@@ -38,12 +40,12 @@ export class ConsoleDevice implements Backend, GuestEnd {
     this.#channel = this.#context.open([ref], port, () => this.#service());
     this.#ring = new ConsoleRing(memory.memory.buffer, this.#channel.addresses[0]!);
     this.#line?.connect(this);
-    // What the guest wrote before its event could come.
+    // Serves what the guest has written before its event could be heard.
     setImmediate(() => this.#service());
     return {};
   }
 
-  /** Takes the last output; the log stays. */
+  /** Takes the last output. The log stays. */
   disconnect(): void {
     if (!this.#ring) return;
     this.drain();
@@ -128,7 +130,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
     return true;
   }
 
-  /** Hands queued input to the guest; true when any went. */
+  /** Hands queued input to the guest. Returns true when any was taken. */
   #feed(): boolean {
     let moved = false;
     while (this.#ring && this.#input.length > 0) {

@@ -1,4 +1,6 @@
-/** The console as a kind of device. A domain's first is wired by the toolstack before it runs and has its place in xenstore for itself. */
+/**
+ * The console as a kind of device. The toolstack sets up a domain's first console before the domain runs, and it has a place of its own in xenstore.
+ */
 import { frontendPath } from "../../xenbus/address.ts";
 import type { BackendContext, DeviceKind, DeviceSpec } from "../../xenbus/kind.ts";
 import { CHANNELS, CONSOLE_LIMIT } from "./channels.ts";
@@ -18,11 +20,11 @@ export const CONSOLE: DeviceKind = {
 async function lineOf({ address, services, back }: BackendContext): Promise<Line> {
   const connection = await back("connection");
   if (connection !== "socket") return new LogLine(services.consoles, address.domid, Number(address.id));
-  // UTF-8, of which xenstore's text has a byte in each character.
+  // The path is UTF-8, of which xenstore's text has one byte in each character.
   return new SocketLine(Buffer.from((await back("path")) ?? "", "latin1").toString());
 }
 
-/** The first console of a domain, as libxl writes it. `port`: unbound, the domain's; `mfn`: of the ring. */
+/** The first console of a domain, as libxl writes it. `port` is an unbound port of the domain, `mfn` the frame of the ring. */
 export function firstConsole(port: number, mfn: number): DeviceSpec {
   return {
     kind: CONSOLE.kind,

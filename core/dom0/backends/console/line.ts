@@ -1,30 +1,30 @@
-/** What a console's ring leads to: a log that people attach to, or a socket of the host's computer (socket-line.ts). */
+/** Where a console's ring leads to: a log that people attach to, or a socket of the host's computer (socket-line.ts). */
 import type { BehindState } from "../../xenbus/kind.ts";
 import type { Consoles } from "./consoles.ts";
 
-/** The end at the guest. */
+/** The guest's end of the line. */
 export interface GuestEnd {
-  /** Hands bytes over as the guest makes room; false, with nothing taken, when too much waits already. */
+  /** Hands bytes over as the guest makes room. Returns false, with nothing taken, when too much is waiting already. */
   type(bytes: Uint8Array): boolean;
-  /** The line takes output again. */
+  /** Says that the line takes output again. */
   resume(): void;
 }
 
 export interface Line {
   /** Gets ready for a guest. Rejects when it can't. */
   open(): Promise<void>;
-  /** The guest's end is there, and gone with null. */
+  /** Called when the guest's end is there, and with null when it is gone. */
   connect(guest: GuestEnd | null): void;
-  /** Whether output is to be taken now; resume() follows if it was not. */
+  /** Whether output may be taken now. If not, resume() follows. */
   readonly takes: boolean;
   output(bytes: Uint8Array): void;
-  /** Everything that was typed has gone to the guest. */
+  /** Called when everything that was typed has gone to the guest. */
   fed(): void;
   close(): Promise<void>;
   behind(): BehindState;
 }
 
-/** Console `number` of the domain among those that people look at. */
+/** Console `number` of the domain, among those that people can attach to. */
 export class LogLine implements Line {
   readonly takes = true;
   readonly #consoles: Consoles;

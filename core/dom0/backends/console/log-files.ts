@@ -1,8 +1,8 @@
 /**
- * What domains write on their first consoles, in a file each that outlives the host, as xenconsoled keeps guest-NAME.log. A file is bounded: when it
- * is full it becomes guest-NAME.log.1, in the place of the one before, and a new one begins. So is their number: the oldest go.
- *
- * Nothing waits for them: what comes faster than the disk takes it is left out, and the file says how much.
+ * Writes what domains write on their first consoles into files that outlive the host, one for each domain, as xenconsoled keeps guest-NAME.log. A
+ * file that is full becomes guest-NAME.log.1, replacing the earlier one, and a new file begins. The number of files is bounded too: the oldest are
+ * removed.
+ * Nothing waits for the files: what comes faster than the disk takes it is left out, and the file says how much.
  */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
@@ -12,12 +12,12 @@ import path from "node:path";
 export interface LogFileLimits {
   /** Bytes after which a file is put aside. */
   readonly fileBytes: number;
-  /** Bytes that wait for the disk, of one domain. */
+  /** Bytes of one domain that may wait for the disk. */
   readonly waitingBytes: number;
   readonly files: number;
 }
 const LIMITS: LogFileLimits = { fileBytes: 1 << 20, waitingBytes: 1 << 20, files: 256 };
-/** Domains that are known; others' begin again. */
+/** The number of domains whose files are remembered; the files of others are begun again. */
 const MOST_KNOWN = 64;
 const MOST_PLAIN_NAME = 180;
 
@@ -28,7 +28,7 @@ interface LogFile {
   isWriting: boolean;
 }
 
-/** Of a domain's log, whatever its name has in it. */
+/** Returns the name of a domain's log file, whatever characters the domain's name has. */
 export function logFileName(name: string): string {
   const plain = [...Buffer.from(name)]
     .map((byte) => {
@@ -48,14 +48,14 @@ export class ConsoleLogFiles {
   #isTroubled = false;
   #idle: (() => void)[] = [];
 
-  /** `onTrouble`: is told once, in a sentence, when they can't be written. */
+  /** `onTrouble` is told once, in a sentence, when the files can't be written. */
   constructor(folder: string, onTrouble: (message: string) => void, limits = LIMITS) {
     this.#folder = folder;
     this.#onTrouble = onTrouble;
     this.#limits = limits;
   }
 
-  /** `name`: the domain's now. */
+  /** `name` is the present name of the domain. */
   append(name: string, bytes: Uint8Array): void {
     const file = this.#file(name);
     if (file.waitingBytes + bytes.length > this.#limits.waitingBytes) file.lostBytes += bytes.length;
@@ -133,7 +133,7 @@ export class ConsoleLogFiles {
     }
   }
 
-  /** A new file is there: the oldest of others go. */
+  /** A new file was made, so the oldest ones of others are removed. */
   async #makeRoom(name: string): Promise<void> {
     const names = (await readdir(this.#folder)).filter((each) => /^guest-.*\.log(\.1)?$/.test(each));
     if (names.length <= this.#limits.files) return;

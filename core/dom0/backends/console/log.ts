@@ -1,4 +1,4 @@
-/** The last bytes of a stream, addressed by their offset in it. */
+/** Keeps the last bytes of a stream, addressed by their offset in it. */
 export class BoundedLog {
   readonly #capacity: number;
   #chunks: Uint8Array[] = [];
@@ -9,7 +9,7 @@ export class BoundedLog {
     this.#capacity = capacity;
   }
 
-  /** Stream offset one past the last byte. */
+  /** Offset in the stream after the last byte. */
   get end(): number {
     return this.#end;
   }
@@ -21,7 +21,7 @@ export class BoundedLog {
     const kept = bytes.length > this.#capacity ? bytes.subarray(bytes.length - this.#capacity) : bytes;
     this.#end += bytes.length;
     const last = this.#chunks.at(-1);
-    // Few bytes at a time is how consoles write: small chunks are joined.
+    // Consoles write few bytes at a time, so small chunks are joined.
     if (last && last.length + kept.length <= 4096) this.#chunks[this.#chunks.length - 1] = Buffer.concat([last, kept]);
     else this.#chunks.push(kept.slice());
     this.#kept += kept.length;

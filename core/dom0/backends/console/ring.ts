@@ -1,6 +1,6 @@
 /**
- * The PV console ring (struct xencons_interface in public/io/console.h): the guest writes `out` and reads `in`. Indices
- * run freely and are the guest's to spoil: one that makes no sense silences that direction and nothing else.
+ * The PV console ring (struct xencons_interface in public/io/console.h): the guest writes `out` and reads `in`. Indices wrap freely, and the guest
+ * may spoil them: one that makes no sense silences that direction and nothing else.
  */
 const IN_SIZE = 1024;
 const OUT_SIZE = 2048;
@@ -21,13 +21,13 @@ export class ConsoleRing {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
 
-  /** `page`: machine address of the interface page. */
+  /** `page` is the machine address of the interface page. */
   constructor(buffer: ArrayBufferLike, page: number) {
     this.#bytes = new Uint8Array(buffer, page, 4096);
     this.#words = new Int32Array(buffer, page, 1024);
   }
 
-  /** As they stand in the page now, whoever wrote them. */
+  /** Returns the indices as they stand in the page now, whoever wrote them. */
   indices(): { in: RingIndices; out: RingIndices } {
     const word = (at: number): number => Atomics.load(this.#words, at) >>> 0;
     return {
@@ -36,7 +36,7 @@ export class ConsoleRing {
     };
   }
 
-  /** Takes what the guest has written so far; null when that is nothing or the indices are nonsense. */
+  /** Takes what the guest has written so far; null when that is nothing, or the indices make no sense. */
   takeOutput(): Uint8Array | null {
     const consumer = Atomics.load(this.#words, OUT_CONS) >>> 0;
     const producer = Atomics.load(this.#words, OUT_PROD) >>> 0;
@@ -51,7 +51,7 @@ export class ConsoleRing {
     return output;
   }
 
-  /** Puts as many bytes as fit; how many. */
+  /** Puts as many bytes as fit, and returns how many. */
   putInput(bytes: Uint8Array): number {
     const consumer = Atomics.load(this.#words, IN_CONS) >>> 0;
     const producer = Atomics.load(this.#words, IN_PROD) >>> 0;

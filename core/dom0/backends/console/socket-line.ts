@@ -1,7 +1,7 @@
 /**
- * A channel that is a UNIX socket: one program of the user's at a time talks to the guest. Nobody else may connect: the socket is the user's alone
- * before it has its name. It takes the place of nothing but a socket that nobody listens at any more. While no program is connected, what the guest
- * writes is lost, as QEMU loses it; while the program does not read, the guest waits.
+ * A channel as a UNIX socket, over which one program of the user's at a time talks to the guest. Nobody else may connect: the socket is accessible to
+ * the user alone before it gets its name. It replaces nothing but a socket that nobody listens on any more. While no program is connected, what the
+ * guest writes is lost, as in QEMU; while the program does not read, the guest waits.
  */
 import type { BigIntStats } from "node:fs";
 import { chmod, link, lstat, mkdtemp, rm } from "node:fs/promises";
@@ -10,13 +10,13 @@ import path from "node:path";
 import type { BehindState } from "../../xenbus/kind.ts";
 import type { GuestEnd, Line } from "./line.ts";
 
-/** sun_path of the hosts that there are, with room for where the socket is made. */
+/** sun_path of the supported hosts, less the room for the path at which the socket is made. */
 const MOST_PATH_BYTES = 84;
 
 export class SocketLine implements Line {
   readonly #path: string;
   #server: Server | null = null;
-  /** What is at the path as long as nobody else puts something there. */
+  /** The file at the path, by which it is noticed that somebody has put something else there. */
   #made: BigIntStats | null = null;
   #program: Socket | null = null;
   #guest: GuestEnd | null = null;
@@ -49,7 +49,7 @@ export class SocketLine implements Line {
       });
       await chmod(made, 0o600);
       this.#made = await lstat(made, { bigint: true });
-      // Unlike a rename this fails where something has come to be meanwhile.
+      // Unlike a rename, this fails if something has appeared there meanwhile.
       await link(made, this.#path);
       this.#server = server;
     } catch (error) {
@@ -81,7 +81,7 @@ export class SocketLine implements Line {
     this.#server = null;
     this.#program?.destroy();
     await new Promise((resolve) => server.close(resolve));
-    // By now the name may be something else's, of the user's.
+    // By now the name may belong to something else of the user's.
     const found = await lstat(this.#path, { bigint: true }).catch(() => null);
     if (found && this.#made && found.dev === this.#made.dev && found.ino === this.#made.ino)
       await rm(this.#path, { force: true });
@@ -106,7 +106,7 @@ export class SocketLine implements Line {
     this.#program = socket;
     socket.on("data", (bytes) => {
       this.#in += bytes.length;
-      // The guest's end asks for more when these have gone.
+      // The guest's end asks for more when these bytes are gone.
       socket.pause();
       this.#guest?.type(bytes);
       if (!this.#guest) socket.resume();
@@ -125,7 +125,7 @@ export class SocketLine implements Line {
   }
 }
 
-/** Throws a sentence unless nothing is there, or a socket that a program which has ended has left, which is removed. */
+/** Throws a sentence unless there is nothing at the path, or a socket left by a program that has ended, which is removed. */
 async function mustBeFree(file: string): Promise<void> {
   const found = await lstat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return null;

@@ -1,4 +1,7 @@
-/** Framebuffers as xl.cfg(5) has them: a string of `vfb`, or the keys `vnc` and its kin by themselves, to the nodes that libxl writes. */
+/**
+ * Reads framebuffers as in xl.cfg(5), from a string of `vfb` or from the top-level keys `vnc` and its relatives, and writes the nodes that libxl
+ * writes.
+ */
 import { isIP } from "node:net";
 import { MOST_PIXELS, MOST_SIDE } from "../../display/surface.ts";
 import { FIRST_PORT, type VncOptions } from "../../display/vnc/server.ts";
@@ -10,7 +13,7 @@ const LOOPBACK = "127.0.0.1";
 const MOST_DISPLAY = 65535 - FIRST_PORT;
 const MOST_VIDEORAM_MIB = MOST_BYTES >> 20;
 
-/** xl's, and behind them what Linux's frontend reads of its backend, for which xl has no words. */
+/** The parameters of xl, and then those that Linux's frontend reads from its backend and for which xl has no parameter. */
 const KEYS = [
   "vnc",
   "vnclisten",
@@ -23,7 +26,7 @@ const KEYS = [
   "display",
 ] as const;
 const OWN_KEYS = ["width", "height", "videoram"] as const;
-/** In xl.cfg itself these are a PV domain's too; there is `vnc` what asks for a framebuffer. */
+/** Those that xl.cfg also has as top-level keys of a PV domain; there `vnc` asks for a framebuffer. */
 const TOP_LEVEL = KEYS.slice(0, 8);
 
 type Given = ReadonlyMap<string, string>;
@@ -94,7 +97,7 @@ function framebuffer(given: Given, before: readonly DeviceSpec[]): DeviceSpec {
   };
 }
 
-/** `vnclisten` may name a display behind the address. */
+/** `vnclisten` may have a display number after the address. */
 function listener(given: Given): { address: string; display: number } {
   const text = given.get("vnclisten") || LOOPBACK;
   const [, bracketed, plain, number_] = /^(?:\[([^\]]*)\]|([^:]*|.*:.*:.*?))(?::(\d{1,5}))?$/.exec(text) ?? [];
@@ -122,7 +125,7 @@ function number(given: Given, key: string, least: number, most: number): number 
   throw new SpecError(`${key} is "${value}"; allowed: ${least} to ${most}`);
 }
 
-/** From the backend's directory: where its screen is served, null for nowhere. */
+/** Reads from the backend's directory where its screen is served; null for nowhere. */
 export async function vncOf(back: BackendContext["back"], name: string): Promise<VncOptions | null> {
   if ((await back("vnc")) !== "1") return null;
   const display = Number((await back("vncdisplay")) ?? 0);
@@ -137,7 +140,7 @@ export async function vncOf(back: BackendContext["back"], name: string): Promise
   };
 }
 
-/** Bytes that the framebuffer may have. */
+/** Returns the most bytes that the framebuffer may have. */
 export async function mostBytesOf(back: BackendContext["back"]): Promise<number> {
   const mebibytes = Number((await back("videoram")) ?? MOST_VIDEORAM_MIB);
   return mebibytes >= 1 && mebibytes <= MOST_VIDEORAM_MIB ? mebibytes << 20 : MOST_BYTES;

@@ -1,4 +1,4 @@
-/** A virtual framebuffer: what the guest draws is on one of the host's screens. */
+/** A virtual framebuffer: shows what the guest draws on one of the host's screens. */
 import {
   XENFB_NO_REFRESH,
   XENFB_TYPE_REFRESH_PERIOD,
@@ -16,9 +16,9 @@ import { FramebufferFrames } from "./frames.ts";
 import { GuestPixels } from "./pixels.ts";
 import * as fbif from "./protocol.ts";
 
-/** Events taken in one go before other work has its turn. */
+/** Events that are taken in one go before other work has its turn. */
 const TURNS_PER_SERVICE = 256;
-/** Milliseconds from one refresh to the next, for frontends that ask. */
+/** Milliseconds between refreshes, for frontends that ask. */
 const REFRESH_MS = 33;
 
 interface Connection {
@@ -28,7 +28,7 @@ interface Connection {
   readonly frames: FramebufferFrames;
   readonly pixels: readonly HeldFrame[];
   readonly bytes: number;
-  /** The frontend tells what it draws. */
+  /** Whether the frontend reports what it draws. */
   readonly tells: boolean;
   mode: fbif.Mode;
 }
@@ -52,7 +52,7 @@ export class Framebuffer implements Backend {
     const name = (await store.read(`${home}/name`)) ?? `Domain ${domid}`;
     this.#screen = await services.screens.open(domid, id, await vncOf(back, name));
     const { vnc } = this.#screen;
-    // Where xl vncviewer looks.
+    // Where xl vncviewer looks for the address.
     if (vnc && id === "0") {
       await store.write(`${home}/console/vnc-listen`, vnc.address);
       await store.write(`${home}/console/vnc-port`, vnc.port);
@@ -72,12 +72,12 @@ export class Framebuffer implements Backend {
     const mostBytes = await mostBytesOf(back);
     this.#connection = this.#open(mfn, port, longBytes, tells, mostBytes);
     this.#show();
-    // What the frontend has put before its event could come.
+    // Serves what the frontend has put there before its event could be heard.
     setImmediate(() => this.#serve());
     return tells ? { "request-update": 1 } : {};
   }
 
-  /** Throws FramebufferError, RingError or HypercallError, with nothing left held or bound. */
+  /** Throws FramebufferError, RingError or HypercallError, and then nothing is held or bound. */
   #open(mfn: number, port: number, longBytes: 4 | 8, tells: boolean, mostBytes: number): Connection {
     const { address, foreign, memory } = this.#context;
     const frames = new FramebufferFrames(foreign, address.domid);
@@ -107,8 +107,8 @@ export class Framebuffer implements Backend {
   }
 
   /**
-   * While nobody looks its events are left in the ring: when that is full the frontend keeps what it draws to itself and sends no more. The
-   * notification lets it tell all that when somebody looks again.
+   * While nobody looks, the events stay in the ring. When it is full, the frontend collects what it draws and sends no more. The notification makes
+   * it report all of that when somebody looks again.
    */
   #watched(isWatched: boolean): void {
     if (isWatched === this.#isWatched) return;
@@ -145,14 +145,14 @@ export class Framebuffer implements Backend {
           connection.mode = fbif.checkMode(fbif.readResize(events.event), connection.bytes);
           resized = true;
         }
-        // Others are from a later version of the protocol: they are to be ignored.
+        // Other events are from a later version of the protocol, which says to ignore them.
       }
       if (turns === 0) setImmediate(() => this.#serve());
     } catch (error) {
       this.#context.fail(error);
       return;
     }
-    // All of another mode is looked at anew, so updates behind the resizing are in that.
+    // After a change of mode everything is drawn anew, which includes the updates that follow the change.
     if (resized) this.#show();
   }
 
@@ -171,7 +171,7 @@ export class Framebuffer implements Backend {
     services.screens.close(address.domid, address.id);
     const port = this.#screen?.vnc?.port;
     this.#screen = null;
-    // Of a domain that goes on without it.
+    // Removes this from a domain that goes on without the framebuffer.
     const home = `/local/domain/${address.domid}/console`;
     if (port === undefined || (await store.read(`${home}/vnc-port`)) !== String(port)) return;
     for (const name of ["vnc-port", "vnc-listen"]) await store.remove(`${home}/${name}`);

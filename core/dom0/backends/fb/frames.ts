@@ -1,10 +1,13 @@
-/** The frames of a guest's framebuffer, held until it is disconnected. They are named by the guest's frame numbers: pvfb is older than grants. */
+/**
+ * The frames of a guest's framebuffer, which are held until it is disconnected. They are named by the guest's frame numbers, because pvfb is older
+ * than grants.
+ */
 import { HypercallError } from "../../kernel/errno.ts";
 import type { ForeignFrames, FrameAccess, HeldFrame } from "../../kernel/native.ts";
 import { PAGE_SIZE, type PhysicalMemory } from "../../kernel/memory.ts";
 import { FramebufferError, readLong, type Description } from "./protocol.ts";
 
-/** A frame number beyond the machine's would be another one's when it is cut to 32 bits. */
+/** A frame number beyond the machine's memory would be taken for another one when it is cut to 32 bits. */
 const MOST_FRAME = 0xfffff;
 
 export class FramebufferFrames {
@@ -17,7 +20,7 @@ export class FramebufferFrames {
     this.#domid = domid;
   }
 
-  /** Throws FramebufferError for a frame that is not the guest's, or for one to be written that is a table of the processor's. */
+  /** Throws FramebufferError for a frame that is not the guest's, and for one that is to be written but is a page table or descriptor table. */
   hold(mfn: number, access: FrameAccess): HeldFrame {
     try {
       if (mfn > MOST_FRAME) throw new HypercallError("", 22);
@@ -31,7 +34,7 @@ export class FramebufferFrames {
     }
   }
 
-  /** All frames of the framebuffer, in order: the directory's pages are read once. */
+  /** Holds all frames of the framebuffer, in order. The pages of the directory are read once. */
   holdAll(memory: PhysicalMemory, { bytes, directory }: Description, longBytes: 4 | 8): HeldFrame[] {
     const count = Math.ceil(bytes / PAGE_SIZE);
     const each = PAGE_SIZE / longBytes;

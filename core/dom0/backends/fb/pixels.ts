@@ -1,4 +1,4 @@
-/** A guest's framebuffer as a surface: its pages, which are the guest's own and may change while they are read, and how pixels lie in them. */
+/** A guest's framebuffer as a surface: its pages, which are the guest's own and may change while they are read, and the format of its pixels. */
 import type { HeldFrame } from "../../kernel/native.ts";
 import { PAGE_SHIFT, PAGE_SIZE } from "../../kernel/memory.ts";
 import type { Surface } from "../../display/surface.ts";
@@ -6,7 +6,10 @@ import type { Mode } from "./protocol.ts";
 
 type Convert = (bytes: Uint8Array, words: Uint32Array, count: number, target: Uint32Array, at: number) => void;
 
-/** From a row's bytes, the first pixel at the beginning. 8 bits: three red, three green, two blue; 16: five, six, five; as QEMU takes them. */
+/**
+ * Converts a row's bytes, beginning with the first pixel. 8-bit pixels have three bits of red, three of green and two of blue, 16-bit pixels five,
+ * six and five, as QEMU takes them.
+ */
 const CONVERT: Readonly<Record<number, Convert>> = {
   8: (bytes, _words, count, target, at) => {
     for (let i = 0; i < count; i++) target[at + i] = FROM_332[bytes[i]!]!;
@@ -68,7 +71,7 @@ export class GuestPixels implements Surface {
     const { offset, stride, depth } = this.#mode;
     const pixelBytes = depth >> 3;
     let from = offset + y * stride + x * pixelBytes;
-    // One copy; what the guest does to its pages meanwhile makes other pixels, and nothing else.
+    // The pixels are copied once. What the guest does to its pages meanwhile changes pixels and nothing else.
     for (let done = 0, all = count * pixelBytes; done < all;) {
       const inPage = from & (PAGE_SIZE - 1);
       const bytes = Math.min(all - done, PAGE_SIZE - inPage);

@@ -1,24 +1,24 @@
-/** public/io/fbif.h: the frontend's page, and events of both directions. */
+/** public/io/fbif.h: the frontend's page, and the events of both directions. */
 import { PAGE_SIZE } from "../../kernel/memory.ts";
 import { MOST_PIXELS, MOST_SIDE } from "../../display/surface.ts";
 import type { EventPageLayout } from "../../xenbus/event-page.ts";
 
 export const FB_PAGE: EventPageLayout = { in: { offset: 1024, bytes: 1024 }, out: { offset: 2048, bytes: 2048 } };
 
-/** A guest's frame numbers in memory are as large as its longs, by the ABI that it says it has. */
+/** In memory, a guest's frame numbers have the size of its longs, according to the ABI that it names. */
 export const LONG_BYTES: Readonly<Record<string, 4 | 8>> = { "x86_64-abi": 8, "x86_32-abi": 4 };
-/** Where the page directory begins, by the size of a long, and where it ends at the latest. */
+/** Where the page directory begins, by the size of a long, and where it must end. */
 const DIRECTORY = { 4: 36, 8: 40 } as const;
 const DIRECTORY_END = FB_PAGE.in.offset;
-/** Of a framebuffer, in bytes: of the largest screen that is shown here. */
+/** The most bytes of a framebuffer: those of the largest screen that can be shown here. */
 export const MOST_BYTES = MOST_PIXELS * 4;
 
-/** The frontend's framebuffer makes no sense; the message names what of it. */
+/** The frontend's framebuffer makes no sense; the message names what is wrong. */
 export class FramebufferError extends Error {
   override readonly name = "FramebufferError";
 }
 
-/** How pixels lie in the framebuffer. Sizes in pixels, `stride` and `offset` in bytes. */
+/** The format of the framebuffer. Width, height and depth as in pixels; `stride` and `offset` in bytes. */
 export interface Mode {
   readonly width: number;
   readonly height: number;
@@ -27,14 +27,14 @@ export interface Mode {
   readonly offset: number;
 }
 
-/** What the frontend says at the beginning: taken from its page once, as the frontend may change that at any time. */
+/** What the frontend describes at the beginning. It is copied from its page once, because the frontend may change the page at any time. */
 export interface Description extends Mode {
   readonly bytes: number;
-  /** Frame numbers of the pages that have the frame numbers of the framebuffer's pages. */
+  /** Frame numbers of the pages that list the frame numbers of the framebuffer's pages. */
   readonly directory: readonly number[];
 }
 
-/** `page`: a copy. `mostBytes`: of the framebuffer. Throws FramebufferError. */
+/** `page` is a copy. `mostBytes` is the limit of the framebuffer. Throws FramebufferError. */
 export function readDescription(page: DataView, longBytes: 4 | 8, mostBytes: number): Description {
   const bytes = page.getUint32(28, true);
   if (bytes === 0 || bytes > mostBytes)
@@ -58,12 +58,12 @@ export function readDescription(page: DataView, longBytes: 4 | 8, mostBytes: num
   return { ...mode, bytes, directory };
 }
 
-/** A frame number; as large as it may be, it is looked at no further. */
+/** Reads a frame number. One that is too large is not distinguished further. */
 export function readLong(page: DataView, at: number, longBytes: 4 | 8): number {
   return longBytes === 4 ? page.getUint32(at, true) : Number(page.getBigUint64(at, true));
 }
 
-/** The mode if it can be shown. `bytes`: of the framebuffer. Throws FramebufferError. */
+/** Returns the mode if it can be shown in a framebuffer of `bytes` bytes. Throws FramebufferError. */
 export function checkMode(mode: Mode, bytes: number): Mode {
   const { width, height, stride, depth, offset } = mode;
   if (![8, 16, 24, 32].includes(depth))
@@ -82,7 +82,7 @@ export function checkMode(mode: Mode, bytes: number): Mode {
   return mode;
 }
 
-/** `event`: a copy. */
+/** `event` is a copy. */
 export function eventType(event: Int32Array): number {
   return event[0]! & 0xff;
 }

@@ -1,4 +1,7 @@
-/** Keyboards and pointers as xl.cfg(5) has them in `vkb`, and the one that comes with each framebuffer, to the nodes that libxl writes. */
+/**
+ * Reads keyboards and pointers as xl.cfg(5) has them in `vkb`, and makes the one that comes with each framebuffer; writes the nodes that libxl
+ * writes.
+ */
 import { SpecError, type DeviceKey, type DeviceSpec, type Nodes } from "../../xenbus/kind.ts";
 
 const FEATURES = ["feature-disable-keyboard", "feature-disable-pointer", "feature-abs-pointer", "feature-raw-pointer"];
@@ -6,7 +9,7 @@ const TOUCH = ["feature-multi-touch", "multi-touch-width", "multi-touch-height",
 const WORDS = ["backend", "backend-type", "unique-id"];
 const SIZES = ["width", "height"];
 const KNOWN: readonly string[] = [...WORDS, ...FEATURES, ...SIZES, ...TOUCH];
-/** Where the pointer's range ends: what Linux's frontend takes for it, and its framebuffer's size. */
+/** The end of the pointer's range: what Linux's frontend assumes, and the size of its framebuffer. */
 export const POINTER_RANGE = { width: 800, height: 600 };
 const MOST_RANGE = 65536;
 
@@ -52,13 +55,13 @@ export function parseKeyboard(text: string, before: readonly DeviceSpec[]): Devi
   return keyboard(given.get("backend") ?? "0", back, before);
 }
 
-/** The other half of a framebuffer. */
+/** Makes the keyboard that accompanies a framebuffer. */
 export function companionKeyboard({ backend, back }: DeviceSpec, before: readonly DeviceSpec[]): DeviceSpec {
   const { width, height } = back;
   return keyboard(backend, { "backend-type": "qemu", ...(width !== undefined && { width, height }) }, before);
 }
 
-/** Its backend's features are there before the guest looks for them, also when it is attached to a running one. */
+/** The features in the backend's directory are there before the guest looks for them, also when the device is attached to a running guest. */
 function keyboard(backend: string, back: Nodes, before: readonly DeviceSpec[]): DeviceSpec {
   const own = before.filter(({ kind }) => kind === "vkbd").map(({ id }) => Number(id));
   const { width, height } = POINTER_RANGE;

@@ -1,4 +1,4 @@
-/** A virtual keyboard and pointer: takes what who looks at the domain's screen types and points at. */
+/** A virtual keyboard and pointer: passes on what is typed and pointed at by those who look at the domain's screen. */
 import type { InputDevice } from "../../display/inputs.ts";
 import type { Channel } from "../../xenbus/channel.ts";
 import { EventPage } from "../../xenbus/event-page.ts";
@@ -8,18 +8,18 @@ import { POINTER_RANGE } from "./config.ts";
 import * as kbdif from "./protocol.ts";
 
 /**
- * Events that wait for a guest which does not read them; what comes beyond is lost, as with a keyboard that nobody serves. Releases of keys whose
- * press was not lost are kept all the same, or the key would stay down: there are never more of them than keycodes.
+ * How many events wait for a guest that does not read them. Further ones are lost, as with a keyboard that nobody serves. A release of a key is kept
+ * all the same if its press was not lost, because otherwise the key would stay down; there are never more of these than keycodes.
  */
 const MOST_WAITING = 512;
 const MOST_RANGE = 65536;
-/** Events of the frontend's that are passed over in one go. */
+/** Events of the frontend that are skipped in one go. */
 const MOST_IGNORED = 64;
 
 interface Connection {
   readonly channel: Channel;
   readonly events: EventPage;
-  /** Where the frontend gave its page by frame and not by grant. */
+  /** Set where the frontend has given its page by frame number and not by grant. */
   readonly frame: HeldFrame | null;
   readonly isAbsolute: boolean;
   readonly width: number;
@@ -34,7 +34,7 @@ export class Keyboard implements Backend, InputDevice {
   #y = 0;
   #buttons = 0;
   readonly #down = new Set<number>();
-  /** Keys and buttons whose press the guest has been told, or will be, and whose release not. */
+  /** Keys and buttons whose press the guest has been told, or will be, but not yet their release. */
   readonly #told = new Set<number>();
   #sent = 0;
   #lost = 0;
@@ -64,7 +64,7 @@ export class Keyboard implements Backend, InputDevice {
     const isGranted = (await front("page-gref")) !== null;
     const ref = await frontNumber(isGranted ? "page-gref" : "page-ref");
     const range = await this.#range();
-    // Older frontends name the page by its frame.
+    // Older frontends name the page by its frame number.
     const frame = isGranted ? null : foreign.hold(address.domid, ref, "write");
     try {
       const channel = this.#context.open(isGranted ? [ref] : [], port, () => this.#serve());
@@ -79,7 +79,9 @@ export class Keyboard implements Backend, InputDevice {
     return {};
   }
 
-  /** A key that is down and comes down again is one that repeats: frontends have no repeat of their own, and take no press twice. */
+  /**
+   * A key that is pressed while it is down repeats. Frontends have no repeat of their own and take no press twice, so a release is sent in between.
+   */
   key(keycode: number, isDown: boolean): void {
     if (keycode < 1 || keycode > kbdif.MOST_KEYCODE) return;
     const repeats = isDown && this.#down.has(keycode);
@@ -130,14 +132,14 @@ export class Keyboard implements Backend, InputDevice {
     return hasRoom;
   }
 
-  /** Puts what waits into the ring, as far as there is room: the frontend sends an event when it has read. */
+  /** Puts what waits into the ring, as far as there is room. The frontend sends an event when it has read. */
   #serve(): void {
     const connection = this.#connection;
     if (!connection) return;
     const { events, channel } = connection;
     let isNew = false;
     try {
-      // It has nothing to say as yet: events to the backend are to be ignored.
+      // The protocol has no events to the backend yet, and says to ignore them.
       for (let turns = MOST_IGNORED; turns > 0 && events.take(); turns--);
       while (this.#waiting.length > 0 && events.put(this.#waiting[0]!)) {
         this.#waiting.shift();

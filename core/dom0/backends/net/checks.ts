@@ -1,6 +1,6 @@
 /**
- * Whether a frame that a guest sends is one that a network carries, before anybody else gets it: what Linux's stack below a netback
- * would drop never reaches another guest's driver or the gateway.
+ * Decides whether a frame that a guest sends may be carried by a network, before anybody else gets it: what Linux's stack below a netback would drop
+ * never reaches another guest's driver or the gateway.
  */
 import { ETHERNET_HEADER, MTU, VLAN_TAG, type Frame } from "../../network/frame.ts";
 import { sameBytes } from "../../network/packet/address.ts";
@@ -14,10 +14,13 @@ import {
   readPacket,
 } from "../../network/packet/internet.ts";
 
-/** Least payload of a segment (Linux: TCP_MIN_SND_MSS without its options): a frame of 64 KiB makes no more than some thousand of them. */
+/**
+ * The smallest payload of a segment (Linux: TCP_MIN_SND_MSS without its options), so that a frame of 64 KiB makes no more than some thousand
+ * segments.
+ */
 const LEAST_SEGMENT = 48;
 
-/** Offloads need a whole packet to work on, everything else is at most as long as the network's packets. */
+/** Offloads need a whole packet to work on. Any other packet is at most as long as the network's packets. */
 export function isCarried(frame: Frame): boolean {
   const { bytes, segmentSize, checksumBlank } = frame;
   if (!segmentSize && bytes.length > ETHERNET_HEADER + MTU + VLAN_TAG) return false;
@@ -32,7 +35,7 @@ export function isCarried(frame: Frame): boolean {
   return segmentSize === 0 || (segmentSize >= LEAST_SEGMENT && length > header);
 }
 
-/** Which addresses a frame may come from, where `ip=` names them: those, and what a guest needs to get one of them. */
+/** Checks the source address of a frame where `ip=` names addresses: those are allowed, and what a guest needs to get one of them. */
 export class SourceGuard {
   readonly #addresses: readonly Uint8Array[];
 
@@ -53,7 +56,10 @@ export class SourceGuard {
     }
   }
 
-  /** Unspecified and link-local ones too: DHCP, probes for duplicates, neighbour discovery. Of a kind that is not named, all. */
+  /**
+   * Unspecified and link-local addresses are allowed too, for DHCP, duplicate address detection and neighbour discovery. If `ip=` names none of this
+   * kind, all addresses of the kind are.
+   */
   #owns(address: Uint8Array): boolean {
     const own = this.#addresses.filter(({ length }) => length === address.length);
     if (!own.length || address.every((byte) => byte === 0)) return true;

@@ -1,4 +1,4 @@
-/** Interfaces as xl-network-configuration(5) has them: one specification string to the nodes that libxl writes. */
+/** Reads interfaces as in xl-network-configuration(5), one specification string, and writes the nodes that libxl writes. */
 import { randomBytes } from "node:crypto";
 import { ipBytes, macBytes, macText } from "../../network/packet/address.ts";
 import { DEFAULT_BRIDGE } from "../../network/networks.ts";
@@ -9,14 +9,14 @@ import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts
 const ALLOWED = Object.keys(VIF_KEYS)
   .filter((key) => "works" in VIF_KEYS[key]!)
   .join(", ");
-/** What asks for what a PV domain has anyway. */
+/** Values that ask for what a PV domain has anyway. */
 const HARMLESS: Readonly<Record<string, RegExp>> = { type: /^(vif|netfront)$/, script: /(^|\/)vif-bridge$/ };
 const DEFAULT_RATE_INTERVAL_MICROSECONDS = 50_000;
 
 export const VIFS: DeviceKey = {
   key: "vif",
   parse: parseVif,
-  // With the address that it was given, or it would have another one each time.
+  // The text includes the address that it was given, since otherwise it would get another one each time.
   text: ({ id, front }, given) => writeVif(new Map([...readVif(given), ["mac", String(front.mac)], ["devid", id]])),
   remarks: vifRemarks,
   idOf: (name) => (/^\d{1,4}$/.test(name) ? String(Number(name)) : null),
@@ -70,7 +70,7 @@ export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpe
   };
 }
 
-/** A sentence for each key that is taken and changes nothing. */
+/** Returns a sentence for each key that is accepted and has no effect. */
 export function vifRemarks(text: string): string[] {
   return [...readVif(text)].flatMap(([name, value]) => {
     const fate = VIF_KEYS[name];
@@ -78,7 +78,7 @@ export function vifRemarks(text: string): string[] {
   });
 }
 
-/** Xen's own prefix where none is given, as libxl takes it. */
+/** Uses Xen's own prefix where no address is given, as libxl does. */
 function macOf(text: string | null): string {
   if (text === null) return macText(Uint8Array.of(0x00, 0x16, 0x3e, randomBytes(1)[0]! & 0x7f, ...randomBytes(2)));
   const bytes = macBytes(text);
@@ -101,7 +101,7 @@ function idOf(text: string | null, before: readonly DeviceSpec[]): string {
   return id;
 }
 
-/** "10Mb/s", "250KB/s", "1MB/s@20ms" to "bytes an interval,microseconds", as xlu_vif_parse_rate does. */
+/** Converts "10Mb/s", "250KB/s", "1MB/s@20ms" to "bytes an interval,microseconds", as xlu_vif_parse_rate does. */
 export function rateNode(text: string): string {
   const match = /^(\d+)([GMK]?)([Bb])\/s(?:@(\d+)(s|ms|us))?$/.exec(text);
   if (!match)

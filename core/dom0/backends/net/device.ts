@@ -1,4 +1,4 @@
-/** A network interface: what it offers, what its frontend chose of that, its queues, and its place on a bridge. */
+/** A network interface: what it offers, what its frontend chose of that, its queues, and its port on a bridge. */
 import type { Bridge } from "../../network/bridge.ts";
 import { ETHERNET_HEADER, MTU, VLAN_TAG, macKey, type BridgePort, type Frame } from "../../network/frame.ts";
 import { completeChecksum, segments } from "../../network/offload.ts";
@@ -15,7 +15,7 @@ import { NetStatistics } from "./statistics.ts";
 import { TransmitRing } from "./transmit.ts";
 
 const MAX_QUEUES = 4;
-/** Groups that a guest may ask for (XEN_NETBK_MCAST_MAX). */
+/** The most multicast groups that a guest may ask for (XEN_NETBK_MCAST_MAX). */
 const MOST_GROUPS = 64;
 
 interface Queue {
@@ -25,7 +25,7 @@ interface Queue {
   readonly pages: { transmit: MappedGrant; receive: MappedGrant };
 }
 
-/** What the frontend can take. */
+/** What the frontend can receive. */
 interface Abilities {
   readonly scatterGather: boolean;
   readonly checksum: { v4: boolean; v6: boolean };
@@ -93,7 +93,7 @@ export class NetworkInterface implements Backend, BridgePort {
     const named = addressesOf(await back("ip"));
     const wanted = [];
     for (let i = 0; i < count; i++) {
-      // A frontend with one queue may have it in either place (Linux: flat).
+      // A frontend with one queue may have its nodes in either place (Linux calls this flat).
       const named = count > 1 || (await front("queue-0/tx-ring-ref")) !== null;
       const directory = named ? `queue-${i}/` : "";
       const split = (await front(`${directory}event-channel-tx`)) !== null;
@@ -109,7 +109,7 @@ export class NetworkInterface implements Backend, BridgePort {
     this.#guard = addresses.length ? new SourceGuard(addresses) : null;
     this.#bridge = bridge;
     this.#detach = detach;
-    // What the frontend has put before its event could come.
+    // Serves what the frontend has put there before its event could be heard.
     for (const { transmit } of this.#queues) setImmediate(() => transmit.serve());
     return {};
   }
@@ -161,7 +161,7 @@ export class NetworkInterface implements Backend, BridgePort {
     return hasRoom;
   }
 
-  /** From the bridge: as the frontend can take it. */
+  /** Takes a frame from the bridge, and passes it on in a form that the frontend can receive. */
   deliver(frame: Frame): void {
     if (!this.#queues.length || this.#isUnwanted(frame.bytes)) return;
     if (!frame.segmentSize && frame.bytes.length > ETHERNET_HEADER + this.mtu + VLAN_TAG) {
@@ -177,7 +177,7 @@ export class NetworkInterface implements Backend, BridgePort {
     else queue.receive.deliver(frame.checksumBlank && !checksum[kind] ? completeChecksum(frame) : frame);
   }
 
-  /** A group that the guest has not joined, if it wants only those it has (broadcasts always). */
+  /** Whether the frame is for a group that the guest has not joined, if it wants only its own groups (broadcasts always pass). */
   #isUnwanted(bytes: Uint8Array): boolean {
     if (!this.#groups || !(bytes[0]! & 1)) return false;
     for (let i = 0; i < 6; i++) if (bytes[i] !== 0xff) return !this.#groups.has(macKey(bytes));
@@ -230,7 +230,7 @@ export class NetworkInterface implements Backend, BridgePort {
   }
 }
 
-/** Of `ip=`: with a prefix's length or without. */
+/** Returns the addresses of `ip=`, with or without prefix length. */
 function addressesOf(text: string | null): Uint8Array[] {
   const words = text?.split(/\s+/) ?? [];
   return words.flatMap((word) => ipBytes(word.replace(/\/\d{1,3}$/, "")) ?? []);
@@ -252,7 +252,7 @@ function ringState(name: string, structure: string, ring: BackRing, port: number
   };
 }
 
-/** A number that packets of one connection share: of both addresses and, for what is not a fragment, the ports. */
+/** Returns a number that packets of one connection share. It is computed from both addresses and, unless the packet is a fragment, the ports. */
 function flowOf(bytes: Uint8Array): number {
   const isV4 = get16(bytes, 12) === ETHERTYPE_IPV4;
   const from = isV4 ? 26 : 22;

@@ -1,6 +1,6 @@
-/** The keys of xl-network-configuration(5), and what becomes of each; docs/xl.cfg.md has them from here. Nothing of Node's here. */
+/** The keys of xl-network-configuration(5), and what becomes of each. docs/xl.cfg.md is made from this. Nothing here needs Node. */
 
-/** What becomes of a key: it works; it is taken, with a sentence that says what does not come of it; or it can't be had. */
+/** What becomes of a key: it works; it is accepted, with a sentence that says which effect is missing; or it is refused. */
 export type VifKeyFate =
   { readonly works: string } | { readonly warns: string; readonly allowed: RegExp } | { readonly refused: string };
 

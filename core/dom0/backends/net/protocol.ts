@@ -1,6 +1,6 @@
 /**
- * Requests and responses of network rings: public/io/netif.h. What is read here is the copy that BackRing made. "Transmit" is the guest's
- * view throughout: out of the guest, into the bridge.
+ * Requests and responses of network rings: public/io/netif.h. What is read here is the copy that BackRing made. "Transmit" is always the guest's
+ * view: out of the guest and into the bridge.
  */
 /** A transmit request: gref u32, offset u16, flags u16, id u16, size u16. Its response: id u16, status i16. */
 export const TX_SLOT_BYTES = 12;
@@ -19,7 +19,7 @@ export const RXF_EXTRA_INFO = 8;
 export const RSP_OKAY = 0;
 export const RSP_ERROR = -1;
 export const RSP_DROPPED = -2;
-/** For a slot that held extra information. */
+/** The response to a slot that held extra information. */
 export const RSP_NULL = 1;
 
 export const EXTRA_TYPE_GSO = 1;
@@ -29,15 +29,15 @@ export const EXTRA_FLAG_MORE = 1;
 export const GSO_TYPE_TCPV4 = 1;
 export const GSO_TYPE_TCPV6 = 2;
 
-/** Slots with data in one packet: what Linux's frontends may send (XEN_NETIF_NR_SLOTS_MIN is what a backend must take). */
+/** The most slots with data in one packet: what Linux's frontends may send (XEN_NETIF_NR_SLOTS_MIN is what a backend must take). */
 export const MOST_DATA_SLOTS = 18;
-/** Slots with extra information in one packet: one of each type there is. */
+/** The most slots with extra information in one packet: one of each existing type. */
 export const MOST_EXTRA_SLOTS = 5;
 export const PAGE_BYTES = 4096;
-/** A packet may be as long as IP's length field allows, with its Ethernet header. */
+/** The most bytes of a packet: what IP's length field allows, including the Ethernet header. */
 export const MOST_PACKET_BYTES = 0xffff;
 
-/** The frontend broke the protocol in a way that no working driver does: it is disconnected. */
+/** The frontend has broken the protocol in a way that no working driver does, and is disconnected. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 }
@@ -59,10 +59,10 @@ export function readTransmit(words: Int32Array): TransmitRequest {
 export interface ExtraInfo {
   readonly type: number;
   readonly more: boolean;
-  /** Of EXTRA_TYPE_GSO: bytes of payload a segment, and what is segmented. */
+  /** EXTRA_TYPE_GSO: bytes of payload in each segment, and what is segmented. */
   readonly segmentSize: number;
   readonly gsoType: number;
-  /** Of EXTRA_TYPE_MCAST_*: the group's MAC address. */
+  /** EXTRA_TYPE_MCAST_*: the group's MAC address. */
   readonly address: Uint8Array;
 }
 
@@ -77,18 +77,18 @@ export function readExtra(words: Int32Array): ExtraInfo {
   };
 }
 
-/** `response` gets a transmit response. */
+/** Writes a transmit response into `response`. */
 export function writeTransmitResponse(response: Int32Array, id: number, status: number): void {
   response[0] = (id & 0xffff) | (status << 16);
 }
 
-/** `response` gets a receive response; `status`: bytes in the page, or an error. */
+/** Writes a receive response into `response`. `status` is the number of bytes in the page, or an error. */
 export function writeReceiveResponse(response: Int32Array, id: number, flags: number, status: number): void {
   response[0] = id & 0xffff;
   response[1] = flags | (status << 16);
 }
 
-/** `response` gets the slot that tells of segmentation, behind a packet's first one. */
+/** Writes the slot that describes segmentation, which follows a packet's first one, into `response`. */
 export function writeGsoExtra(response: Int32Array, segmentSize: number, gsoType: number): void {
   response[0] = EXTRA_TYPE_GSO | (segmentSize << 16);
   response[1] = gsoType;

@@ -1,12 +1,11 @@
-/** What an interface may send in a time. */
+/** Limits how much an interface may send in a given time. */
 
-/** Milliseconds that setTimeout() takes. */
+/** The longest time that setTimeout() takes, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * The limit of what an interface may send: so many bytes an interval, as Xen's netback has it (`rate` in xenstore: "bytes,microseconds"),
- * shared by its queues. Those that have to wait are let go on in the order in which they came: one that always has something to send
- * takes no other's turn.
+ * The limit for an interface: so many bytes an interval, as in Xen's netback (`rate` in xenstore: "bytes,microseconds"), shared by its queues. Queues
+ * that have to wait continue in the order in which they came, so one that always has something to send takes no other's turn.
  */
 export class RateLimit {
   readonly #bytes: number;
@@ -17,7 +16,7 @@ export class RateLimit {
   readonly #waiting = new Set<() => void>();
   #timer: NodeJS.Timeout | null = null;
 
-  /** `now` in milliseconds. */
+  /** `now` returns milliseconds. */
   constructor(bytes: number, milliseconds: number, now: () => number) {
     this.#bytes = this.#left = bytes;
     this.#milliseconds = milliseconds;
@@ -37,7 +36,7 @@ export class RateLimit {
     const intervals = Math.floor((this.#now() - this.#begins) / this.#milliseconds);
     if (intervals > 0) {
       this.#begins += intervals * this.#milliseconds;
-      // A packet that was longer than what was left is paid back; what was not used is not kept.
+      // A packet that was longer than what was left is paid back by later intervals. What was not used is not kept.
       this.#left = Math.min(this.#bytes, this.#left + intervals * this.#bytes);
     }
     return this.#left > 0;
@@ -47,7 +46,7 @@ export class RateLimit {
     this.#left -= bytes;
   }
 
-  /** Calls a queue when something may be sent again and all that waited before it had their turn. */
+  /** Calls a queue when something may be sent again and all that waited before it have had their turn. */
   wait(queue: () => void): void {
     this.#waiting.add(queue);
     if (this.#timer) return;
@@ -66,7 +65,7 @@ export class RateLimit {
     }
   }
 
-  /** A queue that is closed waits no more. */
+  /** Removes a queue that is closed. */
   forget(queue: () => void): void {
     this.#waiting.delete(queue);
   }

@@ -1,6 +1,6 @@
 /**
- * The ring of what a guest receives. It posts pages; frames are copied into as many as they need. Frames wait in a bounded queue while the
- * guest has posted none; what does not fit is dropped and counted, as a real card does.
+ * The ring of what a guest receives. The guest posts pages, and frames are copied into as many as they need. While it has posted none, frames wait in
+ * a bounded queue. What does not fit is dropped and counted, as a real card does.
  */
 import type { Frame } from "../../network/frame.ts";
 import { get16 } from "../../network/packet/bytes.ts";
@@ -10,7 +10,7 @@ import { BackRing } from "../../xenbus/back-ring.ts";
 import * as netif from "./protocol.ts";
 import type { NetStatistics } from "./statistics.ts";
 
-/** Bytes that wait for the guest's pages, and what a frame costs beside its own. */
+/** Bytes that may wait for the guest's pages, and what a frame costs beside its own bytes. */
 const QUEUE_BYTES = 2 << 20;
 const FRAME_COST = 256;
 
@@ -51,7 +51,7 @@ export class ReceiveRing {
     this.#waiting = [];
   }
 
-  /** A frame for the guest. Frames of one turn of the event loop go together. */
+  /** Takes a frame for the guest. The frames of one turn of the event loop are delivered together. */
   deliver(frame: Frame): void {
     if (this.#isClosed) return;
     if (
@@ -80,7 +80,7 @@ export class ReceiveRing {
           this.#posted.push({ id: this.ring.request[0]! & 0xffff, ref: this.ring.request[1]! >>> 0 });
         const batch = this.#batch();
         if (batch.length) this.#give(batch);
-        // Asked to be told of the next page; if one came meanwhile, once more.
+        // Asks to be notified of the next page. If one has come meanwhile, tries once more.
         else if (!this.ring.more()) return;
       }
     } catch (error) {
@@ -88,7 +88,7 @@ export class ReceiveRing {
     }
   }
 
-  /** Frames that fit the posted pages, with them. */
+  /** Returns the frames that fit into the posted pages, with those pages. */
   #batch(): { frame: Frame; pages: Posted[]; extra: Posted | null }[] {
     const batch = [];
     for (;;) {
@@ -144,12 +144,12 @@ export class ReceiveRing {
       );
       posted.forEach((each, i) => maps.set(each, all[i]!));
     } catch {
-      // One of them can't be mapped: that one's packet is lost, not the others.
+      // One of the pages can't be mapped. Only that page's packet is lost.
       for (const each of posted) {
         try {
           maps.set(each, grants.map(domid, each.ref));
         } catch {
-          // Answered with an error.
+          // That one is answered with an error.
         }
       }
     }

@@ -1,15 +1,15 @@
 /**
- * The words of an interface's specification, xl-network-configuration(5): KEY=VALUE between commas. What the values may be is said in config.ts.
- * Nothing of Node's here: the window's fields read and write specifications too.
+ * The words of an interface's specification, xl-network-configuration(5): KEY=VALUE between commas. config.ts decides which values are allowed.
+ * Nothing here needs Node, because the window's fields read and write specifications too.
  */
 import { SpecError } from "../../xenbus/kind.ts";
 
-/** In the order of the text. Throws SpecError for what is no KEY=VALUE. */
+/** Returns the parameters in the order of the text. Throws SpecError for what is not KEY=VALUE. */
 export function readVif(text: string): Map<string, string> {
   const given = new Map<string, string>();
   for (const part of text.split(",").map((each) => each.trim())) {
     if (part === "") continue;
-    // Two words alone, as xl has them.
+    // Two words may stand without a value, as in xl.
     const said = part === "trusted" ? "trusted=1" : part === "untrusted" ? "trusted=0" : part;
     const [key, ...rest] = said.split("=");
     const name = key!.trim().toLowerCase();
@@ -21,7 +21,7 @@ export function readVif(text: string): Map<string, string> {
   return given;
 }
 
-/** What has no value is left out. */
+/** Parameters without a value are left out. */
 export function writeVif(given: ReadonlyMap<string, string>): string {
   return [...given].flatMap(([key, value]) => (value === "" ? [] : [written(key, value)])).join(",");
 }

@@ -1,4 +1,4 @@
-/** What went through a network interface since it was made. Directions are the guest's. */
+/** Counts what went through a network interface since it was made. Directions are the guest's. */
 import type { DeviceFigure, DeviceTraffic } from "../../xenbus/kind.ts";
 
 export class NetStatistics {
@@ -6,14 +6,14 @@ export class NetStatistics {
   sentBytes = 0;
   receivedPackets = 0;
   receivedBytes = 0;
-  /** Came for the guest when it had no room. */
+  /** Frames for the guest that came when it had no room. */
   dropped = 0;
-  /** Came for the guest and were longer than its interface's MTU. */
+  /** Frames for the guest that were longer than its interface's MTU. */
   tooLong = 0;
-  /** Of the guest's that were damaged or could not be read. */
+  /** Frames of the guest that were damaged or could not be read. */
   errors = 0;
 
-  /** Packets are copied, not kept: no request is under way between two turns of the backend. */
+  /** Packets are copied and not kept, so no request is under way between two turns of the backend. */
   traffic(grantsMapped: number): DeviceTraffic {
     return {
       medium: "network",

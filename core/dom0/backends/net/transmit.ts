@@ -1,6 +1,6 @@
 /**
- * The ring of what a guest sends. A packet's slots are taken and checked, its pages mapped with those of other packets in one
- * hypercall, copied once, and let go of. What goes on is a copy that the guest can't change any more.
+ * The ring of what a guest sends. A packet's slots are taken and checked; its pages are mapped with those of other packets in one hypercall, copied
+ * once, and unmapped. What is passed on is a copy that the guest can't change any more.
  */
 import { ETHERNET_HEADER, type Frame } from "../../network/frame.ts";
 import type { GrantMap, MappedGrant } from "../../kernel/grants.ts";
@@ -9,10 +9,10 @@ import * as netif from "./protocol.ts";
 import type { RateLimit } from "./rate.ts";
 import type { NetStatistics } from "./statistics.ts";
 
-/** Packets whose pages are mapped together, and bytes after which no more are taken. */
+/** Packets whose pages are mapped together, and the number of bytes after which no more are taken. */
 const BATCH = 64;
 const BATCH_BYTES = 256 * 1024;
-/** Milliseconds until other work has its turn, whatever this guest has to send. */
+/** Milliseconds after which other work has its turn, whatever this guest has to send. */
 const TURN = 4;
 
 interface Packet {
@@ -21,7 +21,7 @@ interface Packet {
   readonly size: number;
   readonly segmentSize: number;
   readonly damaged: boolean;
-  /** It only joins or leaves groups: whether that was done. */
+  /** Set for a packet that only joins or leaves groups: whether that was done. */
   readonly control: boolean | null;
 }
 
@@ -32,12 +32,12 @@ export interface TransmitParts {
   readonly grants: GrantMap;
   readonly statistics: NetStatistics;
   readonly rate: RateLimit | null;
-  /** In milliseconds. */
+  /** Returns milliseconds. */
   readonly now: () => number;
   readonly notify: () => void;
-  /** False for a frame that no network carries. */
+  /** Returns false for a frame that no network carries. */
   readonly send: (frame: Frame) => boolean;
-  /** The guest joins or leaves a group; false if it can't. */
+  /** Lets the guest join or leave a group. Returns false if it can't. */
   readonly multicast: (address: Uint8Array, joins: boolean) => boolean;
   readonly fail: (error: unknown) => void;
 }
@@ -65,7 +65,7 @@ export class TransmitRing {
     this.#parts.rate?.forget(this.#goOn);
   }
 
-  /** Takes what the ring has. */
+  /** Takes the packets in the ring. */
   serve(): void {
     if (this.#isClosed || this.#isWaiting) return;
     const { rate, now } = this.#parts;
@@ -102,7 +102,7 @@ export class TransmitRing {
     return packets;
   }
 
-  /** The packet whose first slot was taken. All its slots are in the ring, or the frontend is broken (Linux pushes whole packets). */
+  /** Takes the packet whose first slot was taken. All its slots are in the ring, or the frontend is broken (Linux pushes whole packets). */
   #takePacket(): Packet {
     const first = netif.readTransmit(this.ring.request);
     const slots = [first];
@@ -129,7 +129,7 @@ export class TransmitRing {
       this.#takeMore();
       slots.push(netif.readTransmit(this.ring.request));
     }
-    // The first slot tells the length of the whole packet, the others their own.
+    // The first slot has the length of the whole packet, the others have their own.
     const rest = slots.slice(1).reduce((sum, { size }) => sum + size, 0);
     if (rest >= first.size || first.size < ETHERNET_HEADER || first.size > netif.MOST_PACKET_BYTES) damaged = true;
     else {
@@ -159,7 +159,7 @@ export class TransmitRing {
     for (const frame of frames) if (!this.#parts.send(frame)) this.#parts.statistics.errors++;
   }
 
-  /** Maps all packets' pages at once; if one of them can't be mapped, packet by packet, so that only those are lost. */
+  /** Maps all packets' pages at once. If one of them can't be mapped, it maps packet by packet, so that only that packet is lost. */
   #map(packets: Packet[]): Map<Packet, MappedGrant[]> {
     const maps = new Map<Packet, MappedGrant[]>();
     const { grants, domid } = this.#parts;
@@ -175,7 +175,7 @@ export class TransmitRing {
         try {
           maps.set(packet, grants.mapAll(domid, refsOf(packet), true));
         } catch {
-          // It is answered with an error.
+          // That packet is answered with an error.
         }
       }
       return maps;
@@ -199,7 +199,7 @@ export class TransmitRing {
     };
   }
 
-  /** Each slot has a response, in the order of the slots. */
+  /** Each slot gets a response, in the order of the slots. */
   #answer({ slots, extras }: Packet, status: number): void {
     const respond = (id: number, each: number): void => {
       netif.writeTransmitResponse(this.#response, id, each);

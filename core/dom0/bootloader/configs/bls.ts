@@ -1,4 +1,4 @@
-/** Entries of the Boot Loader Specification: a file each in loader/entries, as Fedora's GRUB and systemd-boot read them. */
+/** Entries of the Boot Loader Specification: one file each in loader/entries, as GRUB of Fedora and systemd-boot read them. */
 import { namesIn, readText, type Place } from "../disk.ts";
 import { BootError } from "../error.ts";
 import {
@@ -12,10 +12,10 @@ import {
 } from "./entry.ts";
 import { readEnvironment } from "./grubenv.ts";
 
-/** Of one key in an entry. */
+/** The most lines with the same key in one entry. */
 const MOST_LINES = 64;
 
-/** Newest first. `variable`: what $NAME in them stands for; kernels whose entry has no options take `kernelopts`. */
+/** Returns the entries, newest first. `variable` returns what $NAME in them stands for. Kernels whose entry has no options take `kernelopts`. */
 export async function blsEntries(folder: Place, variable: (name: string) => string): Promise<MenuEntry[]> {
   const names = (await namesIn(folder)).filter((name) => name.endsWith(".conf")).slice(0, MOST_ENTRIES);
   const found: MenuEntry[] = [];
@@ -26,7 +26,7 @@ export async function blsEntries(folder: Place, variable: (name: string) => stri
   return found;
 }
 
-/** Of a disk that systemd-boot boots, or a Fedora whose grub.cfg says no more than that; null when there are no entries. */
+/** Reads the menu of a disk that systemd-boot boots, or of a Fedora whose grub.cfg says no more than that; null when there are no entries. */
 export async function readBls(root: Place): Promise<BootMenu | null> {
   const { volume } = root;
   const file = (path: string): Promise<string | null> =>
@@ -47,14 +47,14 @@ export async function readBls(root: Place): Promise<BootMenu | null> {
   };
 }
 
-/** systemd-boot's `default` may be a pattern with * and ?. */
+/** `default` of systemd-boot may be a pattern with * and ?. */
 function matching(entries: readonly MenuEntry[], pattern: string | undefined): string | null {
   if (pattern === undefined || pattern.length > 256) return null;
   const wanted = pattern.replace(/\.conf$/, "");
   return entries.find(({ ids }) => globMatches(wanted, ids[0]!))?.ids[0] ?? null;
 }
 
-/** In time that is the product of the lengths: a pattern from a disk may be made to be slow. */
+/** Takes time proportional to the product of the lengths at most, because a pattern from a disk may be made to be slow. */
 function globMatches(pattern: string, text: string): boolean {
   let [p, t, star, mark] = [0, 0, -1, 0];
   while (t < text.length) {
@@ -79,7 +79,7 @@ function entryOf({ volume, path }: Place, id: string, text: string, variable: (n
       return text;
     });
   };
-  // Paths are from the root of the partition that the entries are on, or, on one file system, as GRUB of Fedora has it, with /boot.
+  // Paths begin at the root of the partition that has the entries; or, as Fedora's GRUB has it where /boot is on the root file system, with /boot.
   const place = (name: string): Place => ({ volume, path: name });
   const options = (values.get("options") ?? ["$kernelopts"]).slice(0, MOST_LINES);
   const kernel = values.get("linux")?.[0];
@@ -109,7 +109,7 @@ function keys(text: string): Map<string, string[]> {
   return values;
 }
 
-/** As RPM compares versions: runs of digits by their number, letters by their order, digits after letters. */
+/** Compares versions as RPM does: runs of digits by their number, letters by their order, and digits come after letters. */
 export function compareVersions(a: string, b: string): number {
   const parts = (text: string): string[] => text.match(/\d+|[a-zA-Z]+/g) ?? [];
   const [left, right] = [parts(a), parts(b)];

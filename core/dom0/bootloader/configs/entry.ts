@@ -1,37 +1,37 @@
-/** What every format of boot configuration comes to. */
+/** What every format of boot configuration is converted to. */
 import { BootError } from "../error.ts";
 import type { Place } from "../disk.ts";
 
 export interface MenuEntry {
   title: string;
-  /** Other names by which `default` may mean it. */
+  /** Other names by which `default` may name it. */
   ids: readonly string[];
-  /** Of a submenu: its entries. */
+  /** The entries of a submenu. */
   children: readonly MenuEntry[] | null;
-  /** null: it starts no kernel (a submenu, another loader, the firmware's settings). */
+  /** null for an entry that starts no kernel (a submenu, another loader, the firmware's settings). */
   kernel: Place | null;
   initrds: readonly Place[];
   cmdline: string;
 }
 
 export interface BootMenu {
-  /** "grub.cfg", …: for people. */
+  /** Name of the configuration for people, such as "grub.cfg". */
   source: string;
   entries: readonly MenuEntry[];
-  /** Number, title, id; "1>2" goes into submenus. null: the first. */
+  /** Number, title or id; "1>2" leads into a submenu; null is the first entry. */
   default: string | null;
   /** Seconds; null when the configuration does not say. */
   timeout: number | null;
 }
 
-/** Texts of configuration; nobody's is larger. */
+/** The most bytes of a configuration's text, more than anybody has. */
 export const MOST_CONFIG_BYTES = 1 << 20;
 export const MOST_ENTRIES = 1000;
 
-/** Characters of one command after its variables are put in; far beyond what a kernel takes. */
+/** The most characters of a command after its variables were replaced, far more than a kernel takes. */
 export const MOST_TEXT = 8192;
 
-/** A line's first word, and the rest; null for an empty line. No pattern looks at a line of a hostile disk more than once. */
+/** Returns a line's first word and the rest; null for an empty line. A hostile disk may have any line, so no pattern goes over it more than once. */
 export function commandOf(line: string): [word: string, rest: string] | null {
   const text = line.trim();
   const end = text.search(/\s/);
@@ -43,7 +43,7 @@ export function checkCount(entries: readonly unknown[]): void {
   if (entries.length > MOST_ENTRIES) throw new BootError(`The boot menu has more than ${MOST_ENTRIES} entries.`);
 }
 
-/** Seconds of a menu's time-out; negative or nonsense counts as not said. */
+/** Parses the seconds of a menu's time-out. A negative number or nonsense counts as not given. */
 export function seconds(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) : null;
 }

@@ -1,4 +1,4 @@
-/** menu.lst and grub.conf of GRUB 0.97: a line a command, an entry from each `title` on. Partitions count from 0. */
+/** Reads menu.lst and grub.conf of GRUB 0.97: each line is a command, and an entry begins with each `title`. Partitions are counted from 0. */
 import type { BootDisk, Place, Volume } from "../disk.ts";
 import { checkCount, seconds, type BootMenu, type MenuEntry } from "./entry.ts";
 
@@ -25,7 +25,7 @@ export function readGrubLegacy(disk: BootDisk, { volume }: Place, text: string):
     };
     switch (command.toLowerCase()) {
       case "default":
-        // "saved" is the entry that was booted last, which is kept outside the file.
+        // "saved" is the entry that was booted last, which is recorded outside the file.
         if (!draft) fallback = /^\d+$/.test(value) ? value : null;
         break;
       case "timeout":
@@ -55,7 +55,7 @@ export function readGrubLegacy(disk: BootDisk, { volume }: Place, text: string):
   return { source: "menu.lst", entries: drafts.map(entryOf), default: fallback, timeout };
 }
 
-/** With modules the kernel is Xen, and the first module the kernel of its dom0, which is what is wanted. */
+/** If there are modules, the kernel is Xen and the first module is the kernel of its dom0, which is the one wanted. */
 function entryOf({ title, kernel, initrds, modules }: Draft): MenuEntry {
   const [first, ...others] = modules;
   return {

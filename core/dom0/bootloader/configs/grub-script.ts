@@ -1,18 +1,18 @@
 /** The shell language of grub.cfg: words with quotes and variables, commands, blocks in braces, if, for and function (GRUB manual, 6.2). */
 import { BootError } from "../error.ts";
 
-/** A piece of a word: text as it stands, or a variable whose value is put there. */
+/** A piece of a word: literal text, or a variable that its value replaces. */
 export interface Piece {
   text: string;
   isVariable: boolean;
-  /** A value that is not quoted may be several words, or none. */
+  /** A value that is not quoted may become several words, or none. */
   isQuoted: boolean;
 }
 export type Word = readonly Piece[];
 
 export interface Command {
   words: readonly Word[];
-  /** The block in braces behind it: of menuentry, submenu, function. */
+  /** The block in braces after the command: of menuentry, submenu or function. */
   block: readonly Statement[] | null;
 }
 export type Statement =
@@ -98,7 +98,7 @@ class Parser {
     this.#tokens = all;
   }
 
-  /** Up to one of these words at the place of a command, which is left to be read; or the end. */
+  /** Parses statements up to one of these words in the place of a command, which is not consumed; or up to the end. */
   statements(until: ReadonlySet<string>, depth: number): Statement[] {
     if (depth > MOST_DEPTH) throw new BootError(`grub.cfg is nested more than ${MOST_DEPTH} deep.`);
     const found: Statement[] = [];
@@ -176,7 +176,7 @@ class Parser {
     return name === "function" ? { kind: "skipped" } : { kind: "command", command: { words, block } };
   }
 
-  /** Of one command, up to a block or the command's end. */
+  /** Parses the words of one command, up to a block or the command's end. */
   #words(): Word[] {
     const words: Word[] = [];
     for (let token = this.#tokens[this.#at]; token?.kind === "word"; token = this.#tokens[++this.#at]) {

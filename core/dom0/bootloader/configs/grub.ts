@@ -1,4 +1,4 @@
-/** grub.cfg, run as GRUB 2 runs it, as far as it says what is booted: entries, variables, conditions, search, other files. */
+/** Runs grub.cfg as GRUB 2 does, as far as it decides what is booted: entries, variables, conditions, search, other files. */
 import { exists, readText, type BootDisk, type Place, type Volume } from "../disk.ts";
 import { BootError } from "../error.ts";
 import { blsEntries } from "./bls.ts";
@@ -6,20 +6,20 @@ import { checkCount, MOST_CONFIG_BYTES, MOST_TEXT, seconds, type BootMenu, type 
 import { readEnvironment } from "./grubenv.ts";
 import { parseScript, type Command, type Statement, type Word } from "./grub-script.ts";
 
-/** Commands, their words, and turns of loops. */
+/** The most steps: commands, their words, and turns of loops. */
 const MOST_STEPS = 200_000;
-/** Steps before others have their turn. */
+/** Number of steps before others have their turn. */
 const STEPS_PER_TURN = 2000;
 const MOST_VARIABLES = 2000;
 const MOST_INITRDS = 64;
 const MOST_FILES = 16;
 const MOST_SUBMENUS = 8;
-/** Commands whose outcome is that of GRUB's where they do what they are for; others, as a function, do nothing here and say yes. */
+/** Commands that fail here. All other commands that are not known here do nothing and succeed. */
 const FAILS = new Set(["false", "chainloader", "keystatus", "cpuid"]);
 
 type Variables = Map<string, string>;
 
-/** A menu and the variables that its entries are to be run with. */
+/** A menu, and the variables with which its entries are run. */
 interface Pending {
   entries: MenuEntry[];
 }
@@ -28,7 +28,7 @@ interface Kernel {
   kernel: Place | null;
   initrds: Place[];
   cmdline: string;
-  /** Of a multiboot kernel (Xen): the first is the kernel, the others its RAM disks. */
+  /** The modules of a multiboot kernel (Xen): the first is dom0's kernel, the others are its RAM disks. */
   modules: { place: Place; cmdline: string }[];
 }
 
@@ -43,7 +43,7 @@ class GrubScript {
   #steps = 0;
   #turnBegan = 0;
   #files = 0;
-  /** Of `configfile`: what it shows takes the place of all before. */
+  /** Set by `configfile`: the menu that it shows replaces everything before. */
   #menu: Pending = { entries: [] };
 
   constructor(disk: BootDisk, place: Place) {
@@ -67,7 +67,7 @@ class GrubScript {
     };
   }
 
-  /** The outcome of the last one. `kernel`: of the entry that is run; null outside one. */
+  /** Returns the outcome of the last statement. `kernel` is that of the entry that is run; null outside one. */
   async #all(
     statements: readonly Statement[],
     variables: Variables,
@@ -149,7 +149,7 @@ class GrubScript {
     return name !== undefined && !FAILS.has(name);
   }
 
-  /** The body is run at once, with variables of its own, so that they are those of this place. */
+  /** The body is run at once, with a copy of the variables, so that they have the values of this place. */
   async #entry(
     command: "menuentry" | "submenu",
     given: readonly string[],
@@ -260,7 +260,7 @@ class GrubScript {
     return true;
   }
 
-  /** A script from a disk may be made to keep us busy: it ends, and meanwhile others have their turn. */
+  /** A script from a disk may be made to keep us busy. It is ended after so many steps, and others have their turn meanwhile. */
   async #spend(steps: number): Promise<void> {
     this.#steps += steps;
     if (this.#steps > MOST_STEPS) throw new BootError("grub.cfg comes to no end.");
@@ -289,7 +289,7 @@ class GrubScript {
     return false;
   }
 
-  /** One comparison, with any number of "!" before it. */
+  /** Evaluates one comparison, with any number of "!" before it. */
   async #holds(all: readonly string[], variables: Variables): Promise<boolean> {
     const first = all.findIndex((word) => word !== "!");
     const not = first < 0 ? all.length : first;
@@ -328,7 +328,7 @@ class GrubScript {
   }
 }
 
-/** What a GRUB for Xen has set when its configuration begins. */
+/** The variables that a GRUB for Xen has set when its configuration begins. */
 const FEATURES: Record<string, string> = {
   grub_platform: "xen",
   grub_cpu: "x86_64",
@@ -348,7 +348,7 @@ function deviceName({ partition }: Volume): string {
   return partition === 0 ? "hd0" : `hd0,${partition}`;
 }
 
-/** Options of menuentry and submenu stand before or behind the title. */
+/** Options of menuentry and submenu may stand before or after the title. */
 function entryNames(given: readonly string[]): { title: string; id: string | null } {
   let title: string | null = null;
   let id: string | null = null;
@@ -362,7 +362,7 @@ function entryNames(given: readonly string[]): { title: string; id: string | nul
   return { title: title ?? "", id };
 }
 
-/** A word with spaces in it was quoted, and the kernel is to see it so. */
+/** A word with spaces in it was quoted, and the kernel has to see it quoted. */
 function joined(words: readonly string[]): string {
   return words.map((word) => (/\s/.test(word) ? `"${word.replace(/["\\]/g, "\\$&")}"` : word)).join(" ");
 }
@@ -380,7 +380,7 @@ function split(words: readonly string[], between: string): string[][] {
   return parts;
 }
 
-/** Throws as soon as the text is longer than a command may be: a variable may stand in it a hundred thousand times. */
+/** Throws as soon as the text is longer than a command may be, because a variable may occur in it a hundred thousand times. */
 function expandAll(words: readonly Word[], variables: Variables): string[] {
   const expanded: string[] = [];
   let left = MOST_TEXT;

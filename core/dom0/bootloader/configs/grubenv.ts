@@ -1,4 +1,4 @@
-/** GRUB's environment block: a signature, NAME=VALUE a line, then "#" up to 1024 bytes. Its values quote with a backslash. */
+/** GRUB's environment block: a signature, then NAME=VALUE lines, then "#" up to 1024 bytes. A backslash quotes in its values. */
 const MOST_VARIABLES = 1000;
 
 export function readEnvironment(text: string): Map<string, string> {

@@ -1,4 +1,4 @@
-/** extlinux.conf, syslinux.cfg and isolinux.cfg. Words are the same in capitals and small letters; names are relative to the file's folder. */
+/** Reads extlinux.conf, syslinux.cfg and isolinux.cfg. Case does not matter in their words; names are relative to the file's folder. */
 import { readText, type Place } from "../disk.ts";
 import { BootError } from "../error.ts";
 import { checkCount, commandOf, MOST_CONFIG_BYTES, MOST_TEXT, type BootMenu, type MenuEntry } from "./entry.ts";
@@ -49,7 +49,7 @@ class Reader {
         if (!draft && !/\.c32\b/.test(value)) this.#default = value.split(/\s+/)[0]!;
         break;
       case "timeout":
-        // Tenths of seconds; 0 waits for ever.
+        // In tenths of seconds; 0 waits for ever.
         if (/^[1-9]\d{0,6}$/.test(value)) this.#timeout = Math.ceil(Number(value) / 10);
         break;
       case "label":
@@ -111,7 +111,7 @@ class Reader {
   #entry({ label, title, kernel, initrds, append }: Draft): MenuEntry {
     const words = (append ?? this.#append).split(/\s+/).filter(Boolean);
     const inAppend = words.flatMap((word) => /^initrd=(.+)$/.exec(word)?.[1]?.split(",") ?? []);
-    // Modules of syslinux itself, boot sectors and the like start no kernel.
+    // Modules of syslinux itself, boot sectors and the like are no kernels.
     const isKernel = kernel !== null && !/\.(c32|com|cbt|bss|bin|img|0)$/i.test(kernel);
     return {
       title: title ?? label,

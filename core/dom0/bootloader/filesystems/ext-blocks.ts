@@ -1,8 +1,8 @@
-/** Where the blocks of an ext file lie: trees of extents, or the older lists of blocks, up to three levels indirect. */
+/** Finds where the blocks of an ext file lie: in trees of extents, or in the older lists of blocks, which are up to three levels indirect. */
 import { BootError } from "../error.ts";
 import type { Region } from "../region.ts";
 
-/** `count` blocks of a file from the one that was asked for on; null: a hole, which reads as zeroes. */
+/** `count` blocks of a file, beginning with the one that was asked for; null stands for a hole, which reads as zeros. */
 export interface Run {
   physical: number | null;
   count: number;
@@ -10,13 +10,13 @@ export interface Run {
 
 const EXTENT_MAGIC = 0xf30a;
 const MOST_DEPTH = 5;
-/** Longer lengths mark blocks that are reserved and not written: they read as zeroes. */
+/** Greater lengths mark blocks that are reserved but not written; these read as zeros. */
 const LONGEST_EXTENT = 32768;
 const DIRECT = 12;
-/** Blocks are counted in 32 bits. */
+/** Block numbers have 32 bits. */
 const END = 2 ** 32;
 
-/** `root`: the inode's i_block. */
+/** `root` is the inode's i_block. */
 export function mapBlock(
   region: Region,
   blockSize: number,
@@ -60,7 +60,7 @@ async function byExtents(region: Region, blockSize: number, root: DataView<Array
   }
 }
 
-/** The last entry that begins at the block or before it; -1 for none. */
+/** Returns the last entry that begins at or before the block; -1 for none. */
 function lastUpTo(node: DataView, count: number, block: number): number {
   let [low, high] = [0, count];
   while (low < high) {
@@ -94,7 +94,7 @@ async function byLists(region: Region, blockSize: number, root: DataView<ArrayBu
   }
 }
 
-/** As many as follow each other on the disk. */
+/** Returns as many blocks as follow each other on the disk. */
 function runIn(list: DataView, index: number, end: number): Run {
   const first = list.getUint32(index * 4, true);
   let count = 1;

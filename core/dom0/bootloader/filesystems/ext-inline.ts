@@ -1,4 +1,4 @@
-/** Files that are so small that ext4 has them in the inode: in the place of its block list, and beyond that in the attribute system.data. */
+/** Files so small that ext4 keeps them in the inode: in the place of the block list, and the rest in the attribute system.data. */
 import { BootError } from "../error.ts";
 
 const BLOCK_FIELD = 40;
@@ -6,7 +6,7 @@ const BLOCK_FIELD_BYTES = 60;
 const ATTRIBUTES_MAGIC = 0xea020000;
 const SYSTEM = 7;
 
-/** All that the inode holds, which may be more than the file's size. */
+/** Returns everything that the inode holds, which may be more than the file's size. */
 export function inlineData(inode: DataView<ArrayBuffer>): Buffer {
   const head = Buffer.from(inode.buffer, BLOCK_FIELD, BLOCK_FIELD_BYTES);
   return Buffer.concat([head, attribute(Buffer.from(inode.buffer))]);

@@ -1,4 +1,4 @@
-/** ext2, ext3 and ext4, as Linux' Documentation/filesystems/ext4 describes them. The journal is not replayed and checksums are not checked. */
+/** Reads ext2, ext3 and ext4, as Linux' Documentation/filesystems/ext4 describes them. The journal is not replayed, and checksums are not checked. */
 import { BootError } from "../error.ts";
 import type { Region } from "../region.ts";
 import { mapBlock } from "./ext-blocks.ts";
@@ -8,7 +8,7 @@ import { MOST_NAMES, type FileSystem, type Node } from "./filesystem.ts";
 
 const SUPERBLOCK = 1024;
 const MAGIC = 0xef53;
-/** s_feature_incompat: those that a reader must know, and these do not change how it reads. */
+/** s_feature_incompat has the features that a reader must know; these do not change how it reads. */
 const META_BG = 0x10;
 const EXTENTS = 0x40;
 const HAS_64BIT = 0x80;
@@ -63,7 +63,7 @@ export class ExtFileSystem implements FileSystem<ExtNode> {
     this.type = incompatible & (EXTENTS | HAS_64BIT) ? "ext4" : hasJournal ? "ext3" : "ext2";
   }
 
-  /** null when the region holds something else. Throws BootError when it is one that can't be read. */
+  /** Returns null when the region holds something else. Throws BootError when it is an ext file system that can't be read. */
   static async open(region: Region): Promise<ExtFileSystem | null> {
     if (region.size < SUPERBLOCK + 1024) return null;
     const superblock = await region.read(SUPERBLOCK, 1024);
@@ -147,7 +147,7 @@ export class ExtFileSystem implements FileSystem<ExtNode> {
     if (directory.flags & FLAG_ENCRYPT) return;
     if (directory.flags & FLAG_INLINE) {
       const all = inlineData(directory.inode);
-      // The number of the parent, then entries up to the end of the field, then those of the attribute.
+      // Yields the number of the parent, then entries up to the end of the field, then those of the attribute.
       yield all.subarray(4, BLOCK_FIELD_BYTES);
       if (all.length > BLOCK_FIELD_BYTES) yield all.subarray(BLOCK_FIELD_BYTES);
       return;
@@ -181,7 +181,7 @@ export class ExtFileSystem implements FileSystem<ExtNode> {
     return { kind, size, number, flags: inode.getUint32(32, true), inode };
   }
 
-  /** Its first block. */
+  /** Returns the first block of the group's inode table. */
   async #inodeTable(group: number): Promise<number> {
     const size = this.#descriptorSize;
     const descriptor = await this.#region.read(this.#descriptorAt(group), size);

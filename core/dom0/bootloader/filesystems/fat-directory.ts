@@ -1,7 +1,7 @@
-/** Entries of FAT directories: short names, and the long ones that stand in front of them in pieces, last piece first. */
+/** Entries of FAT directories: short names, preceded by the long ones in pieces, last piece first. */
 
 export interface FatEntry {
-  /** The long one where there is one. */
+  /** The long name if there is one. */
   name: string;
   shortName: string;
   isDirectory: boolean;
@@ -9,12 +9,12 @@ export interface FatEntry {
   cluster: number;
 }
 
-/** Of a long name: 255 characters. */
+/** The most pieces of a long name, which has up to 255 characters. */
 const MOST_PIECES = 20;
 const LABEL = 0x08;
 const DIRECTORY = 0x10;
 const LONG = 0x0f;
-/** NTRES: the name, or its extension, was given in small letters. */
+/** NTRES: the name, or its extension, was given in lower case. */
 const SMALL_NAME = 0x08;
 const SMALL_EXTENSION = 0x10;
 

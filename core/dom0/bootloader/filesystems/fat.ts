@@ -1,4 +1,4 @@
-/** FAT12, FAT16 and FAT32, as Microsoft's specification (FAT: General Overview of On-Disk Format, 1.03) has them. */
+/** Reads FAT12, FAT16 and FAT32, as Microsoft's specification (FAT: General Overview of On-Disk Format, 1.03) describes them. */
 import { BootError } from "../error.ts";
 import type { Region } from "../region.ts";
 import { fatEntries, type FatEntry } from "./fat-directory.ts";
@@ -7,14 +7,14 @@ import { MOST_NAMES, type FileSystem, type Node } from "./filesystem.ts";
 const MOST_DIRECTORY = 65536 * 32;
 
 export interface FatNode extends Node {
-  /** 0 of an empty file, and of the root of FAT12 and FAT16. */
+  /** 0 for an empty file, and for the root of FAT12 and FAT16. */
   readonly cluster: number;
   readonly isRoot: boolean;
 }
 
 interface Layout {
   clusterSize: number;
-  /** Bytes: the first FAT, the root of FAT12 and FAT16, and cluster 2. */
+  /** Places in bytes: of the first FAT, of the root of FAT12 and FAT16, and of cluster 2. */
   fat: number;
   root: number;
   rootSize: number;
@@ -43,7 +43,7 @@ export class FatFileSystem implements FileSystem<FatNode> {
       .trimEnd();
   }
 
-  /** null when the region holds something else. */
+  /** Returns null when the region holds something else. */
   static async open(region: Region): Promise<FatFileSystem | null> {
     if (region.size < 512) return null;
     const sector = await region.read(0, 512);
@@ -56,7 +56,7 @@ export class FatFileSystem implements FileSystem<FatNode> {
     return Promise.resolve({ kind: "directory", size: 0, isRoot: bits !== 32, cluster: rootCluster });
   }
 
-  /** Names are the same whatever their case. */
+  /** Case does not matter in names. */
   async find(directory: FatNode, name: string): Promise<FatNode | null> {
     const wanted = name.toLowerCase();
     for (const entry of await this.#entries(directory))
@@ -83,7 +83,7 @@ export class FatFileSystem implements FileSystem<FatNode> {
       const first = cluster;
       let size = clusterSize;
       let next = await this.#next(cluster);
-      // Clusters that follow each other are read at once.
+      // Clusters that follow each other are read together.
       while (next === first + size / clusterSize && start + size < offset + target.length) {
         size += clusterSize;
         next = await this.#next(next);
@@ -131,7 +131,7 @@ export class FatFileSystem implements FileSystem<FatNode> {
     return data + (cluster - 2) * clusterSize;
   }
 
-  /** null at the end of the chain. */
+  /** Returns null at the end of the chain. */
   async #next(cluster: number): Promise<number | null> {
     this.#place(cluster);
     const { bits, fat } = this.#layout;
@@ -146,7 +146,7 @@ export class FatFileSystem implements FileSystem<FatNode> {
   }
 }
 
-/** null when this is no boot sector of FAT. */
+/** Returns null when this is not a boot sector of FAT. */
 function layoutOf(sector: DataView): Layout | null {
   const jump = sector.getUint8(0);
   if (sector.getUint16(510, true) !== 0xaa55 || (jump !== 0xeb && jump !== 0xe9)) return null;

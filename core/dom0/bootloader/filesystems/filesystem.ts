@@ -1,24 +1,24 @@
-/** What every file system is to the boot loader: nodes, found by name; and the walk along a path, through symbolic links. */
+/** What the boot loader needs of every file system: nodes, found by name; and the walk along a path through symbolic links. */
 import { BootError } from "../error.ts";
 
 export interface Node {
   readonly kind: "file" | "directory" | "link" | "other";
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
 }
 
 export interface FileSystem<N extends Node = Node> {
-  /** "ext4", "FAT32", "ISO 9660": for people. */
+  /** Such as "ext4", "FAT32" or "ISO 9660", for people. */
   readonly type: string;
-  /** As GRUB's `search` and Linux' `root=UUID=` have it, lower case; "" for none. */
+  /** As in GRUB's `search` and Linux' `root=UUID=`, lower case; "" for none. */
   readonly uuid: string;
   readonly label: string;
   root(): Promise<N>;
-  /** null when there is none of the name. */
+  /** Returns null when there is none of that name. */
   find(directory: N, name: string): Promise<N | null>;
-  /** Names, at most MOST_NAMES. */
+  /** Returns the names, at most MOST_NAMES. */
   names(directory: N): Promise<string[]>;
-  /** Fills the target from the file's bytes from `offset` on, all of which are inside the file. */
+  /** Fills the target with the file's bytes from `offset` on, which all lie inside the file. */
   read(file: N, offset: number, target: Uint8Array): Promise<void>;
   linkTarget(link: N): Promise<string>;
 }
@@ -28,7 +28,7 @@ export const MOST_NAMES = 4096;
 const MOST_LINKS = 40;
 const MOST_PATH = 4096;
 
-/** null when nothing is there. Throws BootError when links lead in a circle. */
+/** Returns null when nothing is there. Throws BootError when links lead in a circle. */
 export async function lookUp<N extends Node>(system: FileSystem<N>, path: string): Promise<N | null> {
   let left = split(path);
   const trail: N[] = [await system.root()];

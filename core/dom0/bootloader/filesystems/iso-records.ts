@@ -1,18 +1,18 @@
-/** Directory records of ISO 9660 (ECMA-119, 9.1): they fill sectors and never cross their border. */
+/** Directory records of ISO 9660 (ECMA-119, 9.1). They never cross the border of a sector. */
 import { BootError } from "../error.ts";
 
 export interface IsoRecord {
   name: Buffer;
-  /** First logical block, and bytes. */
+  /** First logical block, and size in bytes. */
   extent: number;
   size: number;
   isDirectory: boolean;
-  /** The file goes on in the next record. */
+  /** Whether the file continues in the next record. */
   hasMore: boolean;
   systemUse: Buffer;
 }
 
-/** The records of one sector. */
+/** Yields the records of one sector. */
 export function* isoRecords(sector: Buffer): Generator<IsoRecord> {
   for (let at = 0; at + 33 < sector.length && sector[at] !== 0;) {
     const length = sector[at]!;
@@ -20,7 +20,7 @@ export function* isoRecords(sector: Buffer): Generator<IsoRecord> {
     if (length < 34 || at + length > sector.length || 33 + nameLength > length)
       throw new BootError("The file system is damaged: a directory is broken.");
     const flags = sector[at + 25]!;
-    // After a name of even length stands a byte that pads it.
+    // A name of even length is followed by a byte of padding.
     const use = at + 33 + nameLength + (nameLength % 2 === 0 ? 1 : 0);
     yield {
       name: sector.subarray(at + 33, at + 33 + nameLength),

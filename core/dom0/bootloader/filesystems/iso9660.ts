@@ -1,4 +1,4 @@
-/** ISO 9660 (ECMA-119) with the names of Rock Ridge, else those of Joliet, else its own. */
+/** Reads ISO 9660 (ECMA-119) with the names of Rock Ridge, or else those of Joliet, or else its own. */
 import { BootError } from "../error.ts";
 import type { Region } from "../region.ts";
 import { MOST_NAMES, type FileSystem, type Node } from "./filesystem.ts";
@@ -11,7 +11,7 @@ const MOST_DESCRIPTORS = 64;
 const MOST_DIRECTORY = 4 << 20;
 
 export interface IsoNode extends Node {
-  /** In the order of the file; bytes. */
+  /** The parts of the file in order, in bytes. */
   readonly sections: readonly { start: number; size: number }[];
   readonly target: string;
 }
@@ -26,7 +26,7 @@ export class IsoFileSystem implements FileSystem<IsoNode> {
   readonly #root: IsoNode;
   readonly #blockSize: number;
   #names: Names = "plain";
-  /** Bytes that Rock Ridge is to pass over at the start of each system use area. */
+  /** Bytes to skip at the start of each system use area, according to Rock Ridge. */
   #skip = 0;
 
   private constructor(region: Region, descriptor: DataView<ArrayBuffer>, root: DataView<ArrayBuffer>) {
@@ -34,7 +34,7 @@ export class IsoFileSystem implements FileSystem<IsoNode> {
     this.#blockSize = descriptor.getUint16(128, true);
     const text = (at: number, length: number): string => Buffer.from(descriptor.buffer, at, length).toString("latin1");
     this.label = text(40, 32).trimEnd();
-    // GRUB's: the time of the last change, else of creation.
+    // The UUID as GRUB has it: the time of the last change, else that of creation.
     const time = [830, 813].map((at) => text(at, 16)).find((digits) => /^\d{16}$/.test(digits) && /[1-9]/.test(digits));
     this.uuid = time?.replace(/^(....)(..)(..)(..)(..)(..)(..)$/, "$1-$2-$3-$4-$5-$6-$7") ?? "";
     const start = root.getUint32(156 + 2, true) * this.#blockSize;
@@ -42,7 +42,7 @@ export class IsoFileSystem implements FileSystem<IsoNode> {
     this.#root = { kind: "directory", size, sections: [{ start, size }], target: "" };
   }
 
-  /** null when the region holds something else. */
+  /** Returns null when the region holds something else. */
   static async open(region: Region): Promise<IsoFileSystem | null> {
     let primary: DataView<ArrayBuffer> | null = null;
     let joliet: DataView<ArrayBuffer> | null = null;
@@ -73,7 +73,7 @@ export class IsoFileSystem implements FileSystem<IsoNode> {
     return Promise.resolve(this.#root);
   }
 
-  /** ISO 9660's own names are the same whatever their case. */
+  /** Case does not matter in ISO 9660's own names. */
   async find(directory: IsoNode, name: string): Promise<IsoNode | null> {
     const plain = this.#names === "plain";
     const wanted = plain ? name.toLowerCase() : name;
@@ -131,7 +131,7 @@ export class IsoFileSystem implements FileSystem<IsoNode> {
     if (use.target !== null)
       return { name, node: { kind: "link", size: use.target.length, sections: [], target: use.target } };
     if (use.child === null) return { name, node };
-    // A directory that lies too deep for ISO 9660 and so somewhere else: its first record tells its size.
+    // A directory that would be too deep for ISO 9660 and so lies somewhere else. Its first record has its size.
     const start = use.child * this.#blockSize;
     const self = await this.#region.read(start, 34);
     const length = self.getUint32(10, true);

@@ -1,4 +1,4 @@
-/** Which file system a region holds, if any. */
+/** Recognises which file system a region holds, if any. */
 import { BootError } from "../error.ts";
 import type { Region } from "../region.ts";
 import { ExtFileSystem } from "./ext.ts";
@@ -6,7 +6,7 @@ import { FatFileSystem } from "./fat.ts";
 import type { FileSystem } from "./filesystem.ts";
 import { IsoFileSystem } from "./iso9660.ts";
 
-/** Names of what is known and can't be read, by what its first bytes hold, and where. */
+/** Names of formats that are known but can't be read, by what their first bytes hold, and where. */
 const UNREADABLE: readonly [string, number, string][] = [
   ["XFS", 0, "XFSB"],
   ["Btrfs", 0x10040, "_BHRfS_M"],
@@ -20,7 +20,7 @@ const UNREADABLE: readonly [string, number, string][] = [
 
 export type Content = { system: FileSystem } | { unreadable: string } | null;
 
-/** null when it holds nothing that is known. A damaged file system counts as unreadable. */
+/** Returns null when the region holds nothing that is known. A damaged file system counts as unreadable. */
 export async function openFileSystem(region: Region): Promise<Content> {
   try {
     const opened =

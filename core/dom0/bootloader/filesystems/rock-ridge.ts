@@ -1,20 +1,20 @@
-/** What the system use area of a directory record says by the SUSP (IEEE P1281) and Rock Ridge (IEEE P1282): long names, links, places. */
+/** Reads the system use area of a directory record by the SUSP (IEEE P1281) and Rock Ridge (IEEE P1282): long names, links, relocations. */
 import type { Region } from "../region.ts";
 
 export interface SystemUse {
-  /** null: the record's own. */
+  /** The long name; null where the record's own name counts. */
   name: string | null;
-  /** Of a symbolic link. */
+  /** Target of a symbolic link. */
   target: string | null;
-  /** Block of a directory that had to be placed elsewhere. */
+  /** Block of a directory that had to be put elsewhere. */
   child: number | null;
-  /** This is the place where such a directory lies: it is not shown here. */
+  /** Whether such a directory lies in this place, so that it is not shown here. */
   isRelocated: boolean;
 }
 
 const MOST_CONTINUATIONS = 32;
 
-/** Bytes to skip in other records; null when the area of the root's first record does not begin as the SUSP has it. */
+/** Returns the bytes to skip in other records; null when the area of the root's first record does not begin as the SUSP requires. */
 export function suspSkip(area: Buffer): number | null {
   const isSusp = area.length >= 7 && area.toString("latin1", 0, 2) === "SP" && area[4] === 0xbe && area[5] === 0xef;
   return isSusp ? area[6]! : null;
@@ -46,12 +46,12 @@ export async function readSystemUse(region: Region, blockSize: number, area: Buf
   return use;
 }
 
-/** The components of a symbolic link, which may be cut into pieces. */
+/** Collects the components of a symbolic link, which may be cut into pieces. */
 class LinkText {
   #text = "";
   #isOpen = true;
 
-  /** The text so far. */
+  /** Returns the text so far. */
   add(components: Buffer): string {
     for (let at = 0; at + 2 <= components.length;) {
       const flags = components[at]!;
@@ -61,7 +61,7 @@ class LinkText {
       if (!this.#isOpen) this.#text += "/";
       if (flags & 8) this.#text = "/";
       else this.#text += flags & 2 ? "." : flags & 4 ? ".." : piece;
-      // The next one follows at once after the root, and after a piece that goes on.
+      // The next component follows without a separator after the root, and after a piece that continues.
       this.#isOpen = (flags & 9) !== 0;
     }
     return this.#text;

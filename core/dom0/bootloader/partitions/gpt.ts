@@ -1,4 +1,4 @@
-/** The GUID partition table (UEFI specification, section 5.3): the header in the second sector, or its copy in the last. */
+/** The GUID partition table (UEFI specification, section 5.3): the header is in the second sector, its copy in the last. */
 import { crc32 } from "node:zlib";
 import type { Region } from "../region.ts";
 import type { Partition } from "./partition.ts";
@@ -9,7 +9,7 @@ const MOST_ENTRY_BYTES = 4096;
 /** Attribute bit 2: legacy BIOS bootable. */
 const BOOTABLE = 4;
 
-/** null when neither header is whole. */
+/** Returns null when neither header is valid. */
 export async function gptPartitions(disk: Region): Promise<Partition[] | null> {
   for (const sectorBytes of [512, 4096])
     for (const at of [sectorBytes, disk.size - sectorBytes]) {

@@ -11,12 +11,12 @@ const MOST_LOGICAL = 124;
 export interface MbrEntry {
   active: boolean;
   type: number;
-  /** Bytes. */
+  /** In bytes. */
   start: number;
   size: number;
 }
 
-/** null when the sector has no partition table: no signature, or entries as no table has them (a file system's boot sector). */
+/** Returns null when the sector has no partition table: it lacks the signature, or its entries are none (as in a file system's boot sector). */
 export function readTable(sector: DataView, base = 0): MbrEntry[] | null {
   if (sector.getUint16(510, true) !== 0xaa55) return null;
   const entries = [0, 1, 2, 3].map((i) => {
@@ -32,7 +32,7 @@ export function readTable(sector: DataView, base = 0): MbrEntry[] | null {
   return entries.map(({ status, type, start, size }) => ({ active: status === 0x80, type, start, size }));
 }
 
-/** Primary partitions are 1 to 4, logical ones 5 and on, as everybody numbers them. */
+/** Primary partitions have the numbers 1 to 4, logical ones 5 and up, as everywhere. */
 export async function mbrPartitions(disk: Region, table: readonly MbrEntry[]): Promise<Partition[]> {
   const found: Partition[] = [];
   for (const [i, { active, type, start, size }] of table.entries()) {
@@ -49,7 +49,7 @@ export async function mbrPartitions(disk: Region, table: readonly MbrEntry[]): P
     if (at + SECTOR > disk.size) break;
     const links = readTable(await disk.read(at, SECTOR), 0);
     if (!links) break;
-    // The first entry counts from this sector, the second from the extended partition.
+    // The first entry is relative to this sector, the second to the extended partition.
     const [logical, next] = [links[0]!, links[1]!];
     const region = logical.size > 0 && logical.type !== 0 ? disk.part(at + logical.start, logical.size) : null;
     if (region) found.push({ number, active: logical.active, region });

@@ -2,9 +2,9 @@
 import type { Region } from "../region.ts";
 
 export interface Partition {
-  /** As in xvda1; 0 is the whole disk. */
+  /** The number as in xvda1; 0 is the whole disk. */
   number: number;
-  /** Marked as the one to boot from. */
+  /** Whether it is marked as the one to boot from. */
   active: boolean;
   region: Region;
 }

@@ -1,10 +1,10 @@
 /**
- * The ACPI tables of a PVH domain, as Xen's toolstack gives them: where they lie, what each says of a machine that has local APICs and nothing
- * else. Layouts: ACPI specification 6.3, 5.2. The DSDT defines nothing: what Xen's has in it is about the hot plug of vCPUs and sleep
- * states, which such a domain does not have here.
+ * The ACPI tables of a PVH domain as Xen's toolstack makes them: where they lie, and what each says of a machine that has local APICs and nothing
+ * else. Layouts: ACPI specification 6.3, 5.2. The DSDT defines nothing: Xen's is about hotplug of vCPUs and sleep states, which such a domain does
+ * not have here.
  */
 
-/** Guest-physical addresses: of the tables' page, of the RSDP, and what is behind that. */
+/** Guest-physical addresses: of the page with the tables, of the RSDP, and of what follows that. */
 export const ACPI_START = 0xfc000000;
 const TABLES = 0xfc001000;
 const RSDP = 0xfc008000;
@@ -12,23 +12,23 @@ export const ACPI_END = RSDP + 64;
 
 const LOCAL_APIC = 0xfee00000;
 const SCI_INTERRUPT = 9;
-/** Ports of the power management registers, where nothing answers. */
+/** Ports of the power management registers, at which nothing answers. */
 const PM1A_EVENT = 0xb000;
 const PM1A_CONTROL = 0xb004;
 const GPE0 = 0xafe0;
 /** FADT: no VGA, no CMOS clock. */
 const BOOT_FLAGS = (1 << 2) | (1 << 5);
-/** FADT: WBINVD works, C1 on all processors, sleep button and real-time clock as fixed hardware's are not there, APICs by physical ids. */
+/** FADT: WBINVD works; C1 on all processors; sleep button and real-time clock are not fixed hardware; APICs use physical ids. */
 const FEATURES = (1 << 0) | (1 << 2) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 19);
-/** MADT: as Xen says it, though there is no PIC; guests do not look for one then. */
+/** MADT: as in Xen, although there is no PIC; with this, guests do not look for one. */
 const PC_AT_COMPATIBLE = 1;
 const FACS_LENGTH = 64;
 const FADT_LENGTH = 0x10c;
 
 export interface AcpiTables {
-  /** Of the RSDP. */
+  /** Address of the RSDP. */
   rsdp: number;
-  /** What goes where. */
+  /** What is to be written, and where. */
   pieces: { address: number; bytes: Buffer }[];
 }
 
@@ -39,7 +39,7 @@ function checksum(bytes: Buffer, at: number, length = bytes.length): void {
   bytes[at] = -sum & 0xff;
 }
 
-/** A table with its header, of `length` bytes in all; `fill` writes what comes behind byte 36. */
+/** Makes a table with its header, of `length` bytes in total. `fill` writes what follows byte 36. */
 function table(signature: string, revision: number, length: number, fill: (table: Buffer) => void): Buffer {
   const bytes = Buffer.alloc(length);
   bytes.write(signature, 0, "latin1");
@@ -53,7 +53,7 @@ function table(signature: string, revision: number, length: number, fill: (table
   return bytes;
 }
 
-/** struct acpi_generic_address: an I/O port. */
+/** Writes struct acpi_generic_address for an I/O port. */
 function port(bytes: Buffer, at: number, address: number, bits: number, access: number): void {
   bytes[at] = 1;
   bytes[at + 1] = bits;
@@ -79,9 +79,9 @@ function fadt(facsAt: number, dsdtAt: number): Buffer {
     bytes.writeUInt32LE(GPE0, 80);
     bytes[88] = 4;
     bytes[89] = 2;
-    // No timer of power management.
+    // There is no power management timer.
     bytes[92] = 4;
-    // No C2 and C3.
+    // There are no C2 and C3.
     bytes.writeUInt16LE(0xfff, 96);
     bytes.writeUInt16LE(0xfff, 98);
     bytes.writeUInt16LE(BOOT_FLAGS, 109);
@@ -94,7 +94,7 @@ function fadt(facsAt: number, dsdtAt: number): Buffer {
   });
 }
 
-/** Local APICs only: ids of twice the vCPU's number, those from `online` on not enabled. */
+/** Makes the MADT, with local APICs only. Their ids are twice the vCPU's number; those from `online` on are not enabled. */
 function madt(vcpus: number, online: number): Buffer {
   return table("APIC", 2, 44 + 8 * vcpus, (bytes) => {
     bytes.writeUInt32LE(LOCAL_APIC, 36);

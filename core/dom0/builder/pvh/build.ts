@@ -1,4 +1,7 @@
-/** Builds a PVH domain: memory, kernel, ramdisk, hvm_start_info, ACPI tables, first vCPU, by the hypercalls that libxenguest makes. It is left paused. */
+/**
+ * Builds a PVH domain: memory, kernel, ramdisk, hvm_start_info, ACPI tables, first vCPU. It makes the same hypercalls as libxenguest, and leaves the
+ * domain paused.
+ */
 import { HypercallError } from "../../kernel/errno.ts";
 import type { HvmHypercalls } from "../../kernel/hvm.ts";
 import { PAGE_SIZE, type PhysicalMemory } from "../../kernel/memory.ts";
@@ -10,19 +13,23 @@ import { entryContext } from "./context.ts";
 import {
   CONSOLE_PAGE,
   EXTRA_PAGES,
+  LEAST_TABLES,
   SPECIAL_FIRST,
   SPECIAL_PAGES,
   STORE_PAGE,
   layoutPvh,
+  memoryRanges,
   pagingPool,
   pvhMemoryMap,
 } from "./layout.ts";
 import { connectRings } from "./rings.ts";
 import { startInfo, startInfoBytes } from "./start-info.ts";
 
-/** Pages copied before dom0's events have their turn. */
+/** Pages that are copied before the events of dom0 have their turn. */
 const PAGES_PER_TURN = 4096;
+
 export class PvhBuilder {
+  readonly framesBesides = EXTRA_PAGES + LEAST_TABLES;
   readonly #hypercalls: HvmHypercalls;
   readonly #frames: ForeignFrames;
   readonly #memory: PhysicalMemory;
@@ -38,12 +45,12 @@ export class PvhBuilder {
     this.#hypercalls.setMemoryMap(domid, pvhMemoryMap(mostPages));
   }
 
-  /** The target of its balloon driver is another. */
+  /** Adapts the reserve for memory on demand to another target of the balloon driver. */
   retarget(domid: number, pages: number): void {
     this.#hypercalls.setOnDemandTarget(domid, pages + EXTRA_PAGES);
   }
 
-  /** Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller destroys the domain then. */
+  /** Throws ImageError when the kernel can't be started this way, HypercallError when the hypervisor refuses. The caller then destroys the domain. */
   async build(request: DomainBuild): Promise<Built> {
     const timings: Built["timings"] = [];
     let began = performance.now();
@@ -55,11 +62,13 @@ export class PvhBuilder {
     const { domid, kernel, modules, cmdline, totalPages, mostPages, vcpus, maxvcpus } = request;
     const entry = pvhEntry(kernel);
     const lengths = modules.map(({ bytes }) => bytes.length);
-    const layout = layoutPvh(kernel, totalPages, mostPages, lengths, startInfoBytes(cmdline, modules));
-    if (mostPages === totalPages) this.#populate(domid, 0, totalPages);
+    const map = pvhMemoryMap(mostPages);
+    const layout = layoutPvh(kernel, totalPages, lengths, startInfoBytes(cmdline, modules, map.length));
+    if (mostPages === totalPages)
+      for (const { first, count } of memoryRanges(totalPages)) this.#populate(domid, first, count);
     this.#populate(domid, ACPI_START / PAGE_SIZE, Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE));
     this.#populate(domid, SPECIAL_FIRST, SPECIAL_PAGES);
-    // It is told of the most that it may have, and its balloon driver gives back what is too much, as with libxenguest.
+    // The domain is told the most memory that it may have, and its balloon driver gives back what exceeds its target, as with libxenguest.
     if (mostPages > totalPages) this.#promise(domid, mostPages, totalPages);
     step("memory");
 
@@ -71,7 +80,7 @@ export class PvhBuilder {
     const tables = acpiTables(maxvcpus, vcpus);
     for (const { address, bytes } of tables.pieces) await this.#copy(domid, address, bytes);
     const placed = modules.map((module, i) => ({ ...module, at: layout.modules[i]! }));
-    await this.#copy(domid, layout.startInfo, startInfo(layout.startInfo, cmdline, tables.rsdp, placed, layout.map));
+    await this.#copy(domid, layout.startInfo, startInfo(layout.startInfo, cmdline, tables.rsdp, placed, map));
     step("tables");
 
     connectRings(this.#hypercalls, this.#frames, this.#memory, request, STORE_PAGE, CONSOLE_PAGE);
@@ -81,9 +90,10 @@ export class PvhBuilder {
   }
 
   #promise(domid: number, mostPages: number, totalPages: number): void {
-    const got = this.#hypercalls.populateOnDemand(domid, 0, mostPages);
-    if (got < mostPages)
-      throw new HypercallError(`memory on demand for domain ${domid} (${got} of ${mostPages} pages)`, 12);
+    for (const { first, count } of memoryRanges(mostPages)) {
+      const got = this.#hypercalls.populateOnDemand(domid, first, count);
+      if (got < count) throw new HypercallError(`memory on demand for domain ${domid} (${got} of ${count} pages)`, 12);
+    }
     this.retarget(domid, totalPages);
   }
 

@@ -1,17 +1,17 @@
 /**
- * The first vCPU's state at a PVH kernel's entry (docs/misc/pvh.pandoc): protected mode without paging, flat segments, EBX at hvm_start_info. As
- * records of an HVM context, the form in which the hypervisor takes it.
+ * The first vCPU's state at a PVH kernel's entry (docs/misc/pvh.pandoc): protected mode without paging, flat segments, EBX at hvm_start_info. It is
+ * written as records of an HVM context, the form in which the hypervisor takes it.
  */
 import * as save from "../../../abi/hvm_save.ts";
 
 const CR0_PE_ET = 0x11;
-/** Attributes: 32-bit code and data with 4 KiB granularity, a busy TSS. */
+/** Segment attributes: 32-bit code and data with 4 KiB granularity, and a busy TSS. */
 const CODE = 0xc9b;
 const DATA = 0xc93;
 const TSS = 0x8b;
 const TSS_LIMIT = 0x67;
 
-/** In the order in which struct hvm_hw_cpu has segments: CS DS ES FS GS SS TR LDTR. */
+/** In the order that segments have in struct hvm_hw_cpu: CS DS ES FS GS SS TR LDTR. */
 const SEGMENTS = [
   { limit: 0xffffffff, attributes: CODE },
   { limit: 0xffffffff, attributes: DATA },

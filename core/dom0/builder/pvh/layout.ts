@@ -1,6 +1,6 @@
 /**
- * Where everything goes in a fresh PVH domain, as libxenguest has it: memory from 0 on, the kernel where its file says, then the ramdisk and
- * hvm_start_info; ACPI tables and the special pages high up. Pure arithmetic, in guest-physical bytes.
+ * Where everything goes in a new PVH domain, as in libxenguest: memory from 0 on, the kernel where its file says, then the ramdisk and
+ * hvm_start_info; ACPI tables and the special pages are high up. This is pure arithmetic, in guest-physical bytes.
  */
 import {
   XEN_HVM_MEMMAP_TYPE_ACPI,
@@ -12,52 +12,74 @@ import { PAGE_SIZE } from "../../kernel/memory.ts";
 import { ImageError, type ElfImage } from "../elf.ts";
 import { ACPI_END, ACPI_START } from "./acpi.ts";
 
-/** Pages that Xen and its tools share with the guest: the first one's frame, and how many. */
+/** Pages that Xen and its tools share with the guest: the frame of the first one, and how many there are. */
 export const SPECIAL_FIRST = 0xfeff8;
 export const SPECIAL_PAGES = 8;
 export const STORE_PAGE = SPECIAL_FIRST + 4;
 export const CONSOLE_PAGE = SPECIAL_FIRST + 7;
-/** Of a frame that the builder maps something at for a moment: nothing is there. */
+/** A frame at which the builder maps something temporarily; otherwise nothing is there. */
 export const PASSING_PAGE = SPECIAL_FIRST - 1;
-/** Memory ends below this; there is a hole up to 4 GiB, and a host has no more. */
+/** Memory ends below this and goes on at 4 GiB. The ACPI tables, the special pages and the local APIC lie in the hole between. */
 const LOW_END = 0xf0000000;
+const HIGH_START = 2 ** 32;
 
-/** libxl's shadow memory: 1 MiB a vCPU, and 8 KiB for each MiB of memory. */
+/** MiB that a domain may be told of (maxmem): four times what the largest host has. A guest keeps a 64th of it for its frames' own structures. */
+export const MOST_MEMORY_MIB = 16384;
+/** Frame numbers that a domain with so much has. */
+export const MOST_GFNS = (MOST_MEMORY_MIB * 2 ** 20 + HIGH_START - LOW_END) / PAGE_SIZE;
+
+/** Guest frames `first` to `first + count - 1`. */
+export interface FrameRange {
+  first: number;
+  count: number;
+}
+
+/** Where the first `pages` of a domain's memory are, on both sides of the hole. */
+export function memoryRanges(pages: number): FrameRange[] {
+  const low = Math.min(pages, LOW_END / PAGE_SIZE);
+  return [
+    { first: 0, count: low },
+    { first: HIGH_START / PAGE_SIZE, count: pages - low },
+  ].filter(({ count }) => count > 0);
+}
+
+/** libxl's shadow memory: 1 MiB for each vCPU, and 8 KiB for each MiB of memory. */
 const POOL_PER_VCPU = 2 ** 20;
 const POOL_PER_MIB = 2 * PAGE_SIZE;
 
-/** Bytes of tables that the second stage of a domain with so many pages and vCPUs may have. */
+/** Returns how many bytes of tables the second stage of a domain with so many pages and vCPUs may have. */
 export function pagingPool(pages: number, vcpus: number): number {
   return vcpus * POOL_PER_VCPU + Math.ceil(pages / 256) * POOL_PER_MIB;
 }
 
 /** Pages that a domain has besides its memory. */
 export const EXTRA_PAGES = SPECIAL_PAGES + Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE);
+/**
+ * Tables of the second stage that a domain comes to: the first two, one for each GiB below 4 GiB, those of the hole's pages, and some for memory that is
+ * not in pieces of 2 MiB.
+ */
+export const LEAST_TABLES = 16;
 
 export interface PvhLayout {
-  /** The kernel's segments: from the file, to guest-physical addresses. */
+  /** The kernel's segments: their place in the file, and the guest-physical address. */
   segments: { at: number; offset: number; length: number }[];
-  /** Of each module, in their order. */
+  /** Address of each module, in order. */
   modules: number[];
   startInfo: number;
-  /** What the guest is told of its memory. */
-  map: MemoryRegion[];
 }
 
 /**
- * What it begins with lies within `totalPages`; it is told of `mostPages`. `startInfoBytes`: of hvm_start_info with all that it points at. Throws
- * ImageError when it does not fit.
+ * Lays out a domain whose initial content lies within its first `totalPages`. `startInfoBytes` is the size of hvm_start_info with all that it points
+ * at. Throws ImageError when it does not fit.
  */
 export function layoutPvh(
   kernel: ElfImage,
   totalPages: number,
-  mostPages: number,
   moduleBytes: readonly number[],
   startInfoBytes: number,
 ): PvhLayout {
-  const end = totalPages * PAGE_SIZE;
-  if (mostPages * PAGE_SIZE > LOW_END)
-    throw new ImageError(`A PVH domain has ${Math.floor(LOW_END / 2 ** 20)} MiB of memory at most here.`);
+  // All that it begins with is named by 32 bits, and lies below the hole.
+  const end = Math.min(totalPages * PAGE_SIZE, LOW_END);
   if (kernel.segments.length === 0)
     throw new ImageError("This ELF file has nothing to load: no writable or executable segment.");
   let next = 0;
@@ -81,19 +103,20 @@ export function layoutPvh(
     throw new ImageError(
       `The domain's ${Math.floor(end / 2 ** 20)} MiB of memory are too few: kernel and ramdisk need ${Math.ceil(next / 2 ** 20)} MiB.`,
     );
-  return {
-    segments,
-    modules,
-    startInfo,
-    map: pvhMemoryMap(mostPages),
-  };
+  return { segments, modules, startInfo };
 }
 
-/** What a PVH domain is told of its memory, by hvm_start_info and by XENMEM_memory_map. */
-export function pvhMemoryMap(totalPages: number): MemoryRegion[] {
+/** The memory map that a PVH domain is told which may have so many pages, by hvm_start_info and by XENMEM_memory_map. */
+export function pvhMemoryMap(mostPages: number): MemoryRegion[] {
+  const ram = memoryRanges(mostPages).map(({ first, count }) => ({
+    start: first * PAGE_SIZE,
+    bytes: count * PAGE_SIZE,
+    type: XEN_HVM_MEMMAP_TYPE_RAM,
+  }));
   return [
-    { start: 0, bytes: totalPages * PAGE_SIZE, type: XEN_HVM_MEMMAP_TYPE_RAM },
+    ...ram.slice(0, 1),
     { start: ACPI_START, bytes: ACPI_END - ACPI_START, type: XEN_HVM_MEMMAP_TYPE_ACPI },
     { start: SPECIAL_FIRST * PAGE_SIZE, bytes: SPECIAL_PAGES * PAGE_SIZE, type: XEN_HVM_MEMMAP_TYPE_RESERVED },
+    ...ram.slice(1),
   ];
 }

@@ -1,4 +1,4 @@
-/** What a PVH domain is told of its xenstore and console rings, whether it is new or restored, and the grants by which dom0 has them. */
+/** What a PVH domain, new or restored, is told of its xenstore and console rings, and the grants by which dom0 maps them. */
 import {
   HVM_PARAM_CONSOLE_EVTCHN,
   HVM_PARAM_CONSOLE_PFN,
@@ -13,7 +13,7 @@ import type { ForeignFrames } from "../../kernel/native.ts";
 import { writeReservedGrants } from "../reserved-grants.ts";
 import { PASSING_PAGE } from "./layout.ts";
 
-/** `storePage` and `consolePage`: guest frame numbers. The domain's memory is there. */
+/** `storePage` and `consolePage` are guest frame numbers. The domain has its memory already. */
 export function connectRings(
   hypercalls: HvmHypercalls,
   frames: ForeignFrames,

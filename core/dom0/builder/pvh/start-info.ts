@@ -1,14 +1,13 @@
-/** struct hvm_start_info and what it points at: module list, memory map, command lines (public/arch-x86/hvm/start_info.h). */
+/** Makes struct hvm_start_info and what it points at: module list, memory map, command lines (public/arch-x86/hvm/start_info.h). */
 import * as info from "../../../abi/hvm_start_info.ts";
 import type { MemoryRegion } from "../../kernel/hypercalls/frames.ts";
 import type { Module } from "../build.ts";
 
 const MODLIST = info.HVM_START_INFO_SIZE;
-const REGIONS = 3;
 
 interface Places {
   map: number;
-  /** Of the kernel's command line, and of each module's, where it has one. */
+  /** Address of the kernel's command line, and of each module's if it has one. */
   cmdline: number;
   cmdlines: (number | null)[];
   end: number;
@@ -16,9 +15,9 @@ interface Places {
 
 const textBytes = (text: string): number => Buffer.byteLength(text) + 1;
 
-function placesOf(cmdline: string, modules: readonly Pick<Module, "cmdline">[]): Places {
+function placesOf(cmdline: string, modules: readonly Pick<Module, "cmdline">[], regions: number): Places {
   const map = MODLIST + modules.length * info.HVM_MODLIST_ENTRY_SIZE;
-  const first = map + REGIONS * info.HVM_MEMMAP_TABLE_ENTRY_SIZE;
+  const first = map + regions * info.HVM_MEMMAP_TABLE_ENTRY_SIZE;
   let end = first + textBytes(cmdline);
   const cmdlines = modules.map(({ cmdline: text }) => {
     if (text === null) return null;
@@ -29,12 +28,12 @@ function placesOf(cmdline: string, modules: readonly Pick<Module, "cmdline">[]):
   return { map, cmdline: first, cmdlines, end };
 }
 
-/** Bytes of it all. */
-export function startInfoBytes(cmdline: string, modules: readonly Pick<Module, "cmdline">[]): number {
-  return placesOf(cmdline, modules).end;
+/** Returns the size of all of it in bytes, with a memory map of so many regions. */
+export function startInfoBytes(cmdline: string, modules: readonly Pick<Module, "cmdline">[], regions: number): number {
+  return placesOf(cmdline, modules, regions).end;
 }
 
-/** As it is to stand at guest-physical address `at`. */
+/** Returns its content for guest-physical address `at`. */
 export function startInfo(
   at: number,
   cmdline: string,
@@ -42,7 +41,7 @@ export function startInfo(
   modules: readonly (Module & { at: number })[],
   map: readonly MemoryRegion[],
 ): Buffer {
-  const places = placesOf(cmdline, modules);
+  const places = placesOf(cmdline, modules, map.length);
   const bytes = Buffer.alloc(places.end);
   const put = (offset: number, value: number): number => bytes.writeBigUInt64LE(BigInt(value), offset);
   bytes.writeUInt32LE(info.XEN_HVM_START_MAGIC_VALUE, info.HVM_START_INFO_MAGIC);

@@ -1,10 +1,10 @@
 /**
- * Keycodes (KEY_*) from the symbols of X's keysymdef.h, for viewers that send nothing else: the key that has the symbol on a US keyboard, and
- * whether it is the shifted one. A guest with another keyboard layout gets other characters of them; scancodes have no such trouble.
+ * Keycodes (KEY_*) for the symbols of X's keysymdef.h, for viewers that send nothing else: the key that has the symbol on a US keyboard, and whether
+ * with shift. A guest with another keyboard layout gets other characters from them; scancodes do not have this problem.
  */
 export interface SymbolKey {
   keycode: number;
-  /** null: the symbol is the key's own, whatever shift is. */
+  /** null when the symbol belongs to the key itself, with or without shift. */
   shift: boolean | null;
 }
 
@@ -12,7 +12,7 @@ const SHIFT_LEFT = 42;
 const SHIFT_RIGHT = 54;
 export const SHIFTS: readonly number[] = [SHIFT_LEFT, SHIFT_RIGHT];
 
-/** Rows of the US keyboard: the first keycode, the symbols of the keys from there on, and those with shift. */
+/** Rows of the US keyboard: the first keycode, the symbols of the keys from there on, and their symbols with shift. */
 const ROWS: readonly (readonly [number, string, string])[] = [
   [2, "1234567890-=", "!@#$%^&*()_+"],
   [16, "qwertyuiop[]", "QWERTYUIOP{}"],
@@ -90,11 +90,11 @@ const OWN: Readonly<Record<number, number>> = {
   0xff7e: 100, // Mode_switch
 };
 
-/** null for a symbol that no key of a US keyboard has. */
+/** Returns null for a symbol that no key of a US keyboard has. */
 export function keyOfSymbol(keysym: number): SymbolKey | null {
   const own = OWN[keysym];
   if (own !== undefined) return { keycode: own, shift: null };
-  // F1 to F10 are side by side; F11 and F12 came later.
+  // F1 to F10 are adjacent; F11 and F12 were added later.
   if (keysym >= 0xffbe && keysym <= 0xffc7) return { keycode: 59 + keysym - 0xffbe, shift: null };
   if (keysym === 0xffc8 || keysym === 0xffc9) return { keycode: 87 + keysym - 0xffc8, shift: null };
   const character = keysym > 0x20 && keysym < 0x7f ? String.fromCharCode(keysym) : "";

@@ -1,6 +1,6 @@
 /**
- * Keycodes of Linux's input devices (KEY_* of input-event-codes.h), which pvfb's keyboards have, from a PC keyboard's scancodes of set 1 as
- * QEMU's extended key event numbers them: those behind 0xe0 have bit 7 set. Up to 0x58 both are the same numbers.
+ * Keycodes of Linux's input devices (KEY_* of input-event-codes.h), which pvfb's keyboards use, for a PC keyboard's scancodes of set 1 as QEMU's
+ * extended key event numbers them: those after 0xe0 have bit 7 set. Up to 0x58 both numbers are the same.
  */
 const SAME_UP_TO = 0x58;
 
@@ -44,7 +44,7 @@ const OTHERS: Readonly<Record<number, number>> = {
   0xdf: 142, // SLEEP
 };
 
-/** null for a scancode that no key has. */
+/** Returns null for a scancode that no key has. */
 export function keycodeOfScancode(scancode: number): number | null {
   if (scancode >= 1 && scancode <= SAME_UP_TO) return scancode;
   return OTHERS[scancode] ?? null;

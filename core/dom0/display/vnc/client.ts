@@ -13,14 +13,14 @@ import { colourMap, PixelFormat } from "./pixel-format.ts";
 export interface ClientOptions {
   password: string | null;
   name: string;
-  /** Why it is not served; null: it is. */
+  /** Why it is not served; null if it is. */
   refusal: string | null;
 }
 
-/** How long a client may take until it is let in, and how long one waits that gave a wrong password. */
+/** How long a client may take until it is let in, and how long one has to wait that gave a wrong password. */
 const HANDSHAKE_MS = 20_000;
 const WRONG_PASSWORD_MS = 1000;
-/** Pixels of one update: what a slow reader's connection keeps is no more. */
+/** Pixels of one update, which bounds what waits in the connection of a slow reader. */
 const UPDATE_PIXELS = 1 << 20;
 const MOST_ENCODINGS = 1024;
 const MOST_CUT_TEXT_BYTES = 1 << 20;
@@ -30,17 +30,17 @@ const NONE = 1;
 const VNC_AUTHENTICATION = 2;
 const DESKTOP_SIZE = -223;
 const EXTENDED_KEYS = -258;
-/** Buttons of a pointer event that are the wheel's: up and down. */
+/** The buttons of a pointer event that stand for the wheel: up and down. */
 const WHEEL_UP = 8;
 const WHEEL_DOWN = 16;
 
-/** The client does not keep to the protocol. */
+/** The client has broken the protocol. */
 class RfbError extends Error {
   override readonly name = "RfbError";
 }
 
 export class VncClient {
-  /** By performance.now(): it has given a wrong password and is to try no other before that. */
+  /** Time by performance.now() before which a client that gave a wrong password may try no other. */
   punishedUntil = -Infinity;
   readonly #socket: Socket;
   readonly #screen: Screen;
@@ -49,20 +49,23 @@ export class VncClient {
   readonly #handshake: NodeJS.Timeout;
   #viewer: Viewer | null = null;
   #format = PixelFormat.OWN;
-  /** Its table of colours is empty: each format with one empties it. It goes out with the next update, so none is kept for who reads nothing. */
+  /**
+   * Whether its colour table is empty, as after each message with a pixel format that has one. The table is sent with the next update, so nothing is
+   * kept for a client that does not read.
+   */
   #lacksColours = false;
-  /** As the client has it. */
+  /** The size as the client knows it. */
   #width = 0;
   #height = 0;
   #canResize = false;
   #hasExtendedKeys = false;
   #wheel = 0;
-  /** It has asked for an update that it has not got. */
+  /** Whether it has asked for an update that it has not got yet. */
   #wants = false;
   #isSending = false;
-  /** What it wants again, whole, whatever changed: all that it asked for since the last update fits in it. */
+  /** The area that it wants again completely, whatever has changed: one that contains all that it asked for since the last update. */
   #again: Rectangle | null = null;
-  /** Until the thread has had its time for others. */
+  /** Set until the thread has had its time for others. */
   #pause: NodeJS.Timeout | null = null;
 
   constructor(socket: Socket, screen: Screen, options: ClientOptions) {
@@ -78,7 +81,7 @@ export class VncClient {
       try {
         pieces.take(chunk);
       } catch {
-        // Whatever it was: it was this client's.
+        // Whatever the error was, it was caused by this client.
         socket.destroy();
       }
     });
@@ -88,7 +91,7 @@ export class VncClient {
     this.#socket.destroy();
   }
 
-  /** When the system has taken it, what is wanted meanwhile may follow. Node's "drain" is told of long waits alone. */
+  /** When the system has taken the bytes, what is wanted meanwhile may follow. Node's "drain" event reports only long waits. */
   #write(bytes: Buffer): void {
     this.#socket.write(bytes, () => this.#serve());
   }
@@ -103,7 +106,7 @@ export class VncClient {
   *#talk(): Conversation {
     const minor = yield* this.#version();
     if (!(yield* this.#security(minor))) return;
-    // The client's wish to be alone is not granted: whoever may look may look.
+    // The client's wish to be the only one is ignored: others may look too.
     yield 1;
     this.#begin();
     for (;;) {
@@ -146,16 +149,16 @@ export class VncClient {
     }
   }
 
-  /** The minor version that both speak: 3, 7 or 8. */
+  /** Returns the minor version that both speak: 3, 7 or 8. */
   *#version(): Generator<number, 3 | 7 | 8, Buffer> {
     const [, major, minor] = /^RFB (\d{3})\.(\d{3})\n$/.exec((yield 12).toString("latin1")) ?? [];
     if (major === undefined || Number(major) < 3) throw new RfbError("version");
     const number = Number(major) > 3 ? 8 : Number(minor);
-    // Apple's 3.889 and others are as 3.8; what is not known is as 3.3, as the protocol wants it.
+    // Apple's 3.889 and others count as 3.8; unknown versions count as 3.3, as the protocol demands.
     return number >= 8 ? 8 : number === 7 ? 7 : 3;
   }
 
-  /** Whether it is let in. */
+  /** Returns whether the client is let in. */
   *#security(minor: 3 | 7 | 8): Generator<number, boolean, Buffer> {
     const { password, refusal } = this.#options;
     const type = refusal !== null ? 0 : password === null ? NONE : VNC_AUTHENTICATION;
@@ -179,7 +182,7 @@ export class VncClient {
         return false;
       }
     }
-    // Before 3.8 who needs no password is told nothing.
+    // Before 3.8 a client that needs no password is told nothing.
     if (type === VNC_AUTHENTICATION || minor === 8) this.#write(word(0));
     return true;
   }
@@ -265,7 +268,7 @@ export class VncClient {
   async #send(): Promise<void> {
     const viewer = this.#viewer!;
     const before: Buffer[] = [];
-    // Who can't take it as yet may say later that he can.
+    // A client that can't resize yet may say later that it can.
     if (this.#canResize && viewer.takeNewSize()) {
       this.#width = viewer.width;
       this.#height = viewer.height;
@@ -280,7 +283,7 @@ export class VncClient {
       before.push(colourMap());
       this.#lacksColours = false;
     }
-    // One after the other: they go through one stream of zlib, in this order.
+    // They go through one zlib stream, so they are encoded one after the other.
     let cost = 0;
     for (const rectangle of seen) {
       const began = performance.now();
@@ -289,13 +292,15 @@ export class VncClient {
       parts.push(...(await encoded));
     }
     if (this.#socket.destroyed) return;
-    // A client that can't have its screen made larger has nothing of what is outside; it still waits for its update.
+    // A client that can't enlarge its screen gets nothing of what is outside; it keeps waiting for its update.
     if (seen.length === 0 && before.length === 0) this.#wants = true;
     else this.#write(Buffer.concat([...before, ...(seen.length ? [updateHead(seen.length), ...parts] : [])]));
     this.#rest(cost);
   }
 
-  /** So many milliseconds of the thread were taken: all clients of the screen together take half of it at most, however much they ask for. */
+  /**
+   * Pauses after so many milliseconds of the thread were used: all clients of the screen together get at most half of it, however much they ask for.
+   */
   #rest(cost: number): void {
     this.#pause = setTimeout(
       () => {
@@ -311,7 +316,7 @@ export class VncClient {
   }
 }
 
-/** The smallest that has both in it. */
+/** Returns the smallest rectangle that contains both. */
 function around(one: Rectangle | null, other: Rectangle): Rectangle {
   if (!one) return other;
   const [x, y] = [Math.min(one.x, other.x), Math.min(one.y, other.y)];
@@ -326,7 +331,7 @@ function word(value: number): Buffer {
   return bytes;
 }
 
-/** With its length before it. */
+/** Returns a text preceded by its length. */
 function text(words: string): Buffer {
   const bytes = Buffer.from(words);
   return Buffer.concat([word(bytes.length), bytes]);

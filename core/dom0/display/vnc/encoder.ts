@@ -1,4 +1,4 @@
-/** Rectangles of a frame in the encoding that a client likes best of those that are here. */
+/** Encodes rectangles of a frame in the encoding that the client prefers among those that exist here. */
 import type { Frame } from "../frame.ts";
 import type { Rectangle } from "../surface.ts";
 import { encodeHextile } from "./encodings/hextile.ts";
@@ -15,10 +15,10 @@ const KNOWN: ReadonlySet<number> = new Set([RAW, HEXTILE, ZLIB, ZRLE]);
 
 export class Encoder {
   #encoding = RAW;
-  /** Each keeps its stream from its first rectangle to the end of the connection. */
+  /** Each encoding keeps its stream from its first rectangle to the end of the connection. */
   readonly #streams = new Map<number, ZlibStream>();
 
-  /** A client's list, what it likes best first; raw is what all can. */
+  /** `encodings` is the client's list in order of preference. Every client understands raw. */
   choose(encodings: readonly number[]): void {
     this.#encoding = encodings.find((each) => KNOWN.has(each)) ?? RAW;
   }

@@ -1,4 +1,4 @@
-/** A client's keys: by scancode where it sends one, else by the symbol's place on a US keyboard. */
+/** A client's keys: by scancode where it sends one, otherwise by the symbol's place on a US keyboard. */
 import { keyOfSymbol, SHIFTS } from "../keys/keysyms.ts";
 import { keycodeOfScancode } from "../keys/scancodes.ts";
 import type { Viewer } from "../viewer.ts";
@@ -25,7 +25,7 @@ export class ClientKeyboard {
     const held = SHIFTS.filter((shift) => this.#down.has(shift));
     const isShortcut = CONTROL_ALT_META.some((modifier) => this.#down.has(modifier));
     const isOther = isDown && key.shift !== null && !isShortcut && key.shift !== held.length > 0;
-    // On the viewer's keyboard the symbol needs shift, or needs none, where the guest's US keyboard has it the other way.
+    // The viewer's keyboard has the symbol with shift where the guest's US keyboard has it without, or the other way round.
     if (isOther) for (const shift of key.shift ? [SHIFTS[0]!] : held) this.#viewer.key(shift, key.shift === true);
     this.#key(key.keycode, isDown);
     if (isOther) for (const shift of key.shift ? [SHIFTS[0]!] : held) this.#viewer.key(shift, key.shift !== true);

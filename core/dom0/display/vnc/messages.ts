@@ -1,6 +1,6 @@
-/** Takes a stream apart into the pieces that a conversation asks for, one after the other. */
+/** Cuts a stream into the pieces that a conversation asks for, one after the other. */
 
-/** Yields how many bytes it needs next and is given them; returns when it wants no more. */
+/** Yields how many bytes it needs next, and is given them. Returns when it wants no more. */
 export type Conversation = Generator<number, void, Buffer>;
 
 export class Pieces {
@@ -9,7 +9,10 @@ export class Pieces {
   #bytes = 0;
   #needs: number | null = null;
 
-  /** Bytes at most of one piece are what the conversation asks for: it must not ask for what a client says without bounds. */
+  /**
+   * What waits here is bounded by the size of the pieces that the conversation asks for, so it must not ask for a size that a client has chosen
+   * without bounds.
+   */
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
     this.#resume(conversation.next());

@@ -1,16 +1,18 @@
-/** Pixels as a client wants them (RFB's PIXEL_FORMAT). */
+/** The pixel format that a client wants (RFB's PIXEL_FORMAT). */
 
 export class PixelFormat {
   readonly bytesPerPixel: 1 | 2 | 4;
-  /** It has no colours of its own but those of a table, which is this server's: three bits of red and green, two of blue. */
+  /** Whether its pixels are indices into a colour table, which is this server's: three bits of red and green, two of blue. */
   readonly isIndexed: boolean;
-  /** A pixel of 32 bits, 24 of them used at most, has nothing in one of its outer bytes: ZRLE leaves that out. null where it can't. */
+  /**
+   * Which outer byte of a pixel of 32 bits is unused, because at most 24 bits have something in them: ZRLE leaves it out. null where there is none.
+   */
   readonly compact: "low" | "high" | null;
   readonly #bigEndian: boolean;
   readonly #red: Uint32Array;
   readonly #green: Uint32Array;
   readonly #blue: Uint32Array;
-  /** It is as frames have them. */
+  /** Whether it is the format of frames. */
   readonly #isOwn: boolean;
 
   private constructor(
@@ -36,7 +38,7 @@ export class PixelFormat {
       bytesPerPixel !== 4 || depth > 24 ? null : all < 2 ** 24 ? "low" : (all & 0xff) === 0 ? "high" : null;
   }
 
-  /** The 16 bytes of a message. Throws RangeError for what no pixel can be. */
+  /** Parses the 16 bytes of a message. Throws RangeError for an impossible format. */
   static read(bytes: Buffer): PixelFormat {
     const [bits, depth, bigEndian, isTrueColour] = bytes;
     if (bits !== 8 && bits !== 16 && bits !== 32) throw new RangeError(`pixels of ${bits} bits`);
@@ -51,7 +53,7 @@ export class PixelFormat {
     return new PixelFormat((bits / 8) as 1 | 2 | 4, bigEndian !== 0, false, depth, channels);
   }
 
-  /** This server's own. */
+  /** This server's own format. */
   static readonly OWN = new PixelFormat(4, false, false, 24, [
     { max: 255, shift: 16 },
     { max: 255, shift: 8 },
@@ -70,12 +72,12 @@ export class PixelFormat {
     return bytes;
   }
 
-  /** One pixel, given as 0x00RRGGBB. */
+  /** Converts one pixel, given as 0x00RRGGBB. */
   value(pixel: number): number {
     return (this.#red[(pixel >>> 16) & 255]! | this.#green[(pixel >>> 8) & 255]! | this.#blue[pixel & 255]!) >>> 0;
   }
 
-  /** Writes one pixel; where the next one goes. */
+  /** Writes one pixel. Returns where the next one goes. */
   put(pixel: number, target: Buffer, at: number): number {
     const value = this.value(pixel);
     if (this.bytesPerPixel === 1) return target.writeUInt8(value, at);
@@ -84,7 +86,7 @@ export class PixelFormat {
     return this.#bigEndian ? target.writeUInt32BE(value, at) : target.writeUInt32LE(value, at);
   }
 
-  /** As put(), without the byte that has nothing in it (ZRLE's CPIXEL). */
+  /** As put(), without the unused byte (ZRLE's CPIXEL). */
   putCompact(pixel: number, target: Buffer, at: number): number {
     if (this.compact === null) return this.put(pixel, target, at);
     const value = this.compact === "low" ? this.value(pixel) : this.value(pixel) >>> 8;
@@ -94,7 +96,7 @@ export class PixelFormat {
     return this.compact === null ? this.bytesPerPixel : 3;
   }
 
-  /** Writes pixels side by side; where the next ones go. */
+  /** Writes adjacent pixels. Returns where the next ones go. */
   putRow(pixels: Uint32Array, from: number, count: number, target: Buffer, at: number): number {
     if (this.#isOwn) {
       target.set(new Uint8Array(pixels.buffer, pixels.byteOffset + 4 * from, 4 * count), at);
@@ -105,7 +107,7 @@ export class PixelFormat {
   }
 }
 
-/** SetColourMapEntries with the colours of PixelFormat.INDEXED. */
+/** Returns the message SetColourMapEntries with the colours of PixelFormat.INDEXED. */
 export function colourMap(): Buffer {
   const message = Buffer.alloc(6 + 6 * 256);
   message[0] = 1;

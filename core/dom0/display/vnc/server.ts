@@ -1,4 +1,4 @@
-/** A VNC server for one screen: listens on loopback unless another address is asked for, and takes a bounded number of clients. */
+/** A VNC server for one screen. It listens on loopback unless another address is asked for, and takes a bounded number of clients. */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Screen } from "../screen.ts";
 import { VncClient } from "./client.ts";
@@ -6,21 +6,21 @@ import { VncClient } from "./client.ts";
 export interface VncOptions {
   /** An address of this computer. */
   listen: string;
-  /** Its port is 5900 + this. */
+  /** The port is 5900 plus this. */
   display: number;
-  /** If that is in use, the next that is free. */
+  /** Whether the next free port is used if that one is in use. */
   mayBeOther: boolean;
-  /** null: everybody may. */
+  /** null: everybody may look. */
   password: string | null;
-  /** What viewers call it. */
+  /** The name that viewers show. */
   name: string;
 }
 
 export const FIRST_PORT = 5900;
-/** Ports that are tried, as QEMU tries them. */
+/** How many ports are tried, as QEMU does. */
 const TRIES = 100;
 const MOST_CLIENTS = 16;
-/** Those that are told why they are not served included; beyond that they are closed unheard, so that they use up no descriptors. */
+/** Includes those that are told why they are not served. Further ones are closed at once, so that they use up no descriptors. */
 const MOST_CONNECTIONS = 2 * MOST_CLIENTS;
 
 export class VncServer {
@@ -37,7 +37,7 @@ export class VncServer {
     server.on("error", () => {});
   }
 
-  /** Rejects with an Error whose message ends a sentence that begins with the device. */
+  /** Rejects with an Error whose message is the end of a sentence that begins with the device. */
   static async listen(screen: Screen, options: VncOptions): Promise<VncServer> {
     const first = FIRST_PORT + options.display;
     const last = Math.min(65535, options.mayBeOther ? first + TRIES - 1 : first);
@@ -55,7 +55,7 @@ export class VncServer {
     return this.#clients.size;
   }
 
-  /** Nobody is served any more. */
+  /** Stops serving. */
   close(): void {
     this.#server.close();
     for (const client of this.#clients) client.close();
@@ -71,7 +71,7 @@ export class VncServer {
     socket.once("close", () => {
       const left = client.punishedUntil - performance.now();
       if (left <= 0) this.#clients.delete(client);
-      // Who does not wait for the answer to a wrong password has his place taken as long as if he did.
+      // A client that leaves without waiting for the answer to a wrong password keeps its place occupied as long as if it had waited.
       else setTimeout(() => this.#clients.delete(client), left).unref();
     });
   }

@@ -41,7 +41,7 @@ export interface DhcpRequest {
   readonly hostName: string | null;
 }
 
-/** Reads what a client sent; null if it is no DHCP message of an Ethernet client. */
+/** Reads a message from a client; null if it is no DHCP message of an Ethernet client. */
 export function readDhcp(payload: Uint8Array): DhcpRequest | null {
   if (payload.length < OPTIONS || payload[0] !== 1 || payload[1] !== 1 || payload[2] !== 6) return null;
   if (get32(payload, 236) !== MAGIC) return null;
@@ -95,7 +95,7 @@ export interface DhcpAnswer {
   readonly mtu: number;
 }
 
-/** The answer to a request. */
+/** Returns the answer to a request. */
 export function writeDhcp(request: DhcpRequest, answer: DhcpAnswer): Uint8Array {
   const bytes = new Uint8Array(576);
   bytes.set([2, 1, 6, 0]);

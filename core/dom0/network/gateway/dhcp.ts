@@ -1,4 +1,4 @@
-/** The network's DHCP server: an address for each MAC address, the same as before where it can be, fixed ones as configured. */
+/** The network's DHCP server: each MAC address gets one address, the same as before if possible, and a fixed one if one is configured. */
 import { hostAddress, inSubnet, ipBytes, ipText, sameBytes, type Subnet } from "../packet/address.ts";
 import { get32 } from "../packet/bytes.ts";
 import {
@@ -16,21 +16,21 @@ import {
 } from "./dhcp-message.ts";
 
 const LEASE_SECONDS = 24 * 3600;
-/** How long an address is kept for whom it was offered. */
+/** How long an offered address is reserved for the client. */
 const OFFER_MILLISECONDS = 60_000;
-/** An address that a guest found in use by somebody else. */
+/** How long an address is avoided that a guest found in use by somebody else. */
 const DECLINED_MILLISECONDS = 10 * 60_000;
 const DECLINED_LIMIT = 256;
-/** Numbers below are the gateway's, the name server's and the user's own. */
+/** The numbers below are for the gateway, the name server and the user. */
 const FIRST_NUMBER = 15;
-/** Addresses of one interface, whatever MAC addresses its guest makes up, and of all: more push out the oldest. */
+/** The most leases of one interface, whatever MAC addresses its guest makes up, and of all interfaces. More push out the oldest. */
 const LEASES_PER_INTERFACE = 32;
 const LEASES_LIMIT = 4096;
 
 export interface Lease {
   readonly mac: string;
   readonly address: string;
-  /** As the guest calls itself, made plain; null if it did not say. */
+  /** The guest's own name in plain characters; null if it gave none. */
   readonly hostName: string | null;
   /** In milliseconds of the gateway's clock. */
   readonly until: number;
@@ -38,7 +38,7 @@ export interface Lease {
 }
 
 interface Held extends Lease {
-  /** The interface that it was last asked for by, null when that has gone; and its number in the network. */
+  /** The interface by which it was last asked for, null when that has gone; and the address's number in the network. */
   readonly via: string | null;
   readonly number: number;
 }
@@ -46,14 +46,14 @@ interface Held extends Lease {
 export interface DhcpOptions {
   readonly subnet: Subnet;
   readonly server: Uint8Array;
-  /** Null where there is no way out. */
+  /** Returns null where there is no way out. */
   readonly router: () => Uint8Array | null;
   readonly nameServer: Uint8Array | null;
   readonly domain: string;
   readonly now: () => number;
 }
 
-/** A name that may stand in a host's name: letters, digits and hyphens of what a guest calls itself. */
+/** Returns the letters, digits and hyphens of a guest's name for itself, which can stand in a host name. */
 export function plainHostName(name: string): string | null {
   const plain = name
     .split(".")[0]!
@@ -69,11 +69,11 @@ export class DhcpServer {
   readonly #mask: Uint8Array;
   readonly #broadcast: Uint8Array;
   readonly #size: number;
-  /** By MAC address, what was asked for last stands last. */
+  /** By MAC address, in the order in which they were last asked for. */
   readonly #leases = new Map<string, Held>();
-  /** Who has the address of a number. */
+  /** By number of an address, who has it. */
   readonly #holders = new Map<number, string>();
-  /** Numbers that only one MAC address gets. */
+  /** Numbers that are reserved for one MAC address. */
   readonly #fixed = new Map<string, number>();
   readonly #declined = new Map<number, number>();
 
@@ -93,13 +93,13 @@ export class DhcpServer {
       .map(({ mac, address, hostName, until, fixed }) => ({ mac, address, hostName, until, fixed }));
   }
 
-  /** An interface has gone. Its addresses are kept for it, but who needs one of them without asking may use it. */
+  /** Called when an interface has gone. Its addresses are kept for it, but a guest that uses one of them without asking may have it. */
   interfaceGone(via: string): void {
     for (const lease of this.#leases.values())
       if (lease.via === via) this.#leases.set(lease.mac, { ...lease, via: null });
   }
 
-  /** The MAC address that has an IPv4 address now, or alone may get it; null for nobody. */
+  /** Returns the MAC address that has an IPv4 address now, or for which it is reserved; null for none. */
   holder(address: Uint8Array): string | null {
     const number = this.#numberOf(address);
     for (const [mac, fixed] of this.#fixed) if (fixed === number) return mac;
@@ -107,7 +107,7 @@ export class DhcpServer {
     return lease && lease.via !== null && lease.until > this.#options.now() ? lease.mac : null;
   }
 
-  /** From now on an address is this MAC address's, and only that one's. False if it is none of the network's, or another's. */
+  /** Reserves an address for this MAC address. Returns false if the address is not one of this network, or is reserved for another. */
   reserve(mac: string, address: Uint8Array): boolean {
     const number = this.#numberOf(address);
     if (number < 4 || number >= this.#size - 1) return false;
@@ -122,14 +122,14 @@ export class DhcpServer {
     this.#fixed.delete(mac);
   }
 
-  /** Number of an address in the network, or -1. */
+  /** Returns the number of an address in the network, or -1. */
   #numberOf(address: Uint8Array): number {
     return inSubnet(this.#options.subnet, address) ? (get32(address, 0) & (this.#size - 1)) >>> 0 : -1;
   }
 
   /**
-   * Takes the payload of a datagram to port 67 that a MAC address sent by an interface; returns what to send to port 68, and to which
-   * address. `mtu`: of that interface. Whoever asks in another's name gets nothing (there are no relays here).
+   * Takes the payload of a datagram to port 67 that a MAC address has sent by an interface. Returns what to send to port 68, and to which address.
+   * `mtu` is that of the interface. A request in the name of another MAC address gets no answer (there are no relays here).
    */
   receive(
     payload: Uint8Array,
@@ -141,7 +141,7 @@ export class DhcpServer {
     if (!request || !sameBytes(request.macBytes, sender)) return null;
     const server = ipText(this.#options.server);
     if (request.server && request.server !== server) {
-      // Somebody else's offer was taken.
+      // The client has taken another server's offer.
       if (request.type === REQUEST) this.#release(request.mac);
       return null;
     }
@@ -181,12 +181,12 @@ export class DhcpServer {
     const hostName = request.hostName && plainHostName(request.hostName);
     const common = { mask: this.#mask, broadcast: this.#broadcast, router: router(), nameServer, domain, mtu };
     const payload = writeDhcp(request, { ...common, type, server, address: bytes, hostName, leaseTime });
-    // Before a client has its address it hears broadcasts (RFC 2131, 4.1; a unicast to it is allowed, but not needed).
+    // Before a client has its address it receives broadcasts (RFC 2131, 4.1, allows a unicast to it, but that is not needed).
     const own = request.clientAddress && type !== REFUSE ? ipBytes(request.clientAddress) : null;
     return { payload, address: own ?? Uint8Array.of(255, 255, 255, 255) };
   }
 
-  /** The client's address: the fixed one, the one it had, the one it asks for, or a free one. */
+  /** Chooses the client's address: the fixed one, the one it had, the one it asks for, or a free one. */
   #assign(request: DhcpRequest, via: string, milliseconds: number, wanted: string | null): Held | null {
     const { subnet, now } = this.#options;
     const { mac } = request;
@@ -211,7 +211,7 @@ export class DhcpServer {
     return lease;
   }
 
-  /** The oldest lease of an interface that has enough of them goes, or the oldest of all. */
+  /** Removes the oldest lease of an interface that has too many, or the oldest of all. */
   #makeRoom(via: string): void {
     const own = [...this.#leases.values()].filter((lease) => lease.via === via);
     if (own.length >= LEASES_PER_INTERFACE) this.#release(own[0]!.mac);

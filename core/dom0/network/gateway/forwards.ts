@@ -1,4 +1,4 @@
-/** Ports of this computer that lead to a guest's ports. They listen on 127.0.0.1 unless the user asked for another address. */
+/** Forwards ports of this computer to a guest's ports. They listen on 127.0.0.1 unless the user asked for another address. */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { sendBounded } from "./udp.ts";
@@ -6,13 +6,13 @@ import { sendBounded } from "./udp.ts";
 export interface Forward {
   readonly protocol: "tcp" | "udp";
   readonly hostAddress: string;
-  /** 0 in a request: any free port. */
+  /** 0 in a request means any free port. */
   readonly hostPort: number;
   readonly guestAddress: string;
   readonly guestPort: number;
 }
 
-/** A sender behind a UDP forward: known to the guest by a port of the gateway. */
+/** A sender that uses a UDP forward, which the guest knows by a port of the gateway. */
 interface Sender {
   readonly socket: UdpSocket;
   readonly remote: RemoteInfo;
@@ -25,7 +25,7 @@ const FIRST_SENDER_PORT = 0x8000;
 
 export interface ForwardActions {
   connected(socket: Socket, forward: Forward): void;
-  /** A datagram for the guest, from this port of the gateway. */
+  /** Sends a datagram to the guest, from this port of the gateway. */
   datagram(payload: Uint8Array, gatewayPort: number, forward: Forward): void;
 }
 
@@ -44,7 +44,7 @@ export class Forwards {
     return [...this.#open.values()].map(({ forward }) => forward);
   }
 
-  /** Begins to listen; resolves to the forward with the port it got. Rejects with the system's error (EADDRINUSE, EACCES). */
+  /** Begins to listen. Resolves to the forward with the port that it got. Rejects with the system's error (EADDRINUSE, EACCES). */
   async add(wanted: Forward): Promise<Forward> {
     const listener = wanted.protocol === "tcp" ? await this.#listenTcp(wanted) : await this.#listenUdp(wanted);
     const hostPort = (listener.address() as { port: number }).port;
@@ -88,7 +88,7 @@ export class Forwards {
     let port = FIRST_SENDER_PORT;
     while (this.#senders.has(port)) port++;
     if (this.#senders.size >= SENDERS) {
-      // The sender heard of first is forgotten; its port is used again.
+      // The sender that was first heard of is forgotten, and its port is used again.
       const [oldest, oldPort] = this.#senderPorts.entries().next().value!;
       this.#senderPorts.delete(oldest);
       this.#senders.delete(oldPort);
@@ -99,7 +99,7 @@ export class Forwards {
     return port;
   }
 
-  /** A guest's datagram to a port of the gateway: true if it answers somebody behind a forward. */
+  /** Takes a guest's datagram to a port of the gateway. Returns true if it answers a sender that uses a forward. */
   answer(guest: string, guestPort: number, gatewayPort: number, payload: Uint8Array): boolean {
     const sender = this.#senders.get(gatewayPort);
     if (!sender || sender.guest !== guest || sender.guestPort !== guestPort) return false;
@@ -108,7 +108,7 @@ export class Forwards {
     return true;
   }
 
-  /** Stops listening; connections that were made go on. False if there is no such forward. */
+  /** Stops listening; existing connections go on. Returns false if there is no such forward. */
   remove(forward: Pick<Forward, "protocol" | "hostAddress" | "hostPort">): boolean {
     const key = keyOf(forward);
     const open = this.#open.get(key);

@@ -1,7 +1,7 @@
 /**
- * The user-mode gateway of a virtual network: a port of the bridge behind which lies the world, reached by ordinary sockets of this
- * computer, with no rights and no configuration. It hands out addresses (DHCP, router advertisements), answers names, joins TCP and UDP
- * with sockets and answers pings.
+ * The user-mode gateway of a virtual network: a port of the bridge behind which lies the world, reached by ordinary sockets of this computer, without
+ * rights or configuration. It hands out addresses (DHCP, router advertisements), answers name queries, joins TCP and UDP with sockets, and answers
+ * pings.
  */
 import type { Bridge } from "../bridge.ts";
 import { ETHERNET_HEADER, MTU, type BridgePort, type Frame } from "../frame.ts";
@@ -33,7 +33,7 @@ import { readDatagram, sendDatagram, UdpNat } from "./udp.ts";
 const DHCP_SERVER_PORT = 67;
 const DHCP_CLIENT_PORT = 68;
 const DNS_PORT = 53;
-/** Behind the names of guests: the top-level domain that is nobody's (ICANN reserved it for private use). */
+/** The domain of guests' names: ICANN has reserved this top-level domain for private use. */
 export const DOMAIN = "xenarium.internal";
 const GATEWAY_NUMBER = 2;
 const NAME_SERVER_NUMBER = 3;
@@ -42,14 +42,14 @@ const LINK_LOCAL = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x58, 0x65, 0x
 const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 
 export interface GatewayOptions {
-  /** IPv4 network, between /8 and /28. */
+  /** The IPv4 network, between /8 and /28. */
   readonly ipv4: Subnet;
-  /** IPv6 prefix of 64 bits, or null. */
+  /** An IPv6 prefix of 64 bits, or null. */
   readonly ipv6: Subnet | null;
-  /** False: guests get addresses and reach each other, nothing else. */
+  /** If false, guests get addresses and reach each other, and nothing else. */
   readonly wayOut: boolean;
   readonly services: readonly HostService[];
-  /** Of the host's, between all its networks; its own for a gateway that is alone. */
+  /** The host's shares for all its networks; if left out, the gateway has its own. */
   readonly shares?: NetworkShares;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
@@ -63,9 +63,9 @@ export interface GatewayReport {
   readonly services: HostService[];
   readonly connections: TcpConnectionReport[];
   readonly udpSockets: number;
-  /** Connections and datagrams that policy or bounds refused. */
+  /** Connections and datagrams that were refused by policy or by bounds. */
   readonly refused: number;
-  /** Frames that were damaged or no protocol of ours. */
+  /** Frames that were damaged or of an unknown protocol. */
   readonly dropped: number;
 }
 
@@ -89,7 +89,7 @@ export class Gateway implements BridgePort {
   readonly #forwards: Forwards;
   readonly #reassembly: Reassembly;
   readonly #again: NodeJS.Timeout | null;
-  /** Of interfaces that have sent something, by their names. */
+  /** MTUs of the interfaces that have sent something, by their names. */
   readonly #mtus = new Map<string, number>();
   #wayOut: boolean;
   #dropped = 0;
@@ -159,7 +159,7 @@ export class Gateway implements BridgePort {
     this.#again = ipv6 && setInterval(() => this.#advertise(ALL_NODES), ADVERTISE_AGAIN).unref();
   }
 
-  /** Our address of the kind that a guest's has. */
+  /** Returns our address of the same kind as the guest's. */
   #addressFor(guest: Uint8Array): Uint8Array {
     return guest.length === 4 ? this.#address : (this.#address6 ?? LINK_LOCAL);
   }
@@ -169,13 +169,13 @@ export class Gateway implements BridgePort {
     sendError(this.#link.transmit, packet, what, this.#addressFor(packet.source));
   }
 
-  /** The largest packet that goes to a guest's address. */
+  /** Returns the size of the largest packet that can go to a guest's address. */
   #mtuTo(guest: Uint8Array): number {
     const via = this.#link.neighbour(guest)?.via;
     return (via !== undefined && this.#mtus.get(via)) || MTU;
   }
 
-  /** An address that was given to one interface by DHCP, or is kept for it, is at no other. */
+  /** An address that DHCP has given to one interface, or reserves for it, can't be at another. */
   #mayHave(address: Uint8Array, mac: Uint8Array): boolean {
     if (address.length !== 4) return true;
     const holder = this.#dhcp.holder(address);
@@ -223,7 +223,7 @@ export class Gateway implements BridgePort {
     this.#dispatch(packet, mac, from);
   }
 
-  /** Whether an address is one of this network's, so that its sender lies behind the bridge. */
+  /** Returns whether an address belongs to this network, so that its sender lies behind the bridge. */
   #local(address: Uint8Array): boolean {
     const { ipv4, ipv6 } = this.#options;
     if (address.length === 4) return inSubnet(ipv4, address);
@@ -232,12 +232,12 @@ export class Gateway implements BridgePort {
 
   #dispatch(packet: Packet, mac: Uint8Array, from: BridgePort): void {
     const via = from.name;
-    // Every router takes one off, and what is left must be something (RFC 1812, 5.3.1). Neighbour discovery comes with 255.
+    // Every router reduces the hop limit by one, and something must be left (RFC 1812, 5.3.1). Neighbour discovery comes with 255.
     if (packet.hopLimit <= 1 && this.#local(packet.source) && this.#isForOthers(packet.destination))
       return this.#tell(packet, "time");
     if (packet.protocol === PROTOCOL_UDP) return this.#datagram(packet, mac, from);
     if (packet.protocol === PROTOCOL_ICMPV6) return this.#icmp6(packet, mac, via);
-    // What has no address of this network is somebody else's, or forged; answers would go nowhere.
+    // A source address outside of this network is somebody else's or forged; answers would go nowhere.
     if (!this.#local(packet.source)) {
       this.#dropped++;
       return;
@@ -247,7 +247,7 @@ export class Gateway implements BridgePort {
     else this.#dropped++;
   }
 
-  /** Whether a packet to this address would leave the network. */
+  /** Returns whether a packet to this address would leave the network. */
   #isForOthers(address: Uint8Array): boolean {
     const isGroup = address[0]! >= (address.length === 4 ? 224 : 0xff);
     return !isGroup && !this.#link.owns(address) && !this.#local(address);
@@ -269,7 +269,7 @@ export class Gateway implements BridgePort {
   #icmp6(packet: Packet, mac: Uint8Array, via: string): void {
     const type = messageType(packet);
     if (type >= ROUTER_SOLICITATION && type <= 136) {
-      // From this link only (RFC 4861, 6.1.1).
+      // It must come from this link (RFC 4861, 6.1.1).
       if (packet.hopLimit !== 255) return;
       if (type !== ROUTER_SOLICITATION)
         return this.#link.receiveNeighbour(packet.source, mac, packet.bytes.subarray(packet.start, packet.end), via);
@@ -317,7 +317,7 @@ export class Gateway implements BridgePort {
     this.#udp.receive(packet, datagram, via);
   }
 
-  /** Names of this network: "gateway", and what guests call themselves in DHCP, alone or with the domain. */
+  /** Returns the addresses of a name of this network: "gateway", and the names that guests give in DHCP, with or without the domain. */
   #localName(name: string): { v4: string[]; v6: string[] } | null {
     const inDomain = name.endsWith(`.${DOMAIN}`);
     const plain = inDomain ? name.slice(0, -DOMAIN.length - 1) : name;
@@ -329,7 +329,7 @@ export class Gateway implements BridgePort {
     return inDomain ? { v4: [], v6: [] } : null;
   }
 
-  /** Opens the way out, or closes it with what guests have open through it. Guests learn of it when they ask for their address again. */
+  /** Opens the way out, or closes it together with what guests have open through it. Guests learn of it when they ask for their address again. */
   setWayOut(wayOut: boolean): void {
     this.#wayOut = wayOut;
     if (!wayOut) {
@@ -343,12 +343,12 @@ export class Gateway implements BridgePort {
   addForward(forward: Forward): Promise<Forward> {
     return this.#forwards.add({ ...forward, guestAddress: ipText(ipBytes(forward.guestAddress)!) });
   }
-  /** Whether an address can be a guest's of this network. */
+  /** Returns whether an address can belong to a guest of this network. */
   mayBeGuest(address: string): boolean {
     const bytes = ipBytes(address);
     return bytes !== null && this.#local(bytes) && !this.#link.owns(bytes);
   }
-  /** Keeps an IPv4 address for an interface with this MAC address. False if it is none of this network's, or another's. */
+  /** Reserves an IPv4 address for an interface with this MAC address. Returns false if it is not one of this network, or is reserved for another. */
   reserve(mac: Uint8Array, address: Uint8Array): boolean {
     return this.#dhcp.reserve(macText(mac), address);
   }
@@ -363,7 +363,7 @@ export class Gateway implements BridgePort {
     this.#policy.forbid(port);
   }
 
-  /** An interface has gone: what its guest had open is closed, what came to it by forwarded ports too. */
+  /** Called when an interface has gone: closes what its guest had open, and what came to it by forwarded ports. */
   interfaceGone({ name, mac }: BridgePort): void {
     this.#tcp.close(name);
     this.#udp.close(name);

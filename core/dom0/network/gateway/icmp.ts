@@ -1,6 +1,6 @@
 /**
- * ICMP (RFC 792) and ICMPv6 (RFC 4443): the gateway answers echo requests to itself; one to an address outside is asked of the computer's
- * own `ping`, since a socket for it needs rights that Xenarium doesn't ask for. Without that program such requests stay unanswered.
+ * ICMP (RFC 792) and ICMPv6 (RFC 4443): the gateway answers echo requests to itself. For an address outside it runs the computer's own `ping`,
+ * because a socket for ICMP needs rights that Xenarium does not ask for. Without that program such requests stay unanswered.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { ETHERNET_HEADER } from "../frame.ts";
@@ -9,23 +9,23 @@ import { get16, put16 } from "../packet/bytes.ts";
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, type Packet } from "../packet/internet.ts";
 import type { IpTransmit } from "./link.ts";
 
-/** Processes of one interface at once, and milliseconds from one's start to the next's; further requests are lost, as they may be. */
+/** The most processes of one interface at once, and the milliseconds between their starts. Further requests are lost, as pings may be. */
 const PINGS = 4;
 const INTERVAL = 100;
 const SECONDS = 5;
 
 const ECHO = { v4: 8, v6: 128 };
 const REPLY = { v4: 0, v6: 129 };
-/** Type and code of errors. */
+/** Type and code of each error. */
 const ERRORS = {
   host: { v4: [3, 1], v6: [1, 3] },
   port: { v4: [3, 3], v6: [1, 4] },
-  /** Its hop limit has run out. */
+  /** The hop limit has run out. */
   time: { v4: [11, 0], v6: [3, 0] },
 } as const;
-/** Bytes of a packet that an error about it may tell behind its IP header. */
+/** How many bytes of a packet an error about it may quote after its IP header. */
 const QUOTED = 512;
-/** What a socket says when the way, not the far port, is to blame: mostly because an ICMP error came from outside. */
+/** Errors of a socket that blame the way and not the far port, mostly because an ICMP error came from outside. */
 const NO_WAY = new Set([
   "ENETUNREACH",
   "EHOSTUNREACH",
@@ -44,7 +44,7 @@ export function isEchoRequest(packet: Packet): boolean {
   return packet.end - packet.start >= 8 && packet.bytes[packet.start] === ECHO[family(packet.source)];
 }
 
-/** Arguments of the computer's own ping for one request. */
+/** Returns the arguments with which the computer's own ping makes one request. */
 export function pingArguments(address: string, platform = process.platform): string[] {
   const six = address.includes(":");
   if (platform === "win32") return [six ? "-6" : "-4", "-n", "1", "-w", String(SECONDS * 1000), address];
@@ -58,7 +58,7 @@ export class Echo {
   /** By interface. */
   readonly #running = new Map<string, { children: Set<ChildProcess>; last: number }>();
 
-  /** `now` in milliseconds. */
+  /** `now` returns milliseconds. */
   constructor(transmit: IpTransmit, now: () => number) {
     this.#transmit = transmit;
     this.#now = now;
@@ -92,7 +92,7 @@ export class Echo {
     });
   }
 
-  /** An interface has gone. */
+  /** Called when an interface has gone. */
   close(via: string): void {
     const running = this.#running.get(via);
     this.#running.delete(via);
@@ -107,12 +107,12 @@ export class Echo {
 
 export type IcmpError = keyof typeof ERRORS;
 
-/** Whether a socket's error says that there is no way to the far address. */
+/** Returns whether a socket's error says that there is no way to the far address. */
 export function saysUnreachable(code: string | undefined): boolean {
   return NO_WAY.has(code ?? "");
 }
 
-/** What must be kept of a packet to send an error about it later. */
+/** Returns the part of a packet that is needed to send an error about it later. */
 export function quotable(packet: Packet): Packet {
   const bytes = packet.bytes.slice(0, Math.min(packet.end, packet.start + QUOTED));
   return {
@@ -125,14 +125,14 @@ export function quotable(packet: Packet): Packet {
 }
 
 /**
- * Tells a packet's sender what became of it; never in answer to ICMP errors or to what was sent to many (RFC 1122, 3.2.2). An echo request
- * may have run out of time on its way.
+ * Tells a packet's sender what became of it. Never answers ICMP errors, or what was sent to many (RFC 1122, 3.2.2). An echo request may get the error
+ * that its hop limit has run out.
  */
 export function sendError(transmit: IpTransmit, packet: Packet, what: IcmpError, own: Uint8Array): void {
   const kind = family(packet.source);
   if ((packet.protocol === PROTOCOL_ICMP || packet.protocol === PROTOCOL_ICMPV6) && !isEchoRequest(packet)) return;
   if (packet.destination[0]! >= (kind === "v4" ? 224 : 0xff)) return;
-  // IPv4: header and 8 bytes at least, here as much as for IPv6 that fits the least packet.
+  // For IPv4 it must be the header and at least 8 bytes; here it is as much as for IPv6, which fits the smallest packet.
   const quoted = packet.bytes.subarray(ETHERNET_HEADER, Math.min(packet.end, packet.start + QUOTED));
   const [type, code] = ERRORS[what][kind];
   const out = { source: own, destination: packet.source, protocol: protocolOf(own), length: 8 + quoted.length };
@@ -144,7 +144,7 @@ export function sendError(transmit: IpTransmit, packet: Packet, what: IcmpError,
   });
 }
 
-/** The type of an ICMP message, for neighbour discovery. */
+/** Returns the type of an ICMP message, for neighbour discovery. */
 export function messageType(packet: Packet): number {
   return packet.end > packet.start ? get16(packet.bytes, packet.start) >> 8 : -1;
 }

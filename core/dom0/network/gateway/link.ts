@@ -1,6 +1,6 @@
 /**
- * The gateway's link to its bridge: finds out which MAC address an IP address has (ARP, RFC 826; neighbour discovery, RFC 4861) and wraps
- * packets into frames.
+ * The gateway's link to its bridge: finds the MAC address of an IP address (ARP, RFC 826; neighbour discovery, RFC 4861), and wraps packets into
+ * frames.
  */
 import { ETHERNET_HEADER, type Frame } from "../frame.ts";
 import { ipBytes, ipText, sameBytes } from "../packet/address.ts";
@@ -15,23 +15,23 @@ import {
   writeHeaders,
 } from "../packet/internet.ts";
 
-/** A packet to be sent to a guest. `length`: of the payload after the IP header. */
+/** A packet to a guest. `length` is that of the payload after the IP header. */
 export interface IpPacketOut {
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
   readonly protocol: number;
   readonly length: number;
-  /** TCP payload a segment, 0 for a packet that is one. */
+  /** TCP payload of each segment; 0 for a packet that is one segment. */
   readonly segmentSize?: number;
 }
 
-/** Sends a packet whose payload `write` puts at an offset of the frame. Its checksum is the link's work. */
+/** Sends a packet. `write` puts the payload at an offset of the frame; the link computes its checksum. */
 export type IpTransmit = (packet: IpPacketOut, write: (bytes: Uint8Array, at: number) => void) => void;
 
-/** IP addresses of one interface that are remembered; more push out its own. */
+/** The most IP addresses of one interface that are remembered; more push out the oldest of the same interface. */
 const NEIGHBOURS_OF_ONE = 256;
 const NEIGHBOURS_LIMIT = 4096;
-/** Frames that wait for one address, and addresses that are looked for at once. */
+/** The most frames that wait for one address, and the most addresses that are looked for at once. */
 const WAITING_FRAMES = 16;
 const WAITING_ADDRESSES = 64;
 const ASK_AGAIN = 1000;
@@ -44,7 +44,7 @@ export const BROADCAST_MAC = new Uint8Array(6).fill(0xff);
 const NEIGHBOUR_SOLICITATION = 135;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 
-/** Where an IP address was last seen: its MAC address, the interface behind which it lies. */
+/** Where an IP address was last seen: the MAC address, and the interface behind which it lies. */
 export interface Neighbour {
   readonly mac: Uint8Array;
   readonly via: string;
@@ -53,17 +53,17 @@ export interface Neighbour {
 export class Link {
   readonly mac: Uint8Array;
   readonly #send: (frame: Frame) => void;
-  /** IPv4 address, and IPv6 addresses, that are ours. */
+  /** The gateway's IPv4 and IPv6 addresses. */
   readonly #own: Uint8Array[];
   readonly #mayHave: (address: Uint8Array, mac: Uint8Array) => boolean;
   readonly #mtu: (guest: Uint8Array) => number;
   readonly #neighbours = new Map<string, Neighbour>();
-  /** Their addresses by interface, oldest first. */
+  /** IP addresses by interface, oldest first. */
   readonly #addresses = new Map<string, Set<string>>();
   readonly #waiting = new Map<string, { frames: Frame[]; timer: NodeJS.Timeout; asked: number }>();
   #identification = 0;
 
-  /** `mayHave`: whether an IP address may be said to be at a MAC address. `mtu`: the largest packet that goes to an IP address. */
+  /** `mayHave` decides whether an IP address may be at a MAC address. `mtu` returns the size of the largest packet to an IP address. */
   constructor(
     mac: Uint8Array,
     own: Uint8Array[],
@@ -82,19 +82,19 @@ export class Link {
     return this.#own.some((own) => sameBytes(own, address));
   }
 
-  /** Where an IP address was last seen; null if it was not. */
+  /** Returns where an IP address was last seen; null if it was not. */
   neighbour(address: Uint8Array): Neighbour | null {
     return this.#neighbours.get(ipText(address)) ?? null;
   }
 
-  /** An interface has gone: the IP addresses that were seen there. */
+  /** Called when an interface has gone. Returns the IP addresses that were seen there. */
   forgetInterface(via: string): Uint8Array[] {
     const addresses = [...(this.#addresses.get(via) ?? [])];
     for (const key of addresses) this.#forget(key);
     return addresses.map((key) => ipBytes(key)!);
   }
 
-  /** A packet or an announcement that came by an interface shows that this address has this MAC address. False if it can't be so. */
+  /** A packet or an announcement from an interface has shown that this address has this MAC address. Returns false if that can't be. */
   learn(address: Uint8Array, mac: Uint8Array, via: string): boolean {
     if (this.owns(address) || address[0] === 0xff || address.every((byte) => byte === 0)) return false;
     const key = ipText(address);
@@ -135,7 +135,7 @@ export class Link {
     }
   }
 
-  /** Sends a packet, cut into fragments if it is a datagram longer than the network carries. */
+  /** Sends a packet, in fragments if it is a datagram longer than the network carries. */
   readonly transmit: IpTransmit = (packet, write) => {
     const room = this.#mtu(packet.destination) + ETHERNET_HEADER - headersLength(packet.source);
     if (packet.length > room && !packet.segmentSize) return this.#fragments(packet, write, room);
@@ -146,7 +146,7 @@ export class Link {
     this.#out({ bytes, checksumBlank, segmentSize: packet.segmentSize ?? 0 }, packet);
   };
 
-  /** TCP and UDP checksums are left to whoever needs them, others are made here. */
+  /** TCP and UDP checksums are left to a receiver that needs them; others are computed here. */
   #checksum(bytes: Uint8Array, packet: IpPacketOut, start: number): boolean {
     const { source, destination, protocol, length } = packet;
     if (protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP) {
@@ -171,7 +171,7 @@ export class Link {
 
   #macOf(address: Uint8Array): Uint8Array | null {
     if (address.length === 4 && address.every((byte) => byte === 0xff)) return BROADCAST_MAC;
-    // RFC 2464: the group's last four bytes behind 33:33.
+    // RFC 2464: the group's last four bytes after 33:33.
     if (address.length === 16 && address[0] === 0xff) return Uint8Array.of(0x33, 0x33, ...address.subarray(12));
     return this.neighbour(address)?.mac ?? null;
   }
@@ -242,14 +242,14 @@ export class Link {
     });
   }
 
-  /** Takes an ARP packet: learns its sender, answers if it asks for us. */
+  /** Takes an ARP packet: learns its sender, and answers if it asks for us. */
   receiveArp(bytes: Uint8Array, via: string): void {
     const at = ETHERNET_HEADER;
     if (bytes.length < at + 28 || get16(bytes, at + 2) !== 0x0800 || bytes[at + 4] !== 6 || bytes[at + 5] !== 4) return;
     const sender = bytes.subarray(at + 14, at + 18);
     const mac = bytes.subarray(at + 8, at + 14);
     const target = bytes.subarray(at + 24, at + 28);
-    // A probe for a free address has no sender (RFC 5227); an answer to it would be a conflict only if the address is ours.
+    // A probe for a free address has no sender (RFC 5227). Answering it is right only if the address is ours.
     this.learn(sender, mac, via);
     if (get16(bytes, at + 6) === ARP_REQUEST && this.owns(target)) this.#arp(ARP_REPLY, mac, sender, target);
   }
@@ -287,7 +287,7 @@ export class Link {
     const own = target.slice();
     this.transmit({ source: own, destination, protocol: PROTOCOL_ICMPV6, length: 32 }, (bytes, at) => {
       bytes[at] = NEIGHBOUR_ADVERTISEMENT;
-      // Router, solicited (but for duplicate detection), override.
+      // Flags: router, solicited (except for duplicate address detection), override.
       bytes[at + 4] = duplicateDetection ? 0xa0 : 0xe0;
       bytes.set(own, at + 8);
       bytes.set([2, 1, ...this.mac], at + 24);

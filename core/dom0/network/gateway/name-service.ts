@@ -1,6 +1,6 @@
 /**
- * The network's name server: names of guests are answered here, all others go as they are to the resolvers that this computer uses, over
- * UDP and TCP, so every kind of record works.
+ * The network's name server. Names of guests are answered here. All other queries are passed on unchanged to the resolvers of this computer, over UDP
+ * and TCP, so every kind of record works.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { getServers } from "node:dns";
@@ -9,9 +9,9 @@ import dnsPacket, { type Answer, type Packet as DnsMessage } from "dns-packet";
 import { get16, put16 } from "../packet/bytes.ts";
 import type { Target } from "./policy.ts";
 
-/** A question is short; what is longer is no question. */
+/** A longer message is not a query. */
 const QUESTION_BYTES = 1232;
-/** Questions of one interface that wait for an answer from outside, and of all. */
+/** The most queries of one interface, and of all, that wait for an answer from outside. */
 const OUTSTANDING = 64;
 const OUTSTANDING_ALL = 256;
 const TIMEOUT = 5000;
@@ -19,10 +19,10 @@ const LOCAL_TTL = 30;
 const NOT_FOUND = 3;
 const FAILED = 2;
 
-/** Addresses of a name in this network; null if it isn't one of its names. */
+/** Returns the addresses of a name in this network; null if it is not one of its names. */
 export type LocalNames = (name: string) => { v4: string[]; v6: string[] } | null;
 
-/** A resolver of the computer as host and port. */
+/** Returns the computer's resolvers as host and port. */
 export function hostResolvers(servers = getServers()): { host: string; port: number }[] {
   return servers.map((server) => {
     const bracketed = /^\[(.*)\](?::(\d+))?$/.exec(server);
@@ -36,7 +36,7 @@ export function hostResolvers(servers = getServers()): { host: string; port: num
 export class NameService {
   readonly #local: LocalNames;
   readonly #resolvers: () => { host: string; port: number }[];
-  /** Sockets that wait, and for which interface. */
+  /** By socket that waits, the interface that asked. */
   readonly #asked = new Map<Socket, string>();
 
   constructor(local: LocalNames, resolvers = hostResolvers) {
@@ -44,13 +44,13 @@ export class NameService {
     this.#resolvers = resolvers;
   }
 
-  /** Where a guest's TCP connection to the name server goes. */
+  /** Returns where a guest's TCP connection to the name server leads. */
   target(): Target | null {
     const [resolver] = this.#resolvers();
     return resolver ? { ...resolver, isOwn: true } : null;
   }
 
-  /** Answers a question that came by UDP from an interface; `answer` may be called later, or never. */
+  /** Answers a query that came by UDP from an interface; `answer` may be called later, or never. */
   receive(question: Uint8Array, via: string, answer: (bytes: Uint8Array) => void): void {
     const message = readQuestion(question);
     const first = message?.questions?.[0];
@@ -71,9 +71,9 @@ export class NameService {
     if (!resolver || this.#waitingOf(via) >= OUTSTANDING || this.#asked.size >= OUTSTANDING_ALL) return fail(FAILED);
     const socket = createSocket(resolver.host.includes(":") ? "udp6" : "udp4");
     this.#asked.set(socket, via);
-    // A number of our own, from a port of the system's choice: nobody outside can guess both.
+    // The query gets a new id and goes out from a random port, so nobody outside can guess both.
     const number = randomBytes(2);
-    // A copy, whatever kind of array it is: slice() of a Buffer would share its memory.
+    // This is a copy for any kind of array; slice() of a Buffer would share its memory.
     const sent = Uint8Array.from(question);
     sent.set(number);
     const done = () => {
@@ -102,7 +102,7 @@ export class NameService {
     return count;
   }
 
-  /** An interface has gone: its questions need no answer. */
+  /** Called when an interface has gone: its queries need no answer. */
   close(via: string): void {
     for (const [socket, each] of [...this.#asked])
       if (each === via) {
@@ -118,8 +118,8 @@ export class NameService {
 }
 
 /**
- * Reads a query (RFC 1035, 4.1) with its one question; null for anything else. Looks at no more than the name, which in a question has no
- * pointers: a long message of many costs nothing.
+ * Reads a query (RFC 1035, 4.1) with its single question; null for anything else. It looks only at the name, which has no pointers in a question, so
+ * a long message costs nothing.
  */
 function readQuestion(bytes: Uint8Array): DnsMessage | null {
   const isQuery = bytes.length >= 12 && bytes.length <= QUESTION_BYTES && (bytes[2]! & 0xf8) === 0;
@@ -127,7 +127,7 @@ function readQuestion(bytes: Uint8Array): DnsMessage | null {
   let at = 12;
   for (let label = bytes[at]; label !== 0; label = bytes[at]) {
     if (label === undefined || label > 63) return null;
-    // Letters of other kinds come in Punycode; a dot within a label would make it two.
+    // Other letters come as Punycode. A dot within a label would make two labels of it.
     for (let i = 1; i <= label; i++)
       if (!(bytes[at + i]! > 0x20 && bytes[at + i]! < 0x7f) || bytes[at + i] === 0x2e) return null;
     at += 1 + label;

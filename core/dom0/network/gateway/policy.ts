@@ -1,11 +1,11 @@
 /**
- * Where guests may go. The network gives them the way out that this computer has, and not this computer itself: its own addresses, its
- * loopback and link-local services (a cloud machine's metadata among them) are refused unless the user allowed that very port.
+ * Where guests may connect to. The network gives them this computer's way out, but not this computer itself: its own addresses, its loopback and
+ * link-local services (such as the metadata of a cloud machine) are refused, unless the user has allowed that very port.
  */
 import { networkInterfaces } from "node:os";
 import { hostAddress, inSubnet, ipBytes, ipText, parseSubnet, type Subnet } from "../packet/address.ts";
 
-/** Never reached through the NAT: this host, link-local, multicast, reserved (RFC 6890). */
+/** Addresses that are never reached through the NAT: this host, link-local, multicast, reserved (RFC 6890). */
 const REFUSED = [
   ...["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "192.0.0.0/24"],
   ...[
@@ -19,25 +19,25 @@ const REFUSED = [
     "fec0::/10",
     "ff00::/8",
   ],
-  // Services of clouds to their machines that are not link-local addresses.
+  // Services of clouds for their machines that are not at link-local addresses.
   ...["168.63.129.16/32", "100.100.100.200/32", "fd00:ec2::254/128"],
 ].map((text) => parseSubnet(text)!);
 
-/** How long the list of this computer's own addresses is believed. */
+/** How long the list of this computer's own addresses is used before it is read again. */
 const ADDRESSES_AGE = 5000;
 
-/** Where a connection or a datagram really goes. `isOwn`: to this computer, as its user allowed. */
+/** Where a connection or a datagram really goes. `isOwn`: to this computer, as its user has allowed. */
 export interface Target {
   readonly host: string;
   readonly port: number;
   readonly isOwn: boolean;
 }
 
-/** Where what a guest sends to this address and port really goes; null if it is refused. */
+/** Returns where something that a guest sends to this address and port really goes; null if it is refused. */
 export type FindTarget = (address: Uint8Array, port: number) => Target | null;
 
 export interface HostService {
-  /** Port at the gateway's address, and port on this computer's 127.0.0.1. */
+  /** A port at the gateway's address, and the port on this computer's 127.0.0.1. */
   readonly port: number;
   readonly hostPort: number;
 }
@@ -51,7 +51,7 @@ export class Policy {
   #own = new Set<string>();
   #read = -Infinity;
 
-  /** `subnets`: the virtual network's own; `gateways`: our addresses in it. */
+  /** `subnets` are those of the virtual network; `gateways` are our addresses in it. */
   constructor(
     subnets: readonly Subnet[],
     gateways: readonly Uint8Array[],
@@ -66,7 +66,7 @@ export class Policy {
     for (const { port, hostPort } of services) this.allow(port, hostPort);
   }
 
-  /** Guests reach `hostPort` of this computer's loopback at the gateway's `port`. */
+  /** Lets guests reach `hostPort` of this computer's loopback at the gateway's `port`. */
   allow(port: number, hostPort: number): void {
     this.#services.set(port, hostPort);
   }
@@ -77,7 +77,7 @@ export class Policy {
     return [...this.#services].map(([port, hostPort]) => ({ port, hostPort }));
   }
 
-  /** Where a connection or datagram to this address and port really goes; null if it is refused. */
+  /** Returns where a connection or datagram to this address and port really goes; null if it is refused. */
   target(address: Uint8Array, port: number): Target | null {
     if (!port) return null;
     const text = ipText(address);
@@ -88,7 +88,7 @@ export class Policy {
     return this.mayReach(address) ? { host: text, port, isOwn: false } : null;
   }
 
-  /** Whether an address lies outside: neither this computer nor the virtual network nor reserved. */
+  /** Returns whether an address lies outside: it is neither this computer, nor in the virtual network, nor reserved. */
   mayReach(address: Uint8Array): boolean {
     if (REFUSED.some((subnet) => inSubnet(subnet, address))) return false;
     if (this.#subnets.some((subnet) => inSubnet(subnet, address))) return false;
@@ -102,7 +102,7 @@ export class Policy {
     try {
       interfaces = this.#interfaces();
     } catch {
-      // The system does not tell now: what it told before holds.
+      // The system can't tell now, so its earlier answer is used.
       return this.#own;
     }
     this.#own = new Set();

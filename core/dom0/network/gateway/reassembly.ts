@@ -1,6 +1,6 @@
 /**
- * Puts the fragments of datagrams together (RFC 791, RFC 8200), within bounds for each interface: a guest can make us keep no more than
- * 1 MiB, and pushes out only datagrams of its own.
+ * Reassembles the fragments of datagrams (RFC 791, RFC 8200), within bounds for each interface: a guest can make us keep at most 1 MiB, and pushes
+ * out only its own datagrams.
  */
 import { ipText } from "../packet/address.ts";
 import type { Packet } from "../packet/internet.ts";
@@ -8,14 +8,14 @@ import type { Packet } from "../packet/internet.ts";
 const DATAGRAMS = 16;
 const DATAGRAM_MAX = 65535;
 const PIECES_MAX = 128;
-/** RFC 791 says 15 seconds, RFC 8200 says 60. */
+/** Milliseconds. RFC 791 says 15 seconds, RFC 8200 says 60. */
 const PATIENCE = 30_000;
 
 interface Partial {
   readonly since: number;
   readonly pieces: { offset: number; bytes: Uint8Array }[];
   total: number | null;
-  /** Bytes, and the end of the piece that lies farthest behind. */
+  /** Number of bytes received, and the end of the piece that reaches farthest. */
   have: number;
   farthest: number;
 }
@@ -24,14 +24,12 @@ export class Reassembly {
   readonly #now: () => number;
   readonly #interfaces = new Map<string, Map<string, Partial>>();
 
-  /** `now` in milliseconds. */
+  /** `now` returns milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /**
-   * Takes a packet that came by an interface; returns it if it is whole, the whole one if this was its last missing piece, or null.
-   */
+  /** Takes a packet from an interface. Returns it if it is not a fragment, the complete datagram if this was its last missing fragment, or null. */
   take(packet: Packet, via: string): Packet | null {
     const { fragment } = packet;
     if (!fragment) return packet;
@@ -46,7 +44,7 @@ export class Reassembly {
     const total = fragment.more ? partial.total : end;
     const isContrary = partial.total !== null && !fragment.more;
     partial.farthest = Math.max(partial.farthest, end);
-    // Overlapping fragments are an attack (RFC 5722), and so is what lies behind the last: the whole datagram is dropped.
+    // Overlapping fragments are an attack (RFC 5722), and so is anything after the last fragment. The whole datagram is dropped.
     if (overlaps || isContrary || (total !== null && partial.farthest > total) || partial.pieces.length >= PIECES_MAX) {
       this.#forget(via, key);
       return null;
@@ -78,7 +76,7 @@ export class Reassembly {
     if (partials?.size === 0) this.#interfaces.delete(via);
   }
 
-  /** An interface has gone. */
+  /** Called when an interface has gone. */
   close(via: string): void {
     this.#interfaces.delete(via);
   }

@@ -1,4 +1,4 @@
-/** Router advertisements (RFC 4861, with the name server option of RFC 8106): guests make their own IPv6 addresses of the prefix. */
+/** Router advertisements (RFC 4861, with the name server option of RFC 8106), from which guests make their own IPv6 addresses with the prefix. */
 import { MTU } from "../frame.ts";
 import type { Subnet } from "../packet/address.ts";
 import { put16, put32 } from "../packet/bytes.ts";
@@ -7,10 +7,10 @@ import type { IpTransmit } from "./link.ts";
 
 export const ROUTER_SOLICITATION = 133;
 const ROUTER_ADVERTISEMENT = 134;
-/** In seconds: the most that a router may promise (RFC 8319), and for ever. The gateway is there as long as the network is. */
+/** In seconds: the longest that a router may promise (RFC 8319), and for ever. The gateway exists as long as the network does. */
 const ROUTER_LIFETIME = 65_535;
 const FOR_EVER = 0xffffffff;
-/** Milliseconds until all are told again, long before that is over. */
+/** Milliseconds until everybody is told again, long before that time is over. */
 export const ADVERTISE_AGAIN = 4 * 3600 * 1000;
 
 export interface Advertisement {
@@ -23,7 +23,7 @@ export interface Advertisement {
   readonly router: boolean;
 }
 
-/** Sends an advertisement to `destination`: who asked, or all nodes. */
+/** Sends an advertisement to `destination`: the guest that asked, or all nodes. */
 export function advertise(transmit: IpTransmit, advertisement: Advertisement, destination: Uint8Array): void {
   const { source, mac, prefix, nameServer, router } = advertisement;
   const length = 16 + 8 + 8 + 32 + 24;
@@ -34,7 +34,7 @@ export function advertise(transmit: IpTransmit, advertisement: Advertisement, de
     bytes.set([1, 1, ...mac], at + 16);
     bytes.set([5, 1], at + 24);
     put32(bytes, at + 28, MTU);
-    // Prefix information: on-link, and to make addresses of.
+    // Prefix information: on-link, and usable for addresses.
     bytes.set([3, 4, prefix.prefix, 0xc0], at + 32);
     put32(bytes, at + 36, FOR_EVER);
     put32(bytes, at + 40, FOR_EVER);

@@ -1,19 +1,19 @@
 /**
- * Sockets of this computer, shared by all interfaces of all networks. An interface may hold as many as are still free (dynamic thresholds,
- * Choudhury and Hahne 1998): one alone gets half of all, each further one that takes what it can a smaller part, and there is
- * always some room for one that comes later.
+ * Shares this computer's sockets among all interfaces of all networks. An interface may hold as many as are still free (dynamic thresholds, Choudhury
+ * and Hahne 1998). So one interface alone gets half of all, each further one that takes what it can gets a smaller part, and there is always some
+ * room for one that comes later.
  */
 export class SocketShares {
   readonly #limits: { all: number; each: number };
   readonly #held = new Map<string, number>();
   #total = 0;
 
-  /** `each`: the most for one holder, however many are free. */
+  /** `each` is the most for one holder, however many are free. */
   constructor(limits: { all: number; each: number }) {
     this.#limits = limits;
   }
 
-  /** Takes one for a holder; false if that would be more than its share. */
+  /** Takes one for a holder. Returns false if that would exceed its share. */
   take(holder: string): boolean {
     const own = this.held(holder);
     if (own >= Math.min(this.#limits.each, this.#limits.all - this.#total)) return false;
@@ -34,7 +34,7 @@ export class SocketShares {
   }
 }
 
-/** What the networks of one host share: of TCP connections, and of UDP sockets. */
+/** The shares of one host's networks: of TCP connections, and of UDP sockets. */
 export interface NetworkShares {
   readonly tcp: SocketShares;
   readonly udp: SocketShares;

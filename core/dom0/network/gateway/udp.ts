@@ -1,6 +1,6 @@
 /**
- * UDP through sockets of the host. Each pair of a guest's port and a far port has a connected socket of its own: only that far port's
- * answers come back, so no guest gets datagrams that it didn't ask for.
+ * UDP through sockets of the host. Each pair of a guest's port and a far port has a connected socket of its own. Only that far port's answers come
+ * back, so no guest gets datagrams that it did not ask for.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { ipText } from "../packet/address.ts";
@@ -11,11 +11,11 @@ import type { IpTransmit } from "./link.ts";
 import type { SocketShares } from "./shares.ts";
 import type { FindTarget, Target } from "./policy.ts";
 
-/** Datagrams that wait for their new socket, and bytes that wait for a slow network; more are lost, as UDP's may be. */
+/** How many datagrams may wait for their new socket, and how many bytes for a slow network. Further ones are lost, as UDP's may be. */
 const WAITING = 8;
 const WAITING_BYTES = 512 * 1024;
 const IDLE = 60_000;
-/** Answered once and silent since, as DNS and NTP are. */
+/** Idle time for a flow that was answered once and silent since, as with DNS and NTP. */
 const IDLE_AFTER_ANSWER = 15_000;
 
 interface Flow {
@@ -64,7 +64,7 @@ export function sendDatagram(
   });
 }
 
-/** Sends by a socket that may be slow: false if too much waits already. */
+/** Sends by a socket that may be slow. Returns false if too much waits already. */
 export function sendBounded(socket: Socket, send: () => void): boolean {
   if (socket.getSendQueueSize() > WAITING_BYTES) return false;
   send();
@@ -74,14 +74,14 @@ export function sendBounded(socket: Socket, send: () => void): boolean {
 export interface UdpNatOptions {
   readonly transmit: IpTransmit;
   readonly target: FindTarget;
-  /** Tells the guest that a packet of it did not get through (ICMP). */
+  /** Tells the guest that one of its packets did not get through (ICMP). */
   readonly unreachable: (packet: Packet, what: "host" | "port") => void;
   readonly shares: SocketShares;
 }
 
 export class UdpNat {
   readonly #options: UdpNatOptions;
-  /** By interface, then by the guest's address and port and the far ones; the one used last stands last. */
+  /** By interface, then by the guest's address and port and the far ones; the flow used last stands last. */
   readonly #interfaces = new Map<string, Map<string, Flow>>();
   refused = 0;
 
@@ -89,7 +89,7 @@ export class UdpNat {
     this.#options = options;
   }
 
-  /** `via`: the interface that it came by. */
+  /** `via` is the interface that it came by. */
   receive(packet: Packet, datagram: Datagram, via: string): void {
     const key = `${ipText(packet.source)}/${datagram.sourcePort}/${ipText(packet.destination)}/${datagram.destinationPort}`;
     const flows = this.#interfaces.get(via) ?? new Map<string, Flow>();
@@ -117,7 +117,7 @@ export class UdpNat {
       });
   }
 
-  /** Of an interface that has its share the socket goes that was unused for longest. */
+  /** If an interface has its share, its socket that was unused for longest is closed. */
   #hasRoom(via: string, flows: Map<string, Flow>): boolean {
     const { shares } = this.#options;
     if (shares.take(via)) return true;
@@ -149,7 +149,7 @@ export class UdpNat {
     });
     const quoted = quotable(packet);
     socket.on("connect", () => {
-      // An address of this computer that no list told of: both ends are the same.
+      // If both ends have the same address, it is one of this computer that no list contained.
       flow.connected = to.isOwn || socket.address().address !== socket.remoteAddress().address;
       if (flow.connected) return;
       this.refused++;
@@ -177,13 +177,13 @@ export class UdpNat {
     flow.socket.close();
   }
 
-  /** An interface has gone: its sockets are closed, those of all without one named. */
+  /** Called when an interface has gone: its sockets are closed. Without a name all are closed. */
   close(via?: string): void {
     for (const [each, flows] of [...this.#interfaces])
       if (via === undefined || each === via) for (const flow of [...flows.keys()]) this.#close(each, flow);
   }
 
-  /** Sockets that are open. */
+  /** Number of open sockets. */
   get size(): number {
     let count = 0;
     for (const flows of this.#interfaces.values()) count += flows.size;

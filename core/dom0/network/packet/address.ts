@@ -1,14 +1,14 @@
-/** Addresses as text, as the host's sockets and the user have them, and as bytes, as packets have them. */
+/** Converts addresses between text, as the host's sockets and the user have them, and bytes, as packets have them. */
 import { isIPv4, isIPv6 } from "node:net";
 
-/** MAC address as "aa:bb:cc:dd:ee:ff". */
+/** Returns a MAC address as "aa:bb:cc:dd:ee:ff". */
 export function macText(bytes: Uint8Array, at = 0): string {
   let text = "";
   for (let i = 0; i < 6; i++) text += (i ? ":" : "") + bytes[at + i]!.toString(16).padStart(2, "0");
   return text;
 }
 
-/** Bytes of a MAC address "aa:bb:cc:dd:ee:ff" (or with dashes); null if it is none. */
+/** Returns the bytes of a MAC address "aa:bb:cc:dd:ee:ff" (or with dashes); null if the text is none. */
 export function macBytes(text: string): Uint8Array | null {
   if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text)) return null;
   return Uint8Array.from(text.split(/[:-]/), (digits) => parseInt(digits, 16));
@@ -18,14 +18,14 @@ export function ipv4Text(bytes: Uint8Array, at = 0): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
 
-/** Text of an IPv6 address without abbreviations but for leading zeroes: one text for each address, so it can be a key. */
+/** Returns the text of an IPv6 address, in which only leading zeros are left out. Each address has one such text, so it can be a key. */
 export function ipv6Text(bytes: Uint8Array, at = 0): string {
   let text = "";
   for (let i = 0; i < 16; i += 2) text += (i ? ":" : "") + ((bytes[at + i]! << 8) | bytes[at + i + 1]!).toString(16);
   return text;
 }
 
-/** 4 or 16 bytes of an address; null if the text is none. Zone names ("%eth0") are cut off. */
+/** Returns the 4 or 16 bytes of an address; null if the text is none. Zone names ("%eth0") are cut off. */
 export function ipBytes(text: string): Uint8Array | null {
   const plain = text.replace(/%.*$/, "");
   if (isIPv4(plain)) return Uint8Array.from(plain.split("."), Number);
@@ -51,7 +51,7 @@ export function ipBytes(text: string): Uint8Array | null {
   return bytes;
 }
 
-/** The text of 4 or 16 bytes, as used for keys. */
+/** Returns the text of 4 or 16 bytes, as used for keys. */
 export function ipText(bytes: Uint8Array): string {
   return bytes.length === 4 ? ipv4Text(bytes) : ipv6Text(bytes);
 }
@@ -68,7 +68,7 @@ export interface Subnet {
   readonly prefix: number;
 }
 
-/** Reads "address/prefix"; null if it is none. The bits after the prefix are cleared. */
+/** Parses "address/prefix"; null if the text is none. Bits after the prefix are cleared. */
 export function parseSubnet(text: string): Subnet | null {
   const [address, length, ...rest] = text.split("/");
   const bytes = ipBytes(address!);
@@ -88,7 +88,7 @@ export function inSubnet(subnet: Subnet, address: Uint8Array): boolean {
   return true;
 }
 
-/** The address of a subnet with this number: host(1) of 10.0.2.0/24 is 10.0.2.1. */
+/** Returns the address with this number in a subnet: number 1 of 10.0.2.0/24 is 10.0.2.1. */
 export function hostAddress(subnet: Subnet, number: number): Uint8Array {
   const bytes = subnet.address.slice();
   const end = bytes.length;

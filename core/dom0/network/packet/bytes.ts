@@ -1,4 +1,4 @@
-/** Big-endian numbers, as all the protocols here have them, and the Internet checksum. */
+/** Big-endian numbers, which all the protocols here use, and the Internet checksum. */
 
 export function get16(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!;
@@ -20,10 +20,10 @@ export function put32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-/** Adds 16-bit big-endian words to a sum that foldChecksum() ends; an odd last byte is padded with zero (RFC 1071). */
+/** Adds 16-bit big-endian words to a sum that foldChecksum() finishes. An odd last byte is padded with zero (RFC 1071). */
 export function sumWords(bytes: Uint8Array, from: number, to: number, sum = 0): number {
   let at = from;
-  // 2^15 words can't overflow 2^53; no frame is longer.
+  // No frame has more than 2^15 words, whose sum is far below 2^53.
   for (; at + 1 < to; at += 2) sum += (bytes[at]! << 8) | bytes[at + 1]!;
   if (at < to) sum += bytes[at]! << 8;
   return sum;

@@ -1,4 +1,4 @@
-/** IPv4 (RFC 791) and IPv6 (RFC 8200) headers, read into one shape and written from it. */
+/** Reads IPv4 (RFC 791) and IPv6 (RFC 8200) headers into one structure, and writes them from it. */
 import { ETHERNET_HEADER } from "../frame.ts";
 import { foldChecksum, get16, put16, sumWords } from "./bytes.ts";
 
@@ -25,12 +25,12 @@ export interface Packet {
   readonly fragment: { id: number; offset: number; more: boolean } | null;
 }
 
-/** Bytes before the payload that writeHeaders() makes. */
+/** Returns the number of bytes before the payload that writeHeaders() writes. */
 export function headersLength(address: Uint8Array): number {
   return ETHERNET_HEADER + (address.length === 4 ? 20 : 40);
 }
 
-/** Reads the packet of a frame; null if it is neither IPv4 nor IPv6, or damaged. Options are passed over. */
+/** Reads the packet of a frame; null if it is neither IPv4 nor IPv6, or damaged. Options are skipped. */
 export function readPacket(bytes: Uint8Array): Packet | null {
   const type = get16(bytes, 12);
   if (type === ETHERTYPE_IPV4) return readIpv4(bytes);
@@ -59,7 +59,7 @@ function readIpv4(bytes: Uint8Array): Packet | null {
   };
 }
 
-/** Extension headers that are passed over: hop-by-hop, destination and routing options. */
+/** Extension headers that are skipped: hop-by-hop, destination and routing options. */
 const EXTENSIONS = new Set([0, 43, 60]);
 const FRAGMENT_HEADER = 44;
 
@@ -108,7 +108,7 @@ export interface Headers {
   readonly protocol: number;
 }
 
-/** IPv4 fragments of a packet: its identification, where the piece lies in it (in bytes), whether others come. */
+/** A fragment of an IPv4 packet: the packet's identification, where the piece lies in it (in bytes), and whether others follow. */
 export interface Piece {
   readonly id: number;
   readonly offset: number;
@@ -116,8 +116,8 @@ export interface Piece {
 }
 
 /**
- * Writes Ethernet and IP headers into the first headersLength() bytes of a frame whose payload stands behind them. A GSO frame's length is
- * that of the whole, as Linux has it.
+ * Writes Ethernet and IP headers into the first headersLength() bytes of a frame whose payload follows them. As in Linux, the length in a GSO frame
+ * is that of the whole.
  */
 export function writeHeaders(bytes: Uint8Array, headers: Headers, piece?: Piece): void {
   const { source, destination, protocol } = headers;
@@ -129,7 +129,7 @@ export function writeHeaders(bytes: Uint8Array, headers: Headers, piece?: Piece)
     bytes[at] = 0x45;
     put16(bytes, at + 2, bytes.length - at);
     put16(bytes, at + 4, piece ? piece.id : 0);
-    // Don't fragment, but for what is a fragment.
+    // Sets "don't fragment", except in a fragment.
     put16(bytes, at + 6, piece ? (piece.offset >> 3) | (piece.more ? 0x2000 : 0) : 0x4000);
     bytes[at + 8] = 64;
     bytes[at + 9] = protocol;
@@ -143,18 +143,18 @@ export function writeHeaders(bytes: Uint8Array, headers: Headers, piece?: Piece)
   bytes[at] = 0x60;
   put16(bytes, at + 4, bytes.length - at - 40);
   bytes[at + 6] = protocol;
-  // Neighbour discovery must come with 255 (RFC 4861), and nothing else minds it.
+  // Neighbour discovery must come with 255 (RFC 4861), and for everything else it does no harm.
   bytes[at + 7] = 255;
   bytes.set(source, at + 8);
   bytes.set(destination, at + 24);
 }
 
-/** Sum of the pseudo header that TCP, UDP and ICMPv6 checksums begin with (RFC 9293, 3.1; RFC 8200, 8.1). */
+/** Returns the sum of the pseudo header with which TCP, UDP and ICMPv6 checksums begin (RFC 9293, 3.1; RFC 8200, 8.1). */
 export function pseudoHeaderSum(source: Uint8Array, destination: Uint8Array, protocol: number, length: number): number {
   return sumWords(destination, 0, destination.length, sumWords(source, 0, source.length)) + protocol + length;
 }
 
-/** Whether the checksum of a TCP, UDP or ICMPv6 payload is right. */
+/** Returns whether the checksum of a TCP, UDP or ICMPv6 payload is right. */
 export function checksumHolds(packet: Packet): boolean {
   const { bytes, start, end } = packet;
   const pseudo = pseudoHeaderSum(packet.source, packet.destination, packet.protocol, end - start);

@@ -1,6 +1,7 @@
 /**
- * Whether an image's tables agree with its reference counts, as `qemu-img check` looks at it: read only, for an image that nobody writes. Nothing
- * in it is believed: what leads out of the file or to a table is a finding, and memory is bounded by the file's real size.
+ * Checks whether an image's tables agree with its reference counts, as `qemu-img check` does. It only reads, and nobody may write the image
+ * meanwhile. Nothing in the image is trusted: an entry that leads out of the file or to a table is a finding, and memory is bounded by the file's
+ * real size.
  */
 import { StoreError } from "../block-store.ts";
 import { HostFile } from "../host-file.ts";
@@ -9,7 +10,7 @@ import { getCount } from "./refcounts.ts";
 import { readSnapshots } from "./snapshots.ts";
 import { Table } from "./tables.ts";
 
-/** Of a file that is checked: 2 TiB with clusters of 64 KiB. */
+/** The most clusters of a file that is checked: 2 TiB with clusters of 64 KiB. */
 const MOST_CLUSTERS = 2 ** 25;
 const MOST_SAID = 20;
 const L1_BYTES_MAX = 32 << 20;
@@ -17,17 +18,17 @@ const HEADER_BYTES = 1 << 16;
 const MOST_COUNT = 0xffff;
 
 export interface CheckReport {
-  /** Clusters that something refers to. */
+  /** Number of clusters that something refers to. */
   used: number;
-  /** Counted, and nobody refers to them: room that is lost, and nothing else. */
+  /** Number of clusters that are counted but that nothing refers to. They only waste room. */
   leaked: number;
-  /** What is wrong, and may cost data. */
+  /** Number of faults that may cost data. */
   errors: number;
-  /** Sentences without their full stop about the first of them. */
+  /** The first of them, as sentences without their full stop. */
   findings: string[];
 }
 
-/** `progress`: is told the share that is done, and may throw to end it. Throws StoreError where it can't be read as a qcow2 image at all. */
+/** `progress` is told the share that is done, and may throw to end the check. Throws StoreError if the file can't be read as a qcow2 image at all. */
 export async function checkQcow2(path: string, progress: (share: number) => void): Promise<CheckReport> {
   const file = await HostFile.open(path, "read");
   try {
@@ -44,9 +45,9 @@ class Check {
   readonly #header: Qcow2Header;
   readonly #progress: (share: number) => void;
   readonly #clusterSize: number;
-  /** Of each cluster of the file: who refers to it. */
+  /** For each cluster of the file, how often it is referred to. */
   readonly #counts: Uint16Array;
-  /** Those that hold tables: nobody else may refer to them. */
+  /** The clusters that hold tables, to which nothing else may refer. */
   readonly #tables: Uint8Array;
   readonly #report: CheckReport = { used: 0, leaked: 0, errors: 0, findings: [] };
 
@@ -69,7 +70,7 @@ class Check {
     this.#mark(0, this.#clusterSize, "the header", true);
     const table = await this.#refcountTable();
     const snapshots = await readSnapshots(this.#file, this.#header);
-    // How long the list is was read with it; where it begins is enough to know that nothing else lies there.
+    // Reading the list has checked its length. Marking where it begins is enough to notice anything else there.
     if (snapshotCount > 0) this.#mark(snapshotsOffset, 1, "the list of its snapshots", true);
     const trees = [{ l1Offset, l1Size, what: "the disk" }].concat(
       snapshots.map((each) => ({ l1Offset: each.l1Offset, l1Size: each.l1Size, what: `the snapshot ${each.id}` })),
@@ -81,7 +82,7 @@ class Check {
     return this.#report;
   }
 
-  /** The table, whose blocks are marked. */
+  /** Returns the table, and marks its blocks. */
   async #refcountTable(): Promise<Table> {
     const { refcountTableOffset, refcountTableClusters } = this.#header;
     const bytes = new Uint8Array(refcountTableClusters * this.#clusterSize);
@@ -122,7 +123,10 @@ class Check {
     }
   }
 
-  /** False where it can't lie there. `isTable`: it begins at a cluster and nothing else may lie there; data does the first unless it is compressed. */
+  /**
+   * Returns false if nothing can lie there. With `isTable` it must begin at a cluster and have it for itself; data must begin at a cluster unless it
+   * is compressed.
+   */
   #mark(offset: number, bytes: number, what: string, isTable: boolean): boolean {
     const isWhole = isTable || bytes === this.#clusterSize;
     if (isWhole && offset % this.#clusterSize !== 0) {

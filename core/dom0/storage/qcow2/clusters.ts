@@ -1,6 +1,7 @@
 /**
- * Where the clusters of the disk lie: the L1 table, and the L2 tables as they are needed. Changes are made in memory; writeOut() brings them to
- * the file, in the order that leaves the image whole wherever it stops. Calls that change something are made under the store's lock.
+ * Finds where the clusters of the disk lie: the L1 table is in memory, and L2 tables are read as they are needed. Changes are made in memory.
+ * writeOut() writes them to the file in an order that leaves the image valid wherever it is interrupted. Calls that change something are made under
+ * the store's lock.
  */
 import { StoreError } from "../block-store.ts";
 import type { HostFile } from "../host-file.ts";
@@ -8,7 +9,7 @@ import { FIELD_SIZE, type Qcow2Header } from "./header.ts";
 import type { Refcounts } from "./refcounts.ts";
 import { Table, type Cluster } from "./tables.ts";
 
-/** Bytes of L2 tables that are kept although they are in the file: 16 MiB of 64 KiB tables cover 128 GiB. */
+/** How many bytes of unchanged L2 tables are kept: 16 MiB of 64 KiB tables cover 128 GiB. */
 const CLEAN_BYTES = 16 << 20;
 
 const UNALLOCATED: Cluster = { kind: "unallocated" };
@@ -26,16 +27,16 @@ export class Clusters {
   readonly #version: 2 | 3;
   #l1: Table;
   #l1Offset: number;
-  /** The entries of L1 that changed: from the first to the one behind the last; empty when none did. */
+  /** The changed entries of L1, from the first to the one after the last; empty when there are none. */
   #l1Changed = { from: Infinity, to: 0 };
   /** By index in L1; the one used last stands last. */
   readonly #l2 = new Map<number, L2>();
   readonly #loading = new Map<number, Promise<L2 | null>>();
-  /** Clusters that nothing will refer to once writeOut() has ended; not to be used again before. */
+  /** Clusters that nothing will refer to once writeOut() has ended, and that may not be used again before. */
   #released: number[] = [];
-  /** Header and tables: no entry may lead there. */
+  /** Returns whether the header or a table lies in a cluster, where no entry may lead. */
   readonly #reserved: (cluster: number) => boolean;
-  /** Resolves when no transfer is under way that began before. */
+  /** Resolves when every transfer that is under way now has ended. */
   readonly #settled: () => Promise<unknown>;
 
   constructor(
@@ -70,7 +71,7 @@ export class Clusters {
     for (const { dirty } of this.#l2.values()) if (dirty) count++;
     return count * this.clusterSize;
   }
-  /** Clusters that wait for their reference to be given back. */
+  /** Number of clusters whose reference is still to be given back. */
   get releasedCount(): number {
     return this.#released.length;
   }
@@ -78,7 +79,7 @@ export class Clusters {
     return { offset: this.#l1Offset, table: this.#l1 };
   }
 
-  /** What the cluster with this number is; at once if its table is in memory. */
+  /** Returns what the cluster with this number is, without a promise if its table is in memory. */
   find(cluster: number): Cluster | Promise<Cluster> {
     const index = Math.floor(cluster / this.#perTable);
     const l2 = this.#l2.get(index);
@@ -87,7 +88,7 @@ export class Clusters {
     return this.#load(index).then((loaded) => (loaded ? this.#entry(loaded, cluster) : UNALLOCATED));
   }
 
-  /** The first cluster from this one on that has an L2 table; the disk's last part may have none. */
+  /** Returns the first cluster from this one on that has an L2 table. The last part of the disk may have none. */
   skipEmpty(cluster: number): number {
     let index = Math.floor(cluster / this.#perTable);
     if (this.#l2.has(index) || this.#l1.offset(index)) return cluster;
@@ -95,7 +96,7 @@ export class Clusters {
     return index < this.#l1.length ? index * this.#perTable : Infinity;
   }
 
-  /** Throws StoreError for an entry that leads where no data can be: the guest must not write over header and tables. */
+  /** Throws StoreError for an entry that leads where no data can be, so that the guest does not overwrite header and tables. */
   #entry(l2: L2, cluster: number): Cluster {
     const found = l2.table.cluster(cluster % this.#perTable, this.#clusterBits, this.#version);
     if (found.kind === "data") this.#check(found.offset, "a cluster of its disk");
@@ -127,7 +128,7 @@ export class Clusters {
     this.#check(offset, "an L2 table");
     const bytes = new Uint8Array(this.clusterSize);
     await this.#file.read(offset, [bytes]);
-    // Somebody may have made or replaced it meanwhile.
+    // Another call may have made or replaced it meanwhile.
     const now = this.#l2.get(index);
     if (now) return now;
     const l2 = { table: new Table(bytes), offset, dirty: false };
@@ -143,7 +144,7 @@ export class Clusters {
     }
   }
 
-  /** The cluster lies at `offset` from now on, or reads as zeroes (offset 0), or as the backing file (null). What it was is released. */
+  /** Makes the cluster lie at `offset`, or read as zeros, or read as the backing file. What it had before is released. */
   async set(cluster: number, place: { offset: number } | "zero" | "unallocated"): Promise<void> {
     const index = Math.floor(cluster / this.#perTable);
     const l2 = await this.#tableToChange(index, place === "unallocated");
@@ -166,7 +167,7 @@ export class Clusters {
     for (let part = Math.floor(cluster.offset / clusterSize); part <= last; part++) this.#released.push(part);
   }
 
-  /** The L2 table as one that may be changed: its own, not a snapshot's too. */
+  /** Returns the L2 table in a form that may be changed: its own copy, if a snapshot shares it. */
   async #tableToChange(index: number, onlyExisting: boolean): Promise<L2 | null> {
     if (index >= this.#l1.length) throw new StoreError("EIO", `${this.#file.path}: its L1 table ends before its disk`);
     const known = await this.#load(index);
@@ -188,8 +189,8 @@ export class Clusters {
   }
 
   /**
-   * Writes all that has changed: counts first, then the tables that lead to what they count, from the leaves up, each to stay before the
-   * next. Takes what has changed when it is called; what changes meanwhile is for the next time.
+   * Writes all changes: counts first, then the tables that lead to what they count, from the leaves up, each durable before the next. It writes what
+   * has changed when it is called; later changes are for the next time.
    */
   async writeOut(): Promise<void> {
     const tables = [...this.#l2.values()].filter(({ dirty }) => dirty);
@@ -216,7 +217,7 @@ export class Clusters {
       throw error;
     }
     if (released.length === 0) return;
-    // A transfer that began when a cluster was still in its place must have ended before the cluster becomes something else's.
+    // A transfer that began when a cluster was still in its place must have ended before the cluster is used for something else.
     await this.#settled();
     for (const cluster of released) await this.#refcounts.release(cluster);
     await this.#refcounts.writeOut();
@@ -226,7 +227,7 @@ export class Clusters {
     this.#l1Changed = { from: Math.min(from, this.#l1Changed.from), to: Math.max(to, this.#l1Changed.to) };
   }
 
-  /** The disk has another size: the L1 table grows with it. */
+  /** Adapts the L1 table to another size of the disk. */
   async resize(size: number): Promise<void> {
     const entries = Math.ceil(size / (this.clusterSize * this.#perTable));
     await this.writeOut();
@@ -242,7 +243,7 @@ export class Clusters {
       this.#l1 = new Table(bytes.subarray(0, entries * 8));
       this.#l1Offset = offset;
     }
-    // Size, method of encryption (none), entries and place of the L1 table stand in a row: one write changes them together.
+    // Size, encryption method (none), and the L1 table's number of entries and place are adjacent in the header, so one write changes them together.
     const field = Buffer.alloc(24);
     field.writeBigUInt64BE(BigInt(size));
     field.writeUInt32BE(this.#l1.length, 12);

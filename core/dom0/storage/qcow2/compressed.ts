@@ -1,4 +1,4 @@
-/** Clusters that an image has compressed: read, unpacked, and the last of them kept, for a guest reads them in pieces. */
+/** Reads and unpacks clusters that an image has compressed, and keeps the last ones, since a guest reads a cluster in pieces. */
 import { promisify } from "node:util";
 import { constants, inflateRaw } from "node:zlib";
 import { decompress as decompressZstd } from "fzstd";
@@ -21,7 +21,7 @@ export class CompressedClusters {
   readonly #file: HostFile;
   readonly #compression: Qcow2Header["compression"];
   readonly #clusterSize: number;
-  /** By the offset in the file. */
+  /** By offset in the file. */
   readonly #kept = new Map<number, Promise<Uint8Array>>();
 
   constructor(file: HostFile, compression: Qcow2Header["compression"], clusterSize: number) {
@@ -30,7 +30,7 @@ export class CompressedClusters {
     this.#clusterSize = clusterSize;
   }
 
-  /** A whole cluster. Requests for the same one share the work. Throws StoreError EIO for one that is damaged. */
+  /** Returns a whole cluster. Requests for the same one share the work. Throws StoreError EIO for a damaged one. */
   read(cluster: Packed): Promise<Uint8Array> {
     const known = this.#kept.get(cluster.offset);
     if (known) return known;
@@ -50,7 +50,7 @@ export class CompressedClusters {
       if (this.#compression === "zstd")
         plain = decompressZstd(packed.subarray(0, zstdFrameLength(packed)), new Uint8Array(size));
       else {
-        // What stands behind the compressed data in its last sector is not its own.
+        // The last sector may have bytes after the compressed data that belong to something else.
         const options = { windowBits: 15, maxOutputLength: size, finishFlush: constants.Z_SYNC_FLUSH };
         plain = await inflate(packed, options);
       }

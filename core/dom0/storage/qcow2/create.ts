@@ -1,4 +1,4 @@
-/** New qcow2 images: empty ones, and overlays over another image. */
+/** Makes new qcow2 images: empty ones, and overlays over another image. */
 import { SECTOR_BYTES, StoreError } from "../block-store.ts";
 import { HostFile } from "../host-file.ts";
 import { writeHeader } from "./header.ts";
@@ -7,19 +7,19 @@ import { Table } from "./tables.ts";
 
 export interface NewImage {
   readonly path: string;
-  /** Bytes, a multiple of 512. */
+  /** Size in bytes, a multiple of 512. */
   readonly size: number;
-  /** Clusters of 2 to the power of this; 64 KiB unless said. */
+  /** The size of a cluster is 2 to the power of this; 64 KiB if it is left out. */
   readonly clusterBits?: number;
-  /** The image that it shows where nothing was written yet; its path as the new image's header is to say it. */
+  /** The image that is shown where nothing was written yet, with the path that the new image's header is to have. */
   readonly backing?: { readonly file: string; readonly format: "raw" | "qcow2" | "vpc" | "vmdk" };
 }
 
 const COUNT_ORDER = 4;
-/** QEMU's own bound on L1 tables: 32 MiB, which is 2 PiB of 64 KiB clusters. */
+/** QEMU's own bound on L1 tables: 32 MiB, which is 2 PiB with 64 KiB clusters. */
 const L1_BYTES_MAX = 32 << 20;
 
-/** Makes an image; the file must not exist. Whole when it resolves; removed by its caller if it rejects. */
+/** Makes an image; the file must not exist. When it resolves the image is complete; if it rejects, the caller removes it. */
 export async function createQcow2({ path, size, clusterBits = 16, backing }: NewImage): Promise<void> {
   if (!Number.isSafeInteger(size) || size < 0 || size % SECTOR_BYTES)
     throw new StoreError(
@@ -31,7 +31,7 @@ export async function createQcow2({ path, size, clusterBits = 16, backing }: New
   if (l1Size * 8 > L1_BYTES_MAX)
     throw new StoreError("EFBIG", `a disk of ${size} bytes is too large for clusters of ${clusterSize} bytes`);
   const l1Clusters = Math.ceil((l1Size * 8) / clusterSize);
-  // Counts for all that the disk can ever hold: data, its tables, and what counts them. The table is made large enough at once.
+  // The table of reference counts is made large enough at once for all that the disk can ever hold: data, its tables, and the counts themselves.
   const perBlock = (clusterSize * 8) >> COUNT_ORDER;
   const most = Math.ceil((size / clusterSize) * (1 + 8 / clusterSize)) + l1Clusters + 64;
   const tableClusters = Math.ceil((Math.ceil((most * (1 + 2 / perBlock)) / perBlock) * 8) / clusterSize);

@@ -1,6 +1,6 @@
 /**
- * The header of a qcow2 image, versions 2 and 3 (QEMU's docs/interop/qcow2.txt). Everything in it may be a lie: sizes are bounded here, and
- * what it points to is checked by whoever follows.
+ * The header of a qcow2 image, versions 2 and 3 (QEMU's docs/interop/qcow2.txt). Everything in it may be a lie: sizes are bounded here, and what it
+ * points to is checked by those who follow it.
  */
 import { StoreError } from "../block-store.ts";
 
@@ -16,7 +16,7 @@ const INCOMPATIBLE_KNOWN = INCOMPATIBLE_DIRTY | INCOMPATIBLE_CORRUPT | INCOMPATI
 const EXTENSION_END = 0;
 const EXTENSION_BACKING_FORMAT = 0xe2792aca;
 
-/** Where fields stand, in bytes; all are big-endian. */
+/** Offsets of fields in bytes. All are big-endian. */
 export const FIELD_L1_SIZE = 36;
 export const FIELD_L1_OFFSET = 40;
 export const FIELD_SIZE = 24;
@@ -27,7 +27,7 @@ export const FIELD_AUTOCLEAR = 88;
 const HEADER_V2 = 72;
 const HEADER_V3 = 104;
 
-/** Bytes of an L1 table and of a refcount table, as QEMU bounds them. */
+/** QEMU's bounds on the bytes of an L1 table and of a refcount table. */
 const L1_BYTES_MAX = 32 << 20;
 export const REFCOUNT_TABLE_BYTES_MAX = 8 << 20;
 const BACKING_NAME_MAX = 1023;
@@ -35,18 +35,18 @@ const BACKING_NAME_MAX = 1023;
 export interface Qcow2Header {
   readonly version: 2 | 3;
   readonly clusterBits: number;
-  /** Bytes of the disk. */
+  /** Size of the disk in bytes. */
   readonly size: number;
-  /** Entries and place of the active L1 table. */
+  /** Number of entries, and place, of the active L1 table. */
   readonly l1Size: number;
   readonly l1Offset: number;
   readonly refcountTableOffset: number;
   readonly refcountTableClusters: number;
-  /** Bits of a reference count: 2 to the power of this. */
+  /** A reference count has 2 to the power of this many bits. */
   readonly refcountOrder: number;
   readonly snapshotCount: number;
   readonly snapshotsOffset: number;
-  /** Reference counts may be wrong: they were to be written lazily, and the image was not closed. */
+  /** Whether reference counts may be wrong, because they were written lazily and the image was not closed. */
   readonly dirty: boolean;
   readonly corrupt: boolean;
   readonly compression: "zlib" | "zstd";
@@ -56,7 +56,7 @@ export interface Qcow2Header {
   readonly incompatible: number;
 }
 
-/** Reads a header from the first bytes of a file (a cluster's worth, or all there is). `file`: for messages. */
+/** Reads a header from the first bytes of a file (a cluster, or all that the file has). `file` is for messages. */
 export function readHeader(bytes: Uint8Array, file: string): Qcow2Header {
   const refuse = (why: string): never => {
     throw new StoreError("EINVAL", `${file}: ${why}`);
@@ -136,16 +136,16 @@ function backingFormatOf(bytes: Uint8Array, view: DataView, from: number): strin
   return null;
 }
 
-/** What an image is based on: its path as the header says it, and its format. */
+/** What an image is based on: the path as in the header, and the format. */
 export interface Backing {
   readonly file: string;
   readonly format: string;
 }
 
-/** Extensions and the backing file's name end here, where createQcow2 has made the image: it can be changed in one sector. */
+/** In images made by createQcow2, the extensions and the backing file's name end before this, so one write of a sector changes them. */
 const SECTOR = 512;
 
-/** The first sector of an image that is to be based on another. Throws StoreError where it has what would be lost. */
+/** Returns the first sector of an image that is to be based on another. Throws StoreError where something in it would be lost. */
 export function rebasedHeader(bytes: Uint8Array, file: string, backing: Backing | null): Uint8Array {
   const header = readHeader(bytes, file);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -163,7 +163,9 @@ export function rebasedHeader(bytes: Uint8Array, file: string, backing: Backing 
   return sector;
 }
 
-/** Behind the header's fields: the extension with the format, the end of the extensions, the name. False where it has no room. */
+/**
+ * Writes, after the header's fields, the extension with the format, the end of the extensions, and the name. Returns false where there is no room.
+ */
 function putBacking(bytes: Uint8Array, backing: Backing): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const format = Buffer.from(backing.format);
@@ -173,7 +175,7 @@ function putBacking(bytes: Uint8Array, backing: Backing): boolean {
   view.setUint32(HEADER_V3, EXTENSION_BACKING_FORMAT);
   view.setUint32(HEADER_V3 + 4, format.length);
   bytes.set(format, HEADER_V3 + 8);
-  // Below 4 GiB: in the first cluster.
+  // The offset is below 4 GiB, in the first cluster, so its upper half is 0.
   view.setUint32(12, at);
   view.setUint32(16, name.length);
   bytes.set(name, at);
@@ -190,7 +192,7 @@ export interface NewHeader {
   readonly backing: Backing | null;
 }
 
-/** The first cluster of a new image of version 3. */
+/** Returns the first cluster of a new image of version 3. */
 export function writeHeader(header: NewHeader): Uint8Array {
   const bytes = new Uint8Array(2 ** header.clusterBits);
   const view = new DataView(bytes.buffer);

@@ -1,4 +1,4 @@
-/** One after the other: an action begins when the one before it has ended, however that ended. */
+/** Runs actions one after the other: each begins when the one before it has ended, successfully or not. */
 export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 

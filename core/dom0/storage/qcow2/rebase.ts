@@ -1,11 +1,11 @@
-/** What a qcow2 image is based on is changed in place. */
+/** Changes in place what a qcow2 image is based on. */
 import { HostFile } from "../host-file.ts";
 import { rebasedHeader, type Backing } from "./header.ts";
 
-/** The largest header with its extensions that is read. */
+/** The largest header, with extensions, that is read. */
 const MOST_BYTES = 1 << 16;
 
-/** Changes what a qcow2 image says that it is based on, and nothing else. Nobody has it open. Throws StoreError. */
+/** Changes what a qcow2 image says that it is based on, and nothing else. Nobody may have it open. Throws StoreError. */
 export async function rebaseImage(path: string, backing: Backing | null): Promise<void> {
   const file = await HostFile.open(path, "read-write");
   try {
@@ -15,11 +15,11 @@ export async function rebaseImage(path: string, backing: Backing | null): Promis
   }
 }
 
-/** The same of an image that is open; nothing of its header may wait to be written. */
+/** The same for an open image, of whose header nothing may wait to be written. */
 export async function rebaseFile(file: HostFile, backing: Backing | null): Promise<void> {
   const first = new Uint8Array(Math.min(MOST_BYTES, file.end));
   await file.read(0, [first]);
-  // As much as a disk writes in one go: an image whose power fails has the old header or the new one.
+  // This is no more than a disk writes in one go, so after a power failure the image has either the old header or the new one.
   await file.write(0, [rebasedHeader(first, file.path, backing)]);
   await file.flush();
 }

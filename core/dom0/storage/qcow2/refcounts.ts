@@ -1,18 +1,18 @@
 /**
- * How often each cluster of the file is referred to, and which are free. Counts are changed in memory; writeOut() brings them to the file before
- * anything refers to a cluster that they count, so that a crash can leave a cluster counted that nobody uses, and never the other way
- * round. Not safe against itself: the store's lock is held around every call.
+ * Counts how often each cluster of the file is referred to, and which are free. Counts are changed in memory. writeOut() writes them to the file
+ * before anything refers to a cluster that they count. So a crash can leave a cluster counted that nobody uses, but never the other way round. The
+ * caller holds the store's lock around every call.
  */
 import { StoreError } from "../block-store.ts";
 import { FIELD_REFCOUNT_TABLE_OFFSET, REFCOUNT_TABLE_BYTES_MAX, type Qcow2Header } from "./header.ts";
 import type { HostFile } from "../host-file.ts";
 import { Table } from "./tables.ts";
 
-/** Bytes of blocks that are kept in memory although they are in the file: 16 blocks of 64 KiB cover 32 GiB. */
+/** How many bytes of unchanged blocks are kept: 16 blocks of 64 KiB cover 32 GiB. */
 const CLEAN_BYTES = 4 << 20;
-/** Bytes of full blocks that are looked through before the end of the file is used: whoever made the image can't make us read for ever. */
+/** How many bytes of full blocks are searched before the end of the file is used, so that nobody can make an image that keeps us reading for ever. */
 const SEARCH_BYTES = 64 << 20;
-/** What a small block counts as in that: each is a read of its own. */
+/** A small block counts as this many bytes, since each is a read of its own. */
 const SEARCH_LEAST = 16384;
 
 interface Block {
@@ -30,7 +30,7 @@ export class Refcounts {
   #tableOffset: number;
   #tableDirty = false;
   #searchFrom = 0;
-  /** Clusters that must never be handed out, whatever their counts say. */
+  /** Returns whether a cluster must never be handed out, whatever its count says. */
   readonly #reserved: (cluster: number) => boolean;
 
   private constructor(file: HostFile, header: Qcow2Header, table: Table, reserved: (cluster: number) => boolean) {
@@ -48,7 +48,7 @@ export class Refcounts {
     return new Refcounts(file, header, new Table(bytes), reserved);
   }
 
-  /** For an image that is only read: there is nothing to count. */
+  /** For an image that is only read, in which nothing is counted. */
   static none(file: HostFile, header: Qcow2Header): Refcounts {
     return new Refcounts(file, header, new Table(new Uint8Array()), () => false);
   }
@@ -65,7 +65,7 @@ export class Refcounts {
     for (const { dirty } of this.#blocks.values()) if (dirty) count++;
     return count * this.clusterSize;
   }
-  /** Clusters that one block counts. */
+  /** Number of clusters that one block counts. */
   get perBlock(): number {
     return (this.clusterSize * 8) >> this.#order;
   }
@@ -83,7 +83,7 @@ export class Refcounts {
     return block ? getCount(block.bytes, cluster % this.perBlock, this.#order) : 0;
   }
 
-  /** Sets the count of a cluster; makes the block that holds it if there is none. */
+  /** Sets the count of a cluster. Makes the block that holds it if there is none. */
   async set(cluster: number, count: number): Promise<void> {
     const index = Math.floor(cluster / this.perBlock);
     let block = await this.#block(index);
@@ -96,18 +96,18 @@ export class Refcounts {
     if (count === 0 && cluster < this.#searchFrom) this.#searchFrom = cluster;
   }
 
-  /** One reference less to a cluster. */
+  /** Takes one reference from a cluster. */
   async release(cluster: number): Promise<void> {
     const count = await this.get(cluster);
     if (count > 0) await this.set(cluster, count - 1);
   }
 
-  /** Takes a free cluster and counts it; returns its offset. */
+  /** Takes a free cluster and counts it. Returns its offset. */
   async allocate(): Promise<number> {
     return (await this.#take(1)) * this.clusterSize;
   }
 
-  /** Takes clusters in a row. */
+  /** Takes adjacent clusters. */
   async allocateRow(count: number): Promise<number> {
     return (await this.#take(count)) * this.clusterSize;
   }
@@ -119,7 +119,7 @@ export class Refcounts {
     let isAtEnd = false;
     for (let cluster = this.#searchFrom; ;) {
       const index = Math.floor(cluster / perBlock);
-      // No block: nothing in its whole range is used. Its first free cluster becomes the block itself.
+      // If there is no block, nothing in its range is used, and the first free cluster there becomes the block itself.
       const { bytes } = (await this.#block(index)) ?? (await this.#newBlock(index));
       const base = index * perBlock;
       for (let entry = cluster - base; entry < perBlock; entry++) {
@@ -175,7 +175,7 @@ export class Refcounts {
       }
   }
 
-  /** A block for a range that has none: it lies in that range, so that it counts itself. */
+  /** Makes a block for a range that has none. It lies in that range, so that it counts itself. */
   async #newBlock(index: number): Promise<Block> {
     if (index >= this.#table.length) await this.#growTable(index);
     const known = await this.#block(index);
@@ -185,7 +185,7 @@ export class Refcounts {
     let at = first;
     while (this.#reserved(at)) at++;
     if (at >= first + this.perBlock) throw this.#wrong();
-    // Where the file already has bytes there may be data that nobody counts: the block goes behind them, if it still can.
+    // Where the file has bytes already, there may be data that nobody counts. The block is put after them if that is still in the range.
     if (end > at && end < first + this.perBlock) at = end;
     const block = { offset: at * this.clusterSize, bytes: new Uint8Array(this.clusterSize), dirty: true };
     setCount(block.bytes, at - first, this.#order, 1);
@@ -195,7 +195,7 @@ export class Refcounts {
     return block;
   }
 
-  /** A larger table, behind all that the old one covers, with the blocks that count it and themselves. */
+  /** Makes a larger table after everything that the old one covers, with the blocks that count it and themselves. */
   async #growTable(needed: number): Promise<void> {
     const { clusterSize, perBlock } = this;
     const first = this.#table.length * perBlock;
@@ -237,7 +237,7 @@ export class Refcounts {
     for (let i = 0; i < old.count; i++) await this.release(old.first + i);
   }
 
-  /** Writes changed counts to the file; a new block is in the file to stay before the table names it. */
+  /** Writes changed counts to the file. A new block is durable before the table names it. */
   async writeOut(): Promise<void> {
     const changed = [...this.#blocks.values()].filter((block) => block.dirty);
     for (const block of changed) {
@@ -261,7 +261,7 @@ export class Refcounts {
   }
 }
 
-/** The first entry from `from` on that counts nothing; -1 for none. */
+/** Returns the first entry from `from` on whose count is 0; -1 for none. */
 function firstFree(bytes: Uint8Array<ArrayBuffer>, from: number, order: number): number {
   switch (order) {
     case 3:
@@ -282,7 +282,7 @@ function firstFree(bytes: Uint8Array<ArrayBuffer>, from: number, order: number):
   return -1;
 }
 
-/** A count in a block; those of fewer than 8 bits begin at the byte's lowest. */
+/** Reads a count in a block. Counts of fewer than 8 bits begin at the lowest bit of a byte. */
 export function getCount(bytes: Uint8Array, index: number, order: number): number {
   if (order < 3) {
     const bits = 1 << order;

@@ -1,4 +1,4 @@
-/** The list of an image's internal snapshots, as `qemu-img snapshot -l` prints it. */
+/** Reads the list of an image's internal snapshots, which `qemu-img snapshot -l` prints. */
 import { StoreError } from "../block-store.ts";
 import type { HostFile } from "../host-file.ts";
 import type { Qcow2Header } from "./header.ts";
@@ -8,7 +8,7 @@ export interface Snapshot {
   readonly name: string;
   /** Seconds since 1970. */
   readonly time: number;
-  /** Bytes of saved memory state; 0 for a snapshot of the disk alone. */
+  /** Bytes of saved memory; 0 for a snapshot of the disk alone. */
   readonly stateBytes: number;
   readonly l1Offset: number;
   readonly l1Size: number;

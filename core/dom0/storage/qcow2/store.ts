@@ -1,8 +1,8 @@
-/** A qcow2 image as a disk: reads through its backing chain, writes to clusters of its own. README.md has the rules. */
+/** A qcow2 image as a disk: reads go through its backing chain, writes go to its own clusters. README.md has the rules. */
 import { StoreError, type BlockStore } from "../block-store.ts";
 import type { HostFile } from "../host-file.ts";
 import { together } from "../together.ts";
-import { part } from "../views.ts";
+import { lengthOf, part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
 import { CompressedClusters } from "./compressed.ts";
 import { FIELD_AUTOCLEAR, readHeader, type Backing, type Qcow2Header } from "./header.ts";
@@ -12,17 +12,17 @@ import { Refcounts } from "./refcounts.ts";
 import { readSnapshots, type Snapshot } from "./snapshots.ts";
 import type { Cluster } from "./tables.ts";
 
-/** Changed tables are brought to the file after this many milliseconds even if the guest never flushes. */
+/** Changed tables are written to the file after so many milliseconds, even if the guest never flushes. */
 const WRITE_OUT_AFTER = 5000;
-/** The largest header with its extensions and the backing file's name that is read. */
+/** The largest header, with its extensions and the backing file's name, that is read. */
 const HEADER_BYTES = 1 << 16;
-/** Changed tables that may wait in memory: more are brought to the file before the next write goes on. */
+/** How many bytes of changed tables may wait in memory. When there are more, they are written before the next write goes on. */
 const MOST_DIRTY_BYTES = 16 << 20;
 const MOST_RELEASED = 65536;
 /** Steps of a long operation before others have their turn. */
 const STEPS_PER_TURN = 4096;
 
-/** A part of the disk that an image has itself: nothing below shows through there. */
+/** A part of the disk that an image has itself, so that nothing below it is visible there. */
 export interface OwnRange {
   readonly offset: number;
   readonly length: number;
@@ -33,7 +33,7 @@ export interface Qcow2Options {
   readonly access: "read" | "read-write";
   /** Opens the backing file that the image names. Decides whether it may be opened at all. */
   openBacking(name: string, format: string | null): Promise<BlockStore>;
-  /** The image's tables take so many bytes of memory. Throws StoreError when that is too much. */
+  /** Says that the image's tables take so many bytes of memory. Throws StoreError when that is too much. */
   takeMemory(bytes: number): void;
 }
 
@@ -49,9 +49,9 @@ export class Qcow2Store implements BlockStore {
   readonly #clusters: Clusters;
   #backing: BlockStore | null;
   readonly #lock = new Mutex();
-  /** Clusters that are being given a place: whoever wants to write to one waits. */
+  /** Clusters that are being given a place; whoever wants to write to one waits. */
   readonly #moving = new Map<number, Promise<unknown>>();
-  /** Transfers from or to clusters where they lie. */
+  /** Transfers from or to clusters in their places. */
   readonly #transfers: Set<Promise<unknown>>;
   /** Reads from the image that this one is based on. */
   readonly #below = new Set<Promise<unknown>>();
@@ -84,7 +84,7 @@ export class Qcow2Store implements BlockStore {
     this.#compressed = new CompressedClusters(parts.file, parts.header.compression, this.#clusterSize);
   }
 
-  /** Of an open file, which is the store's from then on, and closed where this fails. */
+  /** The open file belongs to the store from then on, and is closed if this fails. */
   static async open(file: HostFile, options: Qcow2Options): Promise<Qcow2Store> {
     try {
       return await Qcow2Store.#read(file, options);
@@ -108,7 +108,7 @@ export class Qcow2Store implements BlockStore {
     takeMemory(header.l1Size * 8 + (readOnly ? 0 : header.refcountTableClusters * clusterSize));
     const l1 = new Uint8Array(header.l1Size * 8);
     await file.read(header.l1Offset, [l1]);
-    // Where header and tables lie now: the L1 table and the refcount table move when they grow.
+    // The L1 table and the refcount table move when they grow, so this asks where they are now.
     const reserved = (cluster: number): boolean => {
       const within = (offset: number, bytes: number) =>
         cluster >= offset / clusterSize && cluster < Math.ceil((offset + bytes) / clusterSize);
@@ -149,7 +149,7 @@ export class Qcow2Store implements BlockStore {
       const found = this.#clusters.find(cluster);
       const first = found instanceof Promise ? await found : found;
       let room = this.#clusterSize - inside;
-      // Clusters that follow each other on the disk and in the file, or are nowhere, are one read.
+      // Clusters that are adjacent both on the disk and in the file, or that are nowhere, are read together.
       for (let next = cluster + 1; room < length - done; next++) {
         const following = this.#clusters.find(next);
         if (following instanceof Promise || !follows(first, following, (next - cluster) * this.#clusterSize)) break;
@@ -178,7 +178,7 @@ export class Qcow2Store implements BlockStore {
 
   async #readBacking(at: number, targets: Uint8Array[], count: number): Promise<void> {
     let backing = this.#backing;
-    // Images in between that have nothing there are passed at once: a long chain is a look-up in memory for each, and one read.
+    // Images in between that have nothing there are skipped. So a long chain costs a look-up in memory for each image, and one read.
     while (backing instanceof Qcow2Store && backing.#showsBelow(at, count)) backing = backing.#backing;
     const there = backing ? Math.max(0, Math.min(count, backing.size - at)) : 0;
     if (there) {
@@ -189,13 +189,13 @@ export class Qcow2Store implements BlockStore {
     if (there < count) for (const target of part(targets, there, count - there)) target.fill(0);
   }
 
-  /** Whether it is known to have nothing there itself. */
+  /** Returns whether the image is known to have nothing there itself. */
   #showsBelow(at: number, count: number): boolean {
     if (at + count > this.#size) return false;
     for (let cluster = Math.floor(at / this.#clusterSize); cluster * this.#clusterSize < at + count; cluster++) {
       const found = this.#clusters.find(cluster);
       if (found instanceof Promise) {
-        // Whoever reads there hears what is wrong with its table.
+        // Whoever reads there is told what is wrong with the table.
         found.catch(() => {});
         return false;
       }
@@ -275,7 +275,7 @@ export class Qcow2Store implements BlockStore {
       return taken;
     });
     try {
-      // What the guest does not write of the first and the last cluster stays as it was.
+      // The parts of the first and the last cluster that the guest does not write keep their content.
       const head = new Uint8Array(inside);
       const tail = new Uint8Array(clusters * size - inside - count);
       await this.#readOld(cluster * size, head);
@@ -299,24 +299,24 @@ export class Qcow2Store implements BlockStore {
     await this.#madeChanges();
   }
 
-  /** Bytes of the disk as they are, zeroes behind its end. */
+  /** Reads bytes of the disk as they are, and zeros beyond its end. */
   async #readOld(at: number, target: Uint8Array): Promise<void> {
     const there = Math.max(0, Math.min(target.length, this.#size - at));
     if (there) await this.read(at, [target.subarray(0, there)]);
   }
 
-  /** A guest that changes tables faster than it flushes waits for them. */
+  /** A guest that changes tables faster than it flushes has to wait for them. */
   async #madeChanges(): Promise<void> {
     this.#changed();
     const waiting = this.#clusters.dirtyBytes + this.#refcounts.dirtyBytes;
     if (waiting > MOST_DIRTY_BYTES || this.#clusters.releasedCount > MOST_RELEASED) await this.flush();
   }
 
-  /** Brings the tables to the file some time after a change, if nobody flushes before. */
+  /** Writes the tables to the file some time after a change, if nobody flushes before. */
   #changed(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      // A failure is told to the guest by its own flush; the changes stay to be written.
+      // The guest learns of a failure by its own flush. The changes still wait to be written.
       this.flush().catch(() => this.#changed());
     }, WRITE_OUT_AFTER).unref();
   }
@@ -337,7 +337,7 @@ export class Qcow2Store implements BlockStore {
     const size = this.#clusterSize;
     const first = Math.ceil(offset / size) * size;
     const end = offset + length;
-    // The disk's last cluster may be cut off by its end.
+    // The last cluster of the disk may be cut off by its end.
     const last = end === this.#size ? end : Math.floor(end / size) * size;
     if (last <= first) return this.write(offset, [new Uint8Array(length)]);
     if (first > offset) await this.write(offset, [new Uint8Array(first - offset)]);
@@ -346,8 +346,8 @@ export class Qcow2Store implements BlockStore {
   }
 
   /**
-   * The whole clusters in the range give their places back. They read as zeroes then; by a discard, those that have no place here stay as the
-   * backing file has them. A disk may have more clusters than can be looked at in one go.
+   * Gives back the places of all whole clusters in the range. They read as zeros then; with a discard, those that have no place here keep showing the
+   * backing file. A disk may have more clusters than can be processed in one go.
    */
   async #drop(offset: number, length: number, to: "discard" | "zero"): Promise<void> {
     const size = this.#clusterSize;
@@ -367,7 +367,7 @@ export class Qcow2Store implements BlockStore {
       if (kind === "unallocated" && (to === "discard" || cluster >= shown)) continue;
       if (kind === "zero" && !place) continue;
       if (cluster < shown && this.#header.version === 2) {
-        // Version 2 can't say that a cluster is zero although the backing file has something there.
+        // Version 2 can't express that a cluster is zero while the backing file has something there.
         if (to === "zero")
           await this.write(cluster * size, [new Uint8Array(Math.min(size, this.#size - cluster * size))]);
         continue;
@@ -378,14 +378,14 @@ export class Qcow2Store implements BlockStore {
     }
   }
 
-  /** Only of images that are based on nothing: by whole L2 tables. */
+  /** Only for images that are based on nothing, in units of whole L2 tables. */
   async nextData(offset: number): Promise<number | null> {
     if (this.#backing) return offset;
     const cluster = this.#clusters.skipEmpty(Math.floor(offset / this.#clusterSize));
     return cluster === Infinity ? null : Math.max(offset, cluster * this.#clusterSize);
   }
 
-  /** The first part of the disk from `offset` on that this image has itself, at most `most` bytes of it; null when there is none. */
+  /** Returns the first part of the disk from `offset` on that this image has itself, at most `most` bytes of it; null when there is none. */
   async nextOwn(offset: number, most: number): Promise<OwnRange | null> {
     const size = this.#clusterSize;
     const last = Math.ceil(this.#size / size);
@@ -410,8 +410,8 @@ export class Qcow2Store implements BlockStore {
   }
 
   /**
-   * From now on the image is based on another, which must show the same bytes where this one has none itself: `store` opened, `backing` as
-   * its header is to say. The header is changed in one step. The one before is closed when no read from it is under way.
+   * Bases the image on another one, which must show the same bytes wherever this one has none itself. `store` is the other image, opened; `backing`
+   * is what the header is to say. The header is changed in one step. The earlier one is closed when no read from it is under way.
    */
   async rebase(store: BlockStore | null, backing: Backing | null): Promise<void> {
     if (this.readOnly) throw new StoreError("EROFS", `${this.#file.path}: it was opened to be read only`);
@@ -435,7 +435,7 @@ export class Qcow2Store implements BlockStore {
     }
     await this.#lock.run(() => this.#clusters.resize(size));
     this.#size = size;
-    // What the backing file has behind the old end was never part of this disk.
+    // What the backing file has beyond the old end was never part of this disk.
     const shown = Math.min(size, this.#backing?.size ?? 0);
     if (shown > before) await this.writeZeroes(before, shown - before);
   }
@@ -453,11 +453,7 @@ export class Qcow2Store implements BlockStore {
   }
 }
 
-function lengthOf(views: readonly Uint8Array[]): number {
-  return views.reduce((sum, view) => sum + view.length, 0);
-}
-
-/** Whether a cluster is what comes `distance` bytes after another in the file, or nowhere as that one is. */
+/** Returns whether a cluster lies `distance` bytes after another one in the file, or is nowhere as that one is. */
 function follows(first: Cluster, next: Cluster, distance: number): boolean {
   if (first.kind !== next.kind || first.kind === "compressed") return false;
   if (first.kind === "data") return next.kind === "data" && next.offset === first.offset + distance;

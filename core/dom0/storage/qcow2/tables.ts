@@ -1,11 +1,13 @@
-/** L1 and L2 tables: arrays of 64-bit big-endian entries, and what their bits say. Offsets are numbers: they are below 2^53. */
+/**
+ * L1 and L2 tables: arrays of 64-bit big-endian entries, and the meaning of their bits. Offsets are JavaScript numbers, since they are below 2^53.
+ */
 
 /** What an L2 entry says of its cluster of the disk. */
 export type Cluster =
   | { readonly kind: "unallocated" }
-  /** Reads as zeroes; `offset` is of a cluster kept for it, or 0. */
+  /** Reads as zeros. `offset` is that of a cluster kept for it, or 0. */
   | { readonly kind: "zero"; readonly offset: number; readonly copied: boolean }
-  /** `copied`: nobody else refers to it, so it may be written in place. */
+  /** With `copied` nothing else refers to it, so it may be written in place. */
   | { readonly kind: "data"; readonly offset: number; readonly copied: boolean }
   | { readonly kind: "compressed"; readonly offset: number; readonly bytes: number };
 
@@ -22,21 +24,21 @@ export class Table {
     return this.bytes.length >> 3;
   }
 
-  /** Offset in an L1 or refcount table's entry; 0 if there is none. */
+  /** Returns the offset in an entry of an L1 or refcount table; 0 if there is none. */
   offset(index: number): number {
     return offsetOf(this.#view.getUint32(index * 8), this.#view.getUint32(index * 8 + 4));
   }
-  /** Bit 63: the table or cluster has one reference. */
+  /** Bit 63: the table or cluster has only one reference. */
   copied(index: number): boolean {
     return (this.#view.getUint32(index * 8) & 0x80000000) !== 0;
   }
-  /** Sets an entry to an offset with or without the bit that says that it has one reference. */
+  /** Sets an entry to an offset, with or without the bit for a single reference. */
   set(index: number, offset: number, copied: boolean, zero = false): void {
     this.#view.setUint32(index * 8, (Math.floor(offset / 2 ** 32) | (copied ? 0x80000000 : 0)) >>> 0);
     this.#view.setUint32(index * 8 + 4, ((offset % 2 ** 32) | (zero ? 1 : 0)) >>> 0);
   }
 
-  /** What an L2 entry says. `clusterBits` and `version` are the image's. */
+  /** Decodes an L2 entry. `clusterBits` and `version` are the image's. */
   cluster(index: number, clusterBits: number, version: 2 | 3): Cluster {
     const high = this.#view.getUint32(index * 8);
     const low = this.#view.getUint32(index * 8 + 4);
@@ -52,7 +54,7 @@ function offsetOf(high: number, low: number): number {
   return (high & 0x00ffffff) * 2 ** 32 + ((low & ~0x1ff) >>> 0);
 }
 
-/** The descriptor of a compressed cluster: its offset in bytes, and how many 512-byte sectors it reaches into. */
+/** Decodes the descriptor of a compressed cluster: its offset in bytes, and the number of 512-byte sectors that it reaches into. */
 function compressed(high: number, low: number, clusterBits: number): Cluster {
   const offsetBits = 62 - (clusterBits - 8);
   const descriptor = (BigInt(high & 0x3fffffff) << 32n) | BigInt(low);

@@ -1,8 +1,8 @@
-/** Where a zstd frame ends (RFC 8878, 3.1.1): in an image its last sector may hold the beginning of another cluster's frame. */
+/** Finds where a zstd frame ends (RFC 8878, 3.1.1), because the last sector of one may hold the beginning of another cluster's frame. */
 
 const MAGIC = 0xfd2fb528;
 
-/** Bytes of the frame at the beginning; `bytes` whole if it is cut off. Throws if there is none. */
+/** Returns the length of the frame at the beginning; that of `bytes` if the frame is cut off. Throws if there is none. */
 export function zstdFrameLength(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 6 || view.getUint32(0, true) !== MAGIC) throw new Error("no zstd frame");

@@ -1,4 +1,4 @@
-/** Microsoft's VHD ("Virtual Hard Disk Image Format Specification", 2006), fixed and dynamic, read only. QEMU calls it vpc. */
+/** Microsoft's VHD ("Virtual Hard Disk Image Format Specification", 2006), fixed and dynamic, read-only. QEMU calls it vpc. */
 import { SECTOR_BYTES, StoreError } from "../block-store.ts";
 import { damaged, fillZeroes, ForeignStore } from "../foreign.ts";
 import type { HostFile } from "../host-file.ts";
@@ -10,7 +10,7 @@ const HEADER_BYTES = 1024;
 const HEADER_COOKIE = "cxsparse";
 const [FIXED, DYNAMIC] = [2, 3];
 const UNUSED = 0xffffffff;
-/** 2040 GiB is what the format allows in blocks of 2 MiB: 4 MiB of table. */
+/** The format allows 2040 GiB in blocks of 2 MiB, which is 4 MiB of table. */
 const TABLE_BYTES_MAX = 16 << 20;
 const BLOCK_BYTES_MAX = 256 << 20;
 const BITMAPS_KEPT = 64;
@@ -19,7 +19,7 @@ export class VhdStore extends ForeignStore {
   readonly format = "vhd";
   readonly size: number;
   readonly #blockSize: number;
-  /** Sector of each block's bitmap, behind which its data are; null: the file's bytes are the disk's. */
+  /** For each block, the sector of its bitmap, which its data follow; null where the file's bytes are the disk's. */
   readonly #table: DataView | null;
   readonly #bitmaps = new Map<number, Uint8Array>();
 
@@ -30,7 +30,10 @@ export class VhdStore extends ForeignStore {
     this.#table = table;
   }
 
-  /** Of an open file, which is the store's from then on, and closed where this fails. Throws StoreError. `takeMemory`: is told how much its table takes, and may throw. */
+  /**
+   * The open file belongs to the store from then on, and is closed if this fails. Throws StoreError. `takeMemory` is told how much the table takes,
+   * and may throw.
+   */
   static async open(file: HostFile, takeMemory: (bytes: number) => void): Promise<VhdStore> {
     try {
       return await VhdStore.#read(file, takeMemory);
@@ -77,7 +80,7 @@ export class VhdStore extends ForeignStore {
     const bitmap = await this.#bitmap(sector);
     const data = sector * SECTOR_BYTES + bitmap.length + inside;
     await this.file.read(data, targets);
-    // A sector that the bitmap does not have is zero, whatever lies in its place.
+    // A sector that is not set in the bitmap is zero, whatever lies in its place.
     const first = inside / SECTOR_BYTES;
     const length = targets.reduce((sum, each) => sum + each.length, 0);
     for (let at = 0; at < length; at += SECTOR_BYTES) {
@@ -106,7 +109,7 @@ export class VhdStore extends ForeignStore {
   }
 }
 
-/** At the end of the file, or its copy at the beginning. */
+/** Reads the footer at the end of the file, or its copy at the beginning. */
 async function readFooter(file: HostFile): Promise<DataView> {
   for (const at of [file.end - FOOTER_BYTES, 0]) {
     if (at < 0) continue;

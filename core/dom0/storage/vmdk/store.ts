@@ -1,6 +1,6 @@
 /**
- * VMware's VMDK in one file ("Virtual Disk Format 5.0"): monolithicSparse and streamOptimized, read only. Those whose data lie in other files,
- * which their text names, are refused: whoever made the image must not choose files of the user's.
+ * VMware's VMDK in one file ("Virtual Disk Format 5.0"): monolithicSparse and streamOptimized, read-only. Images whose data lie in other files, which
+ * their text names, are refused, because whoever made the image must not choose files of the user's.
  */
 import { constants, inflate } from "node:zlib";
 import { promisify } from "node:util";
@@ -18,7 +18,7 @@ const AT_END = 2 ** 64;
 const GRAIN_BYTES_MAX = 1 << 20;
 const DIRECTORY_BYTES_MAX = 8 << 20;
 const DESCRIPTOR_BYTES_MAX = 1 << 16;
-/** In front of a compressed grain: its sector on the disk, and its bytes. */
+/** The header of a compressed grain: its sector on the disk, and its size in bytes. */
 const GRAIN_HEADER = 12;
 const TABLES_KEPT = 256;
 const GRAINS_KEPT = 16;
@@ -34,7 +34,7 @@ export class VmdkStore extends ForeignStore {
   readonly format = "vmdk";
   readonly size: number;
   readonly #layout: Layout;
-  /** Sectors of grain tables. */
+  /** The sectors of the grain tables. */
   readonly #directory: DataView;
   readonly #tables = new Map<number, Promise<DataView | null>>();
   readonly #grains = new Map<number, Promise<Uint8Array>>();
@@ -46,7 +46,10 @@ export class VmdkStore extends ForeignStore {
     this.#directory = directory;
   }
 
-  /** Of an open file, which is the store's from then on, and closed where this fails. Throws StoreError. `takeMemory`: is told how much its directory takes, and may throw. */
+  /**
+   * The open file belongs to the store from then on, and is closed if this fails. Throws StoreError. `takeMemory` is told how much the directory
+   * takes, and may throw.
+   */
   static async open(file: HostFile, takeMemory: (bytes: number) => void): Promise<VmdkStore> {
     try {
       return await VmdkStore.#read(file, takeMemory);
@@ -57,7 +60,7 @@ export class VmdkStore extends ForeignStore {
   }
 
   static async #read(file: HostFile, takeMemory: (bytes: number) => void): Promise<VmdkStore> {
-    // What is shorter is no image, or a text.
+    // A shorter file is no image, or is a text.
     let header: DataView = new DataView(new ArrayBuffer(SECTOR_BYTES));
     await file.read(0, [new Uint8Array(header.buffer)]);
     if (Buffer.from(header.buffer).toString("latin1").startsWith(TEXT_MAGIC))
@@ -67,7 +70,7 @@ export class VmdkStore extends ForeignStore {
       );
     if (header.getUint32(0, true) !== MAGIC) throw new StoreError("EINVAL", `${file.path}: this is not a VMDK image`);
     await refuseParent(file, header);
-    // An image that was made in one go has its directory at the end, and there the header that knows where.
+    // An image that was written in one go has its directory at the end, and a second header there that knows where.
     if (number64(header, 56) === AT_END) header = await view(file, file.end - 2 * SECTOR_BYTES, SECTOR_BYTES);
     if (header.getUint32(0, true) !== MAGIC) throw damaged(file.path, "its header at the end is missing");
     const sectors = number64(header, 12);
@@ -112,7 +115,7 @@ export class VmdkStore extends ForeignStore {
     return null;
   }
 
-  /** 0: nowhere. */
+  /** Returns the sector of a grain; 0 for one that is not in the file. */
   async #sector(grain: number): Promise<number> {
     const { entriesPerTable } = this.#layout;
     const index = Math.floor(grain / entriesPerTable);
@@ -177,7 +180,7 @@ function number64(bytes: DataView, at: number): number {
   return low === 0xffffffff && high === 0xffffffff ? AT_END : high * 2 ** 32 + low;
 }
 
-/** The oldest goes when there are too many. */
+/** Removes the oldest entries when there are too many. */
 function keep<T>(map: Map<number, T>, key: number, value: T, most: number): void {
   if (map.size >= most) map.delete(map.keys().next().value!);
   map.set(key, value);

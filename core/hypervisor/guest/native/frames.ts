@@ -1,7 +1,7 @@
 /**
- * Which machine memory a native domain may name in its hypercalls: frames it owns, and frames of others that it holds
- * through NATIVE_map_frame and NATIVE_map_frame_writable. Those are counted in an open-addressed hash of (u32 key, u32 count) pairs,
- * which grows with what is held; only the domain's own thread changes it.
+ * Which machine memory a native domain may name in its hypercalls: frames that it owns, and frames of others that it holds through NATIVE_map_frame
+ * and NATIVE_map_frame_writable. The latter are counted in an open-addressed hash table of (u32 key, u32 count) pairs, which grows with what is held.
+ * Only the domain's own thread changes it.
  */
 import { EBUSY, EINVAL, ENOMEM } from "../../../abi/errno";
 import { allocXenheapPages, freeXenheapPages } from "../../memory/allocator";
@@ -14,18 +14,18 @@ import { putPageAndType } from "../../memory/page_type";
 /** A slot: u32 key, u32 count. */
 const SLOT_SIZE: u32 = 8;
 const SLOT_COUNT: usize = 4;
-/** Slots of a table of one page; each order doubles them. */
+/** Slots of a table of one page; each order doubles the number. */
 const SLOTS: u32 = 512;
 const MOST_ORDER: u32 = 8;
 const TOMBSTONE: u32 = 0xffffffff;
-/** In a key: held with its type fixed as writable, beside plain holds of the same frame. */
+/** Bit of a key: the frame is held with its type fixed as writable. The same frame may also be held without. */
 export const HOLD_WRITABLE: u32 = 0x80000000;
 
-/** Of the domain's table; 0 while it holds nothing. */
+/** Returns the number of slots of the domain's table; 0 while it holds nothing. */
 function nativeSlots(d: Domain): u32 {
   return d.nativeMaps ? SLOTS << d.nativeMapsOrder : 0;
 }
-/** Key of a slot, 0 for none: the frame's number, with HOLD_WRITABLE or not. */
+/** Returns the key of a slot, 0 for none: the frame's number, with or without HOLD_WRITABLE. */
 function nativeSlotKey(d: Domain, slot: u32): u32 {
   const key = load<u32>(d.nativeMaps + slot * SLOT_SIZE);
   return key == TOMBSTONE ? 0 : key;
@@ -53,7 +53,7 @@ function slotOf(d: Domain, key: u32): usize {
   return 0;
 }
 
-/** The first slot on the key's way that nobody has. */
+/** Returns the first free slot in the probe sequence of the key. */
 function freeSlot(table: usize, slots: u32, key: u32): usize {
   let index = hash(key, slots);
   let at = table + index * SLOT_SIZE;
@@ -64,7 +64,7 @@ function freeSlot(table: usize, slots: u32, key: u32): usize {
   return at;
 }
 
-/** True if the byte at machine address `address` may be read and written by native domain `d`. */
+/** Returns whether native domain `d` may read and write the byte at machine address `address`. */
 function nativeOwns(d: Domain, address: u64): bool {
   const mfn = address >> 12;
   if (!mfnValid(mfn)) return false;
@@ -84,7 +84,7 @@ export function nativeTranslate(v: Vcpu, guest: u64, how: u32): usize {
 function makeRoom(d: Domain): i32 {
   const slots = nativeSlots(d);
   if (d.nativeMapsUsed < slots - slots / 8) return 0;
-  // What is mostly forgotten keys is written anew as large as it is.
+  // A table in which most keys were forgotten is rewritten with the same size.
   const order: u32 = slots == 0 ? 0 : d.nativeMapsLive < slots / 2 ? d.nativeMapsOrder : d.nativeMapsOrder + 1;
   if (order > MOST_ORDER) return -EBUSY;
   const page = allocXenheapPages(order);
@@ -105,7 +105,10 @@ function makeRoom(d: Domain): i32 {
   return 0;
 }
 
-/** Notes a reference (with HOLD_WRITABLE: and a type) that the caller has just taken for the domain; 0, or -ENOMEM/-EBUSY with nothing noted. */
+/**
+ * Records a reference (with HOLD_WRITABLE also a type reference) that the caller has just taken for the domain. 0, or -ENOMEM or -EBUSY with nothing
+ * recorded.
+ */
 export function nativeHold(d: Domain, key: u32): i32 {
   let at = slotOf(d, key);
   if (!at) {
@@ -148,7 +151,7 @@ function forgetTable(d: Domain): void {
   d.nativeMapsLive = 0;
 }
 
-/** For the invariant checker: the frames that the domain holds. */
+/** Tells the invariant checker the frames that the domain holds. */
 export function countNativeHolds(d: Domain): void {
   const slots = nativeSlots(d);
   for (let slot: u32 = 0; slot < slots; slot++) {
@@ -159,7 +162,7 @@ export function countNativeHolds(d: Domain): void {
   }
 }
 
-/** Drops all holds of a domain that dies. */
+/** Drops all holds of a dying domain. */
 export function nativeReleaseAll(d: Domain): void {
   const slots = nativeSlots(d);
   if (slots == 0) return;

@@ -39,7 +39,7 @@ import {
 } from "../../hypercall/continuation";
 import { doNativeOp } from "./native_op";
 
-/** The column of hypercalls of native domains. */
+/** The hypercall column of native domains. */
 export function nativeColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
   if (number >= <u64>NR_HYPERCALLS) return -ENOSYS;
   switch (<u32>number) {
@@ -78,7 +78,7 @@ export function nativeColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i
     case nr.HYPERVISOR_sysctl:
       return doSysctl(a0);
     case nr.HYPERVISOR_platform_op:
-      // Only a control domain may, and this machine has nothing of what it asks for.
+      // Only a control domain may ask for this, and this machine does not have it.
       return isPrivileged(currentVcpu.domain) ? -ENOSYS : -EPERM;
     case nr.HYPERVISOR_hvm_op:
       return doHvmOp(a0, a1);
@@ -89,7 +89,7 @@ export function nativeColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i
   }
 }
 
-/** Its vCPUs are threads: they have no registers to be given, cannot be stopped, and share no areas but vcpu_info. */
+/** The vCPUs of a native domain are threads: they have no registers that could be set, cannot be stopped, and share no areas other than vcpu_info. */
 function vcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
   if (!vcpuOf(currentVcpu.domain, vcpuId)) return -ENOENT;
   switch (<u32>cmd) {
@@ -106,12 +106,12 @@ function vcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
   }
 }
 
-/** It executes no I/O instructions. */
+/** A native domain executes no I/O instructions. */
 function physdevOp(cmd: u32, arg: u64): i64 {
   return cmd == PHYSDEVOP_set_iopl || cmd == PHYSDEVOP_set_iobitmap ? -EINVAL : doPhysdevOp(cmd, arg);
 }
 
-/** A native domain's hypercall, carried to its end. */
+/** Carries out a native domain's hypercall to its end. */
 export function nativeHypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64): i64 {
   beginHypercall();
   let result = hypercall(number, a0, a1, a2, a3, a4, 0);

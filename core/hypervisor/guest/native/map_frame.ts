@@ -1,4 +1,4 @@
-/** What a native domain has instead of page tables: references of other domains' frames (hypercall arch_7). */
+/** What a native domain has instead of page tables: references to other domains' frames (hypercall arch_7). */
 import { EINVAL, EPERM, ESRCH } from "../../../abi/errno";
 import { Domain } from "../../domain/domain";
 import { HOLD_WRITABLE, nativeHold, nativeRelease } from "./frames";
@@ -8,7 +8,7 @@ import { putPage } from "../../memory/references";
 import { putPageAndType } from "../../memory/page_type";
 import { takeFrame, takeWritableFrame } from "../../p2m/guest_frame";
 
-/** Whether native domain `d`, which must be privileged or name itself, may hold frames of `domid`: 0, -ESRCH or -EPERM. */
+/** Whether native domain `d` may hold frames of `domid`: it must be privileged, or name itself. 0, -ESRCH or -EPERM. */
 function mayHold(d: Domain, domid: u32): i32 {
   const caller = domainMemory(d.domid);
   if (caller == null || domainMemory(domid) == null) return -ESRCH;
@@ -16,8 +16,8 @@ function mayHold(d: Domain, domid: u32): i32 {
 }
 
 /**
- * NATIVE_map_frame: a reference of what `domid` calls frame `frame`. The machine frame, what mayHold says, -EINVAL (not that domain's frame), or
- * what nativeHold says.
+ * NATIVE_map_frame: takes a reference of what `domid` calls frame `frame`. Returns the machine frame; or an error of mayHold, -EINVAL if the domain
+ * has no such frame, or an error of nativeHold.
  */
 export function nativeMapFrame(d: Domain, domid: u32, frame: u64): i32 {
   let error = mayHold(d, domid);
@@ -29,7 +29,7 @@ export function nativeMapFrame(d: Domain, domid: u32, frame: u64): i32 {
   return error ? error : <i32>mfn;
 }
 
-/** NATIVE_map_frame_writable: as above, and as long as it is held the frame is nothing but writable memory: -EINVAL while it is a table. */
+/** NATIVE_map_frame_writable: as above. As long as it is held, the frame is nothing but writable memory; -EINVAL while it is a table. */
 export function nativeMapFrameWritable(d: Domain, domid: u32, frame: u64): i32 {
   let error = mayHold(d, domid);
   if (error) return error;
@@ -43,7 +43,7 @@ export function nativeMapFrameWritable(d: Domain, domid: u32, frame: u64): i32 {
 /** NATIVE_unmap_frame: 0 or -EINVAL. */
 export function nativeUnmapFrame(d: Domain, mfn: u64): i32 {
   if (mfn >> 31) return -EINVAL;
-  // It may have been written without the engine seeing that.
+  // It may have been written without the engine's noticing.
   frameWritten(<u32>mfn);
   return nativeRelease(d, <u32>mfn);
 }

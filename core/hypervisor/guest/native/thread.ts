@@ -1,4 +1,4 @@
-/** The thread of a native domain's vCPU: TypeScript that makes hypercalls through an instance of core.wasm of its own. */
+/** The thread of a native domain's vCPU: TypeScript that makes hypercalls through its own instance of core.wasm. */
 import { RUNSTATE_blocked, RUNSTATE_running } from "../../../abi/vcpu";
 import { EBUSY, EINVAL, ENOMEM, ESRCH } from "../../../abi/errno";
 import { initPcpu, useMemory } from "../../boot/threads";
@@ -10,7 +10,7 @@ import { NO_PCPU, Pcpu, setSelf } from "../../sched/pcpu";
 import { setRunstate } from "../../sched/runqueue";
 import { GUEST_NATIVE, isOfType } from "../type";
 
-/** native_attach: makes the instance the thread of a native domain's vCPU. 0 or -errno. */
+/** native_attach: makes this instance the thread of a native domain's vCPU. 0 or -errno. */
 export function becomeNative(domid: u32, vcpuId: u32): i32 {
   const d = domainById(domid);
   if (!d) return -ESRCH;
@@ -35,7 +35,7 @@ export function becomeNative(domid: u32, vcpuId: u32): i32 {
   return 0;
 }
 
-/** Accounts the time a native vCPU spends in the hypervisor: it runs during its hypercalls and is blocked otherwise. */
+/** Accounts the time that a native vCPU spends in the hypervisor: it counts as running during its hypercalls and as blocked otherwise. */
 export function nativeBegin(v: Vcpu): void {
   setRunstate(v, RUNSTATE_running, systemTime());
 }

@@ -1,4 +1,4 @@
-/** The structure of native domains: vCPUs that are threads of TypeScript, pointers that are machine addresses. */
+/** Describes native domains: their vCPUs are threads of TypeScript, their pointers are machine addresses. */
 import { EINVAL } from "../../../abi/errno";
 import { Vcpu } from "../../domain/domain";
 import { VM_ASSISTS_PV64 } from "../pv/assists";
@@ -6,7 +6,7 @@ import { GuestType, TRAITS_NATIVE, suppliesNothing } from "../type";
 import { countNativeHolds, nativeRangeOk, nativeReleaseAll, nativeTranslate } from "./frames";
 import { nativeColumn } from "./hypercalls";
 
-/** What is about running on pCPUs is left out: those who call it ask runsOnPcpus first. */
+/** The functions for vCPUs on pCPUs are left out: those who call them ask runsOnPcpus first. */
 export function describeNative(type: GuestType): void {
   type.traits = TRAITS_NATIVE;
   type.addressSize = 64;
@@ -24,7 +24,7 @@ export function describeNative(type: GuestType): void {
   type.supply = suppliesNothing;
 }
 
-/** The hypervisor makes the control domain itself; no other one is native. */
+/** The hypervisor makes the control domain itself, and no other domain is native. */
 function acceptsNone(config: usize): bool {
   return false;
 }

@@ -1,6 +1,6 @@
 /**
- * A PV guest's pointers: linear addresses outside the hypervisor's own range, translated by the tables of the loaded CR3 as silicon would for
- * a ring 3 access.
+ * A PV guest's pointers: linear addresses outside the hypervisor's own range, which the tables of the loaded CR3 translate as silicon would for a
+ * ring 3 access.
  */
 import {
   ACCESS_READ,
@@ -17,7 +17,7 @@ import { TO_PEEK, TO_WRITE } from "../type";
 
 const HYPERVISOR_VIRT_END: u64 = 0xffff880000000000;
 
-/** True if [address, address + bytes) is canonical and outside the hypervisor's range (Xen's access_ok). */
+/** Returns whether [address, address + bytes) is canonical and outside the hypervisor's range (Xen's access_ok). */
 export function guestRangeOk(address: u64, bytes: u64): bool {
   const end = address + bytes;
   if (end < address) return false;
@@ -25,7 +25,10 @@ export function guestRangeOk(address: u64, bytes: u64): bool {
   return address >= HYPERVISOR_VIRT_END;
 }
 
-/** Machine address behind a linear address of the tables at `cr3` (machine address), ring 3 access; 0 = would fault. How: TO_*. */
+/**
+ * Returns the machine address that the tables at `cr3` (a machine address) give for a linear address in a ring 3 access; 0 if that would fault. `how`
+ * is TO_*.
+ */
 export function walkGuest(cr3: u64, linear: u64, how: u32): usize {
   const key = SPACE_PAGING | SPACE_USER | SPACE_WP | SPACE_NX | (cr3 & ADDRESS);
   const page = walkTables(key, linear, how == TO_WRITE ? ACCESS_WRITE : ACCESS_READ, how != TO_PEEK);

@@ -1,7 +1,7 @@
 /**
- * Entry into the guest's kernel: the frame that Xen pushes on its stack and where it goes on (create_bounce_frame). From low
- * addresses: RCX R11 [DS ES FS GS] [error code] RIP CS RFLAGS RSP SS; the upper half of CS holds the events' mask as it
- * was, and CS has RPL 0 if the kernel was interrupted.
+ * Entry into the guest's kernel: pushes Xen's frame onto the kernel's stack and sets where it continues (create_bounce_frame). From low addresses the
+ * frame is RCX R11 [DS ES FS GS] [error code] RIP CS RFLAGS RSP SS. The upper half of CS holds the event mask as it was, and CS has RPL 0 if the
+ * kernel was interrupted.
  */
 import { PF_USER, RFLAGS_IF, RFLAGS_IOPL } from "../../../machine/cpu/control_bits";
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS } from "../../../abi/arch_x86";
@@ -39,7 +39,7 @@ const RSP: usize = CPU_GPR + 32;
 const R11: usize = CPU_GPR + 88;
 export const RFLAGS_TF: u64 = 0x100;
 export const RFLAGS_RF: u64 = 0x10000;
-/** VM, RF, NT, TF, AC: cleared on every entry. */
+/** VM, RF, NT, TF and AC are cleared on every entry. */
 const CLEARED: u64 = 0x20000 | 0x10000 | 0x4000 | 0x100 | 0x40000;
 
 const FRAME_ERROR_CODE: u32 = 1;
@@ -52,7 +52,7 @@ function selector(n: usize): u64 {
   return load<u16>(segmentOf(cpu, n), SEG_SELECTOR);
 }
 
-/** Virtual RFLAGS: IF is the inverse of the event mask, IOPL the virtual one where the guest asked for it. */
+/** Returns the virtual RFLAGS: IF is the inverse of the event mask, and IOPL is the virtual one where the guest asked for it. */
 function guestRflags(v: Vcpu, mask: u32): u64 {
   let flags = getRflags() & ~(RFLAGS_IF | RFLAGS_IOPL);
   if (!mask) flags |= RFLAGS_IF;
@@ -60,7 +60,7 @@ function guestRflags(v: Vcpu, mask: u32): u64 {
   return flags;
 }
 
-/** Pushes a frame and sets the running vCPU to go on at `address`. Crashes the domain if its stack cannot take it. */
+/** Pushes a frame, and makes the running vCPU continue at `address`. Crashes the domain if its stack can't take the frame. */
 export function bounceTo(v: Vcpu, address: u64, flags: u32, errorCode: u32): void {
   const cs: u64 = selector(CS);
   const ss: u64 = selector(SS);
@@ -138,8 +138,8 @@ function crashed(v: Vcpu, address: u64, stack: u64): void {
 }
 
 /**
- * Delivers an exception or software interrupt through the guest's trap table. RIP is what the guest is to see. A vector without
- * handler crashes the domain.
+ * Delivers an exception or software interrupt through the guest's trap table. RIP is what the guest is to see. A vector without a handler crashes the
+ * domain.
  */
 export function injectTrap(v: Vcpu, vector: u32, errorCode: u32, withError: bool): void {
   const info = trapInfo(v, vector);
@@ -161,7 +161,7 @@ export function injectTrap(v: Vcpu, vector: u32, errorCode: u32, withError: bool
   bounceTo(v, address, flags, errorCode);
 }
 
-/** A page fault: CR2 goes to vcpu_info, the error code's user bit says whether the guest was in user mode. */
+/** Delivers a page fault: CR2 goes to vcpu_info, and the user bit of the error code says whether the guest was in user mode. */
 export function injectPageFault(v: Vcpu, address: u64, errorCode: u32): void {
   const count = changetype<usize>(v) + VCPU_PAGE_FAULT_COUNT;
   store<u64>(count, load<u64>(count) + 1);
@@ -171,8 +171,8 @@ export function injectPageFault(v: Vcpu, address: u64, errorCode: u32): void {
 }
 
 /**
- * A processor sets RF in what it saves of a fault, so that a breakpoint on the instruction does not hit again when it is repeated.
- * The entry that follows clears it.
+ * A processor sets RF in the flags that it saves for a fault, so that a breakpoint on the instruction does not hit again when it is repeated. The
+ * entry that follows clears it.
  */
 export function markFault(): void {
   store<u64>(cpu, load<u64>(cpu, CPU_RFLAGS) | RFLAGS_RF, CPU_RFLAGS);

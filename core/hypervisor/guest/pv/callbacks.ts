@@ -1,4 +1,4 @@
-/** Where the guest's kernel wants to be entered: trap table, callbacks, NMI, kernel stack. */
+/** Where the guest's kernel wants to be entered: trap table, callbacks, NMI handler, kernel stack. */
 import { TI_IF } from "../../abi/implied";
 import { XENNMI_register_callback, XENNMI_unregister_callback } from "../../../abi/nmi";
 import {
@@ -35,18 +35,18 @@ import {
 } from "../../domain/domain";
 import { clearGuestFault, copyFromGuest, guestFault, readGuest16, readGuest64 } from "../../hypercall/guest_access";
 import { continueWith, preemptCheck } from "../../hypercall/continuation";
+import { VECTOR_NMI } from "../../../machine/cpu/machine";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import { threadScratch } from "../../sched/pcpu";
 
 const VECTORS: u32 = 256;
-const VECTOR_NMI: u32 = 2;
 
-/** A selector as the guest may have it: ring 3. */
+/** Returns the selector as the guest may have it: with ring 3. */
 export function ring3Selector(selector: u32): u32 {
   return selector & 0xfffc ? selector | 3 : selector;
 }
 
-/** HYPERVISOR_set_trap_table: entries up to one with address 0; a null pointer empties the table. */
+/** HYPERVISOR_set_trap_table: takes entries up to one with address 0. A null pointer empties the table. */
 export function doSetTrapTable(v: Vcpu, table: u64): i64 {
   if (!table) {
     memory.fill(changetype<usize>(v) + VCPU_TRAPS, 0, VECTORS * TRAP_INFO_SIZE);
@@ -104,7 +104,7 @@ export function doCallbackOp(v: Vcpu, cmd: u64, arg: u64): i64 {
     case CALLBACKTYPE_syscall:
     case CALLBACKTYPE_sysenter:
     case CALLBACKTYPE_syscall32:
-      // These cannot be taken back.
+      // These callbacks can't be unregistered.
       return -EINVAL;
     default:
       return -ENOSYS;
@@ -142,7 +142,7 @@ function register(v: Vcpu, type: u32, flags: u32, address: u64): i64 {
   }
 }
 
-/** NMIs go to the domain's boot vCPU; each vCPU has its own handler. */
+/** NMIs go to the domain's boot vCPU, but each vCPU has its own handler. */
 function registerNmi(v: Vcpu, address: u64): i64 {
   if (!isCanonical(address)) return -EINVAL;
   v.nmiCallback = address;
@@ -154,7 +154,7 @@ function registerNmi(v: Vcpu, address: u64): i64 {
   return 0;
 }
 
-/** HYPERVISOR_nmi_op: struct xennmi_callback is a handler address and padding. */
+/** HYPERVISOR_nmi_op: struct xennmi_callback consists of a handler address and padding. */
 export function doNmiOp(cmd: u64, arg: u64): i64 {
   const d = currentVcpu.domain;
   const boot = vcpuOf(d, 0);

@@ -1,4 +1,4 @@
-/** CPUID of PV guests: what all have, and Xen's own leaves. */
+/** CPUID of PV guests: what all guests have, and Xen's own leaves. */
 import { CR4_OSXSAVE } from "../../../machine/cpu/control_bits";
 import { Vcpu } from "../../domain/domain";
 import { XEN_CPUID_FIRST_LEAF } from "../../../abi/cpuid";

@@ -1,4 +1,4 @@
-/** A PV vCPU on a pCPU: coming, going, what is delivered before it runs and what is done after. */
+/** A PV vCPU on a pCPU: how it comes and goes, what is delivered before it runs, and what is done after. */
 import {
   EXIT_EXCEPTION,
   EXIT_POLL,
@@ -46,7 +46,7 @@ const SYSCALL_LENGTH: u64 = 2;
 
 export function pvSwitchTo(v: Vcpu): void {
   setCpu(v.cpu);
-  // What it changed while it ran elsewhere was flushed there only: translations from an earlier time here may be old.
+  // What the vCPU changed while it ran elsewhere was flushed there only, so translations from its earlier time here may be stale.
   if (v.lastRegion != self.region) {
     v.lastRegion = self.region;
     tlbFlushAll();
@@ -59,7 +59,7 @@ export function pvSwitchFrom(v: Vcpu): void {
   setCpu(0);
 }
 
-/** Delivers what waits for the vCPU. False: it may not run now (its domain has just crashed). */
+/** Delivers what waits for the vCPU. Returns false if it may not run now, because its domain has just crashed. */
 export function pvBeforeEnter(v: Vcpu): bool {
   if (v.guestFlags & GUEST_SEGMENTS_STALE) {
     v.guestFlags &= ~GUEST_SEGMENTS_STALE;
@@ -80,7 +80,7 @@ export function pvBeforeEnter(v: Vcpu): bool {
   return vcpuRunnable(v);
 }
 
-/** Loads the selectors of a new context; bad ones are the guest's to hear of. */
+/** Loads the selectors of a new context. Bad ones are reported to the guest. */
 function loadNewContext(v: Vcpu): void {
   const code = load<u16>(cpu, CS_SELECTOR);
   const stack = load<u16>(cpu, SS_SELECTOR);
@@ -113,14 +113,14 @@ export function pvHandleExit(v: Vcpu, reason: i32): void {
   }
 }
 
-/** SYSCALL loads CS and SS; most often they hold that already. `selectors`: CS | SS << 16. */
+/** Loads CS and SS as SYSCALL does; most often they have these values already. `selectors` is CS | SS << 16. */
 // @ts-ignore: decorator
 @inline
 function isFlat(): bool {
   return load<u16>(cpu, CS_SELECTOR) == <u16>FLAT_RING3_CS64 && load<u16>(cpu, SS_SELECTOR) == <u16>FLAT_RING3_SS64;
 }
 
-/** SYSCALL from kernel mode: a hypercall. SYSRET, which ends it, traps at once if it finds TF set. */
+/** Handles SYSCALL from kernel mode, which is a hypercall. If the SYSRET at its end finds TF set, it traps at once. */
 function kernelSyscall(v: Vcpu): void {
   if (!isFlat()) {
     setFlatKernelSegments();
@@ -132,7 +132,7 @@ function kernelSyscall(v: Vcpu): void {
 
 const RSP: usize = CPU_GPR + 4 * 8;
 
-/** SYSENTER saves neither RIP nor RSP: the guest's kernel finds zeroes, a null CS of ring 3 and Xen's flat SS. */
+/** SYSENTER saves neither RIP nor RSP. The guest's kernel finds zeros, a null CS of ring 3, and Xen's flat SS. */
 function sysenter(v: Vcpu): void {
   store<u64>(cpu, 0, CPU_RIP);
   store<u64>(cpu, 0, RSP);
@@ -142,7 +142,7 @@ function sysenter(v: Vcpu): void {
   else bounceTo(v, v.sysenterCallback, v.sysenterDisablesEvents ? FRAME_MASKS_EVENTS : 0, 0);
 }
 
-/** SYSCALL from user mode: to the guest's kernel. A guest that has no entry for it sees #UD. */
+/** Handles SYSCALL from user mode, which enters the guest's kernel. A guest that has no entry for it sees #UD. */
 function userSyscall(v: Vcpu): void {
   const long = load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR) & ATTR_LONG;
   const address = long ? v.syscallCallback : v.syscall32Callback;
@@ -152,7 +152,7 @@ function userSyscall(v: Vcpu): void {
     injectUd(v);
     return;
   }
-  // What the processor loads; compatibility mode is told by its own selector.
+  // These are what the processor loads; code in compatibility mode gets a selector of its own.
   store<u16>(cpu, <u16>(long ? FLAT_RING3_CS64 : FLAT_RING3_CS32), CS_SELECTOR);
   store<u16>(cpu, <u16>FLAT_RING3_SS64, SS_SELECTOR);
   bounceTo(v, address, masks ? FRAME_MASKS_EVENTS : 0, 0);

@@ -1,9 +1,19 @@
-/** Exceptions that guest code raised: some are the hypervisor's to mend, the others go to the guest's trap table. */
+/** Exceptions that guest code has raised. The hypervisor handles some itself; the others go to the guest's trap table. */
 import { CR0_TS, PF_PRESENT, PF_WRITE, PF_RESERVED, PF_FETCH } from "../../../machine/cpu/control_bits";
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS } from "../../../abi/arch_x86";
 import { read8 } from "../../../machine/cpu/access";
 import { hasErrorCode } from "../../../machine/cpu/exceptions";
-import { clearFault, cpu, fault } from "../../../machine/cpu/machine";
+import {
+  VECTOR_BP,
+  VECTOR_DB,
+  VECTOR_NM,
+  VECTOR_OF,
+  VECTOR_PF,
+  VECTOR_UD,
+  clearFault,
+  cpu,
+  fault,
+} from "../../../machine/cpu/machine";
 import { CPU_CR0, CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_EXIT_VECTOR, CPU_RIP } from "../../../machine/cpu/state";
 import { VMASST_TYPE_writable_pagetables } from "../../../abi/xen";
 import { TI_DPL } from "../../abi/implied";
@@ -16,12 +26,6 @@ import { inKernelMode, virtualCpl } from "./mode";
 import { executeCpuid, instructionDone } from "./privileged";
 import { ldtAddressOfGuest, ldtFaultFixed } from "./segments";
 
-const VECTOR_DB: u32 = 1;
-const VECTOR_BP: u32 = 3;
-const VECTOR_OF: u32 = 4;
-const VECTOR_UD: u32 = 6;
-const VECTOR_NM: u32 = 7;
-const VECTOR_PF: u32 = 14;
 /** Length of INT n. */
 const INT_LENGTH: u64 = 2;
 
@@ -37,7 +41,7 @@ export function guestException(v: Vcpu): void {
       if (!forcedEmulation(v)) injectUd(v);
       return;
     case VECTOR_NM:
-      // The guest hears of it once: Xen clears TS with the exception.
+      // The guest sees this once, since Xen clears TS together with the exception.
       injectTrap(v, VECTOR_NM, 0, false);
       v.guestFlags &= ~GUEST_TS;
       store<u64>(cpu, load<u64>(cpu, CPU_CR0) & ~CR0_TS, CPU_CR0);
@@ -72,7 +76,7 @@ function pageFault(v: Vcpu, address: u64, error: u32): void {
   injectPageFault(v, address, error);
 }
 
-/** Xen's forced emulation prefix: UD2, "xen", then CPUID, in any mode. True if that was it. */
+/** Handles Xen's forced emulation prefix: UD2 and "xen", followed by CPUID, in any mode. Returns true if that was it. */
 function forcedEmulation(v: Vcpu): bool {
   const rip = load<u64>(cpu, CPU_RIP);
   enterGuestTlb();
@@ -92,7 +96,7 @@ function byteIs(address: u64, value: u32): bool {
   return false;
 }
 
-/** INT n: allowed if the guest's trap table has the vector with a DPL that its mode reaches; RIP is behind it. */
+/** INT n is allowed if the guest's trap table has the vector with a DPL that its mode reaches. RIP is already after the instruction. */
 export function softwareInterrupt(v: Vcpu, vector: u32): void {
   const info = trapInfo(v, vector);
   const dpl = (<u32>load<u8>(info, TRAP_INFO_FLAGS)) & TI_DPL;

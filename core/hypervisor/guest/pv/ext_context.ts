@@ -1,11 +1,11 @@
-/** XEN_DOMCTL_set_ext_vcpucontext and its counterpart: what a PV vCPU's context has no room for. `u`: the structure. */
+/** XEN_DOMCTL_set_ext_vcpucontext and its counterpart: the part of a PV vCPU's state for which its context has no room. `u` is the structure. */
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import { FLAT_RING3_CS64 } from "../../../abi/arch_x86";
 import { EINVAL } from "../../../abi/errno";
 import { Vcpu } from "../../domain/domain";
 import { vcpuPause, vcpuUnpause } from "../../sched/vcpu";
 
-/** Of a 64-bit guest the selectors are its kernel's. */
+/** The selectors that a 64-bit guest has here are those of its kernel. */
 const EXT_SIZE: usize = 4;
 const EXT_SYSCALL32: usize = 8;
 const EXT_SYSENTER: usize = 16;
@@ -13,7 +13,7 @@ const EXT_SYSCALL32_CS: usize = 24;
 const EXT_SYSENTER_CS: usize = 26;
 const EXT_SYSCALL32_MASKS: usize = 28;
 const EXT_SYSENTER_MASKS: usize = 29;
-/** Up to the machine-check state, which no vCPU here has, and with it. */
+/** The structure's size up to the machine-check state, which no vCPU here has, and with it. */
 const EXT_LEAST: u32 = 32;
 const EXT_BYTES: u32 = 64;
 

@@ -1,6 +1,6 @@
 /**
- * The guest's GDT: up to 14 of its frames, checked as descriptor pages, mapped in the per-domain area. Each slot of
- * VCPU_GDT_FRAMES that is not 0 holds a reference and a descriptor-page type reference.
+ * The guest's GDT: up to 14 of its frames, checked as descriptor pages and mapped in the per-domain area. Each slot of VCPU_GDT_FRAMES that is not 0
+ * holds a general reference and a type reference for a descriptor page.
  */
 import { frameWritten } from "../../../machine/cpu/frames/written";
 import { FIRST_RESERVED_GDT_ENTRY } from "../../../abi/arch_x86";
@@ -26,7 +26,7 @@ function slot(v: Vcpu, page: u32): usize {
   return changetype<usize>(v) + VCPU_GDT_FRAMES + <usize>page * 4;
 }
 
-/** Unmaps the GDT and drops its references. The vCPU's TLB is to be flushed. */
+/** Unmaps the GDT and drops its references. The caller has to flush the vCPU's TLB. */
 export function releaseGdt(v: Vcpu): void {
   for (let page: u32 = 0; page < GDT_FRAMES_MAX; page++) {
     const mfn = load<u32>(slot(v, page));
@@ -38,7 +38,7 @@ export function releaseGdt(v: Vcpu): void {
   v.gdtEntries = 0;
 }
 
-/** Makes the frames listed at `frames` (u64 each, in hypervisor memory) the GDT. 0 or -EINVAL with nothing changed. */
+/** Makes the frames listed at `frames` (u64 each, in hypervisor memory) the GDT. 0, or -EINVAL with nothing changed. */
 export function setGdt(v: Vcpu, frames: usize, entries: u32): i32 {
   if (entries > <u32>FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
   const pages = (entries + DESCRIPTORS_PER_PAGE - 1) / DESCRIPTORS_PER_PAGE;
@@ -68,7 +68,7 @@ export function doSetGdt(v: Vcpu, list: u64, entries: u32): i64 {
   return error;
 }
 
-/** HYPERVISOR_update_descriptor: one descriptor at machine address `address`, in a descriptor page or a writable one. */
+/** HYPERVISOR_update_descriptor: writes one descriptor at machine address `address`, in a descriptor page or a writable one. */
 export function doUpdateDescriptor(v: Vcpu, address: u64, descriptor: u64): i64 {
   const d = checkDescriptor(descriptor);
   if (address & 7 || d == REFUSED) return -EINVAL;

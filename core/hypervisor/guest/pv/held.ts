@@ -1,4 +1,4 @@
-/** For the invariant checker: the frames that PV vCPUs hold: page-table roots and descriptor pages. */
+/** Tells the invariant checker the frames that PV vCPUs hold: page-table roots and descriptor pages. */
 import { Domain, VCPU_GDT_FRAMES, Vcpu, vcpuOf } from "../../domain/domain";
 import { expectReference } from "../../memory/expected";
 import { PGT_l4_page_table, PGT_seg_desc_page } from "../../memory/frames";

@@ -5,8 +5,8 @@ const ENTRY_SIZE: u32 = 32;
 const ENTRIES: u32 = 128;
 
 /**
- * Writes the hypercall page: entry n at 32 n. push rcx; push r11; mov eax, n; syscall; pop r11; pop rcx; ret. iret's pushes RAX too and does
- * not return: what it pushes is the beginning of struct iret_context.
+ * Writes the hypercall page: entry n at 32 n is push rcx; push r11; mov eax, n; syscall; pop r11; pop rcx; ret. The entry of iret pushes RAX too and
+ * does not return: what it pushes is the beginning of struct iret_context.
  */
 export function pvFillHypercallPage(page: usize): void {
   memory.fill(page, 0xcc, 4096);

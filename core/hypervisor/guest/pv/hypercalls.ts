@@ -29,8 +29,8 @@ import { setTaskSwitched } from "./state";
 import { loadUserGs, segmentOf } from "./segments";
 
 /**
- * The column of hypercalls of 64-bit PV guests; the current vCPU is one's, in kernel mode. Not there, as in a Xen built without them: hvm_op,
- * xsm_op (no FLASK), dm_op, kexec, tmem, argo, xenoprof, xenpmu, hypfs, physdev_op_compat.
+ * The hypercall column of 64-bit PV guests. The current vCPU belongs to one and is in kernel mode. As in a Xen built without them, these do not
+ * exist: hvm_op, xsm_op (no FLASK), dm_op, kexec, tmem, argo, xenoprof, xenpmu, hypfs, physdev_op_compat.
  */
 export function pvColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
   const v = currentVcpu;
@@ -75,7 +75,7 @@ export function pvColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
     case nr.HYPERVISOR_sysctl:
       return doSysctl(a0);
     case nr.HYPERVISOR_platform_op:
-      // Only a control domain may, and this machine has nothing of what it asks for.
+      // Only a control domain may ask for this, and this machine does not have it.
       return isPrivileged(currentVcpu.domain) ? -ENOSYS : -EPERM;
     case nr.HYPERVISOR_set_trap_table:
       return doSetTrapTable(v, a0);

@@ -1,4 +1,7 @@
-/** Which ports a PV guest may use: with I/O privilege (PHYSDEVOP_set_iopl, set_iobitmap) all, and nothing answers there (../ports.ts); without, the instruction is #GP. */
+/**
+ * Which ports a PV guest may use. With I/O privilege (PHYSDEVOP_set_iopl, set_iobitmap) it may use all of them, and nothing answers there
+ * (../ports.ts); without, the instruction raises #GP.
+ */
 import { VMASST_TYPE_architectural_iopl } from "../../../abi/xen";
 import { Vcpu } from "../../domain/domain";
 import { guestRangeOk, walkGuest } from "./address";
@@ -6,15 +9,15 @@ import { TO_READ } from "../type";
 import { enterGuestAccess, leaveGuestAccess } from "../../sched/pcpu";
 import { virtualCpl } from "./mode";
 
-/** True if the vCPU's mode has the I/O privilege level. */
+/** Returns whether the I/O privilege level allows the vCPU's mode to do I/O. */
 export function ioplAllows(v: Vcpu): bool {
   const architectural = (v.domain.vmAssist >> (<u64>VMASST_TYPE_architectural_iopl)) & 1;
   return virtualCpl(v, architectural ? 0 : 1) <= v.iopl;
 }
 
 /**
- * True if the vCPU's mode may use `bytes` ports from `port` on: by its level, or by the bitmap (Xen's guest_io_okay), which lies in its
- * kernel's memory whichever mode asks. Bits in a page that is not there forbid. Not inside another guest access.
+ * Returns whether the vCPU's mode may use `bytes` ports from `port` on: by its privilege level, or by the bitmap (Xen's guest_io_okay), which lies in
+ * the kernel's memory whichever mode asks. Bits in a page that is not there forbid the access. Must not be called inside another guest access.
  */
 export function portsAllowed(v: Vcpu, port: u32, bytes: u32): bool {
   if (ioplAllows(v)) return true;
@@ -24,7 +27,7 @@ export function portsAllowed(v: Vcpu, port: u32, bytes: u32): bool {
   return !(mask & (((1 << bytes) - 1) << (port & 7)));
 }
 
-/** A byte of the kernel's memory; all ones where there is none. */
+/** Returns a byte of the kernel's memory; all ones where there is none. */
 function kernelByte(v: Vcpu, address: u64): u32 {
   if (!guestRangeOk(address, 1)) return 0xff;
   enterGuestAccess();

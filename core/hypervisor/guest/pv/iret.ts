@@ -1,4 +1,4 @@
-/** HYPERVISOR_iret: the guest's kernel returns, to itself or to user mode. The frame is struct iret_context at RSP. */
+/** HYPERVISOR_iret: the guest's kernel returns, to itself or to user mode. The frame at RSP is struct iret_context. */
 import { RFLAGS_VM, RFLAGS_IF, RFLAGS_IOPL } from "../../../machine/cpu/control_bits";
 import { read64 } from "../../../machine/cpu/access";
 import { setRflags } from "../../../machine/cpu/flags";
@@ -70,7 +70,7 @@ export function doIret(v: Vcpu): i64 {
   }
   if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_architectural_iopl)) & 1) v.iopl = (<u32>(rflags >> 12)) & 3;
   let newFlags = (rflags & ~(RFLAGS_IOPL | RFLAGS_VM)) | RFLAGS_IF | 2;
-  // Without breakpoints RF does nothing but slow down the engine's next instruction; and every fault's frame has it.
+  // Without breakpoints RF only slows down the engine's next instruction, and the frame of every fault has it set.
   if (!(load<u64>(cpu, DR7) & 0xff)) newFlags &= ~RFLAGS_RF;
   const bySyscall = (flags & VGCF_in_syscall) != 0;
   store<u64>(cpu, rax, RAX);
@@ -82,7 +82,7 @@ export function doIret(v: Vcpu): i64 {
   setUpcallMask(v, rflags & RFLAGS_IF ? 0 : 1);
   v.nmiMasked = 0;
   refreshMode();
-  // What SYSRET loads is what silicon would give; else the selectors are the guest's.
+  // With the selectors that SYSRET loads the segments are what silicon would give; otherwise they are read from the guest's descriptors.
   let code = cs | 3;
   let stack = ss | 3;
   if (bySyscall) {
@@ -91,17 +91,17 @@ export function doIret(v: Vcpu): i64 {
     stack = FLAT_RING3_SS64;
   }
   if (!loadCodeAndStack(v, code, stack)) returnFailed(v, code, stack);
-  // SYSRET traps at once if it sets TF, IRET after one more instruction.
+  // SYSRET traps at once if it sets TF, IRET only after one more instruction.
   returnedByIret = !bySyscall;
   return 0;
 }
 
-/** The hypercall just made was an iret that ended with IRET, not SYSRET. */
+/** Whether the hypercall just made was an iret that ended like IRET and not like SYSRET. */
 export let returnedByIret: bool = false;
 
 /**
- * The return to `code` and `stack` raised the exception in `fault`. Since Xen 4.7 the guest gets it as if the code that it was to
- * return to had caused it; its failsafe callback is for data segments.
+ * The return to `code` and `stack` has raised the exception in `fault`. Since Xen 4.7 the guest gets it as if the code that it was to return to had
+ * caused it; its failsafe callback is for data segments only.
  */
 export function returnFailed(v: Vcpu, code: u32, stack: u32): void {
   store<u16>(segmentOf(cpu, CS), <u16>code, SEG_SELECTOR);

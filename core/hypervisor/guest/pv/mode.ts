@@ -1,6 +1,6 @@
 /**
- * Kernel and user mode of a PV vCPU: both run in ring 3, and differ in page tables and GS base (Xen's
- * toggle_guest_mode). The vCPU is the one this pCPU runs.
+ * Kernel and user mode of a PV vCPU. Both run in ring 3; they differ in page tables and GS base (Xen's toggle_guest_mode). The vCPU is the one that
+ * this pCPU runs.
  */
 import { CPU_CR3, CPU_KERNEL_GS_BASE, CPU_SEG, GS, SEG_BASE, SEG_SIZE } from "../../../machine/cpu/state";
 import { GUEST_KERNEL_MODE, Vcpu } from "../../domain/domain";
@@ -13,12 +13,12 @@ export function inKernelMode(v: Vcpu): bool {
   return (v.guestFlags & GUEST_KERNEL_MODE) != 0;
 }
 
-/** The privilege level that the guest's descriptors and I/O privilege level are compared with: 1 (or 0) for the kernel. */
+/** Returns the privilege level that the guest's descriptors and I/O privilege level are compared with: 3 in user mode, 1 (or 0) in kernel mode. */
 export function virtualCpl(v: Vcpu, kernelLevel: u32 = 1): u32 {
   return inKernelMode(v) ? kernelLevel : 3;
 }
 
-/** Enters the other mode. The engine takes the new tables over by itself before it runs, or by refreshMode(). */
+/** Enters the other mode. The engine switches to the new tables before it runs the next time, or by refreshMode(). */
 export function toggleGuestMode(v: Vcpu): void {
   const cpu = v.cpu;
   v.guestFlags ^= GUEST_KERNEL_MODE;

@@ -1,6 +1,6 @@
 /**
- * RDMSR and WRMSR of a PV kernel. Numbers: SDM volume 4; what is there, and what writing does: Xen 4.17's policy for PV guests on an
- * Intel processor.
+ * RDMSR and WRMSR of a PV kernel. Numbers: SDM volume 4. Which exist, and what writing them does: Xen 4.17's policy for PV guests on an Intel
+ * processor.
  */
 import {
   MSR_EFER,
@@ -56,10 +56,10 @@ const MSR_NB_CFG: u32 = 0xc001001f;
 const APIC_BASE: u64 = 0xfee00800;
 /** Fast strings; no BTS, no PEBS, xTPR messages off. */
 const MISC_ENABLE: u64 = 1 | (1 << 11) | (1 << 12) | (1 << 23);
-/** Banks of machine checks whose registers can be named. */
+/** The number of machine-check banks whose registers can be named. */
 const BANKS: u32 = 32;
 
-/** Counters and their controls, which read as zero and take any value while no domain has a virtual PMU. */
+/** Performance counters and their controls, which read as zero and accept any value, since no domain has a virtual PMU. */
 function isPmu(msr: u32): bool {
   return (
     among(msr, MSR_PERFCTR0, 8) ||
@@ -69,7 +69,7 @@ function isPmu(msr: u32): bool {
   );
 }
 
-/** Registers that this machine's processor has and Xen keeps from PV guests: those that `msr_relaxed` is about. */
+/** MSRs that this machine's processor has and Xen hides from PV guests: `msr_relaxed` is about these. */
 function onlyOfTheHost(msr: u32): bool {
   return (
     among(msr, MSR_SYSENTER_CS, MSR_SYSENTER_EIP - MSR_SYSENTER_CS + 1) ||
@@ -78,10 +78,10 @@ function onlyOfTheHost(msr: u32): bool {
   );
 }
 
-/** Value of the last readMsr that returned true. */
+/** The value read by the last readMsr that returned true. */
 export let msrValue: u64 = 0;
 
-/** Reads into msrValue; false: there is no such register (#GP). */
+/** Reads into msrValue. Returns false if there is no such register, for which the guest gets #GP. */
 export function readMsr(v: Vcpu, msr: u32): bool {
   const c = v.cpu;
   msrValue = 0;
@@ -134,7 +134,7 @@ export function readMsr(v: Vcpu, msr: u32): bool {
   return v.domain.msrRelaxed != 0 && onlyOfTheHost(msr);
 }
 
-/** False: #GP. Where Xen drops what is written, so does this. */
+/** Returns false if the guest gets #GP. What Xen ignores is ignored here too. */
 export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
   const c = v.cpu;
   switch (msr) {
@@ -155,7 +155,7 @@ export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
       store<u32>(c, <u32>value, CPU_TSC_AUX);
       return true;
     case MSR_EFER:
-      // Linux writes back what it has read.
+      // Writing back the value that was read is allowed, as Linux does.
       return value == load<u64>(c, CPU_EFER);
     case MSR_UCODE_REV:
     case MSR_MISC_FEATURES_ENABLES:

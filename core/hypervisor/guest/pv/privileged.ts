@@ -1,6 +1,6 @@
 /**
- * Privileged instructions of PV guests, executed for them where the ABI says so (Xen's emulate_privileged_op). The engine left the
- * instruction undone (EXIT_PRIVILEGED); it is completed here, or the guest gets the exception that silicon raises.
+ * Privileged instructions of PV guests, which are executed for them where the ABI says so (Xen's emulate_privileged_op). The engine has left the
+ * instruction undone (EXIT_PRIVILEGED). It is completed here, or the guest gets the exception that silicon raises.
  */
 import { CR0_TS, CR4_OSXSAVE, DR6_SINGLE_STEP } from "../../../machine/cpu/control_bits";
 import * as H from "../../../machine/cpu/handlers";
@@ -45,13 +45,13 @@ function setPair(value: u64): void {
   store<u64>(register(2), value >> 32);
 }
 
-/** Finishes an instruction of `length` bytes: RIP moves on, and a single-stepping guest gets its #DB. */
+/** Finishes an instruction of `length` bytes: advances RIP, and gives a single-stepping guest its #DB. */
 export function instructionDone(v: Vcpu, length: u64): void {
   store<u64>(cpu, load<u64>(cpu, CPU_RIP) + length, CPU_RIP);
   stepDone(v);
 }
 
-/** What TF and I/O breakpoints say of an instruction, or of one element of a repeated one, that was executed here. */
+/** Raises what TF and I/O breakpoints demand after an instruction, or one element of a repeated one, that was executed here. */
 function stepDone(v: Vcpu): void {
   const conditions = breakpointsHit | (getRflags() & RFLAGS_TF ? DR6_SINGLE_STEP : 0);
   breakpointsHit = 0;
@@ -60,16 +60,16 @@ function stepDone(v: Vcpu): void {
   injectTrap(v, 1, 0, false);
 }
 
-/** The guest single-steps, and what it stepped over is done. */
+/** Raises the trap for an instruction that a single-stepping guest has completed. */
 export function singleStepTrap(v: Vcpu): void {
   noteDebugConditions(v, DR6_SINGLE_STEP);
   injectTrap(v, 1, 0, false);
 }
 
-/** DR6 bits of the I/O breakpoints that the present instruction has met. */
+/** DR6 bits of the I/O breakpoints that the present instruction has hit. */
 let breakpointsHit: u64 = 0;
 
-/** CPUID by the registers of the running vCPU. */
+/** Executes CPUID on the registers of the running vCPU. */
 export function executeCpuid(v: Vcpu): void {
   pvCpuid(v, load<u32>(register(0)), load<u32>(register(1)));
   store<u64>(register(0), cpuidA);
@@ -81,7 +81,7 @@ export function executeCpuid(v: Vcpu): void {
 const DONE: i32 = 0;
 const GP: i32 = 1;
 const UD: i32 = 2;
-/** RIP and whatever else is needed has been put in order already. */
+/** RIP and all other state is already as it should be. */
 const SETTLED: i32 = 3;
 
 export function privilegedInstruction(v: Vcpu): void {
@@ -144,11 +144,11 @@ function system(v: Vcpu, op: usize, id: u32): i32 {
       return portIo(v, op, id == I.ID_IN);
     case I.ID_CLI:
     case I.ID_STI:
-      // With I/O privilege they are accepted and do nothing: the event mask is what disables events.
+      // With I/O privilege these instructions are accepted and do nothing, because the event mask is what disables events.
       return ioplAllows(v) ? DONE : GP;
     case I.ID_RDTSC:
     case I.ID_RDTSCP:
-      // Here only with CR4.TSD: the guest keeps it from its user programs, or its mode is emulation.
+      // The engine leaves this instruction to us only with CR4.TSD set: by the guest, against its user programs, or by its TSC mode, to emulate it.
       if (!inKernelMode(v) && v.cr4 & CR4_TSD) return GP;
       setPair(readDomainTsc(v.domain));
       if (id == I.ID_RDTSCP) store<u64>(register(1), load<u32>(cpu, CPU_TSC_AUX));
@@ -211,7 +211,7 @@ function readControl(v: Vcpu, number: u32, to: u32): i32 {
 
 function writeControl(v: Vcpu, number: u32, value: u64): i32 {
   if (number == 0) {
-    // Only TS is the guest's.
+    // The guest owns only TS.
     if ((value ^ v.cr0) & ~CR0_TS) return GP;
     setTaskSwitched(v, (value & CR0_TS) != 0);
     return DONE;

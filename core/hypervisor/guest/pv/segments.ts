@@ -1,6 +1,6 @@
 /**
- * Segment registers of a PV vCPU. All code runs in ring 3: selectors get RPL 3, descriptors are read through the GDT and LDT in
- * the per-domain area. The vCPU is the running one, its tables are loaded (refreshMode() was called).
+ * Segment registers of a PV vCPU. All its code runs in ring 3, so selectors get RPL 3 and descriptors are read through the GDT and LDT in the
+ * per-domain area. The vCPU is the running one, and its tables are loaded (refreshMode() was called).
  */
 import { readSystem } from "../../../machine/cpu/access";
 import {
@@ -47,7 +47,7 @@ import { mapLdtPage } from "../../memory/shadow_ldt";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 
 const LDT_BYTES: u64 = 0x10000;
-/** Attributes of Xen's flat ring 3 descriptors, as SEG_ATTR has them. */
+/** Attributes of Xen's flat ring 3 descriptors, in the form of SEG_ATTR. */
 const ATTR_CODE64: u16 = 0xafb;
 const ATTR_DATA: u16 = 0xcf3;
 
@@ -57,33 +57,33 @@ export function segmentOf(c: usize, n: usize): usize {
   return c + CPU_SEG + n * <usize>SEG_SIZE;
 }
 
-/** True if `address` lies in the vCPU's LDT area and the page there has just been mapped: try again. */
+/** Returns true if `address` lies in the vCPU's LDT area and the page there has just been mapped, so that the access is to be tried again. */
 export function ldtFaultFixed(v: Vcpu, address: u64): bool {
   const start = ldtVirtStart(v.vcpuId);
   return address >= start && address < start + LDT_BYTES && mapLdtPage(v, <u32>(address - start));
 }
 
-/** The guest knows its LDT by its own address: an address in the area that shadows it, as that; any other as it is. */
+/** The guest knows its LDT by its own address. Translates an address in the area that shadows the LDT to that; any other stays as it is. */
 export function ldtAddressOfGuest(v: Vcpu, address: u64): u64 {
   const start = ldtVirtStart(v.vcpuId);
   return address >= start && address < start + LDT_BYTES ? v.ldtBase + (address - start) : address;
 }
 
-/** True if the fault just raised was a page of the LDT that is there now. Clears the fault then. */
+/** Returns true, and clears the fault, if the fault just raised was for a page of the LDT that is mapped now. */
 function retryAfterFault(v: Vcpu): bool {
   if (fault != VECTOR_PF + 1 || !ldtFaultFixed(v, faultAddress)) return false;
   clearFault();
   return true;
 }
 
-/** loadSegment as guest execution: the descriptor tables it walks through must not be freed meanwhile. */
+/** Runs loadSegment as guest execution, so that the descriptor tables that it walks through are not freed meanwhile. */
 function walkSegment(n: i32, selector: u32): void {
   enterGuestTlb();
   loadSegment(n, selector);
   leaveGuestTlb();
 }
 
-/** Loads ES, DS, FS or GS. False: the selector is bad; the register is null then. */
+/** Loads ES, DS, FS or GS. Returns false for a bad selector; the register is null then. */
 function loadDataSegment(v: Vcpu, n: i32, selector: u32): bool {
   walkSegment(n, selector);
   if (fault && retryAfterFault(v)) walkSegment(n, selector);
@@ -93,7 +93,7 @@ function loadDataSegment(v: Vcpu, n: i32, selector: u32): bool {
   return false;
 }
 
-/** Xen's flat 64-bit code and stack segment, which every entry into the guest's kernel starts with. */
+/** Loads Xen's flat 64-bit code and stack segments, with which every entry into the guest's kernel begins. */
 export function setFlatKernelSegments(): void {
   const code = segmentOf(cpu, CS);
   store<u64>(code, 0, SEG_BASE);
@@ -108,7 +108,7 @@ export function setFlatKernelSegments(): void {
   setModeStale(true);
 }
 
-/** Descriptor of a code selector as IRET to ring 3 checks it; 0 if it may not be used: `fault` is what IRET raises. */
+/** Returns the descriptor of a code selector after the checks of IRET to ring 3; 0 if it may not be used, and then `fault` is what IRET raises. */
 function codeDescriptor(v: Vcpu, selector: u32): u64 {
   if (!(selector & 0xfffc)) {
     raise(VECTOR_GP, 0);
@@ -137,8 +137,8 @@ function codeDescriptor(v: Vcpu, selector: u32): u64 {
 }
 
 /**
- * Descriptor in the guest's own GDT, read where its page is; 0 if it is elsewhere. Nobody changes it meanwhile: only this vCPU puts
- * other pages there, and a page of descriptors is written by whole entries.
+ * Returns a descriptor in the guest's own GDT, read directly from its page; 0 if it is elsewhere. It can't change meanwhile: only this vCPU replaces
+ * those pages, and a descriptor page is written in whole entries.
  */
 // @ts-ignore: decorator
 @inline
@@ -148,12 +148,12 @@ function ownDescriptor(v: Vcpu, selector: u32): u64 {
   return mfn ? load<u64>(((<usize>mfn) << 12) + (selector & 0xff8)) : 0;
 }
 
-/** Attributes of what nearly all user processes run with: code or data of ring 3, present, marked accessed. */
+/** Attributes of what nearly all user processes run with: present code or data of ring 3, marked accessed. */
 const ATTR_USER: u32 = 0xf1;
 const ATTR_CODE_TYPE: u32 = 0x0b;
 const ATTR_DATA_TYPE: u32 = 0x03;
 
-/** Loads CS and SS as IRET to ring 3 does. False: one of the selectors is bad; `fault` says how, and nothing has changed. */
+/** Loads CS and SS as IRET to ring 3 does. Returns false if one of the selectors is bad; then `fault` says how, and nothing has changed. */
 export function loadCodeAndStack(v: Vcpu, code: u32, stack: u32): bool {
   if (code == <u32>FLAT_RING3_CS64 && stack == <u32>FLAT_RING3_SS64) {
     setFlatKernelSegments();
@@ -187,7 +187,7 @@ export function loadCodeAndStack(v: Vcpu, code: u32, stack: u32): bool {
   return true;
 }
 
-/** Loads the data selectors that stand in the vCPU's state (a new context). False: not all of them can be used; those are null now. */
+/** Loads the data selectors that a new context has put into the vCPU's state. Returns false if not all of them can be used; those are null now. */
 export function loadDataSegments(v: Vcpu): bool {
   const c = v.cpu;
   const fsBase = load<u64>(segmentOf(c, FS), SEG_BASE);
@@ -196,13 +196,13 @@ export function loadDataSegments(v: Vcpu): bool {
   good = loadDataSegment(v, ES, load<u16>(segmentOf(c, ES), SEG_SELECTOR)) && good;
   good = loadDataSegment(v, FS, load<u16>(segmentOf(c, FS), SEG_SELECTOR)) && good;
   good = loadDataSegment(v, GS, load<u16>(segmentOf(c, GS), SEG_SELECTOR)) && good;
-  // In 64-bit mode the bases are the context's, not the descriptors'.
+  // In 64-bit mode the bases are those of the context and not of the descriptors.
   if (fsBase) store<u64>(segmentOf(c, FS), fsBase, SEG_BASE);
   if (gsBase) store<u64>(segmentOf(c, GS), gsBase, SEG_BASE);
   return good;
 }
 
-/** SEGBASE_GS_USER_SEL: the selector goes to GS, its base to user mode; the kernel's base stays. */
+/** SEGBASE_GS_USER_SEL: loads the selector into GS and its base for user mode; the kernel's base stays. */
 export function loadUserGs(v: Vcpu, selector: u32): void {
   const gs = segmentOf(v.cpu, GS);
   const kernelBase = load<u64>(gs, SEG_BASE);

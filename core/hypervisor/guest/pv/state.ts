@@ -1,14 +1,14 @@
-/** What a PV guest has of virtual processor state that other state follows from: its event mask, CR0.TS, CR4. */
+/** The virtual processor state of a PV guest that other state depends on: its event mask, CR0.TS and CR4. */
 import { CR0_TS, CR4_OSXSAVE } from "../../../machine/cpu/control_bits";
 import { CPU_CR0, CPU_CR4 } from "../../../machine/cpu/state";
 import { VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../../abi/xen";
 import { GUEST_TS, Vcpu } from "../../domain/domain";
 import { processorCr4 } from "../tsc";
 
-/** What a guest may set in CR4: TSD DE FSGSBASE OSXSAVE. The rest that it sees is the same for all. */
+/** What a guest may set in CR4: TSD DE FSGSBASE OSXSAVE. It sees the other bits as they are for all guests. */
 const CR4_GUEST: u64 = 4 | 8 | (1 << 16) | (1 << 18);
 
-/** Event mask of the vCPU (vcpu_info.evtchn_upcall_mask), 0 or not. */
+/** Returns whether the vCPU's event mask (vcpu_info.evtchn_upcall_mask) is set. */
 // @ts-ignore: decorator
 @inline
 export function upcallMask(v: Vcpu): u32 {
@@ -18,7 +18,7 @@ export function setUpcallMask(v: Vcpu, mask: u32): void {
   if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_MASK, <u8>mask);
 }
 
-/** fpu_taskswitch, CLTS, CR0.TS: the engine raises #NM on the next FPU instruction while it is set. */
+/** For fpu_taskswitch, CLTS and CR0.TS: while it is set, the engine raises #NM on the next FPU instruction. */
 export function setTaskSwitched(v: Vcpu, set: bool): void {
   if (set) {
     v.guestFlags |= GUEST_TS;
@@ -29,7 +29,7 @@ export function setTaskSwitched(v: Vcpu, set: bool): void {
   }
 }
 
-/** The guest's CR4 `value`; bits that are Xen's stay. */
+/** Sets the guest's CR4 to `value`; Xen's bits stay as they are. */
 export function setGuestCr4(v: Vcpu, value: u64): void {
   const c = v.cpu;
   v.cr4 = (v.cr4 & ~CR4_GUEST) | (value & CR4_GUEST);

@@ -1,4 +1,4 @@
-/** The hypercall convention of 64-bit PV guests: the number in RAX, arguments in RDI RSI RDX R10 R8 R9, the result in RAX. */
+/** The hypercall convention of 64-bit PV guests: number in RAX, arguments in RDI RSI RDX R10 R8 R9, result in RAX. */
 import { CPU_GPR, CPU_RIP } from "../../../machine/cpu/state";
 import { Vcpu } from "../../domain/domain";
 import {
@@ -21,10 +21,10 @@ const RDI: usize = 56;
 const R8: usize = 64;
 const R9: usize = 72;
 const R10: usize = 80;
-/** Length of SYSCALL, which a continuation steps back over. */
+/** Length of SYSCALL, over which a continuation steps back. */
 const SYSCALL_LENGTH: u64 = 2;
 
-/** The hypercall that a PV vCPU has just asked for by SYSCALL from kernel mode, number in RAX. */
+/** Carries out the hypercall that a PV vCPU has just made by SYSCALL from kernel mode. */
 export function pvHypercall(v: Vcpu): void {
   const gpr = v.cpu + CPU_GPR;
   beginHypercall();

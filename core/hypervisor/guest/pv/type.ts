@@ -1,4 +1,4 @@
-/** The structure of 64-bit PV guests. */
+/** Describes 64-bit PV guests. */
 import { VCPU_GUEST_CONTEXT_SIZE, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86";
 import {
   DOMCTL_CREATEDOMAIN_EMULATION_FLAGS,
@@ -47,7 +47,7 @@ export function describePv64(type: GuestType): void {
   type.supply = suppliesNothing;
 }
 
-/** No hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen. */
+/** Accepts no hardware assistance, no IOMMU, nothing nested, and no devices emulated by Xen. */
 function accepts(config: usize): bool {
   if (load<u32>(config, DOMCTL_CREATEDOMAIN_FLAGS) & ~(<u32>XEN_DOMCTL_CDF_xs_domain)) return false;
   if (load<u32>(config, DOMCTL_CREATEDOMAIN_IOMMU_OPTS) || load<u32>(config, DOMCTL_CREATEDOMAIN_EMULATION_FLAGS))
@@ -55,7 +55,7 @@ function accepts(config: usize): bool {
   if (load<u32>(config, DOMCTL_CREATEDOMAIN_VMTRACE_SIZE)) return false;
   return !(load<u32>(config, DOMCTL_CREATEDOMAIN_MISC_FLAGS) & ~(<u32>XEN_X86_MSR_RELAXED));
 }
-/** All is its vCPUs'. */
+/** Everything that the domain holds is held by its vCPUs. */
 function release(d: Domain): void {}
 function show(v: Vcpu): void {
   showRegisters(v, "pv guest", upcallMask(v) ? 1 : 0, v.cr0, v.trapCr2, v.cr3Loaded, v.cr4);

@@ -1,4 +1,4 @@
-/** PV vCPUs: their first state, their context as setvcpucontext and VCPUOP_initialise give it, and their end. */
+/** PV vCPUs: their initial state, the context that setvcpucontext and VCPUOP_initialise give them, and their end. */
 import { CR0_TS, RFLAGS_IF, RFLAGS_IOPL } from "../../../machine/cpu/control_bits";
 import { LAST_RESERVED_GDT_BYTE } from "../../abi/implied";
 import {
@@ -73,23 +73,23 @@ import { segmentOf } from "./segments";
 import { giveFxsave, takeFxsave } from "../fxsave";
 import { giveUserRegs, regOffset } from "../user_regs";
 
-/** Vcpu.guestFlags: the selectors in the state are new, their descriptors are to be loaded before it runs. */
+/** Vcpu.guestFlags: the selectors in the state are new, and their descriptors are still to be loaded before the vCPU runs. */
 export const GUEST_SEGMENTS_STALE: u32 = 32;
 
 const VECTORS: usize = 256;
 /** PE MP ET NE WP AM PG */
 const CR0: u64 = 0x80050033;
-/** PAE MCE OSFXSR OSXMMEXCPT: what every guest sees on. */
+/** PAE MCE OSFXSR OSXMMEXCPT, which every guest sees set. */
 const CR4: u64 = 0x660;
-/** PGE and OSXSAVE are on too, and Xen's business. */
+/** PGE and OSXSAVE are set too, but the guest does not see them. */
 const CR4_HIDDEN: u64 = 0x40080;
 /** SCE LME LMA NX */
 const EFER: u64 = 0xd01;
-/** The host's: WB WT UC- UC WC WP UC UC, by entry (arch-x86/xen.h, XEN_PAT). */
+/** The host's PAT: WB WT UC- UC WC WP UC UC, by entry (arch-x86/xen.h, XEN_PAT). */
 const PAT: u64 = 0x0000050100070406;
 const FCW: u16 = 0x37f;
 const MXCSR: u32 = 0x1f80;
-/** In struct vcpu_guest_context: control and debug registers, and in CR1's place the page tables of user mode. */
+/** In struct vcpu_guest_context: control and debug registers. The field of CR1 holds the page tables of user mode. */
 const CONTEXT_CR0: usize = VCPU_GUEST_CONTEXT_CTRLREG;
 const CONTEXT_USER_CR3: usize = VCPU_GUEST_CONTEXT_CTRLREG + 1 * 8;
 const CONTEXT_CR2: usize = VCPU_GUEST_CONTEXT_CTRLREG + 2 * 8;
@@ -97,7 +97,7 @@ const CONTEXT_CR3: usize = VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8;
 const CONTEXT_CR4: usize = VCPU_GUEST_CONTEXT_CTRLREG + 4 * 8;
 const CONTEXT_DR7: usize = VCPU_GUEST_CONTEXT_DEBUGREG + 7 * 8;
 
-/** Initial state; the per-domain area for its GDT and LDT. 0 or -ENOMEM. */
+/** Sets the initial state, and makes the per-domain area for GDT and LDT. 0 or -ENOMEM. */
 export function pvVcpuInit(v: Vcpu): i32 {
   if (!perdomainInitVcpu(v.domid, v.vcpuId)) return -ENOMEM;
   const c = v.cpu;
@@ -155,9 +155,9 @@ function addressesOk(context: usize): bool {
 }
 
 /**
- * Takes over a context. 0, -EINVAL for one that no vCPU can have (a frame that is no page table, an address that is not
- * canonical, tables too long), -ERESTART to be called again (its page tables are many), or -EOPNOTSUPP for a vCPU that has a
- * context with other tables. The vCPU does not run.
+ * Takes over a context. 0; -EINVAL for one that no vCPU can have (a frame that is no page table, an address that is not canonical, tables that are
+ * too long); -ERESTART if it has to be called again, because there are many page tables; -EOPNOTSUPP for a vCPU that already has a context with other
+ * tables. The vCPU does not run.
  */
 export function pvSetContext(v: Vcpu, context: usize): i32 {
   if (!addressesOk(context)) return -EINVAL;
@@ -178,7 +178,7 @@ export function pvSetContext(v: Vcpu, context: usize): i32 {
   return 0;
 }
 
-/** A context given again must not change what holds references. */
+/** Returns whether a context that is given again has the same tables, since it must not change what holds references. */
 function sameTables(v: Vcpu, context: usize): bool {
   if (load<u64>(context, CONTEXT_CR3) >> 12 != <u64>v.kernelCr3) return false;
   if (load<u64>(context, CONTEXT_USER_CR3) >> 12 != <u64>v.userCr3) return false;
@@ -187,7 +187,7 @@ function sameTables(v: Vcpu, context: usize): bool {
   return load<u64>(context, VCPU_GUEST_CONTEXT_GDT_ENTS) == <u64>v.gdtEntries;
 }
 
-/** Page-table roots and GDT, with their references; nothing is held if it fails. */
+/** Takes page-table roots and GDT, with their references. If it fails, it holds nothing. */
 function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
   const kernel = load<u64>(context, CONTEXT_CR3) >> 12;
   const user = load<u64>(context, CONTEXT_USER_CR3) >> 12;
@@ -230,7 +230,7 @@ function takeRegisters(v: Vcpu, context: usize): void {
   for (let n: u32 = 0; n < 16; n++) store<u64>(c + s.CPU_GPR + <usize>n * 8, userReg(context, regOffset(n)));
   store<u64>(c, userReg(context, CPU_USER_REGS_RIP), s.CPU_RIP);
   const rflags = userReg(context, CPU_USER_REGS_RFLAGS);
-  // IOPL is virtual: the processor's stays 0.
+  // IOPL is virtual; the processor's stays 0.
   v.iopl = (<u32>(rflags >> 12)) & 3;
   const before = cpu;
   setCpu(c);
@@ -273,7 +273,7 @@ function selector(c: usize, n: usize, value: u32): void {
   store<u16>(segmentOf(c, n), <u16>value, s.SEG_SELECTOR);
 }
 
-/** The vCPU's context into zeroed hypervisor memory. It does not run. */
+/** Writes the vCPU's context into zeroed hypervisor memory. The vCPU does not run. */
 export function pvGetContext(v: Vcpu, context: usize): void {
   const c = v.cpu;
   const kernelMode = (v.guestFlags & GUEST_KERNEL_MODE) != 0;

@@ -1,6 +1,6 @@
 /**
- * A PVH guest's pointers in hypercalls: linear addresses, translated by its own page tables as its kernel would, whatever mode it is in, and
- * then by its second stage. Frames that it may not write, and holes, are bad pointers.
+ * A PVH guest's pointers in hypercalls: linear addresses, translated by its own page tables as its kernel would, whatever mode it is in, and then by
+ * its second stage. Frames that it may not write, and holes, are bad pointers.
  */
 import { ACCESS_READ, ACCESS_WRITE, SPACE_SMAP, SPACE_USER } from "../../../machine/cpu/paging/format";
 import { spaceKey } from "../../../machine/cpu/paging/space";
@@ -9,12 +9,12 @@ import { CPU_SECOND_ROOT } from "../../../machine/cpu/state";
 import { Vcpu } from "../../domain/domain";
 import { TO_PEEK, TO_WRITE } from "../type";
 
-/** Whatever is not canonical, the walk does not get through. */
+/** The walk itself refuses what is not canonical. */
 export function pvhRangeOk(guest: u64, bytes: u64): bool {
   return guest + bytes >= guest;
 }
 
-/** Guest-physical address at which the second stage had nothing for the last pvhTranslate(); NO_ADDRESS if that was not what it wanted. */
+/** The guest-physical address for which the second stage had nothing in the last pvhTranslate(); NO_ADDRESS if it failed for another reason. */
 export let missingAddress: u64 = NO_ADDRESS;
 
 /** `v` is the running vCPU. */

@@ -1,9 +1,8 @@
 /**
- * A PVH vCPU's local APIC (Intel's manual volume 3, chapter 10), as Xen's guests see it: version 0x14 with six entries in its local vector
- * table, ids of twice the vCPU's number, by its page or, in x2APIC mode, by MSRs. There is no IOAPIC, so what comes are interrupts between
- * vCPUs, the upcall vector of events and its own timer's (apic_timer.ts).
- *
- * Interrupt requests (APIC_IRR) are set by any pCPU, with atomic operations; all else is the owner's.
+ * A PVH vCPU's local APIC (Intel's manual volume 3, chapter 10), as Xen's guests see it: version 0x14 with six entries in the local vector table, and
+ * an id of twice the vCPU's number. It is accessed by its page or, in x2APIC mode, by MSRs. There is no IOAPIC, so the only interrupts are those
+ * between vCPUs, the upcall vector of events, and those of its own timer (apic_timer.ts).
+ * Any pCPU may set interrupt requests (APIC_IRR), with atomic operations. Everything else belongs to the pCPU that runs the vCPU.
  */
 import { Vcpu } from "../../domain/domain";
 import { APIC_TPR, APIC_SVR, APIC_ISR, APIC_IRR, SVR_ENABLED } from "./apic_offsets";
@@ -27,12 +26,12 @@ export function setRegister(v: Vcpu, offset: u32, value: u32): void {
 export function isX2apic(v: Vcpu): bool {
   return (hvm(v).apicBase & APIC_BASE_X2APIC) != 0;
 }
-/** The page answers. */
+/** Whether the APIC answers at its page. */
 export function hasApicPage(v: Vcpu): bool {
   return (hvm(v).apicBase & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE;
 }
 
-/** By IA32_APIC_BASE. */
+/** Whether IA32_APIC_BASE has it switched on. */
 // @ts-ignore: decorator
 @inline
 export function isApicOn(v: Vcpu): bool {
@@ -41,7 +40,7 @@ export function isApicOn(v: Vcpu): bool {
 
 // ---- requests --------------------------------------------------------------------------------------------------
 
-/** Highest vector set in the 256 bits at register `offset`; -1 for none. */
+/** Returns the highest vector set in the 256 bits at register `offset`; -1 for none. */
 function highest(v: Vcpu, offset: u32): i32 {
   for (let word: i32 = 7; word >= 0; word--) {
     const bits = atomic.load<u32>(apicRegister(v, offset + ((<u32>word) << 4)));
@@ -53,12 +52,12 @@ function bitOf(v: Vcpu, offset: u32, vector: u32): usize {
   return apicRegister(v, offset + ((vector >> 5) << 4));
 }
 
-/** An edge-triggered interrupt comes in, from any pCPU. It is delivered before the vCPU executes next, if it may be. */
+/** Requests an edge-triggered interrupt, from any pCPU. If it may be delivered, it is before the vCPU executes the next time. */
 export function raiseVector(v: Vcpu, vector: u32): void {
   atomic.or<u32>(bitOf(v, APIC_IRR, vector), (<u32>1) << (vector & 31));
 }
 
-/** Processor priority: the task's, or the class of what is in service. */
+/** Returns the processor priority: that of the task, or the class of the interrupt in service, whichever is higher. */
 export function priority(v: Vcpu): u32 {
   const task = register(v, APIC_TPR) & 0xff;
   const inService = highest(v, APIC_ISR);
@@ -66,13 +65,13 @@ export function priority(v: Vcpu): u32 {
   return task >= service ? task : service;
 }
 
-/** Vector that the APIC would deliver now; -1 for none. */
+/** Returns the vector that the APIC would deliver now; -1 for none. */
 export function apicPending(v: Vcpu): i32 {
   if (!isApicOn(v) || !(register(v, APIC_SVR) & SVR_ENABLED)) return -1;
   const vector = highest(v, APIC_IRR);
   return vector >= 0 && (<u32>vector) >> 4 > priority(v) >> 4 ? vector : -1;
 }
-/** It is delivered: in service from now on. */
+/** Puts a vector that is delivered in service. */
 export function acknowledge(v: Vcpu, vector: u32): void {
   atomic.and<u32>(bitOf(v, APIC_IRR, vector), ~((<u32>1) << (vector & 31)));
   const at = bitOf(v, APIC_ISR, vector);

@@ -1,4 +1,4 @@
-/** Interrupts between the vCPUs of a PVH domain, and how a vCPU is started: what a write to the interrupt command register does. */
+/** Interrupts between the vCPUs of a PVH domain, and how a vCPU is started: what writing the interrupt command register does. */
 import { VPF_down, Vcpu, vcpuOf } from "../../domain/domain";
 import { vcpuKick } from "../../sched/vcpu";
 import { vcpuWake } from "../../sched/wake";
@@ -25,12 +25,12 @@ function isAddressed(target: Vcpu, destination: u32, logical: bool, wide: bool):
   if (destination == 0xff) return true;
   if (!logical) return destination == target.vcpuId * 2;
   const ldr = register(target, APIC_LDR) >> 24;
-  // Flat, or clusters of four.
+  // The flat model, or clusters of four.
   if (register(target, APIC_DFR) >> 28 == 15) return (destination & ldr) != 0;
   return destination >> 4 == ldr >> 4 && (destination & ldr & 15) != 0;
 }
 
-/** APIC_ICR is written: `low`, and where to. */
+/** Carries out a write of APIC_ICR: `low`, and the destination. */
 export function sendIpi(v: Vcpu, low: u32, destination: u32): void {
   const mode = (low >> 8) & 7;
   const vector = low & 0xff;
@@ -69,7 +69,7 @@ function deliver(target: Vcpu, mode: u32, vector: u32, low: u32): void {
       vcpuKick(target);
       return;
     case MODE_INIT:
-      // The INIT level de-assert means nothing to processors of today.
+      // INIT level de-assert has no meaning for today's processors.
       if ((low & (ICR_LEVEL | ICR_ASSERT)) == ICR_LEVEL) return;
       atomic.store<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("init"), 1);
       vcpuKick(target);
@@ -83,7 +83,7 @@ function deliver(target: Vcpu, mode: u32, vector: u32, low: u32): void {
   }
 }
 
-/** A vCPU that is down, and waits for its start or has an INIT to see, is to run and look. One that is up has no use for a start-up IPI. */
+/** A vCPU that is down has to run to handle an INIT, or the start-up IPI that it waits for. A start-up IPI does nothing to one that is up. */
 function startWaiting(target: Vcpu): void {
   const flags = changetype<usize>(target) + offsetof<Vcpu>("pauseFlags");
   const h = changetype<usize>(hvm(target));

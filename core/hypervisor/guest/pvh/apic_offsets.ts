@@ -1,4 +1,4 @@
-/** Offsets of the local APIC's registers in its page (Intel's manual volume 3, table 10-1), and what several files need of their bits. */
+/** Offsets of the local APIC's registers in its page (Intel's manual volume 3, table 10-1), and those of their bits that several files need. */
 export const APIC_ID: u32 = 0x20;
 export const APIC_VERSION: u32 = 0x30;
 export const APIC_TPR: u32 = 0x80;
@@ -10,7 +10,7 @@ export const APIC_SVR: u32 = 0xf0;
 export const APIC_ISR: u32 = 0x100;
 export const APIC_IRR: u32 = 0x200;
 export const APIC_ESR: u32 = 0x280;
-/** Corrected machine checks, of which none ever comes: the guest's MCG_CAP says that it is there. */
+/** For corrected machine checks, which never happen here; the guest's MCG_CAP says that the register exists. */
 export const APIC_LVT_CMCI: u32 = 0x2f0;
 export const APIC_ICR: u32 = 0x300;
 export const APIC_ICR_HIGH: u32 = 0x310;
@@ -22,12 +22,12 @@ export const APIC_TIMER_DIVIDE: u32 = 0x3e0;
 export const APIC_SELF_IPI: u32 = 0x3f0;
 
 export const LVT_MASKED: u32 = 0x10000;
-/** Of the timer: it counts once (0), periodically, or waits for a value of the TSC; 0x60000 is reserved. */
+/** The timer's mode: one-shot (0), periodic, or TSC deadline; 0x60000 is reserved. */
 export const LVT_TIMER_MODE: u32 = 0x60000;
 export const LVT_TIMER_PERIODIC: u32 = 0x20000;
 export const LVT_TIMER_TSC_DEADLINE: u32 = 0x40000;
 export const SVR_ENABLED: u32 = 0x100;
-/** ESR: an illegal vector was sent, or received, or a register that is none accessed. */
+/** ESR: an illegal vector was sent or received, or a register that does not exist was accessed. */
 export const ERROR_SENT_VECTOR: u32 = 0x20;
 export const ERROR_RECEIVED_VECTOR: u32 = 0x40;
 export const ERROR_REGISTER: u32 = 0x80;

@@ -1,4 +1,4 @@
-/** How a guest reads and writes its local APIC: by the page at APIC_PAGE, by the MSRs of x2APIC mode, and IA32_APIC_BASE, which says by which. */
+/** How a guest reads and writes its local APIC: by the page at APIC_PAGE, or by the MSRs of x2APIC mode. IA32_APIC_BASE chooses between them. */
 import { VCPU_INFO_EVTCHN_UPCALL_PENDING } from "../../../abi/xen";
 import { Vcpu } from "../../domain/domain";
 import {
@@ -43,14 +43,14 @@ import {
 } from "./apic_offsets";
 import { apicRegister, hvm } from "./state";
 
-/** IA32_APIC_BASE; false (#GP) for a change that there is none of, or a page elsewhere. */
+/** Writes IA32_APIC_BASE. Returns false (#GP) for a transition that is not allowed, or a page elsewhere. */
 export function writeApicBase(v: Vcpu, value: u64): bool {
   const h = hvm(v);
   const mode = value & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
   const before = h.apicBase & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
   if ((value & ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC | APIC_BASE_BSP)) != APIC_PAGE) return false;
   if (mode == APIC_BASE_X2APIC) return false;
-  // From x2APIC mode only off, and from there not at once into it.
+  // x2APIC mode can only be left by switching the APIC off, and can't be entered at once from there.
   if (before == (APIC_BASE_ENABLE | APIC_BASE_X2APIC) && mode == APIC_BASE_ENABLE) return false;
   if (!before && mode == (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) return false;
   h.apicBase = value;
@@ -81,14 +81,14 @@ function isReadable(offset: u32): bool {
   }
 }
 
-/** What the register at `offset`, a multiple of 16, reads as. */
+/** Returns the value of the register at `offset`, a multiple of 16. */
 function readRegister(v: Vcpu, offset: u32): u32 {
   if (offset == APIC_PPR) return priority(v);
   if (offset == APIC_TIMER_CURRENT) return currentCount(v);
   return offset >= APIC_IRR && offset < APIC_ESR ? atomic.load<u32>(apicRegister(v, offset)) : register(v, offset);
 }
 
-/** Of the page: `size` bytes at `offset`. Registers are 4 bytes, 16 apart. */
+/** Reads `size` bytes at `offset` of the page. Registers are 4 bytes, 16 apart. */
 export function readApicPage(v: Vcpu, offset: u32, size: u32): u64 {
   if (offset >= 0x400 || !isReadable(offset & 0xff0) || (offset & 15) + size > 4) {
     hvm(v).apicErrors |= ERROR_REGISTER;
@@ -96,7 +96,7 @@ export function readApicPage(v: Vcpu, offset: u32, size: u32): u64 {
   }
   return readRegister(v, offset & 0xff0) >> ((offset & 3) * 8);
 }
-/** Registers are written whole: anything else is lost. */
+/** Registers can only be written whole; other writes are lost. */
 export function writeApicPage(v: Vcpu, offset: u32, size: u32, value: u64): void {
   if (offset >= 0x400 || offset & 15 || size != 4) {
     hvm(v).apicErrors |= ERROR_REGISTER;
@@ -112,7 +112,7 @@ export function writeApicPage(v: Vcpu, offset: u32, size: u32, value: u64): void
   } else if (!writeCommon(v, offset, <u32>value)) hvm(v).apicErrors |= ERROR_REGISTER;
 }
 
-/** Registers that both modes write alike; false if `offset` is none of them. */
+/** Writes a register that is the same in both modes. Returns false if `offset` is none of them. */
 function writeCommon(v: Vcpu, offset: u32, value: u32): bool {
   switch (offset) {
     case APIC_TPR:
@@ -147,26 +147,26 @@ function writeCommon(v: Vcpu, offset: u32, value: u32): bool {
 }
 
 /**
- * An event that came before an INIT, which has cleared its request, is pending still, and so none after it would raise the vector: it is raised again
- * when the APIC is switched on, as Xen does it.
+ * An INIT clears the request of an event that came before it. The event is still pending, so no later event would raise the vector. Therefore it is
+ * raised again when the APIC is switched on, as Xen does it.
  */
 function raisePendingUpcall(v: Vcpu): void {
   const vector = hvm(v).upcallVector;
   if (vector && v.vcpuInfo && load<u8>(v.vcpuInfo, VCPU_INFO_EVTCHN_UPCALL_PENDING)) raiseVector(v, vector);
 }
 
-/** What can be written in an entry of the local vector table. */
+/** Returns the bits that can be written in an entry of the local vector table. */
 export function lvtBits(offset: u32): u32 {
   if (offset == APIC_LVT_TIMER) return 0x700ff;
   if (offset == APIC_LVT_ERROR) return 0x100ff;
-  // LINT0 and LINT1 have polarity and trigger mode.
+  // LINT0 and LINT1 also have polarity and trigger mode.
   return offset >= 0x350 ? 0x1a7ff : 0x107ff;
 }
 
-/** Value of the last readApicMsr() that returned true. */
+/** The value read by the last readApicMsr() that returned true. */
 export let apicValue: u64 = 0;
 
-/** x2APIC: MSR 0x800 + `number` is the register at number * 16. False: #GP. */
+/** x2APIC: MSR 0x800 + `number` is the register at number * 16. Returns false for #GP. */
 export function readApicMsr(v: Vcpu, number: u32): bool {
   const offset = number << 4;
   if (!isX2apic(v) || offset >= 0x400 || !isReadable(offset) || offset == APIC_DFR || offset == APIC_ICR_HIGH)

@@ -1,4 +1,4 @@
-/** What a local APIC begins with, and the ids that it has of its vCPU. */
+/** The initial state of a local APIC, and its ids. */
 import { Vcpu } from "../../domain/domain";
 import { isX2apic, setRegister } from "./apic";
 import {
@@ -17,7 +17,7 @@ import { apicRegister } from "./state";
 
 const VERSION_VALUE: u32 = 0x00050014;
 
-/** The state after power-on and INIT. IA32_APIC_BASE is not touched by INIT. */
+/** Sets the state after power-on and after INIT. INIT does not touch IA32_APIC_BASE. */
 export function resetApic(v: Vcpu): void {
   stopTimer(v);
   memory.fill(apicRegister(v, 0), 0, 0x400);
@@ -29,7 +29,7 @@ export function resetApic(v: Vcpu): void {
   setIds(v);
 }
 
-/** In x2APIC mode the logical id follows from the other; Xen's from the vCPU's number. */
+/** In x2APIC mode the logical id is computed from the vCPU's number, as in Xen, and not from the APIC id. */
 export function setIds(v: Vcpu): void {
   const id: u32 = v.vcpuId;
   if (isX2apic(v)) {

@@ -1,10 +1,9 @@
 /**
- * The local APIC's timer (Intel's manual volume 3, 10.5.4) as Xen's guests have it: it counts a bus of 100 MHz, once, again and again, or waits for a value of
- * the TSC. What is due while it is masked is lost, and ticks that the vCPU had no pCPU for come one after the other once it has one, as with Xen's
- * default timer_mode.
- *
- * Owner of all of it is the pCPU that runs the vCPU. The pCPU on which it is due only says so (apicTimerDue); what a vCPU
- * missed meanwhile is counted when it runs next (timerWasDue).
+ * The local APIC's timer (Intel's manual volume 3, 10.5.4) as Xen's guests have it. It counts a bus of 100 MHz, once or periodically, or waits for a
+ * value of the TSC. What comes due while it is masked is lost. Ticks for which the vCPU had no pCPU are delivered one after the other once it has
+ * one, as with Xen's default timer_mode.
+ * The pCPU that runs the vCPU owns all of this. The pCPU on which the timer fires only sets apicTimerDue; when the vCPU runs next, timerWasDue counts
+ * what it has missed.
  */
 import { CPU_TSC_OFFSET } from "../../../machine/cpu/state";
 import { TIMER_APIC, Vcpu } from "../../domain/domain";
@@ -25,9 +24,9 @@ import {
 import { hvm } from "./state";
 
 const BUS_CYCLE_NS: u64 = 10;
-/** Xen lets a period be no shorter: a guest would do nothing else, and its pCPU little. */
+/** Xen's shortest period. With a shorter one a guest would do nothing but handle ticks, and its pCPU little else. */
 const LEAST_PERIOD_NS: u64 = 100_000;
-/** 73 years, so that no sum of times overflows. A PVH domain's TSC counts nanoseconds: it is not emulated (../tsc.ts). */
+/** 73 years, so that no sum of times overflows. A PVH domain's TSC counts nanoseconds, since it is not emulated (../tsc.ts). */
 const LONGEST_WAIT_NS: u64 = 1 << 61;
 
 // @ts-ignore: decorator
@@ -45,7 +44,7 @@ function waitsForTsc(lvt: u32): bool {
   return (lvt & LVT_TIMER_MODE) == LVT_TIMER_TSC_DEADLINE;
 }
 
-/** What the bus is divided by, as APIC_TIMER_DIVIDE has it: 2, 4, … 128, and 1. */
+/** Returns what the bus clock is divided by according to APIC_TIMER_DIVIDE: 2, 4, … 128, or 1. */
 export function timerDivisor(v: Vcpu): u32 {
   const bits = register(v, APIC_TIMER_DIVIDE);
   return (<u32>1) << ((((bits & 3) | ((bits & 8) >> 1)) + 1) & 7);
@@ -55,10 +54,10 @@ function periodOf(count: u32, divisor: u32): u64 {
   return <u64>count * BUS_CYCLE_NS * <u64>divisor;
 }
 
-/** It stops; what was due is forgotten. */
+/** Stops the timer and forgets what was due. */
 export function stopTimer(v: Vcpu): void {
   const h = hvm(v);
-  // Before due is: it may be firing.
+  // The timer is stopped before apicTimerDue is cleared, because it may be firing.
   timerStop(vcpuTimer(v, TIMER_APIC));
   atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("apicTimerDue"), 0);
   h.timerStarted = 0;
@@ -72,14 +71,14 @@ function startAt(v: Vcpu, deadline: u64): void {
   timerSet(vcpuTimer(v, TIMER_APIC), deadline, TIMER_KIND_APIC, changetype<usize>(v));
 }
 
-/** It counts down from `left` nanoseconds; `started` is when it would have begun with the whole of its count. */
+/** Starts counting with `left` nanoseconds to go. `started` is when it would have begun with its whole count. */
 function begin(v: Vcpu, now: u64, left: u64, started: u64): void {
   stopTimer(v);
   hvm(v).timerStarted = started;
   startAt(v, now + left);
 }
 
-/** Nanoseconds until it is at its end, at least 1; 0: it does not count. */
+/** Returns the nanoseconds until the timer reaches its end, at least 1; 0 if it does not count. */
 function leftAt(v: Vcpu, now: u64, period: u64): u64 {
   const started = hvm(v).timerStarted;
   if (!started || !period) return 0;
@@ -96,7 +95,7 @@ export function currentCount(v: Vcpu): u32 {
   return <u32>((left + tick - 1) / tick);
 }
 
-/** APIC_TIMER_INITIAL is written: it begins anew. */
+/** Carries out a write of APIC_TIMER_INITIAL, which starts the timer anew. */
 export function writeInitialCount(v: Vcpu, count: u32): void {
   const lvt = entry(v);
   if (!counts(lvt)) return;
@@ -107,7 +106,7 @@ export function writeInitialCount(v: Vcpu, count: u32): void {
   else stopTimer(v);
 }
 
-/** APIC_TIMER_DIVIDE: what is left of its count goes on at the new rate. */
+/** Carries out a write of APIC_TIMER_DIVIDE: the rest of the count continues at the new rate. */
 export function writeDivide(v: Vcpu, value: u32): void {
   const before = timerDivisor(v);
   const now = systemTime();
@@ -116,7 +115,7 @@ export function writeDivide(v: Vcpu, value: u32): void {
   if (counts(entry(v))) goOn(v, now, (left * <u64>timerDivisor(v)) / <u64>before);
 }
 
-/** The timer's entry of the local vector table is about to be `lvt`. */
+/** Called before the timer's entry of the local vector table becomes `lvt`. */
 export function writeTimerEntry(v: Vcpu, lvt: u32): void {
   const now = systemTime();
   if (waitsForTsc(entry(v)) != waitsForTsc(lvt)) {
@@ -133,7 +132,7 @@ export function writeTimerEntry(v: Vcpu, lvt: u32): void {
 
 function goOn(v: Vcpu, now: u64, left: u64): void {
   const period = periodOf(register(v, APIC_TIMER_INITIAL), timerDivisor(v));
-  // Once it has come to its end it stays there until its count is written.
+  // A one-shot timer that has reached its end stays there until its count is written.
   if (left) begin(v, now, left, now - (period - min<u64>(left, period)));
   else stopTimer(v);
 }
@@ -142,7 +141,7 @@ function goOn(v: Vcpu, now: u64, left: u64): void {
 export function tscDeadline(v: Vcpu): u64 {
   return waitsForTsc(entry(v)) ? hvm(v).tscDeadline : 0;
 }
-/** Without effect in another mode. A time that has been is due at once; 0 stops it. */
+/** Has no effect in another mode. A time in the past is due at once; 0 stops the timer. */
 export function writeTscDeadline(v: Vcpu, value: u64): void {
   if (!isApicOn(v) || !waitsForTsc(entry(v))) return;
   stopTimer(v);
@@ -152,12 +151,12 @@ export function writeTscDeadline(v: Vcpu, value: u64): void {
   startAt(v, systemTime() + (value > tsc ? min<u64>(value - tsc, LONGEST_WAIT_NS) : 0));
 }
 
-/** A record has IA32_TSC_DEADLINE: before the one that has the mode, or behind it. */
+/** Takes IA32_TSC_DEADLINE from a record, which may come before or after the record that has the mode. */
 export function restoreTscDeadline(v: Vcpu, value: u64): void {
   hvm(v).tscDeadline = value;
   if (waitsForTsc(entry(v))) writeTscDeadline(v, value);
 }
-/** The registers are as a record had them: it begins with the whole of its count, as Xen's does. */
+/** Starts the timer after its registers were restored. It begins with its whole count, as Xen's does. */
 export function restartTimer(v: Vcpu): void {
   if (waitsForTsc(entry(v))) writeTscDeadline(v, hvm(v).tscDeadline);
   else writeInitialCount(v, register(v, APIC_TIMER_INITIAL));
@@ -165,13 +164,13 @@ export function restartTimer(v: Vcpu): void {
 
 // ---- before the vCPU runs --------------------------------------------------------------------------------------
 
-/** It has been due: how often, and when it is next. */
+/** Finds out how often the timer has come due, and when it is due next. */
 export function timerWasDue(v: Vcpu): void {
   const h = hvm(v);
   atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("apicTimerDue"), 0);
   const now = systemTime();
   const deadline = h.timerDeadline;
-  // Of an earlier setting.
+  // It came due under an earlier setting.
   if (!deadline || now < deadline) return;
   const lvt = entry(v);
   h.timerDeadline = 0;
@@ -185,7 +184,7 @@ export function timerWasDue(v: Vcpu): void {
   if (!(lvt & LVT_MASKED)) h.timerPending = <u32>min<u64>(<u64>h.timerPending + ticks, <u64>u32.MAX_VALUE);
 }
 
-/** A tick that waits is requested. */
+/** Requests the interrupt of a tick that waits. */
 export function requestTick(v: Vcpu): void {
   const h = hvm(v);
   const lvt = entry(v);
@@ -194,12 +193,12 @@ export function requestTick(v: Vcpu): void {
     raiseVector(v, vector);
     return;
   }
-  // Vectors 0 to 15 are no interrupts'.
+  // Vectors 0 to 15 are not allowed for interrupts.
   if (!(lvt & LVT_MASKED)) h.apicErrors |= ERROR_RECEIVED_VECTOR;
   h.timerPending = 0;
 }
 
-/** `vector` goes to the processor: with it a tick, if it is the timer's. */
+/** Called when `vector` goes to the processor: if it is the timer's, a tick is taken. */
 export function tickTaken(v: Vcpu, vector: u32): void {
   const h = hvm(v);
   if (!h.timerPending || vector != (entry(v) & 0xff)) return;

@@ -1,4 +1,4 @@
-/** CPUID of PVH guests: what all have, what only a guest that owns its processor's state can use, and Xen's own leaves. */
+/** CPUID of PVH guests: what all guests have, what only a guest that owns its processor's state can use, and Xen's own leaves. */
 import { CR4_OSXSAVE } from "../../../machine/cpu/control_bits";
 import { CPU_CR4 } from "../../../machine/cpu/state";
 import {

@@ -1,4 +1,4 @@
-/** A PVH vCPU on a pCPU: coming, going, what is delivered before it runs and what is done after. */
+/** A PVH vCPU on a pCPU: how it comes and goes, what is delivered before it runs, and what is done after. */
 import { interruptible } from "../../../machine/cpu/exceptions";
 import {
   EXIT_HALT,
@@ -34,12 +34,14 @@ import { DOMAIN_HVM_PARAMS, Domain, GUEST_INITIALISED, VPF_down, Vcpu } from "..
 import { domainCrash, domainShutdown } from "../../domain/lifecycle";
 import { vcpuDown } from "../../hypercall/vcpu_op";
 import { P2M_ON_DEMAND, entryType, isGrant } from "../../p2m/entry";
+import { PTE_P } from "../../memory/pte";
 import { spinLock, spinUnlock } from "../../sched/lock";
 import { self } from "../../sched/pcpu";
 import { vcpuRunnable } from "../../sched/runqueue";
 import { vcpuBlock, vcpuUnblock } from "../../sched/vcpu";
 import { vcpuSleepNosync } from "../../sched/wake";
 import { updateVcpuTime } from "../time";
+import { beginAccesses, endAccesses, executeAlone } from "./accesses";
 import { acknowledge, apicPending, raiseVector } from "./apic";
 import { resetApic } from "./apic_reset";
 import { requestTick, tickTaken, timerWasDue } from "./apic_timer";
@@ -52,7 +54,7 @@ import { vmcall } from "./vmcall";
 export function pvhSwitchTo(v: Vcpu): void {
   setCpu(v.cpu);
   setOutside(outsideMiss, outsideRead, outsideWrite);
-  // As of PV vCPUs: translations from an earlier time on this pCPU may be old.
+  // As for PV vCPUs, translations from an earlier time on this pCPU may be stale.
   if (v.lastRegion != self.region) {
     v.lastRegion = self.region;
     tlbFlushAll();
@@ -67,8 +69,9 @@ export function pvhSwitchFrom(v: Vcpu): void {
 
 // ---- before it runs --------------------------------------------------------------------------------------------
 
-/** Delivers what waits for the vCPU. False: it may not run now. */
+/** Delivers what waits for the vCPU. Returns false if it may not run now. */
 export function pvhBeforeEnter(v: Vcpu): bool {
+  endAccesses();
   const h = hvm(v);
   if (h.init || h.sipi) start(v, h);
   if (!vcpuRunnable(v)) return false;
@@ -79,10 +82,11 @@ export function pvhBeforeEnter(v: Vcpu): bool {
   if (v.apicTimerDue) timerWasDue(v);
   if (h.timerPending) requestTick(v);
   if (v.nmiPending || waitingVector(v) >= 0 || load<u32>(cpu, CPU_WINDOW)) deliver(v);
+  beginAccesses(v);
   return vcpuRunnable(v);
 }
 
-/** INIT and start-up IPIs that have come. */
+/** Handles INIT and start-up IPIs that have come. */
 function start(v: Vcpu, h: HvmVcpu): void {
   const pauseFlags = changetype<usize>(v) + offsetof<Vcpu>("pauseFlags");
   if (atomic.xchg<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("init"), 0)) {
@@ -94,7 +98,7 @@ function start(v: Vcpu, h: HvmVcpu): void {
     markInitialised(v, false);
   }
   const sipi = atomic.xchg<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("sipi"), 0);
-  // One that runs already has no use for it.
+  // A vCPU that already runs ignores it.
   if (sipi && h.waitsForSipi && !markInitialised(v, true)) atomic.or<u32>(pauseFlags, VPF_down);
   else if (sipi && h.waitsForSipi) {
     atomic.store<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("waitsForSipi"), 0);
@@ -105,7 +109,10 @@ function start(v: Vcpu, h: HvmVcpu): void {
   if (v.pauseFlags & VPF_down) vcpuSleepNosync(v);
 }
 
-/** Whether VCPUOP_initialise has nothing to give the vCPU any more. False: it is just giving it its state. */
+/**
+ * Marks whether the vCPU is initialised, so that VCPUOP_initialise can't give it a state any more. Returns false if VCPUOP_initialise is just doing
+ * that.
+ */
 function markInitialised(v: Vcpu, initialised: bool): bool {
   const lock = changetype<usize>(v.domain) + offsetof<Domain>("lock");
   spinLock(lock);
@@ -116,7 +123,7 @@ function markInitialised(v: Vcpu, initialised: bool): bool {
   return free;
 }
 
-/** Vector of the interrupt that would be delivered if the guest lets it; -1 for none. */
+/** Returns the vector of the interrupt that would be delivered if the guest allows it; -1 for none. */
 function waitingVector(v: Vcpu): i32 {
   const h = hvm(v);
   if (!h.upcallVector && v.vcpuInfo && load<u8>(v.vcpuInfo, VCPU_INFO_EVTCHN_UPCALL_PENDING)) {
@@ -150,6 +157,12 @@ function deliver(v: Vcpu): void {
 // ---- after it has run ------------------------------------------------------------------------------------------
 
 export function pvhHandleExit(v: Vcpu, reason: i32): void {
+  endAccesses();
+  settle(v, reason, true);
+}
+
+/** Does what an exit asks for. `mayAlone`: an instruction that has left run() may be executed alone. */
+function settle(v: Vcpu, reason: i32, mayAlone: bool): void {
   switch (reason) {
     case EXIT_POLL:
     case EXIT_WINDOW:
@@ -164,7 +177,7 @@ export function pvhHandleExit(v: Vcpu, reason: i32): void {
       halt(v);
       return;
     case EXIT_OUTSIDE:
-      outside(v);
+      outside(v, mayAlone);
       return;
     case EXIT_SHUTDOWN:
       shutDown(v);
@@ -174,7 +187,7 @@ export function pvhHandleExit(v: Vcpu, reason: i32): void {
   }
 }
 
-/** HLT: until an interrupt comes. With interrupts off none will, and the vCPU is as good as down. */
+/** HLT waits until an interrupt comes. With interrupts off none will come, and the vCPU is as good as down. */
 function halt(v: Vcpu): void {
   if (!(load<u64>(cpu, CPU_RFLAGS) & IF)) {
     if (!v.nmiPending) vcpuDown(v);
@@ -186,17 +199,25 @@ function halt(v: Vcpu): void {
     vcpuUnblock(v);
 }
 
-/** An access that nothing answers: code from no memory, tables in none, or a write to a grant that may only be read. */
-function outside(v: Vcpu): void {
+/**
+ * Handles an access that nothing answers: executing where there is no memory, page tables where there is none, or a write to a read-only grant. In a traced
+ * domain it is also an access to where there is no memory: its instruction is executed alone, unless it is being executed alone already (`mayAlone`).
+ */
+function outside(v: Vcpu, mayAlone: bool): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
   const access = load<u32>(cpu, CPU_EXIT_ERROR);
   const entry = secondStageAt(address);
   const onDemand = entryType(entry) == P2M_ON_DEMAND;
-  // Mapped meanwhile, by another vCPU, or now: the instruction is executed again. A debug trap, whose instruction is done, is delivered again.
+  // If memory is there now, because another vCPU or we have just mapped it, the instruction is executed again. A debug trap comes after its
+  // instruction, so it is delivered again.
   if (onDemand || allows(entry, access)) {
     if (onDemand) supplied(v, address);
-    const trapped = load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB && !v.domain.isShuttingDown;
-    if (trapped && !injectExceptionInto(v, VECTOR_DB)) shutDown(v);
+    trapAgain(v);
+    return;
+  }
+  if (mayAlone && v.domain.traced && access != ACCESS_EXECUTE && !(entry & PTE_P)) {
+    if (load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB) trapAgain(v);
+    else settle(v, executeAlone(), false);
     return;
   }
   if (access == ACCESS_WRITE && isGrant(entry)) {
@@ -212,11 +233,17 @@ function outside(v: Vcpu): void {
   domainCrash(v.domain);
 }
 
-/** A triple fault: the domain's own parameter says what it means. */
+/** Delivers a debug trap again that could not be delivered. Its instruction is done. */
+function trapAgain(v: Vcpu): void {
+  const trapped = load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB && !v.domain.isShuttingDown;
+  if (trapped && !injectExceptionInto(v, VECTOR_DB)) shutDown(v);
+}
+
+/** Handles a triple fault: the domain's own parameter says what it means. */
 function shutDown(v: Vcpu): void {
   clearFault();
   const d = v.domain;
-  // As where the delivery found no more memory on demand, for which the domain has been crashed.
+  // For example when the delivery found no more memory on demand, and the domain was crashed for it.
   if (d.isShuttingDown) return;
   const parameter = load<u64>(changetype<usize>(d) + DOMAIN_HVM_PARAMS + HVM_PARAM_TRIPLE_FAULT_REASON * 8);
   const reason: u32 = parameter <= <u64>SHUTDOWN_MAX ? <u32>parameter : SHUTDOWN_reboot;

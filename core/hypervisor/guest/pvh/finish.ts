@@ -1,4 +1,4 @@
-/** The end of an instruction that the hypervisor has executed for a PVH guest. */
+/** Finishes an instruction that the hypervisor has executed for a PVH guest. */
 import { EXIT_OUTSIDE, EXIT_SHUTDOWN } from "../../../machine/cpu/exits";
 import { finishInstruction } from "../../../machine/cpu/intercepted";
 import { TF } from "../../../machine/cpu/flags";
@@ -9,7 +9,10 @@ import { Vcpu } from "../../domain/domain";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { injectExceptionInto, supplied } from "./on_demand";
 
-/** What finishInstruction() says. A trap of TF's is written onto the guest's stack, of which the TLB may hold a frame that is somebody else's by now. */
+/**
+ * Returns what finishInstruction() returns. A trap of TF is written onto the guest's stack. This counts as an access through the TLB, in which a
+ * frame may stand that belongs to somebody else by now, so a flush waits for it.
+ */
 export function finish(v: Vcpu, op: usize): i32 {
   if (!(load<u64>(cpu, CPU_RFLAGS) & TF)) return finishInstruction(op);
   enterGuestTlb();

@@ -1,6 +1,6 @@
 /**
- * struct vcpu_guest_context of a PVH vCPU, as Xen gives it to who looks at one (dump-core, debuggers): registers, control registers, the segments' selectors
- * and two bases. What is a PV guest's only stays 0; the vCPU's whole state is in its HVM records (hvm_context.ts).
+ * struct vcpu_guest_context of a PVH vCPU, as Xen gives it to those who look at one (dump-core, debuggers): registers, control registers, the
+ * selectors of segments and two bases. What only a PV guest has stays 0. The vCPU's whole state is in its HVM records (hvm_context.ts).
  */
 import {
   VCPU_GUEST_CONTEXT_CTRLREG,
@@ -26,7 +26,7 @@ function base(c: usize, n: usize): u64 {
   return load<u64>(c + s.CPU_SEG + n * s.SEG_SIZE, s.SEG_BASE);
 }
 
-/** To zeroed memory. The vCPU does not run. */
+/** Writes to zeroed memory. The vCPU does not run. */
 export function pvhGetContext(v: Vcpu, context: usize): void {
   const c = v.cpu;
   const inKernel = load<u32>(c, s.CPU_CPL) == 0;

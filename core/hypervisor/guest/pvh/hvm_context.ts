@@ -1,7 +1,7 @@
 /**
- * A PVH vCPU's state as records of an HVM context (public/arch-x86/hvm/save.h), the form in which it is built, saved and restored. A context may be anybody's:
- * what no processor can have is refused, and what follows from other state is made anew. Interrupt shadows, a blocked NMI and upcall vectors are in no
- * record: guests set the last anew when they are restored.
+ * A PVH vCPU's state as records of an HVM context (public/arch-x86/hvm/save.h), the form in which it is built, saved and restored. A context may come
+ * from anybody: what no processor can have is refused, and what follows from other state is computed again. Interrupt shadows, a blocked NMI and
+ * upcall vectors are in no record; guests set the last again when they are restored.
  */
 import { CR0_KNOWN, CR4_KNOWN } from "../../../machine/cpu/control_registers";
 import { getRflags } from "../../../machine/cpu/flags";
@@ -39,15 +39,15 @@ const EFER_KNOWN: u64 = 0xd01;
 /** XCR0: x87, and x87 with SSE. */
 const XCR0_X87: u64 = 1;
 const XCR0_SSE: u64 = 3;
-/** In hvm_hw_cpu_xsave's save area: XSTATE_BV. */
+/** Offset of XSTATE_BV in the save area of hvm_hw_cpu_xsave. */
 const XSTATE_BV: usize = 512;
 const FIXED_MTRRS: u32 = 11;
-/** Segment attributes that the engine has when a segment can't be used; a record has 0 then. */
+/** The engine's attributes of a segment that can't be used; a record has 0 then. */
 const UNUSABLE: u32 = 0x8000;
-/** hvm_hw_lapic: switched off by the register of spurious interrupts, and by IA32_APIC_BASE. */
+/** hvm_hw_lapic: disabled by the spurious-interrupt vector register, or by IA32_APIC_BASE. */
 const SOFTWARE_DISABLED: u32 = 1;
 const HARDWARE_DISABLED: u32 = 2;
-/** Of struct hvm_msr's records, from Intel's and AMD's manuals; the last five are AMD's. */
+/** MSRs in struct hvm_msr, from Intel's and AMD's manuals; the last five are AMD's. */
 const MSR_SPEC_CTRL: u32 = 0x48;
 const MSR_MISC_FEATURES_ENABLES: u32 = 0x140;
 const MSR_PKRS: u32 = 0x6e1;
@@ -78,7 +78,7 @@ export function pvhTakeRecord(v: Vcpu, code: u32, body: usize, length: u32, now:
       return length == <u32>h.HVM_HW_CPU_XSAVE_SIZE ? takeXsave(v, body) : -EINVAL;
     case h.HVM_SAVE_CODE_TSC_ADJUST:
       if (length != <u32>h.HVM_TSC_ADJUST_SIZE) return -EINVAL;
-      // The TSC itself is in the CPU's record.
+      // The record of the CPU has the TSC itself.
       hvm(v).tscAdjust = load<u64>(body);
       return 0;
     case h.CPU_MSR_CODE:
@@ -112,7 +112,9 @@ function offsetOf(n: u32): usize {
   }
 }
 
-/** Selectors, limits, bases and attributes stand in four rows; the engine's number of the segment at each place: CS DS ES FS GS SS TR LDTR. */
+/**
+ * Selectors, limits, bases and attributes stand in four rows. Returns the engine's number of the segment at each place: CS DS ES FS GS SS TR LDTR.
+ */
 function segmentAt(place: u32): i32 {
   switch (place) {
     case 0:
@@ -149,7 +151,7 @@ function addressesOk(record: usize): bool {
   );
 }
 
-/** struct hvm_hw_cpu. 0 or -EINVAL. */
+/** Takes struct hvm_hw_cpu. 0 or -EINVAL. */
 function takeCpu(v: Vcpu, record: usize, now: u64): i32 {
   const cr0 = load<u64>(record, h.HVM_HW_CPU_CR0);
   const cr4 = load<u64>(record, h.HVM_HW_CPU_CR4);
@@ -190,13 +192,13 @@ function takeCpu(v: Vcpu, record: usize, now: u64): i32 {
   store<u32>(c, <u32>load<u64>(record, h.HVM_HW_CPU_MSR_TSC_AUX), s.CPU_TSC_AUX);
   if (load<u32>(record, h.HVM_HW_CPU_FLAGS) & h.XEN_X86_FPU_INITIALISED) takeFxsave(c, record);
   takeTsc(v, load<u64>(record, h.HVM_HW_CPU_TSC) - tscAt(v.domain, now));
-  // Whatever its pCPU's TLB holds is of another state.
+  // Whatever its pCPU's TLB holds belongs to the earlier state.
   v.lastRegion = 0;
   started(v);
   return 0;
 }
 
-/** vCPU 0's goes for those that are down too, and have no record: a domain's TSCs go together. */
+/** vCPU 0's offset is also used for vCPUs that are down and have no record, because the TSCs of a domain go together. */
 function takeTsc(v: Vcpu, offset: u64): void {
   if (v.vcpuId != 0) {
     store<u64>(v.cpu, offset, s.CPU_TSC_OFFSET);
@@ -218,7 +220,7 @@ function takeLapic(v: Vcpu, record: usize): i32 {
   return 0;
 }
 
-/** Its page as it is read, but for what a write could not have made of it. */
+/** Takes the page as it reads, except for values that no write could have produced. */
 function takeLapicRegisters(v: Vcpu, record: usize): i32 {
   const version = register(v, APIC_VERSION);
   const id = register(v, APIC_ID);
@@ -253,7 +255,7 @@ function takeMtrrs(v: Vcpu, record: usize): i32 {
   return 0;
 }
 
-/** XCR0; the registers themselves are in the CPU's record too. */
+/** Takes XCR0; the record of the CPU also has the registers themselves. */
 function takeXsave(v: Vcpu, record: usize): i32 {
   const xcr0 = load<u64>(record, h.HVM_HW_CPU_XSAVE_XCR0);
   if (xcr0 != XCR0_X87 && xcr0 != XCR0_SSE) return -EINVAL;
@@ -262,9 +264,9 @@ function takeXsave(v: Vcpu, record: usize): i32 {
 }
 
 /**
- * struct hvm_msr: registers that some processors have, of which this one has none. Xen writes those only that are not zero, but one that
- * is zero is what a vCPU here has. As in Xen: -EINVAL for less than a count, -EOPNOTSUPP for another length than the count says and for what is
- * reserved, -ENXIO for another register and for a value that it can't have.
+ * struct hvm_msr: MSRs that some processors have, but this one has none of them. Xen writes only those that are not zero, and a zero is what a vCPU
+ * here has. As in Xen: -EINVAL for less than a count, -EOPNOTSUPP for a length that does not match the count and for reserved fields, -ENXIO for any
+ * other register and for a value that it can't have.
  */
 function takeMsrs(record: usize, length: u32): i32 {
   if (length < <u32>h.HVM_MSR_SIZE) return -EINVAL;
@@ -279,7 +281,7 @@ function takeMsrs(record: usize, length: u32): i32 {
   return 0;
 }
 
-/** The registers that Xen has in such a record. */
+/** Returns whether Xen puts this register into such a record. */
 function isSavedMsr(index: u32): bool {
   switch (index) {
     case MSR_SPEC_CTRL:
@@ -297,7 +299,7 @@ function isSavedMsr(index: u32): bool {
 
 // ---- giving ----------------------------------------------------------------------------------------------------
 
-/** Writes a descriptor: where its body goes. */
+/** Writes a descriptor. Returns where its body goes. */
 function descriptor(at: usize, code: u32, v: Vcpu, length: u32): usize {
   store<u16>(at, <u16>code, h.HVM_SAVE_DESCRIPTOR_TYPECODE);
   store<u16>(at, <u16>v.vcpuId, h.HVM_SAVE_DESCRIPTOR_INSTANCE);
@@ -305,7 +307,7 @@ function descriptor(at: usize, code: u32, v: Vcpu, length: u32): usize {
   return at + h.HVM_SAVE_DESCRIPTOR_SIZE;
 }
 
-/** Of a vCPU that is down no registers: it begins anew when it is started. */
+/** A vCPU that is down has no records of its registers, since it begins anew when it is started. */
 export function pvhGiveRecords(v: Vcpu, at: usize, now: u64): usize {
   if (!(v.pauseFlags & VPF_down)) {
     const xsave = descriptor(giveCpu(v, at, now), h.CPU_XSAVE_CODE, v, h.HVM_HW_CPU_XSAVE_SIZE);
@@ -374,7 +376,7 @@ function giveCpu(v: Vcpu, at: usize, now: u64): usize {
     store<u32>(record + <usize>place * 4, load<u32>(from, s.SEG_LIMIT), h.HVM_HW_CPU_CS_LIMIT);
     store<u32>(record + <usize>place * 4, attributes & UNUSABLE ? 0 : attributes, h.HVM_HW_CPU_CS_ARBYTES);
   }
-  // Of an unusable SS what counts is the privilege level.
+  // Of an unusable SS only the privilege level counts.
   store<u32>(
     record,
     load<u32>(record, h.HVM_HW_CPU_SS_ARBYTES) | (load<u32>(c, s.CPU_CPL) << 5),

@@ -1,4 +1,4 @@
-/** The page through which a PVH guest that does not execute VMCALL itself makes its hypercalls. */
+/** The page through which a PVH guest makes its hypercalls if it does not execute VMCALL itself. */
 import { HYPERVISOR_iret } from "../../../abi/xen";
 
 const ENTRY_SIZE: u32 = 32;
@@ -8,7 +8,7 @@ const VMCALL_BEGINS: u64 = 0x010f0000000000;
 const VMCALL_ENDS: usize = 7;
 const RET_AT: usize = 8;
 
-/** Writes it: entry n at 32 n. mov eax, n; vmcall; ret. iret is of PV guests only: ud2. */
+/** Writes the page: entry n at 32 n is mov eax, n; vmcall; ret. The entry of iret, which only PV guests have, is ud2. */
 export function pvhFillHypercallPage(page: usize): void {
   memory.fill(page, 0xcc, 4096);
   for (let n: u32 = 0; n < ENTRIES; n++) {

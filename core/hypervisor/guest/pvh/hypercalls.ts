@@ -15,7 +15,7 @@ import { doXenVersion } from "../../hypercall/xen_version";
 import { doMemoryOp } from "../../memory/memory_op";
 import { sameColumn } from "./hypercalls32";
 
-/** The column of hypercalls of PVH guests; the current vCPU is one's, in long mode. Page tables and traps are the guest's own. */
+/** The hypercall column of PVH guests. The current vCPU belongs to one and is in long mode. Page tables and traps are the guest's own. */
 export function pvhColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
   if (number >= <u64>NR_HYPERCALLS) return -ENOSYS;
   switch (<u32>number) {
@@ -44,7 +44,7 @@ export function pvhColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 
   }
 }
 
-/** Of machine frames such a guest hears nothing. */
+/** Such a guest is told nothing of machine frames. */
 function memoryOp(command: u64, arg: u64): i64 {
   const operation = (<u32>command) & MEMOP_CMD_MASK;
   if (operation == <u32>XENMEM_machine_memory_map || operation == <u32>XENMEM_machphys_mapping) return -ENOSYS;

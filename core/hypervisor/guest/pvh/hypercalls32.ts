@@ -1,7 +1,7 @@
 /**
- * Hypercalls of 32-bit code of a PVH guest (a boot loader, a kernel before it is in long mode). Most structures are the same for it, since Xen's headers align
- * them alike; those that have pointers or frame numbers are taken in their 32-bit layout here (public/memory.h, sched.h with 32-bit handles).
- * What else is different for 32-bit guests is answered by -ENOSYS.
+ * Hypercalls from 32-bit code of a PVH guest (a boot loader, or a kernel before it enters long mode). Most structures are the same, since Xen's
+ * headers align them alike. Those that have pointers or frame numbers are taken here in their 32-bit layout (public/memory.h, sched.h with 32-bit
+ * handles). All other differences are answered by -ENOSYS.
  */
 import { EFAULT, ENOSYS, EPERM, ESRCH } from "../../../abi/errno";
 import {
@@ -54,10 +54,10 @@ export function pvhColumn32(number: u64, a0: u64, a1: u64, a2: u64): i64 {
     case nr.HYPERVISOR_sched_op:
       return <u32>a0 == <u32>SCHEDOP_poll ? poll(a1) : doSchedOp(a0, a1);
     case nr.HYPERVISOR_set_timer_op:
-      // 64 bits in two registers, the low half first.
+      // 64 bits in two registers, of which the first is the low half.
       return doSetTimerOp((a1 << 32) | a0);
     case nr.HYPERVISOR_xen_version:
-      // A number as wide as the guest's pointers, which says nothing to one that has an address space of its own.
+      // The result has the width of the guest's pointers, and means nothing to a guest with its own address space.
       if (<u32>a0 == <u32>XENVER_platform_parameters) return writeGuest32(a1, 0) ? 0 : -EFAULT;
       return doXenVersion(a0, a1);
     case nr.HYPERVISOR_vcpu_op:
@@ -70,7 +70,7 @@ export function pvhColumn32(number: u64, a0: u64, a1: u64, a2: u64): i64 {
   }
 }
 
-/** Calls that take the same from 32-bit and 64-bit code. */
+/** Calls that take the same arguments from 32-bit and 64-bit code. */
 export function sameColumn(number: u64, a0: u64, a1: u64, a2: u64): i64 {
   switch (<u32>number) {
     case nr.HYPERVISOR_console_io:
@@ -101,7 +101,7 @@ function memoryOp(command: u64, arg: u64): i64 {
   const operation = (<u32>command) & MEMOP_CMD_MASK;
   const start = command >> MEMOP_EXTENT_SHIFT;
   switch (operation) {
-    // Of a domid, or nothing.
+    // These take a domid or nothing.
     case XENMEM_maximum_ram_page:
     case XENMEM_current_reservation:
     case XENMEM_maximum_reservation:

@@ -1,4 +1,4 @@
-/** Instructions of a PVH guest that the engine leaves to the hypervisor (EXIT_PRIVILEGED): what is the platform's. */
+/** Instructions of a PVH guest that the engine leaves to the hypervisor (EXIT_PRIVILEGED), because they concern the platform. */
 import * as H from "../../../machine/cpu/handlers";
 import * as I from "../../../machine/cpu/ids";
 import { getReg64, setReg64 } from "../../../machine/cpu/access";
@@ -7,10 +7,21 @@ import { OP_HANDLER, OP_ID, OP_OPSIZE, OP_RM } from "../../../machine/cpu/op";
 import { outsideAddress } from "../../../machine/cpu/outside";
 import { setAccumulator } from "../../../machine/cpu/operands";
 import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR } from "../../../machine/cpu/state";
+import { TRACE_KIND_port_read, TRACE_KIND_port_write } from "../../abi/trace";
 import { Vcpu } from "../../domain/domain";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { cpuidA, cpuidB, cpuidC, cpuidD } from "../cpuid";
-import { STRING_IO_AGAIN, STRING_IO_FAULT, stringIo } from "../ports";
+import {
+  ALL_ONES,
+  STRING_IO_AGAIN,
+  STRING_IO_DONE,
+  STRING_IO_FAULT,
+  portOf,
+  stringIo,
+  stringIoValue,
+  stringPort,
+} from "../ports";
+import { portAccess } from "./accesses";
 import { setTaskPriority, taskPriority } from "./apic";
 import { pvhCpuid } from "./cpuid";
 import { finish } from "./finish";
@@ -24,19 +35,19 @@ const RBX: usize = CPU_GPR + 24;
 
 const DONE: i32 = 0;
 const FAULT: i32 = 1;
-/** RIP and whatever else is needed has been put in order already. */
+/** RIP and all other state is already as it should be. */
 const SETTLED: i32 = 2;
-/** An exception of the instruction's could not be delivered to the guest: a triple fault. */
+/** An exception of the instruction could not be delivered to the guest, which is a triple fault. */
 const TRIPLE_FAULT: i32 = 3;
 
-/** True if the guest goes on; false: its vCPU has shut down. */
+/** Returns true if the guest continues, false if its vCPU has shut down. */
 export function intercepted(v: Vcpu): bool {
   const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
   const outcome = <u32>load<u16>(op, OP_HANDLER) == H.H_STRING ? stringPorts(v, op) : system(v, op);
   if (outcome == DONE) return finish(v, op) < 0;
   if (outcome == SETTLED) return true;
   if (outcome == TRIPLE_FAULT) return false;
-  // The guest's own handler hears of it.
+  // The guest's own handler gets the exception.
   return injectExceptionInto(v, <i32>load<u32>(cpu, CPU_EXIT_ERROR));
 }
 
@@ -58,7 +69,7 @@ function system(v: Vcpu, op: usize): i32 {
       const value = (<u64>load<u32>(cpu, RAX)) | ((<u64>load<u32>(cpu, RDX)) << 32);
       return writeMsr(v, load<u32>(cpu, RCX), value) ? DONE : FAULT;
     }
-    // Only CR8, the local APIC's, comes here.
+    // Only CR8, which belongs to the local APIC, comes here.
     case I.ID_MOV_FROM_CR:
       setReg64(load<u8>(op, OP_RM), taskPriority(v));
       return DONE;
@@ -68,32 +79,42 @@ function system(v: Vcpu, op: usize): i32 {
       setTaskPriority(v, <u32>value);
       return DONE;
     }
-    case I.ID_IN:
-      setAccumulator(load<u8>(op, OP_OPSIZE), 0xffffffffffffffff);
+    // No port answers.
+    case I.ID_IN: {
+      const bytes = <u32>load<u8>(op, OP_OPSIZE);
+      portAccess(v, TRACE_KIND_port_read, portOf(v, op), bytes, ALL_ONES);
+      setAccumulator(bytes, ALL_ONES);
       return DONE;
+    }
     case I.ID_OUT:
+      portAccess(v, TRACE_KIND_port_write, portOf(v, op), load<u8>(op, OP_OPSIZE), load<u64>(cpu, RAX));
+      return DONE;
+    // There are no caches.
     case I.ID_INVD:
     case I.ID_WBINVD:
-      // No port answers, and there are no caches.
       return DONE;
     default:
       return FAULT;
   }
 }
 
-/** One element a time; a repeated one comes back for the next. */
+/** Carries out one element; a repeated instruction comes back for the next one. */
 function stringPorts(v: Vcpu, op: usize): i32 {
   clearFault();
   enterGuestTlb();
   const outcome = stringIo(v, op);
   leaveGuestTlb();
+  if (outcome == STRING_IO_DONE || outcome == STRING_IO_AGAIN) {
+    const kind = <u32>load<u16>(op, OP_ID) == I.ID_INS ? TRACE_KIND_port_read : TRACE_KIND_port_write;
+    portAccess(v, kind, stringPort(v), load<u8>(op, OP_OPSIZE), stringIoValue);
+  }
   if (outcome == STRING_IO_AGAIN) return SETTLED;
   if (outcome != STRING_IO_FAULT) return DONE;
   const vector = fault - 1;
   const error = faultError;
   const address = faultAddress;
   clearFault();
-  // Its memory operand lies in no memory: there it is as at the port; or in memory that it gets now.
+  // The memory operand lies where there is no memory, and nothing answers, as at the port; or where memory is supplied on demand now.
   if (vector > VECTOR_LAST) return supplied(v, outsideAddress) ? SETTLED : DONE;
   return injectExceptionInto(v, vector, error, address) ? SETTLED : TRIPLE_FAULT;
 }

@@ -1,6 +1,6 @@
 /**
- * RDMSR and WRMSR of registers that the engine does not have itself: the platform's. Numbers: Intel's manual volume 4; what is there, and what
- * writing does: Xen 4.17's policy for HVM guests on an Intel processor.
+ * RDMSR and WRMSR of registers that the platform has and not the engine. Numbers: Intel's manual volume 4. Which exist, and what writing them does:
+ * Xen 4.17's policy for HVM guests on an Intel processor.
  */
 import { CPU_TSC_OFFSET } from "../../../machine/cpu/state";
 import { Vcpu } from "../../domain/domain";
@@ -31,7 +31,7 @@ const MSR_TSC_DEADLINE: u32 = 0x6e0;
 const MSR_X2APIC: u32 = 0x800;
 const X2APIC_MSRS: u32 = 0x100;
 
-/** Banks of machine checks whose registers can be named: those that there are. */
+/** The machine-check banks whose registers can be named: those that exist. */
 const BANKS: u32 = 2;
 export const VARIABLE_MTRRS: u32 = 16;
 /** 8 variable ranges, fixed ranges, write-combining. */
@@ -45,17 +45,17 @@ export function resetMsrs(v: Vcpu): void {
   hvm(v).mtrrDefault = MTRR_DEFAULT;
 }
 
-/** Number of the fixed-range register, 0 to 10; -1 if it is none. */
+/** Returns the number of the fixed-range register, 0 to 10; -1 if it is none. */
 function fixedRange(msr: u32): i32 {
   if (msr == MSR_MTRR_FIXED_64K) return 0;
   if (msr == MSR_MTRR_FIXED_16K || msr == MSR_MTRR_FIXED_16K + 1) return 1 + <i32>(msr - MSR_MTRR_FIXED_16K);
   return msr - MSR_MTRR_FIXED_4K < 8 ? 3 + <i32>(msr - MSR_MTRR_FIXED_4K) : -1;
 }
 
-/** Value of the last readMsr() that returned true. */
+/** The value read by the last readMsr() that returned true. */
 export let msrValue: u64 = 0;
 
-/** False: there is no such register (#GP). */
+/** Returns false if there is no such register (#GP). */
 export function readMsr(v: Vcpu, msr: u32): bool {
   const h = hvm(v);
   msrValue = 0;
@@ -106,13 +106,13 @@ export function areMemoryTypes(value: u64): bool {
   return true;
 }
 
-/** Moves the TSC. IA32_TSC_ADJUST says how far all that is (Intel's manual volume 3, 18.17.3). */
+/** Moves the TSC. IA32_TSC_ADJUST holds by how much it was moved in total (Intel's manual volume 3, 18.17.3). */
 function adjustTsc(v: Vcpu, by: u64): void {
   store<u64>(v.cpu, load<u64>(v.cpu, CPU_TSC_OFFSET) + by, CPU_TSC_OFFSET);
   hvm(v).tscAdjust += by;
 }
 
-/** False: #GP. Memory types are kept, and make no difference to what an engine without caches does. */
+/** Returns false for #GP. Memory types are stored, but make no difference to an engine without caches. */
 export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
   const h = hvm(v);
   switch (msr) {
@@ -142,7 +142,7 @@ export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
     if (!areMemoryTypes(value)) return false;
     store<u64>(mtrrFixed(v, <u32>fixed), value);
   } else if (among(msr, MSR_MTRR_VARIABLE, VARIABLE_MTRRS)) {
-    // Of bases the lowest byte is a type; of masks bit 11 says whether they count.
+    // The lowest byte of a base is a type; bit 11 of a mask says whether the pair is valid.
     if (value >> 40 || value & (msr & 1 ? 0x7ff : 0xf00)) return false;
     if (!(msr & 1) && !isMemoryType((<u32>value) & 0xff)) return false;
     store<u64>(mtrrVariable(v, msr - MSR_MTRR_VARIABLE), value);

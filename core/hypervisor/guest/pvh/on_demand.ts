@@ -1,4 +1,4 @@
-/** Gives the running vCPU's domain the memory on demand (../../p2m/on_demand.ts) that an access of it did not find. */
+/** Gives the running vCPU's domain the memory on demand (../../p2m/on_demand.ts) that an access of the vCPU did not find. */
 import { deliverInterrupt, deliverNmi, injectException } from "../../../machine/cpu/exceptions";
 import { FAULT_OUTSIDE, fault } from "../../../machine/cpu/machine";
 import { outsideAddress } from "../../../machine/cpu/outside";
@@ -12,7 +12,10 @@ import { NO_RESERVE, POPULATED, populate } from "../../p2m/on_demand";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { missingAddress } from "./address";
 
-/** Gives the domain its memory at a guest-physical address. False: it has none there; or gets no more at all, and is crashed. Outside of run() and of guest accesses. */
+/**
+ * Gives the domain its memory at a guest-physical address. Returns false if it has none there, or if no more is to be had, for which the domain is
+ * crashed. Called outside of run() and of guest accesses.
+ */
 export function supplied(v: Vcpu, address: u64): bool {
   const memory = changetype<DomainMemory>(v.domain.memory);
   const outcome = populate(memory, address >> 12);
@@ -31,8 +34,8 @@ export function supplied(v: Vcpu, address: u64): bool {
 }
 
 /**
- * For translations of the hypervisor's own: the GuestType's `supply`. A pointer to where no more memory is to be had is a bad one: a crash would
- * come back here, for the guest's stack is read to be shown then.
+ * The GuestType's `supply`, for translations by the hypervisor itself. If no more memory is to be had, the pointer is treated as a bad one: crashing
+ * the domain would lead back here, since its stack is read to be shown.
  */
 export function pvhSupply(v: Vcpu): bool {
   if (missingAddress == NO_ADDRESS) return false;
@@ -43,8 +46,8 @@ export function pvhSupply(v: Vcpu): bool {
 type Delivery = (vector: i32, error: u32, address: u64) => bool;
 
 /**
- * A delivery, with all the memory on demand that it touches. False as in machine/cpu/exceptions.ts, and if the domain has no more memory to be had, for which it has
- * been crashed.
+ * Makes a delivery together with all the memory on demand that it touches. Returns false as in machine/cpu/exceptions.ts, and if no more memory is to
+ * be had, for which the domain was crashed.
  */
 function delivered(v: Vcpu, delivery: Delivery, vector: i32, error: u32, address: u64): bool {
   do {

@@ -1,4 +1,4 @@
-/** The structure of PVH guests. */
+/** Describes PVH guests. */
 import { CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4 } from "../../../machine/cpu/state";
 import {
   DOMCTL_CREATEDOMAIN_EMULATION_FLAGS,
@@ -54,7 +54,7 @@ export function describePvh(type: GuestType): void {
   type.supply = pvhSupply;
 }
 
-/** A domain with hardware's second stage, whose only emulated device is the local APIC: what libxl asks for with type="pvh". */
+/** Accepts a domain with a hardware second stage whose only emulated device is the local APIC, which is what libxl asks for with type="pvh". */
 function accepts(config: usize): bool {
   const flags = load<u32>(config, DOMCTL_CREATEDOMAIN_FLAGS) & ~(<u32>XEN_DOMCTL_CDF_xs_domain);
   if (flags != <u32>(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)) return false;
@@ -63,9 +63,9 @@ function accepts(config: usize): bool {
     return false;
   return !(load<u32>(config, DOMCTL_CREATEDOMAIN_MISC_FLAGS) & ~(<u32>XEN_X86_MSR_RELAXED));
 }
-/** All is its second stage's. */
+/** Everything that the domain holds is held by its second stage. */
 function release(d: Domain): void {}
-/** Likewise: p2m/check.ts tells of it. */
+/** p2m/check.ts tells the checker of what the second stage holds. */
 function countHeld(d: Domain): void {}
 function show(v: Vcpu): void {
   const c = v.cpu;

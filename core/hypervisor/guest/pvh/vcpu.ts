@@ -1,4 +1,4 @@
-/** A PVH vCPU's beginning, and the two forms in which it is told what to begin with. */
+/** The initial state of a PVH vCPU, and the two forms in which it can be given another one to begin with. */
 import { CR0_PE, CR0_PG, CR4_PAE, EFER_LME, EFER_LMA } from "../../../machine/cpu/control_bits";
 import { setRflags } from "../../../machine/cpu/flags";
 import { cpu, setCpu } from "../../../machine/cpu/machine";
@@ -14,11 +14,11 @@ import { resetApic } from "./apic_reset";
 import { resetMsrs } from "./msr";
 import { hvm } from "./state";
 
-/** Attributes: present; the four high bits of a descriptor's stand at 8. */
+/** Bits of a segment's attributes. These are the low 8 bits of a descriptor's attributes, with its four high ones from bit 8 on. */
 const UNUSABLE: u16 = 0x8000;
 const PRESENT: u16 = 0x80;
 
-/** After power-on, and with the domain's second stage. */
+/** Sets the state after power-on, with the domain's second stage. */
 export function pvhVcpuInit(v: Vcpu): i32 {
   const before = cpu;
   setCpu(v.cpu);
@@ -36,7 +36,7 @@ export function pvhVcpuInit(v: Vcpu): i32 {
   return 0;
 }
 
-/** Its frames are its domain's, by the second stage. */
+/** The vCPU holds no frames; its domain's second stage does. */
 export function pvhVcpuDestroy(v: Vcpu): void {}
 
 export function segment(v: Vcpu, n: i32, selector: u32, base: u64, limit: u32, attributes: u32): void {
@@ -48,7 +48,7 @@ export function segment(v: Vcpu, n: i32, selector: u32, base: u64, limit: u32, a
   store<u16>(at, attr & PRESENT ? attr : attr | UNUSABLE, s.SEG_ATTR);
 }
 
-/** Paging needs protection, and long mode 4 levels: what no processor can be in is refused. */
+/** Returns whether a processor can be in this mode: paging needs protection, and long mode 4 levels. */
 export function modeOk(cr0: u64, cr4: u64, efer: u64): bool {
   if (cr0 & CR0_PG && !(cr0 & CR0_PE)) return false;
   return !(efer & EFER_LME && cr0 & CR0_PG) || (cr4 & CR4_PAE) != 0;
@@ -73,7 +73,7 @@ export function started(v: Vcpu): void {
   v.guestFlags |= GUEST_INITIALISED;
 }
 
-/** struct vcpu_hvm_context of VCPUOP_initialise. 0 or -EINVAL. */
+/** Takes struct vcpu_hvm_context of VCPUOP_initialise. 0 or -EINVAL. */
 export function pvhSetContext(v: Vcpu, context: usize): i32 {
   const mode = load<u32>(context, c.VCPU_HVM_CONTEXT_MODE);
   const r = context + c.VCPU_HVM_CONTEXT_CPU_REGS;
@@ -81,7 +81,7 @@ export function pvhSetContext(v: Vcpu, context: usize): i32 {
   return mode == <u32>c.VCPU_HVM_MODE_64B ? setContext64(v, r) : -EINVAL;
 }
 
-/** Registers stand as in the structure: A, C, D, B, SP, BP, SI, DI, which is the order of their encoding. */
+/** The structure has the registers in the order A, C, D, B, SP, BP, SI, DI, which is the order of their encoding. */
 function setContext32(v: Vcpu, r: usize): i32 {
   const cr0 = <u64>load<u32>(r, c.VCPU_HVM_X86_32_CR0);
   const cr4 = <u64>load<u32>(r, c.VCPU_HVM_X86_32_CR4);
@@ -105,7 +105,7 @@ function setContext32(v: Vcpu, r: usize): i32 {
   return 0;
 }
 
-/** Flat 64-bit segments, as Xen gives them. */
+/** Sets flat 64-bit segments, as Xen does. */
 function setContext64(v: Vcpu, r: usize): i32 {
   const cr0 = load<u64>(r, c.VCPU_HVM_X86_64_CR0);
   const cr4 = load<u64>(r, c.VCPU_HVM_X86_64_CR4);
@@ -125,7 +125,7 @@ function setContext64(v: Vcpu, r: usize): i32 {
   return 0;
 }
 
-/** struct xen_domctl_ext_vcpucontext is of PV guests. */
+/** Only PV guests have struct xen_domctl_ext_vcpucontext. */
 export function pvhNoExtContext(v: Vcpu, context: usize): i32 {
   return -EOPNOTSUPP;
 }

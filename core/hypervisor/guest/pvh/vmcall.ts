@@ -1,6 +1,6 @@
 /**
- * The hypercall conventions of PVH guests: in 64-bit code the number in RAX, arguments in RDI RSI RDX R10 R8 R9, in 32-bit code EAX and EBX ECX EDX ESI
- * EDI EBP; the result in RAX, EAX.
+ * The hypercall conventions of PVH guests. 64-bit code: number in RAX, arguments in RDI RSI RDX R10 R8 R9, result in RAX. 32-bit code: number in EAX,
+ * arguments in EBX ECX EDX ESI EDI EBP, result in EAX.
  */
 import { inLongMode } from "../../../machine/cpu/operands";
 import { CPU_CPL, CPU_EXIT_OP, CPU_GPR } from "../../../machine/cpu/state";
@@ -44,7 +44,7 @@ function setGpr(n: u32, value: u64): void {
   store<u64>(cpu + CPU_GPR + <usize>n * 8, value);
 }
 
-/** VMCALL or VMMCALL, not executed yet. What finish() says. Only kernels may. */
+/** Carries out VMCALL or VMMCALL, which only kernels may execute. Returns what finish() returns. */
 export function vmcall(v: Vcpu): i32 {
   const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
   if (load<u32>(cpu, CPU_CPL) || inRealMode()) setGpr(RAX, inLongMode() ? <u64>-(<i64>EPERM) : <u64>(<u32>-EPERM));
@@ -52,7 +52,7 @@ export function vmcall(v: Vcpu): i32 {
   return finish(v, op);
 }
 
-/** False: the same instruction is to be executed again, with what is left. */
+/** Returns false if the same instruction is to be executed again, with what is left of the call. */
 function call64(): bool {
   beginHypercall();
   const number = gpr(RAX);
@@ -75,7 +75,7 @@ function call64(): bool {
 function call32(): bool {
   beginHypercall();
   const number = gpr(RAX) & 0xffffffff;
-  // Counted; not traced, for the trace's reader takes structures to be those of 64-bit guests.
+  // It is counted but not traced, because the trace's reader takes structures for those of 64-bit guests.
   beginsUntraced(number);
   const result = pvhColumn32(number, gpr(RBX) & 0xffffffff, gpr(RCX) & 0xffffffff, gpr(RDX) & 0xffffffff);
   if (result == HYPERCALL_CONTINUE) {

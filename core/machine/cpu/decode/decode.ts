@@ -1,7 +1,6 @@
 /**
- * Instruction decoder for 16-, 32- and 64-bit modes: bytes -> one op (op.ts). Intel's manual volume 2, chapter 2 and
- * appendix A. This file has prefixes, ModRM, immediates and VEX; the opcode maps (map.ts, map0f.ts, map0f38.ts, vex.ts) say what the
- * instruction is.
+ * Instruction decoder for 16-, 32- and 64-bit modes: makes one op (op.ts) from an instruction's bytes. Intel's manual volume 2, chapter 2 and
+ * appendix A. This file handles prefixes, ModRM, immediates and VEX; the opcode maps (map.ts, map0f.ts, map0f38.ts, vex.ts) identify the instruction.
  */
 import { CPU_CODE_BASE, CPU_GPR, CPU_SEG, CPU_ZERO, CS, DS, ES, FS, GS, SEG_SIZE, SS } from "../state";
 import {
@@ -50,20 +49,20 @@ import { decodeMap2, decodeMap3 } from "./map0f38";
 import { decodeVex } from "./vex";
 
 /**
- * Mode bits that decoding depends on. FLAT: outside 64-bit mode, ES CS SS DS have base 0 and no limit; REAL: real or virtual-8086 mode, which
- * has no VEX.
+ * Mode bits that decoding depends on. FLAT: outside 64-bit mode, ES CS SS DS have base 0 and no limit. REAL: real or virtual-8086 mode, which has no
+ * VEX.
  */
 export const MODE_64: u32 = 1;
 export const MODE_CODE32: u32 = 2;
 export const MODE_STACK32: u32 = 4;
 export const MODE_FLAT: u32 = 8;
 export const MODE_REAL: u32 = 16;
-/** Nothing of CS can stop code from running on: its jumps need no look at a limit. */
+/** CS has no limit that code could run into, so jumps need not check it. */
 export const MODE_UNLIMITED: u32 = 9;
 
 const LENGTH_MAX: u32 = 15;
 
-/** The instruction being decoded; the maps read and set these. */
+/** The instruction that is being decoded; the maps read and set these variables. */
 export let op: usize = 0;
 export let mode: u32 = 0;
 export let prefix: u32 = 0;
@@ -89,7 +88,7 @@ export function endsBlock(): void {
 export function allowLock(): void {
   lockAllowed = true;
 }
-/** The immediate is a branch distance: it becomes the target's distance from the page's start. */
+/** The immediate is a branch distance. It is replaced by the target's distance from the start of the page. */
 export function immediateIsRelative(): void {
   relativeBranch = true;
 }
@@ -104,7 +103,7 @@ function fetch8(): u32 {
   }
   return load<u8>(at++);
 }
-/** Next byte without taking it. */
+/** Returns the next byte without consuming it. */
 function peek8(): u32 {
   if (at >= end) {
     tooShort = true;
@@ -121,7 +120,7 @@ function fetch32(): u32 {
   return low | (fetch16() << 16);
 }
 
-/** Immediates into OP_IMM, sign-extended. */
+/** These put immediates, sign-extended, into OP_IMM. */
 export function immediate8(): void {
   store<i64>(op, <i64>(<i8>fetch8()), OP_IMM);
 }
@@ -139,7 +138,7 @@ export function immediateZ(): void {
   if (operandSize == 2) store<i64>(op, <i64>(<i16>fetch16()), OP_IMM);
   else immediate32();
 }
-/** As large as the operand, up to 64 bits. */
+/** As wide as the operand, up to 64 bits. */
 export function immediateV(): void {
   if (operandSize == 8) immediate64();
   else immediateZ();
@@ -148,7 +147,7 @@ function immediate64(): void {
   const low = <u64>fetch32();
   store<u64>(op, low | ((<u64>fetch32()) << 32), OP_IMM);
 }
-/** An offset of the address size (MOV moffs). */
+/** An offset as wide as the address size (MOV moffs). */
 export function immediateOffset(): void {
   if (addressSize == 8) immediate64();
   else if (addressSize == 4) store<u64>(op, fetch32(), OP_IMM);
@@ -159,7 +158,7 @@ export function immediateFar(): void {
   const offset = <u64>(operandSize == 2 ? fetch16() : fetch32());
   store<u64>(op, offset | ((<u64>fetch16()) << 32), OP_IMM);
 }
-/** ENTER: size and level. */
+/** ENTER has a size and a level. */
 export function immediateEnter(): void {
   const size = <u64>fetch16();
   store<u64>(op, size | ((<u64>fetch8()) << 32), OP_IMM);
@@ -174,7 +173,7 @@ function setIndex(n: u32): void {
   store<u16>(op, <u16>(CPU_GPR + n * 8), OP_INDEX_SLOT);
 }
 
-/** The segment of the memory operand unless a prefix says otherwise. */
+/** Sets the segment of the memory operand unless a prefix chooses another. */
 export function defaultSegment(standard: i32): void {
   const chosen = segment >= 0 ? segment : standard;
   store<u8>(op, <u8>chosen, OP_SEG);
@@ -187,7 +186,7 @@ export function defaultSegment(standard: i32): void {
   store<u8>(op, simple ? OPF_SIMPLE : 0, OP_FLAGS);
 }
 
-/** Takes ModRM, SIB and displacement. */
+/** Consumes ModRM, SIB and displacement. */
 export function takeModrm(): void {
   const byte = fetch8();
   store<u8>(op, <u8>byte, OP_MODRM);
@@ -241,7 +240,7 @@ export function takeModrm(): void {
   defaultSegment(standard);
 }
 
-/** Takes a ModRM byte whose r/m is a register in any case (control and debug registers). */
+/** Consumes a ModRM byte whose r/m is always a register (control and debug registers). */
 export function takeModrmRegister(): void {
   const byte = fetch8();
   store<u8>(op, <u8>byte, OP_MODRM);
@@ -292,14 +291,14 @@ function address16(mod: u32, low: u32): void {
   defaultSegment(standard);
 }
 
-/** Register number in the opcode's low three bits, into OP_RM. */
+/** Puts the register number in the opcode's low three bits into OP_RM. */
 export function registerInOpcode(): void {
   const rm = (opcode & 7) | ((rexBits & 1) << 3);
   store<u8>(op, <u8>rm, OP_RM);
   store<u8>(op, <u8>reg8Offset(rm, (prefix & PREFIX_REX) != 0), OP_RM8);
 }
 
-/** For opcode tables: the fields as far as they are known, so that the vector families can look at them. */
+/** Stores the fields that are known so far, so that the vector families' opcode tables can look at them. */
 function storeFields(map: u32): void {
   store<u8>(op, <u8>prefix, OP_PREFIX);
   store<u8>(op, <u8>operandSize, OP_OPSIZE);
@@ -318,7 +317,7 @@ function standardSizes(): void {
   else operandSize = ((mode & MODE_CODE32) != 0) != flip ? 4 : 2;
 }
 
-/** C4 and C5: only BMI has a VEX form here. Returns the handler. */
+/** C4 and C5. Only BMI instructions have a VEX form here. Returns the handler. */
 function takeVex(first: u32): u32 {
   if (prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE | PREFIX_LOCK | PREFIX_REX) || mode & MODE_REAL) return H_UD;
   let map: u32 = 1;
@@ -355,9 +354,9 @@ function takeVex(first: u32): u32 {
 }
 
 /**
- * Decodes the instruction whose bytes begin at `bytes`, `available` (at least 1) of them readable, `offset` its place in its
- * page, into the op at `into`. Returns its length, or -1 if it needs more bytes than there are. An undefined or too long
- * instruction is an op that raises.
+ * Decodes the instruction whose bytes begin at `bytes` into the op at `into`. `available` (at least 1) of the bytes are readable, and `offset` is
+ * their place in the page. Returns the instruction's length, or -1 if it needs more bytes than there are. An undefined or too long instruction
+ * becomes an op that raises an exception.
  */
 export function decode(into: usize, modeBits: u32, bytes: usize, available: u32, offset: u32): i32 {
   op = into;
@@ -388,7 +387,7 @@ export function decode(into: usize, modeBits: u32, bytes: usize, available: u32,
   while (!tooShort) {
     byte = fetch8();
     if (long && byte >> 4 == 4) {
-      // REX counts only right before the opcode: a later prefix cancels it.
+      // REX counts only directly before the opcode; a later prefix cancels it.
       rexBits = byte & 15;
       prefix = (prefix | PREFIX_REX) & ~PREFIX_REXW;
       if (byte & 8) prefix |= PREFIX_REXW;

@@ -1,6 +1,6 @@
 /**
- * What the opcode maps share: the instruction's identity, and the family that executes it. A family's function takes the id that the
- * family knows the instruction by (ids.ts), and returns the family's handler.
+ * What the opcode maps share: setting the instruction's identity, and choosing the family that executes it. A family's function takes the id by which
+ * the family knows the instruction (ids.ts), and returns the family's handler.
  */
 import * as H from "../handlers";
 import * as I from "../ids";
@@ -80,7 +80,7 @@ export function bits(value: u32, form: u32): u32 {
   return H.H_BITS;
 }
 
-/** An opcode that is not in the integer set: fields are complete, the vector family says what it is. */
+/** An opcode that is not in the integer set. The op's fields are complete, and the vector family identifies it. */
 export function vector(map: u32): u32 {
   publishFields(map);
   const found = sseIdentify(op);
@@ -101,7 +101,7 @@ export function popSegment(n: u32): u32 {
   return H.H_SEGMENT;
 }
 
-/** LES, LDS, LSS, LFS, LGS: the segment register takes the place of ModRM.rm. */
+/** LES, LDS, LSS, LFS, LGS: the segment register is put in the place of ModRM.rm. */
 export function loadFarPointer(n: i32): u32 {
   if (!isMemory()) return H.H_UD;
   store<u8>(op, <u8>n, OP_RM);

@@ -1,4 +1,4 @@
-/** The groups: opcodes that ModRM.reg says the instruction of. Intel's manual volume 2, appendix A.4. */
+/** The opcode groups, in which ModRM.reg chooses the instruction. Intel's manual volume 2, appendix A.4. */
 import * as H from "../handlers";
 import * as I from "../ids";
 import { OP_FORM, OP_IMM, OP_MODRM, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../op";
@@ -19,7 +19,7 @@ import {
 import { branchSize, control, digit, id, isMemory, stack, stackSize, system, vector } from "./family";
 import { hotSized, plain, rm, setPair, twoOperands } from "./hot_forms";
 
-/** Shifts and rotates, whose opcode has told operand size and where the count is. */
+/** Shifts and rotates. The opcode has determined the operand size and where the count is. */
 export function group2(size: u32, form: u32): u32 {
   setOperandSize(size);
   const which = digit();
@@ -190,13 +190,13 @@ export function group15(): u32 {
     }
     if (digit() >= 5 && !(prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE))) {
       if (digit() == 6) return system(I.ID_MFENCE);
-      // LFENCE, SFENCE: loads are in order as it is, and so are stores.
+      // LFENCE, SFENCE: loads are in order anyway, and so are stores.
       id(I.ID_NOP);
       return H.H_NOP;
     }
   } else if (digit() == 7) {
     if (prefix & (PREFIX_REP | PREFIX_REPNE)) return H.H_UD;
-    // CLFLUSH, CLFLUSHOPT: reads the byte's translation, has no cache to flush.
+    // CLFLUSH, CLFLUSHOPT: translate the byte's address for reading; there is no cache to flush.
     id(I.ID_CLFLUSH);
     endsBlock();
     return H.H_SYSTEM;

@@ -1,6 +1,6 @@
 /**
- * Which instructions the dispatch loop has itself: a handler of its own in place of the family's, where operand size and operands allow
- * it. OP_DST and OP_SRC are for these forms only.
+ * The instructions that the dispatch loop executes itself: they get a handler of their own in place of the family's, where operand size and operands
+ * allow it. OP_DST and OP_SRC are only for these forms.
  */
 import * as H from "../handlers";
 import * as I from "../ids";
@@ -14,7 +14,7 @@ const FORM_RM: u32 = 2;
 const FORM_MR: u32 = 3;
 const FORM_MI: u32 = 4;
 
-/** The loop's own form may be used: no LOCK, an address without checks. */
+/** Returns whether the loop's own form may be used: no LOCK, and an address that needs no checks. */
 export function plain(): bool {
   return !(prefix & PREFIX_LOCK) && (!isMemory() || (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) != 0);
 }
@@ -32,7 +32,7 @@ export function rm(): u32 {
   return (<u32>load<u8>(op, OP_RM)) << 3;
 }
 
-/** Place of an ALU instruction among the loop's own, or -1. */
+/** Returns the index of an ALU instruction among the loop's own, or -1. */
 function hotIndex(aluId: u32): i32 {
   switch (aluId) {
     case I.ID_ADD:
@@ -54,7 +54,7 @@ function hotIndex(aluId: u32): i32 {
   }
 }
 
-/** Handler of a two-operand arithmetic instruction; operands and `size` (1, or operandSize) are decoded. */
+/** Returns the handler of a two-operand arithmetic instruction whose operands and `size` (1, or operandSize) are decoded. */
 export function twoOperands(aluId: u32, form: u32, size: u32): u32 {
   id(aluId);
   store<u8>(op, <u8>form, OP_FORM);
@@ -93,18 +93,18 @@ function byteForm(aluId: u32, form: u32): u32 {
   return H.H_ALU;
 }
 
-/** The loop's 32- or 64-bit form `handler32` (+1 for 64) if operand size and operands allow it. */
+/** Returns the loop's 32-bit form `handler32`, or its 64-bit form (+1), if operand size and operands allow it. */
 export function hotSized(handler32: u32, otherwise: u32): u32 {
   return plain() && operandSize >= 4 ? handler32 + (operandSize == 8 ? 1 : 0) : otherwise;
 }
 
-/** Register destination from r/m: `handler32` is the register source, `memory32` the memory source. */
+/** For a register destination with r/m as source: `handler32` has a register source, `memory32` a memory source. */
 export function hotLoad(handler32: u32, memory32: u32, otherwise: u32): u32 {
   setPair(reg(), rm());
   return hotSized(isMemory() ? memory32 : handler32, otherwise);
 }
 
-/** The family's handler that does the same as one of the loop's own memory forms. */
+/** Returns the family's handler that does the same as one of the loop's own memory forms. */
 export function genericHandler(handler: u32): u32 {
   if (handler < <u32>H.H_HOT) return handler;
   if (handler < <u32>H.H_MOV_RR32 || (handler >= <u32>H.H_CMP_RI8 && handler <= <u32>H.H_TEST_MI8)) return H.H_ALU;

@@ -1,6 +1,6 @@
 /**
- * The one-byte opcode map: which instruction, which operands, which handler. Intel's manual volume 2, appendix A. As in every map's file,
- * the fields of decode.ts are there with prefixes taken and the opcode in `opcode`; the handler is returned.
+ * The one-byte opcode map: identifies the instruction, its operands and its handler. Intel's manual volume 2, appendix A. As in all map files, the
+ * variables of decode.ts are set, with prefixes consumed and the opcode in `opcode`; the handler is returned.
  */
 import * as H from "../handlers";
 import * as I from "../ids";
@@ -89,7 +89,7 @@ export function decodeMap0(): u32 {
   switch (opcode >> 3) {
     case 0x40 >> 3:
     case 0x48 >> 3:
-      // REX in 64-bit mode, so only the old forms get here.
+      // In 64-bit mode these are REX prefixes, so only the old forms get here.
       registerInOpcode();
       setPair(rm(), 0);
       id(opcode < 0x48 ? I.ID_INC : I.ID_DEC);
@@ -330,7 +330,7 @@ export function decodeMap0(): u32 {
       return long && opcode == 0xc3 ? H.H_RET : H.H_CONTROL;
     case 0xc4:
     case 0xc5:
-      // Outside 64-bit mode, and with memory: else VEX.
+      // LES and LDS exist outside 64-bit mode and with memory; otherwise this is VEX.
       takeModrm();
       return loadFarPointer(opcode == 0xc4 ? ES : DS);
     case 0xc6:

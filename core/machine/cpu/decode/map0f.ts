@@ -1,4 +1,4 @@
-/** The opcode map behind 0F: integer and system instructions; what is left is the vector families'. */
+/** The opcode map after 0F: integer and system instructions. The rest belongs to the vector families. */
 import * as H from "../handlers";
 import * as I from "../ids";
 import { OP_CONDITION, OP_FORM, OP_REG, OP_RM8, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../op";
@@ -137,7 +137,7 @@ export function decodeMap1(): u32 {
     case 0x35:
       return control(I.ID_SYSEXIT);
     case 0x77:
-      // EMMS: no ModRM.
+      // EMMS has no ModRM.
       return vector(1);
     case 0xa0:
     case 0xa8:
@@ -237,7 +237,7 @@ export function decodeMap1(): u32 {
       return H.H_ALU;
     case 0xc3:
       takeModrm();
-      // MOVNTI: the store without its hint; never of 16 bits.
+      // MOVNTI: a store whose hint is ignored; it has no 16-bit form.
       if (!isMemory() || prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE)) return H.H_UD;
       if (operandSize == 2) setOperandSize(4);
       store<u8>(op, I.FORM_RM_REG, OP_FORM);
@@ -261,12 +261,12 @@ export function decodeMap1(): u32 {
     default:
       break;
   }
-  // What is left that has no ModRM byte is undefined: 04, 0A, 0C, 0E, 24..27, 36..3F, A6, A7, AA.
+  // The remaining opcodes without a ModRM byte are undefined: 04, 0A, 0C, 0E, 24..27, 36..3F, A6, A7, AA.
   if (opcode < 0x10 || (opcode >= 0x24 && opcode < 0x28) || (opcode >= 0x36 && opcode < 0x40)) return H.H_UD;
   if (opcode == 0xa6 || opcode == 0xa7 || opcode == 0xaa) return H.H_UD;
   takeModrm();
   if ((opcode >= 0x70 && opcode < 0x74) || opcode == 0xc2 || (opcode >= 0xc4 && opcode < 0xc7)) immediate8u();
-  // MASKMOVQ, MASKMOVDQU store through DS:rDI though their ModRM names registers.
+  // MASKMOVQ and MASKMOVDQU store through DS:rDI although their ModRM names registers.
   if (opcode == 0xf7 && !isMemory()) defaultSegment(DS);
   return vector(1);
 }
@@ -276,7 +276,7 @@ function immediate32Near(): void {
   immediateZ();
 }
 
-/** SLDT, STR, SMSW: memory operands are 16 bits. */
+/** SLDT, STR, SMSW have memory operands of 16 bits. */
 function setOperandSizeForSystem(): void {
   if (isMemory() || digit() > 1) setOperandSize(2);
 }

@@ -1,4 +1,4 @@
-/** The opcode maps behind 0F 38 and 0F 3A: CRC32, MOVBE, ADX and INVPCID; the rest is the vector families'. */
+/** The opcode maps after 0F 38 and 0F 3A: CRC32, MOVBE, ADX and INVPCID. The rest belongs to the vector families. */
 import * as H from "../handlers";
 import * as I from "../ids";
 import { OP_FORM, PREFIX_66, PREFIX_REP, PREFIX_REPNE, PREFIX_REXW } from "../op";
@@ -9,7 +9,7 @@ export function decodeMap2(): u32 {
   takeModrm();
   if (opcode == 0xf0 || opcode == 0xf1) {
     if (prefix & PREFIX_REPNE) {
-      // CRC32: 66 makes the source 16 bits, REX.W the destination 64.
+      // CRC32: prefix 66 makes the source 16 bits wide, REX.W the destination 64.
       if (opcode == 0xf0) {
         store<u8>(op, prefix & PREFIX_REXW ? 8 : 4, OP_FORM);
         setOperandSize(1);

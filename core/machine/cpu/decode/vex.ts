@@ -1,4 +1,4 @@
-/** The opcode maps with a VEX prefix, of which BMI1 and BMI2 are known. */
+/** The opcode maps with a VEX prefix, of which only BMI1 and BMI2 exist here. */
 import * as H from "../handlers";
 import * as I from "../ids";
 import { opcode } from "./decode";

@@ -1,12 +1,12 @@
-/** Versions of the code in frames: a decoded block is good only while the version of its frame is the one it was decoded at. */
+/** Versions of the code in frames: a decoded block is valid only while its frame has the version at which it was decoded. */
 import { changesWord, versionOf } from "./tables";
 
-/** A frame with this version was written to so often that what is decoded from it can't be kept. */
+/** The version of a frame that was written so often that what is decoded from it can't be kept. */
 export const VERSION_LAST: u32 = 0xffffffff;
 
-/** Frame that the running block lies in, and whether that one was written to: the block must be left. */
+/** The frame of the running block, and whether it was written to, so that the block must be left. */
 let runningFrame: u32 = 0;
-/** As the running frame: code of several frames runs. */
+/** Given as the running frame when code of several frames runs. */
 export const ANY_FRAME: u32 = 0xffffffff;
 export let codeChanged: i32 = 0;
 export function setRunningFrame(frame: u32): void {
@@ -22,14 +22,14 @@ export function codeVersion(frame: u32): u32 {
   return atomic.load<u32>(versionOf(frame));
 }
 
-/** Changes when any frame's version does. */
+/** Returns a word that changes whenever the version of any frame does. */
 // @ts-ignore: decorator
 @inline
 export function codeChanges(): u64 {
   return atomic.load<u64>(changesWord());
 }
 
-/** What was decoded from the frame is void, on every pCPU. */
+/** Invalidates what was decoded from the frame, on every pCPU. */
 export function voidCode(frame: u32): void {
   raiseVersion(versionOf(frame));
   atomic.add<u64>(changesWord(), 1);

@@ -1,33 +1,33 @@
-/** What a decoder calls around its work, so that writes into the code are noticed. */
+/** Called by a decoder before and after its work, so that writes into the code are noticed. */
 import { tlbDropWrites } from "../tlb";
 import { VERSION_LAST, codeVersion } from "./code";
 import { WATCHED_CODE, WRITTEN, flagsOf, splitLock, tableFrames } from "./tables";
 import { follow, followGeneration, hasFollowed, nextGeneration, othersFollowed } from "./written";
 
-/** To be called before decoding from a host page: from now on, whoever writes to it says so. */
+/** To be called before decoding from a host page: from now on, whoever writes to it reports that. */
 export function beforeDecode(host: usize): void {
   const frame = <u32>(host >> 12);
   if (frame >= tableFrames) return;
   const flags = flagsOf(frame);
   if ((atomic.load<u8>(flags) & (WATCHED_CODE | WRITTEN)) == WATCHED_CODE) return;
-  // Who finds WATCHED_CODE set must find the generation incremented too.
+  // Who finds WATCHED_CODE set must also find the generation incremented.
   while (atomic.cmpxchg<u32>(splitLock(), 0, 1)) {}
   const old = atomic.or<u8>(flags, WATCHED_CODE);
   const marks = !(old & WATCHED_CODE) && (old & WRITTEN) != 0;
   const before = marks ? nextGeneration() : 0;
   atomic.store<u32>(splitLock(), 0);
   if (marks && hasFollowed(before)) {
-    // Nothing but this frame's entry to forget. The increment makes the others forget theirs.
+    // This pCPU only has to forget the entry of this frame. The increment makes the others forget theirs.
     tlbDropWrites(host & ~(<usize>0xfff));
     follow(before + 1);
   } else followGeneration();
 }
 
-/** Whether what was decoded since beforeDecode() may be kept: nobody has written in between, nor will unnoticed. */
+/** Returns whether what was decoded since beforeDecode() may be kept: nobody has written in between, and nobody can write unnoticed. */
 export function decodeHolds(host: usize): bool {
   const frame = <u32>(host >> 12);
   if (frame >= tableFrames) return false;
-  // In this order: who follows counts what it may have written first.
+  // The order matters: a pCPU that follows the generation first counts what it may have written.
   if (atomic.load<u8>(flagsOf(frame)) & WRITTEN && !othersFollowed()) return false;
   return (atomic.load<u8>(flagsOf(frame)) & WATCHED_CODE) != 0 && codeVersion(frame) != VERSION_LAST;
 }

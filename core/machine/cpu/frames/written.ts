@@ -1,4 +1,7 @@
-/** Notices writes into frames, by the rules of tables.ts: what whoever writes calls, and how pCPUs follow those who begin to watch. */
+/**
+ * Notices writes into frames by the rules of tables.ts: has the functions that everybody who writes calls, and makes pCPUs follow those who begin to
+ * watch.
+ */
 import { ACTIVITY, ACTIVITY_EXECUTES, ACTIVITY_FOLLOWED, ACTIVITY_SIZE, MAX_PCPUS } from "../../layout";
 import { activity } from "../machine";
 import { TLB_ENTRIES, TLB_WRITE, entryFrame, tlbBase } from "../tlb";
@@ -7,30 +10,30 @@ import { DIRTY, WATCHED, WATCHED_CODE, WATCHED_LOG, WRITTEN, flagsOf, generation
 
 /** The generation that this pCPU has followed. */
 let seenGeneration: u64 = 0;
-/** A generation that all others had followed, or will before they execute. */
+/** A generation that all others have followed, or will before they execute. */
 let settledGeneration: u64 = 0;
 
 /**
- * Something other than the engine's instructions has written into the frame (copies by the hypervisor or a device): code decoded from it is
- * dropped, on every pCPU, and the log has it. To be called after the write.
+ * To be called after something other than the engine's instructions has written into the frame (copies by the hypervisor or a device): code decoded
+ * from it is dropped on every pCPU, and the log records it.
  */
 export function frameWritten(frame: u32): void {
   if (frame < tableFrames && atomic.load<u8>(flagsOf(frame)) & WATCHED) notice(frame, WATCHED);
 }
 
-/** To be called before a host page is entered into this pCPU's write TLB or written to around it. */
+/** To be called before a host page is entered into this pCPU's write TLB, or is written to without it. */
 export function beforeWrites(host: usize): void {
   const frame = <u32>(host >> 12);
   if (frame >= tableFrames) return;
   if (atomic.or<u8>(flagsOf(frame), WRITTEN) & WATCHED) notice(frame, WATCHED);
 }
 
-/** Takes away those of `reasons` for which the frame is watched, and does what they are for. */
+/** Clears those of `reasons` for which the frame is watched, and does what they demand. */
 function notice(frame: u32, reasons: u8): void {
   const at = flagsOf(frame);
   let was: u8 = atomic.load<u8>(at);
   let flags: u8 = was;
-  // Reason and dirty bit change in one step: else who reads the log between two steps would leave a frame that is neither.
+  // The reason and the dirty bit change in one step. Otherwise who reads the log between two steps would find neither.
   do {
     flags = was;
     const met = <u8>(flags & reasons);
@@ -42,7 +45,10 @@ function notice(frame: u32, reasons: u8): void {
 
 // ---- generations ----
 
-/** Whether every other pCPU that executes has followed the present generation: nobody writes unnoticed to what was watched before the call. */
+/**
+ * Returns whether every other pCPU that executes has followed the present generation, so that nobody writes unnoticed to what was watched before the
+ * call.
+ */
 export function othersFollowed(): bool {
   const generation = atomic.load<u64>(generationWord());
   if (generation == settledGeneration) return true;
@@ -55,39 +61,39 @@ export function othersFollowed(): bool {
   return true;
 }
 
-/** Makes the others follow; the generation before. */
+/** Makes the others follow. Returns the generation before. */
 export function nextGeneration(): u64 {
   return atomic.add<u64>(generationWord(), 1);
 }
 
-/** Whether this pCPU has followed all generations up to and including `generation`. */
+/** Returns whether this pCPU has followed all generations up to and including `generation`. */
 export function hasFollowed(generation: u64): bool {
   return generation == seenGeneration;
 }
 
-/** This pCPU's TLB has no entry for writing to a frame that is watched since this generation or an earlier one. */
+/** Records that this pCPU's TLB has no write entry for a frame that is watched since this generation or an earlier one. */
 export function follow(generation: u64): void {
   seenGeneration = generation;
   atomic.store<u64>(activity, generation, ACTIVITY_FOLLOWED);
 }
 
 /**
- * To be called before translations of this pCPU are used, by run() and by a hypervisor that accesses guest memory through the TLB.
- * The pCPU counts as executing until endTranslations(): over the exits of a guest too, which are short, for each of the two stores
- * costs a full barrier. Until it follows, what others decode from frames that were written is not kept.
+ * To be called before translations of this pCPU are used: by run(), and by a hypervisor that accesses guest memory through the TLB. The pCPU counts
+ * as executing until endTranslations(), also during the exits of a guest: these are short, and each of the two stores costs a full barrier. Until it
+ * follows, what others decode from written frames is not kept.
  */
 export function beginTranslations(): void {
-  // First this, then the look at the generation: who increments it finds this pCPU executing, or this pCPU finds the increment.
-  // Nobody else writes this word.
+  // The store comes before the look at the generation. So either who increments the generation finds this pCPU executing, or this pCPU finds the
+  // increment. Nobody else writes this word.
   if (!load<u32>(activity, ACTIVITY_EXECUTES)) atomic.store<u32>(activity, 1, ACTIVITY_EXECUTES);
   followGeneration();
 }
-/** To be called when this pCPU may use none for a while: at the end of a vCPU's slice, before it is idle. */
+/** To be called when this pCPU may use no translations for a while: at the end of a vCPU's slice, and before it is idle. */
 export function endTranslations(): void {
   atomic.store<u32>(activity, 0, ACTIVITY_EXECUTES);
 }
 
-/** Drops this pCPU's write translations to frames that others have begun to watch. Cheap when there are none. */
+/** Drops this pCPU's write translations to frames that others have begun to watch. This is cheap when there are none. */
 // @ts-ignore: decorator
 @inline
 export function followGeneration(): void {
@@ -103,10 +109,11 @@ function dropWatchedWrites(): void {
     const frame = entryFrame(entry);
     if (frame >= tableFrames || !(atomic.load<u8>(flagsOf(frame)) & WATCHED)) continue;
     store<u64>(entry, 0);
-    // It may have been written to since: what was decoded meanwhile is void. A log needs no such guess, for who keeps it waits for this pCPU.
+    // The frame may have been written to since, so what was decoded meanwhile is invalid. A log needs no such guess, because who keeps it waits for
+    // this pCPU.
     notice(frame, WATCHED_CODE);
   }
-  // This is between blocks: the next one is looked up anew.
+  // This runs between blocks, and the next block is looked up anyway.
   clearCodeChanged();
   follow(generation);
 }

@@ -1,12 +1,12 @@
 /**
- * Two-operand arithmetic of the dispatch loop's own forms. `T` is the operand's type: u32, u64; CMP and TEST u8 too. `b` is the second
- * operand, from a register, the op or memory.
+ * Two-operand arithmetic for the dispatch loop's own forms. `T` is the operand's type: u32, u64; for CMP and TEST also u8. `b` is the second operand,
+ * from a register, the op or memory.
  */
 import { OP_DST } from "../op";
 import { flagsAdd, flagsLogic, flagsSub } from "./flags";
 import { put } from "./operands";
 
-/** In a register; and (`To`) in memory, at host address `m`. */
+/** Applied to a register, or (`To`) to memory at host address `m`. */
 // @ts-ignore: decorator
 @inline
 export function add<T>(s: usize, op: usize, b: u64): void {

@@ -1,12 +1,13 @@
 /**
- * Flags of the dispatch loop's own forms: what an instruction leaves (lazily, see ../flags.ts) and the conditions that need no bits.
- * `T` is the operand's type: u8, u32, u64. Results and operands are kept in the upper bits, so that signs and carries are at one place.
+ * Flags of the dispatch loop's own forms: the flags that an instruction sets (lazily, see ../flags.ts), and the conditions that can be tested without
+ * computing flags. `T` is the operand's type: u8, u32, u64. Results and operands are kept in the upper bits, so that signs and carries are always in
+ * the same place.
  */
 import { FLAGS_ADD, FLAGS_LOGIC, FLAGS_RESULT, FLAGS_STORED, FLAGS_SUB } from "../flags";
 import { OF, PF, SF, getCarry, getFlags } from "../flags";
 import { CPU_FLAG_A, CPU_FLAG_KIND, CPU_FLAG_RESULT } from "../state";
 
-/** Bits above the operand. */
+/** Number of bits above the operand. */
 // @ts-ignore: decorator
 @inline
 function above<T>(): u32 {
@@ -33,7 +34,7 @@ export function flagsLogic<T>(s: usize, r: u64): void {
   store<u32>(s, FLAGS_LOGIC | (above<T>() << 8), CPU_FLAG_KIND);
   store<u64>(s, r << above<T>(), CPU_FLAG_RESULT);
 }
-/** `bits`: CF and OF at their places. */
+/** `bits` has CF and OF at their places. */
 // @ts-ignore: decorator
 @inline
 export function flagsShift<T>(s: usize, r: u64, bits: u64): void {
@@ -41,7 +42,7 @@ export function flagsShift<T>(s: usize, r: u64, bits: u64): void {
   store<u64>(s, r << above<T>(), CPU_FLAG_RESULT);
   store<u64>(s, bits, CPU_FLAG_A);
 }
-/** `kind`: FLAGS_INC or FLAGS_DEC. The carry, which stays, was put into CPU_FLAG_B. */
+/** `kind` is FLAGS_INC or FLAGS_DEC. The carry, which they keep, was put into CPU_FLAG_B. */
 // @ts-ignore: decorator
 @inline
 export function flagsCount<T>(s: usize, r: u64, kind: u32): void {

@@ -1,12 +1,12 @@
 /**
- * Memory operands of the dispatch loop's own forms: the address from the op's slots, the access through the TLB. Inlined into
- * the loop; misses go to access.ts. `T` is the operand's type: u8, u16, u32, u64.
+ * Memory operands of the dispatch loop's own forms: the address is computed from the op's slots, and the access goes through the TLB. These are
+ * inlined into the loop; misses go to access.ts. `T` is the operand's type: u8, u16, u32, u64.
  */
 import { read16, read32, read64, read8, setAccessSegment, write16, write32, write64, write8 } from "../access";
 import { OP_ADDRESS_MASK, OP_BASE_SLOT, OP_DISP, OP_INDEX_SLOT, OP_SCALE, OP_SEG, OP_SEG_SLOT } from "../op";
 import { TLB_READ, TLB_WRITE, tlbBase, tlbTag, TLB_ADDEND } from "../tlb";
 
-/** The bits of a linear address that name its page. */
+/** The bits of a linear address that identify its page. */
 export const PAGE: u64 = ~(<u64>0xfff);
 
 // @ts-ignore: decorator
@@ -24,7 +24,7 @@ export function hotOffset(s: usize, op: usize): u64 {
 function hotAddress(s: usize, op: usize): u64 {
   return hotOffset(s, op) + load<u64>(s + <usize>load<u16>(op, OP_SEG_SLOT));
 }
-/** The one place in the tables that the page of `lin` may have. */
+/** Returns the only place in a table where the page of `lin` can be. */
 // @ts-ignore: decorator
 @inline
 export function entryOf(lin: u64): usize {
@@ -65,7 +65,7 @@ function missWrite<T>(op: usize, lin: u64, value: T): void {
   else write64(lin, <u64>value);
 }
 
-/** Host address of the memory operand for reading and writing it, 0 if the TLB does not have it. */
+/** Returns the host address of the memory operand for reading and writing it; 0 if the TLB does not have it. */
 // @ts-ignore: decorator
 @inline
 export function hotHost<T>(s: usize, op: usize): usize {

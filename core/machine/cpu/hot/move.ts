@@ -1,4 +1,4 @@
-/** MOV, MOVSX, CMOVcc and SETcc of the dispatch loop's own forms, where they are more than `assign` (operands.ts). */
+/** MOV, MOVSX, CMOVcc and SETcc for the dispatch loop's own forms, where they are more than `assign` (operands.ts). */
 import { condition } from "../flags";
 import { OP_CONDITION, OP_DST, OP_IMM, OP_SRC } from "../op";
 import { hotWrite } from "./memory";
@@ -14,7 +14,7 @@ export function storeImmediate<T>(s: usize, op: usize): void {
   hotWrite<T>(s, op, load<T>(op, OP_IMM));
 }
 
-/** `value` as the signed `T` that it is, to 32 and to 64 bits. */
+/** Extends `value`, a signed `T`, to 32 and to 64 bits. */
 // @ts-ignore: decorator
 @inline
 export function extend32<T>(value: u64): u64 {
@@ -26,14 +26,14 @@ export function extend64<T>(value: u64): u64 {
   return <u64>(<i64>(<T>value));
 }
 
-/** The destination is written in any case: 32 bits clear its upper half. */
+/** The destination is always written, because a 32-bit write clears its upper half. */
 // @ts-ignore: decorator
 @inline
 export function cmov<T>(s: usize, op: usize): void {
   const d = s + load<u8>(op, OP_DST);
   store<u64>(d, condition(load<u8>(op, OP_CONDITION)) ? <u64>load<T>(s + load<u8>(op, OP_SRC)) : <u64>load<T>(d));
 }
-/** With a memory source, which is read in any case. */
+/** With a memory source, which is always read. */
 // @ts-ignore: decorator
 @inline
 export function cmovRead<T>(s: usize, op: usize, b: u64): void {

@@ -1,4 +1,4 @@
-/** Stack of the dispatch loop's own forms: 8 bytes, 64-bit mode. */
+/** Stack operations for the dispatch loop's own forms: 8 bytes, 64-bit mode. */
 import { read64, setAccessSegment, write64 } from "../access";
 import { fault } from "../machine";
 import { OP_DST } from "../op";
@@ -40,14 +40,14 @@ function missPush(s: usize, lin: u64, value: u64): void {
   if (!fault) store<u64>(s, lin, RSP);
 }
 
-/** POP of `value`, which was read at RSP. POP RSP has the value, not the address after it. */
+/** POP of `value`, which was read at RSP. After POP RSP, RSP is the value and not the address after it. */
 // @ts-ignore: decorator
 @inline
 export function pop(s: usize, op: usize, value: u64): void {
   store<u64>(s, load<u64>(s, RSP) + 8, RSP);
   store<u64>(s + load<u8>(op, OP_DST), value);
 }
-/** LEAVE; `value` was read at `frame`, which is RBP. */
+/** LEAVE. `value` was read at `frame`, which is RBP. */
 // @ts-ignore: decorator
 @inline
 export function leave(s: usize, frame: u64, value: u64): void {

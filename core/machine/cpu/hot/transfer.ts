@@ -1,4 +1,4 @@
-/** Near transfers of the dispatch loop's own forms to a target that is not in the op: 64-bit mode. */
+/** Near transfers for the dispatch loop's own forms to a target that is not in the op, in 64-bit mode. */
 import { clearCodeChanged } from "../frames/code";
 import { MODE_64 } from "../decode/decode";
 import { VECTOR_GP, fault, raise } from "../machine";
@@ -8,7 +8,7 @@ import { OP_LENGTH, OP_OFFSET } from "../op";
 import { CPU_CODE_BASE, CPU_RIP } from "../state";
 import { RSP, hotPush } from "./stack";
 
-/** Linear address of the op's instruction, and of the one after it. */
+/** Linear address of the op's instruction, and of the next one. */
 // @ts-ignore: decorator
 @inline
 export function ripOf(s: usize, op: usize): u64 {

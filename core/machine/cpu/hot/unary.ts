@@ -1,6 +1,6 @@
 /**
- * One register operand: INC DEC NOT NEG, shifts by an immediate count (1 to the operand's bits - 1), and IMUL's product. `T` is
- * the operand's type: u32, u64.
+ * Instructions with one register operand: INC DEC NOT NEG, shifts by an immediate count (from 1 to the operand's bits - 1), and the product of IMUL.
+ * `T` is the operand's type: u32, u64.
  */
 import { FLAGS_DEC, FLAGS_INC, getCarry } from "../flags";
 import { OP_DST, OP_IMM, OP_SRC } from "../op";
@@ -74,7 +74,7 @@ export function sar<T>(s: usize, op: usize): void {
   flagsShift<T>(s, r, (<u64>(a >> (n - 1))) & 1);
 }
 
-/** Two registers of 32 bits. */
+/** Multiplies two registers of 32 bits. */
 // @ts-ignore: decorator
 @inline
 export function imul32(s: usize, op: usize): void {

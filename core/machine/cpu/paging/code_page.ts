@@ -1,10 +1,10 @@
-/** For the translator, in an instance of its own: where code lies that a pCPU has executed. */
+/** For the translator, in its own instance: finds where code lies that a pCPU has executed. */
 import { ACCESS_READ, ADDRESS, SPACE_NX, SPACE_PAGING } from "./format";
 import { NO_ADDRESS, walkBothStages, walkInit, walkTables } from "./walk";
 
 /**
- * Machine address of the page at `linear` of 64-bit code, through the tables at `cr3` and the second stage at machine address `second` (0:
- * none), whatever the rights; 0 if there is none.
+ * Returns the machine address of the page at `linear` of 64-bit code, through the tables at `cr3` and the second stage at machine address `second`
+ * (0: none), ignoring access rights; 0 if there is none.
  */
 export function codePage(cr3: u64, second: u32, linear: u64): f64 {
   walkInit((<u64>memory.size()) << 16);

@@ -1,6 +1,6 @@
 /**
- * Page tables as Intel's manual has them (volume 3, chapter 4): how many levels, what an entry's bits mean, which entries map a page. An
- * address space is a root and what of the processor's mode decides about translations, in the bits of SPACE_*.
+ * The formats of page tables (Intel's manual volume 3, chapter 4): the number of levels, the meaning of an entry's bits, and which entries map a
+ * page. An address space consists of a root and those parts of the processor's mode that decide about translations, as bits SPACE_*.
  */
 
 export const PTE_PRESENT: u64 = 1;
@@ -10,10 +10,10 @@ export const PTE_ACCESSED: u64 = 0x20;
 export const PTE_DIRTY: u64 = 0x40;
 export const PTE_LARGE: u64 = 0x80;
 export const PTE_NX: u64 = 1 << 63;
-/** Machine address in an entry, or in a root. */
+/** The machine address in an entry, or in a root. */
 export const ADDRESS: u64 = 0x000ffffffffff000;
 
-/** Of a space: with user rights; CR0.WP, CR4.SMEP, SMAP (not while EFLAGS.AC suspends it), EFER.NXE, CR0.PG; CR4.PSE, for 2 levels. */
+/** Bits of a space: user rights; CR0.WP, CR4.SMEP, SMAP (not while EFLAGS.AC suspends it), EFER.NXE, CR0.PG; CR4.PSE, for 2 levels. */
 export const SPACE_USER: u64 = 1;
 export const SPACE_WP: u64 = 2;
 export const SPACE_SMEP: u64 = 4;
@@ -21,20 +21,20 @@ export const SPACE_SMAP: u64 = 8;
 export const SPACE_NX: u64 = 16;
 export const SPACE_PAGING: u64 = 32;
 export const SPACE_PSE: u64 = 64;
-/** Of a space with paging: 2 or 3 levels (PAE); neither: 4. */
+/** A space with paging has 2 or 3 levels (PAE), or 4 if neither bit is set. */
 export const SPACE_2_LEVELS: u64 = 128;
 export const SPACE_3_LEVELS: u64 = 256;
-/** The root of 3 levels is a multiple of 32: bits 5 to 11, where the flags are, stand this much higher. */
+/** The root of 3 levels is a multiple of 32. Its bits 5 to 11, where the flags are, are moved this much higher. */
 const ROOT_3_SHIFT: u64 = 47;
 const ROOT_3_LOW: u64 = 0xfe0;
 const ADDRESS_32: u64 = 0xfffff000;
 
-/** What of a key is its root, for CR3 and the number of levels that `flags` says. */
+/** Returns the part of a key that is its root, for CR3 and the number of levels in `flags`. */
 export function keyedRoot(cr3: u64, flags: u64): u64 {
   if (flags & SPACE_3_LEVELS) return (cr3 & ADDRESS_32) | ((cr3 & ROOT_3_LOW) << ROOT_3_SHIFT);
   return cr3 & (flags & SPACE_2_LEVELS ? ADDRESS_32 : ADDRESS);
 }
-/** Address of the topmost table of the space with this key. */
+/** Returns the address of the top table of the space with this key. */
 export function rootOf(key: u64): u64 {
   return key & SPACE_3_LEVELS ? (key & ADDRESS_32) | ((key >> ROOT_3_SHIFT) & ROOT_3_LOW) : key & ADDRESS;
 }
@@ -46,7 +46,7 @@ export const ACCESS_READ = 0;
 export const ACCESS_WRITE = 1;
 export const ACCESS_EXECUTE = 2;
 
-/** Whether `lin` has 48 significant bits. */
+/** Returns whether `lin` has 48 significant bits. */
 // @ts-ignore: decorator
 @inline
 export function isCanonical(lin: u64): bool {

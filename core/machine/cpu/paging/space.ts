@@ -1,6 +1,6 @@
 /**
- * The address space that the running vCPU is in: what of its control registers decides about translations, as one key, and the id of its
- * second stage. Two vCPUs with the same key and id have the same translations; every cache of them holds both.
+ * The address space that the running vCPU is in: one key for those parts of its control registers that decide about translations, and the id of its
+ * second stage. Two vCPUs with the same key and id have the same translations, so every cache of translations holds both.
  */
 import { CR0_WP, CR4_PSE, CR4_PAE, CR4_SMEP, CR4_SMAP, EFER_LMA, EFER_NXE } from "../control_bits";
 import { cpu } from "../machine";
@@ -21,7 +21,7 @@ import {
 
 const RFLAGS_AC: u64 = 1 << 18;
 
-/** Flags (SPACE_*) and root. SMAP is off while EFLAGS.AC suspends it. */
+/** Returns flags (SPACE_*) and root. SMAP is left out while EFLAGS.AC suspends it. */
 export function spaceKey(): u64 {
   const cr0 = load<u64>(cpu, CPU_CR0);
   if (!(cr0 >> 31)) return 0;

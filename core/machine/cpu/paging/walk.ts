@@ -1,9 +1,9 @@
 /**
- * The page walk, for everybody: the engine, hypercalls that touch guest memory, Xen's own looks at a guest's tables, the translator. Spaces
- * have no paging, 2 levels (4 KiB and, with CR4.PSE, 4 MiB pages), 3 (PAE: 4 KiB, 2 MiB) or 4 (4 KiB, 2 MiB, 1 GiB), and perhaps a second
- * stage: then all they name are guest-physical addresses, which a 4-level table of the host's translates.
- * A large page can stand at levels 2 and 3 only: an entry of level 4 that says so is a broken one, wherever it is met.
- * A machine address outside the host's RAM acts like a set reserved bit: a bad entry is the guest's fault, not ours.
+ * The page walk for everybody: the engine, hypercalls that touch guest memory, Xen's own looks at a guest's tables, and the translator. A space has
+ * no paging, 2 levels (4 KiB and, with CR4.PSE, 4 MiB pages), 3 levels (PAE: 4 KiB, 2 MiB) or 4 levels (4 KiB, 2 MiB, 1 GiB). It may have a second
+ * stage: then all addresses in its tables are guest-physical, and a 4-level table of the host's translates them. A large page is possible at levels 2
+ * and 3 only; an entry of level 4 that claims to be one is malformed wherever it is met. A machine address outside the host's RAM acts like a set
+ * reserved bit, because a bad entry is the guest's fault and not ours.
  */
 import { PF_PRESENT, PF_WRITE, PF_USER, PF_RESERVED, PF_FETCH } from "../control_bits";
 import {
@@ -33,24 +33,26 @@ import { frameWritten } from "../frames/written";
 
 export const NO_ADDRESS: u64 = ~(<u64>0);
 
-/** Bits 52 to 62: for software with 4 levels, reserved with 3. */
+/** Bits 52 to 62 are for software with 4 levels, and reserved with 3. */
 const HIGH: u64 = 0x7ff0000000000000;
-/** Of the entries at the top of 3 levels. */
+/** Reserved bits of the entries at the top of 3 levels. */
 const DIRECTORY_RESERVED: u64 = 0x1e6;
-/** Of an entry that maps 4 MiB: bits 13 to 20 are bits 32 to 39 of the address, of which a host of 4 GiB has none; bit 21 is reserved. */
+/**
+ * Reserved bits of an entry that maps 4 MiB: bits 13 to 20 are bits 32 to 39 of the address, which a host of 4 GiB does not have; bit 21 is reserved.
+ */
 const LARGE32_RESERVED: u64 = 0x3fe000;
 
-/** Of the last walk: error code of the page fault it ended in. */
+/** Error code of the page fault in which the last walk ended. */
 export let walkError: u32 = 0;
-/** Of the last walk: level of the entry it ended at. */
+/** Level of the entry at which the last walk ended. */
 export let walkLevel: i32 = 0;
-/** Of the last walk through a second stage: the guest-physical address that this one does not let through; NO_ADDRESS if it is not that. */
+/** The guest-physical address that the second stage did not allow in the last walk; NO_ADDRESS if that was not the reason. */
 export let walkOutside: u64 = NO_ADDRESS;
-/** And what was to be done there, ACCESS_*; whether it is a table of the guest's that lies there, not what was to be accessed. */
+/** What was to be done at that address, ACCESS_*; and whether a page table of the guest lies there rather than the target of the access. */
 export let walkOutsideAccess: i32 = 0;
 export let walkOutsideTable: bool = false;
 
-/** Bytes of host RAM. */
+/** Size of the host's RAM in bytes. */
 let ramBytes: u64 = 0;
 export function walkInit(bytes: u64): void {
   ramBytes = bytes;
@@ -63,8 +65,8 @@ function isRam(address: u64): bool {
 }
 
 /**
- * Walks for `lin` in a space of one stage; `key` is what spaceKey() gives. Machine address of the 4 KiB page, or NO_ADDRESS with walkError
- * set. `update` sets accessed and dirty bits on success.
+ * Walks for `lin` in a space of one stage; `key` is the result of spaceKey(). Returns the machine address of the 4 KiB page, or NO_ADDRESS with
+ * walkError set. `update`: sets accessed and dirty bits on success.
  */
 export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
   if ((key & (SPACE_PAGING | SPACE_2_LEVELS | SPACE_3_LEVELS)) == SPACE_PAGING)
@@ -72,15 +74,15 @@ export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
   return walkSpace(levelsOf(key), 0, rootOf(key), key, lin, access, update);
 }
 
-/** The same in a space with a second stage, whose root is at machine address `second`; see walkSpace() for what that one says. */
+/** The same in a space with a second stage, whose root is at machine address `second`. See walkSpace() for how the second stage reports a failure. */
 export function walkBothStages(key: u64, second: u64, lin: u64, access: i32, update: bool): u64 {
   return walkSpace(levelsOf(key), second, rootOf(key), key, lin, access, update);
 }
 
 /**
- * The same in any space. `levels`: 2, 3 or 4, of no matter without SPACE_PAGING in `flags` (SPACE_*); `root` as CR3 has it; `second`: machine
- * address of the second stage's root, 0 if there is none. A second stage that lets something not through is told by walkOutside, with its
- * own error in walkError.
+ * The same in any space. `levels` is 2, 3 or 4, and is ignored without SPACE_PAGING in `flags` (SPACE_*); `root` is as in CR3; `second` is the
+ * machine address of the second stage's root, 0 if there is none. If the second stage does not allow something, walkOutside is set, with its own
+ * error in walkError.
  */
 export function walkSpace(levels: i32, second: u64, root: u64, flags: u64, lin: u64, access: i32, update: bool): u64 {
   walkOutside = NO_ADDRESS;
@@ -100,10 +102,10 @@ function flat(lin: u64, second: u64, access: i32, update: bool): u64 {
   return isRam(page) ? page : NO_ADDRESS;
 }
 
-/** Machine address of what has guest-physical address `address`: as a user's access, as processors do it. */
+/** Returns the machine address for guest-physical address `address`, translated as a user's access, as processors do it. */
 function throughSecond(second: u64, address: u64, access: i32, update: bool): u64 {
   const level = walkLevel;
-  // A second stage of 4 levels knows 48 bits; above them its addresses would begin anew.
+  // A second stage of 4 levels has 48 bits; higher addresses would begin again at 0.
   const page =
     address >> 48
       ? NO_ADDRESS
@@ -147,7 +149,7 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
   let leaf: usize = 0;
   let leafEntry: u64 = 0;
   let level: i32 = levels;
-  // Entries on the way whose accessed bit is still clear; at most three.
+  // Entries on the way whose accessed bit is still clear; there are at most three.
   let clear0: usize = 0;
   let clear1: usize = 0;
   let clear2: usize = 0;
@@ -175,7 +177,7 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
       walkError = error;
       return NO_ADDRESS;
     }
-    // The four entries at the top of 3 levels have no rights and are not marked.
+    // The four entries at the top of 3 levels have no rights, and get no accessed bit.
     const isDirectory = levels == 3 && level == 3;
     const large = level > 1 && (entry & PTE_LARGE) != 0 && (wide || (key & SPACE_PSE) != 0);
     if (
@@ -242,7 +244,7 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
     if (clear2) setAccessed(clear2, wide);
     if (leaf) {
       const marked = leafEntry | (access == ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED);
-      // Changed by another processor meanwhile: no stray bits there, the new entry decides.
+      // If another processor has changed the entry meanwhile, no bits are set in it, and the new entry decides.
       const same = wide
         ? atomic.cmpxchg<u64>(leaf, leafEntry, marked) == leafEntry
         : atomic.cmpxchg<u32>(leaf, <u32>leafEntry, <u32>marked) == <u32>leafEntry;
@@ -253,10 +255,10 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
   return page;
 }
 
-/** Walks within each other, and how many there may be: a guest that owns its tables may change an entry without rest on another processor. */
+/** How deep walks are nested, and how deep they may be: a guest that owns its tables may keep changing an entry on another processor. */
 let again: i32 = 0;
 const MOST_AGAIN: i32 = 64;
-/** An entry that never stays what it was is as good as not present at this moment. */
+/** An entry that keeps changing counts as not present at this moment. */
 function walkAgain(levels: i32, second: u64, root: u64, key: u64, lin: u64, access: i32): u64 {
   if (again == MOST_AGAIN) {
     walkError &= ~PF_PRESENT;
@@ -268,7 +270,7 @@ function walkAgain(levels: i32, second: u64, root: u64, key: u64, lin: u64, acce
   return page;
 }
 
-/** On an entry that is still present; one that changes at this moment keeps what it was changed to. */
+/** Only for an entry that is still present. One that changes at this moment keeps what it was changed to. */
 // @ts-ignore: decorator
 @inline
 function setAccessed(at: usize, wide: bool): void {
@@ -286,8 +288,8 @@ function setAccessed32(at: usize): void {
 }
 
 /**
- * Where the entry of `level` for `lin` stands under the 4-level tables at `root`, whatever it says; 0 if there is no table of that level. For
- * who looks at tables, not for accesses: rights are of no matter, nothing is marked.
+ * Returns where the entry of `level` for `lin` stands under the 4-level tables at `root`, whatever it contains; 0 if there is no table of that level.
+ * This is for looking at tables and not for accesses: rights are ignored and nothing is marked.
  */
 export function entryAt(root: u64, lin: u64, level: i32): usize {
   let table = root & ADDRESS;
@@ -301,7 +303,7 @@ export function entryAt(root: u64, lin: u64, level: i32): usize {
   return 0;
 }
 
-/** Bytes that an entry of `level` maps if it maps a page; 0 if it does not. */
+/** Returns how many bytes an entry of `level` maps if it maps a page; 0 if it does not. */
 export function mappedBy(entry: u64, level: i32): u64 {
   if (!(entry & PTE_PRESENT) || level > 3) return 0;
   return level == 1 || entry & PTE_LARGE ? (<u64>4096) << (9 * (level - 1)) : 0;

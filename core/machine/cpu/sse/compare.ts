@@ -1,4 +1,4 @@
-/** MIN, MAX, CMP, COMI, the approximations RCP and RSQRT, and ROUND: value functions on bit patterns. */
+/** MIN, MAX, CMP, COMI, the approximations RCP and RSQRT, and ROUND: functions on bit patterns. */
 import { MXCSR_DE, MXCSR_IE, MXCSR_PE, forget, note, raised, rounding, setRounding } from "./mxcsr";
 import { flushOperand, isDenormal, isNan, isSignalling, propagate, softRound } from "./soft";
 import { CF, PF, ZF } from "../flags";
@@ -8,14 +8,14 @@ const LESS: u32 = 1;
 const EQUAL: u32 = 2;
 const GREATER: u32 = 4;
 
-/** Relation of two patterns that are no NaNs. */
+/** Returns the relation of two patterns that are not NaNs. */
 function relation(a: u64, b: u64, single: bool): u32 {
   const x = single ? <f64>reinterpret<f32>(<u32>a) : reinterpret<f64>(a);
   const y = single ? <f64>reinterpret<f32>(<u32>b) : reinterpret<f64>(b);
   return x < y ? LESS : x > y ? GREATER : EQUAL;
 }
 
-/** Relation with the exceptions of a comparison: IE for SNaN, for QNaN too if `signalsQuiet`; DE. */
+/** Returns the relation, and raises the exceptions of a comparison: IE for SNaN, also for QNaN if `signalsQuiet`; DE. */
 function compare(a: u64, b: u64, single: bool, signalsQuiet: bool): u32 {
   if (isNan(a, single) || isNan(b, single)) {
     if (signalsQuiet || isSignalling(a, single) || isSignalling(b, single)) note(MXCSR_IE);
@@ -46,7 +46,7 @@ export function compareFlags(a: u64, b: u64, single: bool, ordered: bool): u32 {
   return how == EQUAL ? ZF : how == LESS ? CF : 0;
 }
 
-/** MIN or MAX: the second operand if either is a NaN or both are zeroes. */
+/** MIN or MAX: the second operand is returned if either is a NaN or both are zeros. */
 export function minimum(a: u64, b: u64, single: bool, greatest: bool): u64 {
   if (isNan(a, single) || isNan(b, single)) {
     note(MXCSR_IE);
@@ -59,8 +59,8 @@ export function minimum(a: u64, b: u64, single: bool, greatest: bool): u64 {
 }
 
 /**
- * RCPSS: 12 bits. Intel's value depends on the first 11 fraction bits alone, and is the reciprocal of the middle of that
- * interval rounded to 12 fraction bits (measured over all 2^23 fractions; holds without exception). Tiny results are 0.
+ * RCPSS with 12 bits. Intel's value depends only on the first 11 fraction bits: it is the reciprocal of the middle of that interval, rounded to 12
+ * fraction bits (measured over all 2^23 fractions, without exception). Tiny results are 0.
  */
 export function reciprocal(a: u32): u32 {
   const sign = a & 0x80000000;
@@ -73,7 +73,7 @@ export function reciprocal(a: u32): u32 {
   return sign | (((253 - (magnitude >> 23)) << 23) + (fraction << 11));
 }
 
-/** RSQRTSS, likewise from the first 10 fraction bits and the exponent's parity. */
+/** RSQRTSS, in the same way from the first 10 fraction bits and the exponent's parity. */
 export function reciprocalSqrt(a: u32): u32 {
   const sign = a & 0x80000000;
   const magnitude = a & 0x7fffffff;

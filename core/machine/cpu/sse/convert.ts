@@ -32,7 +32,7 @@ export function fromGeneral(op: usize, single: bool): void {
   if (fault) return;
   const value = isWide(op) ? <i64>source : <i64>(<i32>source);
   if (!single && <u64>(value + 0x20000000000000) <= 0x40000000000000) {
-    // At most 53 bits: exact in every mode.
+    // With at most 53 bits it is exact in every rounding mode.
     return setLow64(regX(op), reinterpret<u64>(<f64>value));
   }
   beginFloat();
@@ -50,7 +50,7 @@ export function toGeneral(op: usize, single: bool, truncate: bool): void {
   const number = single ? <f64>reinterpret<f32>(<u32>source) : reinterpret<f64>(source);
   const size = abs<f64>(number);
   if (truncate && size >= 1 && size < 2147483648) {
-    // In range whatever the mode; inexact if something is cut off.
+    // It is in range in every rounding mode, and inexact if something is cut off.
     const whole = <i32>number;
     if (<f64>whole != number) {
       beginFloat();
@@ -65,10 +65,10 @@ export function toGeneral(op: usize, single: bool, truncate: bool): void {
   setRegGeneral(op, result);
 }
 
-/** Between the formats (`single`: the source's), natively where nothing but PE can arise. */
+/** Converts between the formats (`single` is the source's), natively where only PE can arise. */
 function resize(source: u64, single: bool): u64 {
   if (single) {
-    // A normal number: exact in every mode.
+    // A normal number is exact in every rounding mode.
     if ((source & 0x7f800000) - 1 < 0x7f7fffff) return reinterpret<u64>(<f64>reinterpret<f32>(<u32>source));
   } else if (nativeMode) {
     const narrow = <f32>reinterpret<f64>(source);
@@ -185,7 +185,7 @@ export function mmxToDoubles(op: usize): void {
   enterMmx(op);
   setX(regX(op), f64x2.convert_low_i32x4_s(vector(source, 0)));
 }
-/** A register operand takes the x87 to MMX mode though only read; a memory operand does not. */
+/** A register operand switches the x87 to MMX mode although it is only read; a memory operand does not. */
 function enterMmx(op: usize): void {
   if (!isMemory(op)) x87EnterMmx();
 }
@@ -197,7 +197,7 @@ export function singlesToMmx(op: usize, truncate: bool): void {
   beginFloat();
   const result = singlesToIntegers(source, truncate);
   endFloat();
-  // Seen on silicon: the x87 is in MMX mode even where #XM keeps the result from being written.
+  // Seen on silicon: the x87 is in MMX mode even if #XM keeps the result from being written.
   x87EnterMmx();
   setM(load<u8>(op, OP_REG), result);
 }
@@ -209,7 +209,7 @@ export function doublesToMmx(op: usize, truncate: bool): void {
   beginFloat();
   const result = doublesToIntegers(low64(source), high64(source), truncate);
   endFloat();
-  // Seen on silicon: the x87 is in MMX mode even where #XM keeps the result from being written.
+  // Seen on silicon: the x87 is in MMX mode even if #XM keeps the result from being written.
   x87EnterMmx();
   setM(load<u8>(op, OP_REG), result);
 }

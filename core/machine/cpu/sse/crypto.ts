@@ -36,7 +36,7 @@ const INVERSE_S_BOX = memory.data<u8>([
   0x26, 0xe1, 0x69, 0x14, 0x63, 0x55, 0x21, 0x0c, 0x7d,
 ]);
 
-/** All 16 bytes through a table of 256: one swizzle for each 16 entries, which gives 0 for indices outside them. */
+/** Looks up all 16 bytes in a table of 256: one swizzle for each 16 entries, which gives 0 for indices outside them. */
 function substitute(a: v128, table: usize): v128 {
   let result = i64x2.splat(0);
   const sixteen = i8x16.splat(16);
@@ -113,8 +113,8 @@ export function aesKeygen(op: usize): void {
 }
 
 /**
- * Low half of the carry-less product. Each operand is split into four with a bit in every fourth place, so that the at most
- * 16 bits that meet in a place of an ordinary product can't reach the next place that counts (the topmost carries out).
+ * Returns the low half of the carry-less product. Each operand is split into four parts with a bit in every fourth place. Then the at most 16 bits
+ * that meet in one place of an ordinary product can't reach the next place that counts (those at the top carry out).
  */
 function carrylessLow(a: u64, b: u64): u64 {
   const m0: u64 = 0x1111111111111111;
@@ -154,7 +154,7 @@ export function carrylessMultiply(op: usize): void {
   const register = regX(op);
   const a = load<u64>(register + (imm & 1 ? 8 : 0));
   const b = imm & 16 ? high64(source) : low64(source);
-  // The product of the reversed operands is the reversed product: its low half holds the high half of the other.
+  // The product of the reversed operands is the reversed product, so its low half contains the high half of the product.
   const high = reverseBits(carrylessLow(reverseBits(a), reverseBits(b))) >> 1;
   v128.store(register, vector(carrylessLow(a, b), high));
 }
@@ -192,7 +192,7 @@ const CRC_BYTE = memory.data<u32>([
   0xbe2da0a5, 0x4c4623a6, 0x5f16d052, 0xad7d5351,
 ]);
 
-/** `crc` continued by the low `bytes` bytes of `value`: what CRC32 computes. */
+/** Returns `crc` continued by the low `bytes` bytes of `value`, as CRC32 computes it. */
 export function crc32c(crc: u32, value: u64, bytes: u32): u32 {
   for (let i: u32 = 0; i < bytes; i++) {
     crc = (crc >> 8) ^ load<u32>(CRC_BYTE + ((<usize>((crc ^ (<u32>value)) & 0xff)) << 2));

@@ -1,11 +1,11 @@
 /**
- * Add, subtract, multiply, divide, square root: scalar and packed. In native mode (see mxcsr.ts) wasm's own arithmetic
- * gives the value, and only an operand or result that could raise a flag, or be a NaN, goes to soft.ts.
+ * Add, subtract, multiply, divide, square root, scalar and packed. In native mode (see mxcsr.ts) wasm's own arithmetic gives the value, and soft.ts
+ * is used only for an operand or result that could raise a flag or be a NaN.
  */
 import { MXCSR_PE, endStep, inexactKnown, nativeMode, note } from "./mxcsr";
 import { softAdd, softDivide, softMultiply, softSqrt } from "./soft";
 
-/** Operations, numbered as the low nibble of the opcode (51 58 59 5C 5E). */
+/** Operations, numbered by the low nibble of the opcode (51 58 59 5C 5E). */
 const ADD: u32 = 8;
 const MULTIPLY: u32 = 9;
 const SUBTRACT: u32 = 12;
@@ -36,15 +36,15 @@ function odd64(bits: u64): u64 {
   const significand = (bits & (LEAST64 - 1)) | LEAST64;
   return significand >> ctz(significand);
 }
-/** x * y == z for odd significands, none of more than 53 bits. */
+/** Returns whether x * y == z, for odd significands of at most 53 bits. */
 // @ts-ignore: decorator
 @inline
 function productIs(x: u64, y: u64, z: u64): bool {
-  // A product of m and n bits has m + n - 1 or m + n bits; z has at most 53.
+  // The product of m and n bits has m + n - 1 or m + n bits, and z has at most 53.
   return 128 - clz(x) - clz(y) <= 54 && x * y == z;
 }
 
-/** Whether the native result r of normal, finite operands is exact. */
+/** Returns whether the native result r of normal, finite operands is exact. */
 function exact64(kind: u32, a: f64, b: f64, r: f64): bool {
   switch (kind) {
     case ADD: {
@@ -91,7 +91,7 @@ function exact32(kind: u32, a: f32, b: f32, r: f32): bool {
   }
 }
 
-/** One operation on binary64 bit patterns; `a` is the destination. SQRT takes b alone. */
+/** Computes one operation on binary64 bit patterns; `a` is the destination. SQRT uses only b. */
 export function arithmetic64(kind: u32, a: u64, b: u64): u64 {
   if (!nativeMode) return soft(kind, a, b, false);
   const x = reinterpret<f64>(a);
@@ -115,10 +115,10 @@ export function arithmetic64(kind: u32, a: u64, b: u64): u64 {
       a = b;
   }
   const bits = reinterpret<u64>(r);
-  // Exponent of the result 1..2045: no NaN, infinity, zero, denormal, and far enough from overflow for the sums in exact64.
-  // The least normal number itself may be a tiny one rounded up.
+  // The exponent of the result is in 1..2045: it is no NaN, infinity, zero or denormal, and far enough from overflow for the sums in exact64. The
+  // smallest normal number itself may be a tiny one that was rounded up.
   const middle = (bits & 0x7fffffffffffffff) - LEAST64 - 1 < 0x7fe0000000000000 - LEAST64 - 1;
-  // Operands: zero or normal. A zero wraps around to the greatest number.
+  // Operands that are zero or normal. A zero wraps around to the greatest number.
   const normal = (a & 0x7fffffffffffffff) - 1 >= LEAST64 - 1 && (b & 0x7fffffffffffffff) - 1 >= LEAST64 - 1;
   if (!middle || !normal) return soft(kind, a, b, false);
   if (!inexactKnown && !exact64(kind, x, y, r)) note(MXCSR_PE);
@@ -155,7 +155,7 @@ export function arithmetic32(kind: u32, a: u32, b: u32): u32 {
   return bits;
 }
 
-/** All lanes at once when no lane can raise anything but PE, and PE is set already. */
+/** Computes all lanes at once if no lane can raise anything but PE, and PE is set already. */
 export function packed64(kind: u32, a: v128, b: v128): v128 {
   if (nativeMode && inexactKnown) {
     let r: v128;
@@ -229,7 +229,7 @@ export function packed32(kind: u32, a: v128, b: v128): v128 {
 
 // ---- SSE3 and SSE4.1 forms ----
 
-/** HADDPS / HSUBPS (`kind` ADD or SUBTRACT): the lower lane of a pair is the first operand. */
+/** HADDPS / HSUBPS (`kind` is ADD or SUBTRACT): the lower lane of a pair is the first operand. */
 export function horizontal32(kind: u32, a: v128, b: v128): v128 {
   return packed32(kind, v128.shuffle<i32>(a, b, 0, 2, 4, 6), v128.shuffle<i32>(a, b, 1, 3, 5, 7));
 }
@@ -251,8 +251,8 @@ export function alternate64(a: v128, b: v128): v128 {
 }
 
 /**
- * DPPS: products where imm bits 4..7 are set, else +0; pairs added, then the pairs' sums; stored where bits 0..3 are set.
- * Each lane adds in an order of its own (seen on silicon), which shows in the NaN that comes out.
+ * DPPS: products where imm bits 4..7 are set, otherwise +0; pairs are added, then the sums of the pairs; the result is stored where bits 0..3 are
+ * set. Each lane adds in an order of its own (seen on silicon), which matters for the resulting NaN.
  */
 export function dotSingles(a: v128, b: v128, imm: u32): v128 {
   let p = i32x4.splat(0);
@@ -271,7 +271,7 @@ function product32(a: i32, b: i32): i32 {
   return <i32>arithmetic32(MULTIPLY, <u32>a, <u32>b);
 }
 
-/** DPPD, likewise with two lanes. */
+/** DPPD, in the same way with two lanes. */
 export function dotDoubles(a: v128, b: v128, imm: u32): v128 {
   let p = i64x2.splat(0);
   if (imm & 16) p = i64x2.replace_lane(p, 0, product64(i64x2.extract_lane(a, 0), i64x2.extract_lane(b, 0)));

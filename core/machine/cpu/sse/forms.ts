@@ -1,4 +1,4 @@
-/** Operand forms of the floating-point instructions: fetch, compute in float.ts and compare.ts, commit. */
+/** Operand forms of the floating-point instructions: they fetch the operands, compute in float.ts and compare.ts, and commit the result. */
 import { fault } from "../machine";
 import { setFlags } from "../flags";
 import { compareFlags, comparePredicate, minimum, reciprocal, reciprocalSqrt } from "./compare";
@@ -19,7 +19,7 @@ import {
   vector,
 } from "./operand";
 
-/** Low nibble of the opcodes of MIN and MAX; the others are float.ts's. */
+/** Low nibble of the opcodes of MIN and MAX; the others are those of float.ts. */
 const MIN: u32 = 13;
 const MAX: u32 = 15;
 
@@ -111,7 +111,7 @@ function comparePair(a: u64, b: u64, predicate: u32): u64 {
   return low | (all(comparePredicate(a >> 32, b >> 32, predicate, true)) << 32);
 }
 
-/** C2: CMPPS, CMPPD. Bits 3..7 of the immediate do not count. */
+/** C2: CMPPS, CMPPD. Bits 3..7 of the immediate are ignored. */
 export function comparePacked(op: usize, single: bool): void {
   if (!sseAvailable()) return;
   const b = rm128(op);

@@ -1,12 +1,12 @@
 /**
- * Packed integer arithmetic, lane by lane. MMX operands come as the low half of a v128 with a zero high half, so that one
- * function serves both; only what moves data across lanes (packs, unpacks, horizontal) has its own MMX form in mmx.ts.
+ * Packed integer arithmetic, lane by lane. MMX operands come as the low half of a v128 with a zero high half, so that one function serves both. Only
+ * operations that move data across lanes (packs, unpacks, horizontal) have their own MMX form in mmx.ts.
  */
 import { high64, low64, vector } from "./operand";
 
 /**
- * 0F xx opcodes whose lanes do not interact beyond 64 bits: what `a op= b` gives. Both MMX and XMM.
- * Opcodes: 64-66 74-76 D1-D5 D8-DF E0-E5 E8-EF F1-F6 F8-FE.
+ * 0F xx opcodes whose lanes do not interact beyond 64 bits: returns the result of `a op= b`. For MMX and XMM. Opcodes: 64-66 74-76 D1-D5 D8-DF E0-E5
+ * E8-EF F1-F6 F8-FE.
  */
 export function lanewise(opcode: u32, a: v128, b: v128): v128 {
   switch (opcode) {
@@ -111,8 +111,8 @@ function sumOfAbsoluteDifferences(a: v128, b: v128): v128 {
 }
 
 /**
- * Shifts of all lanes by one count, as D1-D3 (logical right W, D, Q), E1 E2 (arithmetic right W, D), F1-F3 (left W, D, Q).
- * A count of the lane width or more gives zeroes, or copies of the sign.
+ * Shifts all lanes by one count, for D1-D3 (logical right W, D, Q), E1 E2 (arithmetic right W, D), F1-F3 (left W, D, Q). A count of at least the lane
+ * width gives zeros, or copies of the sign.
  */
 export function shift(opcode: u32, a: v128, count: u64): v128 {
   const width: u64 = (<u64>8) << (opcode & 3);
@@ -141,12 +141,12 @@ export function shift(opcode: u32, a: v128, count: u64): v128 {
   }
 }
 
-/** The opcode of `shift` for the immediate groups: 71 72 73 with ModRM.reg 2 (logical right), 4 (arithmetic), 6 (left). */
+/** Returns the opcode for `shift` for the immediate groups: 71 72 73 with ModRM.reg 2 (logical right), 4 (arithmetic), 6 (left). */
 export function groupShift(opcode: u32, reg: u32): u32 {
   return (reg == 2 ? 0xd0 : reg == 4 ? 0xe0 : 0xf0) | (opcode & 3);
 }
 
-/** PSRLDQ (negative: PSLLDQ) of the whole register by bytes 0..15, more gives zero. */
+/** PSRLDQ (negative: PSLLDQ): shifts the whole register by 0..15 bytes; more gives zero. */
 export function shiftBytesRight(a: v128, bytes: u32): v128 {
   return bytes > 15 ? i64x2.splat(0) : alignRight(i64x2.splat(0), a, bytes);
 }
@@ -161,12 +161,12 @@ export function alignRight(high: v128, low: v128, count: u32): v128 {
   const fromLow = i8x16.swizzle(low, at);
   return v128.or(fromLow, i8x16.swizzle(high, i8x16.sub(at, i8x16.splat(16))));
 }
-// swizzle gives 0 for an index of 16 and more, and indices below 16 wrap to 240.. when 16 is subtracted.
+// swizzle gives 0 for an index of 16 or more. Subtracting 16 wraps indices below 16 to 240 and more.
 const BYTE_INDEX = i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 
 // ---- SSSE3 and SSE4 lanewise: 0F38 ----
 
-/** PSHUFB: index bit 7 gives zero; only bits 0..3 count. */
+/** PSHUFB: bit 7 of an index gives zero; otherwise only bits 0..3 count. */
 export function shuffleBytes(a: v128, control: v128): v128 {
   return i8x16.swizzle(a, v128.and(control, i8x16.splat(<i8>0x8f)));
 }
@@ -336,13 +336,13 @@ export function minimumWord(source: v128): v128 {
   return vector(least | (index << 16), 0);
 }
 
-/** MPSADBW: eight sums of four absolute differences; imm bit 2 chooses in a, bits 0..1 in b. */
+/** MPSADBW: eight sums of four absolute differences; imm bit 2 chooses in a, bits 0..1 choose in b. */
 export function multiSum(a: v128, b: v128, imm: u32): v128 {
   const four = alignRight(i64x2.splat(0), b, (imm & 3) << 2);
   const block = v128.shuffle<i32>(four, four, 0, 0, 0, 0);
   const from = alignRight(i64x2.splat(0), a, imm & 4);
   let result = i64x2.splat(0);
-  // Window i of a starts at byte i: each pair of windows is one PSADBW-like step on four bytes.
+  // Window i of a starts at byte i; each pair of windows is one step like PSADBW on four bytes.
   for (let j: u32 = 0; j < 4; j++) {
     const bytes = i16x8.extend_low_i8x16_u(alignRight(i64x2.splat(0), from, j));
     const one = i16x8.extend_low_i8x16_u(alignRight(i64x2.splat(0), block, j));
@@ -356,7 +356,7 @@ export function multiSum(a: v128, b: v128, imm: u32): v128 {
 export function shuffleDwords(a: v128, imm: u32): v128 {
   return swizzleLanes(a, imm, 2);
 }
-/** Bytes of the dword lanes (`log` 2) that imm chooses, two bits each. */
+/** Returns the bytes of the dword lanes (`log` 2) that imm chooses with two bits each. */
 function swizzleLanes(a: v128, imm: u32, log: u32): v128 {
   const base: u32 = 0x03020100;
   let control = i32x4.splat(<i32>(base + ((imm & 3) << log) * 0x01010101));

@@ -1,4 +1,4 @@
-/** Dispatch of opcode map 0F by mandatory prefix. Ids without an entry here are refused by sseIdentify. */
+/** Dispatch of opcode map 0F by mandatory prefix. sseIdentify refuses ids without an entry here. */
 import { fault } from "../machine";
 import { OP_REG } from "../op";
 import { alternate32, alternate64, horizontal32, horizontal64 } from "./float";

@@ -54,7 +54,7 @@ export function execute0F3866(op: usize, opcode: u32): void {
   }
 }
 
-/** XMM0, which chooses in PBLENDVB, BLENDVPS, BLENDVPD. */
+/** Returns XMM0, which selects in PBLENDVB, BLENDVPS, BLENDVPD. */
 function selector(): v128 {
   return v128.load(cpu, CPU_XMM);
 }
@@ -62,7 +62,7 @@ function blend(register: usize, a: v128, b: v128, choose: v128): void {
   v128.store(register, v128.bitselect(b, a, choose));
 }
 
-/** PMOVSX, PMOVZX: m64, m32 or m16 for a growth of 2, 4, 8. */
+/** PMOVSX, PMOVZX: the operand is m64, m32 or m16 for a growth of 2, 4, 8. */
 function extended(op: usize, opcode: u32): void {
   const form = opcode & 7;
   let source: u64;

@@ -79,7 +79,7 @@ function combine(op: usize, opcode: u32): void {
   else v128.store(register, v128.bitselect(b, a, blendMask(opcode, imm)));
 }
 
-/** Lanes of 4 (0C), 8 (0D) or 2 (0E) bytes whose bit of imm is set. */
+/** Returns a mask of the lanes of 4 (0C), 8 (0D) or 2 (0E) bytes whose bit of imm is set. */
 function blendMask(opcode: u32, imm: u32): v128 {
   if (opcode == 0x0c) {
     const bits = i32x4(1, 2, 4, 8);

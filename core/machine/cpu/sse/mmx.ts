@@ -1,4 +1,4 @@
-/** MMX forms: packed integers in the x87 registers. Lane arithmetic is integer.ts's, on the low half of a v128. */
+/** MMX forms: packed integers in the x87 registers. Lane arithmetic is that of integer.ts, on the low half of a v128. */
 import { cpu, fault } from "../machine";
 import { OP_REG, OP_RM } from "../op";
 import { CPU_FPR } from "../state";
@@ -22,7 +22,7 @@ export function mmxInterleave(op: usize, opcode: u32): void {
   } else if (opcode <= 0x62) {
     setRegM(op, low64(interleave(opcode, vector(a, 0), vector(source, 0))));
   } else {
-    // The upper halves of 8 bytes are what the low unpack of 16 leaves in its high half.
+    // The low unpack of 16 bytes leaves in its high half what the high unpack of 8 bytes is.
     setRegM(op, high64(interleave(opcode - 8, vector(a, 0), vector(source, 0))));
   }
 }
@@ -44,7 +44,7 @@ export function mmx38(op: usize, opcode: u32): void {
   const source = rmM(op);
   const a = regM(op);
   if (opcode == 0) {
-    // Bit 3 of the index does not count in 8 bytes.
+    // Bit 3 of the index is ignored with 8 bytes.
     const control = vector(source & 0x8787878787878787, 0);
     setRegM(op, low64(shuffleBytes(vector(a, 0), control)));
   } else if (opcode <= 7 && opcode != 4) {

@@ -1,4 +1,4 @@
-/** Moves between XMM, MMX, general registers and memory, and what only inserts, extracts or touches memory. */
+/** Moves between XMM, MMX, general registers and memory, and instructions that only insert, extract or touch memory. */
 import { cpu, fault } from "../machine";
 import { OPF_SIMPLE, OP_ADDRSIZE, OP_FLAGS, OP_REG, OP_RM, OP_SEG } from "../op";
 import { CPU_FPR, CPU_FSW, CPU_FTW, CPU_GPR, CPU_SEG, FS, SEG_BASE, SEG_SIZE, XMM_HIGH } from "../state";
@@ -216,7 +216,7 @@ export function storeMmx(op: usize): void {
   write64(lin, value);
   if (!fault) x87EnterMmx();
 }
-/** Seen on silicon: an MMX store sets TOP to 0 even if it faults; the tags change only if it does not. */
+/** Seen on silicon: an MMX store sets TOP to 0 even if it faults, but the tags change only if it does not. */
 function clearTop(): void {
   store<u16>(cpu, load<u16>(cpu, CPU_FSW) & 0xc7ff, CPU_FSW);
 }

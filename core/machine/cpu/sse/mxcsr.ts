@@ -1,4 +1,4 @@
-/** MXCSR: control bits in force and exceptions met while one floating-point instruction executes. */
+/** MXCSR: the control bits in force, and the exceptions that one floating-point instruction has met. */
 import { CR4_OSXMMEXCPT } from "../control_bits";
 import { VECTOR_UD, VECTOR_XM, cpu, raise } from "../machine";
 import { CPU_CR4, CPU_MXCSR } from "../state";
@@ -11,7 +11,7 @@ export const MXCSR_UE: u32 = 16;
 export const MXCSR_PE: u32 = 32;
 export const MXCSR_DAZ: u32 = 64;
 export const MXCSR_FTZ: u32 = 0x8000;
-/** Bits that exist; setting another one is #GP. */
+/** The bits that exist; setting another one raises #GP. */
 export const MXCSR_MASK: u32 = 0xffff;
 
 /** Rounding: to nearest even, down, up, toward zero. */
@@ -21,11 +21,11 @@ export const ROUND_UP: u32 = 2;
 
 /** MXCSR as it was when the instruction began. */
 export let control: u32 = 0;
-/** MXCSR_* flags the instruction has met so far. */
+/** The MXCSR_* flags that the instruction has met so far. */
 export let raised: u32 = 0;
-/** Round to nearest, everything masked, no DAZ, no FTZ: the native arithmetic of wasm serves. */
+/** Whether the native arithmetic of wasm can be used: round to nearest, everything masked, no DAZ, no FTZ. */
 export let nativeMode: bool = false;
-/** PE is set already, so that exactness need not be known. */
+/** Whether PE is set already, so that exactness need not be known. */
 export let inexactKnown: bool = false;
 /** Rounding mode in force; ROUNDPx with its own mode changes it for one instruction. */
 export let rounding: u32 = 0;
@@ -57,8 +57,8 @@ export function masked(flag: u32): bool {
 }
 
 /**
- * Ends one of several dependent steps of an instruction (DPPS, DPPD): false if it met an unmasked exception, so that the next
- * ones do not take place; otherwise its flags stay whatever the next ones meet.
+ * Ends one of several dependent steps of an instruction (DPPS, DPPD). Returns false if it has met an unmasked exception, so that the next steps do
+ * not take place. Otherwise its flags stay, whatever the next steps meet.
  */
 export function endStep(): bool {
   if (raised & ~(control >> 7)) return false;
@@ -78,8 +78,8 @@ function trap(): void {
 }
 
 /**
- * Makes the flags sticky; on an unmasked one raises #XM (#UD without CR4.OSXMMEXCPT), flags set all the same. Call when no other fault can
- * come any more, before the result is written.
+ * Makes the flags sticky. If one is not masked, raises #XM (#UD without CR4.OSXMMEXCPT), with the flags set all the same. To be called when no other
+ * fault is possible any more, before the result is written.
  */
 // @ts-ignore: decorator
 @inline

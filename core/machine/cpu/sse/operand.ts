@@ -1,6 +1,6 @@
 /**
- * Operands of MMX and SSE instructions: registers, r/m operands of each width, and the checks that come before any of
- * them (CR0.EM, CR0.TS, CR4.OSFXSR). Every reader may raise; the caller looks at `fault` before it changes anything.
+ * Operands of MMX and SSE instructions: registers, r/m operands of each width, and the checks that come before (CR0.EM, CR0.TS, CR4.OSFXSR). Every
+ * reader may raise; the caller looks at `fault` before it changes anything.
  */
 import { CR0_EM, CR0_TS, CR4_OSFXSR } from "../control_bits";
 import { VECTOR_GP, VECTOR_NM, VECTOR_UD, cpu, fault, raise } from "../machine";
@@ -9,7 +9,7 @@ import { CPU_CR0, CPU_CR4, CPU_FPR, CPU_GPR, CPU_XMM, FPR_SIGN_EXPONENT } from "
 import { effectiveAddress, read16, read32, read64, read8, readV128, write32, write64, writeV128 } from "../access";
 import { x87CheckPending, x87EnterMmx } from "../x87/x87";
 
-/** #UD or #NM if SSE instructions may not execute now; true if they may. */
+/** Raises #UD or #NM if SSE instructions may not execute now. Returns true if they may. */
 // @ts-ignore: decorator
 @inline
 export function sseAvailable(): bool {
@@ -18,7 +18,7 @@ export function sseAvailable(): bool {
   return false;
 }
 
-/** The same for MMX instructions, and #MF for a pending x87 exception. */
+/** The same for MMX instructions, and raises #MF for a pending x87 exception. */
 export function mmxAvailable(): bool {
   const cr0 = load<u64>(cpu, CPU_CR0);
   if (cr0 & CR0_EM) raise(VECTOR_UD);
@@ -58,7 +58,7 @@ export function rmX(op: usize): usize {
   return cpu + CPU_XMM + ((<usize>load<u8>(op, OP_RM)) << 4);
 }
 
-/** Linear address of a 16-byte operand that must be aligned: #GP(0) if it is not. */
+/** Returns the linear address of a 16-byte operand; raises #GP(0) if it is not aligned. */
 function alignedAddress(op: usize): u64 {
   const lin = effectiveAddress(op);
   if (lin & 15) raise(VECTOR_GP, 0);
@@ -186,7 +186,7 @@ export function rmM(op: usize): u64 {
 export function rmM32(op: usize): u64 {
   return isMemory(op) ? <u64>read32(effectiveAddress(op)) : load<u64>(mmx(load<u8>(op, OP_RM)));
 }
-/** Writes MMX register n and takes the x87 to MMX mode: TOP = 0, all valid, sign and exponent of the register all ones. */
+/** Writes MMX register n and switches the x87 to MMX mode: TOP = 0, all registers valid, sign and exponent of the register all ones. */
 export function setM(n: u32, value: u64): void {
   if (fault) return;
   x87EnterMmx();

@@ -1,6 +1,6 @@
 /**
- * LDMXCSR, STMXCSR, FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XRSTOR: state of x87 and SSE in memory.
- * Layout: SDM volume 1, 10.5 and 13.4. FCS and FDS are always stored as 0, as CPUs with CPUID.7.EBX[13] do.
+ * LDMXCSR, STMXCSR, FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XRSTOR: the state of x87 and SSE in memory. Layout: SDM volume 1, 10.5 and 13.4. FCS and FDS
+ * are always stored as 0, as by CPUs with CPUID.7.EBX[13].
  */
 import { CR0_EM, CR0_TS, CR4_OSXSAVE } from "../control_bits";
 import { VECTOR_GP, VECTOR_NM, VECTOR_UD, cpu, fault, raise } from "../machine";
@@ -45,7 +45,7 @@ const AREA_ST = 32;
 const AREA_XMM = 160;
 const AREA_HEADER = 512;
 
-/** XMM registers that the mode has: 16 in 64-bit mode, else 8. */
+/** Returns the number of XMM registers in this mode: 16 in 64-bit mode, otherwise 8. */
 function xmmCount(): u32 {
   const long = load<u64>(cpu, CPU_EFER) & 0x400 && load<u16>(cpu + CS * SEG_SIZE, CPU_SEG + SEG_ATTR) & 0x200;
   return long ? 16 : 8;
@@ -81,7 +81,7 @@ function saveMxcsr(at: u64): void {
   write32(at + AREA_MXCSR_MASK, MXCSR_MASK);
 }
 
-/** The processor keeps as many bits as linear addresses have, here 48, and extends their sign. Not in the manual; seen on silicon. */
+/** The processor keeps as many bits as linear addresses have, 48 here, and sign-extends them. This is not in the manual; it was seen on silicon. */
 function pointer(address: u64): u64 {
   return <u64>((<i64>(address << 16)) >> 16);
 }
@@ -89,7 +89,7 @@ function pointer(address: u64): u64 {
 function loadX87(at: u64, wide: bool): void {
   const fcw = (read16(at) & 0x1f3f) | 0x40;
   let fsw = read16(at + AREA_FSW) & 0x7f7f;
-  // ES and B follow from the exceptions that are not masked.
+  // ES and B are set if an unmasked exception is.
   if (fsw & ~fcw & 0x3f) fsw |= 0x8080;
   store<u16>(cpu, <u16>fcw, CPU_FCW);
   store<u16>(cpu, <u16>fsw, CPU_FSW);
@@ -119,7 +119,7 @@ function loadXmm(at: u64): void {
   }
 }
 
-/** MXCSR's place in a save area, with #GP for bits that do not exist. */
+/** Reads MXCSR in a save area; raises #GP for bits that do not exist. */
 function readMxcsr(at: u64): u32 {
   const value = read32(at);
   if (value & ~MXCSR_MASK) raise(VECTOR_GP, 0);
@@ -138,7 +138,7 @@ export function storeMxcsr(op: usize): void {
   if (!fault) write32(lin, load<u32>(cpu, CPU_MXCSR));
 }
 
-/** #NM by EM or TS, then the address, aligned; 0 with a fault raised if not. */
+/** Raises #NM for EM or TS. Returns the aligned address; 0 after raising. */
 function legacyArea(op: usize): u64 {
   if (load<u64>(cpu, CPU_CR0) & (CR0_EM | CR0_TS)) {
     raise(VECTOR_NM);
@@ -203,7 +203,7 @@ function inUse(): u64 {
   return used;
 }
 
-/** 0F AE /4 XSAVE, /6 XSAVEOPT (`optimised`: components in their initial configuration are not written). */
+/** 0F AE /4 XSAVE, /6 XSAVEOPT (`optimised`: does not write components in their initial configuration). */
 export function xsave(op: usize, optimised: bool): void {
   const lin = extendedArea(op);
   if (fault) return;
@@ -219,7 +219,7 @@ export function xsave(op: usize, optimised: bool): void {
   write64(lin + AREA_HEADER, (read64(lin + AREA_HEADER) & ~mask) | (mask & used));
 }
 
-/** 0F AE /5 with memory: XRSTOR of the standard form; the compacted one is #GP, since XSAVEC is not announced. */
+/** 0F AE /5 with memory: XRSTOR in the standard form. The compacted form raises #GP, since CPUID does not report XSAVEC. */
 export function xrstor(op: usize): void {
   const lin = extendedArea(op);
   if (fault) return;

@@ -1,9 +1,8 @@
 /**
- * Exact binary32 and binary64 arithmetic in integers, with all rounding modes, DAZ, FTZ and exceptions of SSE: what the
- * native arithmetic of wasm cannot give. Values are bit patterns in a u64; `single` says which format.
- *
- * Inside, a number is sign, exponent and a significand with its leading one at bit 62 and a sticky lowest bit:
- * value = significand / 2^62 * 2^exponent. Source: IEEE 754, SDM volume 1 chapter 11 (tininess is seen after rounding).
+ * Exact binary32 and binary64 arithmetic in integers, with all rounding modes, DAZ, FTZ and exceptions of SSE, which wasm's native arithmetic does
+ * not have. Values are bit patterns in a u64; `single` says which format.
+ * Internally a number is a sign, an exponent and a significand with its leading one at bit 62 and a sticky lowest bit: value = significand / 2^62 *
+ * 2^exponent. Source: IEEE 754, SDM volume 1 chapter 11 (tininess is detected after rounding).
  */
 import {
   MXCSR_DAZ,
@@ -30,12 +29,12 @@ const CLASS_FINITE: i32 = 1;
 const CLASS_INFINITY: i32 = 2;
 const CLASS_NAN: i32 = 3;
 
-// What unpack() gives; copied to locals at once.
+// The results of unpack(), to be copied to locals at once.
 let partSign: u64 = 0;
 let partExponent: i32 = 0;
 let partSignificand: u64 = 0;
 let partClass: i32 = 0;
-/** The number was a denormal that counts as one (no DAZ). */
+/** Whether the number was a denormal that counts as one (no DAZ). */
 let partDenormal: bool = false;
 
 // @ts-ignore: decorator
@@ -48,7 +47,7 @@ function signBit(single: bool): u64 {
 function infinity(sign: u64, single: bool): u64 {
   return single ? (sign << 31) | 0x7f800000 : (sign << 63) | 0x7ff0000000000000;
 }
-/** What an invalid operation gives: the negative quiet NaN without payload. */
+/** Returns the result of an invalid operation: the negative quiet NaN without payload. */
 function defaultNan(single: bool): u64 {
   return single ? 0xffc00000 : 0xfff8000000000000;
 }
@@ -67,7 +66,7 @@ export function isSignalling(a: u64, single: bool): bool {
 export function quiet(a: u64, single: bool): u64 {
   return a | (single ? 0x400000 : 0x8000000000000);
 }
-/** The first operand that is a NaN, quieted; IE if either signals. */
+/** Returns the first operand that is a NaN, quieted; raises IE if either is signalling. */
 export function propagate(a: u64, b: u64, single: bool): u64 {
   if (isSignalling(a, single) || isSignalling(b, single)) note(MXCSR_IE);
   return quiet(isNan(a, single) ? a : b, single);
@@ -77,12 +76,12 @@ export function isDenormal(a: u64, single: bool): bool {
   const leastNormal: u64 = single ? 0x800000 : 0x10000000000000;
   return magnitude != 0 && magnitude < leastNormal;
 }
-/** DAZ: a denormal as zero of its sign, everything else as it is. */
+/** With DAZ, replaces a denormal by a zero of its sign; returns everything else as it is. */
 export function flushOperand(a: u64, single: bool): u64 {
   return control & MXCSR_DAZ && isDenormal(a, single) ? a & signBit(single) : a;
 }
 
-/** Takes a number apart. A denormal is normalised, or a zero under DAZ. */
+/** Takes a number apart. A denormal is normalised, or a zero with DAZ. */
 function unpack(a: u64, single: bool): void {
   const fractionBits: u64 = single ? 23 : 52;
   const bias = single ? 127 : 1023;
@@ -107,7 +106,7 @@ function unpack(a: u64, single: bool): void {
   }
 }
 
-/** Shift right, any lost one kept in bit 0. */
+/** Shifts right, and keeps any lost one in bit 0. */
 function shiftSticky(a: u64, count: u32): u64 {
   if (count == 0) return a;
   if (count > 63) return a ? 1 : 0;
@@ -127,7 +126,7 @@ function roundShift(sign: u64, a: u64, shift: u64): u64 {
   return result;
 }
 
-/** Rounds to the format and puts together; notes OE, UE, PE. `significand` has its leading one at bit 62. */
+/** Rounds to the format and assembles the number; notes OE, UE, PE. `significand` has its leading one at bit 62. */
 function pack(sign: u64, exponent: i32, significand: u64, single: bool): u64 {
   const fractionBits: u64 = single ? 23 : 52;
   const most = single ? 127 : 1023;
@@ -137,7 +136,7 @@ function pack(sign: u64, exponent: i32, significand: u64, single: bool): u64 {
   const carried = rounded >> (fractionBits + 1) != 0;
   const signed = sign << (single ? 31 : 63);
   if (exponent < 1 - most && !(exponent == -most && carried)) {
-    // Tiny. Denormalise and round again.
+    // The result is tiny, so it is denormalised and rounded again.
     const inexactUnbounded = (significand & lost) != 0;
     if (!masked(MXCSR_UE)) {
       note(inexactUnbounded ? MXCSR_UE | MXCSR_PE : MXCSR_UE);
@@ -156,7 +155,7 @@ function pack(sign: u64, exponent: i32, significand: u64, single: bool): u64 {
     rounded >>= 1;
     up++;
   }
-  // A number below the least normal one that rounds up to it is not tiny, but its bits come from the same rounding.
+  // A number below the smallest normal one that rounds up to it is not tiny, but its bits come from the same rounding.
   if (up > most) {
     note(masked(MXCSR_OE) || significand & lost || carried ? MXCSR_OE | MXCSR_PE : MXCSR_OE);
     const toInfinity = rounding == ROUND_NEAREST || rounding == (sign ? ROUND_DOWN : ROUND_UP);
@@ -219,7 +218,7 @@ export function softAdd(a: u64, b: u64, subtract: bool, single: bool): u64 {
 }
 
 let productLow: u64 = 0;
-/** High half of a * b; the low one in productLow. */
+/** Returns the high half of a * b; the low half is in productLow. */
 function multiplyHigh(a: u64, b: u64): u64 {
   const a0 = a & 0xffffffff;
   const a1 = a >> 32;
@@ -307,7 +306,7 @@ export function softSqrt(a: u64, single: bool): u64 {
   }
   if (partDenormal) note(MXCSR_DE);
   if (partClass == CLASS_INFINITY) return infinity(0, single);
-  // y in [1, 4), fixed point with 60 fraction bits; digit by digit: rest = 2^(i+1) (y - root^2), twice = 2 root.
+  // y is in [1, 4), fixed point with 60 fraction bits. Digit by digit: rest = 2^(i+1) (y - root^2), twice = 2 root.
   let y = partSignificand >> 2;
   if (partExponent & 1) y <<= 1;
   const one: u64 = (<u64>1) << 60;
@@ -328,7 +327,7 @@ export function softSqrt(a: u64, single: bool): u64 {
 
 // ---- conversions ----
 
-/** Between the two floating-point formats: `single` is the source's. */
+/** Converts between the two floating-point formats; `single` is the source's. */
 export function softResize(a: u64, single: bool): u64 {
   if (isNan(a, single)) {
     if (isSignalling(a, single)) note(MXCSR_IE);
@@ -343,7 +342,7 @@ export function softResize(a: u64, single: bool): u64 {
   return pack(partSign, partExponent, partSignificand, !single);
 }
 
-/** A signed integer as a floating-point number, rounded. */
+/** Converts a signed integer to a floating-point number, rounded. */
 export function fromInteger(value: i64, single: bool): u64 {
   if (!value) return 0;
   const sign: u64 = value < 0 ? 1 : 0;
@@ -354,7 +353,7 @@ export function fromInteger(value: i64, single: bool): u64 {
     : pack(sign, 63 - <i32>up, magnitude << (up - 1), single);
 }
 
-/** To a signed integer of `bits` bits (32 or 64); IE and the integer indefinite for what does not fit, PE where rounding loses. */
+/** Converts to a signed integer of `bits` bits (32 or 64); IE and the integer indefinite for what does not fit, PE where rounding loses bits. */
 export function toInteger(a: u64, single: bool, truncate: bool, bits: i32): u64 {
   const wide = bits == 64;
   const indefinite: u64 = wide ? 0x8000000000000000 : 0x80000000;
@@ -388,7 +387,7 @@ export function toInteger(a: u64, single: bool, truncate: bool, bits: i32): u64 
   return wide ? value : value & 0xffffffff;
 }
 
-/** To an integral value in the same format, in the mode in force; PE where that loses. No DE. */
+/** Rounds to an integral value in the same format, in the mode in force; PE where that loses bits. No DE. */
 export function softRound(a: u64, single: bool): u64 {
   if (isNan(a, single)) return propagate(a, a, single);
   unpack(a, single);
@@ -406,6 +405,6 @@ export function softRound(a: u64, single: bool): u64 {
   const magnitude = a & ~signBit(single);
   if (!(magnitude & (((<u64>1) << shift) - 1))) return a;
   note(MXCSR_PE);
-  // The exponent field is above the fraction: a carry out of the fraction is the right exponent.
+  // The exponent field is above the fraction, so a carry out of the fraction gives the right exponent.
   return zero(partSign, single) | (roundShift(partSign, magnitude, shift) << shift);
 }

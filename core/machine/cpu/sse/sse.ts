@@ -1,9 +1,9 @@
 /**
- * MMX, SSE to SSE4.2, AES-NI, PCLMULQDQ and the state-saving instructions: identification at decode time and the first
- * step of dispatch. (CRC32, MOVNTI, prefetches, fences and CLFLUSH touch no vector state: the integer set has them.) Source of all facts: Intel SDM volume 2; where it is silent, silicon (test/cpu/sse.test.ts).
- *
- * The id of an instruction is `page << 8 | opcode byte`; the page is opcode map and mandatory prefix together.
- * Groups (71 72 73, AE) keep ModRM.reg as their second key. 0 is no instruction of this family (0F 00 is SLDT).
+ * MMX, SSE to SSE4.2, AES-NI, PCLMULQDQ and the state-saving instructions: their identification at decode time, and the first step of dispatch.
+ * (CRC32, MOVNTI, prefetches, fences and CLFLUSH touch no vector state and belong to the integer set.) Source of all facts: Intel SDM volume 2; where
+ * that is silent, silicon (test/cpu/sse.test.ts).
+ * The id of an instruction is `page << 8 | opcode byte`; the page combines opcode map and mandatory prefix. Groups (71 72 73, AE) have ModRM.reg as
+ * their second key. 0 is no instruction of this family (0F 00 is SLDT).
  */
 import { OP_ID, OP_MAP, OP_MODRM, OP_OPCODE, OP_PREFIX } from "../op";
 import { PREFIX_66, PREFIX_LOCK, PREFIX_MEMORY, PREFIX_REP, PREFIX_REPNE, PREFIX_VEX } from "../op";
@@ -12,7 +12,7 @@ import { execute0F, execute0F66, execute0FF2, execute0FF3 } from "./map0f";
 import { execute0F38, execute0F3866 } from "./map0f38";
 import { execute0F3A, execute0F3A66 } from "./map0f3a";
 
-/** Pages: opcode map and mandatory prefix. */
+/** Pages, each for an opcode map and a mandatory prefix. */
 const PAGE_0F: u32 = 0;
 const PAGE_0F_66: u32 = 1;
 const PAGE_0F_F3: u32 = 2;
@@ -32,7 +32,7 @@ function between(opcode: u32, first: u32, last: u32): bool {
   return opcode - first <= last - first;
 }
 
-/** 0F AE /r: FXSAVE FXRSTOR LDMXCSR STMXCSR XSAVE XRSTOR XSAVEOPT. Fences and CLFLUSH are the integer set's. */
+/** 0F AE /r: FXSAVE FXRSTOR LDMXCSR STMXCSR XSAVE XRSTOR XSAVEOPT. Fences and CLFLUSH belong to the integer set. */
 function formsAE(prefix66: bool, reg: u32): i32 {
   return prefix66 || reg == 7 ? NONE : MEMORY;
 }
@@ -91,8 +91,8 @@ function forms0F3A(opcode: u32, prefix66: bool): i32 {
 }
 
 /**
- * Called by the decoder for an opcode outside the integer set when all other fields of the op are filled.
- * Returns the id for OP_ID, 0 = #UD. Forms with VEX are #UD: AVX is not announced.
+ * Called by the decoder for an opcode outside the integer set, when all other fields of the op are filled. Returns the id for OP_ID, 0 for #UD. Forms
+ * with VEX raise #UD, since CPUID does not report AVX.
  */
 export function sseIdentify(op: usize): u32 {
   const prefix = <u32>load<u8>(op, OP_PREFIX);
@@ -124,7 +124,7 @@ export function sseIdentify(op: usize): u32 {
   return forms & (prefix & PREFIX_MEMORY ? MEMORY : REGISTER) ? (page << 8) | opcode : 0;
 }
 
-/** Executes an op that sseIdentify named. On a fault nothing has changed (except MXCSR flags, for #XM). */
+/** Executes an op that sseIdentify has identified. On a fault nothing has changed, except MXCSR flags for #XM. */
 export function sseExecute(op: usize): void {
   const id = <u32>load<u16>(op, OP_ID);
   const opcode = id & 0xff;

@@ -8,20 +8,20 @@ const RAX: usize = 0;
 const RCX: usize = 8;
 const RDX: usize = 16;
 
-/** Element count of an explicit length: its magnitude, at most `upper`. */
+/** Returns the element count of an explicit length: its magnitude, at most `upper`. */
 function explicitLength(register: usize, wide: bool, upper: u32): u32 {
   const value = wide ? load<i64>(cpu + register, CPU_GPR) : <i64>load<i32>(cpu + register, CPU_GPR);
   const magnitude = value < 0 ? 0 - <u64>value : <u64>value;
   return magnitude > <u64>upper ? upper : <u32>magnitude;
 }
-/** Elements before the first zero one. */
+/** Returns the number of elements before the first zero one. */
 function implicitLength(a: v128, words: bool): u32 {
   const zero = i64x2.splat(0);
   const mask = words ? i16x8.bitmask(i16x8.eq(a, zero)) : i8x16.bitmask(i8x16.eq(a, zero));
   return mask ? <u32>ctz(mask) : words ? 8 : 16;
 }
 
-/** Element i, extended as the format says, repeated in all lanes. */
+/** Returns element i, extended as the format says, in all lanes. */
 function broadcast(a: v128, i: u32, words: bool): v128 {
   const perQuad: u32 = words ? 4 : 8;
   const quad = i < perQuad ? low64(a) : high64(a);
@@ -34,7 +34,7 @@ function mask(words: bool, lanes: v128): u32 {
 function equal(a: v128, b: v128, words: bool): u32 {
   return mask(words, words ? i16x8.eq(a, b) : i8x16.eq(a, b));
 }
-/** Lanes where a <= b, elements per imm bits 0..1. */
+/** Returns the lanes where a <= b; imm bits 0..1 choose the elements. */
 function atMost(a: v128, b: v128, format: u32): u32 {
   if (format == 0) return mask(false, i8x16.le_u(a, b));
   if (format == 1) return mask(true, i16x8.le_u(a, b));
@@ -42,7 +42,7 @@ function atMost(a: v128, b: v128, format: u32): u32 {
   return mask(true, i16x8.le_s(a, b));
 }
 
-/** IntRes2: one bit for each element of b. a: set, ranges, or what is looked for; lengths in elements. */
+/** IntRes2: one bit for each element of b. a is the set, the ranges, or what is searched for; lengths are in elements. */
 function aggregate(a: v128, b: v128, lengthA: u32, lengthB: u32, imm: u32): u32 {
   const words = (imm & 1) != 0;
   const upper: u32 = words ? 8 : 16;

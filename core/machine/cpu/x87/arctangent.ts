@@ -15,7 +15,7 @@ import {
   subtractWide,
 } from "./fixed128";
 
-/** pi as a significand: its multiples by powers of 2 differ in the exponent only. */
+/** pi as a significand; its multiples by powers of 2 differ only in the exponent. */
 const PI_HI: u64 = 0xc90fdaa22168c234;
 const PI_LO: u64 = 0xc4c6628b80dc1cd1;
 const THREE_QUARTERS_HI: u64 = 0x96cbe3f9990e91a7;
@@ -35,10 +35,10 @@ const TABLE: StaticArray<u64> = [
   0xc0ce85b8ac526640, 0x89dd62c46e92fa25, 0xc90fdaa22168c234, 0xc4c6628b80dc1cd1,
 ];
 
-/** Quotients below 2^-40 are their own arctangent, as silicon gives it. */
+/** A quotient below 2^-40 is its own arctangent, as on silicon. */
 const SMALL: i32 = -39;
 
-/** The angle: hi:lo * 2^(exponent - 128). */
+/** The angle is hi:lo * 2^(exponent - 128). */
 let angleHi: u64 = 0;
 let angleLo: u64 = 0;
 let angleExponent: i32 = 0;
@@ -48,7 +48,7 @@ function setAngle(hi: u64, lo: u64, exponent: i32): void {
   angleLo = outLo;
   angleExponent = exponent - outShift;
 }
-/** The angle becomes pi * 2^(exponent - 2) less itself. */
+/** Replaces the angle by pi * 2^(exponent - 2) minus the angle. */
 function subtractFromPi(exponent: i32): void {
   cut(angleHi, angleLo, exponent - angleExponent);
   subtractWide(PI_HI, PI_LO, outHi, outLo);
@@ -60,7 +60,7 @@ function multipleOfPi(sign: u32, quarters: u32): void {
   else finishTo(sign, BIAS + (quarters == 4 ? 1 : quarters == 2 ? 0 : -1), PI_HI, PI_LO, 0);
 }
 
-/** arctan of s = n / d * 2^exponent, both with their leading ones at bit 127, into the angle. */
+/** Puts the arctan of s = n / d * 2^exponent into the angle; n and d have their leading ones at bit 127. */
 function series(nHi: u64, nLo: u64, dHi: u64, dLo: u64, exponent: i32): void {
   if (nHi > dHi || (nHi == dHi && nLo >= dLo)) {
     divideWide(nHi >> 1, (nHi << 63) | (nLo >> 1), dHi, dLo);
@@ -84,7 +84,7 @@ function series(nHi: u64, nLo: u64, dHi: u64, dLo: u64, exponent: i32): void {
 function ratio(a: u64, b: u64, down: i32): void {
   const steps = down > 6 ? 0 : <i32>nearest<f64>((<f64>a / <f64>b) * (<f64>16 / <f64>((<i64>1) << down)));
   if (!steps) return series(a, 0, b, 0, -down);
-  // With c = steps / 16: arctan c + arctan of (a - c b) / (b + c a), both times 16 in units of a's last place.
+  // With c = steps / 16: arctan c + arctan of (a - c b) / (b + c a), both multiplied by 16, in units of a's last place.
   const n = <u64>steps;
   const shift = <u64>down;
   const bHi = shift ? b >> (64 - shift) : 0;

@@ -1,6 +1,6 @@
 /**
- * Sum, product, quotient and square root of 80-bit numbers, exact and rounded once. Each leaves the result and notes its
- * exceptions. `extra` is DE where a memory operand was a denormal of its own format. SDM volume 1, 8.3.5 and 8.5.
+ * Sum, product, quotient and square root of 80-bit numbers, exact and rounded once. Each sets the result and notes its exceptions. `extra` is DE if a
+ * memory operand was a denormal of its own format. SDM volume 1, 8.3.5 and 8.5.
  */
 import { multiplyUnsigned, divideUnsigned, wideHigh } from "../wide";
 import { DE, ROUND_DOWN, ZE, invalid, note, rounding, setResult80 } from "./status";
@@ -38,13 +38,13 @@ function noteDenormals(classA: u32, classB: u32, extra: u32): void {
   if (classA == DENORMAL || classB == DENORMAL || extra) note(DE);
 }
 
-/** A finite operand as it is, rounded to the precision in force. */
+/** Returns a finite operand as it is, rounded to the precision in force. */
 function finishOperand(sign: u32, se: u32, sig: u64): void {
   unpack(se, sig);
   finish(sign, partExponent, partSig, 0);
 }
 
-/** a + b, with `flip` 0x8000 a - b. */
+/** Computes a + b; with `flip` 0x8000, a - b. */
 export function add(seA: u32, sigA: u64, seB: u32, sigB: u64, flip: u32, extra: u32): void {
   const classA = classify(seA, sigA);
   const classB = classify(seB, sigB);
@@ -125,7 +125,7 @@ export function divide(seA: u32, sigA: u64, seB: u32, sigB: u64, extra: u32): vo
   const sign = (seA ^ seB) >> 15;
   if (classA == classB && (classA == INFINITY || classA == ZERO)) return invalid();
   if (classB == ZERO) {
-    // A denormal dividend is not noticed then.
+    // A denormal dividend is not reported in this case.
     if (classA != INFINITY) note(ZE);
     return setInfinity(sign);
   }
@@ -156,7 +156,7 @@ export function squareRoot(se: u32, sig: u64): void {
   if (kind == INFINITY) return setInfinity(0);
   unpack(se, sig);
   const power = partExponent - BIAS;
-  // The radicand is sig * 2^63 or sig * 2^64, 127 or 128 bits, so that its root has 64; digit by digit, two bits at a time.
+  // The radicand is sig * 2^63 or sig * 2^64, which has 127 or 128 bits, so that its root has 64. It is computed digit by digit, two bits at a time.
   const even = (power & 1) == 0;
   let hi = even ? partSig >> 1 : partSig;
   let lo = even ? partSig << 63 : 0;
@@ -177,7 +177,7 @@ export function squareRoot(se: u32, sig: u64): void {
       root |= 1;
     }
   }
-  // The root is never half way between two numbers: the rest says on which side of the half it lies.
+  // The root is never half way between two numbers; the rest says on which side of the half it lies.
   const above = restHi != 0 || rest > root;
   finish(0, (power >> 1) + BIAS, root, above ? INTEGER_BIT | 1 : restHi | rest ? 1 : 0);
 }

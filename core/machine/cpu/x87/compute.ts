@@ -8,7 +8,7 @@ import { add, divide, multiply } from "./arithmetic";
 import { operandDenormal, operandSe, operandSig } from "./memory";
 import { readOperand } from "./transfer";
 
-/** The operation in ModRM.reg; destination is a, source b. */
+/** Carries out the operation in ModRM.reg; the destination is a, the source b. */
 function operate(which: u32, seA: u32, a: u64, seB: u32, b: u64, extra: u32): void {
   switch (which) {
     case 0:
@@ -26,7 +26,7 @@ function operate(which: u32, seA: u32, a: u64, seB: u32, b: u64, extra: u32): vo
   }
 }
 
-/** ST(to) = ST(to) op ST(from); the other way about for 5 and 7. */
+/** ST(to) = ST(to) op ST(from), with the operands exchanged for 5 and 7. */
 export function computeRegister(op: usize, which: u32, to: u32, from: u32, pops: bool): void {
   if (!begin(op)) return;
   if (isEmpty(to) || isEmpty(from)) underflowed();
@@ -65,7 +65,7 @@ export function computeMemory(op: usize, which: u32, kind: u32): void {
   end(compares ? C0 | C1 | C2 | C3 : C1);
 }
 
-/** C3 C2 C0: 000 greater, 001 less, 100 equal, 111 unordered. A quiet NaN is IE unless `quiet`. */
+/** C3 C2 C0: 000 greater, 001 less, 100 equal, 111 unordered. A quiet NaN raises IE unless `quiet`. */
 function compare(seA: u32, a: u64, seB: u32, b: u64, extra: u32, quiet: bool): void {
   const classA = classify(seA, a);
   const classB = classify(seB, b);
@@ -134,12 +134,12 @@ export function compareFlags(op: usize, i: u32, quiet: bool, pops: bool): void {
       quiet,
     );
   const outcome = raised;
-  // Seen on silicon: the flags change even where an unmasked exception keeps the register from being popped.
+  // Seen on silicon: the flags change even if an unmasked exception keeps the register from being popped.
   changeFlags(0x8d5, (outcome & C3 ? 0x40 : 0) | (outcome & C2 ? 4 : 0) | (outcome & C0 ? 1 : 0));
   if (pops && !blocked()) pop();
   end(outcome & SF ? C1 : 0);
 }
-/** FXAM: C3 C2 C0 say the class, C1 the sign, of an empty register too. */
+/** FXAM: C3 C2 C0 give the class and C1 the sign, also of an empty register. */
 export function examine(op: usize): void {
   if (!begin(op)) return;
   const se = <u32>load<u16>(st(0), FPR_SIGN_EXPONENT);

@@ -1,18 +1,18 @@
-/** The x87 unit's control instructions: FNINIT FNCLEX FLDCW FNSTCW FNSTSW. SDM volume 1, 8.1. */
+/** Control instructions of the x87 unit: FNINIT FNCLEX FLDCW FNSTCW FNSTSW. SDM volume 1, 8.1. */
 import { CPU_CR0, CPU_FCW, CPU_FDP, CPU_FIP, CPU_FOP, CPU_FSW, CPU_FTW } from "../state";
 import { VECTOR_NM, cpu, fault, raise, VECTOR_MF } from "../machine";
 import { setReg16 } from "../access";
 import { getRm, setRm } from "../operands";
 
 const FCW_INITIAL: u16 = 0x37f;
-/** Bits of FCW that exist; bit 6 reads as one. */
+/** The bits of FCW that exist; bit 6 reads as one. */
 export const FCW_MASK: u32 = 0x1f3f;
 export const FCW_ONE: u32 = 0x40;
 const FSW_ES: u32 = 0x80;
 const FSW_BUSY: u32 = 0x8000;
 const FSW_EXCEPTIONS: u32 = 0x7f;
 
-/** #NM with CR0.EM or CR0.TS; #MF for what is pending, unless the instruction does not wait. False: raised. */
+/** Raises #NM with CR0.EM or CR0.TS, and #MF for a pending exception unless the instruction does not wait. Returns false if it has raised. */
 export function x87Available(waits: bool): bool {
   if (load<u64>(cpu, CPU_CR0) & 0xc) {
     raise(VECTOR_NM);
@@ -25,7 +25,7 @@ export function x87Available(waits: bool): bool {
   return true;
 }
 
-/** ES and B follow the exceptions that are set and not masked. */
+/** Sets ES and B according to the exceptions that are set and not masked. */
 export function updateSummary(): void {
   const status = <u32>load<u16>(cpu, CPU_FSW);
   const pending = (status & ~(<u32>load<u16>(cpu, CPU_FCW)) & 0x3f) != 0;

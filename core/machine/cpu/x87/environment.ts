@@ -1,4 +1,4 @@
-/** FNSTENV FLDENV FNSAVE FRSTOR: the unit's state in memory, in the four formats of SDM volume 1, 8.1.10. FCS and FDS are 0. */
+/** FNSTENV FLDENV FNSAVE FRSTOR: the state of the unit in memory, in the four formats of SDM volume 1, 8.1.10. FCS and FDS are 0. */
 import { CR0_PE, RFLAGS_VM } from "../control_bits";
 import { cpu, fault } from "../machine";
 import { OP_OPSIZE } from "../op";
@@ -21,7 +21,7 @@ import { st } from "./status";
 /** Exception masks. */
 const FCW_ALL_MASKED: u16 = 0x3f;
 
-/** Bytes of the environment; the image of FNSAVE has 80 of registers behind it. */
+/** Bytes of the environment; in the image of FNSAVE, 80 bytes of registers follow. */
 // @ts-ignore: decorator
 @inline
 function environmentSize(op: usize): u32 {

@@ -1,7 +1,7 @@
 /**
- * The common case of the common instructions: sum, difference, product, FLD, FXCH with normal numbers, all exceptions masked, 64 bits
- * of precision, rounding to nearest, nothing wrong with the stack. Same results and flags as arithmetic.ts and transfer.ts, which
- * do everything else; false means that nothing was done. Translated code calls x87Product() and x87Sum().
+ * The common case of the common instructions: sum, difference, product, FLD and FXCH with normal numbers, all exceptions masked, 64 bits of
+ * precision, rounding to nearest, and no stack fault. Results and flags are the same as those of arithmetic.ts and transfer.ts, which handle
+ * everything else; false means that nothing was done. Translated code calls x87Product() and x87Sum().
  */
 import { effectiveAddress, read16, read64 } from "../access";
 import { clearFault, cpu, fault } from "../machine";
@@ -12,7 +12,7 @@ import { C1, PE } from "./status";
 
 const INTEGER_BIT: u64 = 0x8000000000000000;
 const CR0_EM_TS: u32 = 0xc;
-/** FCW: precision, rounding and masks; and what they are to be. */
+/** FCW: the bits of precision, rounding and masks, and the values that they must have. */
 const MODE: u32 = 0xf3f;
 const MODE_DEFAULT: u32 = 0x33f;
 const ES: u32 = 0x80;
@@ -20,7 +20,7 @@ const BUSY: u32 = 0x8000;
 const TOP: u32 = 0x3800;
 const SIGN: u32 = 0x8000;
 const BIAS: i32 = 16383;
-/** Not a case for this file: no result. */
+/** Returned instead of a result for a case that this file does not handle. */
 const NOT_PLAIN: u32 = 0xffffffff;
 
 /** FSW as the instruction finds it. */
@@ -38,7 +38,7 @@ function isValid(i: u32): bool {
   return (((<u32>load<u8>(cpu, CPU_FTW)) >> (((status >> 11) + i) & 7)) & 1) != 0;
 }
 
-/** Whether the unit is in the state that all here is for. */
+/** Returns whether the unit is in the state that this file requires. */
 // @ts-ignore: decorator
 @inline
 function isPlain(): bool {
@@ -69,7 +69,7 @@ export function x87Fast(op: usize): bool {
   }
 }
 
-/** `top`: TOP afterwards; `raised`: C1 and PE. */
+/** `top` is TOP afterwards; `raised` has C1 and PE. */
 // @ts-ignore: decorator
 @inline
 function finish(rip: u64, top: u32, raised: u32): bool {
@@ -78,7 +78,7 @@ function finish(rip: u64, top: u32, raised: u32): bool {
   return true;
 }
 
-/** FXCH ST(i). `rip`: of the instruction, as for all of these. */
+/** FXCH ST(i). `rip` is that of the instruction, here and below. */
 function exchange(i: u32, rip: u64): bool {
   if (!isPlain() || !isValid(0) || !isValid(i)) return false;
   const a = register(0);
@@ -117,7 +117,7 @@ function loadExtended(op: usize, rip: u64): bool {
   return false;
 }
 
-/** ST(to) = ST(to) op ST(from), the other way about for 5; then perhaps a pop. `which`: as in ModRM of D8. */
+/** ST(to) = ST(to) op ST(from), with the operands exchanged for 5; then a pop if `pops`. `which` is as in ModRM of D8. */
 function compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
   if (!isPlain() || !isValid(to) || !isValid(from)) return false;
   const d = register(to);
@@ -140,7 +140,7 @@ function compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
   return finish(rip, top + 1, result >> 16);
 }
 
-/** Exponents 1 to 7FFE, with the integer bit. */
+/** Exponent 1 to 7FFE, and the integer bit set. */
 // @ts-ignore: decorator
 @inline
 function areNormal(a: u64, b: u64, expA: u32, expB: u32): bool {
@@ -148,8 +148,8 @@ function areNormal(a: u64, b: u64, expA: u32, expB: u32): bool {
 }
 
 /**
- * Product of two numbers, rounded to nearest: the significand in CPU_X87_SIGNIFICAND; returns sign and exponent in bits 0..15, C1
- * and PE as in FSW in bits 16..31; or NOT_PLAIN.
+ * Multiplies two numbers, rounded to nearest. Puts the significand into CPU_X87_SIGNIFICAND, and returns sign and exponent in bits 0..15, and C1 and
+ * PE as in FSW in bits 16..31; or NOT_PLAIN.
  */
 export function x87Product(a: u64, b: u64, seA: u32, seB: u32): u32 {
   const expA = seA & 0x7fff;
@@ -170,7 +170,7 @@ export function x87Product(a: u64, b: u64, seA: u32, seB: u32): u32 {
   return round((seA ^ seB) & SIGN, exponent, (high << short) | ((low >> 63) & short), low << short);
 }
 
-/** The same of a sum. */
+/** The same for a sum. */
 export function x87Sum(a: u64, b: u64, seA: u32, seB: u32): u32 {
   const expA = seA & 0x7fff;
   const expB = seB & 0x7fff;
@@ -183,7 +183,7 @@ export function x87Sum(a: u64, b: u64, seA: u32, seB: u32): u32 {
 @inline
 function addLesser(seA: u32, a: u64, seB: u32, b: u64): u32 {
   const distance = <u64>((seA & 0x7fff) - (seB & 0x7fff));
-  // What b is at a's exponent: 64 bits, and what is below them, its last bit standing for all that is lost.
+  // b shifted to a's exponent: 64 bits, and what is below them, whose last bit is sticky.
   let bHigh: u64 = 0;
   let bLow: u64 = 1;
   if (distance == 0) {
@@ -203,14 +203,14 @@ function addLesser(seA: u32, a: u64, seB: u32, b: u64): u32 {
   }
   const high = a - bHigh - (bLow ? 1 : 0);
   const low = 0 - bLow;
-  // Zero, or nearly: not worth the trouble of a shift by more than a word.
+  // The result is zero or nearly so, which does not justify a shift by more than a word.
   if (!high) return NOT_PLAIN;
   const zeros = clz(high);
   if (!zeros) return round(sign, exponent, high, low);
   return round(sign, exponent - <i32>zeros, (high << zeros) | (low >> (64 - zeros)), low << zeros);
 }
 
-/** Rounds to nearest, ties to even. `high` has the leading one in bit 63; `low` is what lies below. Returns as x87Product(). */
+/** Rounds to nearest, ties to even. `high` has the leading one in bit 63, `low` is what lies below. Returns as x87Product() does. */
 // @ts-ignore: decorator
 @inline
 function round(sign: u32, exponent: i32, high: u64, low: u64): u32 {
@@ -221,7 +221,7 @@ function round(sign: u32, exponent: i32, high: u64, low: u64): u32 {
     rounded = INTEGER_BIT;
     biased++;
   }
-  // Overflow and underflow are for the others.
+  // Overflow and underflow are handled elsewhere.
   if (<u32>(biased - 1) >= 0x7ffe) return NOT_PLAIN;
   store<u64>(cpu, rounded, CPU_X87_SIGNIFICAND);
   return sign | (<u32>biased) | (low ? (PE | (up ? C1 : 0)) << 16 : 0);

@@ -1,12 +1,12 @@
 /**
- * Unsigned 128-bit fixed-point arithmetic for the transcendental functions: what they need more than the 64 bits of a
- * result, so that rounding is right in all but about one of 2^50 cases. Results are in outHi and outLo.
+ * Unsigned 128-bit fixed-point arithmetic for the transcendental functions. They need more than the 64 bits of a result, so that rounding is right in
+ * all but about one of 2^50 cases. Results are in outHi and outLo.
  */
 import { multiplyUnsigned, wideHigh } from "../wide";
 
 export let outHi: u64 = 0;
 export let outLo: u64 = 0;
-/** Places that normalise() moved to the left; whether divideWide() left a rest. */
+/** By how many places normalise() has shifted left; whether divideWide() has left a remainder. */
 export let outShift: i32 = 0;
 export let outRest: bool = false;
 
@@ -41,7 +41,7 @@ export function multiplyWide(aHi: u64, aLo: u64, bHi: u64, bLo: u64): void {
   set(high, top);
 }
 
-/** a / n, cut off; n below 2^32. Digits of 32 bits. */
+/** a / n, truncated, for n below 2^32. It uses digits of 32 bits. */
 function divideSmall(hi: u64, lo: u64, n: u64): void {
   const q3 = (hi >> 32) / n;
   let rest = (((hi >> 32) % n) << 32) | (hi & 0xffffffff);
@@ -52,7 +52,7 @@ function divideSmall(hi: u64, lo: u64, n: u64): void {
   set((q3 << 32) | q2, (q1 << 32) | (rest / n));
 }
 
-/** a * 2^128 / d, cut off, for a < d; d has its leading one at bit 127. One bit at a time. */
+/** a * 2^128 / d, truncated, for a < d; d has its leading one at bit 127. One bit at a time. */
 export function divideWide(hi: u64, lo: u64, dHi: u64, dLo: u64): void {
   let qHi: u64 = 0;
   let qLo: u64 = 0;
@@ -84,7 +84,7 @@ export function addWide(aHi: u64, aLo: u64, bHi: u64, bLo: u64): void {
 export function subtractWide(aHi: u64, aLo: u64, bHi: u64, bLo: u64): void {
   set(aHi - bHi - (aLo < bLo ? 1 : 0), aLo - bLo);
 }
-/** Leading one to bit 127. a is not 0. */
+/** Shifts the leading one to bit 127. a is not 0. */
 export function normalise(hi: u64, lo: u64): void {
   outShift = 0;
   if (!hi) {
@@ -97,7 +97,7 @@ export function normalise(hi: u64, lo: u64): void {
   if (zeros) set((hi << zeros) | (lo >> (64 - zeros)), lo << zeros);
   else set(hi, lo);
 }
-/** a >> count, cut off, for any count. */
+/** a >> count, truncated, for any count. */
 export function cut(hi: u64, lo: u64, count: i32): void {
   const n = <u64>(count & 63);
   if (count >= 128) set(0, 0);
@@ -106,12 +106,12 @@ export function cut(hi: u64, lo: u64, count: i32): void {
   else set(hi >> n, (lo >> n) | (hi << (64 - n)));
 }
 
-/** 1 in the format of the series below: one bit before the point, 127 behind. */
+/** 1 in the format of the series below: one bit before the point, 127 after it. */
 export const ONE: u64 = 0x8000000000000000;
 
 /**
- * 1 -+ z/(p(p+1)) (1 -+ z/((p+2)(p+3)) (1 -+ ...)): sine for p = 2, cosine for p = 1, over their first term. z has 128 places
- * behind the point and is below 0.62: 17 terms give 127 bits.
+ * 1 -+ z/(p(p+1)) (1 -+ z/((p+2)(p+3)) (1 -+ ...)): sine for p = 2, cosine for p = 1, divided by their first term. z has 128 places after the point
+ * and is below 0.62; 17 terms give 127 bits.
  */
 export function factorialSeries(zHi: u64, zLo: u64, p: u64): void {
   set(ONE, 0);
@@ -132,7 +132,10 @@ export function exponentialSeries(yHi: u64, yLo: u64, negative: bool): void {
     else addWide(ONE, 0, outHi, outLo);
   }
 }
-/** 1 +- z/3 + z^2/5 +- ...: artanh, or arctan if `alternating`, of the root of z over that root. `last` is the last odd number: 53 is enough for z below 0.03, 83 for 0.12. */
+/**
+ * 1 +- z/3 + z^2/5 +- ...: artanh, or arctan if `alternating`, of the root of z, divided by that root. `last` is the last odd number: 53 is enough
+ * for z below 0.03, 83 for 0.12.
+ */
 export function oddSeries(zHi: u64, zLo: u64, alternating: bool, last: i64): void {
   set(0, 0);
   for (let k = last; k >= 1; k -= 2) {

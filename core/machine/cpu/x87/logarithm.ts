@@ -1,4 +1,4 @@
-/** F2XM1, FYL2X, FYL2XP1, to about 110 bits and rounded once. SDM volume 2, at each of them. */
+/** F2XM1, FYL2X, FYL2XP1, computed to about 110 bits and rounded once. SDM volume 2, at each of them. */
 import { DE, PE, UE, ZE, invalid, note, resultSig, setResult80 } from "./status";
 import { BIAS, DENORMAL, INFINITY, ZERO, classify, finishTo, isSpecial, partExponent, partSig, unpack } from "./number";
 import {
@@ -16,7 +16,7 @@ import {
   subtractWide,
 } from "./fixed128";
 
-/** ln 2 and 2 / ln 2 (the latter over 4). */
+/** ln 2, and 2 / ln 2 (the latter divided by 4). */
 const LN2_HI: u64 = 0xb17217f7d1cf79ab;
 const LN2_LO: u64 = 0xc9e3b39803f2f6af;
 const TWO_BY_LN2_HI: u64 = 0xb8aa3b295c17f0bb;
@@ -28,7 +28,7 @@ function setInfinity(sign: u32): void {
   setResult80((sign << 15) | 0x7fff, ONE);
 }
 
-/** 2^x - 1 for -1 <= x <= 1; outside, where the manual leaves it undefined, ST(0) stays as it is, with PE. */
+/** 2^x - 1 for -1 <= x <= 1. Outside, where the manual leaves it undefined, ST(0) stays as it is, with PE. */
 export function exp2Minus1(se: u32, sig: u64): void {
   const kind = classify(se, sig);
   if (isSpecial(kind, ZERO, se, sig, 0, 0)) return;
@@ -55,12 +55,12 @@ export function exp2Minus1(se: u32, sig: u64): void {
   finishTo(sign, exponent + 1 - outShift - 1 + BIAS, outHi, outLo | 1, 0);
 }
 
-/** A logarithm: magnitude logHi:logLo * 2^(logExponent - 128), 0 with logHi 0. */
+/** A logarithm: its magnitude is logHi:logLo * 2^(logExponent - 128), and 0 if logHi is 0. */
 let logHi: u64 = 0;
 let logLo: u64 = 0;
 let logExponent: i32 = 0;
 let logNegative: bool = false;
-/** It is a whole number and not rounded. */
+/** Whether it is a whole number and was not rounded. */
 let logExact: bool = false;
 
 /** log2 of (1 + s) / (1 - s), s = n / d * 2^exponent, n and d with their leading ones at bit 127. */
@@ -101,7 +101,7 @@ function logOf(sig: u64, power: i32): void {
     logExponent = 0;
   }
   if (!power) return;
-  // Sum with the exponent, 16 places before the point.
+  // Adds the exponent, with 16 places before the point.
   cut(logHi, logLo, 16 - logExponent);
   const whole = (<u64>abs<i32>(power)) << 48;
   if (logNegative == power < 0) addWide(whole, 0, outHi, outLo);
@@ -113,7 +113,7 @@ function logOf(sig: u64, power: i32): void {
   logNegative = power < 0;
 }
 
-/** The result is y times the logarithm. */
+/** Makes the result y times the logarithm. */
 function timesLog(seY: u32, y: u64): void {
   const sign = (seY >> 15) ^ (logNegative ? 1 : 0);
   if (!logHi) return setResult80(seY & 0x8000, 0);
@@ -121,7 +121,7 @@ function timesLog(seY: u32, y: u64): void {
   multiplyWide(partSig, 0, logHi, logLo);
   normalise(outHi, outLo);
   let exponent = logExponent + partExponent - outShift;
-  // A power of 2: silicon gives the exact product for those above 1, a little less for those below, and always PE.
+  // For a power of 2, silicon gives the exact product if it is above 1, a little less if it is below, and always PE.
   if (logExact && logNegative) {
     subtractWide(outHi, outLo, 0, 1);
     normalise(outHi, outLo);
@@ -154,7 +154,7 @@ export function log2Times(seX: u32, x: u64, seY: u32, y: u64): void {
   timesLog(seY, y);
 }
 
-/** y * log2(x + 1). The manual leaves x outside -(1 - sqrt(1/2)) .. sqrt(2) - 1 undefined. */
+/** y * log2(x + 1). The manual leaves this undefined for x outside -(1 - sqrt(1/2)) .. sqrt(2) - 1. */
 export function log2Plus1(seX: u32, x: u64, seY: u32, y: u64): void {
   const classX = classify(seX, x);
   const classY = classify(seY, y);
@@ -176,7 +176,7 @@ export function log2Plus1(seX: u32, x: u64, seY: u32, y: u64): void {
     logOf(sum << zeros, -1 - <i32>zeros);
     return timesLog(seY, y);
   }
-  // s = x / (2 + x); the denominator with 126 places.
+  // s = x / (2 + x), with a denominator of 126 places.
   const hi = partSig;
   cut(hi, 0, 1 - power);
   logExact = false;
@@ -191,7 +191,7 @@ export function log2Plus1(seX: u32, x: u64, seY: u32, y: u64): void {
   }
   timesLog(seY, y);
 }
-/** |x| >= 1: the logarithm of x + 1, or, at -1 and below, x as silicon gives it. */
+/** For |x| >= 1: the logarithm of x + 1 or, at -1 and below, x, as on silicon. */
 function largePlus1(sign: u32, power: i32, sig: u64, seY: u32, y: u64): void {
   if (sign) {
     note(PE);

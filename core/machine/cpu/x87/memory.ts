@@ -1,4 +1,4 @@
-/** Numbers in memory: binary32, binary64, integers and packed decimals to the 80-bit format and back. SDM volume 1, 4.2, 4.7, 8.1. */
+/** Numbers in memory: converts binary32, binary64, integers and packed decimals to the 80-bit format and back. SDM volume 1, 4.2, 4.7, 8.1. */
 import { DE, IE, PE, C1, INDEFINITE_SE, INDEFINITE_SIG, ROUND_ZERO } from "./status";
 import { note, setResult80, setRounding } from "./status";
 import { BIAS, DENORMAL, INFINITY, QNAN, SNAN, UNSUPPORTED, ZERO } from "./number";
@@ -24,13 +24,13 @@ import {
 const INTEGER_BIT: u64 = 0x8000000000000000;
 const QUIET_BIT: u64 = 0x4000000000000000;
 
-/** An operand from memory, as setOperand left it. */
+/** An operand from memory, as setOperand has left it. */
 export let operandSe: u32 = 0;
 export let operandSig: u64 = 0;
 /** DE if it was a denormal of its format. */
 export let operandDenormal: u32 = 0;
 
-/** A number with `fractionBits` of fraction and the exponent range of bias `bias`, exactly; NaNs keep their kind. */
+/** Converts exactly a number with `fractionBits` of fraction and the exponent range of `bias`; NaNs keep their kind. */
 function widen(sign: u32, exponent: u32, fraction: u64, fractionBits: u64, most: u32, bias: i32): void {
   operandDenormal = 0;
   const aligned = fraction << (63 - fractionBits);
@@ -68,7 +68,7 @@ export function fromInteger(value: i64): void {
   operandSe = (value < 0 ? <u32>0x8000 : 0) | (<u32>(BIAS + 63 - <i32>zeros));
   operandSig = magnitude << zeros;
 }
-/** 18 decimal digits, two a byte; the digits are not checked, A..F count as 10..15 (undefined in the manual). */
+/** 18 decimal digits, two in each byte. The digits are not checked: A..F count as 10..15 (undefined in the manual). */
 export function fromDecimal(low: u64, high: u32): void {
   let value: u64 = 0;
   for (let i = 1; i >= 0; i--) value = value * 10 + (((<u64>high) >> (4 * <u64>i)) & 15);
@@ -76,7 +76,7 @@ export function fromDecimal(low: u64, high: u32): void {
   fromInteger(<i64>value);
   operandSe |= high & 0x8000;
 }
-/** FLD m32, m64: the operand becomes the result; a signalling NaN is quieted. */
+/** FLD m32, m64: makes the operand the result; a signalling NaN is quieted. */
 export function loadOperand(): void {
   let sig = operandSig;
   if (classify(operandSe, sig) == SNAN) {
@@ -89,7 +89,7 @@ export function loadOperand(): void {
 
 // ---- to memory ----
 
-/** A number as binary32 or binary64; storePrevented (number.ts) says that it must not be stored. */
+/** Returns a number as binary32 or binary64; storePrevented (number.ts) says that it must not be stored. */
 export function toFloat(se: u32, sig: u64, single: bool): u64 {
   const drop: u64 = single ? 40 : 11;
   const fractionBits: u64 = single ? 23 : 52;
@@ -116,7 +116,7 @@ export function toFloat(se: u32, sig: u64, single: bool): u64 {
 
 /** Set by toInteger and toDecimal. */
 let integral: u64 = 0;
-/** The number's magnitude rounded to an integer, in `integral`; false if it is 2^64 or more. */
+/** Puts the number's magnitude, rounded to an integer, into `integral`. Returns false if it is 2^64 or more. */
 function roundToInteger(se: u32, sig: u64): bool {
   if (!sig) {
     integral = 0;
@@ -132,7 +132,7 @@ function roundToInteger(se: u32, sig: u64): bool {
   return !roundedCarry;
 }
 
-/** As a signed integer of `size` bytes; IE and the integer indefinite for what does not fit. */
+/** Returns it as a signed integer of `size` bytes; IE and the integer indefinite for what does not fit. */
 export function toInteger(se: u32, sig: u64, size: u32, truncate: bool): u64 {
   const bits = <u64>(size << 3);
   const indefinite: u64 = (<u64>1) << (bits - 1);
@@ -146,7 +146,7 @@ export function toInteger(se: u32, sig: u64, size: u32, truncate: bool): u64 {
   return se >> 15 ? 0 - integral : integral;
 }
 
-/** High 16 bits of what toDecimal gives. */
+/** The high 16 bits of the result of toDecimal. */
 export let decimalHigh: u32 = 0;
 export function toDecimal(se: u32, sig: u64): u64 {
   const kind = classify(se, sig);
@@ -165,7 +165,7 @@ export function toDecimal(se: u32, sig: u64): u64 {
   return low;
 }
 
-/** FRNDINT: the number rounded to an integral value of its format. */
+/** FRNDINT: rounds the number to an integral value in its format. */
 export function roundIntegral(se: u32, sig: u64): void {
   const kind = classify(se, sig);
   if (kind == UNSUPPORTED) {

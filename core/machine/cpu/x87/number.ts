@@ -1,6 +1,6 @@
 /**
- * The 80-bit format: classes, unpacking, rounding and packing. A number is its sign-and-exponent word `se` and its
- * significand `sig` with the explicit integer bit. SDM volume 1, 4.8 and 8.2; tininess is seen after rounding (4.9.1.5).
+ * The 80-bit format: classes, unpacking, rounding and packing. A number is its sign-and-exponent word `se` and its significand `sig` with the
+ * explicit integer bit. SDM volume 1, 4.8 and 8.2; tininess is detected after rounding (4.9.1.5).
  */
 import { C1, IE, OE, PE, ROUND_DOWN, ROUND_NEAREST, ROUND_UP, UE } from "./status";
 import { control, invalid, masked, note, rounding, setResult80 } from "./status";
@@ -28,7 +28,7 @@ export function classify(se: u32, sig: u64): u32 {
   return sig & QUIET_BIT ? QNAN : SNAN;
 }
 
-/** What unpack() gives: exponent with bias 16383 of a significand with its leading one at bit 63. */
+/** The results of unpack(): the exponent, with bias 16383, of a significand with its leading one at bit 63. */
 export let partExponent: i32 = 0;
 export let partSig: u64 = 0;
 /** Takes apart a normal or denormal number. */
@@ -44,7 +44,7 @@ export function unpack(se: u32, sig: u64): void {
   }
 }
 
-/** The result is one operand's NaN, quieted; IE if one signals. SDM volume 1, table 4-7. */
+/** Makes one operand's NaN, quieted, the result; IE if one is signalling. SDM volume 1, table 4-7. */
 function propagate(seA: u32, sigA: u64, seB: u32, sigB: u64): void {
   const classA = classify(seA, sigA);
   const classB = classify(seB, sigB);
@@ -57,7 +57,7 @@ function propagate(seA: u32, sigA: u64, seB: u32, sigB: u64): void {
   }
   setResult80(first ? seA : seB, (first ? sigA : sigB) | QUIET_BIT);
 }
-/** Unsupported operands and NaNs: the result and true; else false. */
+/** For unsupported operands and NaNs: sets the result and returns true; otherwise returns false. */
 export function isSpecial(classA: u32, classB: u32, seA: u32, sigA: u64, seB: u32, sigB: u64): bool {
   if (classA < QNAN && classB < QNAN) return false;
   if (classA == UNSUPPORTED || classB == UNSUPPORTED) invalid();
@@ -67,13 +67,13 @@ export function isSpecial(classA: u32, classB: u32, seA: u32, sigA: u64, seB: u3
 
 // ---- rounding ----
 
-/** What rounding gives: significand, and whether anything was lost. */
+/** The results of rounding: the significand, and whether anything was lost. */
 export let roundedSig: u64 = 0;
 export let roundedCarry: bool = false;
 export let inexact: bool = false;
 export let roundedUp: bool = false;
 
-/** hi:lo to its upper 64 - drop bits. A carry out of bit 63 leaves it 1 << 63 with roundedCarry. */
+/** Rounds hi:lo to its upper 64 - drop bits. After a carry out of bit 63 it is 1 << 63, with roundedCarry. */
 export function roundBits(sign: u32, hi: u64, lo: u64, drop: u64): void {
   const unit = (<u64>1) << drop;
   const tail = hi & (unit - 1);
@@ -97,7 +97,7 @@ export function roundBits(sign: u32, hi: u64, lo: u64, drop: u64): void {
   }
 }
 
-/** What shiftRight() gives, with any lost one kept in bit 0 of the low half. */
+/** The results of shiftRight(), which keeps any lost one in bit 0 of the low half. */
 export let shiftedHi: u64 = 0;
 export let shiftedLo: u64 = 0;
 export function shiftRight(hi: u64, lo: u64, count: u32): void {
@@ -119,7 +119,7 @@ export function shiftRight(hi: u64, lo: u64, count: u32): void {
   }
 }
 
-/** An overflow or underflow of a memory destination that is not masked: nothing is stored. */
+/** Set when an overflow or underflow of a memory destination is not masked, so that nothing may be stored. */
 export let storePrevented: bool = false;
 export function allowStore(): void {
   storePrevented = false;
@@ -128,9 +128,8 @@ export let packedExponent: i32 = 0;
 export let packedSig: u64 = 0;
 
 /**
- * Rounds to a format and notes OE, UE, PE and C1. `exponent` has the bias 16383, hi its leading one at bit 63; the format drops
- * `drop` bits and has exponents least..most. The outcome is in packedSig and packedExponent; bit 63 clear: denormal or zero.
- * most + 1 stands for infinity.
+ * Rounds to a format and notes OE, UE, PE and C1. `exponent` has the bias 16383, and hi its leading one at bit 63; the format drops `drop` bits and
+ * has exponents least..most. The outcome is in packedSig and packedExponent; bit 63 clear means denormal or zero, and most + 1 stands for infinity.
  */
 export function roundTo(
   sign: u32,
@@ -180,7 +179,7 @@ export function roundTo(
   packedSig = roundedSig;
 }
 
-/** The result, rounded to 64, 53 or 24 bits as precision control says. */
+/** Sets the result, rounded to 64, 53 or 24 bits according to precision control. */
 export function finish(sign: u32, exponent: i32, hi: u64, lo: u64): void {
   const precision = (control >> 8) & 3;
   finishTo(sign, exponent, hi, lo, precision == 3 ? 0 : precision == 2 ? 11 : precision == 0 ? 40 : 0);

@@ -1,14 +1,14 @@
-/** FSCALE, FXTRACT, FPREM, FPREM1: exact, whatever precision control says. SDM volume 2, at each of them. */
+/** FSCALE, FXTRACT, FPREM, FPREM1, which are exact whatever precision control says. SDM volume 2, at each of them. */
 import { divideUnsigned, wideHigh } from "../wide";
 import { C0, C1, C2, C3, DE, OE, PE, UE, ZE, invalid, masked, note, resultSe, resultSig, setResult80 } from "./status";
 import { BIAS, DENORMAL, INFINITY, ZERO } from "./number";
 import { classify, finishTo, isSpecial, partExponent, partSig, unpack } from "./number";
 
 const INTEGER_BIT: u64 = 0x8000000000000000;
-/** Beyond the range of exponents in any case, also after the bias adjustment of an exception that is not masked. */
+/** Always beyond the range of exponents, even after the bias adjustment of an unmasked exception. */
 const FAR: i32 = 0x20000;
 
-/** The operand as the result, with no underflow; a pseudo-denormal has the exponent 1 then. */
+/** Makes the operand the result, without underflow; a pseudo-denormal then has the exponent 1. */
 function unchanged(se: u32, sig: u64): void {
   setResult80(!(se & 0x7fff) && sig & INTEGER_BIT ? se | 1 : se, sig);
 }
@@ -51,7 +51,7 @@ function byPower(se: u32, sig: u64, by: i32): void {
 /** Bias adjustment of results whose overflow or underflow is not masked. */
 const ADJUSTMENT: i32 = 0x6000;
 
-/** What extract() gives beside the result, which is the significand. */
+/** What extract() returns besides the result, which is the significand. */
 export let extractedSe: u32 = 0;
 export let extractedSig: u64 = 0;
 export function extract(se: u32, sig: u64): void {
@@ -84,8 +84,8 @@ export function forgetQuotient(): void {
   quotientKnown = false;
 }
 /**
- * FPREM (quotient cut off) and FPREM1 (`nearest`): C2 clear, C0 C3 C1 the quotient's bits 2 1 0; or, where the exponents differ by
- * 64 or more, C2 set and the exponent reduced by 32..63.
+ * FPREM (truncated quotient) and FPREM1 (`nearest`): C2 is clear, and C0 C3 C1 are the quotient's bits 2 1 0. If the exponents differ by 64 or more,
+ * C2 is set and the exponent reduced by 32..63.
  */
 export function remainder(seA: u32, sigA: u64, seB: u32, sigB: u64, nearest: bool): void {
   const classA = classify(seA, sigA);
@@ -124,11 +124,11 @@ export function remainder(seA: u32, sigA: u64, seB: u32, sigB: u64, nearest: boo
     }
   }
   if (nearest && difference >= -1) {
-    // Whether the rest is more than half the divisor, or half with an odd quotient.
+    // Returns whether the rest is more than half the divisor, or half with an odd quotient.
     const twice = rest << 1;
     const more = difference >= 0 ? rest >> 63 != 0 || twice > b || (twice == b && (quotient & 1) != 0) : rest > b;
     if (more) {
-      // Below the divisor's exponent by one, the rest in units of half the divisor's.
+      // One below the divisor's exponent, so the rest is in units of half the divisor's.
       rest = difference >= 0 ? b - rest : (b << 1) - rest;
       sign ^= 1;
       quotient++;

@@ -1,6 +1,6 @@
 /**
- * What every x87 instruction begins and ends with: control and status word, exceptions met, the register stack with its
- * tags, the pointers to the last instruction. SDM volume 1, 8.1, 8.4 and 8.5.
+ * What every x87 instruction begins and ends with: control and status word, exceptions, the register stack with its tags, the pointers to the last
+ * instruction. SDM volume 1, 8.1, 8.4 and 8.5.
  */
 import { cpu } from "../machine";
 import { OP_MODRM, OP_OPCODE } from "../op";
@@ -27,14 +27,14 @@ export const ROUND_DOWN: u32 = 1;
 export const ROUND_UP: u32 = 2;
 export const ROUND_ZERO: u32 = 3;
 
-/** What an invalid operation gives, and what a masked stack fault leaves: the negative quiet NaN without payload. */
+/** The result of an invalid operation, and what a masked stack fault leaves: the negative quiet NaN without payload. */
 export const INDEFINITE_SE: u32 = 0xffff;
 export const INDEFINITE_SIG: u64 = 0xc000000000000000;
 
 /** FCW as the instruction finds it. */
 export let control: u32 = 0;
 export let rounding: u32 = 0;
-/** Exceptions the instruction has met, SF, and C0..C3 as it leaves them. */
+/** The exceptions that the instruction has met, SF, and C0..C3 as it leaves them. */
 export let raised: u32 = 0;
 
 /** Result of the last operation: sign and exponent, significand. */
@@ -47,7 +47,7 @@ export function setResult80(se: u32, sig: u64): void {
   resultSig = sig;
 }
 
-/** The instruction under way and the offset of its memory operand. */
+/** The present instruction, and the offset of its memory operand. */
 let current: usize = 0;
 let operandOffset: u64 = 0;
 let hasOperand: bool = false;
@@ -56,7 +56,7 @@ export function setOperandOffset(offset: u64): void {
   hasOperand = true;
 }
 
-/** #NM, #MF of an earlier instruction; false if raised. */
+/** Raises #NM, or #MF for an earlier instruction. Returns false if it has raised. */
 export function begin(op: usize): bool {
   if (!x87Available(true)) return false;
   control = <u32>load<u16>(cpu, CPU_FCW);
@@ -82,13 +82,13 @@ export function forget(bits: u32): void {
 export function masked(exception: u32): bool {
   return (control & exception) != 0;
 }
-/** An unmasked exception of the operands: registers and memory stay as they are. */
+/** Returns whether the operands have an unmasked exception, so that registers and memory stay as they are. */
 // @ts-ignore: decorator
 @inline
 export function blocked(): bool {
   return (raised & ~control & (IE | DE | ZE)) != 0;
 }
-/** The result is the indefinite NaN, by IE. */
+/** Makes the result the indefinite NaN, with IE. */
 export function invalid(): void {
   note(IE);
   setResult80(INDEFINITE_SE, INDEFINITE_SIG);
@@ -105,11 +105,11 @@ export function overflowed(): void {
 }
 
 /**
- * Exceptions become sticky, C1 and the conditions among `conditions` are what was noted; ES and B follow. FIP is this
- * instruction's; FOP and FDP only if it met an exception that is not masked (CPUID.7.EBX[6]; volume 1, 8.1.8 and 8.1.9).
+ * Makes exceptions sticky, and takes over C1 and those conditions in `conditions` that were noted; ES and B follow. FIP becomes this instruction's;
+ * FOP and FDP only if it has met an unmasked exception (CPUID.7.EBX[6]; volume 1, 8.1.8 and 8.1.9).
  */
 export function end(conditions: u32 = C1): void {
-  // Where the operands' exception keeps the result from arising, so it does those of the result.
+  // If an exception of the operands prevents the result, it also prevents the exceptions of the result.
   if (blocked()) raised &= ~(OE | UE | PE | (raised & SF ? 0 : C1));
   const status = (<u32>load<u16>(cpu, CPU_FSW)) & ~conditions;
   store<u16>(cpu, <u16>(status | (raised & (conditions | 0x7f))), CPU_FSW);
@@ -153,7 +153,7 @@ export function setSt(i: u32, se: u32, sig: u64): void {
   store<u16>(at, <u16>se, FPR_SIGN_EXPONENT);
   setTag(i, true);
 }
-/** ST(i) becomes the result. */
+/** Sets ST(i) to the result. */
 // @ts-ignore: decorator
 @inline
 export function keep(i: u32): void {

@@ -47,7 +47,7 @@ export const INT32: u32 = 4;
 export const INT64: u32 = 5;
 export const DECIMAL: u32 = 6;
 
-/** Reads a memory operand into memory.ts's operand; EXTENDED and DECIMAL have their own loads. False: raised. */
+/** Reads a memory operand into the operand of memory.ts; EXTENDED and DECIMAL have their own loads. Returns false if it has raised. */
 export function readOperand(op: usize, kind: u32): bool {
   setOperandOffset(offsetAddress(op));
   const lin = effectiveAddress(op);
@@ -60,10 +60,10 @@ export function readOperand(op: usize, kind: u32): bool {
   return !fault;
 }
 
-/** Ends a push of the result: onto a register that is not empty it is a stack overflow. */
+/** Ends a push of the result; if the register is not empty, that is a stack overflow. */
 function pushResult(): void {
   if (!isEmpty(7)) overflowed();
-  // A denormal of a memory format is loaded even where DE is not masked.
+  // A denormal of a memory format is loaded even if DE is not masked.
   if (!(raised & ~control & IE)) push();
   end();
 }
@@ -117,7 +117,7 @@ export function storeMemory(op: usize, kind: u32, pops: bool, truncate: bool): v
     low = toInteger(se, sig, size, truncate);
   }
   const stores = !blocked() && !storePrevented;
-  // Where nothing is stored memory is not looked at.
+  // If nothing is stored, memory is not accessed at all.
   if (stores) {
     if (kind == EXTENDED || kind == DECIMAL) {
       probeWrite(lin, 10);
@@ -153,7 +153,7 @@ export function storeRegister(op: usize, i: u32, pops: bool): void {
   }
   end();
 }
-/** D9 D8..DF: as FSTP ST(i), but an empty ST(0) is only popped. Not in the manual; seen on silicon. */
+/** D9 D8..DF: as FSTP ST(i), but an empty ST(0) is only popped. This is not in the manual; it was seen on silicon. */
 export function moveRegister(op: usize, i: u32): void {
   if (!begin(op)) return;
   if (!isEmpty(0)) setSt(i, load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)));
@@ -195,7 +195,7 @@ export function conditionalMove(op: usize, i: u32, code: u32): void {
   end(raised & SF ? C1 : 0);
 }
 
-/** FCHS, FABS: ST(0)'s sign becomes (sign & keepMask) ^ flip. */
+/** FCHS, FABS: the sign of ST(0) becomes (sign & keepMask) ^ flip. */
 export function changeSign(op: usize, keepMask: u32, flip: u32): void {
   if (!begin(op)) return;
   if (isEmpty(0)) {
@@ -205,7 +205,7 @@ export function changeSign(op: usize, keepMask: u32, flip: u32): void {
   end();
 }
 
-/** FLD1 FLDL2T FLDL2E FLDPI FLDLG2 FLDLN2 FLDZ, in this order; rounded from more bits as RC says (SDM FLD1: 66 bits). */
+/** FLD1 FLDL2T FLDL2E FLDPI FLDLG2 FLDLN2 FLDZ, in this order; rounded from more bits according to RC (SDM FLD1: 66 bits). */
 export function loadConstant(op: usize, n: u32, down: bool, up: bool): void {
   if (!begin(op)) return;
   switch (n) {
@@ -239,7 +239,7 @@ export function moveTop(op: usize, by: u32): void {
   setTop(top() + by);
   end();
 }
-/** FFREE and FFREEP, which also pops (not in the manual, like the other doubles of the map). */
+/** FFREE, and FFREEP, which also pops (not in the manual, like the other aliases in the map). */
 export function freeRegister(op: usize, i: u32, pops: bool): void {
   if (!begin(op)) return;
   setTag(i, false);

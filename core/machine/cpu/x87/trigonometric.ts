@@ -1,6 +1,6 @@
 /**
- * FSIN, FCOS, FSINCOS, FPTAN. The argument is reduced by a pi of 66 bits, as silicon does (SDM volume 1, 8.3.8); the rest is exact to
- * 120 bits and rounded once.
+ * FSIN, FCOS, FSINCOS, FPTAN. As on silicon, the argument is reduced by a pi of 66 bits (SDM volume 1, 8.3.8). The rest is exact to 120 bits and
+ * rounded once.
  */
 import { C1, C2, DE, PE, UE, forget, invalid, note, resultSe, resultSig, setResult80 } from "./status";
 import { BIAS, DENORMAL, INFINITY, ZERO, classify, finishTo, isSpecial, partExponent, partSig, unpack } from "./number";
@@ -21,19 +21,19 @@ import {
 const HALF_PI_HI: u64 = 0xc;
 const HALF_PI_LO: u64 = 0x90fdaa22168c234c;
 
-/** Exponents of arguments below which silicon takes a short cut: 2^-68 and, for the tangent, 2^-33. */
+/** Exponents of arguments below which silicon takes a shortcut: 2^-68 and, for the tangent, 2^-33. */
 const TINY: u32 = 0x3fbb;
 const SMALL_TANGENT: u32 = 0x3fde;
 
-/** The argument less a multiple of pi / 2: magnitude reduced * 2^(reducedExponent - 128), at most pi / 4. */
+/** The argument minus a multiple of pi / 2: its magnitude is reduced * 2^(reducedExponent - 128), at most pi / 4. */
 let reducedHi: u64 = 0;
 let reducedLo: u64 = 0;
 let reducedExponent: i32 = 0;
 let reducedNegative: bool = false;
-/** How often pi/2 was taken off the argument; its last two bits say in which quadrant the angle lies. */
+/** How often pi/2 was subtracted from the argument; the last two bits say in which quadrant the angle lies. */
 let quadrant: u32 = 0;
 
-/** For a magnitude below 2^63, sign apart. */
+/** For a magnitude below 2^63; the sign is separate. */
 function reduce(exponent: i32, sig: u64): void {
   quadrant = 0;
   reducedNegative = false;
@@ -74,13 +74,13 @@ function reduce(exponent: i32, sig: u64): void {
   reducedExponent = 61 - outShift;
 }
 
-/** A function value: magnitude value * 2^(valueExponent - 128). */
+/** The value of a function: its magnitude is value * 2^(valueExponent - 128). */
 let valueHi: u64 = 0;
 let valueLo: u64 = 0;
 let valueExponent: i32 = 0;
 
 /** Square of the reduced argument, 128 places. */
-/** The series fall short of 1 by less than can be seen for small arguments: one unit less then. */
+/** For small arguments the series differ from 1 by less than can be represented; then the value is one unit less than 1. */
 function square(): void {
   multiplyWide(reducedHi, reducedLo, reducedHi, reducedLo);
   cut(outHi, outLo, -2 * reducedExponent);
@@ -115,7 +115,7 @@ function finishValue(sign: u32): void {
 function isZero(se: u32, sig: u64): bool {
   return !((se & 0x7fff) | (sig != 0 ? 1 : 0));
 }
-/** Sets reduced* and returns true for a finite argument below 2^63 that is not 0; else sets the sine, or C2. */
+/** For a finite argument below 2^63 other than 0, sets reduced* and returns true. Otherwise sets the sine, or C2. */
 function prepare(se: u32, sig: u64): bool {
   const kind = classify(se, sig);
   if (isSpecial(kind, ZERO, se, sig, 0, 0)) return false;
@@ -138,7 +138,7 @@ function prepare(se: u32, sig: u64): bool {
   return true;
 }
 
-/** The argument is so small that silicon gives it as its sine and tangent, and 1 as its cosine, in all rounding modes. */
+/** Returns whether the argument is so small that silicon gives it as its own sine and tangent, and 1 as its cosine, in all rounding modes. */
 // @ts-ignore: decorator
 @inline
 function isTiny(se: u32): bool {
@@ -176,7 +176,7 @@ function cosineOf(se: u32): void {
   finishValue(negative ^ (reducedNegative && quadrant & 1 ? 1 : 0));
 }
 
-/** Second result of FSINCOS and FPTAN, which is pushed. */
+/** The second result of FSINCOS and FPTAN, which is pushed. */
 export let secondSe: u32 = 0;
 export let secondSig: u64 = 0;
 function setSecond(se: u32, sig: u64): void {
@@ -206,7 +206,7 @@ export function tan(se: u32, sig: u64): void {
     return;
   }
   if (isTiny(se)) return tinyResult(se, sig);
-  // As silicon, which gives less than the argument in this range, though the tangent is more.
+  // As silicon, which gives less than the argument in this range, although the tangent is more.
   if ((se & 0x7fff) < SMALL_TANGENT) {
     unpack(se, sig);
     if (partSig == ONE) return finishTo(se >> 15, partExponent - 1, ~(<u64>0), ~(<u64>0), 0);
@@ -224,7 +224,7 @@ export function tan(se: u32, sig: u64): void {
     divideWide(hi >> 1, (hi << 63) | (lo >> 1), valueHi, valueLo);
     exponent++;
   } else divideWide(hi, lo, valueHi, valueLo);
-  // Numerator and denominator are both normalised: the quotient is at least a half.
+  // Numerator and denominator are both normalised, so the quotient is at least a half.
   finishTo((se >> 15) ^ (quadrant & 1) ^ (reducedNegative ? 1 : 0), exponent - 1 + BIAS, outHi, outLo, 0);
   note(PE);
 }

@@ -1,4 +1,4 @@
-/** Instructions D9 F0..FF on ST(0) and ST(1), other than FDECSTP and FINCSTP. SDM volume 1, 8.3.5 to 8.3.9. */
+/** The instructions D9 F0..FF on ST(0) and ST(1), except FDECSTP and FINCSTP. SDM volume 1, 8.3.5 to 8.3.9. */
 import { FPR_SIGN_EXPONENT } from "../state";
 import { C0, C1, C2, C3 } from "./status";
 import { begin, blocked, end, forget, isEmpty, keep, overflowed, pop, push, raised } from "./status";
@@ -60,7 +60,7 @@ function onTop(op: usize, which: u32): void {
   end(which > FSCALE ? C1 | C2 : C1);
 }
 
-/** ST(0) by ST(1), which stays. */
+/** Computes ST(0) from ST(0) and ST(1), which stays. */
 function onTwo(op: usize, which: u32): void {
   if (!begin(op)) return;
   forgetQuotient();

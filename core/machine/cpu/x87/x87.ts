@@ -1,4 +1,4 @@
-/** The x87 unit's place in the engine: which instruction D8..DF are, and what MMX shares with the unit. */
+/** The x87 unit's place in the engine: identifies the instructions D8..DF, and has what MMX shares with the unit. */
 import { VECTOR_MF, VECTOR_NM, VECTOR_UD, cpu, raise } from "../machine";
 import { OP_MODRM, OP_OPCODE } from "../op";
 import { CPU_CR0, CPU_FCW, CPU_FSW, CPU_FTW } from "../state";
@@ -24,7 +24,7 @@ import { compareFlags, compareRegister, compareZero, computeMemory, computeRegis
 import { x87Fast } from "./fast";
 import { unary } from "./unary";
 
-/** The instruction's id: 0 = #UD, 1 = any other; D8..DF and ModRM say the rest. */
+/** Returns the instruction's id: 0 = #UD, 1 = any other; D8..DF and ModRM identify the rest. */
 export function x87Identify(op: usize): u32 {
   const opcode = <u32>load<u8>(op, OP_OPCODE);
   const modrm = <u32>load<u8>(op, OP_MODRM);
@@ -124,17 +124,17 @@ function formD9(op: usize, reg: u32, rm: u32): void {
 }
 
 function formDaDb(op: usize, opcode: u32, reg: u32, rm: u32): void {
-  // B Z BE P, or their opposites: codes 2 4 6 A, odd ones for DB.
+  // B Z BE P, or their opposites: codes 2 4 6 A, the odd ones for DB.
   if (reg < 4) return conditionalMove(op, rm, (reg == 3 ? 10 : 2 + 2 * reg) | (opcode & 1));
   if (opcode == 0xda) return compareRegister(op, 1, true, 2);
   if (reg >= 5) return compareFlags(op, rm, reg == 5, false);
   if (rm == 2) return fnclex();
   if (rm == 3) return fninit();
-  // FNENI, FNDISI, FNSETPM: instructions of the 8087 and the 287 that do nothing since.
+  // FNENI, FNDISI, FNSETPM: instructions of the 8087 and the 287 that no longer do anything.
   x87Available(false);
 }
 
-/** D8: ST(0) is the destination; DC: ST(i), with the reversed operations exchanged. */
+/** D8: ST(0) is the destination. DC: ST(i) is, with the reversed operations exchanged. */
 function arithmeticForm(op: usize, opcode: u32, reg: u32, rm: u32): void {
   if (reg == 2 || reg == 3) return compareRegister(op, rm, false, reg - 2);
   if (opcode == 0xd8) return computeRegister(op, reg, 0, rm, false);
@@ -168,7 +168,7 @@ function popForm(op: usize, opcode: u32, reg: u32, rm: u32): void {
   }
 }
 
-/** FWAIT: #NM with CR0.MP and CR0.TS, else raises what is pending. */
+/** FWAIT: raises #NM with CR0.MP and CR0.TS, otherwise what is pending. */
 export function x87Wait(): void {
   if ((load<u64>(cpu, CPU_CR0) & 0xa) == 0xa) raise(VECTOR_NM);
   else x87CheckPending();

@@ -1,4 +1,4 @@
-/** A record of what silicon did with 16- and 32-bit code, for machines that are not x86-64; as ../corpus.ts. */
+/** A record of what silicon did with 16- and 32-bit code, for machines that are not x86-64. It works as ../corpus.ts does. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -9,7 +9,7 @@ import { LEGACY_FORMS } from "./forms.ts";
 import { CASE, legacyInstance, RESULT, type LegacyInstance } from "./generate.ts";
 
 export const LEGACY_CORPUS = path.join(import.meta.dirname, "../corpus/legacy.gz");
-/** Of each form, in code of 16 and of 32 bits. */
+/** The number of instances of each form, in 16-bit and in 32-bit code. */
 const PER_FORM = 10;
 const TRAP_BREAKPOINT = 3;
 
@@ -34,7 +34,7 @@ function unchanged({ bytes, length }: LegacyInstance): Buffer {
   return result;
 }
 
-/** The file for results in the order of legacyCorpusInstances(). */
+/** Makes the file from results in the order of legacyCorpusInstances(). */
 export function encodeLegacyCorpus(recorded: Iterable<[LegacyInstance, Uint8Array]>): Buffer {
   const parts: Buffer[] = [];
   for (const [one, silicon] of recorded) {
@@ -47,7 +47,7 @@ export function encodeLegacyCorpus(recorded: Iterable<[LegacyInstance, Uint8Arra
   return gzipSync(Buffer.concat(parts), { level: 9 });
 }
 
-/** The instances and silicon's results. Throws where the generator no longer makes the cases that were recorded. */
+/** Returns the instances with silicon's results. Throws if the generator no longer makes the cases that were recorded. */
 export function* readLegacyCorpus(): Generator<[LegacyInstance, Buffer]> {
   const file = gunzipSync(readFileSync(LEGACY_CORPUS));
   let at = 0;

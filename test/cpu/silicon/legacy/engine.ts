@@ -1,4 +1,4 @@
-/** The engine as legacy.c's cases see it: the same LDT, code and data; a case in, a result out. */
+/** The engine as legacy.c's cases see it, with the same LDT, code and data. It takes a case and gives a result. */
 import * as exits from "../../../../core/machine/cpu/exits.ts";
 import * as state from "../../../../core/machine/cpu/state.ts";
 import { Machine, NX, PRESENT, USER, WRITABLE } from "../../machine.ts";
@@ -8,7 +8,7 @@ import { attributes, CODE_PAGE, descriptor, LDT } from "./segments.ts";
 
 const CODE_FRAME = 0x3800000;
 const DATA_FRAME = 0x3810000;
-/** The tables of descriptors: supervisor pages, as Linux has them. */
+/** The descriptor tables lie in supervisor pages, as in Linux. */
 const TABLES = 0xffff_8000_0000_0000n;
 const TABLES_FRAME = 0x3820000;
 const LDT_OFFSET = 0x800;
@@ -42,7 +42,7 @@ export class LegacyEngine {
     m.bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 4096);
   }
 
-  /** Runs one case to its trap; the result has the layout of legacy.c's `struct result`. */
+  /** Runs one case until its trap. The result has the layout of legacy.c's `struct result`. */
   run(test: Uint8Array, result: Uint8Array): void {
     const m = this.#machine;
     const input = new DataView(test.buffer, test.byteOffset);

@@ -70,9 +70,9 @@ hlt - 0 F4 -
 in - 0 EC -
 `;
 
-/** Their operand size is the mode's, and 66 changes it, where 64-bit mode has one size only. */
+/** Their operand size is the mode's and 66 changes it, while 64-bit mode has one size only. */
 const SIZED = /^(push|ret|call|jmp|enter|j.|j..|loop.*)$/;
-/** 64-bit code only, or not the same in the older modes. */
+/** They exist in 64-bit code only, or differ in the older modes. */
 const LONG_ONLY = new Set(["movsxd", "cmpxchg8b", "jrcxz"]);
 
 function inLegacy(form: Form): Form {

@@ -1,4 +1,4 @@
-/** Random instances of the forms in 16- and 32-bit code, and the layout of cases and results (the structures in legacy.c). */
+/** Makes random instances of the forms in 16- and 32-bit code, and defines the layout of cases and results (the structures in legacy.c). */
 import { type Form } from "../forms.ts";
 import { FLAG_BITS, undefinedFlags, WINDOW, WINDOW_START, type Random } from "../generate.ts";
 import { LEGACY_FORMS } from "./forms.ts";
@@ -27,7 +27,7 @@ export const RESULT = {
   memory: 72,
   size: 584,
 } as const;
-/** As the engine numbers them. */
+/** The engine uses these numbers. */
 const [ES, CS, SS, DS, FS, GS] = [0, 1, 2, 3, 4, 5];
 const OVERRIDES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 const [SP, BP] = [4, 5];
@@ -37,7 +37,7 @@ export interface LegacyInstance {
   bits: 16 | 32;
   bytes: Uint8Array<ArrayBuffer>;
   length: number;
-  /** EFLAGS bits not compared. */
+  /** The EFLAGS bits that are not compared. */
   flagMask: number;
 }
 
@@ -53,10 +53,10 @@ function value32(random: Random): number {
   }
 }
 
-/** Registers and displacement of 16-bit addresses, by ModRM.rm. */
+/** The registers of 16-bit addresses by ModRM.rm, to which a displacement is added. */
 const BASES_16: readonly (readonly number[])[] = [[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3]];
 
-/** One instance under way. */
+/** An instance that is being built. */
 class Builder {
   readonly bytes = new Uint8Array(CASE.size);
   readonly view = new DataView(this.bytes.buffer);
@@ -66,7 +66,7 @@ class Builder {
   readonly operandSize: 2 | 4;
   readonly addressSize: 2 | 4;
   readonly stackSize: 2 | 4;
-  /** A segment register's number in place of the default one. */
+  /** The number of a segment register that replaces the default one. */
   readonly override: number;
 
   constructor(
@@ -76,7 +76,7 @@ class Builder {
   ) {
     this.gpr = Array.from({ length: 8 }, () => value32(random));
     for (let at = CASE.memory; at < CASE.size; at += 4) this.view.setUint32(at, value32(random), true);
-    // Mostly such as let the instruction be done.
+    // Most of them let the instruction be executed.
     const data = (): Segment => (random.chance(3) ? random.pick(DATA) : DATA[random.below(2)]!);
     const stack = random.chance(3) ? random.pick(STACKS) : STACKS[random.below(2)]!;
     const code = random.chance(8)
@@ -103,11 +103,11 @@ class Builder {
     );
   }
 
-  /** Offset of a linear address in the segment that register n has. */
+  /** Returns the offset of a linear address in the segment that register n holds. */
   offsetOf(n: number, linear: number): number {
     return (linear - this.chosen[n]!.base) >>> 0;
   }
-  /** Of a register with garbage above its 16 bits. */
+  /** Sets a register, with garbage above its 16 bits. */
   setRegister(n: number, value: number, size: number): void {
     this.gpr[n] = size === 4 ? value >>> 0 : ((this.gpr[n]! & 0xffff0000) | (value & 0xffff)) >>> 0;
   }
@@ -117,7 +117,7 @@ class Builder {
   append(size: number, value: number): void {
     this.put(this.code.length, size, value);
   }
-  /** Of the data window, at a linear address, if it lies there. */
+  /** Writes to the data window at a linear address, if the address lies in it. */
   poke(linear: number, size: number, value: number): void {
     for (let i = 0; i < size; i++) {
       const at = linear + i - WINDOW_START;
@@ -125,7 +125,7 @@ class Builder {
     }
   }
 
-  /** Where a memory operand is to lie. */
+  /** Chooses where a memory operand lies. */
   target(span: number): number {
     const { random } = this;
     if (random.chance(30)) return WINDOW_START - 0x1000 + random.below(8192);
@@ -134,7 +134,7 @@ class Builder {
     return WINDOW_START + 64 + random.below(span);
   }
 
-  /** ModRM, SIB and displacement of memory at `linear` in the default segment or the overriding one. */
+  /** Encodes ModRM, SIB and displacement of memory at `linear`, in the default segment or the overriding one. */
   memory(digit: number, linear: number, untouchable: number): number[] {
     return this.addressSize === 4
       ? this.memory32(digit, linear, untouchable)
@@ -188,7 +188,7 @@ class Builder {
   }
 }
 
-/** A selector of code and an offset there: mostly a good one. */
+/** Chooses a selector of code and an offset there, most of the time a good one. */
 function farTarget(random: Random, mayBeLong: boolean): [selector: number, offset: number] {
   const further = 64 + random.below(64);
   if (random.chance(4))
@@ -202,7 +202,7 @@ function farTarget(random: Random, mayBeLong: boolean): [selector: number, offse
   }
   const code = random.pick(random.chance(2) ? CODE_16 : CODE_32);
   const offset = random.chance(10) ? random.u32() & 0x1fff : CODE_PAGE + CODE_OFFSET + further - code.base;
-  // Not the instruction itself, which would never end.
+  // It must not be the instruction itself, which would never end.
   const isSelf = code.base + offset >= CODE_PAGE + CODE_OFFSET && code.base + offset < CODE_PAGE + CODE_OFFSET + 24;
   return [code.selector, isSelf ? offset + 64 : offset];
 }
@@ -227,7 +227,7 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
   const reg = form.digit >= 0 ? form.digit : random.below(8);
   const rm = random.below(8);
   if (form.options.has("div") && random.chance(2)) gpr[2] = random.chance(2) ? 0 : ((gpr[0]! | 0) >> 31) >>> 0;
-  // By more than the operand has bits, a double shift is undefined.
+  // A double shift by more bits than the operand has is undefined.
   const isDoubleShift = /^sh[lr]d$/.test(form.name);
   if (isDoubleShift && operandSize === 2 && (gpr[1]! & 31) > 16) b.setRegister(1, 5, 2);
   const isBit = form.options.has("bit");
@@ -265,11 +265,11 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
       b.poke(sp, operandSize, CODE_PAGE + CODE_OFFSET + 64 + random.below(64) - b.chosen[CS!]!.base);
     else if (form.name === "leave" || form.name === "enter")
       b.setRegister(BP, b.offsetOf(SS!, WINDOW_START + 128 + random.below(64) * 4), b.stackSize);
-    // POPF and IRET: neither TF nor NT nor AC.
+    // For POPF and IRET, neither TF nor NT nor AC may be set.
     if (form.name === "popf") b.poke(sp, 4, random.u32() & 0x3cd5);
     if (form.name === "iret") b.poke(sp + 2 * operandSize, 4, random.u32() & 0x3cd5);
   }
-  // Whether a CALL looks at its target or at its stack first is the processor's affair.
+  // Whether a CALL checks its target or its stack first depends on the processor.
   const jumps = form.name === "call" || (form.name === "jmp" && !random.chance(10));
   if (jumps && hasModrm && !isMemory)
     gpr[rm] = (CODE_PAGE + CODE_OFFSET + 64 + random.below(64) - b.chosen[CS!]!.base) >>> 0;
@@ -315,7 +315,7 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
   return { form, bits, bytes: b.bytes, length: code.length, flagMask };
 }
 
-/** `count` instances, the forms in turn, half of them in 16-bit code; only those whose name begins with `only`. */
+/** Makes `count` instances, taking the forms in turn, half of them in 16-bit code, of the forms whose names begin with `only`. */
 export function* legacyInstances(count: number, random: Random, only?: string): Generator<LegacyInstance> {
   const forms = LEGACY_FORMS.filter(({ name }) => !only || name.startsWith(only));
   for (let i = 0; i < count; i++)

@@ -1,4 +1,4 @@
-/** Builds harness and engine, runs instances of 16- and 32-bit code on both, reports the differences. */
+/** Builds harness and engine, runs instances of 16- and 32-bit code on both, and reports the differences. */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
@@ -19,7 +19,7 @@ const BATCH = 8192;
 const SAMPLES = Number(process.env.CPU_TEST_SAMPLES ?? 3);
 const REGISTERS = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
 const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs"];
-/** Vectors whose error code tells something that a program has done. */
+/** The vectors whose error code describes something that a program has done. */
 const WITH_ERROR = new Set([10, 11, 12, 13, 14]);
 
 export function buildLegacySilicon(): string {
@@ -46,7 +46,7 @@ export async function legacySilicon(binary: string, batch: readonly LegacyInstan
   return results;
 }
 
-/** Where two results of one case differ, in words. */
+/** Says in words where two results of one case differ. */
 export function legacyDifference({ flagMask }: LegacyInstance, silicon: Uint8Array, engine: Uint8Array): string | null {
   const a = new DataView(silicon.buffer, silicon.byteOffset);
   const b = new DataView(engine.buffer, engine.byteOffset);
@@ -65,7 +65,7 @@ export function legacyDifference({ flagMask }: LegacyInstance, silicon: Uint8Arr
   REGISTERS.forEach((name, n) => u32(name, RESULT.gpr + 4 * n));
   SEGMENTS.forEach((name, n) => {
     const at = RESULT.segments + 2 * n;
-    // The kernel's return to the harness makes 0 of any null selector.
+    // The kernel's return to the harness turns any null selector into 0.
     const seen = (view: DataView): number => (view.getUint16(at, true) > 3 ? view.getUint16(at, true) : 0);
     compare(name, seen(a), seen(b));
   });
@@ -73,7 +73,7 @@ export function legacyDifference({ flagMask }: LegacyInstance, silicon: Uint8Arr
   return found.length ? found.join(", ") : null;
 }
 
-/** For a report: what the case had, as far as addresses depend on it. */
+/** Describes for a report what the case had, as far as addresses depend on it. */
 function described({ bytes, length, bits }: LegacyInstance): string {
   const view = new DataView(bytes.buffer);
   const code = Buffer.from(bytes.subarray(CASE.code, CASE.code + length)).toString("hex");
@@ -103,7 +103,7 @@ function compareLegacy(engine: LegacyEngine, batch: readonly LegacyInstance[], s
   });
 }
 
-/** What differs from the record of silicon, and how many instances were compared. */
+/** Returns what differs from the record of silicon, and how many instances were compared. */
 export async function againstLegacyCorpus(): Promise<Report> {
   const report: Report = { count: 0, mismatches: 0, samples: new Map() };
   const engine = new LegacyEngine(await compileEngine());

@@ -1,5 +1,5 @@
 /**
- * The LDT that legacy.c and the engine both get, and what of the GDT 64-bit Linux shows to programs. Code lies at CODE_ADDRESS, the data
+ * The LDT that both legacy.c and the engine get, and the part of the GDT that 64-bit Linux shows to programs. Code lies at CODE_ADDRESS, the data
  * window at WINDOW_START (generate.ts of the 64-bit cases).
  */
 import { DATA_PAGES, WINDOW, WINDOW_START } from "../generate.ts";
@@ -12,11 +12,11 @@ export interface Segment {
   base: number;
   limit: number;
   pages: boolean;
-  /** D or B. */
+  /** The bit D or B. */
   is32: boolean;
-  /** As struct user_desc has it: 0 data, 1 expand-down, 2 code. (Linux lets nobody make conforming code.) */
+  /** As in struct user_desc: 0 data, 1 expand-down, 2 code. (Linux lets nobody make conforming code.) */
   contents: number;
-  /** Data: not writable; code: not readable. */
+  /** Data that is not writable, or code that is not readable. */
   restricted: boolean;
   present: boolean;
 }
@@ -44,10 +44,10 @@ const data = [
   segment(WINDOW_START - 3, WINDOW + 1, false, 0),
   segment(DATA_PAGES, 0xfff, true, 1),
   segment(DATA_PAGES, 0xfff, false, 1),
-  // Expand-down below the boundary: with pages, the limit ends in fff too.
+  // Expand-down below the border: with a granularity of pages, the limit ends in fff too.
   segment(DATA_PAGES - 0x1000, 1, true, 1, { pages: true }),
 ] as const;
-/** What SS may hold. */
+/** The segments that SS may hold. */
 export const STACKS: readonly Segment[] = data;
 export const DATA: readonly Segment[] = [
   ...data,
@@ -66,18 +66,18 @@ export const CODE_16: readonly Segment[] = [
   segment(CODE_PAGE + 0x700, 0xffff, false, 2),
   segment(CODE_PAGE, CODE_OFFSET + 2, false, 2, { restricted: true }),
 ];
-/** What no data segment register can hold: not readable, not present. */
+/** The segments that no data segment register can hold: not readable, or not present. */
 const absent = [
   segment(DATA_PAGES, 0x1fff, true, 2, { restricted: true }),
   segment(DATA_PAGES, 0x1fff, true, 0, { present: false }),
   segment(CODE_PAGE, 0xfff, true, 2, { present: false }),
 ];
 export const LDT: readonly Segment[] = [...DATA, ...CODE_32, ...CODE_16, ...absent];
-/** Programs' own in Linux's GDT: 32-bit code, data, 64-bit code. */
+/** Programs' own segments in Linux's GDT: 32-bit code, data, 64-bit code. */
 export const USER_CODE_32 = 0x23;
 export const USER_DATA = 0x2b;
 export const USER_CODE_64 = 0x33;
-/** Everything that an instruction of a case may try to load: none, privileged, beyond the tables, wrong in every way. */
+/** Everything that an instruction of a case may try to load: null, privileged, beyond the tables, wrong in every way. */
 export const SELECTORS: readonly number[] = [
   ...LDT.flatMap(({ selector }) => [selector, selector & ~3]),
   0,
@@ -91,7 +91,7 @@ export const SELECTORS: readonly number[] = [
   0xffff,
 ];
 
-/** Bits 8..15 and 20..23 of the descriptor's upper half: attributes as the engine's segment registers have them. */
+/** Bits 8..15 and 20..23 of the descriptor's upper half, which are attributes as the engine's segment registers hold them. */
 export function attributes({ contents, restricted, present, is32, pages }: Segment): number {
   const isCode = contents >= 2;
   const type = (isCode ? 8 : 0) | (contents === 1 ? 4 : 0) | (restricted ? 0 : 2) | 1;
@@ -112,7 +112,7 @@ export function descriptor(each: Segment): bigint {
   );
 }
 
-/** What legacy.c reads first: a count, and struct user_desc of each. */
+/** What legacy.c reads first: a count, then struct user_desc for each. */
 export function userDescriptors(): Buffer {
   const out = Buffer.alloc(4 + 16 * LDT.length);
   out.writeUInt32LE(LDT.length);

@@ -1,18 +1,18 @@
-/** What processors may do differently in 16- and 32-bit code: such parts of silicon's answer are replaced by the engine's before the comparison. */
+/** What processors may do differently in 16- and 32-bit code. Such parts of silicon's answer are replaced by the engine's before the comparison. */
 import { WINDOW } from "../generate.ts";
 import { RESULT, type LegacyInstance } from "./generate.ts";
 
 const VECTOR_SS = 12;
 const VECTOR_GP = 13;
 const VECTOR_PF = 14;
-/** Instructions of several pushes. */
+/** Instructions with several pushes. */
 const FRAMES = new Set(["enter", "pusha", "callf"]);
 
 /**
  * - LAR leaves bits 16 to 19 undefined (SDM volume 2).
- * - Of a CALL whose target and whose stack are both wrong, either may be told.
- * - What a frame that faults half-way has left below the stack pointer is nobody's.
- * - A segment register pushed with 32 bits is a move of 16 or a zero-extended one of 32 ("PUSH" in SDM volume 2).
+ * - If both the target and the stack of a CALL are wrong, either may be reported.
+ * - What a frame that faults half-way has left below the stack pointer is not compared.
+ * - A segment register pushed with 32 bits is a move of 16 bits or a zero-extended one of 32 ("PUSH" in SDM volume 2).
  */
 export function settled({ form }: LegacyInstance, silicon: Uint8Array, engine: Uint8Array): Uint8Array {
   const out = Uint8Array.from(silicon);

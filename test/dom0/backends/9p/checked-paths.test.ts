@@ -1,4 +1,4 @@
-/** Where the host finds what is in a shared folder by paths: a way that leads over a link is no way, though the file at its end is the same. */
+/** The host finds what is in a shared folder by paths here. A path that leads over a link is refused, even though the file at its end is the same. */
 import * as fs from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** `p9` of xl.cfg(5), to the nodes that libxl writes. */
+/** `p9` of xl.cfg(5), turned into the nodes that libxl writes. */
 import { describe, expect, it } from "vitest";
 import { FOLDERS } from "../../../../core/dom0/backends/9p/config.ts";
 import { readFolder, writeFolder } from "../../../../core/dom0/backends/9p/spec-text.ts";

@@ -1,6 +1,6 @@
 /**
- * What a guest reaches of a shared folder, and that it is nothing else: by both ways in which the host finds what is in it, the one by
- * descriptors (Linux) and the one by paths that are looked at first (macOS, Windows).
+ * What a guest can reach of a shared folder, and that it reaches nothing else. Both ways in which the host finds files are tested: by descriptors
+ * (Linux), and by paths that are checked first (macOS, Windows).
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -43,7 +43,7 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
       session.close();
       session.folder.close();
     }
-    // Whatever was asked, this is as it was.
+    // Whatever was asked, this must be unchanged.
     expect(fs.readdirSync(path.join(base, "outside"))).toEqual(["secret"]);
     expect(fs.readFileSync(path.join(base, "outside/secret"), "utf8")).toBe("SECRET");
   });
@@ -174,7 +174,7 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
     await guest.call(T.renameat, b, text("c"), b, text("d"));
     await guest.call(T.renameat, a, text("b"), a, text("other"));
     expect(fs.readFileSync(path.join(share, "a/other/d/up"), "utf8")).toBe("content");
-    // At once: what is looked at can't become another meanwhile.
+    // All of this is done at once, so that a checked path cannot become another one in the meantime.
     fs.mkdirSync(path.join(share, "a/empty"));
     for (let i = 0; i < 40; i++) {
       await Promise.allSettled([
@@ -206,7 +206,7 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
     const inner = await client(false, path.join(share, "inner"));
     let end!: () => void;
     const long = sessions[0]!.folder.moves.take(() => new Promise<void>((resolve) => (end = resolve)));
-    // The one by paths finds folders first, for which all have turns.
+    // The way by paths first finds folders, in which all requests take turns.
     await expect.poll(() => end).toBeDefined();
     const ended: string[] = [];
     const rename = (name: string, client: NinepClient, from: string): Promise<unknown> =>
@@ -215,10 +215,10 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
         .then(() => ended.push(name));
     const held = [rename("same", one, "file"), rename("inner", inner, "deep")];
     await rename("other", other, "file");
-    // Another that has both below it does not let them pass what is under way.
+    // Another request, which has both below it, does not let them pass what is under way.
     const above = await client(false, base);
     held.push(rename("above", above, "top"), rename("late", other, "moved"));
-    // A round of requests that nothing holds.
+    // A round of requests that nothing delays.
     await Promise.all([one, other, inner, above].map((each) => each.walk([])));
     expect(ended).toEqual(["other"]);
     end();
@@ -290,14 +290,14 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
     const getattr = (fid: number) => guest.call(T.getattr, u32(fid), u64(0x7ff));
     expect((await getattr(leaf)).readBigUInt64LE(49)).toBe(13n);
     expect(await guest.walk([".."], deep)).toBeGreaterThan(0);
-    // Another one in its place is not what it was.
+    // Another folder in its place is not the folder that it was.
     fs.renameSync(path.join(share, "outer"), path.join(base, "elsewhere"));
     fs.mkdirSync(path.join(share, "outer/deep"), { recursive: true });
     await expect(guest.walk([".."], await guest.walk(["outer", "deep"]))).resolves.toBeGreaterThan(0);
     await expect(guest.call(T.remove, u32(deep))).rejects.toThrow("ESTALE");
     expect(fs.existsSync(path.join(share, "outer/deep"))).toBe(true);
     if (byDescriptors) {
-      // It is still the directory that it was, wherever that is now; above it there is the folder only.
+      // It is still the same directory, wherever that is now, and above it there is only the folder.
       const moved = await guest.walk(["outer", "deep"]);
       fs.renameSync(path.join(share, "outer/deep"), path.join(base, "outside/moved"));
       await expect(guest.walk([".."], moved)).resolves.toBeGreaterThan(0);
@@ -339,7 +339,7 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
     expect(await lock(one, a, 2, 12, 4)).toBe(0);
     expect(await lock(two, b, 1, 12, 4)).toBe(0);
     expect(await lock(two, b, 1, 10, 1)).toBe(1);
-    // What lies behind the part that was given back is locked still.
+    // What lies after the released part is still locked.
     expect(await lock(two, b, 1, 16, 4)).toBe(1);
     const found = await two.call(T.getlock, u32(b), u8(1), u64(0), u64(0), u32(9), text("linux"));
     expect([found[0], found.readBigUInt64LE(1), found.readBigUInt64LE(9)]).toEqual([1, 10n, 2n]);
@@ -440,7 +440,7 @@ describe("the host's disk", () => {
     } as unknown as Folder);
     for (let i = 0; i < 64; i++) await space.take(1 << 20);
     expect(looks).toBe(4);
-    // A twentieth of 4 GiB is 205 MiB: the grant that is left, and no more.
+    // A twentieth of 4 GiB is 205 MiB, which is the reserve that remains.
     status.bavail = (205 << 20) / 4096;
     await expect(space.take(4 << 20)).rejects.toThrow("ENOSPC");
     status.bavail = (210 << 20) / 4096;

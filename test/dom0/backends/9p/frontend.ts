@@ -1,4 +1,4 @@
-/** A 9pfs frontend played by hand in a domain of the fake hypervisor: one ring, with pages that do not lie side by side. */
+/** A 9pfs frontend played by hand in a domain of the fake hypervisor, with one ring whose pages are not adjacent. */
 import type { FakeHost } from "../../xenbus/host.ts";
 
 const PAGE = 4096;
@@ -18,7 +18,7 @@ export class HandShare {
   pages: number[] = [];
   port = 0;
 
-  /** `first`: of the domain's frames and grants that it takes. */
+  /** `first` is the first of the domain's frames and grants that it takes. */
   constructor(host: FakeHost, domid: number, id: string, first: number, order = 3) {
     this.#host = host;
     this.#domid = domid;
@@ -50,7 +50,7 @@ export class HandShare {
     this.#host.xen.view.setUint16(entry, 1, true);
   }
 
-  /** Fresh rings and state Initialised; `spoil` may change the page before. */
+  /** Makes fresh rings and sets the state Initialised. `spoil` may change the page before that. */
   connect(nodes: Record<string, string | number> = {}, spoil: () => void = () => {}): void {
     const frames = [...this.#host.xen.domains.get(this.#domid)!.frames]
       .slice(100 + this.#first, 140 + this.#first)
@@ -64,7 +64,7 @@ export class HandShare {
     this.pages = mfns.slice(1).map((mfn) => mfn * PAGE);
     this.set(128, this.order);
     this.pages.forEach((_, i) => this.set(132 + 4 * i, 9 + this.#first + i));
-    // Rings that begin near their end go round soon.
+    // Rings whose indices begin near their end wrap around soon.
     for (const at of [OUT_CONS, OUT_PROD, IN_CONS, IN_PROD]) this.set(at, 2 ** 32 - 100);
     spoil();
     this.port = this.#host.hypercalls.ports.allocUnbound(this.#domid, 0);
@@ -91,7 +91,7 @@ export class HandShare {
   notify(): void {
     this.#host.xen.guestNotify(this.#domid, this.port);
   }
-  /** The next answer, if there is a whole one. */
+  /** Returns the next answer, if there is a complete one. */
   take(): Buffer | null {
     const [consumer, producer] = [this.word(IN_CONS), this.word(IN_PROD)];
     const waiting = (producer - consumer) >>> 0;

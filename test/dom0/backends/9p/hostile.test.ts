@@ -1,6 +1,6 @@
 /**
- * A 9pfs frontend that wants to do harm: 50,000 requests, most of them spoiled, with names, fids, sizes and indices that make no sense. It hurts
- * its own device and nothing else; nothing outside of its folder is touched. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more of them.
+ * A 9pfs frontend that wants to do harm: 50,000 requests, most of them spoiled, with names, fids, sizes and indices that make no sense. It must hurt
+ * only its own device, and touch nothing outside of its folder. XENARIUM_SEED=n tries other requests, XENARIUM_TRIES=n more of them.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -16,7 +16,7 @@ import { message, NinepClient, text, u16, u32, u64, u8, type Field } from "./req
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261128);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 50_000);
-/** How long the backend may take, in milliseconds: its files are read and written by threads that other programs may keep waiting. */
+/** How long the backend may take, in milliseconds. Its files are read and written by threads that other programs may delay. */
 const PATIENCE = 20_000;
 const base = temporaryFolder("9p-hostile");
 
@@ -48,7 +48,7 @@ async function connect(share: HandShare): Promise<void> {
     () => `state is ${share.state}: ${share.problem}`,
   );
 }
-/** Of a frontend that behaves. */
+/** The client of a frontend that behaves. */
 function client(share: HandShare): NinepClient {
   return new NinepClient(async (request) => {
     share.put(request);
@@ -119,7 +119,7 @@ const long = (): Field => u64(random(3) ? random(20_000) : (BigInt(random(2 ** 3
 const flags = (): Field => u32(random(2) ? pick([0, 1, 2, 0o102, 0o1002, 0o2001, 0o202]) : random(2 ** 23));
 const bytes = (count: number): Field => ["bytes", Buffer.alloc(count, random(256))];
 
-/** Requests as a client makes them, of everything that there is. */
+/** Requests as a client makes them, of every type. */
 const REQUESTS: (() => [number, ...Field[]])[] = [
   () => [T.version, u32(pick([8192, 8192, 16384, 4096, 10])), text(random(5) ? "9P2000.L" : "9P2000")],
   () => [T.attach, fid(), u32(0xffffffff), text("root"), text(""), u32(0)],
@@ -157,7 +157,7 @@ const REQUESTS: (() => [number, ...Field[]])[] = [
   () => [random(256), bytes(random(100))],
 ];
 
-/** A request, spoiled inside more often than not; its length stays true. */
+/** Makes a request that is spoiled inside more often than not. Its length stays correct. */
 function request(): Buffer {
   const [type, ...fields] = pick(REQUESTS)();
   const made = message(type, random(40), ...fields);
@@ -286,7 +286,7 @@ describe("a 9pfs frontend", () => {
             () => hostile.set(68, hostile.word(68) - 1 - random(64)),
           ])();
         hostile.notify();
-        // It changes what it has put, and what it was answered, while that is being read and written: it knows no more where a message begins.
+        // It changes its requests and the answers while they are being read and written, so it no longer knows where a message begins.
         if (random(40) === 0) {
           for (let turns = random(4); turns > 0; turns--) await turn();
           host.xen.bytes(pick(hostile.pages), 4096).fill(random(256), random(4096));
@@ -327,7 +327,7 @@ describe("a 9pfs frontend", () => {
       expect(fs.readdirSync(path.join(base, "outside"))).toEqual(["secret"]);
       expect(fs.readFileSync(path.join(base, "outside/secret"), "utf8")).toBe("SECRET");
       expect(fs.readdirSync(path.join(base, "sibling"))).toEqual(["file"]);
-      // Where it still is, nobody has it open.
+      // If it is still there, nobody has it open.
       for (const each of fs.readdirSync(path.join(base, "hostile"), { recursive: true, encoding: "utf8" })) {
         const at = path.join(base, "hostile", each);
         if (fs.lstatSync(at).isFIFO())
@@ -338,7 +338,7 @@ describe("a 9pfs frontend", () => {
   );
 });
 
-/** What a descriptor of this process stands for. */
+/** Returns what a descriptor of this process stands for. */
 function opened(descriptor: string): string {
   try {
     return fs.readlinkSync(`/proc/self/fd/${descriptor}`);

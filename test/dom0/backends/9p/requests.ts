@@ -31,10 +31,10 @@ export function message(type: number, tag: number, ...fields: Field[]): Buffer {
   return Buffer.concat([head, ...parts]);
 }
 
-/** Sends one request, and has its answer's bytes. */
+/** Sends one request and returns the bytes of its answer. */
 export type Exchange = (request: Buffer) => Promise<Buffer>;
 
-/** Of Linux. */
+/** Linux's numbers. */
 export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
@@ -69,7 +69,7 @@ export interface ListedEntry {
   inode: bigint;
 }
 
-/** A client that has one request under way at a time, and numbers its fids itself. */
+/** A client that has one request under way at a time and numbers its fids itself. */
 export class NinepClient {
   readonly #exchange: Exchange;
   #next = 1;
@@ -79,7 +79,7 @@ export class NinepClient {
     this.#exchange = exchange;
   }
 
-  /** The answer's fields, from behind its header on. */
+  /** Returns the fields of the answer, from the end of its header. */
   async call(type: number, ...fields: Field[]): Promise<Buffer> {
     const answer = await this.#exchange(message(type, 1, ...fields));
     if (answer.readUInt32LE(0) !== answer.length || answer.readUInt16LE(5) !== 1) throw new Error("no answer to this");
@@ -93,7 +93,7 @@ export class NinepClient {
     await this.call(T.attach, u32(this.root), u32(NOFID), text("root"), text(""), u32(0));
     return agreed;
   }
-  /** A new fid for what these names lead to. */
+  /** Makes a new fid for what these names lead to. */
   async walk(names: readonly string[], from = this.root): Promise<number> {
     const fid = this.#next++;
     const found = await this.call(T.walk, u32(from), u32(fid), u16(names.length), ...names.map(text));

@@ -1,4 +1,4 @@
-/** The rings' indices, as a frontend can write them at any time. */
+/** The rings' indices, which a frontend can overwrite at any time. */
 import { describe, expect, it } from "vitest";
 import {
   XEN_9PFS_DATA_INTF_IN_CONS,
@@ -26,7 +26,7 @@ describe("the rings of a 9pfs connection", () => {
     expect(made.available()).toBe(100);
     made.take(60);
     expect(made.available()).toBe(40);
-    // The frontend's own consumer counts for nothing.
+    // The frontend's own consumer index is ignored.
     set(XEN_9PFS_DATA_INTF_OUT_CONS, 90);
     expect(made.available()).toBe(40);
     set(XEN_9PFS_DATA_INTF_OUT_PROD, 59);

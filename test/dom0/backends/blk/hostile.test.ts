@@ -1,6 +1,6 @@
 /**
- * A frontend that wants to do harm: 50,000 requests, most of them spoiled, with indices, grants, segments, sectors and operations that make
- * no sense. It hurts its own device and nothing else. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more of them.
+ * A frontend that wants to do harm: 50,000 requests, most of them spoiled, with indices, grants, segments, sectors and operations that make no sense.
+ * It must hurt only its own device. XENARIUM_SEED=n tries other requests, XENARIUM_TRIES=n more of them.
  */
 import {
   BLKIF_OP_FLUSH_DISKCACHE,
@@ -34,7 +34,7 @@ let domid: number;
 let random: (below: number) => number;
 const pick = <T>(list: readonly T[]): T => list[random(list.length)]!;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-/** How long the backend may take, in milliseconds: its files are read and written by threads that other programs may keep waiting. */
+/** How long the backend may take, in milliseconds. Its files are read and written by threads that other programs may delay. */
 const PATIENCE = 20_000;
 
 class Disk {
@@ -72,7 +72,7 @@ class Disk {
     this.front.put(...words);
     this.asked++;
   }
-  /** Until all that was asked is answered, or the backend has had enough. */
+  /** Waits until everything that was asked is answered, or the backend has ended the connection. */
   async answered(): Promise<boolean> {
     for (const last = Date.now() + PATIENCE; this.state === "4";) {
       if (this.front.responses === this.asked) return true;
@@ -81,7 +81,7 @@ class Disk {
     }
     return false;
   }
-  /** Of the newest. */
+  /** The status of the latest response. */
   status(back = 1): number {
     return (this.front.slot((this.asked - back) % SLOTS)[2]! << 0) >> 16;
   }
@@ -103,7 +103,7 @@ function valid(first: number, id: number): number[] {
   });
   return request(operation, id, random(SECTORS - 96), segments);
 }
-/** Spoils one thing. The last three are what no driver does: they cost the connection. */
+/** Each spoils one thing. No driver does the last three, and they cost the connection. */
 const SPOIL: ((words: number[]) => void)[] = [
   (words) => (words[0] = (words[0]! & ~0xff) | pick([2, 4, 5, 7, 99, 255])),
   (words) => (words[4] = pick([SECTORS, SECTORS - 1, 0xffffffff, random(2 ** 32)])),
@@ -203,6 +203,29 @@ describe("a block frontend", () => {
       expect(host.xen.bytes(disk.data[i]!, 4096).every((byte) => byte === (images[0]!.length & 0xff))).toBe(true);
   });
 
+  // Elsewhere no file is known to be near (storage/near.ts).
+  it.skipIf(process.platform !== "linux")(
+    "has its answers when the event that told of its requests has been delivered, where the host's memory has what they ask for",
+    async () => {
+      const disk = new Disk(51712, 0);
+      await disk.connect();
+      await turn();
+      host.xen.bytes(disk.data[1]!, 4096).fill(0x55);
+      disk.put(request(BLKIF_OP_READ, 1, 0, [[REF, 0, 7]]));
+      disk.put(request(BLKIF_OP_WRITE, 2, 8, [[REF + 1, 0, 7]]));
+      disk.put(request(BLKIF_OP_READ, 3, 8, [[REF + 2, 0, 7]]));
+      disk.front.push();
+      host.events.deliver();
+      expect(disk.front.responses).toBe(3);
+      expect([3, 2, 1].map((back) => [disk.front.slot(disk.asked - back)[0], disk.status(back)])).toEqual([
+        [1, BLKIF_RSP_OKAY],
+        [2, BLKIF_RSP_OKAY],
+        [3, BLKIF_RSP_OKAY],
+      ]);
+      expect(host.xen.bytes(disk.data[2]!, 4096).every((byte) => byte === 0x55)).toBe(true);
+    },
+  );
+
   it("is disconnected for a segment that ends behind its page, or before it begins, and nothing is read or written", async () => {
     const disk = new Disk(51712, 0);
     const behind = host.xen.bytes(disk.data[0]! + 4096, 4096);
@@ -227,7 +250,7 @@ describe("a block frontend", () => {
     const sibling = new Disk(51728, 1);
     await hostile.connect();
     await sibling.connect();
-    // What it did not grant is as it was at the end.
+    // Memory that it did not grant must not change.
     const secret = [...host.xen.domains.get(domid)!.frames].slice(700, 720).map((mfn) => mfn * 4096);
     for (const address of secret) host.xen.bytes(address, 4096).fill(0x5a);
     let [made, broken, siblings] = [0, 0, 0];
@@ -242,7 +265,7 @@ describe("a block frontend", () => {
       }
       if (random(300) === 0) hostile.front.push(pick([hostile.asked + SLOTS + 1, random(2 ** 32)]));
       else hostile.front.push();
-      // The guest takes its memory back and writes into it while it is being read and written.
+      // The guest reuses its memory and writes into it while it is being read and written.
       if (random(8) === 0) host.xen.bytes(pick(hostile.data), 4096).fill(random(256));
       if (!(await hostile.answered())) {
         broken++;

@@ -1,4 +1,7 @@
-/** Channels: further consoles of a domain. Their sockets are the user's alone, take nobody's place, and hurt nobody when a guest floods them. */
+/**
+ * Channels are further consoles of a domain. Their sockets are for the user alone, occupy nobody else's path, and hurt nobody when a guest floods
+ * them.
+ */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { connect, createServer, type Socket } from "node:net";
@@ -52,7 +55,7 @@ class HandConsole {
     if (value !== undefined) view.setUint32(this.#front.pages[0]! + at, value >>> 0, true);
     return view.getUint32(this.#front.pages[0]! + at, true);
   }
-  /** Writes what fits; how many bytes. */
+  /** Writes what fits, and returns how many bytes did. */
   write(bytes: Uint8Array): number {
     const producer = this.#word(OUT_PROD);
     const count = Math.min(bytes.length, 2048 - ((producer - this.#word(OUT_CONS)) >>> 0));
@@ -117,7 +120,7 @@ describe.skipIf(process.platform === "win32")("a channel to a socket", () => {
     let read = "";
     await expect.poll(() => (read += guest.read()).length, { interval: 1 }).toBe(typed.length);
     expect(read).toBe(typed);
-    // It stops to read: the guest can write no more than what lies between, and goes on when it reads again.
+    // The reader stops. The guest can write no more than fits between them, and continues when it reads again.
     one.socket.pause();
     let written = 0;
     for (let idle = 0; idle < 50;) {
@@ -153,7 +156,7 @@ describe.skipIf(process.platform === "win32")("a channel to a socket", () => {
     const server = createServer().listen(place);
     await new Promise((resolve) => server.once("listening", resolve));
     await expect(create(`name=a,connection=socket,path=${place}`)).rejects.toThrow(/another program listens/);
-    // As one that was killed leaves it.
+    // A process that was killed leaves the socket like this.
     fs.linkSync(place, `${place}.kept`);
     await new Promise((resolve) => server.close(resolve));
     fs.renameSync(`${place}.kept`, place);
@@ -193,7 +196,7 @@ describe.skipIf(process.platform === "win32")("what comes to be at a channel's p
     fs.writeFileSync(place, "the user's");
     await ask("destroy", { domid });
     await expect.poll(isOpen).toBe(false);
-    // What the channel does with files at its end comes before so many others.
+    // What the channel does with files when it ends is done before these.
     for (let i = 0; i < 50; i++) await fs.promises.stat(folder);
     expect(fs.readFileSync(place, "utf8")).toBe("the user's");
     fs.rmSync(place);

@@ -1,4 +1,4 @@
-/** Console logs in files: they outlive the host, and are bounded whatever a guest writes and is called. */
+/** Console logs in files outlive the host, and are bounded whatever a guest writes and whatever its name is. */
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

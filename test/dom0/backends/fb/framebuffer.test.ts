@@ -1,4 +1,4 @@
-/** The framebuffer's backend with a frontend played by hand: what the guest draws is what is seen, in every depth and size, and nothing else is. */
+/** The framebuffer's backend with a frontend played by hand: what is seen is what the guest draws, in every depth and size, and nothing else. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
 import type { ScreenPart } from "../../../../core/toolstack/messages.ts";
@@ -13,7 +13,7 @@ let front: HandFramebuffer;
 const ask = <T>(name: Parameters<FakeHost["service"]["handle"]>[0], args: object): Promise<T> =>
   host.service.handle(name, args) as Promise<T>;
 
-/** The backend has heard what the frontend has told. */
+/** After this the backend has handled what the frontend has sent. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 class Eye {
@@ -53,7 +53,7 @@ class Eye {
     const word = this.pixels[y * this.width + x]!;
     return ((word & 0xff) << 16) | (word & 0xff00) | ((word >>> 16) & 0xff);
   }
-  /** Takes parts until the pixel is so. */
+  /** Takes parts until the pixel has that colour. */
   async until(x: number, y: number, colour: number): Promise<void> {
     while (this.at(x, y) !== colour) await this.part();
   }
@@ -103,7 +103,7 @@ describe("a framebuffer", () => {
     await eye.until(639, 479, 0x123456);
     expect([eye.width, eye.height, eye.isConnected]).toEqual([640, 480, true]);
     front.draw(100, 50, 8, 16, 0xffffffff);
-    // Told more than was drawn: what is as it was is not sent.
+    // The frontend reports more than was drawn. What has not changed is not sent.
     front.update(0, 0, 640, 480);
     const { rectangles } = await eye.part();
     expect(rectangles).toEqual([[96, 32, 32, 64]]);
@@ -119,7 +119,7 @@ describe("a framebuffer", () => {
     [24, 0x80c0e0, 0x80c0e0],
     [32, 0xff80c0e0, 0x80c0e0],
   ])("shows depth %i", async (depth, value, colour) => {
-    // Rows that begin anywhere in a page, and pixels that lie across two.
+    // Rows that begin anywhere in a page, and pixels that lie across two pages.
     const stride = Math.ceil((333 * depth) / 8) + (depth === 24 ? 1 : 4);
     await connected({ width: 333, height: 77, depth, stride });
     const eye = await Eye.open();
@@ -220,13 +220,13 @@ describe("a framebuffer", () => {
     await connected({ width: 640, height: 480, depth: 32 });
     for (let i = 0; i < 51; i++) front.update(0, 0, 1, 1);
     await turn();
-    // Full: a frontend sends no more.
+    // The ring is full, so a frontend sends no more.
     expect([front.get(8), front.get(12)]).toEqual([0, 51]);
     front.draw(600, 400, 4, 4, 0xabcdef);
     const eye = await Eye.open();
     await eye.until(603, 403, 0xabcdef);
     await expect.poll(() => front.get(8)).toBe(51);
-    // It is told that somebody looks: refresh, every 33 ms.
+    // The frontend is told that somebody looks: refresh, every 33 ms.
     expect([front.get(4), front.get(1024), front.get(1028)]).toEqual([1, 1, 33]);
     await ask("displayClose", { viewer: eye.viewer });
     expect([front.get(4), front.get(1064), front.get(1068)]).toEqual([2, 1, 0]);

@@ -24,7 +24,7 @@ export class HandFramebuffer {
   stride = 0;
   depth = 32;
 
-  /** `first`: of the domain's frames that it may take. */
+  /** `first` is the first of the domain's frames that it may take. */
   constructor(host: FakeHost, domid: number, first = 100, id = "0") {
     this.#host = host;
     this.#domid = domid;
@@ -96,7 +96,7 @@ export class HandFramebuffer {
     this.#host.store.write(`${this.path}/state`, state);
   }
 
-  /** Of bytes, across its pages. */
+  /** Writes bytes, across pages if needed. */
   poke(at: number, ...bytes: number[]): void {
     bytes.forEach((byte, i) => {
       const place = at + i;

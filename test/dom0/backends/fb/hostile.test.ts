@@ -1,6 +1,6 @@
 /**
- * Frontends that want to do harm: 50,000 events and pages, most of them spoiled, of a framebuffer and a keyboard that are looked at while a
- * sibling draws and types. They hurt their own devices and nothing else. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more of them.
+ * Frontends that want to do harm: 50,000 events and pages, most of them spoiled, of a framebuffer and a keyboard that are in use while a sibling
+ * draws and types. They must hurt only their own devices. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more of them.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
@@ -52,7 +52,7 @@ async function connect(front: HandFramebuffer, spoil: () => void = () => {}): Pr
 const NUMBERS = [0, 1, -1, 31, 32, 320, 200, 4096, 0x7fffffff, -0x80000000, 0xffff, 65536];
 const any = (): number => (random(2) ? pick(NUMBERS) : random(2 ** 32));
 
-/** Spoils the page or puts an event; most of it costs nothing, some of it the connection. */
+/** Spoils the page or puts an event. Most of it has no effect, some of it costs the connection. */
 const HARM: ((front: HandFramebuffer) => void)[] = [
   (front) => front.put(2, any(), any(), any(), any()),
   (front) => front.put(2, any(), any(), any(), any()),
@@ -60,7 +60,7 @@ const HARM: ((front: HandFramebuffer) => void)[] = [
   (front) => front.put(random(256) | (random(2 ** 24) << 8), any(), any(), any(), any(), any()),
   (front) => front.put(3, 1 + random(320), 1 + random(200), 1280, 32, 0),
   (front) => front.put(3, 1 + random(320), 1 + random(100), 1280, pick([8, 16, 24, 32]), random(20000)),
-  // The page as it was described at the beginning means nothing any more.
+  // After the connection, changes to the page's description of the framebuffer must have no effect.
   (front) => front.set(16 + 4 * random(5), any()),
   (front) => front.set(40 + 8 * random(4), any()),
   (front) => front.set(1024 + 4 * random(768), any()),
@@ -83,7 +83,7 @@ describe("a hostile framebuffer and keyboard", () => {
       await connect(sibling);
       const watcher = (await ask<{ viewer: number }>("displayOpen", { domid: hostileDomid })).viewer;
       const friend = (await ask<{ viewer: number }>("displayOpen", { domid: siblingDomid })).viewer;
-      // Who looks at the hostile screen takes what comes, all the time.
+      // The viewer of the hostile screen keeps taking what is sent.
       let [parts, isOver] = [0, false];
       const looking = (async () => {
         while (!isOver) {
@@ -94,7 +94,7 @@ describe("a hostile framebuffer and keyboard", () => {
         }
       })().catch((error: unknown) => error);
       const own = new Set([...host.xen.domains.get(hostileDomid)!.frames].map((mfn) => mfn * 4096));
-      // What is not its own is as it was at the end: its sibling's memory outside of the sibling's framebuffer.
+      // Memory that is not its own must not change: here the sibling's memory outside of the sibling's framebuffer.
       const secret = [...host.xen.domains.get(siblingDomid)!.frames].slice(0, 40).map((mfn) => mfn * 4096);
       const before = secret.map((address) => Buffer.from(host.xen.bytes(address, 4096)));
       let [broken, drawn] = [0, 0];
@@ -106,7 +106,7 @@ describe("a hostile framebuffer and keyboard", () => {
         await turn();
         if (hostile.state !== "4") {
           broken++;
-          // Now and then it describes nonsense as it connects.
+          // Sometimes it describes nonsense when it connects.
           if (random(3) === 0) {
             await connect(hostile, () => hostile.set(16 + 4 * random(10), any()));
             if (hostile.state !== "4") await connect(hostile);

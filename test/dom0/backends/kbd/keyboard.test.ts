@@ -16,7 +16,7 @@ const back = (): string => `/local/domain/0/backend/vkbd/${domid}/0`;
 const state = (): string | null => host.store.read(`${back()}/state`);
 const set = (at: number, value: number): void => host.xen.view.setUint32(front.pages[0]! + at, value >>> 0, true);
 
-/** Events that came since the last time, as numbers; the guest has read them. */
+/** Returns the events since the last time as numbers, and marks them as read. */
 function read(): number[][] {
   const [consumer, producer] = [front.word(0), front.word(4)];
   const events = [];
@@ -80,7 +80,7 @@ describe("a keyboard", () => {
       [3, 0, 0x110],
       [3, 1, 0x111],
     ]);
-    // Pressed again without being let go of: it repeats.
+    // A key that is pressed again without a release repeats.
     for (let i = 0; i < 2; i++) await ask("displayKey", { viewer, keycode: 105, isDown: true });
     await ask("displayKey", { viewer, keycode: 105, isDown: false });
     expect(read()).toEqual([
@@ -89,7 +89,7 @@ describe("a keyboard", () => {
       [3, 1, 105],
       [3, 0, 105],
     ]);
-    // Who goes lets go of everything.
+    // A viewer that goes releases everything.
     await ask("displayKey", { viewer, keycode: 42, isDown: true });
     await ask("displayClose", { viewer });
     expect(read()).toEqual([
@@ -121,7 +121,7 @@ describe("a keyboard", () => {
     await expect.poll(() => front.word(4) - front.word(0)).toBeGreaterThan(0);
     seen = [...seen, ...read()];
     expect(seen.slice(0, 60).map(([, , keycode]) => keycode)).toEqual(Array.from({ length: 60 }, (_, i) => 1 + i));
-    // The pointer's last place alone, and after it what came after it.
+    // Only the pointer's last position arrives, followed by what came after it.
     expect(seen.slice(60)).toEqual([
       [4, 499, 499, 0],
       [3, 1, 99],
@@ -131,7 +131,7 @@ describe("a keyboard", () => {
       devices: { kind: string; behind: { figures: { name: string; value: number }[] } }[];
     }>("wiring", { domid });
     const figures = devices.find(({ kind }) => kind === "vkbd")!.behind.figures;
-    // And the release of the last press that was taken: no key stays down.
+    // The release of the last press that was taken arrives too, so that no key stays down.
     expect(figures.find(({ name }) => name === "waiting")!.value).toBe(512 + 1);
     expect(figures.find(({ name }) => name === "lost")!.value).toBe(2000 - 51 - 512 - 1);
     const all: number[][] = [];

@@ -13,7 +13,7 @@ import { fakeHost, type FakeHost } from "../../xenbus/host.ts";
 import { tcp, turn, Vif } from "./vif.ts";
 
 const GSO = (size: number, type = netif.GSO_TYPE_TCPV4) => [netif.EXTRA_TYPE_GSO | (size << 16), type, 0];
-/** The address of a group, in the slot behind a packet's first. */
+/** The address of a group, in the slot after a packet's first. */
 const group = (type: number, last: number) => [type | (0x01 << 16), (0x5e | (last << 24)) >>> 0, 0];
 
 describe("a frame", () => {
@@ -23,10 +23,10 @@ describe("a frame", () => {
     expect(isCarried({ bytes: new Uint8Array(1519), ...plain })).toBe(false);
     const large = { bytes: tcp(0, 1, 60_000), checksumBlank: true };
     expect(isCarried({ ...large, segmentSize: 1448 })).toBe(true);
-    // 60,000 frames out of one.
+    // 60,000 frames would come from one.
     expect(isCarried({ ...large, segmentSize: 1 })).toBe(false);
     expect(isCarried({ bytes: tcp(0, 1, 0), checksumBlank: true, segmentSize: 1448 })).toBe(false);
-    // Bytes behind the packet would be kept as long as a single byte of it waits.
+    // Otherwise the bytes after the packet would be kept as long as a single byte of the packet waits.
     const padded = new Uint8Array(60_000);
     padded.set(tcp(0, 1, 1));
     expect(isCarried({ bytes: padded, checksumBlank: true, segmentSize: 1448 })).toBe(false);
@@ -215,7 +215,7 @@ describe("an interface", () => {
     await sendTo(groupOf(7));
     const broadcast = await sendTo([255, 255, 255, 255, 255, 255]);
     expect(Buffer.compare((await to.receive()).bytes, broadcast)).toBe(0);
-    // No more than may be (XEN_NETBK_MCAST_MAX).
+    // The most that is allowed (XEN_NETBK_MCAST_MAX).
     for (let last = 10; last < 74; last++) expect(await join(netif.EXTRA_TYPE_MCAST_ADD, last)).toBe(netif.RSP_OKAY);
     expect(await join(netif.EXTRA_TYPE_MCAST_ADD, 200)).toBe(netif.RSP_ERROR);
   });

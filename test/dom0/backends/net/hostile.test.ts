@@ -1,6 +1,6 @@
 /**
- * Network frontends played by hand: what they send arrives as it was sent, as the receiver can take it; and one that wants to do harm, with
- * 50,000 slots of which most make no sense, hurts its own device and nothing else. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more.
+ * Network frontends played by hand: what they send arrives unchanged, in the form that the receiver can take. A frontend that wants to do harm, with
+ * 50,000 slots most of which make no sense, must hurt only its own device. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
@@ -14,7 +14,7 @@ import { PAGES, REF, SLOTS, tcp, turn, Vif } from "./vif.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261128);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 50_000);
-/** What pages that nobody granted hold. */
+/** The contents of pages that nobody granted. */
 const SECRET = Buffer.alloc(8, 0x5a);
 
 let host: FakeHost;
@@ -47,7 +47,7 @@ describe("a network frontend", () => {
       [30_000, 9],
     ] as const) {
       const bytes = tcp(0, 1, length - 54);
-      // Longer than one packet may be: cut by whoever takes it, which this receiver does itself.
+      // Longer than one packet may be. Whoever takes it cuts it, which this receiver does itself.
       const extra = length > 1514 ? [netif.EXTRA_TYPE_GSO | (1448 << 16), netif.GSO_TYPE_TCPV4, 0] : null;
       from.send(bytes, pieces, netif.TXF_CSUM_BLANK, extra);
       expect(await from.answered()).toBe(true);
@@ -73,7 +73,7 @@ describe("a network frontend", () => {
       const packet = readPacket(got.bytes)!;
       expect(checksumHolds(packet)).toBe(true);
       expect(get32(got.bytes, 38)).toBe(100 + 1448 * i);
-      // FIN and PSH belong to the last.
+      // FIN and PSH belong to the last packet.
       expect(got.bytes[47]! & 0x09).toBe(i === 6 ? 0x09 : 0);
       payload.push(Buffer.from(got.bytes.subarray(54)));
     }
@@ -92,7 +92,7 @@ describe("a network frontend", () => {
     expect(Buffer.compare((await to.receive()).bytes, bytes)).toBe(0);
     from.send(bytes, 19, netif.TXF_CSUM_BLANK, extra);
     expect(await from.answered()).toBe(false);
-    // Nothing of it went out: what comes next is what is sent next.
+    // Nothing of it was sent out: the next packet that arrives is the next one sent.
     const short = tcp(0, 1, 100);
     await from.connect();
     from.send(short, 1);
@@ -105,7 +105,7 @@ describe("a network frontend", () => {
     await hostile.connect();
     await sibling.connect();
     await third.connect();
-    // What it did not grant begins right behind its last page: nothing of it goes out or changes.
+    // What it did not grant begins right after its last page. Nothing of that may be sent out or changed.
     const behind = 400 + REF + 3 * PAGES;
     const secret = [...host.xen.domains.get(domid)!.frames].slice(behind, behind + 20).map((mfn) => mfn * 4096);
     for (const address of secret) host.xen.bytes(address, 4096).fill(0x5a);
@@ -132,7 +132,7 @@ describe("a network frontend", () => {
       }
       if (random(10) === 0) {
         const bytes = tcp(1, 0, 40 + random(1000));
-        // What the hostile one sends to everybody may fill the third one's ring and queue: then a packet is lost, as on any network.
+        // What the hostile one sends to everybody may fill the third one's ring and queue. Then a packet is lost, as on any network.
         for (let isSeen = false; !isSeen;) {
           third.post(100 - third.outstanding);
           sibling.send(bytes, 1);

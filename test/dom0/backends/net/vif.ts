@@ -1,4 +1,4 @@
-/** A network frontend played by hand, of a fake host's domain: puts what it likes into its rings and sees what comes. */
+/** A network frontend played by hand in a domain of the fake host. It can put anything into its rings and sees what arrives. */
 import * as netif from "../../../../core/dom0/backends/net/protocol.ts";
 import { macBytes } from "../../../../core/dom0/network/packet/address.ts";
 import { foldSum, put16 } from "../../../../core/dom0/network/packet/bytes.ts";
@@ -47,7 +47,7 @@ export class Vif {
       await turn();
     }
   }
-  /** `receives`: pages posted for reception, from the second half of its pages. */
+  /** `receives` is the number of pages posted for reception, taken from the second half of its pages. */
   async connect(features: Record<string, number> = {}): Promise<void> {
     if (this.state !== "2") {
       this.tx.state(6);
@@ -71,14 +71,14 @@ export class Vif {
     this.tx.put(...words);
     this.sent++;
   }
-  /** Pages posted and not filled yet. */
+  /** The number of pages that are posted and not filled yet. */
   get outstanding(): number {
     return this.#posted - this.rx.responses;
   }
   get hasReceived(): boolean {
     return this.rx.responses > this.#read;
   }
-  /** One packet over as many slots as it has pieces. */
+  /** Sends one packet in as many slots as it has pieces. */
   send(bytes: Uint8Array, pieces: number, flags = 0, extra: number[] | null = null): void {
     const size = Math.ceil(bytes.length / pieces);
     for (let i = 0; i < pieces; i++) {
@@ -92,7 +92,7 @@ export class Vif {
     }
     this.tx.push();
   }
-  /** All answered, or the backend has had enough. */
+  /** Waits until all is answered, or the backend has ended the connection. */
   async answered(): Promise<boolean> {
     await this.until(
       () => this.state !== "4" || this.tx.responses === this.sent,
@@ -103,7 +103,7 @@ export class Vif {
   status(back: number): number {
     return (this.tx.slot((this.sent - back) % SLOTS)[0]! << 0) >> 16;
   }
-  /** The next packet received, with its flags and the segment size it tells. */
+  /** Returns the next packet received, with its flags and the segment size given with it. */
   async receive(): Promise<{ bytes: Uint8Array; flags: number; segmentSize: number }> {
     const parts: Uint8Array[] = [];
     let [flags, segmentSize, more] = [0, 0, true];
@@ -124,7 +124,7 @@ export class Vif {
   }
 }
 
-/** A TCP segment with its pseudo header's sum as checksum. */
+/** Makes a TCP segment whose checksum field holds the sum of the pseudo header. */
 export function tcp(from: number, to: number, payload: number): Uint8Array {
   const bytes = new Uint8Array(54 + payload);
   for (let i = 54; i < bytes.length; i++) bytes[i] = i * 7;

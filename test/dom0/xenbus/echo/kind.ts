@@ -1,4 +1,4 @@
-/** A device that answers each request with its words doubled: the smallest that a kind can be. Its row is all that it takes. */
+/** A device that answers each request with its words doubled, the smallest possible kind. Its row is all that it needs. */
 import { BackRing } from "../../../../core/dom0/xenbus/back-ring.ts";
 import type { Channel } from "../../../../core/dom0/xenbus/channel.ts";
 import {
@@ -9,7 +9,7 @@ import {
   type DeviceKind,
 } from "../../../../core/dom0/xenbus/kind.ts";
 
-/** A request: its number, and what is to be doubled. */
+/** A request: its number, and the words to double. */
 export const SLOT_BYTES = 8;
 
 class EchoDevice implements Backend {

@@ -22,6 +22,7 @@ enum {
 #define HOLE_PLACE(lane, n) (0x8000ul + (lane) * 0x40ul + (n))
 #define MAP_PLACE(lane, n) (0x9000ul + (lane) * 0x40ul + (n))
 #define TABLE_PLACE 0xa000ul
+#define STATUS_PLACE 0xa008ul
 #define INFO_PLACE 0xa010ul
 #define NOWHERE 0x30000ul
 

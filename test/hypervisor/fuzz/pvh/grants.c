@@ -1,11 +1,14 @@
-/* Grants of places to the peers, and of the peers' frames at places of their own. As in ../guest/grants.c, but of version 1 only. */
+/* Grants of places to the peers, and of the peers' frames at places of their own. As in ../guest/grants.c. */
 #include "fuzz.h"
 
-enum { MAP = 0, UNMAP = 1, SETUP = 2, COPY = 5, QUERY = 6, REPLACE = 7, STATUS = 9, GET_VERSION = 10, SWAP = 11, CACHE = 12 };
-enum { PERMIT = 1, READ_ONLY = 4, IN_USE = 24 };
+enum { MAP = 0, UNMAP = 1, SETUP = 2, COPY = 5, QUERY = 6, REPLACE = 7, SET_VERSION = 8, STATUS = 9, GET_VERSION = 10, SWAP = 11, CACHE = 12 };
+enum { PERMIT = 1, TRANSITIVE = 3, READ_ONLY = 4, IN_USE = 24, SUB_PAGE = 256 };
+/* XENMAPIDX_grant_table_status */
+#define STATUS_FRAME 0x80000000ul
 enum { DEVICE_MAP = 1, HOST_MAP = 2, MAP_READ_ONLY = 4 };
 
 struct v1 { u16 flags, domid; u32 frame; };
+struct v2 { u16 flags, domid, offset, length; u64 frame; };
 struct map_grant { u64 host; u32 flags, ref; u16 domid; short status; u32 handle; u64 bus; };
 struct unmap_grant { u64 host, bus; u32 handle; short status; };
 struct side { u64 what; u16 domid, offset, pad[2]; };
@@ -13,30 +16,73 @@ struct copy { struct side from, to; u16 length, flags; short status; };
 
 /* It may be moved at any time; entries that are written where it was are lost. */
 static volatile u64 table_at = TABLE_PLACE;
-static struct v1 *entry(u32 ref) { return (struct v1 *)(table_at * PAGE) + ref; }
+static volatile u32 version = 1;
+static struct v1 *v1(u32 ref) { return (struct v1 *)(table_at * PAGE) + ref; }
+static struct v2 *v2(u32 ref) { return (struct v2 *)(table_at * PAGE) + ref; }
+static u16 in_use(u32 ref) { return *((volatile u16 *)(STATUS_PLACE * PAGE) + ref) & IN_USE; }
+
+/*
+ * How many vCPUs just now write entries; -1 while one moves the table or changes its version. An entry of one version that is written over
+ * entries of the other would grant frames that nobody chose, canaries too, and an entry that is taken back where the table was is still
+ * there. Nobody waits: an operation that may not begin is left out.
+ */
+static s32 writers;
+static int begin_writing(void)
+{
+    s32 n = __atomic_load_n(&writers, __ATOMIC_SEQ_CST);
+    return n >= 0 && __atomic_compare_exchange_n(&writers, &n, n + 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+static void end_writing(void) { __atomic_sub_fetch(&writers, 1, __ATOMIC_SEQ_CST); }
+static int begin_alone(void)
+{
+    s32 none = 0;
+    return __atomic_compare_exchange_n(&writers, &none, -1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+static void end_alone(void) { __atomic_store_n(&writers, 0, __ATOMIC_SEQ_CST); }
 
 static void show_table(struct lane *l, u64 gfn)
 {
+    if (!begin_alone()) return;
     struct add_to_physmap *a = argument(l, sizeof *a);
     *a = (struct add_to_physmap){ SELF, 0, SPACE_GRANT_TABLE, 0, gfn };
     if (!call(l, MEMORY_OP, 25, MEM_ADD_TO_PHYSMAP, (u64)a, 0)) table_at = gfn;
+    end_alone();
+}
+/* There is none in version 1. */
+static void show_status(struct lane *l)
+{
+    struct add_to_physmap *a = argument(l, sizeof *a);
+    *a = (struct add_to_physmap){ SELF, 0, SPACE_GRANT_TABLE, STATUS_FRAME, STATUS_PLACE };
+    call(l, MEMORY_OP, 27, MEM_ADD_TO_PHYSMAP, (u64)a, 0);
 }
 void grants_init(void) { show_table(&lanes[0], TABLE_PLACE); }
 
+/* False if a peer uses the entry. Xen may be marking it at this moment. For who writes entries. */
 static int take_back(u32 ref)
 {
-    u16 flags = entry(ref)->flags;
-    return !(flags & IN_USE) && __atomic_compare_exchange_n(&entry(ref)->flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    if (version == 1) {
+        u16 flags = v1(ref)->flags;
+        return !(flags & IN_USE) && __atomic_compare_exchange_n(&v1(ref)->flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    u16 flags = __atomic_exchange_n(&v2(ref)->flags, 0, __ATOMIC_SEQ_CST);
+    if (!in_use(ref)) return 1;
+    v2(ref)->flags = flags;
+    return 0;
 }
 int grant_end(struct lane *l, u32 place)
 {
     struct place *p = &l->places[place];
     if (p->state != GRANTED) return 1;
-    if (!take_back(p->ref) && !wild_permille) return 0;
+    if (!begin_writing()) return 0;
+    int taken = take_back(p->ref);
+    end_writing();
+    if (!taken && !wild_permille) return 0;
     p->state = DATA;
     p->ref = 0;
     return 1;
 }
+
+static u32 guess(struct lane *l) { return FIRST_REF + below(l, LANES * REFS); }
 
 static void grant(struct lane *l)
 {
@@ -45,15 +91,33 @@ static void grant(struct lane *l)
         if (l->places[i].state == GRANTED && l->places[i].ref == ref && !grant_end(l, i)) return;
     s32 place = place_in(l, DATA, 0);
     if (place < 0) return;
-    entry(ref)->domid = some_peer(l);
-    entry(ref)->frame = gfn_of(l, place);
-    asm volatile("" ::: "memory");
-    entry(ref)->flags = PERMIT | (once_in(l, 3) ? READ_ONLY : 0);
+    if (!begin_writing()) return;
+    u16 flags = PERMIT | (once_in(l, 3) ? READ_ONLY : 0);
+    if (version == 1) {
+        v1(ref)->domid = some_peer(l);
+        v1(ref)->frame = gfn_of(l, place);
+        asm volatile("" ::: "memory");
+        v1(ref)->flags = flags;
+    } else {
+        struct v2 *e = v2(ref);
+        e->domid = some_peer(l);
+        e->frame = gfn_of(l, place);
+        e->offset = below(l, 4096);
+        e->length = 64 + below(l, 4032);
+        if (once_in(l, 6)) flags |= SUB_PAGE;
+        if (once_in(l, 8)) {
+            /* What a peer grants us, it or the other may have through us. */
+            flags = TRANSITIVE;
+            e->offset = some_peer(l);
+            e->frame = guess(l);
+        }
+        asm volatile("" ::: "memory");
+        e->flags = flags;
+    }
+    end_writing();
     l->places[place].state = GRANTED;
     l->places[place].ref = ref;
 }
-
-static u32 guess(struct lane *l) { return FIRST_REF + below(l, LANES * REFS); }
 
 static void map(struct lane *l)
 {
@@ -107,11 +171,27 @@ static void copy(struct lane *l)
     if (!error && !c->status && !wild_permille && (u32)(from > to ? from : to) + c->length > 4096) broken("copied beyond a frame", from, to);
 }
 
+/* All entries are gone after it, what a vCPU still takes for granted too. */
+static void set_version(struct lane *l)
+{
+    if (!begin_alone()) return;
+    u32 *wanted = argument(l, 4), want = once_in(l, 3) ? 3 - version : version;
+    struct { u16 domid; u64 gfn; } *r = argument(l, sizeof *r);
+    *wanted = want;
+    /* There is no way back while a status frame is to be seen. */
+    r->domid = SELF, r->gfn = STATUS_PLACE;
+    if (want == 1 && version == 2) call(l, MEMORY_OP, MEM_REMOVE_FROM_PHYSMAP, MEM_REMOVE_FROM_PHYSMAP, (u64)r, 0);
+    s64 error = call(l, GRANT_TABLE_OP, SET_VERSION, SET_VERSION, (u64)wanted, 1);
+    if (!error) version = want;
+    if (version == 2) show_status(l);
+    end_alone();
+}
+
 static void ask(struct lane *l)
 {
     u64 *a = argument(l, 32);
     s64 error;
-    switch (below(l, 6)) {
+    switch (below(l, 8)) {
     case 0:
         *a = SELF;
         error = call_raw(l, GRANT_TABLE_OP, QUERY, (u64)a, 1);
@@ -137,6 +217,14 @@ static void ask(struct lane *l)
         a[1] = below(l, 64) | 64ul << 16 | below(l, 4) << 32;
         call(l, GRANT_TABLE_OP, CACHE, CACHE, (u64)a, 1);
         break;
+    case 5: set_version(l); break;
+    case 6: {
+        struct { u32 frames; u16 domid; short status; u64 *list; } *s = argument(l, 16);
+        s->frames = 1, s->domid = SELF, s->list = argument(l, 8);
+        error = call_raw(l, GRANT_TABLE_OP, STATUS, (u64)s, 1);
+        count(l, GRANT_TABLE_OP, STATUS, !error && !s->status);
+        break;
+    }
     default:
         if (once_in(l, 16)) show_table(l, TABLE_PLACE + below(l, 4));
     }

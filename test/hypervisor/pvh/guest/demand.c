@@ -126,9 +126,54 @@ static void obey(void)
     power_off(0);
 }
 
+/* Memory goes on at 4 GiB: its first word and its last one are kept, all else but the first 33 MiB is given back, and the domain is saved. */
+#define KEPT_FRAMES 0x2200ul
+#define LARGE 512ul
+static u64 tables_above[LARGE] __attribute__((aligned(4096)));
+static void give_back(u64 first, u64 end)
+{
+    static u64 extents[64];
+    u64 count = 0;
+    for (u64 gfn = first; gfn < end;) {
+        u64 order = gfn % LARGE || gfn + LARGE > end ? 0 : 9;
+        extents[count++] = gfn;
+        gfn += 1ul << order;
+        u64 next = gfn % LARGE || gfn + LARGE > end ? 0 : 9;
+        if (count < 64 && gfn < end && next == order) continue;
+        struct reservation r = { extents, count, order, 0, SELF };
+        if (hypercall(MEMORY_OP, MEM_DECREASE, (u64)&r, 0, 0) != (s64)count) say("NOT GIVEN BACK before %x", gfn);
+        count = 0;
+    }
+}
+static void above(void)
+{
+    extern u64 pdpt[];
+    struct memmap_entry *map = (struct memmap_entry *)info->memmap;
+    u64 end = 0;
+    for (u32 i = 0; i < info->memmap_entries; i++) {
+        say("MAP %x %x type %d", map[i].address, map[i].size, (u64)map[i].type);
+        if (map[i].address == 4ul << 30) end = map[i].address + map[i].size;
+        else if (map[i].address == 0) give_back(KEPT_FRAMES, map[i].size / PAGE);
+    }
+    for (u64 i = 0; i < LARGE; i++) tables_above[i] = ((4ul << 30) + (i << 21)) | 0x87;
+    pdpt[4] = (u64)tables_above | 7;
+    volatile u64 *first = (volatile u64 *)(4ul << 30), *last = (volatile u64 *)end - 1;
+    say("ABOVE reads %x %x, behind it %x", *first, *last, last[1]);
+    *first = 0x1111;
+    *last = 0x2222;
+    give_back((4ul << 30) / PAGE + 1, end / PAGE - 1);
+    own_stacks();
+    say("WAITS owned %d", owned());
+    while (!pokes) asm volatile("pause");
+    suspend();
+    say("KEPT %x %x", *first, *last);
+    power_off(0);
+}
+
 void demand(void)
 {
     if (has_word("together")) together();
+    if (has_word("above")) above();
     say("OWNED %d", owned());
     volatile u64 *words = (volatile u64 *)address(READ);
     say("READ %x %x", words[0], words[511]);

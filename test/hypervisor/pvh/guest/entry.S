@@ -206,7 +206,7 @@ hello_result: .long -1
 parameters32: .long 0x5a5a5a5a, 0x5a5a5a5a
 vcpus_up: .long 0
 
-    .globl stacks
+    .globl stacks, pdpt
     .bss
     .align 4096
 pml4: .skip 4096

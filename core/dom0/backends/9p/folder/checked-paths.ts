@@ -1,7 +1,7 @@
 /**
- * Where the host has no calls that begin at a directory (Node on macOS and Windows): each name on the way is looked at before a path is used, and
- * nobody who shares a folder here does anything between the look and the use: all of them take turns. Guests make and move no links that lead
- * elsewhere than down, so they can't prepare a way out. Another program of the user's that puts a link into the folder in just that moment could.
+ * For hosts without calls that begin at a directory (Node on macOS and Windows). Each name of a path is looked at before the path is used. Nobody who
+ * shares a folder here does anything between the look and the use, because all of them take turns. Guests neither make nor move links that lead
+ * elsewhere than down, so they can't prepare a way out. Another program of the user's could still put a link into the folder at just that moment.
  */
 import { constants, type BigIntStats } from "node:fs";
 import { lstat, realpath } from "node:fs/promises";
@@ -14,7 +14,7 @@ import type { Turns } from "./turns.ts";
 export class CheckedFolder implements Folder {
   readonly root: Entry;
   readonly moves: MovesIn;
-  /** A pipe does not keep its opener waiting. Windows has neither flag. */
+  /** O_NONBLOCK so that opening a pipe does not wait. Windows has neither flag. */
   readonly openFlags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
   readonly #path: string;
   readonly #turns: Turns;

@@ -1,6 +1,7 @@
 /**
- * Linux: each object is held by a descriptor that only names it (O_PATH), and its entries are opened below /proc/self/fd, which is what openat()
- * does. Nobody, also no program of the host's that moves things at the same time, can lead a call elsewhere: between two names there is no path.
+ * For Linux: each object is held by a descriptor that only names it (O_PATH), and its entries are opened below /proc/self/fd, which is what openat()
+ * does. Nobody can lead a call elsewhere, not even a program of the host's that moves things at the same time, because there is no path of several
+ * names.
  */
 import { close, constants, existsSync, fstat, open, type BigIntStats } from "node:fs";
 import { readlink, statfs } from "node:fs/promises";
@@ -11,7 +12,7 @@ import type { Moves, MovesIn } from "./moves.ts";
 
 /** include/uapi/asm-generic/fcntl.h; Node has no name for it. */
 const O_PATH = 0o10000000;
-/** statfs(2): systems of files that are the kernel's own, of which opening one may be a deed. */
+/** statfs(2): the kernel's own file systems, in which opening a file may have an effect. */
 const KERNELS_OWN = [0x9fa0, 0x62656572, 0x64626720, 0x74726163, 0x27e0eb, 0x63677270, 0x1cd1, 0xcafe4a11];
 
 const opened = promisify(open) as (path: string, flags: number) => Promise<number>;
@@ -28,7 +29,7 @@ export function hasDescriptors(): boolean {
 export class DescriptorFolder implements Folder {
   readonly root: Entry;
   readonly moves: MovesIn;
-  /** The path that reach() gives is a link of the kernel's to the object itself. */
+  /** The path that reach() gives is a link of the kernel's to the object itself, and has to be followed. */
   readonly openFlags = 0;
 
   private constructor(descriptor: number, status: BigIntStats, moves: MovesIn) {
@@ -55,7 +56,7 @@ export class DescriptorFolder implements Folder {
     const descriptor = await opened(path, O_PATH | constants.O_NOFOLLOW);
     try {
       const status = await statusOf(descriptor);
-      // What is mounted inside was not chosen, and its numbers of files would be taken for others.
+      // What is mounted inside was not chosen by the user, and its inode numbers would be taken for those of others.
       if (status.isDirectory() && status.dev !== this.root.device)
         throw new FolderError("EXDEV", `${name} is another file system`);
       return new Entry([...directory.names, name], status, descriptor, letGo);

@@ -1,6 +1,6 @@
 /**
- * A folder of the host's computer, and what is in it. Every object is found name by name from the folder itself, and no link is ever followed,
- * so nothing outside is reached. How that is made certain is the operating system's matter: ./descriptors.ts, ./checked-paths.ts.
+ * A folder of the host's computer, and what is in it. Every object is found name by name from the folder itself, and no link is ever followed, so
+ * nothing outside is reached. How that is made sure depends on the operating system: ./descriptors.ts, ./checked-paths.ts.
  */
 import type { BigIntStats } from "node:fs";
 import { FolderError } from "../errno.ts";
@@ -8,14 +8,14 @@ import type { MovesIn } from "./moves.ts";
 
 export type EntryType = "directory" | "file" | "link" | "special";
 
-/** One object in the folder: whoever has it must release it. */
+/** One object in the folder. Whoever has it must release it. */
 export class Entry {
-  /** From the folder's root to it, as it was found; what is renamed here has its new ones. */
+  /** The names from the folder's root to it, as it was found, or its new names if it was renamed here. */
   names: readonly string[];
   readonly type: EntryType;
   readonly device: bigint;
   readonly inode: bigint;
-  /** An open descriptor that stands for it; -1 where names do. */
+  /** An open descriptor that stands for it; -1 where its names do. */
   readonly descriptor: number;
   readonly #end: (entry: Entry) => void;
   #users = 1;
@@ -46,14 +46,15 @@ export class Entry {
 export interface Folder {
   readonly root: Entry;
   readonly moves: MovesIn;
-  /** Flags with which a file that reach() gave is to be opened. */
+  /** Flags for opening a path that reach() gave. */
   readonly openFlags: number;
-  /** An entry of a directory: the object itself, also when it is a link. Rejects with the host's error, or FolderError EXDEV. */
+  /** Returns an entry of a directory: the object itself, even if it is a link. Rejects with the host's error, or FolderError EXDEV. */
   walk(directory: Entry, name: string): Promise<Entry>;
   status(entry: Entry): Promise<BigIntStats>;
   /**
-   * Paths by which the host's calls reach these very objects, and the entries of directories, `PATH/name`. The call must not follow a link in
-   * its last place. They are valid until `action` has ended. Rejects with FolderError ESTALE when one is not there any more.
+   * Calls `action` with paths by which the host's calls reach these very objects, and `PATH/name` the entries of directories. A call must not follow
+   * a link in its last place. The paths are valid until `action` has ended. Rejects with FolderError ESTALE when one of the objects is no longer
+   * there.
    */
   reach<T>(entries: readonly Entry[], action: (paths: string[]) => Promise<T>): Promise<T>;
   close(): void;
@@ -65,7 +66,7 @@ export function typeOf(status: BigIntStats): EntryType {
   return status.isSymbolicLink() ? "link" : "special";
 }
 
-/** What these names lead to, from the root on. To be released. */
+/** Returns what these names lead to, from the root on. The caller releases it. */
 export async function find(folder: Folder, names: readonly string[]): Promise<Entry> {
   let entry = folder.root.retain();
   for (const name of names) {
@@ -81,13 +82,16 @@ export async function find(folder: Folder, names: readonly string[]): Promise<En
   return entry;
 }
 
-/** walk(), for what may be no directory. */
+/** As walk(), but `from` may be no directory. */
 export function step(folder: Folder, from: Entry, name: string): Promise<Entry> {
   if (from.type !== "directory") return Promise.reject(new FolderError("ENOTDIR"));
   return folder.walk(from, name);
 }
 
-/** The directory that an entry is in, once it is sure that it still is; `action` must end with that. Rejects with ESTALE. */
+/**
+ * Calls `action` with the directory that an entry is in, after making sure that it still is in there; the directory is released when `action` ends.
+ * Rejects with ESTALE.
+ */
 export async function inParent<T>(
   folder: Folder,
   entry: Entry,

@@ -1,19 +1,18 @@
-/** Links of the host's own inside a directory that a guest wants to move. */
+/** Looks for the host's own links inside a directory that a guest wants to move. */
 import { readdir, readlink } from "node:fs/promises";
 import path from "node:path";
 import { FolderError } from "../errno.ts";
 import type { Entry, Folder } from "./folder.ts";
 import { leadsDown } from "./names.ts";
 
-/** What is looked at of one directory, and how deep. A guest's `mv` copies what is larger, as between file systems. */
+/** How many entries of one directory are looked at, and how deep. A guest's `mv` copies what is larger, as it does between file systems. */
 const MOST_ENTRIES = 5000;
 const DEEPEST = 64;
 
 /**
- * Throws FolderError EPERM where a directory has, at any depth, a link that does not lead down: with another directory above it that link leads to where
- * nobody meant it to. EXDEV where it has too much to be looked at.
- *
- * None comes in meanwhile: no guest makes or moves such a link, and none moves a directory that has one into another.
+ * Throws FolderError EPERM if a directory has, at any depth, a link that does not lead down: with another directory above it, such a link would lead
+ * to where nobody meant it to. Throws EXDEV if it has too much to be looked at.
+ * No such link can come in meanwhile: no guest makes or moves one, and none moves a directory that has one into another.
  */
 export async function mustLeadDown(folder: Folder, directory: Entry): Promise<void> {
   let left = MOST_ENTRIES;

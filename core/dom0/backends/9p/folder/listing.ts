@@ -1,6 +1,6 @@
 /**
- * A directory read piece by piece, however large it is. A place in it is the number of entries before it: the guest goes on from there, begins
- * again at 0, and may go back to any place that it was told of.
+ * Reads a directory piece by piece, however large it is. A place in it is the number of entries before it. The guest continues from there, begins
+ * again at 0, and may go back to any place that it was told.
  */
 import type { Dir, Dirent } from "node:fs";
 import { opendir } from "node:fs/promises";
@@ -9,16 +9,16 @@ import { find, type Entry, type Folder } from "./folder.ts";
 import { Turns } from "./turns.ts";
 
 const READ_AHEAD = 128;
-/** Of one piece, which are looked at together. */
+/** The entries of one piece, which are looked at together. */
 const MOST_AT_ONCE = 64;
 
-/** Node leaves them out. */
+/** Node leaves out these two. */
 const DOTS = [{ name: "." }, { name: ".." }];
 
 export interface Listed {
   name: string;
   entry: Entry;
-  /** Of the entry that follows. */
+  /** The place of the entry that follows. */
   next: number;
 }
 
@@ -28,7 +28,7 @@ export class Listing {
   readonly #turns = new Turns();
   #open: Dir | null = null;
   #place = 0;
-  /** Read and not yet taken. */
+  /** Entries that were read and not yet taken. */
   #ahead: (Dirent | { name: string })[] = [...DOTS];
   #isEnded = false;
   #isClosed = false;
@@ -39,8 +39,8 @@ export class Listing {
   }
 
   /**
-   * Entries from a place on, until `take` refuses one; they are released afterwards. What is gone meanwhile, or has a name that is no text, is
-   * left out.
+   * Passes entries to `take`, from a place on, until it refuses one; they are released afterwards. What has gone meanwhile, or has a name that is not
+   * valid text, is left out.
    */
   read(place: number, take: (listed: Listed) => boolean): Promise<void> {
     return this.#turns.take(async () => {
@@ -92,7 +92,7 @@ export class Listing {
     }
   }
 
-  /** The host's own directories have no places to go to: it is read from its beginning. */
+  /** The host's directories can't be read from a place, so it is read again from the beginning. */
   async #seek(place: number): Promise<void> {
     if (place < this.#place) {
       await this.#open?.close();

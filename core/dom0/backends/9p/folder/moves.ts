@@ -1,12 +1,12 @@
 /**
- * Turns of those who move things in shared folders: what was looked at is what is moved, whatever else is asked for at the same time, by the same guest
- * or by another one. Folders that overlap have their turns together; in others nobody waits, however long a guest's move takes.
+ * Lets those who move things in shared folders take turns, so that what was looked at is what is moved, whatever the same guest or another one asks
+ * for at the same time. Folders that overlap share their turns; others do not wait, however long a guest's move takes.
  */
 import path from "node:path";
 import { Turns } from "./turns.ts";
 
 interface Group {
-  /** Of all that were in it, also of those that are closed: what a guest has moved from there may still be shared by another. */
+  /** All folders that were ever in the group, including those that are closed: what a guest has moved from there may still be shared by another. */
   readonly folders: readonly string[];
   readonly members: Set<MovesIn>;
   readonly turns: Turns;
@@ -15,7 +15,7 @@ interface Group {
 /** The turns of one folder that is shared, until it is closed. */
 export class MovesIn {
   readonly #leave: (member: MovesIn) => void;
-  /** Another one when a folder is shared that overlaps with several groups. */
+  /** Replaced when a folder is shared that overlaps with several groups. */
   group: Group;
 
   constructor(group: Group, leave: (member: MovesIn) => void) {
@@ -28,7 +28,7 @@ export class MovesIn {
     return this.group.turns.take(action);
   }
 
-  /** Nothing may be under way. */
+  /** No move may be under way. */
   close(): void {
     this.#leave(this);
   }
@@ -37,7 +37,7 @@ export class MovesIn {
 export class Moves {
   readonly #groups = new Set<Group>();
 
-  /** `folder`: its real path. A folder that the host's user mounts at a second place counts as another one there. */
+  /** `folder` is its real path. A folder that the host's user mounts in a second place counts as a different one there. */
   of(folder: string): MovesIn {
     const met = [...this.#groups].filter(({ folders }) => folders.some((each) => overlap(each, folder)));
     const group: Group = {

@@ -1,8 +1,7 @@
 /**
- * Regular files of a shared folder, open. Pipes, devices and sockets are never opened: what the guest does with them stays in the guest.
- *
- * The number of an open file must not be given back to the operating system while a transfer waits for its turn: the next file that anybody
- * opens would get it. So what is under way is counted, and the last one closes.
+ * Open regular files of a shared folder. Pipes, devices and sockets are never opened on the host: what a guest does with them stays in the guest.
+ * The number of an open file must not be given back to the operating system while a transfer waits for its turn, because the next file that anybody
+ * opens would get it. So the transfers under way are counted, and the last one closes the file.
  */
 import { close, constants, fdatasync, fstat, fsync, ftruncate, open, readv, writev, type BigIntStats } from "node:fs";
 import path from "node:path";
@@ -10,7 +9,7 @@ import { promisify } from "node:util";
 import { FolderError } from "../errno.ts";
 import type { Entry, Folder } from "./folder.ts";
 
-/** Of Linux, as the guest sends them. */
+/** Linux's flags, as the guest sends them. */
 export const OPEN = {
   access: 0o3,
   writeOnly: 0o1,
@@ -21,7 +20,7 @@ export const OPEN = {
   dataSync: 0o10000,
   sync: 0o4010000,
 } as const;
-/** IOV_MAX of the hosts that there are. */
+/** IOV_MAX of the supported hosts. */
 const MOST_VIEWS = 1024;
 
 const opened = promisify(open) as (path: string, flags: number, mode?: number) => Promise<number>;
@@ -32,7 +31,7 @@ const statusOf = (descriptor: number): Promise<BigIntStats> =>
     fstat(descriptor, { bigint: true }, (error, status) => (error ? reject(error) : resolve(status))),
   );
 
-/** Of a byte in a file. Throws FolderError EFBIG. */
+/** Converts the place of a byte in a file. Throws FolderError EFBIG. */
 export function placeIn(offset: bigint): number {
   if (offset > BigInt(Number.MAX_SAFE_INTEGER)) throw new FolderError("EFBIG");
   return Number(offset);
@@ -42,7 +41,7 @@ export function writes(flags: number): boolean {
   return (flags & OPEN.access) !== 0 || (flags & OPEN.truncate) !== 0;
 }
 
-/** The host's flags for a guest's. What else there is changes nothing for a file that somebody else opens. */
+/** Returns the host's flags for a guest's. The guest's other flags change nothing for a file that somebody else opens for it. */
 function hostFlags(flags: number): number {
   const access = flags & OPEN.access;
   const host =
@@ -68,7 +67,7 @@ export class OpenFile {
     this.#descriptor = descriptor;
   }
 
-  /** Rejects with FolderError for what is no regular file. */
+  /** Rejects with FolderError for what is not a regular file. */
   static async open(folder: Folder, entry: Entry, flags: number): Promise<OpenFile> {
     if (entry.type === "directory") throw new FolderError("EISDIR");
     if (entry.type !== "file")
@@ -78,7 +77,7 @@ export class OpenFile {
     return OpenFile.#checked(descriptor, entry, flags);
   }
 
-  /** Makes a file, or opens one that is there unless it must be new. The entry is to be released. */
+  /** Makes a file, or opens an existing one unless it must be new. The caller releases the entry. */
   static async create(
     folder: Folder,
     directory: Entry,
@@ -109,7 +108,7 @@ export class OpenFile {
     }
   }
 
-  /** Emptied only when it is the file that was meant. */
+  /** The file is emptied only after it is certain that it is the one that was meant. */
   static async #checked(descriptor: number, entry: Entry, flags: number): Promise<OpenFile> {
     try {
       const status = await statusOf(descriptor);
@@ -122,11 +121,11 @@ export class OpenFile {
     }
   }
 
-  /** Fills the views from `offset` on; how many bytes there were. */
+  /** Fills the views with the bytes from `offset` on. Returns how many there were. */
   read(offset: number, views: readonly Uint8Array[]): Promise<number> {
     return this.#use((descriptor) => move(readv, descriptor, views, offset));
   }
-  /** How many bytes were taken: fewer where the disk is full. */
+  /** Returns how many bytes were written, fewer than given where the disk is full. */
   write(offset: number, views: readonly Uint8Array[]): Promise<number> {
     return this.#use((descriptor) => move(writev, descriptor, views, offset));
   }

@@ -1,8 +1,8 @@
-/** Lets one after the other do something, in the order in which they came. */
+/** Lets callers do something one after the other, in the order in which they came. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Their first turn comes when all has ended that was to be done in `others` so far. */
+  /** The first turn comes when everything has ended that waits in `others` now. */
   static after(others: readonly Turns[]): Turns {
     const turns = new Turns();
     turns.#last = Promise.all(others.map((each) => each.#last));

@@ -1,4 +1,4 @@
-/** Requests about what objects are: getattr, setattr, readlink, statfs. Extended attributes there are none. */
+/** Requests for the attributes of objects: getattr, setattr, readlink, statfs. There are no extended attributes. */
 import type { BigIntStats } from "node:fs";
 import { chmod, lutimes, readlink, statfs, utimes } from "node:fs/promises";
 import path from "node:path";
@@ -13,7 +13,7 @@ import type { Handlers } from "./handler.ts";
 /** P9_GETATTR_BASIC: all that stat(2) tells. */
 const BASIC = 0x7ffn;
 const SET = { mode: 1, uid: 2, gid: 4, size: 8, atime: 16, mtime: 32, ctime: 64, atimeGiven: 128, mtimeGiven: 256 };
-/** What is a permission: no bit by which a program gets somebody's rights. */
+/** The permission bits, without those by which a program gets somebody's rights. */
 export const PERMISSIONS = 0o777;
 const V9FS_MAGIC = 0x01021997;
 const MOST_NAME = 255;
@@ -25,7 +25,7 @@ export const ATTRIBUTES: Handlers = {
   [T.statfs]: statFs,
 };
 
-/** Of the object that it stands for, also when that has no name any more. */
+/** Returns the attributes of the object that the fid stands for, even if it has no name any more. */
 async function status(session: Session, fid: Fid): Promise<BigIntStats> {
   return fid.file ? fid.file.status() : session.folder.status(fid.entry);
 }
@@ -41,7 +41,7 @@ async function getattr(session: Session, fields: Fields): Promise<Answer> {
     };
     const answer = new Answer(160).u64(BASIC).qid(session.qid(entry, Number(BigInt.asUintN(32, found.mtimeNs))));
     answer.u32(Number(found.mode)).u32(Number(found.uid)).u32(Number(found.gid)).u64(found.nlink);
-    // A device's number would be one of the guest's own devices to it.
+    // The guest would take the number of a device of the host's for one of its own devices, so 0 is given.
     answer.u64(0n).u64(found.size).u64(found.blksize).u64(found.blocks);
     for (const time of [found.atimeNs, found.mtimeNs, found.ctimeNs, 0n])
       for (const part of seconds(time)) answer.u64(part);
@@ -94,7 +94,7 @@ async function resize(session: Session, fid: Fid, size: number): Promise<void> {
     try {
       return await fid.file.truncate(size);
     } catch (error) {
-      // Open for reading only: the guest has decided that it may.
+      // The file is open for reading only; the guest has decided that it may be synced.
       if ((error as NodeJS.ErrnoException).code !== "EINVAL" && (error as NodeJS.ErrnoException).code !== "EPERM")
         throw error;
     }

@@ -1,4 +1,4 @@
-/** Requests that change what directories have: mkdir, symlink, link, rename, unlink. Devices and pipes are not made. */
+/** Requests that change what is in directories: mkdir, symlink, link, rename, unlink. Devices and pipes are not made. */
 import { link, mkdir, readlink, rename, rmdir, symlink, unlink } from "node:fs/promises";
 import path from "node:path";
 import { FolderError } from "../errno.ts";
@@ -29,7 +29,7 @@ export const CHANGES: Handlers = {
   [T.remove]: remove,
 };
 
-/** Runs `action` with objects that fids stand for, kept meanwhile. */
+/** Runs `action` with the objects that fids stand for, which are kept meanwhile. */
 async function keeping<R>(
   session: Session,
   numbers: readonly number[],
@@ -83,7 +83,7 @@ function makeLink(session: Session, fields: Fields): Promise<Answer> {
 }
 
 /**
- * What may stand at another place, and what is there now: a link of the host's own that leads elsewhere than down stays where it is, for at
+ * Checks that the entry may be moved to another place, and returns it. A link of the host's own that leads elsewhere than down stays where it is: in
  * another place, or under another name, it would lead programs of the host's to where nobody meant them to go.
  */
 async function mustBeMovable(session: Session, directory: Entry, name: string): Promise<Entry> {
@@ -122,7 +122,7 @@ function move(session: Session, from: Entry, old: string, to: Entry, name: strin
 async function moveLooked(session: Session, from: Entry, old: string, to: Entry, name: string): Promise<Answer> {
   const entry = await mustBeMovable(session, from, old);
   try {
-    // With another name in the same directory, what is in it leads to where it led before.
+    // If a directory only gets another name in the same parent, the links in it lead to where they led before.
     if (entry.type === "directory" && (from.device !== to.device || from.inode !== to.inode))
       await mustLeadDown(session.folder, entry);
     const [before, after] = [
@@ -167,7 +167,7 @@ function unlinkAt(session: Session, fields: Fields): Promise<Answer> {
   return keeping(session, [number], async ([directory]) => {
     mustBeDirectory(directory!);
     const isDirectory = (flags & AT_REMOVEDIR) !== 0;
-    // macOS says EPERM for a directory that is unlinked.
+    // macOS answers EPERM to unlinking a directory, so the type is looked at first.
     const entry = await session.folder.walk(directory!, name);
     entry.release();
     if (!isDirectory && entry.type === "directory") throw new FolderError("EISDIR");

@@ -4,7 +4,7 @@ import { Answer, type Fields, T, VERSION } from "../messages.ts";
 import type { Session } from "../session.ts";
 import type { Handlers } from "./handler.ts";
 
-/** Without room for as much no directory entry of the longest name could be told of. */
+/** With shorter messages, a directory entry of the longest name could not be told. */
 const LEAST_MESSAGE = 4096;
 
 export const CONVERSATION: Handlers = { [T.version]: version, [T.flush]: flush };
@@ -16,7 +16,7 @@ async function version(session: Session, fields: Fields): Promise<Answer> {
   return new Answer().u32(session.message).text(wanted === VERSION ? VERSION : "unknown");
 }
 
-/** Nothing is broken off: it waits until the other request has been answered. */
+/** Nothing is cancelled: this waits until the other request has been answered. */
 async function flush(session: Session, fields: Fields): Promise<Answer> {
   await session.answered(fields.u16());
   return new Answer(0);

@@ -10,7 +10,7 @@ const READ = 0;
 const WRITE = 1;
 const UNLOCK = 2;
 const STATUS = { success: 0, blocked: 1, error: 2 };
-/** Of one device; Linux asks for as many as its programs do. */
+/** The most locks of one device; Linux asks for as many as its programs do. */
 const MOST_LOCKS = 1024;
 const MOST_CLIENT_BYTES = 256;
 
@@ -29,7 +29,7 @@ interface Asked {
   range: Omit<LockRange, "type">;
 }
 
-/** `withFlags`: they say whether the guest would wait; it asks again by itself. */
+/** `withFlags`: the request has flags, which say whether the guest would wait. They are ignored, since the guest asks again by itself. */
 function read(session: Session, fields: Fields, withFlags: boolean): Asked {
   const fid = session.fids.get(fields.u32());
   const type = fields.u8();

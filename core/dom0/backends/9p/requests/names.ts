@@ -12,7 +12,7 @@ export const NAMES: Handlers = {
   [T.clunk]: clunk,
 };
 
-/** Who asks makes no difference: the files are those that the host's user may use. */
+/** The user who asks makes no difference: the files are those that the host's user may use. */
 function attach(session: Session, fields: Fields): Answer {
   const [number, authentication] = [fields.u32(), fields.u32()];
   fields.text();
@@ -55,7 +55,7 @@ async function walk(session: Session, fields: Fields): Promise<Answer> {
   return answer(found);
 }
 
-/** Above the shared folder there is nothing. */
+/** There is nothing above the shared folder, so ".." of the root is the root. */
 async function walkOne({ folder }: Session, from: Entry, name: string): Promise<Entry> {
   if (name === "..") {
     if (from.type !== "directory") throw new FolderError("ENOTDIR");

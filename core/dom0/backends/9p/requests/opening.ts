@@ -1,4 +1,4 @@
-/** Requests that open objects and go on with them: lopen, lcreate, readdir, fsync. Reads and writes of files are the rings' (lane.ts). */
+/** Requests that open objects and use them: lopen, lcreate, readdir, fsync. Reads and writes of files are handled by the rings (lane.ts). */
 import { FolderError } from "../errno.ts";
 import { ENTRY_BYTES } from "../folder/free-space.ts";
 import { checkName } from "../folder/names.ts";
@@ -11,9 +11,9 @@ import { PERMISSIONS } from "./attributes.ts";
 
 /** DT_* of readdir(3). */
 const ENTRY_TYPES = { directory: 4, file: 8, link: 10, special: 0 };
-/** An entry without its name: qid, place, type, length of the name. */
+/** Bytes of an entry without its name: qid, place, type, length of the name. */
 const ENTRY_HEAD_BYTES = 24;
-/** Of directory entries in one answer. */
+/** The most bytes of directory entries in one answer. */
 const MOST_LISTED_BYTES = 64 << 10;
 
 export const OPENING: Handlers = {
@@ -41,7 +41,7 @@ async function lopen(session: Session, fields: Fields): Promise<Answer> {
   }
 }
 
-/** The fid becomes the new file's. */
+/** The fid then stands for the new file. */
 async function lcreate(session: Session, fields: Fields): Promise<Answer> {
   const fid = session.fids.get(fields.u32());
   const name = fields.text();
@@ -84,7 +84,7 @@ async function readdir(session: Session, fields: Fields): Promise<Answer> {
   return answer;
 }
 
-/** A directory's entries are made by calls of their own: the host's file system looks after them. */
+/** A directory has nothing to sync: its entries are made by separate calls, and the host's file system keeps them. */
 async function fsync(session: Session, fields: Fields): Promise<Answer> {
   const { file, listing } = session.fids.get(fields.u32());
   const onlyData = fields.u32() !== 0;

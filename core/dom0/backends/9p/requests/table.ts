@@ -1,4 +1,4 @@
-/** All requests but reads and writes, whose data does not pass here (../lane.ts). */
+/** Carries out all requests except reads and writes, whose data does not pass here (../lane.ts). */
 import { FolderError } from "../errno.ts";
 import { Fields } from "../messages.ts";
 import type { Session } from "../session.ts";
@@ -12,7 +12,10 @@ import { OPENING } from "./opening.ts";
 
 const HANDLERS: Handlers = { ...CONVERSATION, ...NAMES, ...ATTRIBUTES, ...OPENING, ...CHANGES, ...LOCKS };
 
-/** The answer's bytes; `bytes` is a private copy of the whole request. Never rejects: what can't be done is answered with an error's number. */
+/**
+ * Returns the answer's bytes. `bytes` is a private copy of the whole request. Never rejects: a request that can't be carried out is answered with an
+ * error number.
+ */
 export async function carryOut(session: Session, type: number, tag: number, bytes: Uint8Array): Promise<Uint8Array> {
   try {
     const handler = Object.hasOwn(HANDLERS, type) ? HANDLERS[type] : undefined;

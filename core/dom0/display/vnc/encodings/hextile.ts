@@ -1,4 +1,4 @@
-/** Squares of 16 pixels: a background, a foreground and rectangles of it or of any colour, or raw if that is shorter. */
+/** Squares of 16 pixels: a background, a foreground, and rectangles of the foreground or of any colour; or raw if that is shorter. */
 import type { Frame } from "../../frame.ts";
 import type { Rectangle } from "../../surface.ts";
 import type { PixelFormat } from "../pixel-format.ts";
@@ -18,7 +18,7 @@ interface Colours {
 export function encodeHextile(frame: Frame, { x, y, width, height }: Rectangle, format: PixelFormat): Buffer {
   const tiles = Math.ceil(width / SIDE) * Math.ceil(height / SIDE);
   const target = Buffer.allocUnsafe(tiles * (1 + SIDE * SIDE * format.bytesPerPixel));
-  // -1: none was said yet, or a raw tile came in between.
+  // -1: none was sent yet, or a raw tile came in between.
   const said: Colours = { background: -1, foreground: -1 };
   let at = 0;
   for (let top = y; top < y + height; top += SIDE)
@@ -77,13 +77,13 @@ function encodeTile(
   }
   target[begin] = flags;
   said.background = background;
-  // Rectangles with colours of their own leave no foreground behind.
+  // After rectangles with their own colours there is no foreground.
   if (colours === 2) said.foreground = foreground;
   else if (colours > 2) said.foreground = -1;
   return at;
 }
 
-/** The commonest of the first two colours, the other one, and whether there is one, two or more of them (3). */
+/** Returns the more frequent of the first two colours, the other one, and whether there is one, two or more of them (3). */
 function coloursOf(count: number): { background: number; foreground: number; colours: number } {
   const first = square[0]!;
   let second = -1;
@@ -102,7 +102,7 @@ function coloursOf(count: number): { background: number; foreground: number; col
     : { background: second, foreground: first, colours: 2 };
 }
 
-/** What is not background as rectangles, each with its colour if there is a format for it; -1 if that takes more than up to `limit`. */
+/** Writes what is not background as rectangles, each with its colour if a format is given. Returns -1 if that would go beyond `limit`. */
 function putSubrectangles(
   width: number,
   height: number,

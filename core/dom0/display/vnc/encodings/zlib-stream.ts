@@ -1,7 +1,7 @@
-/** One stream of zlib for as long as a client is there, cut where each rectangle ends. It works on other threads. */
+/** One zlib stream for as long as a client is there, flushed at the end of each rectangle. It works on other threads. */
 import { constants, createDeflate, type Deflate } from "node:zlib";
 
-/** Text and plain colours get small at once; more effort costs more time than loopback saves. */
+/** Text and plain colours compress well at once; more effort costs more time than it saves on loopback. */
 const LEVEL = 1;
 
 export class ZlibStream {
@@ -10,7 +10,7 @@ export class ZlibStream {
 
   constructor() {
     this.#deflate.on("data", (part: Buffer) => this.#parts.push(part));
-    // Of one that was closed under way.
+    // A stream that is closed while it works reports an error.
     this.#deflate.on("error", () => {});
   }
 

@@ -1,4 +1,4 @@
-/** What goes through zlib in ZRLE: squares of 64 pixels of one colour, of a palette of at most 16, or raw. */
+/** The data that ZRLE compresses: squares of 64 pixels in one colour, in a palette of at most 16 colours, or raw. */
 import type { Frame } from "../../frame.ts";
 import type { Rectangle } from "../../surface.ts";
 import type { PixelFormat } from "../pixel-format.ts";
@@ -55,7 +55,7 @@ function encodeTile(frame: Frame, tile: Rectangle, format: PixelFormat, target: 
   return at;
 }
 
-/** The tile's colours, with each pixel's number among them in `indices`; null if there are too many. */
+/** Returns the colours of the tile, and writes each pixel's number among them to `indices`; null if there are too many. */
 function paletteOf({ pixels, width: stride }: Frame, { x, y, width, height }: Rectangle): number[] | null {
   const palette: number[] = [];
   let last = -1;

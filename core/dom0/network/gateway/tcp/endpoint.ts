@@ -1,18 +1,18 @@
 /**
- * The far end of a guest's TCP connection: speaks TCP with the guest on behalf of an address of the network, and hands the bytes to
- * whoever joins it with a socket of the host (nat.ts). Either side may have begun.
+ * The far end of a guest's TCP connection: speaks TCP with the guest on behalf of an address outside or of the gateway, and passes the bytes to
+ * whoever joins it with a socket of the host (nat.ts). Either side may have opened the connection.
  */
 import { randomBytes } from "node:crypto";
 import { Receiver } from "./receiver.ts";
 import { ACK, FIN, PSH, RST, SYN, type Segment, type SegmentHeader } from "./segment.ts";
 import { Sender } from "./sender.ts";
 
-/** Our receive window is announced in units of 2^4 bytes: 256 KiB fit 16 bits. */
+/** Our receive window is announced in units of 2^4 bytes, so that 256 KiB fit into 16 bits. */
 const WINDOW_SCALE = 4;
 /** How long a closed connection answers a repeated FIN. */
 const LINGER = 2000;
 
-/** Sends a segment; `payload` writes `length` bytes at an offset of the frame. */
+/** Sends a segment. `payload` writes `length` bytes at an offset of the frame. */
 export type SegmentOut = (
   header: SegmentHeader,
   length: number,
@@ -21,27 +21,27 @@ export type SegmentOut = (
 ) => void;
 
 export interface EndpointEvents {
-  /** The handshake is over. */
+  /** Called when the handshake is over. */
   opened(): void;
-  /** Bytes in order; a view of a frame that nobody changes. */
+  /** Passes on bytes in order; a view of a frame that nobody changes. */
   data(bytes: Uint8Array): void;
-  /** The guest sends no more. */
+  /** Called when the guest sends no more. */
   ended(): void;
-  /** Acknowledged by the guest: `queued` bytes are still kept here. */
+  /** Called when the guest has acknowledged something; `queued` bytes are still kept here. */
   drained(queued: number): void;
-  /** It is over: both have ended, or somebody has broken it off. Called once. */
+  /** Called once when the connection is over: both sides have ended, or somebody has aborted it. */
   closed(reason: "finished" | "reset" | "timed out"): void;
 }
 
 export interface EndpointOptions {
-  /** Largest segment that the network carries to the guest. */
+  /** The largest segment that the network carries to the guest. */
   maximumSegmentSize: number;
   /** Payload of the largest GSO frame; 0 without GSO. */
   largest: number;
   transmit: SegmentOut;
-  /** Bytes that were handed over by data() and that nobody has taken yet. */
+  /** Returns the number of bytes that data() has passed on and that nobody has taken yet. */
   waiting(): number;
-  /** Bytes that may wait so: what the other side is allowed to send. */
+  /** Returns how many bytes may wait that way, which is what the other side is allowed to send. */
   buffer(): number;
   now(): number;
 }
@@ -71,7 +71,7 @@ export class TcpEndpoint {
     });
   }
 
-  /** Bytes written and not acknowledged. */
+  /** Number of bytes written and not acknowledged. */
   get queued(): number {
     return this.#sender.queue.length;
   }
@@ -79,7 +79,7 @@ export class TcpEndpoint {
     return this.#state;
   }
 
-  /** A guest's SYN has come; its answer waits for accept(). False if the segment is no SYN. */
+  /** Called for a guest's SYN; the answer waits for accept(). Returns false if the segment is no SYN. */
   called(segment: Segment): boolean {
     if (!(segment.flags & SYN) || segment.flags & (ACK | RST)) return false;
     this.#take(segment);
@@ -87,14 +87,14 @@ export class TcpEndpoint {
     return true;
   }
 
-  /** Answers the guest's SYN: the host's socket is connected. */
+  /** Answers the guest's SYN, because the host's socket is connected. */
   accept(): void {
     if (this.#over) return;
     if (this.#state === "answering") this.#sender.opened();
     this.#transmit(0, 0, false);
   }
 
-  /** Calls the guest: somebody came by a port forward. */
+  /** Opens a connection to the guest, because somebody came by a port forward. */
   call(): void {
     this.#state = "calling";
     this.#sender.opened();
@@ -107,7 +107,7 @@ export class TcpEndpoint {
     this.#scaling = segment.windowScale !== null;
     this.#guestScale = segment.windowScale ?? 0;
     this.#selective = segment.sackPermitted;
-    // RFC 9293, 3.7.1: 536 where nothing is said; less than 64 is an attack on our time.
+    // RFC 9293, 3.7.1: 536 where nothing is said. Less than 64 is an attack on our time.
     this.#guestSegmentSize = Math.max(64, segment.maximumSegmentSize ?? 536);
   }
 
@@ -116,24 +116,24 @@ export class TcpEndpoint {
     this.#sender.write(bytes);
   }
 
-  /** The host's side sends no more. */
+  /** Called when the host's side sends no more. */
   end(): void {
     if (!this.#over) this.#sender.end();
   }
 
-  /** Breaks the connection off; the guest sees a reset. */
+  /** Aborts the connection; the guest sees a reset. */
   reset(): void {
     if (this.#over) return;
     if (this.#receiver || this.#state === "calling") this.#sendReset();
     this.#close("reset", false);
   }
 
-  /** Ends without a word: the guest is gone. */
+  /** Ends without a word, because the guest is gone. */
   abandon(): void {
     this.#close("reset", false);
   }
 
-  /** The host's socket has taken bytes: a window that was nearly closed is announced anew. */
+  /** Called when the host's socket has taken bytes: a window that was nearly closed is announced again. */
   taken(): void {
     if (this.#over || !this.#receiver || this.#state !== "open") return;
     const buffer = this.#options.buffer();
@@ -151,7 +151,7 @@ export class TcpEndpoint {
       return;
     }
     if (segment.flags & SYN) {
-      // The SYN again: our answer was lost. Any other SYN is answered by an acknowledgement (RFC 5961).
+      // The same SYN again means that our answer was lost. Any other SYN is answered by an acknowledgement (RFC 5961).
       if (this.#state === "answering" && this.#announced) this.#transmit(0, 0, false);
       else if (this.#state === "open") this.#acknowledge();
       return;
@@ -169,7 +169,7 @@ export class TcpEndpoint {
     this.#established(receiver, segment);
   }
 
-  /** The answer to our SYN. */
+  /** Takes the answer to our SYN. */
   #answered(segment: Segment): void {
     const wanted = segment.flags & ACK && segment.acknowledgement === this.#sender.sequence(1);
     if (segment.flags & RST) {
@@ -215,7 +215,7 @@ export class TcpEndpoint {
     if (receiver.ended && this.#sender.finished) this.#close("finished", false);
   }
 
-  /** One acknowledgement for all that comes in one go. */
+  /** Sends one acknowledgement for all that arrives in one go. */
   #acknowledgeSoon(): void {
     if (this.#acknowledgementDue) return;
     this.#acknowledgementDue = true;
@@ -278,7 +278,7 @@ export class TcpEndpoint {
   }
 
   #sendReset(): void {
-    // In place of an answer to a SYN, the reset must acknowledge it (RFC 9293, 3.10.7.1).
+    // A reset that takes the place of the answer to a SYN must acknowledge the SYN (RFC 9293, 3.10.7.1).
     const sequence = this.#state === "answering" && !this.#announced ? 0 : this.#sender.nextSequence;
     this.#send({ sequence, flags: this.#receiver ? RST | ACK : RST }, 0, () => {}, 0);
   }

@@ -1,6 +1,6 @@
 /**
- * Joins guests' TCP connections with sockets of the host: a guest's SYN becomes a connect(), a connection to a forwarded port becomes
- * a SYN to the guest. Data waits where its reader is slow: the host's socket is paused, or the guest's window closes.
+ * Joins guests' TCP connections with sockets of the host: a guest's SYN becomes a connect(), and a connection to a forwarded port becomes a SYN to
+ * the guest. Data waits if its reader is slow: the host's socket is paused, or the guest's window closes.
  */
 import { connect, type Socket } from "node:net";
 import { ETHERNET_HEADER } from "../../frame.ts";
@@ -24,27 +24,27 @@ import {
 } from "./segment.ts";
 
 /**
- * Bytes that the connections of one interface may keep in either direction, and for each of them the most and the least: with all its
- * connections open a guest can make us hold some 128 MiB.
+ * Bytes that the connections of one interface may keep in either direction, and the most and the least for each of them. With all its connections
+ * open, a guest can make us hold about 128 MiB.
  */
 const INTERFACE_BYTES = 32 << 20;
 const MOST_BYTES = 256 * 1024;
 const LEAST_BYTES = 32 * 1024;
-/** The longest payload of a GSO frame: IP's length field has 16 bits. */
+/** The longest payload of a GSO frame, since IP's length field has 16 bits. */
 const GSO_PAYLOAD = 0xffff - 40 - 60;
 const CONNECT_TIMEOUT = 60_000;
 
 export interface TcpNatOptions {
   readonly transmit: IpTransmit;
   readonly target: FindTarget;
-  /** Tells the guest that a packet of it did not get through (ICMP). */
+  /** Tells the guest that one of its packets did not get through (ICMP). */
   readonly unreachable: (packet: Packet) => void;
-  /** The largest packet that goes to a guest's address. */
+  /** Returns the size of the largest packet that can go to a guest's address. */
   readonly mtu: (guest: Uint8Array) => number;
   readonly shares: SocketShares;
-  /** Name of the network: addresses are unique within it. */
+  /** Name of the network; addresses are unique within it. */
   readonly network: string;
-  /** In milliseconds. */
+  /** Returns milliseconds. */
   readonly now: () => number;
 }
 
@@ -61,9 +61,9 @@ export interface TcpConnectionReport {
 
 interface Connection {
   readonly key: string;
-  /** Who holds it: the interface that it came by; of a forwarded port, the guest's address. */
+  /** Who holds it: the interface that it came by; for a forwarded port, the guest's address. */
   readonly via: string;
-  /** The only interface that its segments come by; null for a forwarded port's, which comes to an address. */
+  /** The only interface from which its segments come; null for a forwarded port, which leads to an address. */
   readonly from: string | null;
   readonly guest: Uint8Array;
   readonly guestPort: number;
@@ -85,15 +85,14 @@ export class TcpNat {
     this.#options = options;
   }
 
-  /** Takes a TCP packet from a guest whose checksum is right; `via`: the interface that it came by. */
+  /** Takes a TCP packet from a guest, with a correct checksum. `via` is the interface that it came by. */
   receive(packet: Packet, via: string): void {
     const segment = readSegment(packet);
     if (!segment) return;
     const key = keyOf(packet.source, segment.sourcePort, packet.destination, segment.destinationPort);
     const known = this.#connections.get(key);
     if (known) {
-      // A new call with the ports of one that is over.
-      // From another interface it is forged, whatever its numbers.
+      // This is a new connection with the ports of one that is over. From another interface it is forged, whatever its numbers are.
       if (known.from !== null && known.from !== via) return;
       if (known.endpoint.state === "closed" && segment.flags & SYN) this.#forget(known);
       else return known.endpoint.receive(segment);
@@ -126,7 +125,7 @@ export class TcpNat {
     );
     socket.once("connect", () => {
       socket.setTimeout(0);
-      // An address of this computer that no list told of: both ends are the same.
+      // Both ends have the same address, so it is an address of this computer that no list contained.
       if (!to.isOwn && socket.remoteAddress === socket.localAddress) {
         this.refused++;
         connection.endpoint.reset();
@@ -139,7 +138,7 @@ export class TcpNat {
     connection.endpoint.called(segment);
   }
 
-  /** Calls a guest's port on behalf of somebody who came by a forwarded port of the host. `gateway`: whose address calls. */
+  /** Connects to a guest's port on behalf of somebody who came by a forwarded port of the host. `gateway` is the address from which it connects. */
   forward(socket: Socket, gateway: Uint8Array, guest: Uint8Array, guestPort: number): void {
     const via = this.#forwardsTo(guest);
     if (!this.#hasRoom(via)) {
@@ -155,7 +154,7 @@ export class TcpNat {
     this.#join(key, via, null, guest, guestPort, gateway, this.#forwardPort, socket).endpoint.call();
   }
 
-  /** Takes a place for a connection; one that is over, and only answers what comes late, makes room. */
+  /** Takes a place for a connection. One that is over, and only answers late segments, makes room. */
   #hasRoom(via: string): boolean {
     const { shares } = this.#options;
     if (shares.take(via)) return true;
@@ -167,12 +166,12 @@ export class TcpNat {
     return false;
   }
 
-  /** Who holds the connections that come to a guest by forwarded ports. */
+  /** Returns who holds the connections that come to a guest by forwarded ports. */
   #forwardsTo(guest: Uint8Array): string {
     return `${this.#options.network} ${ipText(guest)}`;
   }
 
-  /** What one connection of a holder may keep in each direction. */
+  /** Returns how many bytes one connection of a holder may keep in each direction. */
   #share(via: string): number {
     const each = Math.floor(INTERFACE_BYTES / Math.max(1, this.#options.shares.held(via)));
     return Math.max(LEAST_BYTES, Math.min(MOST_BYTES, each));
@@ -214,8 +213,8 @@ export class TcpNat {
         },
         closed: (reason) => {
           this.#forget(connection);
-          // A reset is told to the other side too, and nothing is left half open. What is not connected yet is closed at once: it
-          // counts no more.
+          // A reset is passed on to the other side, and nothing is left half open. A socket that is not connected yet is closed at once and no longer
+          // counts.
           if (reason === "reset" && !socket.connecting) socket.resetAndDestroy();
           else socket.destroy();
         },
@@ -238,7 +237,7 @@ export class TcpNat {
       endpoint.write(bytes);
       if (endpoint.queued > share()) socket.pause();
     });
-    // Nothing is read before the guest's side of the handshake is over.
+    // Nothing is read before the handshake with the guest is over.
     socket.pause();
     socket.on("drain", () => endpoint.taken());
     socket.on("end", () => endpoint.end());
@@ -281,7 +280,7 @@ export class TcpNat {
     this.#options.shares.give(connection.via);
   }
 
-  /** An interface has gone: its connections end, all of them without one named. */
+  /** Called when an interface has gone: its connections end. Without a name all connections end. */
   close(via?: string): void {
     for (const connection of [...this.#connections.values()])
       if (via === undefined || connection.via === via) {
@@ -291,7 +290,7 @@ export class TcpNat {
       }
   }
 
-  /** The guest of an address has gone: what came to it by forwarded ports ends. */
+  /** Called when the guest with an address has gone: connections by forwarded ports to it end. */
   closeForwards(guest: Uint8Array): void {
     this.close(this.#forwardsTo(guest));
   }

@@ -1,16 +1,16 @@
 /**
- * What is on its way from a guest to a socket of this computer. While the socket takes nothing, small pieces are put together: a window
- * full of single bytes costs as much memory as the window, not as many frames.
+ * Bytes on their way from a guest to a socket of this computer. While the socket takes nothing, small pieces are joined, so a window full of single
+ * bytes costs as much memory as the window and not as many frames.
  */
 import type { Socket } from "node:net";
 
 const BLOCK = 64 * 1024;
-/** A piece as long as this may wait as it is, with the frame that it lies in. */
+/** A piece of at least this length may wait as it is, with the frame that it lies in. */
 const LARGE = 1024;
 
 export class Outbox {
   readonly #socket: Socket;
-  /** Filled up to #filled; nothing in it was written to the socket yet. */
+  /** Filled up to #filled; nothing in it has been written to the socket yet. */
   #block: Buffer | null = null;
   #filled = 0;
   #ending = false;
@@ -20,7 +20,7 @@ export class Outbox {
     this.#socket = socket;
   }
 
-  /** Bytes that the socket has not taken. */
+  /** Number of bytes that the socket has not taken. */
   get waiting(): number {
     return this.#socket.writableLength + this.#filled;
   }
@@ -39,7 +39,7 @@ export class Outbox {
     }
   }
 
-  /** Nothing more comes. */
+  /** Called when nothing more comes. */
   end(): void {
     this.#ending = true;
     this.#send();

@@ -1,6 +1,6 @@
 /**
- * A set of positions as ranges in order that don't touch each other: what the other side has selectively acknowledged. Whoever
- * acknowledges every second byte makes no more than RANGES_LIMIT of them; what is left out only counts as not acknowledged.
+ * A set of positions as sorted ranges that do not touch each other: what the other side has selectively acknowledged. Someone who acknowledges every
+ * second byte makes no more than RANGES_LIMIT of them; what is left out only counts as not acknowledged.
  */
 export const RANGES_LIMIT = 128;
 
@@ -12,7 +12,7 @@ export class Ranges {
   get total(): number {
     return this.#total;
   }
-  /** The position behind the last, or 0. */
+  /** The position after the last one, or 0. */
   get highest(): number {
     return this.#ranges.at(-1)?.to ?? 0;
   }
@@ -21,7 +21,7 @@ export class Ranges {
     return this.#ranges;
   }
 
-  /** Adds the positions from `from` to before `to`; returns how many are new. */
+  /** Adds the positions from `from` to before `to`. Returns how many are new. */
   add(from: number, to: number): number {
     if (from >= to) return 0;
     const before = this.#total;
@@ -41,7 +41,7 @@ export class Ranges {
     return this.#total - before;
   }
 
-  /** Removes all before `position`. */
+  /** Removes all positions before `position`. */
   dropBefore(position: number): void {
     while (this.#ranges.length && this.#ranges[0]!.to <= position) {
       const { from, to } = this.#ranges.shift()!;
@@ -59,7 +59,7 @@ export class Ranges {
     this.#total = 0;
   }
 
-  /** The first gap at or after `position`: from where to where, the end being `limit` if no range follows; null if there is none. */
+  /** Returns the first gap at or after `position`; it ends at `limit` if no range follows. null if there is none. */
   gap(position: number, limit: number): { from: number; to: number } | null {
     let from = position;
     for (const range of this.#ranges) {

@@ -1,32 +1,34 @@
 /**
- * The receiving half of an endpoint: puts segments in order, says what to acknowledge. Positions as in SendQueue, of the other side's
- * stream.
+ * The receiving half of an endpoint: puts segments in order, and says what to acknowledge. Positions are those of the other side's stream, counted as
+ * in SendQueue.
  */
 import type { SequenceRange } from "./segment.ts";
 
-/** Most bytes that may be on their way to the host's socket; also what a guest can make us keep for one connection out of order. */
+/**
+ * The most bytes that may be on their way to the host's socket. It is also the most that a guest can make us keep out of order for one connection.
+ */
 export const RECEIVE_BUFFER = 256 * 1024;
-/** Pieces out of order; a guest that sends every second byte can't make more of them. */
+/** The most pieces out of order, even if a guest sends every second byte. */
 const PIECES_LIMIT = 1024;
 
 export class Receiver {
   readonly #initial: number;
   /** Position of the next byte in order. */
   next = 1;
-  /** Highest position that the other side was ever allowed to send before. A window is never taken back. */
+  /** The highest position that the other side was ever allowed to send before. A window is never taken back. */
   #allowed = 1;
-  /** In order, and no byte in two of them. */
+  /** In order, without overlaps. */
   #pieces: { from: number; bytes: Uint8Array }[] = [];
   #finAt: number | null = null;
-  /** The end of the stream has been reached. */
+  /** Whether the end of the stream has been reached. */
   ended = false;
 
-  /** `initial`: sequence number of the other side's SYN. */
+  /** `initial` is the sequence number of the other side's SYN. */
   constructor(initial: number) {
     this.#initial = initial;
   }
 
-  /** Sequence number of a position, for the header. */
+  /** Returns the sequence number of a position, for the header. */
   sequence(position: number): number {
     return (this.#initial + position) >>> 0;
   }
@@ -34,27 +36,27 @@ export class Receiver {
     return this.sequence(this.next);
   }
 
-  /** Position of a sequence number: the one nearest to the next byte. */
+  /** Returns the position for a sequence number: the one nearest to the next byte. */
   position(sequence: number): number {
     return this.next + ((sequence - this.sequence(this.next)) | 0);
   }
 
-  /** Window in bytes while `waiting` bytes are not yet taken from us, of the `buffer` that we may keep. */
+  /** Returns the window in bytes, when `waiting` bytes are not yet taken from us and we may keep `buffer`. */
   window(waiting: number, buffer = RECEIVE_BUFFER): number {
     const wanted = this.next + Math.max(0, buffer - waiting);
     if (wanted > this.#allowed) this.#allowed = wanted;
     return this.#allowed - this.next;
   }
 
-  /** Whether a sequence number may belong to this connection now (RFC 9293, 3.10.7.4; also what a reset must fulfil). */
+  /** Returns whether a sequence number may belong to this connection now (RFC 9293, 3.10.7.4), which a reset also has to fulfil. */
   inWindow(sequence: number): boolean {
     const position = this.position(sequence);
     return position >= this.next && position < Math.max(this.#allowed, this.next + 1);
   }
 
   /**
-   * Takes a segment's data. `deliver` is called with what is in order now. Returns whether all was in order, so that its acknowledgement
-   * may wait for what comes in the same moment.
+   * Takes a segment's data, and calls `deliver` with what is in order now. Returns whether everything was in order, so that its acknowledgement may
+   * wait for what comes in the same moment.
    */
   take(sequence: number, payload: Uint8Array, fin: boolean, deliver: (bytes: Uint8Array) => void): boolean {
     let from = this.position(sequence);
@@ -63,7 +65,7 @@ export class Receiver {
       bytes = bytes.subarray(0, Math.max(0, this.#allowed - from));
       fin = false;
     }
-    // Where the stream ends is said once; nothing comes behind it, and it does not end before what has come.
+    // The end of the stream is fixed once: nothing can come after it, and it can't be before what has come.
     if (fin && from + bytes.length >= this.next) this.#finAt ??= from + bytes.length;
     if (this.#finAt !== null) bytes = bytes.subarray(0, Math.max(0, this.#finAt - from));
     if (from < this.next) {
@@ -109,7 +111,7 @@ export class Receiver {
       const part = following ? bytes.subarray(0, Math.max(0, following.from - from)) : bytes;
       if (part.length) {
         if (this.#pieces.length >= PIECES_LIMIT) return;
-        // A copy: the frame may be much larger than the piece that is kept of it.
+        // This is a copy, because the frame may be much larger than the piece that is kept.
         this.#pieces.splice(index, 0, { from, bytes: part.slice() });
         index++;
       }
@@ -120,12 +122,12 @@ export class Receiver {
     }
   }
 
-  /** Bytes that wait for what is missing before them. */
+  /** Number of bytes that wait for what is missing before them. */
   get kept(): number {
     return this.#pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
-  /** Up to three ranges that came out of order, for selective acknowledgement. */
+  /** Returns up to three ranges that came out of order, for selective acknowledgement. */
   sacks(): SequenceRange[] {
     const ranges: [number, number][] = [];
     for (const { from, bytes } of this.#pieces) {
@@ -133,7 +135,7 @@ export class Receiver {
       if (last && from <= last[1]) last[1] = Math.max(last[1], from + bytes.length);
       else ranges.push([from, from + bytes.length]);
     }
-    // The latest say most to the sender, which keeps what it has heard before.
+    // The latest ranges are the most useful to the sender, which remembers the earlier ones.
     return ranges.slice(-3).map(([from, to]) => [this.sequence(from), this.sequence(to)]);
   }
 }

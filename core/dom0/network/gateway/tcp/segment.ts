@@ -15,7 +15,7 @@ const OPTION_WINDOW_SCALE = 3;
 const OPTION_SACK_PERMITTED = 4;
 const OPTION_SACK = 5;
 
-/** A range of sequence numbers, from the first to the one behind the last. */
+/** A range of sequence numbers, from the first to the one after the last. */
 export type SequenceRange = readonly [number, number];
 
 export interface Segment {
@@ -24,10 +24,10 @@ export interface Segment {
   readonly sequence: number;
   readonly acknowledgement: number;
   readonly flags: number;
-  /** As it stands in the header, not scaled. */
+  /** As in the header, not scaled. */
   readonly window: number;
   readonly payload: Uint8Array;
-  /** Of a SYN; null where the option is missing. */
+  /** From a SYN; null where the option is missing. */
   readonly maximumSegmentSize: number | null;
   readonly windowScale: number | null;
   readonly sackPermitted: boolean;
@@ -76,19 +76,19 @@ export function readSegment(packet: Packet): Segment | null {
   };
 }
 
-/** What a segment to be sent says; ports, addresses and checksum are its sender's. */
+/** The header of a segment to be sent, without ports, addresses and checksum, which its sender adds. */
 export interface SegmentHeader {
   readonly sequence: number;
   readonly acknowledgement: number;
   readonly flags: number;
   readonly window: number;
-  /** Of a SYN only. */
+  /** Only in a SYN. */
   readonly open?: { maximumSegmentSize: number; windowScale: number | null; sackPermitted: boolean };
   /** At most three. */
   readonly sacks?: readonly SequenceRange[];
 }
 
-/** Bytes of a header with its options. */
+/** Returns the number of bytes of a header with its options. */
 export function headerLength(header: SegmentHeader): number {
   const { open, sacks } = header;
   let options = 0;

@@ -1,15 +1,15 @@
 /**
- * What was written and is not acknowledged yet. Positions count the bytes of the stream and never wrap: 0 is the SYN, the first byte of
- * data has 1.
+ * Bytes that were written and are not acknowledged yet. Positions count the bytes of the stream and never wrap: 0 is the SYN, 1 is the first byte of
+ * data.
  */
 interface Chunk {
   readonly position: number;
   readonly bytes: Uint8Array;
-  /** How many of them are used: small writes share a chunk. */
+  /** How many of the bytes are used, since small writes share a chunk. */
   length: number;
 }
 
-/** Writes shorter than this are put together, in chunks of this length. */
+/** Writes shorter than this are joined, in chunks of this length. */
 const SMALL = 16 * 1024;
 
 export class SendQueue {
@@ -17,7 +17,7 @@ export class SendQueue {
   #start = 1;
   #end = 1;
 
-  /** Position of the oldest byte that is kept, and the one behind the newest. */
+  /** Position of the oldest byte that is kept, and the one after the newest. */
   get start(): number {
     return this.#start;
   }
@@ -31,7 +31,7 @@ export class SendQueue {
     return this.#chunks.length;
   }
 
-  /** Keeps the bytes, long ones as they are: they must not be changed afterwards. */
+  /** Keeps the bytes; long pieces are kept as they are and must not be changed afterwards. */
   append(bytes: Uint8Array): void {
     if (!bytes.length) return;
     if (bytes.length >= SMALL) this.#chunks.push({ position: this.#end, bytes, length: bytes.length });
@@ -47,7 +47,7 @@ export class SendQueue {
     this.#end += bytes.length;
   }
 
-  /** Forgets all before `position`. */
+  /** Drops everything before `position`. */
   release(position: number): void {
     if (position <= this.#start) return;
     this.#start = Math.min(position, this.#end);
@@ -56,7 +56,7 @@ export class SendQueue {
     if (gone) this.#chunks.splice(0, gone);
   }
 
-  /** Copies the bytes from `position` on; all of them must be kept here. */
+  /** Copies the bytes from `position` on, which must all be kept here. */
   copy(position: number, length: number, target: Uint8Array, at: number): void {
     let low = 0;
     let high = this.#chunks.length - 1;

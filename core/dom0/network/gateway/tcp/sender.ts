@@ -1,30 +1,30 @@
 /**
- * The sending half of an endpoint: what to send and when to send it again. Slow start and congestion avoidance (RFC 5681), recovery by
- * selective acknowledgements (RFC 6675 in outline), retransmission timer (RFC 6298). Between here and the guest no network is
- * shared, but its receive ring is small, so losses are common and recovery must be quick.
+ * The sending half of an endpoint: what to send, and when to send it again. Slow start and congestion avoidance (RFC 5681), recovery by selective
+ * acknowledgements (RFC 6675 in outline), retransmission timer (RFC 6298). No network is shared between here and the guest, but the guest's receive
+ * ring is small, so losses are frequent and recovery must be fast.
  */
 import { Ranges } from "./ranges.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { SequenceRange } from "./segment.ts";
 
 const INITIAL_WINDOW_SEGMENTS = 44;
-/** The link belongs to one guest and its receive ring holds more than this: less would only leave losses unnoticed. */
+/** The link belongs to one guest, whose receive ring holds more than this. With less, losses would only go unnoticed. */
 const LEAST_WINDOW_SEGMENTS = 16;
 const CONGESTION_WINDOW_MAX = 4 << 20;
 const DUPLICATES = 3;
-/** Linux delays acknowledgements by 40 to 200 ms; a shorter timer would send again what has arrived. */
+/** Linux delays acknowledgements by 40 to 200 ms. A shorter timer would resend what has arrived. */
 const RTO_MIN = 220;
 const RTO_FIRST = 1000;
 const RTO_MAX = 30_000;
 /** Added to two round trips before the last segment is sent again to learn what is missing (RFC 8985, 7: tail loss probe). */
 const PROBE_EXTRA = 10;
-/** Expirations without any answer until the connection is given up. */
+/** How often the timer may expire without any answer before the connection is given up. */
 const TRIES = 8;
 
 export interface SenderActions {
-  /** Sends the bytes from `position`; `fin` sets the flag behind them. */
+  /** Sends the bytes from `position`; `fin` sets the flag after them. */
   transmit(position: number, length: number, fin: boolean): void;
-  /** The other side has not answered for TRIES expirations. */
+  /** Called when the other side has not answered for TRIES expirations. */
   giveUp(): void;
   now(): number;
 }
@@ -35,7 +35,7 @@ export class Sender {
   readonly #initial: number;
   readonly #largest: number;
   #segmentSize = 536;
-  /** First position not acknowledged; next to be sent; the highest ever sent and one more. */
+  /** The first position not acknowledged; the next one to be sent; and one more than the highest ever sent. */
   #acknowledged = 0;
   #next = 0;
   #highest = 0;
@@ -45,9 +45,9 @@ export class Sender {
   #threshold = CONGESTION_WINDOW_MAX;
   #sacked = new Ranges();
   #duplicates = 0;
-  /** While a loss is being made good: the highest position that was sent when it was noticed. */
+  /** During recovery from a loss: the highest position that had been sent when the loss was noticed. */
   #recovery: number | null = null;
-  /** While recovering: up to where gaps were filled, and what was the highest position when that began. */
+  /** During recovery: up to where gaps have been filled, and the highest position when that began. */
   #resent = 0;
   #resentWhen = 0;
   #finQueued = false;
@@ -59,7 +59,7 @@ export class Sender {
   #probed = false;
   #expirations = 0;
 
-  /** `initial`: sequence number of our SYN. `largest`: bytes of payload that one frame can carry (GSO), 0 for one segment only. */
+  /** `initial` is the sequence number of our SYN. `largest` is how many bytes of payload one frame can carry (GSO), 0 for one segment only. */
   constructor(initial: number, largest: number, actions: SenderActions) {
     this.#initial = initial;
     this.#largest = largest;
@@ -69,7 +69,7 @@ export class Sender {
   get segmentSize(): number {
     return this.#segmentSize;
   }
-  /** All that was written, and the end, has been acknowledged. */
+  /** Whether everything that was written, and the end, has been acknowledged. */
   get finished(): boolean {
     return this.#finQueued && this.#acknowledged > this.queue.end;
   }
@@ -80,14 +80,14 @@ export class Sender {
     return this.sequence(this.#next);
   }
 
-  /** The SYN was sent, or sent again; its acknowledgement is awaited. */
+  /** Called when the SYN was sent, or sent again, and its acknowledgement is awaited. */
   opened(): void {
     this.#next = Math.max(this.#next, 1);
     this.#highest = Math.max(this.#highest, 1);
     this.#arm();
   }
 
-  /** The handshake is over: the other side's segment size. */
+  /** Called when the handshake is over, with the other side's segment size. */
   established(segmentSize: number): void {
     this.#segmentSize = segmentSize;
     this.#congestionWindow = INITIAL_WINDOW_SEGMENTS * segmentSize;
@@ -108,7 +108,7 @@ export class Sender {
     this.#timer = null;
   }
 
-  /** Whether an acknowledgement number is one for something that was sent. */
+  /** Returns whether an acknowledgement number is for something that was sent. */
   acceptable(acknowledgement: number): boolean {
     return this.#position(acknowledgement) <= this.#highest;
   }
@@ -117,7 +117,9 @@ export class Sender {
     return this.#acknowledged + ((sequence - this.sequence(this.#acknowledged)) | 0);
   }
 
-  /** Takes an acceptable acknowledgement. `segmentAt`: position of the segment in the other side's stream. `plain`: it has no data and no FIN. */
+  /**
+   * Takes an acceptable acknowledgement. `segmentAt` is the position of the segment in the other side's stream. `plain`: it has no data and no FIN.
+   */
   acknowledge(
     acknowledgement: number,
     window: number,
@@ -127,7 +129,7 @@ export class Sender {
   ): void {
     const position = this.#position(acknowledgement);
     if (position < this.#acknowledged) return;
-    // Whoever answers lives, though its window may stay closed for long.
+    // A side that answers is alive, even if its window stays closed for long.
     this.#expirations = 0;
     const windowBefore = this.#window;
     if (segmentAt >= this.#windowAt) {
@@ -183,11 +185,11 @@ export class Sender {
       this.#measured = null;
     }
     if (this.#sacked.highest > this.#resentWhen) {
-      // Something sent after the gaps were filled has arrived: what is still missing was lost again.
+      // Something that was sent after the gaps were filled has arrived, so what is still missing was lost again.
       this.#resent = this.#acknowledged;
       this.#resentWhen = this.#highest;
     }
-    // What has left the network makes room for what is missing (RFC 6937 in outline); without any news the first gap only.
+    // What has left the network makes room for what is missing (RFC 6937 in outline). Without any progress only the first gap is sent.
     let room = Math.max(progress, this.#segmentSize);
     this.#resent = Math.max(this.#resent, this.#acknowledged);
     const limit = Math.max(this.#sacked.highest, Math.min(this.#acknowledged + this.#segmentSize, this.#highest));
@@ -201,7 +203,7 @@ export class Sender {
     }
   }
 
-  /** A window that is this part of what is on its way. */
+  /** Returns a window that is this part of what is on its way. */
   #reduced(part: number): number {
     const least = LEAST_WINDOW_SEGMENTS * this.#segmentSize;
     return Math.max(Math.floor((this.#highest - this.#acknowledged) * part), least);
@@ -213,7 +215,7 @@ export class Sender {
     const end = this.queue.end + (this.#finQueued ? 1 : 0);
     for (;;) {
       if (this.#next < this.#highest) {
-        // After an expiration: what the other side has is not sent again.
+        // After an expiration, what the other side has is not sent again.
         const gap = this.#sacked.gap(this.#next, this.#highest);
         this.#next = gap ? gap.from : this.#highest;
       }
@@ -229,7 +231,7 @@ export class Sender {
       const gapEnd = this.#next < this.#highest ? this.#sacked.gap(this.#next, this.#highest)!.to : end;
       const largest = this.#largest || this.#segmentSize;
       const length = onlyFin ? 1 : Math.min(allowed, largest, gapEnd - this.#next);
-      // A piece smaller than a segment is sent only if it is all there is (sender's silly window avoidance).
+      // A piece smaller than a segment is sent only if it is all that is left (sender's silly window avoidance).
       if (length < this.#segmentSize && length < end - this.#next && inFlight > 0) break;
       if (!this.#measured && this.#next >= this.#highest)
         this.#measured = { position: this.#next, sent: this.#actions.now() };
@@ -256,7 +258,7 @@ export class Sender {
     this.#timeout = Math.min(RTO_MAX, Math.max(RTO_MIN, this.#smoothed + 4 * this.#variation));
   }
 
-  /** The timer runs while something is not acknowledged, or while a closed window keeps something from being sent. */
+  /** The timer runs while something is not acknowledged, or while a closed window prevents sending. */
   #arm(again = false): void {
     const unsent = this.queue.end + (this.#finQueued ? 1 : 0) > this.#highest;
     const waiting = this.#highest > this.#acknowledged || (this.#acknowledged > 0 && unsent);
@@ -266,7 +268,10 @@ export class Sender {
     this.#timer = setTimeout(() => (probe === null ? this.#expired() : this.#probe()), probe ?? this.#timeout).unref();
   }
 
-  /** When to send the last segment again, or null if the retransmission timer is what runs. One segment alone may wait for a delayed answer. */
+  /**
+   * Returns when to send the last segment again, or null if the retransmission timer is the one that runs. The answer to a single segment may be
+   * delayed.
+   */
   #probeDelay(): number | null {
     const several = this.#highest - this.#acknowledged > this.#segmentSize;
     if (this.#probed || this.#recovery !== null || this.#smoothed === null || !several || this.#acknowledged === 0)
@@ -293,7 +298,7 @@ export class Sender {
     this.#measured = null;
     if (this.#acknowledged === 0) this.#actions.transmit(0, 0, false);
     else if (this.#window === 0 && this.#highest <= this.#acknowledged) {
-      // A probe of a closed window: one byte, which is sent again with the rest.
+      // Probes a closed window with one byte, which is sent again together with the rest.
       this.#transmit(this.#acknowledged, this.#acknowledged + 1);
       this.#highest = Math.max(this.#highest, this.#acknowledged + 1);
       this.#next = this.#acknowledged;

@@ -1,0 +1,78 @@
+/**
+ * Accesses of PVH guests to ports, and to guest-physical addresses without memory: each is counted, and recorded while the domain is traced
+ * (abi/trace.ts).
+ *
+ * While run() executes guest code, nothing here can tell the RIP of an instruction that accesses an address without memory. So in a traced domain such an
+ * instruction leaves run() undone, and is executed alone here. In a domain that is not traced an access costs one count.
+ */
+import { stepPart } from "../../../machine/cpu/interpreter";
+import { cpu, setUnspent, unspent, unspentInterpreted } from "../../../machine/cpu/machine";
+import { CPU_RIP } from "../../../machine/cpu/state";
+import { VCPU_ACCESS_COUNTS, Vcpu } from "../../domain/domain";
+import { traceAccess } from "../../hypercall/trace";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
+import { TRACE_KIND_port_read } from "../../abi/trace";
+
+/** Set while run() executes a traced domain: an instruction that would access a device leaves it. */
+let leaves: bool = false;
+/** Set during executeAlone(), and the RIP of the instruction that it executes. */
+let alone: bool = false;
+let aloneRip: u64 = 0;
+
+function count(v: Vcpu, kind: u32): void {
+  const at = changetype<usize>(v) + VCPU_ACCESS_COUNTS + ((<usize>(kind - <u32>TRACE_KIND_port_read)) << 3);
+  store<u64>(at, load<u64>(at) + 1);
+}
+
+/** Returns the low `bytes` bytes of a value: 1, 2, 4 or 8. */
+function cut(value: u64, bytes: u32): u64 {
+  return bytes < 8 ? value & (((<u64>1) << (bytes << 3)) - 1) : value;
+}
+
+/** Counts and records an IN, an OUT, or an element of INS or OUTS. CPU_RIP is the instruction. */
+export function portAccess(v: Vcpu, kind: u32, port: u32, bytes: u32, value: u64): void {
+  count(v, kind);
+  if (v.domain.traced) traceAccess(kind, port, bytes, cut(value, bytes), load<u64>(cpu, CPU_RIP));
+}
+
+/** Counts and records an access to a device, or to where nothing is. */
+// @ts-ignore: decorator
+@inline
+export function memoryAccess(v: Vcpu, kind: u32, address: u64, bytes: u32, value: u64): void {
+  count(v, kind);
+  if (alone) traceAccess(kind, address, bytes, cut(value, bytes), aloneRip);
+}
+
+/** Called just before run(). */
+// @ts-ignore: decorator
+@inline
+export function beginAccesses(v: Vcpu): void {
+  leaves = v.domain.traced != 0;
+}
+/** Called before the hypervisor delivers anything to the guest, and after run(). */
+// @ts-ignore: decorator
+@inline
+export function endAccesses(): void {
+  leaves = false;
+}
+
+/** Tells whether an access to a device is to leave run(). */
+// @ts-ignore: decorator
+@inline
+export function accessLeaves(): bool {
+  return leaves;
+}
+
+/** Executes the instruction at RIP, or a part of a repeated one, and records its accesses. Returns EXIT_*, as run() does. */
+export function executeAlone(): i32 {
+  const left = unspent;
+  const interpreted = unspentInterpreted;
+  aloneRip = load<u64>(cpu, CPU_RIP);
+  alone = true;
+  enterGuestTlb();
+  const reason = stepPart();
+  leaveGuestTlb();
+  alone = false;
+  setUnspent(left, interpreted);
+  return reason;
+}

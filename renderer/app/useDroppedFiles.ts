@@ -1,0 +1,58 @@
+/** Files that come from outside: dropped on the window, or opened with it. Each goes where it belongs. */
+import { useState } from "react";
+import type { DomainInfo } from "../../core/api/schema.ts";
+import type { DropPlace } from "../create/DropZone.tsx";
+import { plainName } from "../create/read-file.ts";
+import { useOpenedFiles } from "../create/opened.ts";
+import { askAttach, useAttach } from "../devices/attach-state.ts";
+import { addImages } from "../images/add.ts";
+import { askLibrary } from "../library/asked.ts";
+import { isArchive } from "../library/transfer.ts";
+import { show, toast, useApp } from "../state/store.ts";
+
+export interface DroppedFiles {
+  /** Those that a new domain is made of. */
+  files: File[];
+  drop: (files: File[], place: DropPlace) => void;
+  forget: () => void;
+}
+
+/** `attachTo`: the domain that is looked at, if a device can come to it. */
+export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
+  const [files, setFiles] = useState<File[]>([]);
+  const take = (taken: File[]): void => {
+    setFiles(taken);
+    useApp.setState({ dialog: "new-domain" });
+  };
+  useOpenedFiles(take);
+  const drop = (dropped: File[], place: DropPlace): void => {
+    // A dialog that asks for files gets them, wherever on the window they are dropped.
+    if (useApp.getState().dialog === "new-domain") return void sort(dropped, take);
+    const { asked } = useAttach.getState();
+    if (asked?.key === "disk") return attach(dropped, asked.domid, asked.drive);
+    if (place === "library") {
+      show({ page: "host", tab: "images" });
+      return void addImages(dropped);
+    }
+    if (place !== "attach" || !attachTo) return void sort(dropped, take);
+    attach(dropped, attachTo.domid, null);
+  };
+  return { files, drop, forget: () => setFiles([]) };
+}
+
+function attach(dropped: File[], domid: number, drive: string | null): void {
+  if (dropped.length > 1) toast("warning", "Disks are attached one at a time: this is the first of those dropped.");
+  askAttach(domid, "disk", { file: dropped[0]!, drive });
+}
+
+/** Archives are imported, one at a time. All other files are for a new domain. */
+async function sort(files: File[], take: (files: File[]) => void): Promise<void> {
+  const archives = await Promise.all(files.map(isArchive));
+  const [first, ...others] = files.filter((_, i) => archives[i]);
+  const rest = files.filter((_, i) => !archives[i]);
+  if (!first) return take(files);
+  const left = [...others, ...rest];
+  if (left.length > 0)
+    toast("warning", `A domain is imported alone: this is ${plainName(first.name)}, without the other files.`);
+  askLibrary({ what: "import", file: first });
+}
