@@ -35,13 +35,14 @@ export class Transfers {
   /** Files that windows give to be imported; each is removed when the import has ended. */
   readonly incoming: DiskImages;
   readonly #parts: TransferParts;
-  readonly #ready: Promise<void>;
+  /** What the last run of the application has left is gone: from then on files may come. */
+  readonly ready: Promise<void>;
   #running = 0;
 
   constructor(parts: TransferParts) {
     this.#parts = parts;
     this.incoming = new DiskImages(parts.scratch === null ? null : path.join(parts.scratch, "incoming"));
-    this.#ready = parts.scratch === null ? Promise.resolve() : clearScratch(parts.scratch).catch(() => {});
+    this.ready = parts.scratch === null ? Promise.resolve() : clearScratch(parts.scratch).catch(() => {});
   }
 
   /** Throws ApiFailure: ESRCH, EBUSY while it runs, is saved, or was written to meanwhile, ECANCELED; Refusal. */
@@ -70,7 +71,7 @@ export class Transfers {
     const { scratch } = this.#parts;
     if (scratch === null) throw new ApiFailure("EROFS", "This host keeps nothing on disk, and so exports nothing.");
     const definition = await this.#find(wanted);
-    await this.#ready;
+    await this.ready;
     const { name } = definition;
     return this.#asTask(`Export ${name}`, who, (progress, signal) =>
       withScratch(scratch, async (own) => {
@@ -123,7 +124,7 @@ export class Transfers {
   async look(name: string, head: Uint8Array): Promise<Look & { kind: ArchiveKind }> {
     const { scratch } = this.#parts;
     if (scratch === null) throw new ApiFailure("EROFS", "This host keeps nothing on disk, and so imports nothing.");
-    await this.#ready;
+    await this.ready;
     return lookInto(name, head, scratch);
   }
 
@@ -149,7 +150,7 @@ export class Transfers {
       throw new ApiFailure("EROFS", "This host keeps nothing on disk, and so imports nothing.");
     if (name !== null && !isDomainName(name))
       throw new ApiFailure("EINVAL", `${JSON.stringify(name)} can't be a name; allowed: ${NAME_ALLOWED}.`);
-    await Promise.all([this.#ready, library.open()]);
+    await Promise.all([this.ready, library.open()]);
     const takenNames = (): string[] => kept.all.map((each) => each.name);
     return this.#asTask(`Import ${path.basename(file)}`, who, (progress, signal) =>
       importDomain(

@@ -25,6 +25,7 @@ export class KeptFolder {
   readonly #what: string;
   /** Names that are reserved for files on their way. */
   readonly #coming = new Set<string>();
+  #started = Promise.resolve();
 
   /** `what` names a file of this folder in words, as "disk image". It is also the name of a file that has no usable one. */
   constructor(folder: string | null, what: string) {
@@ -32,9 +33,10 @@ export class KeptFolder {
     this.#what = what;
   }
 
-  /** Removes what a crash has left. Called once, before any place is given. */
-  async start(): Promise<void> {
-    if (this.folder !== null) await removeParts(this.folder);
+  /** Once: what a crash has left is of no use. Whatever is given meanwhile waits. */
+  start(): Promise<void> {
+    if (this.folder !== null) this.#started = removeParts(this.folder);
+    return this.#started;
   }
 
   async all(): Promise<KeptFile[]> {
@@ -58,6 +60,7 @@ export class KeptFolder {
         "EROFS",
         `This host keeps nothing on disk: name a ${this.#what} where it lies, on the command line.`,
       );
+    await this.#started.catch(() => {});
     await privateFolder(this.folder);
     const there = await readdir(this.folder);
     const target = freeName(plainName(name, this.#what.replaceAll(" ", "-")), [...there, ...this.#coming]);

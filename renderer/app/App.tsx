@@ -69,7 +69,6 @@ export function App() {
       <DropZone attachTo={attachTo?.name ?? null} onFiles={drop} />
       {dialog === "new-domain" && (
         <NewDomain
-          key={files.map(({ name, size }) => `${name}:${size}`).join("|")}
           files={files}
           onClose={() => {
             forget();

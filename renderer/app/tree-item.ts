@@ -11,4 +11,4 @@ export interface Shown {
   current: string;
 }
 export const keyOfFolder = (path: string): string => `folder ${path}`;
-export const keyOfDomain = (domid: number): string => `domain ${domid}`;
+export const keyOfDomain = (domid: number | null): string => `domain ${domid}`;

@@ -2,9 +2,9 @@
 import { useState } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import type { DropPlace } from "../create/DropZone.tsx";
-import { plainName } from "../create/intake.ts";
+import { plainName } from "../create/read-file.ts";
 import { useOpenedFiles } from "../create/opened.ts";
-import { askAttach } from "../devices/attach-state.ts";
+import { askAttach, useAttach } from "../devices/attach-state.ts";
 import { addImages } from "../images/add.ts";
 import { askLibrary } from "../library/asked.ts";
 import { isArchive } from "../library/transfer.ts";
@@ -26,15 +26,23 @@ export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
   };
   useOpenedFiles(take);
   const drop = (dropped: File[], place: DropPlace): void => {
+    // A dialog that asks for files gets them, wherever on the window they are dropped.
+    if (useApp.getState().dialog === "new-domain") return void sort(dropped, take);
+    const { asked } = useAttach.getState();
+    if (asked?.key === "disk") return attach(dropped, asked.domid, asked.drive);
     if (place === "library") {
       show({ page: "host", tab: "images" });
       return void addImages(dropped);
     }
     if (place !== "attach" || !attachTo) return void sort(dropped, take);
-    if (dropped.length > 1) toast("warning", "Disks are attached one at a time: this is the first of those dropped.");
-    askAttach(attachTo.domid, "disk", { file: dropped[0]! });
+    attach(dropped, attachTo.domid, null);
   };
   return { files, drop, forget: () => setFiles([]) };
+}
+
+function attach(dropped: File[], domid: number, drive: string | null): void {
+  if (dropped.length > 1) toast("warning", "Disks are attached one at a time: this is the first of those dropped.");
+  askAttach(domid, "disk", { file: dropped[0]!, drive });
 }
 
 /** Archives are imported, one at a time. All other files are for a new domain. */

@@ -1,5 +1,7 @@
 import { FileDown, HardDrive, Library } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
+import { say } from "../state/messages.ts";
+import { plainName } from "./read-file.ts";
 
 /** Where on the window files are dropped. */
 export type DropPlace = "new" | "attach" | "library";
@@ -37,7 +39,7 @@ export function DropZone({
       setOver(null);
       if (!hasFiles(event)) return;
       event.preventDefault();
-      const files = [...(event.dataTransfer?.files ?? [])];
+      const files = withoutFolders(event.dataTransfer!);
       if (files.length) hear.current(files, placeOf(event));
     };
     window.addEventListener("dragenter", enter);
@@ -74,6 +76,18 @@ export function DropZone({
       </div>
     </div>
   );
+}
+
+/** Each folder is told of: a browser reads nothing of it. */
+function withoutFolders({ files, items }: DataTransfer): File[] {
+  const folders = new Set<string>();
+  for (const item of items) {
+    const entry = item.webkitGetAsEntry();
+    if (!entry?.isDirectory) continue;
+    folders.add(entry.name);
+    say("error", `${plainName(entry.name)} is a folder: drop the files that are in it.`);
+  }
+  return [...files].filter(({ name }) => !folders.has(name));
 }
 
 /** Files that are dropped outside of the zones are for a new domain. */

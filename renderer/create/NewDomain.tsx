@@ -70,7 +70,10 @@ function useCreation(
   return { creating, begin: (make) => void create(make) };
 }
 
-/** Makes a domain from files, an xl.cfg, the bundled guest or this computer's kernel. The xl.cfg decides; the fields read and write it. */
+/**
+ * Makes a domain from files, an xl.cfg, the bundled guest or this computer's kernel. The xl.cfg decides; the fields read and write it. `files` are those
+ * that were dropped last: those before them have been taken already.
+ */
 export function NewDomain({ files, onClose }: { files: File[]; onClose: () => void }) {
   const draft = useDraft();
   const { fields, set } = draft;

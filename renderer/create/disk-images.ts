@@ -7,6 +7,7 @@ import { SNIFF_BYTES, sniffDisk, type SniffedDisk } from "../../core/api/device-
 import { MOST_PIECE_BYTES, type DiskReport } from "../../core/api/schema.ts";
 import { useHostRuns } from "../state/live.ts";
 import { request, sentence } from "../state/session.ts";
+import { readPiece } from "./read-file.ts";
 
 export interface TakenDisk {
   name: string;
@@ -18,7 +19,7 @@ export interface TakenDisk {
 
 /** Returns the kind of disk image that a file is, by its first bytes, or null if it is none. */
 export async function diskIn(file: File, name: string): Promise<SniffedDisk | null> {
-  return sniffDisk(new Uint8Array(await file.slice(0, SNIFF_BYTES).arrayBuffer()), name);
+  return sniffDisk(await readPiece(file, 0, SNIFF_BYTES), name);
 }
 
 /** The formats that the host can open. */
@@ -53,7 +54,7 @@ export async function giveDisk(
   try {
     for (let offset = 0; offset < file.size; offset += MOST_PIECE_BYTES) {
       signal.throwIfAborted();
-      const bytes = new Uint8Array(await file.slice(offset, offset + MOST_PIECE_BYTES).arrayBuffer());
+      const bytes = await readPiece(file, offset, offset + MOST_PIECE_BYTES);
       await request("diskChunk", { intake, offset, bytes });
       progress((offset + bytes.length) / file.size);
     }

@@ -1,6 +1,7 @@
 /** Files on their way to the host: they are sent in chunks, examined by the host and sorted by kind. */
 import { MOST_FILE_BYTES, MOST_SNIFF_BYTES, type ImageDescription } from "../../core/api/schema.ts";
 import { diskIn, takeDisk, type TakenDisk } from "./disk-images.ts";
+import { plainName, readPiece } from "./read-file.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 
 const CHUNK = 512 * 1024;
@@ -31,19 +32,10 @@ export interface Taken {
 /** Called with the share that is done, from 0 to 1, or with null while the host examines what it has; and with the name of the file. */
 export type Progress = (done: number | null, what: string) => void;
 
-/**
- * Returns a file's name in a form that can stand in an xl.cfg and be read there. Characters that turn the direction of text, that are not visible, or
- * that would end a quoted string are left out.
- */
-export function plainName(name: string): string {
-  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}"'\\]/gu, "").slice(0, 255) || "file";
-}
-
 /** An xl.cfg is a short text with a key and an equals sign. */
 async function configText(file: File): Promise<string | null> {
   if (file.size > MOST_CONFIG_BYTES) return null;
-  const text = await file.text();
-
+  const text = new TextDecoder().decode(await readPiece(file, 0, file.size));
   if (/[\0-\x08\x0e-\x1f]/.test(text)) return null;
   return /^\s*[A-Za-z_]\w*\s*=/m.test(text) ? text : null;
 }
@@ -65,14 +57,14 @@ export function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promi
 async function sendFile(file: File, progress: (sent: number | null) => void, signal: AbortSignal): Promise<TakenFile> {
   const name = plainName(file.name);
   if (file.size > MOST_FILE_BYTES) {
-    const bytes = new Uint8Array(await file.slice(0, MOST_SNIFF_BYTES).arrayBuffer());
+    const bytes = await readPiece(file, 0, MOST_SNIFF_BYTES);
     throw new Error((await request("fileSniff", { name, size: file.size, bytes })).refusal);
   }
   const { file: id } = await request("fileBegin", { name, size: file.size });
   try {
     for (let at = 0; at < file.size; at += CHUNK) {
       signal.throwIfAborted();
-      const bytes = new Uint8Array(await file.slice(at, at + CHUNK).arrayBuffer());
+      const bytes = await readPiece(file, at, at + CHUNK);
       await request("fileChunk", { file: id, offset: at, bytes });
       progress(at + bytes.length);
     }
@@ -95,10 +87,7 @@ export async function takeFiles(files: File[], progress: Progress, signal: Abort
   let before = 0;
   try {
     for (const file of files) {
-      const name = plainName(file.name);
-      const text = await configText(file);
-      if (text !== null) taken.config = { name, text };
-      else await take(file, name);
+      await take(file, plainName(file.name));
       before += file.size;
     }
   } catch (error) {
@@ -111,6 +100,11 @@ export async function takeFiles(files: File[], progress: Progress, signal: Abort
     const tell = (sent: number | null): void => progress(sent === null ? null : (before + sent) / total, name);
     let sent: TakenFile;
     try {
+      const text = await configText(file);
+      if (text !== null) {
+        taken.config = { name, text };
+        return;
+      }
       const disk = await diskIn(file, name);
       if (disk) {
         taken.disks.push(await takeDisk(file, name, disk, (done) => tell(done * file.size), signal));

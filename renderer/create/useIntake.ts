@@ -3,7 +3,8 @@ import { useEffect, useRef, useState } from "react";
 import type { Fetched, TakenImage } from "../../core/api/schema.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 import { NEW_CONFIG, withField } from "./fields.ts";
-import { plainName, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
+import { takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
+import { plainName } from "./read-file.ts";
 import type { Draft } from "./useDraft.ts";
 
 /** The share that is in; null means that it is not known. */
@@ -28,16 +29,20 @@ export interface Intake {
 
 type Work = (progress: Progress, signal: AbortSignal) => Promise<void>;
 
-/** `first` are the files that are taken as soon as the dialog is shown. */
-export function useIntake({ edit, fail, use, useDisks }: Draft, first: File[]): Intake {
+/** `dropped`: taken as soon as it is shown; others come while it is. One after the other: what is stopped is what comes now, and what waits behind it. */
+export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[]): Intake {
   const [refused, setRefused] = useState<string[]>([]);
   const [reading, setReading] = useState<Reading | null>(null);
   const abort = useRef(new AbortController());
+  const last = useRef(Promise.resolve());
 
-  const intake = async (what: string, work: Work): Promise<void> => {
-    const controller = new AbortController();
-    abort.current = controller;
-    const { signal } = controller;
+  const intake = (what: string, work: Work): Promise<void> => {
+    if (abort.current.signal.aborted) abort.current = new AbortController();
+    const { signal } = abort.current;
+    return (last.current = last.current.then(() => taken(what, work, signal)));
+  };
+  const taken = async (what: string, work: Work, signal: AbortSignal): Promise<void> => {
+    if (signal.aborted) return;
     setReading({ done: 0, what });
     fail(null);
     setRefused([]);
@@ -71,12 +76,10 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, first: File[]): 
 
   useEffect(() => {
     // Deferred, so that nothing is sent by a mount that is undone at once (React's strict mode).
-    const timer = first.length ? setTimeout(() => take(first), 0) : undefined;
-    return () => {
-      clearTimeout(timer);
-      abort.current.abort();
-    };
-  }, []);
+    const timer = dropped.length ? setTimeout(() => take(dropped), 0) : undefined;
+    return () => clearTimeout(timer);
+  }, [dropped]);
+  useEffect(() => () => abort.current.abort(), []);
 
   return {
     reading,

@@ -11,6 +11,6 @@ export function AttachDialog() {
   return asked.key === "vif" ? (
     <AttachNetwork domain={domain} onClose={closeAttach} />
   ) : (
-    <AttachDisk key={asked.file?.name} domain={domain} asked={asked} onClose={closeAttach} />
+    <AttachDisk key={asked.time} domain={domain} asked={asked} onClose={closeAttach} />
   );
 }

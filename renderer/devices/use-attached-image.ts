@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { diskIn, takeDisk, type TakenDisk } from "../create/disk-images.ts";
-import { plainName } from "../create/intake.ts";
+import { plainName } from "../create/read-file.ts";
 import { isCancel, sentence } from "../state/session.ts";
 
 export interface AttachedImage {

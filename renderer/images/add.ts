@@ -1,6 +1,6 @@
 /** Turns files of the user's into images of the host's. They are copies, so what happens to the files later does not matter. */
 import { diskIn, giveDisk } from "../create/disk-images.ts";
-import { plainName } from "../create/intake.ts";
+import { plainName } from "../create/read-file.ts";
 import { say } from "../state/messages.ts";
 import { isCancel, sentence } from "../state/session.ts";
 

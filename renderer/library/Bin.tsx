@@ -73,8 +73,9 @@ export function Bin({ onClose }: { onClose: () => void }) {
           <tbody>
             {entries.map((entry) => (
               <tr key={`${entry.kind} ${entry.id}`}>
-                <th scope="row">{entry.name}</th>
-                <td>{entry.kind}</td>
+                <th scope="row">
+                  {entry.name} <span className="bin-kind">{entry.kind}</span>
+                </th>
                 <td>{dateText(entry.deletedAt)}</td>
                 <td>{dateText(entry.goneAt)}</td>
                 <td className="number">{mebibytes(entry.bytes)}</td>

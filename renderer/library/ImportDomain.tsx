@@ -2,7 +2,7 @@ import "../styles/library.css";
 import { FolderOpen } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { ArchiveLook } from "../../core/api/schema.ts";
-import { plainName } from "../create/intake.ts";
+import { plainName } from "../create/read-file.ts";
 import { request, sentence } from "../state/session.ts";
 import { FormDialog } from "../ui/FormDialog.tsx";
 import { Refusal } from "../ui/Refusal.tsx";
@@ -22,6 +22,8 @@ const KINDS: Record<ArchiveLook["kind"], string> = {
 /** Shows what a file holds before anything is made of it. The import itself is a task, which continues when this dialog is closed. */
 export function ImportDomain({ file: given, onClose }: { file: File | null; onClose: () => void }) {
   const [file, setFile] = useState(given);
+  // Another file may be dropped while this dialog is open.
+  useEffect(() => setFile((before) => given ?? before), [given]);
   const [name, setName] = useState("");
   const taken = useTakenNames();
   const { look, problem } = useArchiveLook(file, (found) => {

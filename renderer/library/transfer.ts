@@ -1,6 +1,6 @@
 /** Exports domains from the host's library into one file, and imports them. The host's tasks show how far each has come, and can end it. */
 import { MOST_PIECE_BYTES } from "../../core/api/schema.ts";
-import { plainName } from "../create/intake.ts";
+import { plainName, readPiece } from "../create/read-file.ts";
 import { say } from "../state/messages.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 import { download } from "../ui/download.ts";
@@ -13,15 +13,14 @@ const NAMES = /\.(ova|xva|tar)$/i;
 /** Returns whether a file is an archive that may hold a domain. */
 export async function isArchive(file: File): Promise<boolean> {
   if (NAMES.test(file.name)) return true;
-  // A file that cannot be read, such as a folder, is reported by the code that takes it.
-  const head = file.slice(MARK_AT, MARK_AT + MARK.length);
-  const bytes = await head.arrayBuffer().catch(() => new ArrayBuffer(0));
+  // What can't be read, as a folder, is told of by who takes it.
+  const bytes = await readPiece(file, MARK_AT, MARK_AT + MARK.length).catch(() => new Uint8Array());
   return new TextDecoder("latin1").decode(bytes) === MARK;
 }
 
-/** Returns as much of a file as is needed to know what is in it. */
-export async function headOf(file: File): Promise<Uint8Array> {
-  return new Uint8Array(await file.slice(0, MOST_PIECE_BYTES).arrayBuffer());
+/** As much of a file as says what is in it. */
+export function headOf(file: File): Promise<Uint8Array> {
+  return readPiece(file, 0, MOST_PIECE_BYTES);
 }
 
 /** Saves the domain with its disks as a file of the user's. */
@@ -56,7 +55,7 @@ async function giveArchive(file: File): Promise<string> {
   const { intake } = await request("importBegin", { name: plainName(file.name), size: file.size });
   try {
     for (let offset = 0; offset < file.size; offset += MOST_PIECE_BYTES) {
-      const bytes = new Uint8Array(await file.slice(offset, offset + MOST_PIECE_BYTES).arrayBuffer());
+      const bytes = await readPiece(file, offset, offset + MOST_PIECE_BYTES);
       await request("importChunk", { intake, offset, bytes });
     }
     return (await request("importEnd", { intake })).path;

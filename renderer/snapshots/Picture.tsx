@@ -4,7 +4,8 @@ import { request } from "../state/session.ts";
 
 /** Control sequences of terminals (ECMA-48), and other characters that are not text. */
 const NO_TEXT = /\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]/g;
-const LINES = 24;
+/** As many as there is room for without scrolling (snapshots.css): the last are what the domain showed then. */
+const LINES = 19;
 
 /** Shows what the domain showed at that time: its screen, or the last lines of its console. */
 export function Picture({ uuid, snapshot: { id, name, picture } }: { uuid: string; snapshot: SnapshotReport }) {

@@ -155,6 +155,21 @@ export class Application {
     await target.dispatchEvent("drop", { dataTransfer: transfer });
   }
 
+  /** Drops what lies there on the window, as the browser gets it from the desktop: folders too, and files that change afterwards. */
+  async dropPaths(paths: string[], zone?: RegExp): Promise<void> {
+    const data = { items: [], files: paths, dragOperationsMask: 1 };
+    const drag = (type: "dragEnter" | "dragOver" | "drop", x: number, y: number) =>
+      this.#devtools.send("Input.dispatchDragEvent", { type, x, y, data });
+    await drag("dragEnter", 640, 4);
+    let [x, y] = [640, 4];
+    if (zone) {
+      const box = (await this.page.locator("[data-drop]").filter({ hasText: zone }).boundingBox())!;
+      [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    }
+    await drag("dragOver", x, y);
+    await drag("drop", x, y);
+  }
+
   /** Does something by its name in the palette. */
   async command(name: string): Promise<void> {
     const palette = this.page.getByRole("dialog", { name: "Commands" });

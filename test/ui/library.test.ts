@@ -43,6 +43,8 @@ describe.skipIf(missing !== null)(`the library of domains${missing ? ` (${missin
     await app.stop();
     await start();
     await expect.poll(() => state("mini-1"), SLOW).toBe("halted");
+    // The host's page is shown.
+    expect(await side("mini-1").getAttribute("aria-current")).toBeNull();
     await side("mini-1").click();
     await app.page.getByText("This domain does not run.").waitFor();
     await app.shoot("library-halted");

@@ -14,10 +14,10 @@ export function transferHandlers(session: SessionContext): HandlersOf<typeof TRA
   const intake = new DiskIntake(transfers.incoming, journal, who, "the file");
   /** Files that this session has given and that were not used yet. */
   const given = new Set<string>();
-  const forget = async (file: string): Promise<void> => {
-    if (given.delete(file)) await rm(file, { force: true }).catch(() => {});
-  };
+  let isOver = false;
+  const forget = (file: string): Promise<void> => rm(file, { force: true }).catch(() => {});
   session.onEnd(() => {
+    isOver = true;
     outgoing.end();
     intake.end();
     for (const file of given) void forget(file);
@@ -31,14 +31,18 @@ export function transferHandlers(session: SessionContext): HandlersOf<typeof TRA
       return null;
     },
     importLook: ({ name, head }) => transfers.look(name, head),
-    importBegin: ({ name, size }) => intake.begin(name, size),
+    importBegin: async ({ name, size }) => {
+      await transfers.ready;
+      return intake.begin(name, size);
+    },
     importChunk: async ({ intake: id, offset, bytes }) => {
       await intake.chunk(id, offset, bytes);
       return null;
     },
     importEnd: async ({ intake: id }) => {
       const file = await intake.finish(id);
-      given.add(file.path);
+      if (isOver) await forget(file.path);
+      else given.add(file.path);
       return file;
     },
     importDrop: async ({ intake: id }) => {
@@ -46,12 +50,14 @@ export function transferHandlers(session: SessionContext): HandlersOf<typeof TRA
       return null;
     },
     domainImport: async ({ file, name }) => {
-      const wanted = given.has(file) ? file : path.resolve(file);
-      if (!given.has(wanted)) session.hostFiles.check(wanted);
+      // It belongs to the import from now on, which goes on when the session ends.
+      const isGiven = given.delete(file);
+      const wanted = isGiven ? file : path.resolve(file);
+      if (!isGiven) session.hostFiles.check(wanted);
       try {
         return await transfers.import(wanted, name ?? null, session.who);
       } finally {
-        await forget(wanted);
+        if (isGiven) await forget(wanted);
       }
     },
   };
