@@ -46,7 +46,8 @@ export function DomainTree({
     ...itemsIn(parent).map(({ domid }) => keyOfDomain(domid)),
   ];
   const all = keys(null);
-  const current = [focused, keyOfDomain(selected)].find((key) => all.includes(key)) ?? all[0] ?? "";
+  const current =
+    [focused, selected === null ? "" : keyOfDomain(selected)].find((key) => all.includes(key)) ?? all[0] ?? "";
 
   const branch = (parent: string | null, level: number): ReactNode => (
     <>

@@ -58,7 +58,7 @@ export function Sidebar() {
 }
 
 interface Found {
-  /** The domid of the domain that is looked at; null: none. Domains that do not run have a number below 0. */
+  /** The domid of the domain that is looked at, or null if there is none. Domains that do not run have negative ones. */
   selected: number | null;
   /** How many domains run, and how many have ended. */
   guests: number;

@@ -9,6 +9,7 @@ export function ConfigEditor({
   findings,
   missing,
   fileName,
+  hint,
   onChange,
 }: {
   text: string;
@@ -16,6 +17,8 @@ export function ConfigEditor({
   /** The keys that the config needs and does not have yet. */
   missing: readonly string[];
   fileName: string;
+  /** Beside its heading. */
+  hint?: string;
   onChange: (text: string) => void;
 }) {
   const area = useRef<HTMLTextAreaElement>(null);
@@ -32,7 +35,7 @@ export function ConfigEditor({
     <div className="config-editor">
       <div className="config-head">
         <label htmlFor="config-editor">xl.cfg</label>
-        <span className="muted">Fields and text change each other.</span>
+        {hint !== undefined && <span className="muted">{hint}</span>}
         <span className="spacer" />
         <button type="button" onClick={() => download(`${fileName || "domain"}.cfg`, "text/plain", text)}>
           <Download size={14} aria-hidden /> Save

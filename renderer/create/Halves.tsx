@@ -36,6 +36,7 @@ export function Halves({ draft, busy, onPick }: Props) {
           ...(fields.kernel || fields.bootloader ? [] : ["kernel, or a disk to boot from"]),
         ]}
         fileName={fields.name}
+        hint="Fields and text change each other."
         onChange={(next) => edit(() => next)}
       />
     </div>

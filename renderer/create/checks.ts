@@ -32,6 +32,8 @@ export function checkAgainstHost(
   fields: Fields,
   { names, pcpus, freeMiB }: HostFacts,
   given: readonly GivenFile[],
+  /** Names of files that the domain has already. */
+  known: ReadonlySet<string>,
 ): Finding[] {
   const { lines } = config;
   const found: Finding[] = [];
@@ -58,7 +60,7 @@ export function checkAgainstHost(
       `A domain named ${fields.name} is there already; allowed: a name no other domain has.`,
     );
 
-  if (fields.kernel && !kernel && !isOnDisk)
+  if (fields.kernel && !kernel && !isOnDisk && !known.has(fields.kernel))
     say(
       "error",
       "kernel",
@@ -67,7 +69,7 @@ export function checkAgainstHost(
     );
   else if (kernel && !kernel.description.bootable)
     say("error", "kernel", "kernel", `${kernel.name}: ${kernel.description.reason ?? kernel.description.summary}`);
-  if (fields.ramdisk && !ramdisk && !isOnDisk)
+  if (fields.ramdisk && !ramdisk && !isOnDisk && !known.has(fields.ramdisk))
     say(
       "error",
       "ramdisk",
@@ -78,7 +80,7 @@ export function checkAgainstHost(
     say("error", "ramdisk", "ramdisk", `${ramdisk.name} is no RAM disk: ${ramdisk.description.summary}.`);
 
   for (const { value } of disksOf(config))
-    if (value?.target && !/^([\\/]|[a-z]:[\\/])/i.test(value.target))
+    if (value?.target && !known.has(value.target) && !/^([\\/]|[a-z]:[\\/])/i.test(value.target))
       say("error", "disk", "disk", `${value.target} is no whole path: choose that file, or drop it on the window.`);
 
   const files = Math.ceil(((kernel?.size ?? 0) + (ramdisk?.size ?? 0)) / 2 ** 20);

@@ -22,8 +22,16 @@ export interface Checked {
   tell: (diagnostics: ConfigDiagnostic[]) => void;
 }
 
-/** `own` is the name of the domain that the config belongs to, or null for a new domain. */
-export function useChecked(text: string, given: readonly GivenFile[], own: string | null = null): Checked {
+/** The domain that a config is of already. */
+export interface Own {
+  name: string;
+  /** Names of the files that it has. */
+  files: ReadonlySet<string>;
+}
+const NO_FILES: ReadonlySet<string> = new Set();
+
+/** `own` is the domain that the config belongs to, or null for a new domain. */
+export function useChecked(text: string, given: readonly GivenFile[], own: Own | null = null): Checked {
   const runs = useHostRuns();
   const domains = useApp((state) => state.domains);
   const pcpus = useApp(({ host }) => host?.pcpus ?? 1);
@@ -58,12 +66,13 @@ export function useChecked(text: string, given: readonly GivenFile[], own: strin
     };
   }, [sizes, runs]);
 
-  const names = domains.flatMap(({ name }) => (name === own ? [] : name)).join("\n");
+  const names = domains.flatMap(({ name }) => (name === own?.name ? [] : name)).join("\n");
+  const known = own?.files ?? NO_FILES;
   return useMemo(() => {
     const parsed = readConfig(text);
     const fields = fieldsOf(parsed);
     const host = { names: new Set(names.split("\n")), pcpus, freeMiB };
-    const against = checkAgainstHost(parsed, fields, host, given);
+    const against = checkAgainstHost(parsed, fields, host, given, known);
     const findings = [...diagnostics.map(findingOf), ...against];
     const rank = ({ severity }: Finding): number => (severity === "error" ? 0 : 1);
     return {
@@ -73,7 +82,7 @@ export function useChecked(text: string, given: readonly GivenFile[], own: strin
       prevents: against.some(({ severity }) => severity === "error"),
       tell: setDiagnostics,
     };
-  }, [text, diagnostics, names, pcpus, freeMiB, given]);
+  }, [text, diagnostics, names, pcpus, freeMiB, given, known]);
 }
 
 function findingOf({ severity, message, key, line }: ConfigDiagnostic): Finding {

@@ -51,7 +51,7 @@ export function endedRowOf(gone: EndedDomain): Row {
   const { name, domid } = gone;
   const state = endOf(gone);
   const none = Object.fromEntries(LIST_COLUMNS.map(([id]) => [id, NaN])) as Row["values"];
-  const values = { ...none, name, domid, state: STATE_WORDS[state], ...groupsOf(name) };
+  const values = { ...none, name, state: STATE_WORDS[state], ...groupsOf(name) };
   return { domid, name, state, domain: null, gone, values };
 }
 

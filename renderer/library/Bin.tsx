@@ -68,19 +68,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
       </p>
       {entries !== null && entries.length > 0 && (
         <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Deleted</th>
-              <th scope="col">Gone for good</th>
-              <th scope="col" className="number">
-                On disk
-              </th>
-              <th scope="col">
-                <span className="visually-hidden">What can be done</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={COLUMNS} />
           <tbody>
             {entries.map((entry) => (
               <tr key={`${entry.kind} ${entry.id}`}>

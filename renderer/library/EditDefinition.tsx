@@ -1,7 +1,10 @@
 import { useEffect, useState } from "react";
 import { ApiError } from "../../core/api/client.ts";
 import type { KeptDomain } from "../../core/api/schema.ts";
+import { readConfig } from "../../core/api/config-text.ts";
 import { ConfigEditor } from "../create/ConfigEditor.tsx";
+import { disksOf } from "../create/devices.ts";
+import { fieldsOf } from "../create/fields.ts";
 import { useChecked } from "../create/useChecked.ts";
 import { say } from "../state/messages.ts";
 import { request, sentence } from "../state/session.ts";
@@ -10,6 +13,14 @@ import { FormFooter } from "../ui/FormDialog.tsx";
 import { Refusal } from "../ui/Refusal.tsx";
 
 const NOTHING_GIVEN: readonly never[] = [];
+const NO_FILES: ReadonlySet<string> = new Set();
+
+/** What was given with the domain, and what its xl.cfg names on the host's computer. */
+function filesOf(config: string, given: readonly string[]): ReadonlySet<string> {
+  const parsed = readConfig(config);
+  const { kernel, ramdisk } = fieldsOf(parsed);
+  return new Set([...given, kernel, ramdisk, ...disksOf(parsed).flatMap(({ value }) => value?.target ?? [])]);
+}
 
 /** Edits the xl.cfg of a domain that is kept. */
 export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
@@ -18,12 +29,14 @@ export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: (
   const [text, setText] = useState("");
   const [failure, setFailure] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const { fields, findings, tell } = useChecked(text, NOTHING_GIVEN, name);
+  const [files, setFiles] = useState(NO_FILES);
+  const { fields, findings, tell } = useChecked(text, NOTHING_GIVEN, { name, files });
   useEffect(() => {
     let current = true;
     request("keptConfig", { uuid }).then(
-      ({ config }) => {
+      ({ config, files: given }) => {
         if (!current) return;
+        setFiles(filesOf(config, given));
         setBefore(config);
         setText(config);
       },

@@ -83,7 +83,7 @@ describe("the bundled guest", () => {
     expect(report.stack[0]).toMatchObject({ by: "rip", slot: null });
     expect(report.stack.length).toBeGreaterThan(2);
     // A CALL in the file precedes each of them.
-    const loaded = segments(readFileSync(mini));
+    const loaded = segments(readFileSync(bundledGuest));
     for (const { address } of report.stack.slice(1)) {
       const value = BigInt(address);
       const segment = loaded.find((each) => value > each.address && value < each.address + BigInt(each.bytes.length))!;

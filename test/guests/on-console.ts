@@ -13,8 +13,8 @@ export interface OnConsole {
   ended(domid: number): Promise<string>;
 }
 
-/** `host` returns the present host, which may not exist yet; `patience` is how many milliseconds a word may take. */
-export function onConsole(host: () => HostService, patience: number): OnConsole {
+/** `host` returns the present host, which may not exist yet; `patience` is how many milliseconds a word, or the end, may take. */
+export function onConsole(host: () => HostService, patience = 60_000): OnConsole {
   const ask = ((...args: Parameters<OnConsole["ask"]>) => host().toolstack.request(...args)) as OnConsole["ask"];
   const shown = async (domid: number): Promise<string> =>
     Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");

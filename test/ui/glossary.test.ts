@@ -43,9 +43,12 @@ describe("the glossary", () => {
   it("has every word that the sources name, and each state of a domain by its own word", () => {
     const files = readdirSync(renderer, { recursive: true, encoding: "utf8" }).filter((file) => /\.tsx?$/.test(file));
     const named = files.flatMap((file) =>
-      [...readFileSync(path.join(renderer, file), "utf8").matchAll(/<Term of="([^"]+)"|termProps\("([^"]+)"\)/g)].map(
-        ([, element, call]) => element ?? call!,
-      ),
+      // As an element, as attributes, or as the title of a table's column.
+      [
+        ...readFileSync(path.join(renderer, file), "utf8").matchAll(
+          /<Term of="([^"]+)"|termProps\("([^"]+)"\)|\bterm(?:: |=)"([^"]+)"/g,
+        ),
+      ].map(([, element, call, column]) => element ?? call ?? column!),
     );
     expect(new Set(named).size).toBeGreaterThan(40);
     expect(named.filter((id) => !(id in TERMS))).toEqual([]);

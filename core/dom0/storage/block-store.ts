@@ -3,7 +3,7 @@
  * of it. Each format (raw, qcow2, vhd, vmdk) is one implementation in this folder.
  * Scatter lists are views of the host's shared memory: the guest's own frames. Data goes between file and frame without a copy in between. A guest
  * may change its frames while they are read, so an implementation must never take a length, an offset or any other decision from their content.
- * Every operation is asynchronous, and several may be under way at once. Operations that overlap are ordered only if the caller waits for one before
+ * Every operation but those "at once" is asynchronous, and several may be under way at once. Operations that overlap are ordered only if the caller waits for one before
  * it begins the next, as on a real disk. An operation that fails rejects with a StoreError.
  */
 
@@ -18,13 +18,13 @@ export interface BlockStore {
   /** Fills the targets in order with the bytes from `offset` on. The caller has checked that all of it lies inside the store. */
   read(offset: number, targets: readonly Uint8Array[]): Promise<void>;
   /**
-   * read() on this thread, ended when it returns, where that takes no longer than to ask another one. False where it may; read() is to be called
-   * then, whatever the targets have by now. Missing where that can't be told. Throws StoreError.
+   * Does what read() does on this thread, and has done it when it returns true. Returns false if that might take longer than to ask another thread,
+   * or if only a part could be read; the caller then calls read() for all of it. Missing where that can't be told. Throws StoreError.
    */
   readAtOnce?(offset: number, targets: readonly Uint8Array[]): boolean;
   /** Writes the sources in order from `offset` on. When it resolves, the data may still be in the host's cache: see flush(). */
   write(offset: number, sources: readonly Uint8Array[]): Promise<void>;
-  /** write() in the way of readAtOnce(). */
+  /** Does what write() does, as readAtOnce() does what read() does. */
   writeAtOnce?(offset: number, sources: readonly Uint8Array[]): boolean;
   /** Resolves when everything is durable on the host's disk whose write(), discard() or writeZeroes() had resolved before. */
   flush(): Promise<void>;

@@ -93,12 +93,12 @@ export class HostFile {
     return this.#end;
   }
 
-  /** read() on this thread, ended when it returns; false where that might take long, or did not go in one piece. Throws StoreError. */
+  /** Reads on this thread. Returns false if that might take long, or if the host read only a part. Throws StoreError. */
   readAtOnce(offset: number, views: readonly Uint8Array[]): boolean {
     return this.#atOnce(this.#reads, readvSync, offset, views) === lengthOf(views);
   }
 
-  /** write() in the same way. */
+  /** Writes on this thread, in the same way. */
   writeAtOnce(offset: number, views: readonly Uint8Array[]): boolean {
     return this.#atOnce(this.#freeWrites, writevSync, offset, views) === lengthOf(views);
   }

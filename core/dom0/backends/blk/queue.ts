@@ -158,7 +158,7 @@ export class BlockQueue {
     this.#underWay.add(work);
   }
 
-  /** What fails here is tried again in the way that says why. */
+  /** Carries out a read or a write on this thread if its image can. One that fails is not done: it is tried again by #run(), which handles errors. */
   #isDoneAtOnce(store: BlockStore, { operation, sector }: blkif.Request, views: Uint8Array[]): boolean {
     const offset = sector * SECTOR_BYTES;
     try {
@@ -266,7 +266,10 @@ export class BlockQueue {
     }
   }
 
-  /** Shown to the guest together with what else ends before serve() has come to the ring's end, or in this turn of the event loop: one event for all. */
+  /**
+   * The guest is shown the answer, with one event, together with what else ends before serve() finds no more requests in the ring, or, outside of
+   * serve(), in this turn of the event loop.
+   */
   #answer({ operation, idLow, idHigh }: blkif.Request, status: number): void {
     const response = this.#response;
     response[0] = idLow;
