@@ -19,6 +19,7 @@ export function DomainTree({
 }: {
   shown: readonly DomainInfo[];
   ended: readonly EndedDomain[];
+  /** The domain that is shown; null means none. Domains that do not run have numbers too (../state/store.ts). */
   selected: number | null;
   searching: boolean;
   children: ReactNode;

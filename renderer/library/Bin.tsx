@@ -9,7 +9,6 @@ import { Refusal } from "../ui/Refusal.tsx";
 
 const COLUMNS: Columns = [
   "Name",
-  "What it is",
   "Deleted",
   "Gone for good",
   { title: "On disk", isNumber: true },
