@@ -1,6 +1,4 @@
 /** Handshakes over the API: that of the bundled guest's console, and that of a frontend driver in Debian's kernel. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
 import type { HostService } from "../../core/api/host-service.ts";

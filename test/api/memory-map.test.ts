@@ -1,6 +1,4 @@
 /** The frame table and the scheduler's switches as the API reports them, on a real host with a guest. They must equal Xen's own counts. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
 import type { HostService } from "../../core/api/host-service.ts";

@@ -1,6 +1,4 @@
 /** The host's power when two clients act on it at once. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HostServiceOptions } from "../../core/api/host-options.ts";
 import type { HostService } from "../../core/api/host-service.ts";

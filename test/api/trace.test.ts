@@ -1,6 +1,4 @@
 /** Traces of hypercalls as clients receive them: each client's own, bounded, and sent only while the client wants them. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 import { MOST_TRACE_RECORDS, type Events, type Results, type ServerMessage } from "../../core/api/schema.ts";
@@ -8,7 +6,6 @@ import { Session } from "../../core/api/session.ts";
 import { RECORD_SIZE, traceCalls, type TraceCall } from "../../core/api/trace/calls.ts";
 import { builtHost } from "../built-host.ts";
 
-const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 /** Longer than a loaded machine needs. */
 const SOON = { timeout: 15_000 };
 let host: HostService;

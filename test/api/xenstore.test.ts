@@ -1,6 +1,4 @@
 /** xenstore over the API: each session's watches are its own, are bounded, and end with the session. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
 import type { HostService } from "../../core/api/host-service.ts";
