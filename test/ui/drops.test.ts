@@ -177,8 +177,6 @@ describe.skipIf(missing !== null)(
       await asked.getByText("it begins with first.txt").waitFor(SLOW);
       await app.dropPaths([await archive("two.tar", "second.txt")]);
       await asked.getByText("it begins with second.txt").waitFor(SLOW);
-      await app.dropPaths([await archive("three.tar", "third.txt")], LIBRARY);
-      await asked.getByText("it begins with third.txt").waitFor(SLOW);
       await app.page.keyboard.press("Escape");
       image("a.img");
       for (let times = 0; times < 2; times++) await app.dropPaths([at("a.img")], LIBRARY);
