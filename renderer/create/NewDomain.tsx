@@ -6,6 +6,7 @@ import { say } from "../state/messages.ts";
 import { request, sentence } from "../state/session.ts";
 import { show } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useIsOpen } from "../ui/FormDialog.tsx";
 import { Choice } from "./Choice.tsx";
 import { idOf } from "./Field.tsx";
 import { Halves } from "./Halves.tsx";
@@ -46,6 +47,7 @@ function useCreation(
   onCreated: () => void,
 ): { creating: boolean; begin: (make: typeof createOne) => void } {
   const [creating, setCreating] = useState(false);
+  const isOpen = useIsOpen();
   const create = async (make: typeof createOne): Promise<void> => {
     draft.touchAll();
     if (draft.prevents) {
@@ -57,7 +59,7 @@ function useCreation(
     try {
       await make(draft);
       draft.release();
-      onCreated();
+      if (isOpen()) onCreated();
     } catch (error) {
       if (error instanceof ApiError && error.diagnostics.length) {
         draft.tell(error.diagnostics);
@@ -100,6 +102,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
     <Dialog title="New domain" onClose={cancel} wide>
       <form
         className="form create"
+        aria-busy={creating}
         onSubmit={submit}
         // In the text field Enter begins a new line.
         onKeyDown={(event: KeyboardEvent) => {
