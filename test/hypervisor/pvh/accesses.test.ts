@@ -156,6 +156,23 @@ describe.skipIf(!haveCompiler)("a PVH domain's accesses", () => {
     expect(await host.violations()).toBe(0);
   });
 
+  it("go on while the trace is turned on and off", async () => {
+    const { toolstack } = host.host;
+    await toolstack.request("traceBuffers");
+    const domid = await host.start("accesses wait rounds=1000000000000");
+    const accessesOf = async (): Promise<number> =>
+      Object.values(counts((await toolstack.request("domainCounts", { domid })).calls)).reduce((sum, n) => sum + n, 0);
+    for (let turns = 0; turns < 200; turns++) {
+      await toolstack.request("traceDomain", { domid, on: true });
+      await toolstack.request("traceDomain", { domid, on: false });
+    }
+    const before = await accessesOf();
+    await expect.poll(accessesOf).toBeGreaterThan(before);
+    expect(host.log).not.toMatch(new RegExp(`d${domid}v0 (reads|writes) where it has no memory`));
+    await toolstack.request("destroy", { domid });
+    expect(await host.violations()).toBe(0);
+  });
+
   it("by page tables in no memory end the domain, as without a trace", async () => {
     const { domid } = await traced("table");
     expect((await host.ended(domid)).reason).toBe("crash");
