@@ -18,7 +18,7 @@ import { TRACE_KIND_port_read } from "../../abi/trace";
 let leaves: bool = false;
 /** The same where the ring had no room: accesses are made at once, and are counted as not recorded. */
 let loses: bool = false;
-/** Set during executeAlone(), and the RIP of the instruction that it executes. */
+/** Set while one instruction of a traced domain is executed alone or carried out by the hypervisor, and its RIP. */
 let alone: bool = false;
 let aloneRip: u64 = 0;
 
@@ -75,16 +75,24 @@ export function accessLeaves(): bool {
   return leaves;
 }
 
+/** From now on all accesses to devices are made by the instruction at RIP, and are recorded if the domain is traced. */
+export function beginAlone(v: Vcpu): void {
+  aloneRip = load<u64>(cpu, CPU_RIP);
+  alone = v.domain.traced != 0;
+}
+export function endAlone(): void {
+  alone = false;
+}
+
 /** Executes the instruction at RIP, or an element of a repeated one, and records its accesses. Returns EXIT_*, as run() does. */
-export function executeAlone(): i32 {
+export function executeAlone(v: Vcpu): i32 {
   const left = unspent;
   const interpreted = unspentInterpreted;
-  aloneRip = load<u64>(cpu, CPU_RIP);
-  alone = true;
+  beginAlone(v);
   enterGuestTlb();
   const reason = step();
   leaveGuestTlb();
-  alone = false;
+  endAlone();
   setUnspent(left - 1, interpreted - 1);
   return reason;
 }

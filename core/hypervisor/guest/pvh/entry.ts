@@ -217,7 +217,7 @@ function outside(v: Vcpu, mayAlone: bool): void {
   }
   if (mayAlone && access != ACCESS_EXECUTE && !(entry & PTE_P)) {
     if (load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB) trapAgain(v);
-    else settle(v, executeAlone(), false);
+    else settle(v, executeAlone(v), false);
     return;
   }
   if (access == ACCESS_WRITE && isGrant(entry)) {
