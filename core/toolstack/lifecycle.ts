@@ -210,14 +210,7 @@ export class Lifecycle {
       const { vcpus, maxvcpus } = config;
       // The hypervisor has taken what it needs to know of the domain by now.
       check();
-      const built = await builder.build({
-        ...ports,
-        ...image,
-        totalPages,
-        mostPages,
-        vcpus,
-        maxvcpus,
-      });
+      const built = await builder.build({ ...ports, ...image, totalPages, mostPages, vcpus, maxvcpus });
       return { ...built, timings: [...timings, ...built.timings] };
     });
   }

@@ -164,6 +164,7 @@ describe.skipIf(!haveCompiler)("a PVH domain's accesses", () => {
     const { toolstack } = host.host;
     await toolstack.request("traceBuffers");
     const domid = await host.start("accesses wait rounds=1000000000000");
+    await host.until("its loop", () => host.said(domid).includes("TRAPS 4"));
     const accessesOf = async (): Promise<number> =>
       Object.values(counts((await toolstack.request("domainCounts", { domid })).calls)).reduce((sum, n) => sum + n, 0);
     for (let turns = 0; turns < 200; turns++) {
