@@ -1,20 +1,45 @@
 /**
- * Disk images that were deleted, for a day. Each stays in its folder, beside what it is based on, and keeps its ending, which says what it is; a mark that names
- * of images never have (../library/names.ts) says when it was deleted.
+ * Disk images that were deleted, for a day. Each stays in its folder, beside what it is based on, under a name that nobody else has and that keeps its
+ * ending, which says what it is. What lies in the bin is what the bin's record says, a file beside the folder, and no other file, whatever its name. A
+ * record names a file before that gets its name, and after it is gone: who is killed meanwhile leaves an entry of no file, which means nothing. A record
+ * that is damaged means nothing either: what it named is an image as any.
  */
-import { rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { lstat, rm } from "node:fs/promises";
 import path from "node:path";
-import { moveWhole } from "../files/whole.ts";
+import { z } from "zod";
+import { oneAtATime } from "../files/one-at-a-time.ts";
+import { moveWhole, PART, writeWhole } from "../files/whole.ts";
+import { BIN_MS, SURE_MS } from "../library/bin.ts";
+import { isFileError, libraryFailure } from "../library/failure.ts";
+import { isThere } from "../library/images/facts.ts";
 import type { KeptFile, KeptFolder } from "../library/kept-folder.ts";
-import { BIN_MS, SURE_MS } from "../library/library.ts";
+import { plainName } from "../library/names.ts";
+import { readPlain } from "../library/plain.ts";
 import { Refusal } from "../toolstack/error.ts";
 
-const BINNED = /^(.+)~(\d{13})(\.[^.~]*)?$/;
+const MOST_RECORD_BYTES = 16 * 1024 * 1024;
+/** Twelve random digits: a name that nobody gives by chance. */
+const BINNED = /^[\w.+-]+~[\da-f]{12}(\.\w{1,10})?$/;
+const ENDING = /\.\w{1,10}$/;
 
-function marked(file: string, at: number): string {
-  const { dir, name, ext } = path.parse(file);
-  return path.join(dir, `${name}~${String(at).padStart(13, "0")}${ext}`);
-}
+const isFileName = (name: string): boolean =>
+  name === path.basename(name) && !["", ".", ".."].includes(name) && !name.includes("\0") && !name.endsWith(PART);
+const RECORD = z.strictObject({
+  version: z.literal(1),
+  images: z.array(
+    z.strictObject({
+      /** The file's name in the bin, by which it is also asked for. */
+      id: z.string().regex(BINNED),
+      /** The name that it had. */
+      name: z.string().refine(isFileName),
+      /** Milliseconds since 1970. `over`: when it was first found to have lain here for a day; null: it was not. */
+      deletedAt: z.int().min(0),
+      over: z.int().min(0).nullable(),
+    }),
+  ),
+});
+type Entry = z.infer<typeof RECORD>["images"][number];
 
 export interface BinnedImage extends KeptFile {
   id: string;
@@ -22,77 +47,158 @@ export interface BinnedImage extends KeptFile {
   goneAt: number;
 }
 
-/** What lies in the bin, of the files of a folder; null: it does not. */
-export function binnedOf(file: KeptFile): BinnedImage | null {
-  const [id, stem, at, ending = ""] = BINNED.exec(file.name) ?? [];
-  if (id === undefined) return null;
-  const deletedAt = Number(at);
-  return { ...file, id, name: `${stem}${ending}`, deletedAt, goneAt: deletedAt + BIN_MS };
-}
-
 export class DiskBin {
+  readonly #folder: string | null;
   readonly #files: () => Promise<KeptFile[]>;
-  readonly #place: KeptFolder["place"];
-  /** When each was first found to have lain here for a day, by a clock that nobody sets. */
-  readonly #over = new Map<string, number>();
+  readonly #placeAgain: KeptFolder["placeAgain"];
+  /** The record is read and written by one at a time. */
+  readonly #next = oneAtATime();
 
-  /** `files`: all of the folder; `place`: gives a name in it. */
-  constructor(files: () => Promise<KeptFile[]>, place: KeptFolder["place"]) {
+  /** `files`: all of the folder; `placeAgain`: gives a name in it. */
+  constructor(folder: string | null, files: () => Promise<KeptFile[]>, placeAgain: KeptFolder["placeAgain"]) {
+    this.#folder = folder;
     this.#files = files;
-    this.#place = place;
+    this.#placeAgain = placeAgain;
   }
 
-  /** The latest first. */
+  /** The latest first. Throws Refusal where the record can't be read now. */
   async all(): Promise<BinnedImage[]> {
-    const found = (await this.#files()).flatMap((file) => binnedOf(file) ?? []);
-    return found.sort((a, b) => b.deletedAt - a.deletedAt || (a.name < b.name ? -1 : 1));
+    // Files first: one that has a name of the bin by then is in the record.
+    return binnedOf(await this.#files(), await this.#read());
   }
 
-  /** Of a file of the folder. */
-  async put(file: string, now = Date.now()): Promise<void> {
-    const taken = new Set((await this.all()).map(({ path: there }) => there));
-    let at = now;
-    while (taken.has(marked(file, at))) at++;
-    await moveWhole(file, marked(file, at));
+  /** Those of the folder's files that don't lie in the bin. Throws Refusal as all() does. */
+  async others(): Promise<KeptFile[]> {
+    const files = await this.#files();
+    const binned = new Set((await this.#read()).map(({ id }) => id));
+    return files.filter(({ name }) => !binned.has(name));
   }
 
-  /** Under its name again, or one made of it that is free. Throws Refusal ESRCH. */
-  async restore(id: string): Promise<{ path: string }> {
-    const found = await this.#find(id);
-    const place = await this.#place(found.name);
-    try {
-      await moveWhole(found.path, place.path);
-      return { path: place.path };
-    } finally {
-      place.left();
-    }
-  }
-
-  /** For good: one, or all of it. Throws Refusal ESRCH. */
-  async purge(id: string | null): Promise<void> {
-    for (const each of id === null ? await this.all() : [await this.#find(id)]) await rm(each.path, { force: true });
-  }
-
-  /** What has lain here for a day goes; a clock may be wrong when a computer starts, so each is found so twice. */
-  async purgeOld(now = Date.now(), sure = performance.now()): Promise<void> {
-    const over = (await this.all()).filter(({ goneAt }) => goneAt <= now);
-    for (const id of [...this.#over.keys()]) if (!over.some((each) => each.id === id)) this.#over.delete(id);
-    for (const { id, path: file } of over) {
-      const since = this.#over.get(id) ?? sure;
-      this.#over.set(id, since);
-      if (since <= sure - SURE_MS) await rm(file, { force: true });
-    }
-  }
-
-  async #find(id: string): Promise<BinnedImage> {
+  /** Throws Refusal ESRCH. */
+  async find(id: string): Promise<BinnedImage> {
     const found = (await this.all()).find((each) => each.id === id);
     if (found) return found;
-    throw new Refusal("ESRCH", "That is not in the bin any more.");
+    throw notThere();
+  }
+
+  /** Of a file of the folder. Throws Refusal; then it is where it was. */
+  put(file: string, now = Date.now()): Promise<void> {
+    return this.#next(async () => {
+      const { dir, base: name } = path.parse(file);
+      const ending = ENDING.exec(name)?.[0] ?? "";
+      const stem = plainName(name.slice(0, name.length - ending.length), "disk-image");
+      const id = `${stem}~${randomBytes(6).toString("hex")}${ending}`;
+      const before = await this.#read();
+      try {
+        await this.#write(before, { id, name, deletedAt: now, over: null });
+        await move(file, path.join(dir, id));
+      } catch (error) {
+        throw libraryFailure(error, `${name} can't be deleted`);
+      }
+    });
+  }
+
+  /** Under its name again, or one made of it that is free. Throws Refusal: ESRCH. */
+  restore(id: string): Promise<{ path: string }> {
+    return this.#next(async () => {
+      const found = await this.find(id);
+      const place = await this.#placeAgain(found.name);
+      try {
+        await move(found.path, place.path);
+      } catch (error) {
+        throw libraryFailure(error, `${found.name} can't be restored`);
+      } finally {
+        place.left();
+      }
+      await this.#forget(id);
+      return { path: place.path };
+    });
+  }
+
+  /** It stays under the name that it has, and is an image as any from now on. */
+  show(id: string): Promise<void> {
+    return this.#next(async () => this.#write((await this.#read()).filter((each) => each.id !== id)));
+  }
+
+  /** For good. Whoever calls knows that nobody needs it. Throws Refusal: ESRCH. */
+  purge(id: string): Promise<void> {
+    return this.#next(async () => {
+      const found = await this.find(id);
+      await rm(found.path, { force: true }).catch((error: unknown) => {
+        throw libraryFailure(error, `${found.name} can't be removed`);
+      });
+      await this.#forget(id);
+    });
+  }
+
+  /**
+   * Ids of those that were found at least an hour ago to have lain here for a day; each that is found so is noted. A note with a time in the future was
+   * made by a wrong clock and counts for nothing.
+   */
+  overdue(now: number): Promise<string[]> {
+    return this.#next(async () => {
+      const before = await this.#read();
+      const entries = before.map((each) => ({ ...each, over: overOf(each, now) }));
+      // Where that can't be noted now it is at another time.
+      if (entries.some(({ over }, i) => over !== before[i]!.over)) await this.#write(entries).catch(() => {});
+      return entries.flatMap(({ id, over }) => (over !== null && over <= now - SURE_MS ? [id] : []));
+    });
+  }
+
+  /** Of a file that is gone from its name: if that can't be written, the entry means nothing and goes with the next that is. */
+  async #forget(id: string): Promise<void> {
+    const rest = (await this.#read().catch(() => null))?.filter((each) => each.id !== id);
+    if (rest) await this.#write(rest).catch(() => {});
+  }
+
+  get #record(): string | null {
+    return this.#folder === null ? null : `${path.resolve(this.#folder)}-bin.json`;
+  }
+
+  async #read(): Promise<Entry[]> {
+    if (this.#record === null) return [];
+    try {
+      return RECORD.parse(JSON.parse((await readPlain(this.#record, MOST_RECORD_BYTES)).toString("utf8"))).images;
+    } catch (error) {
+      if (!isFileError(error) || (error as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw libraryFailure(error, "The record of deleted disk images can't be read");
+    }
+  }
+
+  /** Without entries of files that are gone. `coming`: of a file that is to get its name. */
+  async #write(entries: readonly Entry[], coming?: Entry): Promise<void> {
+    if (this.#record === null) return;
+    const folder = this.#folder!;
+    const isGone = await Promise.all(
+      entries.map(({ id }) => lstat(path.join(folder, id)).then(() => false, isMissing)),
+    );
+    const images = [...entries.filter((_, i) => !isGone[i]), ...(coming ? [coming] : [])];
+    if (images.length === 0) await rm(this.#record, { force: true });
+    else await writeWhole(this.#record, `${JSON.stringify({ version: 1, images }, null, 2)}\n`);
   }
 }
 
-/** The file's name as it was, where it lies in the bin. */
-export function nameBefore(file: string): string {
-  const [name, stem, , ending = ""] = BINNED.exec(path.basename(file)) ?? [path.basename(file)];
-  return stem === undefined ? name : `${stem}${ending}`;
+function binnedOf(files: readonly KeptFile[], entries: readonly Entry[]): BinnedImage[] {
+  const byName = new Map(files.map((file) => [file.name, file]));
+  return entries
+    .flatMap(({ id, name, deletedAt }): BinnedImage[] => {
+      const file = byName.get(id);
+      return file ? [{ ...file, id, name, deletedAt, goneAt: deletedAt + BIN_MS }] : [];
+    })
+    .sort((a, b) => b.deletedAt - a.deletedAt || (a.name < b.name ? -1 : 1));
 }
+
+function overOf({ deletedAt, over }: Entry, now: number): number | null {
+  if (deletedAt + BIN_MS > now) return null;
+  return over !== null && over <= now ? over : now;
+}
+
+/** What has moved has moved, also where the folder does not reach the disk: who is told that it failed would look for it where it is no more. */
+async function move(from: string, to: string): Promise<void> {
+  await moveWhole(from, to).catch(async (error: unknown) => {
+    if (!(await lstat(from).then(() => false, isMissing)) || !(await isThere(to))) throw error;
+  });
+}
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
+const notThere = (): Refusal => new Refusal("ESRCH", "That is not in the bin any more.");

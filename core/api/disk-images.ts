@@ -4,26 +4,28 @@ import { open, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { PART, moveWhole } from "../files/whole.ts";
 import { KeptFolder, type KeptFile } from "../library/kept-folder.ts";
-import { binnedOf, DiskBin } from "./disk-bin.ts";
+import { DiskBin } from "./disk-bin.ts";
 import { ApiFailure } from "./failure.ts";
 
 const MOST_BYTES = 2 ** 43;
 
 export class DiskImages extends KeptFolder {
-  readonly bin = new DiskBin(
-    () => super.all(),
-    (name) => this.place(name),
-  );
+  readonly bin: DiskBin;
 
   constructor(folder: string | null) {
     super(folder, "disk image");
+    this.bin = new DiskBin(
+      folder,
+      () => super.all(),
+      (name) => this.placeAgain(name),
+    );
   }
 
   override async all(): Promise<KeptFile[]> {
-    return (await super.all()).filter((each) => binnedOf(each) === null);
+    return this.bin.others();
   }
 
-  /** Into the bin. Throws Refusal ENOENT. */
+  /** Into the bin. Throws Refusal: ENOENT. */
   override async remove(name: string): Promise<void> {
     await this.bin.put((await this.find(name)).path);
   }

@@ -137,10 +137,11 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       current: (uuid, config, configName) => this.snapshots.currentConfig(uuid, config, configName),
       notice: (severity, message) => void this.emit("notice", { severity, message, domid: null }),
     });
-    void this.library.open();
+    const purgeOldImages = (): void => void this.imageLibrary.purgeOld().catch(() => {});
+    void this.library.open().then(purgeOldImages);
     setInterval(() => {
       void this.library.purgeOld();
-      void this.images.bin.purgeOld().catch(() => {});
+      purgeOldImages();
     }, BIN_LOOK_MS).unref();
     this.snapshots = new Snapshots({
       folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),

@@ -9,7 +9,7 @@ import type { Library } from "../library/library.ts";
 import type { Snapshots } from "../library/snapshots/snapshots.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
-import { nameBefore } from "./disk-bin.ts";
+import type { BinnedImage } from "./disk-bin.ts";
 import type { DiskImages } from "./disk-images.ts";
 import { ApiFailure } from "./failure.ts";
 import type { ImageCheck, ImageList, ImageReport } from "./host-state.ts";
@@ -58,6 +58,11 @@ export class ImageLibrary {
   }
 
   async list(): Promise<ImageList> {
+    return { folder: this.#parts.images.folder, images: (await this.#all()).shown };
+  }
+
+  /** `needed`: by the paths of files in the bin, who needs them all the same. Such a file is shown as any. */
+  async #all(): Promise<{ shown: ImageReport[]; needed: Map<string, ImageUser[]> }> {
     const { images } = this.#parts;
     const found = await this.#named();
     const byIdentity = new Map<string, Found>();
@@ -74,8 +79,9 @@ export class ImageLibrary {
     for (const { path: file } of await images.all()) await add({ file, format: null, users: [] });
     for (const { file, format, user } of found) (await add({ file, format, users: [user] })).format ??= format;
     // What lies in the bin is in no list, and needs what it is based on.
-    const binned = new Set((await images.bin.all()).map((each) => each.path));
-    for (const file of binned) await add({ file, format: null, users: [] });
+    const binned = new Map((await images.bin.all()).map((each) => [each.path, each.name]));
+    const inBin: [string, Found][] = [];
+    for (const file of binned.keys()) inBin.push([file, await add({ file, format: null, users: [] })]);
     const reports: ImageReport[] = [];
     // What an image is based on is added at the end, and so is visited too.
     for (const [key, each] of byIdentity) {
@@ -85,12 +91,15 @@ export class ImageLibrary {
       const under = await keyOf(below.file);
       // Whoever made the images decides how long a chain is, so there is a limit. Known images get all their users.
       if (under !== key && (byIdentity.has(under) || byIdentity.size < MOST_IMAGES))
-        await add({ ...below, users: [imageUser(each.file, binned.has(each.file))] });
+        await add({ ...below, users: [imageUser(each, binned.get(each.file) ?? null)] });
     }
     // Users may have been added while others were looked at.
     const all = [...byIdentity.values()].map(({ users }, i) => ({ ...reports[i]!, users: withoutTwins(users) }));
-    const shown = all.filter(({ path: file }) => !binned.has(file));
-    return { folder: images.folder, images: shown.sort((a, b) => compare(a.name, b.name) || compare(a.path, b.path)) };
+    const shown = all.filter(({ path: file, users }) => !binned.has(file) || users.length > 0);
+    return {
+      shown: shown.sort((a, b) => compare(a.name, b.name) || compare(a.path, b.path)),
+      needed: new Map(inBin.flatMap(([file, { users }]) => (users.length > 0 ? [[file, users]] : []))),
+    };
   }
 
   async #look({ file, format }: Found): Promise<{ report: ImageReport; below: Omit<Found, "users"> | null }> {
@@ -224,6 +233,61 @@ export class ImageLibrary {
     });
   }
 
+  /** What lies in the bin and nobody needs, the latest first. */
+  async binned(): Promise<BinnedImage[]> {
+    const { needed } = await this.#all();
+    return (await this.#parts.images.bin.all()).filter(({ path: file }) => !needed.has(file));
+  }
+
+  /** Under the name that it had, or one made of it that is free; one that somebody needs by its name in the bin keeps that. Throws Refusal ESRCH. */
+  async restore(id: string): Promise<{ path: string }> {
+    const { bin } = this.#parts.images;
+    const { path: file } = await bin.find(id);
+    if (!(await this.#all()).needed.has(file)) return bin.restore(id);
+    await bin.show(id);
+    return { path: file };
+  }
+
+  /**
+   * For good: one of the bin, or all that nobody needs. One that somebody needs is an image as any from then on. Throws Refusal ESRCH; ApiFailure EBUSY
+   * where somebody needs that one.
+   */
+  async purge(id: string | null): Promise<void> {
+    const { bin } = this.#parts.images;
+    if (id === null) for (const each of await bin.all()) await this.#purge(each);
+    else {
+      const found = await bin.find(id);
+      for (const user of await this.#purge(found)) throw new ApiFailure("EBUSY", whyNeeded(found.name, user));
+    }
+  }
+
+  /** For good: what has lain in the bin for a day. A clock may be wrong when a computer starts, so each is found so twice. */
+  async purgeOld(now = Date.now()): Promise<void> {
+    const { bin } = this.#parts.images;
+    if ((await bin.all()).length === 0) return;
+    const { needed } = await this.#all();
+    const overdue = await bin.overdue(now);
+    for (const each of await bin.all())
+      // What somebody needs is not to go as soon as nobody does.
+      if (needed.has(each.path)) await bin.show(each.id);
+      else if (overdue.includes(each.id)) await this.#purge(each).catch(() => {});
+  }
+
+  /** Who needs it, so that it stays and is no longer in the bin. */
+  async #purge({ id, name, path: file }: BinnedImage): Promise<ImageUser[]> {
+    const { images, snapshots } = this.#parts;
+    return this.#alone({ path: file, name }, "It is being removed for good", async () => {
+      const users = (await this.#all()).needed.get(file) ?? [];
+      if (users.length > 0) {
+        await images.bin.show(id);
+        return users;
+      }
+      await snapshots.checkKnown();
+      await images.bin.purge(id);
+      return [];
+    });
+  }
+
   /** Returns the entry of the list, which shows each image once, whatever names it has. */
   async #known(file: string): Promise<ImageReport | null> {
     const { images: all } = await this.list();
@@ -294,8 +358,10 @@ export class ImageLibrary {
   }
 }
 
-function imageUser(file: string, isBinned: boolean): ImageUser {
-  const name = isBinned ? path.join(path.dirname(file), nameBefore(file)) : file;
+/** `before`: the name that it had, where it lies in the bin; null: it does not. One that somebody needs is shown as if it did not. */
+function imageUser({ file, users }: Found, before: string | null): ImageUser {
+  const isBinned = before !== null && users.length === 0;
+  const name = isBinned ? path.join(path.dirname(file), before) : file;
   return { kind: "image", name, uuid: null, snapshots: [], state: isBinned ? "binned" : "halted", writes: false };
 }
 

@@ -54,18 +54,31 @@ export class KeptFolder {
   }
 
   /** Reserves a place for a file with this name or a similar free one. Throws Refusal EROFS where nothing is kept. */
-  async place(name: string): Promise<Place> {
-    if (this.folder === null)
+  place(name: string): Promise<Place> {
+    return this.#reserve((taken) => freeName(this.#plain(name), taken));
+  }
+
+  /** The same for a file that was in this folder: its name may be any that a file can have, and is the same again where that is free. */
+  placeAgain(name: string): Promise<Place> {
+    return this.#reserve((taken) => (freeName(name, taken) === name ? name : freeName(this.#plain(name), taken)));
+  }
+
+  #plain(name: string): string {
+    return plainName(name, this.#what.replaceAll(" ", "-"));
+  }
+
+  async #reserve(choose: (taken: readonly string[]) => string): Promise<Place> {
+    const { folder } = this;
+    if (folder === null)
       throw new Refusal(
         "EROFS",
         `This host keeps nothing on disk: name a ${this.#what} where it lies, on the command line.`,
       );
     await this.#started.catch(() => {});
-    await privateFolder(this.folder);
-    const there = await readdir(this.folder);
-    const target = freeName(plainName(name, this.#what.replaceAll(" ", "-")), [...there, ...this.#coming]);
+    await privateFolder(folder);
+    const target = choose([...(await readdir(folder)), ...this.#coming]);
     this.#coming.add(target);
-    return { path: path.join(this.folder, target), left: () => void this.#coming.delete(target) };
+    return { path: path.join(folder, target), left: () => void this.#coming.delete(target) };
   }
 
   /** The file of that name. Throws Refusal ENOENT. */

@@ -10,6 +10,7 @@ import { Refusal } from "../toolstack/error.ts";
 import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
 import { isDomainName, NAME_ALLOWED } from "../toolstack/domain-name.ts";
+import { BIN_MS, SURE_MS, type BinEntry } from "./bin.ts";
 import { clonedText, copiesFor, Making } from "./cloning.ts";
 import { Contents } from "./contents.ts";
 import {
@@ -24,10 +25,6 @@ import { isFileError, libraryFailure } from "./failure.ts";
 import { Folders, type Stored } from "./folders.ts";
 
 const SAVED_FILE = "memory.saved";
-/** How long what was deleted lies in the bin. */
-export const BIN_MS = 24 * 3600_000;
-/** A clock may be wrong when a computer starts: what has been in the bin for a day goes when that is so an hour later still. */
-export const SURE_MS = 3600_000;
 
 /** What a domain was created from. */
 export interface Given {
@@ -35,18 +32,6 @@ export interface Given {
   config: string;
   configName: string | null;
   files: Readonly<Record<string, Uint8Array>>;
-}
-
-/** A definition that was deleted, and can be restored until it is gone for good. */
-export interface BinEntry {
-  id: string;
-  uuid: string;
-  name: string;
-  /** Milliseconds since 1970. */
-  deletedAt: number;
-  goneAt: number;
-  /** Bytes that become free when it is gone. */
-  bytes: number;
 }
 
 export interface LibraryParts {

@@ -154,6 +154,110 @@ describe("what is no image", () => {
   });
 });
 
+describe("the bin", () => {
+  const [day, hour] = [24 * 3600_000, 3600_000];
+  const inBin = async () => (await one.request("imageBin")).map(({ name }) => name).toSorted();
+  /** Twice, long after. */
+  const purgeOld = async () => {
+    for (const after of [day + hour, day + 3 * hour]) await host.imageLibrary.purgeOld(Date.now() + after);
+  };
+
+  it("has nothing for its name alone: somebody's own file with a name like those in the bin stays", async () => {
+    const own = ["backup~1600000000000.img", "backup~0123456789ab.img"];
+    for (const name of own) writeFileSync(at(name), Buffer.alloc(MIB));
+    writeFileSync(at("a.img"), Buffer.alloc(MIB));
+    await one.request("diskRemove", { name: "a.img" });
+    expect(await inBin()).toEqual(["a.img"]);
+    await purgeOld();
+    await one.request("imagePurge", {});
+    expect(readdirSync(images).toSorted()).toEqual(own.toSorted());
+    expect((await one.request("diskImages")).map(({ name }) => name).toSorted()).toEqual(own.toSorted());
+  });
+
+  it("keeps what somebody names by its name there, whoever asks for it to go, and shows it again", async () => {
+    for (const deed of ["old", "one", "all", "restore"] as const) {
+      writeFileSync(at("a.img"), Buffer.alloc(MIB));
+      await one.request("diskRemove", { name: "a.img" });
+      const [entry] = await one.request("imageBin");
+      const file = at(entry!.id);
+      const uuid = await define("web", file);
+      expect((await one.request("imageList")).images, deed).toEqual([expect.objectContaining({ path: file })]);
+      expect(await inBin()).toEqual([]);
+      if (deed === "old") await purgeOld();
+      if (deed === "all") await one.request("imagePurge", {});
+      if (deed === "restore") expect(await one.request("imageRestore", { id: entry!.id })).toEqual({ path: file });
+      if (deed === "one")
+        await expect(one.request("imagePurge", { id: entry!.id })).rejects.toMatchObject({
+          code: "EBUSY",
+          message: expect.stringMatching(/^web has a\.img as a disk when it runs/) as string,
+        });
+      // From then on it is an image as any, which goes with nobody else.
+      await host.library.remove(uuid);
+      await host.library.purge(null);
+      await purgeOld();
+      expect(
+        (await one.request("diskImages")).map(({ path: there }) => there),
+        deed,
+      ).toEqual([file]);
+      await one.request("diskRemove", { name: path.basename(file) });
+      await one.request("imagePurge", {});
+      expect(readdirSync(images)).toEqual([]);
+    }
+  });
+
+  it("gives every name back as it was, and one that is taken as one that is free", async () => {
+    const names = [
+      "disk.img~",
+      "a~b.img",
+      "mein bild ä.qcow2",
+      "диск.img",
+      ".qcow2",
+      "~",
+      "-x.img",
+      `.${"e".repeat(200)}`,
+      "nul.img",
+      "new\nline.img",
+      `${"x".repeat(251)}.img`,
+      "ü".repeat(127),
+    ];
+    for (const name of names) writeFileSync(at(name), "");
+    const before = readdirSync(images).toSorted();
+    for (const name of names) await one.request("diskRemove", { name });
+    expect(await one.request("diskImages")).toEqual([]);
+    expect(await inBin()).toEqual(names.toSorted());
+    for (const { id } of await one.request("imageBin")) await one.request("imageRestore", { id });
+    expect(readdirSync(images).toSorted()).toEqual(before);
+    await one.request("diskRemove", { name: "mein bild ä.qcow2" });
+    writeFileSync(at("mein bild ä.qcow2"), "");
+    const { id } = (await one.request("imageBin"))[0]!;
+    expect(await one.request("imageRestore", { id })).toEqual({ path: at("mein-bild-.qcow2") });
+  });
+
+  it("gives to one of two who want the same back, and tells the other in a sentence", async () => {
+    writeFileSync(at("a.img"), "");
+    await one.request("diskRemove", { name: "a.img" });
+    const { id } = (await one.request("imageBin"))[0]!;
+    const asked = await Promise.allSettled([one, other].map((client) => client.request("imageRestore", { id })));
+    expect(asked.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    expect(asked.find(({ status }) => status === "rejected")).toMatchObject({
+      reason: { code: "ESRCH", message: "That is not in the bin any more." },
+    });
+    expect(readdirSync(images)).toEqual(["a.img"]);
+  });
+
+  it("names of two deleted at once are both in its record, which may be lost: then they are images as any", async () => {
+    for (const name of ["a.img", "b.img"]) writeFileSync(at(name), name);
+    await Promise.all(["a.img", "b.img"].map((name, i) => [one, other][i]!.request("diskRemove", { name })));
+    expect(await inBin()).toEqual(["a.img", "b.img"]);
+    for (const text of ["{", '{"version":1,"images":[{"id":"../../x","name":"a","deletedAt":0,"over":0}]}']) {
+      writeFileSync(`${images}-bin.json`, text);
+      await purgeOld();
+      expect(await inBin()).toEqual([]);
+      expect(await one.request("diskImages")).toHaveLength(2);
+    }
+  });
+});
+
 /** A disk of a few MiB that is full. */
 describe.skipIf(process.getuid?.() !== 0)("a disk that is full", () => {
   let mounted: string | null = null;

@@ -16,7 +16,9 @@ import {
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
+import { DiskImages } from "../../core/api/disk-images.ts";
 import type { HostService } from "../../core/api/host-service.ts";
+import { ImageLibrary } from "../../core/api/image-library.ts";
 import type { ImageReport } from "../../core/api/schema.ts";
 import { createQcow2 } from "../../core/dom0/storage/qcow2/create.ts";
 import { openStore } from "../../core/dom0/storage/open.ts";
@@ -145,23 +147,30 @@ describe("the list of disk images", () => {
     expect((await found("base.qcow2")).users).toEqual([]);
   });
 
-  it("lets go for good of what has been in the bin for a day, when that is so an hour later still", async () => {
-    const { bin } = host.images;
+  it("lets go for good of what has been in the bin for a day, when that is so an hour later still, however often it was closed meanwhile", async () => {
     const [day, hour, deleted] = [24 * 3600_000, 3600_000, 1_732_880_000_000];
     await createQcow2({ path: at("old.qcow2"), size: MIB });
-    await bin.put(at("old.qcow2"), deleted);
-    const there = async () => (await bin.all()).map(({ name }) => name);
-    await bin.purgeOld(deleted + day - 1, 0);
-    await bin.purgeOld(deleted + day, hour * 9);
+    await host.images.bin.put(at("old.qcow2"), deleted);
+    const there = async () => (await client.request("imageBin")).map(({ name }) => name);
+    /** As by an application that was started for it. */
+    const look = (now: number): Promise<void> => {
+      const { library, kept, snapshots, journal } = host;
+      const parts = { images: new DiskImages(images), library, kept, snapshots, journal, toolstack: () => null };
+      return new ImageLibrary(parts).purgeOld(now);
+    };
+    await look(deleted + day - 1);
+    await look(deleted + day);
     expect(await there()).toEqual(["old.qcow2"]);
     // The clock was wrong.
-    await bin.purgeOld(deleted, hour * 10);
-    await bin.purgeOld(deleted + day, hour * 11);
-    await bin.purgeOld(deleted + day + 1, hour * 12 - 1);
+    await look(deleted);
+    await look(deleted + day + 10);
+    await look(deleted + day + hour + 9);
     expect(await there()).toEqual(["old.qcow2"]);
-    await bin.purgeOld(deleted + day + 2, hour * 12);
+    const before = readdirSync(images);
+    await look(deleted + day + hour + 10);
     expect(await there()).toEqual([]);
-    expect(existsSync(at("old.qcow2"))).toBe(false);
+    expect(readdirSync(images)).toHaveLength(before.length - 1);
+    expect(readdirSync(path.dirname(images))).not.toContain("images-bin.json");
   });
 });
 

@@ -4,7 +4,7 @@ import type { HandlersOf } from "../requests/request.ts";
 import type { SessionContext } from "./context.ts";
 
 export function imageHandlers(session: SessionContext): HandlersOf<typeof IMAGE_REQUESTS> {
-  const { imageLibrary, images } = session.host;
+  const { imageLibrary } = session.host;
   return {
     imageList: () => imageLibrary.list(),
     imageCreate: ({ name, format, bytes }) => imageLibrary.create(name, format, bytes),
@@ -15,12 +15,12 @@ export function imageHandlers(session: SessionContext): HandlersOf<typeof IMAGE_
     },
     imageCheck: ({ path }) => imageLibrary.check(path, session.who),
     imageBin: async () =>
-      (await images.bin.all()).map(({ id, name, deletedAt, goneAt, allocated: bytes }) => ({
+      (await imageLibrary.binned()).map(({ id, name, deletedAt, goneAt, allocated: bytes }) => ({
         ...{ id, name, deletedAt, goneAt, bytes },
       })),
-    imageRestore: ({ id }) => images.bin.restore(id),
+    imageRestore: ({ id }) => imageLibrary.restore(id),
     imagePurge: async ({ id }) => {
-      await images.bin.purge(id ?? null);
+      await imageLibrary.purge(id ?? null);
       return null;
     },
   };

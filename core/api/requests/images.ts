@@ -23,6 +23,6 @@ export const IMAGE_REQUESTS = {
   imageBin: takes(nothing).gives<BinnedImage[]>(),
   /** Back among those that the host keeps, under its name or one made of it. Where it lies. */
   imageRestore: takes(z.strictObject({ id: binned })).gives<{ path: string }>(),
-  /** One of them goes for good, or all. */
+  /** One of them goes for good, or all that nobody needs. EBUSY where somebody needs that one. */
   imagePurge: takes(z.strictObject({ id: binned.optional() })).gives<null>(),
 };

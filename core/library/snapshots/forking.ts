@@ -68,39 +68,17 @@ async function forked(
         progress(made.length / copies.length);
       }
       signal.throwIfAborted();
-      for (const { domid } of made) await toolstack.request("unpause", { domid: domid! });
-      // Without disks nothing is based on it.
+      // Without disks nothing is based on it. Copies that run are not to go because this fails.
       if (taken.snapshot.disks.length === 0) await dropped(parts, uuid, taken.snapshot.id);
+      for (const { domid } of made) await toolstack.request("unpause", { domid: domid! });
       await finished(parts, uuid);
       return { ...taken, copies: made };
     } catch (error) {
-      for (const each of made) await undone(parts, each);
+      // One that can't be ended stays, noted, with its disks.
+      for (const each of made) await removed(parts, each.uuid).catch(() => {});
       throw new ForkFailure(error, taken.snapshot.id);
     }
   } finally {
     await toolstack.request("heldForget", { held }).catch(() => {});
   }
-}
-
-/** Its disks can be removed when its backends have let them go: it is gone, or the host is. */
-export async function undone(parts: Parts, { uuid, domid }: Continued): Promise<void> {
-  const toolstack = parts.toolstack();
-  if (toolstack && domid !== null) {
-    const unheard: (() => void)[] = [];
-    const isGone = new Promise<void>((resolve) => {
-      const hear = (gone: { domid: number }): void => {
-        if (gone.domid === domid) resolve();
-      };
-      unheard.push(
-        toolstack.on("destroyed", hear),
-        toolstack.onClosed(() => resolve()),
-      );
-    });
-    await toolstack.request("destroy", { domid }).then(
-      () => isGone,
-      () => {},
-    );
-    for (const unhear of unheard) unhear();
-  }
-  await removed(parts, uuid).catch(() => {});
 }

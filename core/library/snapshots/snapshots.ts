@@ -22,13 +22,13 @@ import {
   type Parts,
   type Watch,
 } from "./parts.ts";
-import { fork, ForkFailure, undone, type Forked } from "./forking.ts";
+import { fork, ForkFailure, type Forked } from "./forking.ts";
 import { clone, revert, snapshotOf, type Continued, type Identity } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
 import type { SnapshotTree, SnapshotWork } from "./report.ts";
 import type { Tree } from "./tree.ts";
 import { Trees, type Away } from "./trees.ts";
-import { begun, checkWhole, dropped, finished, givenUp, takenAway } from "./unfinished.ts";
+import { begun, checkWhole, dropped, finished, givenUp, removed, takenAway } from "./unfinished.ts";
 
 /** The most bytes of a picture or console text that are read. */
 const MOST_PICTURE_BYTES = 64 * 2 ** 20;
@@ -242,7 +242,7 @@ export class Snapshots {
       await finished(this.#parts, uuid);
       return made;
     } catch (error) {
-      await undone(this.#parts, made);
+      await removed(this.#parts, made.uuid).catch(() => {});
       throw error;
     }
   }

@@ -4,6 +4,7 @@
  */
 import { rm } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
+import type { DomainInfo } from "../../toolstack/messages.ts";
 import { keep, type Parts } from "./parts.ts";
 import { withoutSnapshot } from "./tree.ts";
 
@@ -32,10 +33,49 @@ export async function dropped(parts: Parts, uuid: string, id: string): Promise<v
     await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
 }
 
-/** A domain that was made a moment ago, and does not run, is there no more. Throws what stands against it. */
-export async function removed({ trees, definitions }: Parts, uuid: string): Promise<void> {
-  await trees.forget(uuid);
-  await definitions.remove(uuid);
+/** A domain that was made a moment ago is there no more. It ends first, where it runs. Throws what stands against it; then it is there yet, whole. */
+export async function removed(parts: Parts, uuid: string): Promise<void> {
+  await ended(parts, uuid);
+  await parts.trees.forget(uuid);
+  await parts.definitions.remove(uuid);
+}
+
+/**
+ * The domain does not run, and its backends have let its disks go: it is gone, or the host is. Throws Refusal EBUSY where it can't be ended: then its
+ * disks are in use.
+ */
+async function ended({ toolstack }: Parts, uuid: string): Promise<void> {
+  const host = toolstack();
+  if (!host) return;
+  const found = async (): Promise<DomainInfo | undefined> =>
+    (await host.request("list")).find((each) => each.uuid === uuid);
+  const unheard: (() => void)[] = [];
+  let domain: DomainInfo | undefined;
+  const isGone = new Promise<void>((resolve) => {
+    const hear = ({ domid }: { domid: number }): void => {
+      if (domid === domain?.domid) resolve();
+    };
+    unheard.push(
+      host.on("destroyed", hear),
+      host.onClosed(() => resolve()),
+    );
+  });
+  try {
+    domain = await found();
+    if (!domain) return;
+    await host.request("destroy", { domid: domain.domid });
+    await isGone;
+  } catch (error) {
+    // Somebody else has ended it, or the host.
+    if (host.closed !== null || !(await found().catch(() => domain ?? true))) return;
+    const name = domain?.name ?? uuid;
+    throw new Refusal(
+      "EBUSY",
+      `${name}, which was being made from a snapshot, runs and can't be ended: ${(error as Error).message} Destroy it, and try again.`,
+    );
+  } finally {
+    for (const unhear of unheard) unhear();
+  }
 }
 
 /**

@@ -141,6 +141,51 @@ describe("a fork", { timeout: 120_000 }, () => {
     expect(images()).toEqual([]);
   });
 
+  it("whose copy can't be ended leaves it its disk, and so does the next one, which takes it away when it can", async () => {
+    const { uuid } = await started("");
+    const { toolstack } = host;
+    const request = toolstack.request.bind(toolstack);
+    const runs = async () =>
+      (await client.request("list")).flatMap(({ domid, name }) => (domid === 0 ? [] : [name])).toSorted();
+    toolstack.request = ((name: "unpause" | "destroy", args: never) =>
+      name === "unpause" || name === "destroy"
+        ? Promise.reject(new Error(name === "unpause" ? "it is not to run" : "It is held."))
+        : request(name, args)) as never;
+    const fork = () => client.request("domainFork", { uuid, copies: 1 });
+    await expect(fork()).rejects.toThrow("it is not to run");
+    expect(await runs()).toEqual(["web", "web-fork-1"]);
+    const copy = host.library.byName("web-fork-1")!;
+    const disk = /web[^,"]*\.qcow2/.exec(copy.config)![0];
+    expect(images()).toContain(path.basename(disk));
+    const before = images();
+    await expect(fork()).rejects.toMatchObject({
+      code: "EBUSY",
+      message:
+        "web-fork-1, which was being made from a snapshot, runs and can't be ended: It is held. Destroy it, and try again.",
+    });
+    expect(await runs()).toEqual(["web", "web-fork-1"]);
+    expect(images()).toEqual(before);
+    toolstack.request = request;
+    expect((await fork()).copies.map(({ name }) => name)).toEqual(["web-fork-2"]);
+    expect(await runs()).toEqual(["web", "web-fork-2"]);
+    expect(host.library.all.map(({ name }) => name).toSorted()).toEqual(["web", "web-fork-2"]);
+    expect(images()).not.toContain(path.basename(disk));
+  });
+
+  it("of one without disks has removed its snapshot before a copy runs, so that no copy goes because that fails", async () => {
+    const config = `name = "web"\nkernel = "${fileURLToPath(bundledGuest)}"\nmemory = 32\n`;
+    const { uuid } = await client.request("create", { config, configName: path.join(folder, "web.cfg") });
+    const { toolstack } = host;
+    const request = toolstack.request.bind(toolstack);
+    const seen: number[] = [];
+    toolstack.request = (async (name: "unpause", args: never) => {
+      if (name === "unpause") seen.push((await client.request("snapshots", { uuid }))?.snapshots.length ?? 0);
+      return request(name, args);
+    }) as never;
+    await client.request("domainFork", { uuid, copies: 2 });
+    expect(seen).toEqual([0, 0]);
+  });
+
   it("that begins as the host goes off is refused in a sentence", async () => {
     const { uuid } = await started("");
     const { snapshots } = host;

@@ -1,0 +1,18 @@
+/** What was deleted lies in a bin for a time, and can be restored until it is gone for good. */
+
+/** How long it lies there. */
+export const BIN_MS = 24 * 3600_000;
+/** A clock may be wrong when a computer starts: what has been in the bin for a day goes when that is so an hour later still. */
+export const SURE_MS = 3600_000;
+
+/** A definition that was deleted, and can be restored until it is gone for good. */
+export interface BinEntry {
+  id: string;
+  uuid: string;
+  name: string;
+  /** Milliseconds since 1970. */
+  deletedAt: number;
+  goneAt: number;
+  /** Bytes that become free when it is gone. */
+  bytes: number;
+}
