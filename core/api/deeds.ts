@@ -21,8 +21,8 @@ export class Deeds {
   readonly #begun = new Map<string, Deed[]>();
 
   /**
-   * Begins a deed, which lasts until the returned function is called. Throws ApiFailure EBUSY if another has begun that excludes it. `name` is the
-   * domain's.
+   * Begins a deed, which lasts until the returned function is called. Throws ApiFailure EBUSY, and begins nothing, if another has begun that
+   * excludes it. `name` is the domain's.
    */
   begin(uuid: string, name: string, deed: Deed): () => void {
     const begun = this.#begun.get(uuid) ?? [];

@@ -163,10 +163,12 @@ export class Lifecycle {
     restore: (request: DomainRestore) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     return this.#named(config.name, (wanted) => {
-      checkMemory(this.#parts.hypercalls, config.name, pages);
       const { maxvcpus: vcpus, maxmemMiB } = config;
+      const mostPages = maxmemMiB * 256;
+      const besides = this.#parts.builders[config.type].framesBesides(mostPages);
+      checkMemory(this.#parts.hypercalls, config.name, pages + besides);
       return this.#assemble(config, options, wanted, { restored: { console } }, (ports) =>
-        restore({ ...ports, vcpus, mostPages: maxmemMiB * 256 }),
+        restore({ ...ports, vcpus, mostPages }),
       );
     });
   }
@@ -201,21 +203,14 @@ export class Lifecycle {
     const totalPages = config.memoryMiB * 256;
     const mostPages = config.maxmemMiB * 256;
     const builder = this.#parts.builders[config.type];
-    const check = () => checkMemory(this.#parts.hypercalls, config.name, totalPages + builder.framesBesides);
+    const check = () => checkMemory(this.#parts.hypercalls, config.name, totalPages + builder.framesBesides(mostPages));
     check();
     return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
       // The hypervisor has taken what it needs to know of the domain by now.
       check();
-      const built = await builder.build({
-        ...ports,
-        ...image,
-        totalPages,
-        mostPages,
-        vcpus,
-        maxvcpus,
-      });
+      const built = await builder.build({ ...ports, ...image, totalPages, mostPages, vcpus, maxvcpus });
       return { ...built, timings: [...timings, ...built.timings] };
     });
   }

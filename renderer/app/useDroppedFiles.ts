@@ -6,9 +6,11 @@ import { plainName } from "../create/read-file.ts";
 import { useOpenedFiles } from "../create/opened.ts";
 import { askAttach, useAttach } from "../devices/attach-state.ts";
 import { addImages } from "../images/add.ts";
-import { askLibrary } from "../library/asked.ts";
+import { askLibrary, useLibraryAsked } from "../library/asked.ts";
 import { isArchive } from "../library/transfer.ts";
+import { say } from "../state/messages.ts";
 import { show, toast, useApp } from "../state/store.ts";
+import { isDialogBusy } from "../ui/FormDialog.tsx";
 
 export interface DroppedFiles {
   /** Those that a new domain is made of. */
@@ -21,6 +23,7 @@ export interface DroppedFiles {
 export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
   const [files, setFiles] = useState<File[]>([]);
   const take = (taken: File[]): void => {
+    if (comeTooEarly()) return;
     setFiles(taken);
     useApp.setState({ dialog: "new-domain" });
   };
@@ -30,6 +33,10 @@ export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
     if (useApp.getState().dialog === "new-domain") return void sort(dropped, take);
     const { asked } = useAttach.getState();
     if (asked?.key === "disk") return attach(dropped, asked.domid, asked.drive);
+    if (useLibraryAsked.getState().asked?.what === "import") return void sort(dropped, (others) => give(others, place));
+    give(dropped, place);
+  };
+  const give = (dropped: File[], place: DropPlace): void => {
     if (place === "library") {
       show({ page: "host", tab: "images" });
       return void addImages(dropped);
@@ -40,7 +47,15 @@ export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
   return { files, drop, forget: () => setFiles([]) };
 }
 
+/** A dialog that carries out what it was asked for takes no files until it has done that. */
+function comeTooEarly(): boolean {
+  const isBusy = isDialogBusy();
+  if (isBusy) say("warning", "The open dialog is at work and takes no files now. Give them again when it is done.");
+  return isBusy;
+}
+
 function attach(dropped: File[], domid: number, drive: string | null): void {
+  if (comeTooEarly()) return;
   if (dropped.length > 1) toast("warning", "Disks are attached one at a time: this is the first of those dropped.");
   askAttach(domid, "disk", { file: dropped[0]!, drive });
 }

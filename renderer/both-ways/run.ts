@@ -5,8 +5,12 @@
 import { create } from "zustand";
 import { withValue } from "../../core/api/config-text.ts";
 import type { DomainCounts } from "../../core/api/schema.ts";
-import { onConsole, request } from "../state/session.ts";
+import { createUntil } from "../create/cancellable.ts";
+import { say } from "../state/messages.ts";
+import { onConsole, request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
+import { isReady, withMore } from "./boot-text.ts";
+import { whyNotNamed, whyNotTwice } from "./twice.ts";
 
 export const WAYS = ["pv", "pvh"] as const;
 export type WayType = (typeof WAYS)[number];
@@ -34,11 +38,6 @@ export interface Pair {
 
 export const useBothWays = create<{ pair: Pair | null }>()(() => ({ pair: null }));
 
-/** A prompt for a login, a shell's alone on its line, or what the tests' RAM disks say. */
-const READY = /login: *$|^[\w.@:~/-]*[#$>] ?(\x1b\[6n)?$|^GUEST-READY/m;
-/** Characters of a console that are looked at: a prompt comes in pieces. */
-const MOST_TEXT = 1024;
-
 /** The xl.cfg of one of the two: under a name of its own, with a UUID of its own. */
 export function configOf(text: string, name: string, type: WayType): string {
   const values: [key: string, value: string | null][] = [
@@ -53,40 +52,80 @@ export function wayName(name: string, type: WayType): string {
   return `${name}-${type}`;
 }
 
-/** Starts both at once. Rejects with what the host says of the one that can't be; the other is gone then. */
-export async function startBothWays(
-  { text, name, kernel }: { text: string; name: string; kernel: string },
-  files: Record<string, string>,
-): Promise<void> {
-  const ways: Way[] = [];
+interface Draft {
+  text: string;
+  name: string;
+  /** The name of the kernel's file. */
+  kernel: string;
+  files: Record<string, string>;
+}
+
+/**
+ * Starts both at once. Rejects, when nothing has been done, with a sentence if two domains can't have what the configuration says. Rejects with what
+ * the host says if one of them can't be started, or if the signal is aborted; by then both are destroyed and their definitions are in the bin.
+ */
+export async function startBothWays(draft: Draft, signal: AbortSignal): Promise<void> {
+  await checkBothWays(draft);
+  const before = useBothWays.getState().pair;
+  const made: { domid: number; uuid: string }[] = [];
+  const warnings = new Set<string>();
   try {
+    const ways: Way[] = [];
     for (const type of WAYS) {
-      const { domid, timings } = await request("create", {
-        config: configOf(text, name, type),
-        configName: "New domain",
-        files,
-        paused: true,
-      });
+      const name = wayName(draft.name, type);
+      const config = configOf(draft.text, draft.name, type);
+      const given = { config, configName: "New domain", files: draft.files, paused: true };
+      const result = await createUntil(signal, name, given);
+      made.push(result);
+      for (const { message } of result.warnings) warnings.add(message);
       const counts = { begun: null, firstLine: null, ready: null };
-      ways.push({ type, name: wayName(name, type), domid, built: timings, counts });
+      ways.push({ type, name, domid: result.domid, built: result.timings, counts });
     }
     await Promise.all(ways.map(({ domid }) => request("consoleAttach", { domid })));
+    const cycle = useApp.getState().host?.cycle ?? null;
+    useBothWays.setState({ pair: { kernel: draft.kernel, cycle, ways: ways as [Way, Way] } });
+    follow(ways);
+    for (const { domid } of ways) await measure(domid, "begun");
+    signal.throwIfAborted();
+    await Promise.all(ways.map(({ domid }) => request("unpause", { domid })));
   } catch (error) {
-    for (const { domid } of ways) void request("destroy", { domid }).catch(() => {});
+    ignore();
+    useBothWays.setState({ pair: before });
+    for (const each of made) await undo(each);
     throw error;
   }
-  const cycle = useApp.getState().host?.cycle ?? null;
-  useBothWays.setState({ pair: { kernel, cycle, ways: ways as [Way, Way] } });
-  follow(ways);
-  for (const { domid } of ways) await measure(domid, "begun");
-  await Promise.all(ways.map(({ domid }) => request("unpause", { domid })));
+  for (const message of warnings) say("warning", message);
+}
+
+/** Ends a domain of this call's, and moves its definition to the bin. Never rejects. */
+async function undo({ domid, uuid }: { domid: number; uuid: string }): Promise<void> {
+  try {
+    // One that has ended by itself can't be destroyed; it may be kept all the same.
+    await request("destroy", { domid }).catch(() => {});
+    const kept = await request("keptDomains", {});
+    if (kept.some((each) => each.uuid === uuid)) await request("keptDelete", { uuid });
+  } catch (error) {
+    say("error", sentence(error));
+  }
+}
+
+async function checkBothWays({ text, name }: Draft): Promise<void> {
+  const { config } = await request("parseConfig", { config: text });
+  const others = [await request("list", {}), await request("keptDomains", {})].flat();
+  const names = WAYS.map((type) => wayName(name, type));
+  const reason = whyNotNamed(names, new Set(others.map((each) => each.name))) ?? whyNotTwice(text, config);
+  if (reason !== null) throw new Error(reason);
 }
 
 let ignore: () => void = () => {};
 
-/** Hears the consoles of the two until both are ready, or others have taken their place. */
+/** Hears the consoles of the two until each is ready or gone, or others have taken their place. */
 function follow(ways: readonly Way[]): void {
   ignore();
+  const awaited = new Set(ways.map(({ domid }) => domid));
+  const end = (domid: number): void => {
+    if (awaited.delete(domid) && awaited.size === 0) ignore();
+  };
   const texts = new Map(ways.map(({ domid }) => [domid, ""]));
   const reached = new Map(ways.map(({ domid }) => [domid, new Set<Point>()]));
   const decoder = new TextDecoder("latin1");
@@ -95,16 +134,23 @@ function follow(ways: readonly Way[]): void {
     if (points.has(point)) return;
     points.add(point);
     void measure(domid, point);
-    if ([...reached.values()].every((each) => each.has("ready"))) ignore();
+    if (point === "ready") end(domid);
   };
-  ignore = onConsole(({ domid, bytes }) => {
+  const unhear = onConsole(({ domid, bytes }) => {
     const before = texts.get(domid);
     if (before === undefined) return;
-    const text = (before + decoder.decode(bytes).replaceAll("\r", "")).slice(-MOST_TEXT);
+    const text = withMore(before, decoder.decode(bytes));
     texts.set(domid, text);
     if (text.includes("\n")) reach(domid, "firstLine");
-    if (READY.test(text)) reach(domid, "ready");
+    if (isReady(text)) reach(domid, "ready");
   });
+  const unsubscribe = useApp.subscribe(({ departed }) => {
+    for (const domid of awaited) if (departed.has(domid)) end(domid);
+  });
+  ignore = () => {
+    unhear();
+    unsubscribe();
+  };
 }
 
 /** Asks for the counts of now; a domain that is gone has none. */

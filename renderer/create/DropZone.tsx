@@ -79,15 +79,18 @@ export function DropZone({
 }
 
 /** Each folder is told of: a browser reads nothing of it. */
-function withoutFolders({ files, items }: DataTransfer): File[] {
-  const folders = new Set<string>();
+function withoutFolders({ items }: DataTransfer): File[] {
+  const files: File[] = [];
   for (const item of items) {
     const entry = item.webkitGetAsEntry();
-    if (!entry?.isDirectory) continue;
-    folders.add(entry.name);
-    say("error", `${plainName(entry.name)} is a folder: drop the files that are in it.`);
+    if (entry?.isDirectory) {
+      say("error", `${plainName(entry.name)} is a folder: drop the files that are in it.`);
+      continue;
+    }
+    const file = item.getAsFile();
+    if (file) files.push(file);
   }
-  return [...files].filter(({ name }) => !folders.has(name));
+  return files;
 }
 
 /** Files that are dropped outside of the zones are for a new domain. */

@@ -1,11 +1,13 @@
-import { useEffect, useState, type KeyboardEvent } from "react";
+import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { ApiError } from "../../core/api/client.ts";
-import { WAYS, startBothWays, startsBothWays, wayName } from "../both-ways/run.ts";
+import { startBothWays, startsBothWays } from "../both-ways/run.ts";
 import { FromWeb } from "../fetch/FromWeb.tsx";
 import { say } from "../state/messages.ts";
-import { request, sentence } from "../state/session.ts";
+import { sentence } from "../state/session.ts";
 import { show } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { useIsOpen } from "../ui/FormDialog.tsx";
+import { createUntil } from "./cancellable.ts";
 import { Choice } from "./Choice.tsx";
 import { idOf } from "./Field.tsx";
 import { Halves } from "./Halves.tsx";
@@ -22,9 +24,9 @@ function focusWrong(): void {
 const filesOf = ({ files }: Draft): Record<string, string> =>
   Object.fromEntries(files.flatMap(({ name, id }) => (id === null ? [] : [[name, id]])));
 
-/** The domain, whose console is shown when it is there. */
-async function createOne(draft: Draft): Promise<void> {
-  const { domid, warnings } = await request("create", {
+/** Creates the domain, and shows its console. */
+async function createOne(draft: Draft, signal: AbortSignal): Promise<void> {
+  const { domid, warnings } = await createUntil(signal, draft.fields.name, {
     config: draft.text,
     configName: "New domain",
     files: filesOf(draft),
@@ -33,19 +35,26 @@ async function createOne(draft: Draft): Promise<void> {
   show({ page: "domain", domid, tab: "console" });
 }
 
-/** Two of it, compared while they boot. */
-async function createBoth(draft: Draft): Promise<void> {
+/** Creates two of it, and shows how they compare while they boot. */
+async function createBoth(draft: Draft, signal: AbortSignal): Promise<void> {
   const { name, kernel } = draft.fields;
-  await startBothWays({ text: draft.text, name, kernel }, filesOf(draft));
+  await startBothWays({ text: draft.text, name, kernel, files: filesOf(draft) }, signal);
   show({ page: "host", tab: "both-ways" });
 }
 
-/** Whether something is being created, and how that is begun. */
-function useCreation(
-  draft: Draft,
-  onCreated: () => void,
-): { creating: boolean; begin: (make: typeof createOne) => void } {
+interface Creation {
+  /** Whether something is being created. */
+  creating: boolean;
+  begin: (make: typeof createOne) => void;
+  /** Ends what was begun; nothing of it is left. */
+  cancel: () => void;
+}
+
+/** Begins what a button asks for, and tells the draft why it failed. */
+function useCreation(draft: Draft, onCreated: () => void): Creation {
   const [creating, setCreating] = useState(false);
+  const isOpen = useIsOpen();
+  const begun = useRef<AbortController | null>(null);
   const create = async (make: typeof createOne): Promise<void> => {
     draft.touchAll();
     if (draft.prevents) {
@@ -54,10 +63,11 @@ function useCreation(
     }
     draft.fail(null);
     setCreating(true);
+    begun.current = new AbortController();
     try {
-      await make(draft);
+      await make(draft, begun.current.signal);
       draft.release();
-      onCreated();
+      if (isOpen()) onCreated();
     } catch (error) {
       if (error instanceof ApiError && error.diagnostics.length) {
         draft.tell(error.diagnostics);
@@ -67,7 +77,7 @@ function useCreation(
       setCreating(false);
     }
   };
-  return { creating, begin: (make) => void create(make) };
+  return { creating, begin: (make) => void create(make), cancel: () => begun.current?.abort() };
 }
 
 /**
@@ -78,7 +88,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   const draft = useDraft();
   const { fields, set } = draft;
   const intake = useIntake(draft, files);
-  const { creating, begin } = useCreation(draft, onClose);
+  const { creating, begin, cancel: cancelCreation } = useCreation(draft, onClose);
   const [web, setWeb] = useState(false);
   useEffect(() => document.getElementById(idOf("Name"))?.focus(), []);
 
@@ -91,8 +101,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   };
   const cancel = (): void => {
     intake.stop();
-    for (const name of creating ? [fields.name, ...WAYS.map((type) => wayName(fields.name, type))] : [])
-      void request("createCancel", { name }).catch(() => {});
+    cancelCreation();
     draft.release();
     onClose();
   };
@@ -100,6 +109,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
     <Dialog title="New domain" onClose={cancel} wide>
       <form
         className="form create"
+        aria-busy={creating}
         onSubmit={submit}
         // In the text field Enter begins a new line.
         onKeyDown={(event: KeyboardEvent) => {

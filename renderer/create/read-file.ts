@@ -1,8 +1,8 @@
 /** Files of the user's, read piece by piece: none is ever whole in memory. */
 
 /**
- * A file's name as it can stand in an xl.cfg and be read there: what turns the direction of text, is not seen, or would end a quoted
- * string is left out.
+ * Returns a file's name in a form that can stand in an xl.cfg and be read there. Characters that turn the direction of text, that are not visible, or
+ * that would end a quoted string are left out.
  */
 export function plainName(name: string): string {
   const plain = name.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}"'\\]/gu, "");

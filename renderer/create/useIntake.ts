@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Fetched, TakenImage } from "../../core/api/schema.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 import { NEW_CONFIG, withField } from "./fields.ts";
-import { takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
+import { releaseFiles, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
 import { plainName } from "./read-file.ts";
 import type { Draft } from "./useDraft.ts";
 
@@ -35,21 +35,27 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[])
   const [reading, setReading] = useState<Reading | null>(null);
   const abort = useRef(new AbortController());
   const last = useRef(Promise.resolve());
+  /** Intakes that are under way or wait. */
+  const unfinished = useRef(0);
 
+  const refuse = (reasons: string[]): void => setRefused((before) => [...new Set([...before, ...reasons])]);
   const intake = (what: string, work: Work): Promise<void> => {
     if (abort.current.signal.aborted) abort.current = new AbortController();
     const { signal } = abort.current;
-    return (last.current = last.current.then(() => taken(what, work, signal)));
+    // What was wrong with the files before them is said until one gives others, having seen it.
+    if (unfinished.current++ === 0) {
+      fail(null);
+      setRefused([]);
+    }
+    return (last.current = last.current.then(() => taken(what, work, signal)).finally(() => void unfinished.current--));
   };
   const taken = async (what: string, work: Work, signal: AbortSignal): Promise<void> => {
     if (signal.aborted) return;
     setReading({ done: 0, what });
-    fail(null);
-    setRefused([]);
     try {
       await work((done, file) => setReading({ done, what: file }), signal);
     } catch (error) {
-      if (!signal.aborted && !isCancel(error)) fail(sentence(error));
+      if (!signal.aborted && !isCancel(error)) refuse([sentence(error)]);
     } finally {
       setReading(null);
     }
@@ -57,7 +63,7 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[])
   const take = (chosen: File[], forDisk: number | null = null): void =>
     void intake(chosen.map(({ name }) => plainName(name)).join(", "), async (progress, signal) => {
       const result = await takeFiles(chosen, progress, signal);
-      setRefused(result.refused);
+      refuse(result.refused);
       if (result.config) {
         const { text } = result.config;
         edit(() => text);
@@ -70,7 +76,7 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[])
       progress(null, name);
       const description = await unlessAborted(request("keptKernelInspect", { name }), signal);
       const { bootable, ramdisk, reason, summary } = description;
-      if (!bootable && !ramdisk) setRefused([`${name}: ${reason ?? summary}`]);
+      if (!bootable && !ramdisk) refuse([`${name}: ${reason ?? summary}`]);
       else use([{ name: path, size, id: null, description }]);
     });
 
@@ -89,14 +95,14 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[])
     takeKept,
     takeBundled: () =>
       void intake("the bundled guest", async (progress, signal) => {
-        const { config, files } = await request("takeBundled", {});
+        const { config, files } = await unlessStopped(request("takeBundled", {}), signal);
         edit((before) => (before === NEW_CONFIG ? config : before));
         use(await described(files, progress, signal));
       }),
     takeHostKernel: (release) =>
       void intake(`this computer’s kernel ${release}`, async (progress, signal) => {
         progress(null, release);
-        const { files } = await request("takeHostKernel", { release });
+        const { files } = await unlessStopped(request("takeHostKernel", { release }), signal);
         if (files.length === 1) edit((before) => withField(before, "ramdisk", ""));
         use(await described(files, progress, signal));
       }),
@@ -111,6 +117,19 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[])
   };
 }
 
+/** What the host takes in by itself. Rejects as soon as the signal aborts; the host keeps nothing of what it has taken in after that. */
+function unlessStopped<T extends { files: TakenImage[] }>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  answer.then(
+    ({ files }) => signal.aborted && releaseImages(files),
+    () => {},
+  );
+  return unlessAborted(answer, signal);
+}
+
+function releaseImages(images: TakenImage[]): void {
+  releaseFiles(images.map(({ file: id }) => ({ id })));
+}
+
 /** Returns what the host has taken in, with a description. If it cannot be described, the host keeps nothing of it. */
 async function described(images: TakenImage[], progress: Progress, signal: AbortSignal): Promise<TakenFile[]> {
   const taken: TakenFile[] = [];
@@ -121,7 +140,7 @@ async function described(images: TakenImage[], progress: Progress, signal: Abort
       taken.push({ name, size, id: file, description });
     }
   } catch (error) {
-    for (const { file } of images) void request("fileRelease", { file }).catch(() => {});
+    releaseImages(images);
     throw error;
   }
   return taken;

@@ -4,8 +4,6 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 
 export type AttachKey = "disk" | "vif";
 export interface AttachAsked {
-  /** Another time it was asked is another number: the same file may have been dropped again. */
-  time: number;
   domid: number;
   key: AttachKey;
   /** The image that was dropped. */
@@ -14,12 +12,10 @@ export interface AttachAsked {
   drive: string | null;
 }
 
-let times = 0;
-
 export const useAttach = create<{ asked: AttachAsked | null }>()(() => ({ asked: null }));
 
 export function askAttach(domid: number, key: AttachKey, given: Partial<AttachAsked> = {}): void {
-  useAttach.setState({ asked: { time: ++times, domid, key, file: null, drive: null, ...given } });
+  useAttach.setState({ asked: { domid, key, file: null, drive: null, ...given } });
 }
 export function closeAttach(): void {
   useAttach.setState({ asked: null });

@@ -15,27 +15,41 @@ export interface AttachedImage {
   choose: (image: TakenDisk) => void;
 }
 
-/** The image that is to be attached. A dropped image is taken at once. */
+/** The image that is to be attached: the one that was given last. A dropped image is taken at once, and another may be dropped later. */
 export function useAttachedImage(dropped: File | null): AttachedImage {
   const [image, setImage] = useState<TakenDisk | null>(null);
   const [done, setDone] = useState<number | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const abort = useRef(new AbortController());
   const take = async (file: File): Promise<void> => {
+    abort.current.abort();
     const { signal } = (abort.current = new AbortController());
     setFailure(null);
     setImage(null);
+    setDone(null);
     try {
       const name = plainName(file.name);
       const sniffed = await diskIn(file, name);
       if (!sniffed) throw new Error(`${name} is no disk image: disks are raw or qcow2 images, CDs are ISO images.`);
+      signal.throwIfAborted();
       setDone(0);
-      setImage(await takeDisk(file, name, sniffed, setDone, signal));
+      const tell = (share: number): void => {
+        if (!signal.aborted) setDone(share);
+      };
+      const given = await takeDisk(file, name, sniffed, tell, signal);
+      signal.throwIfAborted();
+      setImage(given);
     } catch (error) {
       if (!signal.aborted && !isCancel(error)) setFailure(sentence(error));
     } finally {
-      setDone(null);
+      if (!signal.aborted) setDone(null);
     }
+  };
+  const choose = (chosen: TakenDisk): void => {
+    abort.current.abort();
+    setFailure(null);
+    setDone(null);
+    setImage(chosen);
   };
   useEffect(() => {
     // Deferred, so that nothing is sent by a mount that is undone at once (React's strict mode).
@@ -44,6 +58,6 @@ export function useAttachedImage(dropped: File | null): AttachedImage {
       clearTimeout(timer);
       abort.current.abort();
     };
-  }, []);
-  return { image, done, failure, take, choose: (chosen: TakenDisk) => setImage(chosen) };
+  }, [dropped]);
+  return { image, done, failure, take, choose };
 }

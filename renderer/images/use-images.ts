@@ -1,13 +1,10 @@
 /** The host's present disk images. They are asked for when they are first shown, and again when a task or a domain has come or gone. */
 import { useEffect, useState } from "react";
 import type { ImageList } from "../../core/api/schema.ts";
-import { useJournal } from "../state/journal.ts";
+import { useTaskStates } from "../state/journal.ts";
 import { useWindowSeen } from "../state/live.ts";
 import { request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
-
-/** How many tasks and events are compared. No more than these change between two renderings. */
-const LATEST = 24;
 
 export interface ShownImages {
   /** null until the host has answered. */
@@ -23,13 +20,7 @@ export function useImages(): ShownImages {
   const [asked, setAsked] = useState(0);
   const isOpen = useApp(({ connection }) => connection === "open");
   const isSeen = useWindowSeen();
-  // Only whether a task is under way is compared, not how far it has come.
-  const tasks = useJournal(({ entries }) =>
-    entries
-      .slice(0, LATEST)
-      .map(({ id, state }) => `${id}${state}`)
-      .join(),
-  );
+  const tasks = useTaskStates();
   const kept = useApp((state) => state.kept);
   const running = useApp(({ domains }) => domains.map(({ domid, name }) => `${domid}${name}`).join());
   useEffect(() => {

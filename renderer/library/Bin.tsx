@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import type { BinnedImage } from "../../core/api/schema.ts";
+import { useTaskStates } from "../state/journal.ts";
 import { act, request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { dateText } from "../ui/clock.ts";
@@ -22,13 +23,32 @@ interface Entry extends BinnedImage {
   kind: "Domain" | "Disk image";
 }
 
-async function allEntries(): Promise<Entry[]> {
-  const [domains, images] = await Promise.all([request("binList", {}), request("imageBin", {})]);
-  const entries = [
-    ...domains.map((each) => ({ ...each, kind: "Domain" as const })),
-    ...images.map((each) => ({ ...each, kind: "Disk image" as const })),
-  ];
-  return entries.sort((a, b) => b.deletedAt - a.deletedAt);
+interface Content {
+  entries: Entry[];
+  /** A sentence for each kind that could not be listed. */
+  failures: string[];
+}
+
+const PLURALS = { Domain: "domains", "Disk image": "disk images" };
+
+async function contentOf(kind: Entry["kind"], asked: Promise<BinnedImage[]>): Promise<Content> {
+  try {
+    return { entries: (await asked).map((each) => ({ ...each, kind })), failures: [] };
+  } catch (error) {
+    return { entries: [], failures: [`Deleted ${PLURALS[kind]} can’t be listed. ${sentence(error)}`] };
+  }
+}
+
+/** Domains and disk images are two lists of the host's. What is in the one is shown also if the other can't be had. */
+async function look(): Promise<Content> {
+  const parts = await Promise.all([
+    contentOf("Domain", request("binList", {})),
+    contentOf("Disk image", request("imageBin", {})),
+  ]);
+  return {
+    entries: parts.flatMap(({ entries }) => entries).sort((a, b) => b.deletedAt - a.deletedAt),
+    failures: parts.flatMap(({ failures }) => failures),
+  };
 }
 
 const putBack = ({ kind, id }: Entry) => (kind === "Domain" ? act("binRestore", { id }) : act("imageRestore", { id }));
@@ -41,32 +61,32 @@ const purgeAll = async (): Promise<void> => {
 
 /** Domains and disk images that were deleted, for a day. */
 export function Bin({ onClose }: { onClose: () => void }) {
-  // The list of kept domains changes whenever something enters or leaves the bin.
+  // A domain that enters or leaves the bin changes the list of kept domains. A disk image that does so is among the tasks and events.
   const kept = useApp((state) => state.kept);
-  const [entries, setEntries] = useState<readonly Entry[] | null>(null);
-  const [failure, setFailure] = useState<string | null>(null);
+  const tasks = useTaskStates();
+  const [content, setContent] = useState<Content | null>(null);
   const [asked, setAsked] = useState(0);
   useEffect(() => {
     let current = true;
-    allEntries().then(
-      (found) => current && setEntries(found),
-      (error: unknown) => current && setFailure(sentence(error)),
-    );
+    void look().then((found) => current && setContent(found));
     return () => {
       current = false;
     };
-  }, [kept, asked]);
+  }, [kept, tasks, asked]);
   const then = (deed: Promise<unknown>): void => void deed.then(() => setAsked((count) => count + 1));
-  const bytes = entries?.reduce((sum, each) => sum + each.bytes, 0) ?? 0;
+  const { entries, failures } = content ?? { entries: [], failures: [] };
+  const bytes = entries.reduce((sum, each) => sum + each.bytes, 0);
   return (
     <Dialog title="Bin" onClose={onClose} wide>
-      <Refusal text={failure} />
+      {failures.map((each) => (
+        <Refusal key={each} text={each} />
+      ))}
       <p className="dialog-text">
-        {entries?.length === 0
+        {content !== null && entries.length === 0 && failures.length === 0
           ? "The bin is empty. Domains and disk images that are deleted lie here for a day."
           : `What was deleted lies here for a day, domains with what was saved of them: ${mebibytes(bytes)}, total.`}
       </p>
-      {entries !== null && entries.length > 0 && (
+      {entries.length > 0 && (
         <table className="table">
           <TableHead columns={COLUMNS} />
           <tbody>
@@ -102,7 +122,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
         <button type="button" onClick={onClose} data-autofocus>
           Close
         </button>
-        <button type="button" className="danger" disabled={!entries?.length} onClick={() => then(purgeAll())}>
+        <button type="button" className="danger" disabled={entries.length === 0} onClick={() => then(purgeAll())}>
           Empty the bin
         </button>
       </footer>

@@ -13,12 +13,12 @@ const NAMES = /\.(ova|xva|tar)$/i;
 /** Returns whether a file is an archive that may hold a domain. */
 export async function isArchive(file: File): Promise<boolean> {
   if (NAMES.test(file.name)) return true;
-  // What can't be read, as a folder, is told of by who takes it.
+  // A file that cannot be read, such as a folder, is reported by the code that takes it.
   const bytes = await readPiece(file, MARK_AT, MARK_AT + MARK.length).catch(() => new Uint8Array());
   return new TextDecoder("latin1").decode(bytes) === MARK;
 }
 
-/** As much of a file as says what is in it. */
+/** Returns as much of a file as is needed to know what is in it. */
 export function headOf(file: File): Promise<Uint8Array> {
   return readPiece(file, 0, MOST_PIECE_BYTES);
 }

@@ -4,6 +4,8 @@ import type { JournalEntry } from "../../core/api/schema.ts";
 
 /** The host keeps as many. */
 const MOST_ENTRIES = 500;
+/** How many tasks and events are compared. No more than these change between two renderings. */
+const LATEST = 24;
 const CLIENT = "xenarium.client";
 
 /** What this window calls itself to the host. It is the same after a reload. */
@@ -18,6 +20,16 @@ export const CLIENT_ID = ((): string => {
 })();
 
 export const useJournal = create<{ entries: readonly JournalEntry[] }>()(() => ({ entries: [] }));
+
+/** Another text whenever a task or an event has come, or a task has ended. How far a task has come does not change it. */
+export function useTaskStates(): string {
+  return useJournal(({ entries }) =>
+    entries
+      .slice(0, LATEST)
+      .map(({ id, state }) => `${id}${state}`)
+      .join(),
+  );
+}
 
 /** Takes everything that the host knows, with the latest last. */
 export function takeJournal(entries: readonly JournalEntry[]): void {

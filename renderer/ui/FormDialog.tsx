@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { sentence } from "../state/session.ts";
 import { Dialog } from "./Dialog.tsx";
 import { Refusal } from "./Refusal.tsx";
@@ -27,6 +27,21 @@ export function FormFooter({
   );
 }
 
+/** Tells whether the dialog that calls this has not been closed yet. */
+export function useIsOpen(): () => boolean {
+  const isOpen = useRef(false);
+  useEffect(() => {
+    isOpen.current = true;
+    return () => {
+      isOpen.current = false;
+    };
+  }, []);
+  return () => isOpen.current;
+}
+
+/** Whether a dialog carries out what it was asked for. It closes after that, and what it is given meanwhile would go with it. */
+export const isDialogBusy = (): boolean => document.querySelector('dialog form[aria-busy="true"]') !== null;
+
 /** A form whose action may be refused. In that case the reason is shown and what was typed stays. */
 export function FormDialog({
   title,
@@ -49,12 +64,14 @@ export function FormDialog({
 }) {
   const [refusal, setRefusal] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const isOpen = useIsOpen();
   const go = async (): Promise<void> => {
     setRefusal(null);
     setBusy(true);
     try {
       await deed();
-      onClose();
+      // Another dialog may be open by now.
+      if (isOpen()) onClose();
     } catch (error) {
       setRefusal(sentence(error));
       setBusy(false);
@@ -64,6 +81,7 @@ export function FormDialog({
     <Dialog title={title} onClose={onClose}>
       <form
         className={className}
+        aria-busy={isBusy}
         onSubmit={(event) => {
           event.preventDefault();
           if (ready && !isBusy) void go();

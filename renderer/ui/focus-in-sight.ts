@@ -31,7 +31,8 @@ export function useFocusInSight(): void {
     const focused = ({ target }: FocusEvent): void => {
       expectScroll();
       watcher.disconnect();
-      wasSeen = true;
+      // The watcher's first entry tells. It is out of sight if the focus has come back to what was scrolled away from before: then nothing has grown.
+      wasSeen = false;
       watcher.observe(target as Element);
     };
     const left = (): void => watcher.disconnect();

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { onConsole } from "../guests/on-console.ts";
 import { compilerMissing, program } from "../guests/programs.ts";
 import { builtHost } from "../built-host.ts";
 
@@ -13,17 +14,12 @@ const file = path.join(temporaryFolder("pvh-large"), "large.saved");
 const [MEMORY_MIB, WRITTEN_MIB] = [2600, 2300];
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, ended, says, shown } = onConsole(() => host, 300_000);
 
 async function powerOn(): Promise<void> {
   host = builtHost({ memoryMiB: 3584, pcpus: 2 });
   await host.powerOn();
 }
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-const says = (domid: number, what: RegExp): Promise<void> =>
-  expect.poll(() => shown(domid), { timeout: 300_000, interval: 200 }).toMatch(what);
 async function looks(domid: number, word: string): Promise<void> {
   await ask("consoleInput", { domid, bytes: Buffer.from(`${word}\n`) });
   await says(domid, new RegExp(`LOOKED ${word}: 0 of ${WRITTEN_MIB * 256} wrong`));
@@ -61,7 +57,7 @@ describe.skipIf(missing !== null)(`a PVH guest above 2 GiB${missing ? ` (${missi
     expect(await shown(restored.domid)).not.toMatch(/WARNING:|BUG:|Call Trace/);
     expect(await ask("checkInvariants")).toBe(0);
     await ask("consoleInput", { domid: restored.domid, bytes: Buffer.from("end\n") });
-    const names = async (): Promise<string[]> => (await ask("list")).map(({ name }) => name);
-    await expect.poll(names, { timeout: 60_000 }).toEqual(["Domain-0"]);
+    await ended(restored.domid);
+    expect((await ask("list")).map(({ name }) => name)).toEqual(["Domain-0"]);
   }, 1_500_000);
 });

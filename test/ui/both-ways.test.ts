@@ -50,8 +50,19 @@ describe.skipIf(missing !== null)(`the same kernel, both ways${missing ? ` (${mi
     await pick(1).setInputFiles(initramfs("ready", "while :; do sleep 1; done"));
     await expect.poll(() => dialog().locator(".file-button").nth(1).innerText()).toMatch(/initramfs/);
     await dialog().getByLabel("Name", { exact: true }).fill("debian");
-    await dialog().getByLabel("Memory, MiB", { exact: true }).fill("192");
     await dialog().getByLabel("Command line", { exact: true }).fill("console=hvc0");
+    const memory = dialog().getByLabel("Memory, MiB", { exact: true });
+    // Enough for one of the two: nothing is left of the one that could be built.
+    await memory.fill("400");
+    await both().click();
+    await dialog().locator('.field-error[role="alert"]').waitFor();
+    expect(
+      await app.page
+        .locator(".sidebar")
+        .getByText(/debian-pv/)
+        .count(),
+    ).toBe(0);
+    await memory.fill("192");
     await app.shoot("both-ways-new");
     await both().click();
     await dialog().waitFor({ state: "detached" });

@@ -1,7 +1,8 @@
 /** Dialogs: the focus is where one types, Enter is the answer; files that are too large or too many are told of. */
-import { readFileSync } from "node:fs";
+import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 import { violationsOf } from "./violations.ts";
@@ -66,25 +67,18 @@ describe.skipIf(missing !== null)(`dialogs${missing ? ` (${missing})` : ""}`, ()
     await page.keyboard.press("Escape");
   });
 
-  /** Files as dropped; `size`: as large as that, without the bytes, which no browser's test can afford. */
-  const drop = (files: { name: string; bytes: number[]; size?: number }[]): Promise<boolean> =>
-    app.page.evaluate((given) => {
-      const dataTransfer = new DataTransfer();
-      const made = given.map(({ name, bytes, size }) => {
-        const file = new File([new Uint8Array(bytes)], name);
-        if (size) Object.defineProperty(file, "size", { value: size });
-        return file;
-      });
-      made.forEach((file) => dataTransfer.items.add(file));
-      // What is dropped are copies: the page gets those that were made.
-      Object.defineProperty(dataTransfer, "files", { value: made });
-      return document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
-    }, files);
+  /** A file of 1 GiB, nearly all of it a hole, whose first bytes are those of a kernel. */
+  const largeKernel = (): string => {
+    const file = path.join(temporaryFolder("large-kernel"), "vmlinux");
+    writeFileSync(file, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]));
+    truncateSync(file, 2 ** 30);
+    return file;
+  };
 
   it("a file that is too large is said to be what it is, and is not sent", async () => {
     const { page } = app;
     const chunks = app.sent("fileChunk");
-    await drop([{ name: "vmlinux", bytes: [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0], size: 2 ** 30 }]);
+    await app.dropPaths([largeKernel()]);
     const told = page.getByRole("alert").filter({ hasText: "vmlinux" });
     await told.waitFor();
     expect(await told.innerText()).toMatch(/has 1\.0 GiB; up to 512 MiB can be given\. It is an ELF file/);
@@ -95,11 +89,10 @@ describe.skipIf(missing !== null)(`dialogs${missing ? ` (${missing})` : ""}`, ()
 
   it("of two kernels it says that there are two, and the chosen one is in the config", async () => {
     const { page } = app;
-    const bytes = [...readFileSync(mini)];
-    await drop([
-      { name: "first.elf", bytes },
-      { name: "second.elf", bytes },
-    ]);
+    const folder = temporaryFolder("two-kernels");
+    const kernels = ["first.elf", "second.elf"].map((name) => path.join(folder, name));
+    for (const kernel of kernels) copyFileSync(mini, kernel);
+    await app.dropPaths(kernels);
     const choice = page.getByRole("group", { name: /2 files could be its kernel/ });
     await choice.waitFor();
     const config = dialog().getByLabel("xl.cfg", { exact: true });

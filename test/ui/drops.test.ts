@@ -77,8 +77,11 @@ describe.skipIf(missing !== null)(
       mkdirSync(at("photos"));
       writeFileSync(at("photos/one.img"), "one");
       writeFileSync(at("empty.img"), "");
-      await app.dropPaths([at("photos"), at("empty.img"), image("good.img")]);
+      // A folder may be called like a file that is dropped with it.
+      mkdirSync(at("folder/good.img"), { recursive: true });
+      await app.dropPaths([at("photos"), at("folder/good.img"), at("empty.img"), image("good.img")]);
       await said("photos is a folder: drop the files that are in it.");
+      await said("good.img is a folder: drop the files that are in it.");
       await dialog("New domain")
         .getByText(/^empty\.img: /)
         .waitFor(SLOW);
@@ -133,6 +136,15 @@ describe.skipIf(missing !== null)(
       await app.dropPaths([...many, image("among-many.img")], LIBRARY);
       await said("among-many.img is among the host’s disk images now.");
       expect(images()).toHaveLength(before + 1);
+      // What is wrong with them is still said after the next file, which has waited for them.
+      await app.dropPaths(many);
+      await dialog("New domain")
+        .getByText(/^(Reading|Looking into) note-/)
+        .waitFor(SLOW);
+      await app.dropPaths([image("after-many.img")]);
+      await expect.poll(() => config().inputValue(), SLOW).toContain("after-many.img");
+      expect(await dialog("New domain").getByRole("alert").count()).toBe(many.length);
+      await app.page.keyboard.press("Escape");
       await app.dropPaths([image("among-more.img"), ...many]);
       await dialog("New domain")
         .getByText(/^(Reading|Looking into) note-/)
@@ -177,14 +189,29 @@ describe.skipIf(missing !== null)(
       await app.command("New domain");
       await dialog("New domain").getByRole("button", { name: "The bundled guest" }).click();
       await expect.poll(() => config().inputValue(), SLOW).toContain("mini");
-      await dialog("New domain").getByRole("button", { name: "Create", exact: true }).click();
+      // What is dropped while the domain is created would go with the dialog: that is said.
+      await dialog("New domain")
+        .getByRole("button", { name: "Create", exact: true })
+        .evaluate(async (button: HTMLButtonElement) => {
+          button.click();
+          while (!button.disabled) await Promise.resolve();
+          const transfer = new DataTransfer();
+          transfer.items.add(new File(["late"], "late.img"));
+          document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, dataTransfer: transfer }));
+        });
+      await said("The open dialog is at work and takes no files now. Give them again when it is done.");
       await app.waitForTerminal(/mini> /, 60);
       mkdirSync(at("other"));
       await app.dropPaths([image("disk.img", 4 * TIB)], /Attach to/);
       await comes("disk.img");
       const attach = app.page.getByRole("dialog", { name: /^Attach to/ });
+      await attach.getByLabel("Read-only").check();
+      await attach.getByLabel("Device name").fill("xvdq");
       await app.dropPaths([image("other/disk.img")]);
       await attach.getByRole("button", { name: /^disk(-2)?\.img$/ }).waitFor(SLOW);
+      // What was chosen before stays.
+      expect(await attach.getByLabel("Read-only").isChecked()).toBe(true);
+      expect(await attach.getByLabel("Device name").inputValue()).toBe("xvdq");
       await expect
         .poll(() => images().filter((name) => /^disk(-2)?\.img/.test(name)), SLOW)
         .toEqual([expect.stringMatching(/^disk(-2)?\.img$/)]);

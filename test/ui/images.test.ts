@@ -96,6 +96,14 @@ describe.skipIf(missing !== null)(`disk images in the window${missing ? ` (${mis
     await app.shoot("images-bin");
     await line.getByRole("button", { name: "Put back My-disk.img" }).click();
     await bin.getByText("The bin is empty.").waitFor(SLOW);
+    // Somebody else deletes it, and puts it back.
+    const client = await app.client();
+    await client.request("diskRemove", { name: "My-disk.img" });
+    await line.waitFor(SLOW);
+    const [binned] = await client.request("imageBin");
+    await client.request("imageRestore", { id: binned!.id });
+    await bin.getByText("The bin is empty.").waitFor(SLOW);
+    client.close();
     await app.page.keyboard.press("Escape");
     await row("My-disk.img").waitFor(SLOW);
   });

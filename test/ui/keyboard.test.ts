@@ -147,6 +147,32 @@ describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}
     await page.setViewportSize({ width: 1280, height: 800 });
   });
 
+  it("leaves the page where it was scrolled to when the focus comes back from the palette", async () => {
+    const { page } = app;
+    await page.locator(".side-domain", { hasText: "mini-1" }).click();
+    await app.tab("Overview");
+    await page.locator(".overview .graph-values").first().waitFor();
+    await page.setViewportSize({ width: 1280, height: 400 });
+    const main = page.locator(".main");
+    const scrolled = (): Promise<number> => main.evaluate((box) => box.scrollTop);
+    const word = page.locator(".overview dfn", { hasText: "May run on" });
+    const hasFocus = (): Promise<boolean> => word.evaluate((element) => element === document.activeElement);
+    await word.focus();
+    await expect.poll(scrolled, SOON).toBeGreaterThan(0);
+    const box = (await main.boundingBox())!;
+    await page.mouse.move(box.x + box.width - 8, box.y + box.height / 2);
+    await page.mouse.wheel(0, -5000);
+    await expect.poll(scrolled, SOON).toBe(0);
+    await app.settled();
+    await page.keyboard.press("Control+Shift+P");
+    await page.getByRole("dialog", { name: "Commands" }).waitFor();
+    await page.keyboard.press("Escape");
+    await expect.poll(hasFocus, SOON).toBe(true);
+    await app.settled();
+    expect(await scrolled()).toBe(0);
+    await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
   it("comes back to where it was when a dialog closes, and when a name was edited", async () => {
     const { page } = app;
     const focused = (): Promise<string | null | undefined> =>

@@ -42,8 +42,8 @@ export interface Built {
 
 /** Fills a new domain with its initial content. Throws ImageError or HypercallError; then the domain is destroyed. */
 export interface DomainBuilder {
-  /** Frames that a new domain takes at least besides its memory. */
-  readonly framesBesides: number;
+  /** Returns how many frames a domain that may have so many pages takes at least besides its memory. */
+  framesBesides(mostPages: number): number;
   /** Called before the domain gets any memory, whether it is built or restored. Throws HypercallError. */
   prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;

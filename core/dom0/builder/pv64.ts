@@ -61,13 +61,16 @@ const PAGES_PER_TURN = 4096;
 const ramdiskOf = ({ modules }: DomainBuild): Uint8Array | null => modules[0]?.bytes ?? null;
 
 export class PvBuilder {
-  readonly framesBesides = 0;
   readonly #hypercalls: Hypercalls;
   readonly #frames: ForeignFrames;
 
   constructor(hypercalls: Hypercalls, frames: ForeignFrames) {
     this.#hypercalls = hypercalls;
     this.#frames = frames;
+  }
+
+  framesBesides(): number {
+    return 0;
   }
 
   /** Its memory map is one range from 0 on, into which it may grow. */

@@ -8,8 +8,9 @@ import type { Rectangle, Surface } from "./surface.ts";
 import { Tiles } from "./tiles.ts";
 import { Viewer } from "./viewer.ts";
 
-/** Milliseconds between looks at the surface, and the same if its owner does not report what changes. */
+/** Milliseconds between looks at a surface whose owner reports what changes. */
 const EVERY_MS = 33;
+/** Milliseconds between looks at one whose owner does not: each look reads all of it. */
 const UNTOLD_EVERY_MS = 100;
 /** The size that is shown before anything is drawn, as Linux's frontend has it. */
 const FIRST_SIZE = { width: 800, height: 600 };

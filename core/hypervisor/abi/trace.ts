@@ -35,7 +35,7 @@ export const TRACE_RIP = 24;
 export const TRACE_ARGS = 32;
 /** i64; without meaning if the flags say so. */
 export const TRACE_RESULT = 80;
-/** u32: how many calls of this vCPU could not be recorded before this one began (the low half of VCPU_TRACE_LOST). */
+/** u32: how many calls and accesses of this vCPU could not be recorded before this one began (the low half of VCPU_TRACE_LOST). */
 export const TRACE_LOST = 88;
 /** u8 TRACE_FLAG_*; u8 number of readable bytes in what follows. */
 export const TRACE_FLAGS = 92;

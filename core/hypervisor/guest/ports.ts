@@ -2,7 +2,7 @@
  * Ports at which nothing answers: reads give all ones, writes are dropped. Carries out IN, OUT, INS and OUTS, which the engine has left undone
  * (EXIT_PRIVILEGED).
  */
-import { probeRead, probeWrite, readSized, segmentAddress, writeSized } from "../../machine/cpu/access";
+import { probeWrite, readSized, segmentAddress, writeSized } from "../../machine/cpu/access";
 import { MODE_64 } from "../../machine/cpu/decode/decode";
 import { fault } from "../../machine/cpu/machine";
 import { codeMode } from "../../machine/cpu/mode";
@@ -47,7 +47,7 @@ export const STRING_IO_NONE: i32 = 2;
 /** The memory operand raised the exception in `fault`. */
 export const STRING_IO_FAULT: i32 = 3;
 
-/** What the last stringIo() has read from or written to the port. What a domain writes that is not traced is not looked at. */
+/** What the last stringIo() has read from or written to the port. */
 export let stringIoValue: u64 = 0;
 
 /** Returns the linear address of the memory operand at `offset`, which in 64-bit code is the same. If the access is not allowed, `fault` says why. */
@@ -73,10 +73,7 @@ export function stringIo(v: Vcpu, op: usize): i32 {
       probeWrite(at, bytes);
       if (!fault) writeSized(at, bytes, ALL_ONES);
       stringIoValue = ALL_ONES;
-    } else {
-      probeRead(at, bytes);
-      if (!fault && v.domain.traced) stringIoValue = readSized(at, bytes);
-    }
+    } else stringIoValue = readSized(at, bytes);
   }
   if (fault) return STRING_IO_FAULT;
   const step: u64 = load<u64>(v.cpu, CPU_RFLAGS) & DIRECTION ? -(<u64>bytes) : <u64>bytes;

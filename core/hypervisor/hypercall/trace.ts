@@ -1,7 +1,8 @@
 /**
  * The trace: records the hypercalls and accesses of traced domains in rings that others read (abi/trace.ts). A thread writes only to its own ring.
- * Switched off, it costs one load a hypercall or access; with a full ring, the increment of a counter. So the cost is bounded by how many records a second
- * the reader takes.
+ * Switched off, it costs one load a hypercall, and for accesses one load each time a vCPU is entered. With a full ring it costs the increment of a
+ * counter. While the ring has room, an access to an address without memory also costs an exit (guest/pvh/accesses.ts). So the cost is bounded by how many
+ * records a second the reader takes.
  */
 import { ENOMEM, ENXIO, ESRCH } from "../../abi/errno";
 import * as nr from "../../abi/xen";

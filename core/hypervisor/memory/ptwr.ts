@@ -1,6 +1,7 @@
 /**
  * Writable page tables: a guest kernel's ordinary store to an L1 table, which it has mapped read-only, is carried out as a checked update. The engine
- * executes the instruction on a copy of the page. What it has changed there is checked and put into the table, or the whole instruction is undone.
+ * executes the instruction on a copy of the page. What it has changed there is checked and put into the table, or the whole instruction is undone. Of a
+ * repeated instruction this is one element, as in Xen: the next one faults again, so that the guest holds the table and its pCPU for no longer.
  */
 import { endOverride, overrideWrites } from "../../machine/cpu/access";
 import { EXIT_POLL } from "../../machine/cpu/exits";

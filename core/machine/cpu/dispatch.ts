@@ -38,7 +38,6 @@ import {
   pollWord,
   raise,
   requestExit,
-  setRepetitionLeft,
   setUnspent,
 } from "./machine";
 import { isCanonical } from "./paging/format";
@@ -189,7 +188,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         case H.H_STACK: stackExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
         case H.H_SHIFT: shiftExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
         case H.H_BITS: bitsExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
-        case H.H_STRING: if (!stringExecute(op, careful ? 1 : PATIENCE)) { unfinished = true; break; }
+        case H.H_STRING: if (!stringExecute(op, careful || single ? 1 : PATIENCE)) { unfinished = true; break; }
           if (fault | codeChanged) break;
           op += OP_SIZE; continue;
         case H.H_X87: x87Execute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
@@ -469,7 +468,6 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         unfinished = false;
         clearCodeChanged();
         store<u64>(s, ripOf(s, op), CPU_RIP);
-        setRepetitionLeft(true);
         left -= 1024;
         idle += 1024;
         break;

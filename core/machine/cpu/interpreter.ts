@@ -6,17 +6,7 @@ import { beginTranslations } from "./frames/written";
 import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
-import {
-  clearFault,
-  cpu,
-  pollWord,
-  repetitionLeft,
-  requestExit,
-  setActivityOf,
-  setModeStale,
-  setRepetitionLeft,
-  setUnspent,
-} from "./machine";
+import { clearFault, cpu, pollWord, requestExit, setActivityOf, setModeStale, setUnspent } from "./machine";
 import { walkInit } from "./paging/walk";
 import { careful, codeMode, refreshMode, windowWanted } from "./mode";
 import { adoptRegions, runRegions } from "./regions";
@@ -74,22 +64,11 @@ export function run(): i32 {
   return execute(budget, interpreted, false, false);
 }
 
-/** Executes exactly one instruction (a repeated one to its end). Returns EXIT_POLL, or the exit that it caused. */
+/** Executes exactly one instruction, or one element of a repeated one: RIP stays while it has more. Returns EXIT_POLL, or the exit that it caused. */
 export function step(): i32 {
-  let exit = stepPart();
-  while (exit == EXIT_POLL && repetitionLeft) {
-    setRepetitionLeft(false);
-    exit = execute(1, 1, true, false);
-  }
-  return exit;
-}
-
-/** The same, but of a repeated instruction a bounded part: RIP stays while it has steps left. */
-export function stepPart(): i32 {
   beginTranslations();
   prepare();
   setModeStale(true);
-  setRepetitionLeft(false);
   return execute(1, 1, true, false);
 }
 

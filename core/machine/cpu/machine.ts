@@ -143,12 +143,6 @@ export function setUnspent(instructions: i32, interpreted: i32): void {
   unspentInterpreted = interpreted;
 }
 
-/** Whether the repeated instruction that stepPart() has executed has steps left: RIP stayed. */
-export let repetitionLeft: bool = false;
-export function setRepetitionLeft(left: bool): void {
-  repetitionLeft = left;
-}
-
 /** Set when CPL, a control register, CS, SS or a flag that the engine caches may have changed. */
 export let modeStale: bool = true;
 /** For requestExit: the instruction is done, and the exception in `deferredVector` and `deferredError` belongs to the next one. */

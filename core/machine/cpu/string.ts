@@ -33,8 +33,8 @@ const RDI: u32 = 7;
 export const PATIENCE: i32 = 16384;
 
 /**
- * Returns false if a repeated instruction has steps left, so that RIP has to stay. The caller looks at `fault` first. `steps` is PATIENCE, or 1 while
- * debug traps are possible, each of which comes after the step that causes it.
+ * Returns false if a repeated instruction has steps left, so that RIP has to stay. The caller looks at `fault` first. `steps` is PATIENCE, or 1 for
+ * who executes one element, and while debug traps are possible, each of which comes after the step that causes it.
  */
 export function stringExecute(op: usize, steps: i32): bool {
   const id = <u32>load<u16>(op, OP_ID);

@@ -11,69 +11,117 @@ const folder = temporaryFolder("promptness");
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const MEBIBYTE = 1 << 20;
 
-function clocked(): { promptness: Promptness; pass: (ms: number) => void; read: (ms: number) => void } {
+function clocked() {
   let now = 0;
   const promptness = new Promptness(READING, () => now);
   const pass = (ms: number): void => void (now += ms);
-  return { promptness, pass, read: (ms) => promptness.measure(4096, () => pass(ms)) };
+  const read = (ms: number): void => promptness.measure(4096, () => pass(ms));
+  /** Whether the next turn of the event loop may read. */
+  const isAllowed = async (): Promise<boolean> => {
+    await nextTurn();
+    return promptness.allows(4096);
+  };
+  return { promptness, pass, read, isAllowed, now: () => now };
 }
 
 it("forgives a slow read that is alone, as the thread may have lost its core, but not one that takes very long", async () => {
   await nextTurn();
-  const { promptness, read } = clocked();
+  const { pass, read, isAllowed } = clocked();
   for (let i = 0; i < 4; i++) {
     read(5);
-    expect(promptness.allows(4096)).toBe(true);
-    for (let prompt = 0; prompt < 8; prompt++) read(0.1);
+    expect(await isAllowed()).toBe(true);
+    pass(100);
   }
+  read(20);
+  expect(await isAllowed()).toBe(true);
+  pass(399);
+  read(5);
+  expect(await isAllowed()).toBe(false);
+  pass(10_000);
   read(100);
-  expect(promptness.allows(4096)).toBe(false);
+  expect(await isAllowed()).toBe(false);
 });
 
-it("counts a slow read that comes among the eight after another", async () => {
+it("counts slow reads by their time, whatever prompt ones come between them", async () => {
   await nextTurn();
-  const { promptness, read } = clocked();
-  read(5);
-  for (let prompt = 0; prompt < 7; prompt++) read(0.1);
+  const { read, isAllowed } = clocked();
+  for (const ms of [3, 2]) {
+    read(ms);
+    expect(await isAllowed()).toBe(true);
+    for (let prompt = 0; prompt < 50; prompt++) read(0.1);
+  }
+  read(2);
+  expect(await isAllowed()).toBe(false);
+});
+
+it.each([0.6, 2, 5, 30, 90, 500])(
+  "holds the thread for a twentieth of the time with slow reads, however they are mixed with prompt ones (%d ms each)",
+  async (ms) => {
+    await nextTurn();
+    const { promptness, pass, read, now } = clocked();
+    let slow = 0;
+    while (now() < 25_000) {
+      await nextTurn();
+      if (!promptness.allows(4096)) {
+        pass(5);
+        continue;
+      }
+      slow += ms;
+      read(ms);
+      expect(slow, `after ${now()} ms`).toBeLessThanOrEqual(now() / 20 + 100 + ms);
+      // These make a long pause short again.
+      for (let i = 0; i < 1000; i++) read(0.00001);
+    }
+    expect(slow).toBeGreaterThan(ms);
+  },
+);
+
+it("leaves the rest of the turn to others after a slow read", async () => {
+  await nextTurn();
+  const { promptness, read, isAllowed } = clocked();
+  read(0.1);
   expect(promptness.allows(4096)).toBe(true);
   read(5);
   expect(promptness.allows(4096)).toBe(false);
+  expect(clocked().promptness.allows(4096)).toBe(false);
+  expect(await isAllowed()).toBe(true);
 });
 
 it("leaves reads to other threads for a while after two slow ones, and for longer after the next", async () => {
   await nextTurn();
-  const { promptness, pass, read } = clocked();
+  const { pass, read, isAllowed } = clocked();
   read(0.1);
-  expect(promptness.allows(4096)).toBe(true);
-  read(5);
-  read(5);
-  expect(promptness.allows(4096)).toBe(false);
+  expect(await isAllowed()).toBe(true);
+  read(3);
+  read(3);
+  expect(await isAllowed()).toBe(false);
   pass(49);
-  expect(promptness.allows(4096)).toBe(false);
+  expect(await isAllowed()).toBe(false);
   pass(1);
-  expect(promptness.allows(4096)).toBe(true);
-  read(5);
+  expect(await isAllowed()).toBe(true);
+  read(3);
   pass(99);
-  expect(promptness.allows(4096)).toBe(false);
+  expect(await isAllowed()).toBe(false);
   pass(1);
-  expect(promptness.allows(4096)).toBe(true);
+  expect(await isAllowed()).toBe(true);
 });
 
 it("waits ten seconds at most, and trusts a file again that was prompt a thousand times", async () => {
-  const { promptness, pass, read } = clocked();
+  await nextTurn();
+  const { pass, read, isAllowed } = clocked();
   for (let i = 0; i < 20; i++) {
-    read(5);
+    read(3);
+    read(3);
     pass(10_000);
-    expect(promptness.allows(4096)).toBe(true);
+    expect(await isAllowed()).toBe(true);
   }
   for (let i = 0; i < 1000; i++) read(0.01);
-  read(5);
-  read(5);
+  read(3);
+  read(3);
   pass(49);
-  await nextTurn();
-  expect(promptness.allows(4096)).toBe(false);
+  expect(await isAllowed()).toBe(false);
   pass(1);
-  expect(promptness.allows(4096)).toBe(true);
+  expect(await isAllowed()).toBe(true);
 });
 
 it("learns from a read that failed", async () => {

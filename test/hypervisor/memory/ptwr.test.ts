@@ -12,6 +12,7 @@ interface Engine extends Core {
 
 const KERNEL = 1n << 52n;
 const RAX = 0;
+const RCX = 1;
 const RDI = 7;
 const CODE = 30;
 const TABLE = 3;
@@ -87,5 +88,25 @@ test("a 32-bit store to half an entry", () => {
   expect(execute([0x89, 0x07], 0n)).toBe(1);
   expect(entry() & P).toBe(0n);
   expect(host.core.pageTypeCount(guest.mfns[20]!)).toBe(0);
+  expect(host.core.checkMemory(), host.log()).toBe(0);
+});
+
+test("a repeated store is one checked update for each element, however many there are", () => {
+  const count = 1n << 40n;
+  host.bytes.set([0xf3, 0x48, 0xab], guest.address(CODE));
+  guest.become();
+  engine.setGuest(1, guest.va(CODE));
+  engine.setRegister(1, RAX, 0n);
+  engine.setRegister(1, RCX, count);
+  engine.setRegister(1, RDI, guest.va(TABLE) + 20n * 8n);
+  for (const done of [1n, 2n]) {
+    const next = host.get64(guest.entryAddress(20 + Number(done)));
+    expect(engine.stepOrEmulate(1)).toBe(1);
+    expect(engine.getRip(1)).toBe(guest.va(CODE));
+    expect(engine.getRegister(1, RCX)).toBe(count - done);
+    expect(engine.getRegister(1, RDI)).toBe(guest.va(TABLE) + (20n + done) * 8n);
+    expect(host.get64(guest.entryAddress(19 + Number(done)))).toBe(0n);
+    expect(host.get64(guest.entryAddress(20 + Number(done)))).toBe(next);
+  }
   expect(host.core.checkMemory(), host.log()).toBe(0);
 });

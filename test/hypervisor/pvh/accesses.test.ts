@@ -20,6 +20,10 @@ const EXPECTED: [label: string, name: string, address: bigint, width: number, va
   ["outs", "port write", 0x3f9n, 1, 2n],
   ["outs", "port write", 0x3f9n, 1, 3n],
   ["ins", "port read", 0x1f0n, 2, ONES[1]],
+  ["outshole", "device read", HOLE + 0x60n, 1, ONES[0]],
+  ["outshole", "port write", 0x3f9n, 1, ONES[0]],
+  ["inshole", "device write", HOLE + 0x61n, 1, ONES[0]],
+  ["inshole", "port read", 0x1f0n, 1, ONES[0]],
   ["read1", "device read", HOLE + 1n, 1, ONES[0]],
   ["read2", "device read", HOLE + 2n, 2, ONES[1]],
   ["read4", "device read", HOLE + 4n, 4, ONES[2]],
@@ -153,6 +157,24 @@ describe.skipIf(!haveCompiler)("a PVH domain's accesses", () => {
     expect(lost).toBeGreaterThan(0);
     expect(accesses.length + lost).toBeGreaterThanOrEqual(rounds);
     await host.host.toolstack.request("destroy", { domid });
+    expect(await host.violations()).toBe(0);
+  });
+
+  it("go on while the trace is turned on and off", async () => {
+    const { toolstack } = host.host;
+    await toolstack.request("traceBuffers");
+    const domid = await host.start("accesses wait rounds=1000000000000");
+    await host.until("its loop", () => host.said(domid).includes("TRAPS 4"));
+    const accessesOf = async (): Promise<number> =>
+      Object.values(counts((await toolstack.request("domainCounts", { domid })).calls)).reduce((sum, n) => sum + n, 0);
+    for (let turns = 0; turns < 200; turns++) {
+      await toolstack.request("traceDomain", { domid, on: true });
+      await toolstack.request("traceDomain", { domid, on: false });
+    }
+    const before = await accessesOf();
+    await expect.poll(accessesOf).toBeGreaterThan(before);
+    expect(host.log).not.toMatch(new RegExp(`d${domid}v0 (reads|writes) where it has no memory`));
+    await toolstack.request("destroy", { domid });
     expect(await host.violations()).toBe(0);
   });
 

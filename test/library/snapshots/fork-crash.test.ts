@@ -17,7 +17,9 @@ import { DISK_BYTES } from "./library.ts";
 import { builtHost } from "../../built-host.ts";
 import { bundledGuest, dist } from "../../dist.ts";
 
-const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 4);
+const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 3);
+/** So many points also meet the moment in which a fork ends. */
+const isLong = POINTS > 20;
 
 const folder = temporaryFolder("fork-crash");
 const worker = path.join(folder, "worker.mjs");
@@ -34,12 +36,22 @@ beforeAll(async () => {
   await build({ entryPoints, ...node, banner, outfile: worker });
 });
 
+/**
+ * When to kill it, as a part of the time that a fork takes. A few points can't be left to chance: they are in the middle of a fork and well after one by
+ * turns, and never near its end, where nobody can tell on which side of it they are.
+ */
+function killedAt(point: number): number {
+  if (isLong) return random() * 1.3;
+  return point % 2 === 1 ? random() * 0.6 : 1.3 + random() * 0.4;
+}
+
 /** What it said until it was killed, while it made its first or second fork, or somewhat later. */
-async function killed(uuid: string): Promise<string[]> {
+async function killed(uuid: string, point: number): Promise<string[]> {
   const child = spawn(process.execPath, [worker, folder, dist.href, uuid], { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   const ended = new Promise((resolve) => child.once("close", resolve));
-  const forks = 1 + Math.floor(random() * 2);
+  // How long a fork takes here is not known before the first has ended.
+  const forks = point === 1 ? 2 : 1 + Math.floor(random() * 2);
   await new Promise<void>((resolve) => {
     void ended.then(() => resolve());
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -49,7 +61,7 @@ async function killed(uuid: string): Promise<string[]> {
   });
   const took = /did fork \S+ (\d+)/.exec(said);
   if (took) forkTakes = Number(took[1]);
-  await new Promise((resolve) => setTimeout(resolve, random() * forkTakes * 1.3));
+  await new Promise((resolve) => setTimeout(resolve, killedAt(point) * forkTakes));
   child.kill("SIGKILL");
   await ended;
   return said.split("\n").filter(Boolean);
@@ -87,7 +99,7 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
   let uuid = "";
   const found = { unfinished: 0, finished: 0, cleared: 0, unsaid: 0, takenAway: 0 };
   for (let point = 1; point <= POINTS; point++) {
-    const lines = await killed(uuid);
+    const lines = await killed(uuid, point);
     expect(lines, `point ${point}`).toContain("ready");
     expect(lines.filter((line) => line.startsWith("notice"))).toEqual([]);
     uuid = /^uuid (\S+)$/m.exec(lines.join("\n"))![1]!;
@@ -139,6 +151,7 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
     expect(await versionOf(host, uuid)).toEqual(new Set([point - 1]));
     await writeVersion({ file: original, format: "raw" }, point);
   }
-  expect(found.unsaid).toBeLessThanOrEqual(1);
+  expect(found.unfinished).toBeGreaterThan(0);
+  expect(found.unsaid).toBeLessThanOrEqual(isLong ? 1 : 0);
   console.log(`forks at ${POINTS} points: ${JSON.stringify(found)}`);
 });

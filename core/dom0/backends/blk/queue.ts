@@ -55,6 +55,8 @@ export class BlockQueue {
   readonly #response: Int32Array;
   #isClosed = false;
   #isServing = false;
+  /** The next turn of the event loop goes on where this one left off. */
+  #willServe = false;
   /** There are answers in the ring that the guest has not been shown. */
   #hasAnswers = false;
   #willShow = false;
@@ -68,9 +70,10 @@ export class BlockQueue {
     this.#response = new Int32Array(parts.layout.responseWords);
   }
 
-  /** Takes the requests in the ring. */
+  /** Takes the requests in the ring, or leaves them to the next turn of the event loop if that is to take more anyway. */
   serve(): void {
-    if (this.#isClosed) return;
+    // At most one turn is to come: if each event could add one, a frontend that never lets its ring become empty would have them all.
+    if (this.#isClosed || this.#willServe) return;
     this.#isServing = true;
     try {
       this.#takeAll();
@@ -89,7 +92,11 @@ export class BlockQueue {
       // A request that ends calls serve() again.
       if (this.#underWay.size >= MOST_UNDER_WAY) return;
       if (turns === 0) {
-        setImmediate(() => this.serve());
+        this.#willServe = true;
+        setImmediate(() => {
+          this.#willServe = false;
+          this.serve();
+        });
         return;
       }
       if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout));

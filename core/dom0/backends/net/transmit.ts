@@ -159,7 +159,7 @@ export class TransmitRing {
     for (const frame of frames) if (!this.#parts.send(frame)) this.#parts.statistics.errors++;
   }
 
-  /** Maps all packets' pages at once. If one of them can't be mapped, it maps packet by packet, so that only that packet is lost. */
+  /** Maps all packets' pages at once. If one can't be mapped, it maps packet by packet, so that each packet that can't be mapped is lost, and no other. */
   #map(packets: Packet[]): Map<Packet, MappedGrant[]> {
     const maps = new Map<Packet, MappedGrant[]>();
     const { grants, domid } = this.#parts;

@@ -14,7 +14,11 @@ const MOST_VARIABLES = 2000;
 const MOST_INITRDS = 64;
 const MOST_FILES = 16;
 const MOST_SUBMENUS = 8;
-/** Commands that fail here. All other commands that are not known here do nothing and succeed. */
+/**
+ * Commands that fail, because GRUB's own do where there is nothing of what they ask for: nobody holds a key (keystatus), the CPU has no such feature
+ * (cpuid), there is no other boot loader to start (chainloader). All other commands that are not known here, such
+ * as insmod, do nothing and succeed.
+ */
 const FAILS = new Set(["false", "chainloader", "keystatus", "cpuid"]);
 
 type Variables = Map<string, string>;

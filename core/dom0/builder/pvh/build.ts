@@ -13,11 +13,11 @@ import { entryContext } from "./context.ts";
 import {
   CONSOLE_PAGE,
   EXTRA_PAGES,
-  LEAST_TABLES,
   SPECIAL_FIRST,
   SPECIAL_PAGES,
   STORE_PAGE,
   layoutPvh,
+  leastTables,
   memoryRanges,
   pagingPool,
   pvhMemoryMap,
@@ -29,7 +29,6 @@ import { startInfo, startInfoBytes } from "./start-info.ts";
 const PAGES_PER_TURN = 4096;
 
 export class PvhBuilder {
-  readonly framesBesides = EXTRA_PAGES + LEAST_TABLES;
   readonly #hypercalls: HvmHypercalls;
   readonly #frames: ForeignFrames;
   readonly #memory: PhysicalMemory;
@@ -38,6 +37,10 @@ export class PvhBuilder {
     this.#hypercalls = hypercalls;
     this.#frames = frames;
     this.#memory = memory;
+  }
+
+  framesBesides(mostPages: number): number {
+    return EXTRA_PAGES + leastTables(mostPages);
   }
 
   prepare({ domid, mostPages, maxvcpus }: DomainPreparation): void {

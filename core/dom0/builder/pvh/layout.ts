@@ -54,11 +54,19 @@ export function pagingPool(pages: number, vcpus: number): number {
 
 /** Pages that a domain has besides its memory. */
 export const EXTRA_PAGES = SPECIAL_PAGES + Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE);
+/** Tables below 4 GiB: the first two, one for each GiB, those of the hole's pages, and some for memory that is not in pieces of 2 MiB. */
+const LOW_TABLES = 16;
+/** Guest frames of which one table of level 2 tells: 1 GiB. */
+const TABLE_FRAMES = 512 * 512;
+
 /**
- * Tables of the second stage that a domain comes to: the first two, one for each GiB below 4 GiB, those of the hole's pages, and some for memory that is
- * not in pieces of 2 MiB.
+ * Returns how many tables the second stage of a domain that may have so many pages comes to at least. A piece of 2 MiB of which the domain gives back
+ * some frames needs one more, so a domain that gives memory back frame by frame comes to up to one for each 2 MiB of its maxmem.
  */
-export const LEAST_TABLES = 16;
+export function leastTables(mostPages: number): number {
+  const [, high] = memoryRanges(mostPages);
+  return LOW_TABLES + Math.ceil((high?.count ?? 0) / TABLE_FRAMES);
+}
 
 export interface PvhLayout {
   /** The kernel's segments: their place in the file, and the guest-physical address. */

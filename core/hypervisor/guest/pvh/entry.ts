@@ -157,11 +157,10 @@ function deliver(v: Vcpu): void {
 // ---- after it has run ------------------------------------------------------------------------------------------
 
 export function pvhHandleExit(v: Vcpu, reason: i32): void {
-  endAccesses();
-  settle(v, reason, true);
+  settle(v, reason, endAccesses());
 }
 
-/** Does what an exit asks for. `mayAlone`: an instruction that has left run() may be executed alone. */
+/** Does what an exit asks for. `mayAlone`: accesses to devices have left run(), so their instructions are executed alone. */
 function settle(v: Vcpu, reason: i32, mayAlone: bool): void {
   switch (reason) {
     case EXIT_POLL:
@@ -200,8 +199,9 @@ function halt(v: Vcpu): void {
 }
 
 /**
- * Handles an access that nothing answers: executing where there is no memory, page tables where there is none, or a write to a read-only grant. In a traced
- * domain it is also an access to where there is no memory: its instruction is executed alone, unless it is being executed alone already (`mayAlone`).
+ * Handles an access that nothing answers: executing where there is no memory, page tables where there is none, or a write to a read-only grant. Of a
+ * domain that was traced when it was entered it is also an access to where there is no memory: its instruction is executed alone (`mayAlone`), unless
+ * that is what is being done already.
  */
 function outside(v: Vcpu, mayAlone: bool): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
@@ -215,9 +215,9 @@ function outside(v: Vcpu, mayAlone: bool): void {
     trapAgain(v);
     return;
   }
-  if (mayAlone && v.domain.traced && access != ACCESS_EXECUTE && !(entry & PTE_P)) {
+  if (mayAlone && access != ACCESS_EXECUTE && !(entry & PTE_P)) {
     if (load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB) trapAgain(v);
-    else settle(v, executeAlone(), false);
+    else settle(v, executeAlone(v), false);
     return;
   }
   if (access == ACCESS_WRITE && isGrant(entry)) {

@@ -21,7 +21,7 @@ import {
   stringIoValue,
   stringPort,
 } from "../ports";
-import { portAccess } from "./accesses";
+import { beginAlone, endAlone, portAccess } from "./accesses";
 import { setTaskPriority, taskPriority } from "./apic";
 import { pvhCpuid } from "./cpuid";
 import { finish } from "./finish";
@@ -98,12 +98,14 @@ function system(v: Vcpu, op: usize): i32 {
   }
 }
 
-/** Carries out one element; a repeated instruction comes back for the next one. */
+/** Carries out one element; a repeated instruction comes back for the next one. If its memory is a device, that access is recorded before the port's. */
 function stringPorts(v: Vcpu, op: usize): i32 {
   clearFault();
+  beginAlone(v);
   enterGuestTlb();
   const outcome = stringIo(v, op);
   leaveGuestTlb();
+  endAlone();
   if (outcome == STRING_IO_DONE || outcome == STRING_IO_AGAIN) {
     const kind = <u32>load<u16>(op, OP_ID) == I.ID_INS ? TRACE_KIND_port_read : TRACE_KIND_port_write;
     portAccess(v, kind, stringPort(v), load<u8>(op, OP_OPSIZE), stringIoValue);
@@ -114,7 +116,7 @@ function stringPorts(v: Vcpu, op: usize): i32 {
   const error = faultError;
   const address = faultAddress;
   clearFault();
-  // The memory operand lies where there is no memory, and nothing answers, as at the port; or where memory is supplied on demand now.
+  // The memory operand's page tables lie in no memory, or it may not be written, and nothing answers, as at the port; or memory is supplied on demand now.
   if (vector > VECTOR_LAST) return supplied(v, outsideAddress) ? SETTLED : DONE;
   return injectExceptionInto(v, vector, error, address) ? SETTLED : TRIPLE_FAULT;
 }

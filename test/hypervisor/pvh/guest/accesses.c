@@ -27,6 +27,10 @@ static __attribute__((noinline)) void ports(void)
                  "movl $0x80000010, %%eax; movl $0xcf8, %%edx\n\t" MARK(outl, "outl %%eax, %%dx") ::: "eax", "edx");
     asm volatile("movl $0x3f9, %%edx; cld\n\t" MARK(outs, "rep outsb") : "+S"(from), "+c"(count) :: "edx", "memory");
     asm volatile("movl $0x1f0, %%edx\n\t" MARK(ins, "insw") : "+D"(to) :: "edx", "memory");
+    /* The memory operand is no memory either. */
+    from = HOLE + 0x60, to = HOLE + 0x61;
+    asm volatile("movl $0x3f9, %%edx\n\t" MARK(outshole, "outsb")
+                 "movl $0x1f0, %%edx\n\t" MARK(inshole, "insb") : "+S"(from), "+D"(to) :: "edx", "memory");
     say("PORTS in %x ins %x", (u64)in, (u64)words[0]);
 }
 
@@ -72,6 +76,7 @@ void accesses(void)
 {
     if (has_word("table")) table_outside();
     TELL(inb); TELL(inw); TELL(inl); TELL(outb); TELL(outw); TELL(outl); TELL(outs); TELL(ins);
+    TELL(outshole); TELL(inshole);
     TELL(read1); TELL(read2); TELL(read4); TELL(read8); TELL(push); TELL(apic);
     TELL(write1); TELL(write2); TELL(write4); TELL(write8); TELL(add); TELL(wide); TELL(copy); TELL(traced); TELL(loop);
     ports();

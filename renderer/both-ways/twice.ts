@@ -1,0 +1,27 @@
+/** What keeps a configuration from running as two domains at the same time. */
+import { readConfig } from "../../core/api/config-text.ts";
+import type { ParsedConfig } from "../../core/api/schema.ts";
+import { vifsOf } from "../create/devices.ts";
+
+/** Returns the reason why two domains can't have what it says, as a sentence; null if they can. `config` is null if it is not understood. */
+export function whyNotTwice(text: string, config: ParsedConfig["config"]): string | null {
+  const devices = config?.devices ?? [];
+  const disk = devices.find(({ kind, back }) => kind === "vbd" && back.mode === "w" && !back.disposable);
+  if (disk)
+    return `Both domains would write to the disk ${String(disk.back.dev)}; allowed both ways: disks that are read-only or disposable, or none.`;
+  const mac = vifsOf(readConfig(text)).flatMap(({ value }) => value?.get("mac") ?? [])[0];
+  if (mac !== undefined)
+    return `Both domains would have the MAC address ${mac}; allowed both ways: network interfaces without an address of their own (no mac=).`;
+  const isFixed = devices.some(({ kind, back }) => kind === "vfb" && back.vnc === 1 && back.vncunused === 0);
+  if (isFixed)
+    return "Both domains would listen on the same VNC port; allowed both ways: vncunused=1, with which each takes a free one.";
+  return null;
+}
+
+/** Returns the reason why the two can't be called so, as a sentence; null if they can. `taken` has the names of all domains, running or not. */
+export function whyNotNamed(names: readonly string[], taken: ReadonlySet<string>): string | null {
+  const other = names.find((name) => taken.has(name));
+  return other === undefined
+    ? null
+    : `A domain named ${other} is there already; allowed: a name with which ${names.join(" and ")} are both free.`;
+}
