@@ -117,7 +117,12 @@ export class DiskBin {
 
   /** It stays under the name that it has, and is an image as any from now on. */
   show(id: string): Promise<void> {
-    return this.#next(async () => this.#write((await this.#read()).filter((each) => each.id !== id)));
+    return this.#next(async () => {
+      const rest = (await this.#read()).filter((each) => each.id !== id);
+      await this.#write(rest).catch((error: unknown) => {
+        throw libraryFailure(error, "What lies in the bin can't be noted");
+      });
+    });
   }
 
   /** For good. Whoever calls knows that nobody needs it. Throws Refusal: ESRCH. */

@@ -269,7 +269,7 @@ export class ImageLibrary {
     const overdue = await bin.overdue(now);
     for (const each of await bin.all())
       // What somebody needs is not to go as soon as nobody does.
-      if (needed.has(each.path)) await bin.show(each.id);
+      if (needed.has(each.path)) await bin.show(each.id).catch(() => {});
       else if (overdue.includes(each.id)) await this.#purge(each).catch(() => {});
   }
 
