@@ -1,6 +1,4 @@
 /** A host in this process with Debian guests. Their consoles are watched from here, so times are by the host's clock and not by the guests'. */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
 import { PoweredHost } from "../../core/toolstack/power.ts";
 import { dist } from "../dist.ts";
 import { debianKernel } from "../guests/images.ts";
