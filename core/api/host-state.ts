@@ -3,6 +3,7 @@ import type { Foreseen } from "../library/downloads/downloads.ts";
 import type { GuestRole } from "../library/downloads/guests.ts";
 import type { CheckReport } from "../dom0/storage/qcow2/check.ts";
 import type { ImageUser } from "../library/images/uses.ts";
+import type { BinEntry } from "../library/bin.ts";
 import type { Look } from "../library/transfer/intake.ts";
 import type { ArchiveKind } from "../library/transfer/look.ts";
 import type { KeptFile } from "../library/kept-folder.ts";
@@ -10,6 +11,7 @@ import type { BootHandover } from "../toolstack/power.ts";
 import type { BootBuilt } from "../toolstack/messages.ts";
 
 export type { DownloadReport, Fetched } from "../library/downloads/downloads.ts";
+export type { BinEntry } from "../library/bin.ts";
 export type { ArchiveKind } from "../library/transfer/look.ts";
 export type { ImageUser } from "../library/images/uses.ts";
 export type { KeptFile } from "../library/kept-folder.ts";
@@ -142,15 +144,6 @@ export interface KeptDomain {
   template: boolean;
   /** Files of the host's computer that its devices have, such as its disks. They stay when it is deleted. */
   files: string[];
-}
-/** A definition that was deleted. It can be restored until `goneAt`; after that, so many bytes are free. Times are in milliseconds since 1970. */
-export interface BinEntry {
-  id: string;
-  uuid: string;
-  name: string;
-  deletedAt: number;
-  goneAt: number;
-  bytes: number;
 }
 /** A disk image that was deleted: the same. */
 export type BinnedImage = Omit<BinEntry, "uuid">;

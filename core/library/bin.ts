@@ -12,6 +12,7 @@ export interface BinEntry {
   name: string;
   /** Milliseconds since 1970. */
   deletedAt: number;
+  /** The same; after that it can't be restored. */
   goneAt: number;
   /** Bytes that become free when it is gone. */
   bytes: number;
