@@ -7,10 +7,10 @@ import { PoweredHost } from "../../core/toolstack/power.ts";
 import { dist } from "../dist.ts";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
 import { temporaryFolder } from "../temporary.ts";
+import { onConsole } from "./on-console.ts";
 
 const missing = guestsMissing();
 const folder = temporaryFolder("core");
-const WAIT = { timeout: 120_000 };
 const PAGE = 4096;
 /** struct vcpu_guest_context: user_regs.rip. */
 const CONTEXT_BYTES = 5168;
@@ -20,22 +20,20 @@ const MEMORY_MIB = 128;
 describe.skipIf(missing !== null)(`dump-core${missing ? ` (${missing})` : ""}`, { timeout: 180_000 }, () => {
   let host: PoweredHost;
   let domid: number;
-  let text = "";
+  const { says, types } = onConsole(() => host, 120_000);
   const dump = (file: string) => host.toolstack.request("dumpCore", { domid, file: path.join(folder, file) });
   const readelf = (...args: string[]): string => execFileSync("readelf", ["-W", ...args], { encoding: "utf8" });
 
   beforeAll(async () => {
     host = new PoweredHost({ memoryMiB: 256, pcpus: 1, imageFolder: dist });
     await host.start();
-    host.toolstack.on("console", ({ bytes }) => (text += Buffer.from(bytes).toString("latin1")));
     const config = `name = "dumped"\nkernel = "${debianKernel()}"\nramdisk = "${initramfs("shell")}"\nextra = "console=hvc0 quiet"\nmemory = ${MEMORY_MIB}\n`;
     ({ domid } = await host.toolstack.request("create", { config }));
-    await host.toolstack.request("consoleAttach", { domid });
   });
   afterAll(() => host?.powerOff());
 
   it("has the format's sections and notes", async () => {
-    await expect.poll(() => text, WAIT).toMatch(/GUEST-INFO/);
+    await says(domid, /GUEST-INFO/);
     const file = path.join(folder, "core");
     const { bytes } = await dump("core");
     expect(statSync(file)).toMatchObject({ size: bytes });
@@ -75,8 +73,8 @@ describe.skipIf(missing !== null)(`dump-core${missing ? ` (${missing})` : ""}`, 
   });
 
   it("lets the guest go on, also one that was paused before it is", async () => {
-    await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from("echo $((6*7))\r") });
-    await expect.poll(() => text, WAIT).toMatch(/\n42/);
+    await types(domid, "echo $((6*7))");
+    await says(domid, /\n42/);
     await host.toolstack.request("pause", { domid });
     await dump("paused");
     const { stateString } = (await host.toolstack.request("list", {}))!.find((each) => each.domid === domid)!;

@@ -14,7 +14,7 @@ export interface OnConsole {
 }
 
 /** `host` returns the present host, which may not exist yet; `patience` is how many milliseconds a word, or the end, may take. */
-export function onConsole(host: () => HostService, patience = 60_000): OnConsole {
+export function onConsole(host: () => Pick<HostService, "toolstack">, patience = 60_000): OnConsole {
   const ask = ((...args: Parameters<OnConsole["ask"]>) => host().toolstack.request(...args)) as OnConsole["ask"];
   const shown = async (domid: number): Promise<string> =>
     Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");

@@ -7,6 +7,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PvhHost } from "../hypervisor/pvh/pvh.ts";
 import { debianPackage, packageMissing } from "./images.ts";
+import { onConsole } from "./on-console.ts";
 
 const PACKAGE = "xen-utils-4.17";
 const missing = packageMissing(PACKAGE);
@@ -14,13 +15,13 @@ const mini = new URL("../../dist/assets/guests/mini.elf", import.meta.url);
 
 describe.skipIf(missing !== null)(`xen-shim${missing ? ` (${missing})` : ""}`, () => {
   let host: PvhHost;
+  const { says, shown, types } = onConsole(() => host.host, 120_000);
   beforeAll(async () => {
     host = await PvhHost.open(2, 768);
   }, 120_000);
   afterAll(() => host?.close());
 
   it("boots a PV kernel, with its command line, beside one that Xenarium itself runs as PV", async () => {
-    let text = "";
     const { toolstack } = host.host;
     const files = {
       "mini.elf": readFileSync(mini),
@@ -34,18 +35,14 @@ describe.skipIf(missing !== null)(`xen-shim${missing ? ` (${missing})` : ""}`, (
       'name = "shim"\ntype = "pvh"\npvshim = 1\npvshim_path = "xen-shim"\npvshim_extra = "guest_loglvl=all"\n' +
       'kernel = "mini.elf"\nextra = "words of its own"\nmemory = 256\n';
     const { domid } = await toolstack.request("create", { config, files });
-    toolstack.on("console", ({ domid: whose, bytes }) => {
-      if (whose === domid) text += Buffer.from(bytes).toString("latin1");
-    });
-    await toolstack.request("consoleAttach", { domid });
-    await host.until("the guest's prompt", () => text.includes("mini> "), 120);
-    // Xen's own messages, which also show that it passed the kernel's command line on.
-    expect(text).toMatch(/\(XEN\) \*\*\* Serial input to DOM0/);
-    await toolstack.request("consoleInput", { domid, bytes: Buffer.from("cmdline\r") });
-    await host.until("its command line", () => text.includes("words of its own"), 60);
+    await says(domid, /mini> $/);
+    expect(await shown(domid)).toMatch(/\(XEN\) \*\*\* Serial input to DOM0/);
+    // The kernel has been given its command line: what it says itself is meant, not what Xen says of it.
+    await types(domid, "info");
+    await says(domid, /^cmdline +words of its own\r?$/m);
     // A hypercall of the PV kernel goes to the shim's Xen; event channels and xenstore are passed on to this one.
-    await toolstack.request("consoleInput", { domid, bytes: Buffer.from("xenstore-ls\r") });
-    await host.until("what xenstore says of it", () => /name = "shim"/.test(text), 60);
+    await types(domid, "xenstore-ls");
+    await says(domid, /name = "shim"/);
     expect((await toolstack.request("list")).map(({ name }) => name)).toEqual(["Domain-0", "pv", "shim"]);
     expect(asPv.domid).toBeLessThan(domid);
     expect(await host.violations()).toBe(0);

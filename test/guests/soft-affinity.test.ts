@@ -3,19 +3,17 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PoweredHost } from "../../core/toolstack/power.ts";
 import { dist } from "../dist.ts";
+import { onConsole } from "./on-console.ts";
 
 const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
 const WAIT = { timeout: 30_000 };
 
 describe("soft affinity", () => {
   let host: PoweredHost;
-  const texts = new Map<number, string>();
+  const { says, types } = onConsole(() => host);
   beforeAll(async () => {
     host = new PoweredHost({ memoryMiB: 256, pcpus: 2, imageFolder: dist });
     await host.start();
-    host.toolstack.on("console", ({ domid, bytes }) =>
-      texts.set(domid, (texts.get(domid) ?? "") + Buffer.from(bytes).toString("latin1")),
-    );
   });
   afterAll(() => host?.powerOff());
 
@@ -23,9 +21,8 @@ describe("soft affinity", () => {
   async function busy(name: string): Promise<number> {
     const config = `name = "${name}"\nkernel = "${kernel}"\nmemory = 32\nvcpus = 1\n`;
     const { domid } = await host.toolstack.request("create", { config });
-    await host.toolstack.request("consoleAttach", { domid });
-    await expect.poll(() => texts.get(domid), WAIT).toMatch(/mini> /);
-    await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from("load 1\r") });
+    await says(domid, /mini> /);
+    await types(domid, "load 1");
     await expect.poll(async () => (await vcpu(domid)).stateString, WAIT).toBe("r--");
     return domid;
   }

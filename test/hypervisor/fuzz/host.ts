@@ -178,6 +178,7 @@ export class FuzzHost {
     toolstack.on("destroyed", ({ domid }) => this.destroyed.add(domid));
     this.sibling = await this.create("sibling", "mini.elf", 32, 2, "");
     await toolstack.request("consoleAttach", { domid: this.sibling });
+    await toolstack.request("unpause", { domid: this.sibling });
     await this.until("the sibling's prompt", () => /mini> $/.test(this.text.get(this.sibling) ?? ""), 60);
     this.judge = await this.create("judge", "fuzz.elf", 16, 1, "judge=1");
     await this.until("the judge's first word", () => this.judged >= 0, 60);
@@ -218,7 +219,7 @@ export class FuzzHost {
       await this.host.toolstack.request("create", {
         config,
         files: this.files,
-        paused: name !== "judge" && name !== "sibling",
+        paused: name !== "judge",
       })
     ).domid;
   }
