@@ -1,4 +1,4 @@
-/** The configuration of a domain that is to be created, or else a refusal that says all that is wrong with it. */
+/** Returns the configuration of a domain that is to be created, or throws a refusal that names everything that is wrong with it. */
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
 import { Refusal, saidOf } from "./error.ts";
 import type { ConfigDiagnostic, CreateOptions, DomainConfig } from "./messages.ts";
