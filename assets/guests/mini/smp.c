@@ -1,4 +1,4 @@
-/* Secondary vCPUs, ticks and load. A vCPU n makes load while n < load_vcpus; otherwise it sleeps. */
+/* Secondary vCPUs, ticks and load. vCPU n makes load while n < load_vcpus. Otherwise it sleeps. */
 #include "xen.h"
 
 u32 vcpus_online = 1;
@@ -20,7 +20,7 @@ static void woken(u32 port) { (void)port; woken_at[vcpu_id()] = now(); }
 
 void wake(u32 vcpu) { event_send(wake_ports[vcpu]); }
 
-/* About a millisecond of arithmetic; returns 0 when this vCPU has none to do. */
+/* About a millisecond of arithmetic. Returns 0 if this vCPU has nothing to do. */
 int work(void) {
     u32 me = vcpu_id();
     if (me >= load_vcpus) return 0;
@@ -51,7 +51,7 @@ void vcpu_main(u32 me) {
             else events_unmask();
         }
         events_mask();
-        /* In a restored domain it starts anew; it comes back from here when a suspend was called off. */
+        /* In a restored domain it starts from the beginning. If a suspend was cancelled, it comes back from here. */
         hypercall(HYPERVISOR_vcpu_op, VCPUOP_down, me, 0, 0);
     }
 }
@@ -75,12 +75,12 @@ static void start(u32 n) {
     context.event_callback = (u64)event_entry;
     context.failsafe_callback = (u64)failsafe_entry;
     context.gs_base_kernel = (u64)&ids[n];
-    /* One that only went down has its context still. */
+    /* A vCPU that only went down still has its context. */
     s64 error = hypercall(HYPERVISOR_vcpu_op, VCPUOP_initialise, n, (u64)&context, 0);
     if (error && error != -EEXIST) return;
     u32 before = *(volatile u32 *)&vcpus_online;
     if (hypercall(HYPERVISOR_vcpu_op, VCPUOP_up, n, 0, 0)) return;
-    /* One at a time: `context` and the count are shared. */
+    /* Only one at a time, because `context` and the count are shared. */
     for (;;) {
         events_mask();
         if (*(volatile u32 *)&vcpus_online != before) break;
@@ -91,7 +91,7 @@ static void start(u32 n) {
 
 static int is_up(u32 vcpu) { return hypercall(HYPERVISOR_vcpu_op, VCPUOP_is_up, vcpu, 0, 0) > 0; }
 
-/* Leaves vCPU 0 alone, without its tick. smp_init() brings the others up again, to the load that was asked for. */
+/* Leaves vCPU 0 alone and without its tick. smp_init() brings the others up again, with the load that was asked for. */
 void smp_stop(void) {
     stopping = 1;
     fence();
@@ -109,7 +109,7 @@ void smp_init(void) {
     wake_ports[0] = event_bind_ipi(0, woken);
     start_tick(0);
     for (u32 n = 1; n < MAX_VCPUS; n++) {
-        /* VCPUOP_is_up says -ENOENT where the domain has no such vCPU. */
+        /* VCPUOP_is_up returns -ENOENT if the domain has no such vCPU. */
         if (hypercall(HYPERVISOR_vcpu_op, VCPUOP_is_up, n, 0, 0) < 0) break;
         start(n);
     }

@@ -1,4 +1,4 @@
-/* A xenstore client (public/io/xs_wire.h): one request at a time, and one watch, on control/shutdown. */
+/* A xenstore client (public/io/xs_wire.h) that has one request at a time, and one watch, on control/shutdown. */
 #include "xen.h"
 
 struct header { u32 type, request, transaction, length; };
@@ -48,7 +48,7 @@ static void receive_bytes(void *data, u32 n) {
     }
 }
 
-/* Reads one message; a watch event is noted and -1 returned. Else its payload's length, or -2 for an XS_ERROR. */
+/* Reads one message. A watch event is noted, and the result is -1. Otherwise it is the length of the payload, or -2 for an XS_ERROR. */
 static int receive(u32 request, char *reply, u32 size) {
     struct header h;
     receive_bytes(&h, sizeof h);
@@ -61,7 +61,7 @@ static int receive(u32 request, char *reply, u32 size) {
     return h.type == XS_ERROR ? -2 : (int)keep;
 }
 
-/* Returns the reply's length (cut to size - 1, NUL added), or -2 when xenstored answered with an error, which is then in reply. */
+/* Returns the reply's length (cut to size - 1, with a NUL added), or -2 if xenstored answered with an error, which is then in reply. */
 int store_request(u32 type, const char *path, const char *value, char *reply, u32 size) {
     u32 n = length(path) + 1, extra = value ? length(value) + (type == XS_WATCH) : 0;
     struct header h = {type, ++next_request, 0, n + extra};
@@ -74,7 +74,7 @@ int store_request(u32 type, const char *path, const char *value, char *reply, u3
     return got;
 }
 
-/* True once a watch on control/shutdown fired and the node has a value, which is acknowledged by emptying it. */
+/* Returns true if a watch on control/shutdown has fired and the node has a value. The value is acknowledged by emptying the node. */
 int store_shutdown_requested(char *how, u32 size) {
     char ignored[64];
     if (store_waiting()) receive(0, ignored, sizeof ignored);
