@@ -114,7 +114,7 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
     const others = kept.filter((each) => each !== uuid);
     expect(kept, `point ${point}, ${last}`).toContain(uuid);
     if (forks === "unfinished" && others.length === 2 && host.notices.length === 0) {
-      // The kill came between the end of the fork and the message that it had ended. This hardly ever happens.
+      // The kill came between the moment in which the fork became valid as a whole and the message that it had ended. Everything below holds for it too.
       found.unsaid++;
     } else if (forks === "unfinished") {
       expect(others, `point ${point}`).toEqual([]);
@@ -152,7 +152,8 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
     expect(await versionOf(host, uuid)).toEqual(new Set([point - 1]));
     await writeVersion({ file: original, format: "raw" }, point);
   }
-  expect(found.unfinished).toBeGreaterThan(0);
-  expect(found.unsaid).toBeLessThanOrEqual(isLong ? 1 : 0);
   console.log(`forks at ${POINTS} points: ${JSON.stringify(found)}`);
+  expect(found.unfinished).toBeGreaterThan(0);
+  // That moment is short beside a fork: most points must have met a fork that was not valid yet.
+  expect(found.unsaid).toBeLessThanOrEqual(isLong ? found.unfinished / 5 : 0);
 });
