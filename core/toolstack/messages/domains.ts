@@ -119,7 +119,7 @@ export interface VcpuInfo {
 export interface CreateOptions {
   /** Text of an xl.cfg. */
   config: string;
-  /** Named in messages; relative kernel and ramdisk paths are taken from its folder. */
+  /** Its last part is named in messages; relative paths in the text are taken from the folder before that. There need not be such a file. */
   configName?: string;
   /** Contents for `kernel`/`ramdisk` names that are no paths on disk (dropped files). Looked at before the disk. */
   files?: Record<string, Uint8Array>;
