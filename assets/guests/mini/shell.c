@@ -1,4 +1,4 @@
-/* The shell: a line editor and a table of commands, driven by the bytes that arrive; it never waits. */
+/* The shell: a line editor and a table of commands, driven by the bytes that arrive. It never waits. */
 #include "xen.h"
 
 enum { LINE = 128, HISTORY = 16 };
@@ -91,7 +91,7 @@ static void events(const char *arg) {
         if (event_count[port]) print("%4u %8u\n", port, event_count[port]);
 }
 
-/* What it costs to enter the hypervisor and come back: of all hypercalls, this one does least. */
+/* Measures what it costs to enter the hypervisor and come back. Of all hypercalls this one does least. */
 static void hypercalls(const char *arg) {
     u64 n = number(arg);
     if (!n || n > 100000000) { print("hypercalls N: times N of them, up to 100000000\n"); return; }

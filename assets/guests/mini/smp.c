@@ -95,7 +95,7 @@ static void start(u32 n) {
     context.event_callback = (u64)event_entry;
     context.failsafe_callback = (u64)failsafe_entry;
     context.gs_base_kernel = (u64)&ids[n];
-    /* One that only went down has its context still. */
+    /* A vCPU that only went down still has its context. */
     s64 error = hypercall(HYPERVISOR_vcpu_op, VCPUOP_initialise, n, (u64)&context, 0);
     if (error && error != -EEXIST) return;
     stopping[n] = 0;

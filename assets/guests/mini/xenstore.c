@@ -48,7 +48,7 @@ static void receive_bytes(void *data, u32 n) {
     }
 }
 
-/* Reads one message; a watch event is noted and -1 returned. Else its payload's length, or -2 for an XS_ERROR. */
+/* Reads one message. A watch event is noted, and the result is -1. Otherwise it is the length of the payload, or -2 for an XS_ERROR. */
 static int receive(u32 request, char *reply, u32 size) {
     struct header h;
     char path[8] = "";
@@ -67,7 +67,7 @@ static int receive(u32 request, char *reply, u32 size) {
     return h.type == XS_ERROR ? -2 : (int)keep;
 }
 
-/* Returns the reply's length (cut to size - 1, NUL added), or -2 when xenstored answered with an error, which is then in reply. */
+/* Returns the reply's length (cut to size - 1, with a NUL added), or -2 if xenstored answered with an error, which is then in reply. */
 int store_request(u32 type, const char *path, const char *value, char *reply, u32 size) {
     u32 n = length(path) + 1, extra = value ? length(value) + (type == XS_WATCH) : 0;
     struct header h = {type, ++next_request, 0, n + extra};

@@ -1,4 +1,4 @@
-/** The native domain's kernel: binds this thread to the domain's vCPU and sets up what everything else stands on. */
+/** The kernel of the native domain: binds this thread to the domain's vCPU and sets up what everything else is based on. */
 import { startClock } from "../../machine/clock.ts";
 import { instantiateCore, type MachineParts } from "../../machine/core-instance.ts";
 import { START_INFO_SHARED_INFO } from "../../abi/xen.ts";
@@ -10,7 +10,7 @@ import { FrameAllocator, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory } from "./memory.
 import { ForeignFrames, ownFrames } from "./native.ts";
 
 export interface NativeKernel {
-  /** The domain's own. */
+  /** The domain's own domid. */
   domid: number;
   memory: PhysicalMemory;
   frames: FrameAllocator;
@@ -18,13 +18,13 @@ export interface NativeKernel {
   events: EventChannels;
   grants: GrantMap;
   foreign: ForeignFrames;
-  /** Nanoseconds since host power-on. */
+  /** Returns the nanoseconds since the host's power-on. */
   now: () => number;
-  /** Begins to deliver events; resolves after events.stop(). */
+  /** Begins to deliver events. Resolves after events.stop(). */
   run: () => Promise<void>;
 }
 
-/** Throws HypercallError when the hypervisor has no such domain waiting for its thread. */
+/** Throws HypercallError if the hypervisor has no such domain that waits for its thread. */
 export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
   const exports = instantiateCore(machine) as unknown as NativeExports;
   const attached = exports.native_attach(domid, 0);
