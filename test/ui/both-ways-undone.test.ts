@@ -30,12 +30,12 @@ vi.mock("../../renderer/state/session.ts", () => ({
     host.listeners.add(listener);
     return () => void host.listeners.delete(listener);
   },
-  request: async (name: string, args: Record<string, never>) => {
+  request: async (name: string, args: Record<string, string>) => {
     host.asked.push(name);
     host.before(host.asked.length, name);
     await Promise.resolve();
     const find = (): FakeDomain => {
-      const found = host.domains.find(({ domid }) => domid === args.domid);
+      const found = host.domains.find(({ domid }) => domid === Number(args.domid));
       if (!found) throw new Error(`There is no domain ${args.domid}.`);
       return found;
     };
@@ -47,9 +47,9 @@ vi.mock("../../renderer/state/session.ts", () => ({
       case "keptDomains":
         return host.kept;
       case "create":
-        return create(args);
+        return create(args.config!);
       case "createCancel":
-        return host.creating.get(args.name)?.(new Error("The creation was cancelled."));
+        return host.creating.get(args.name!)?.(new Error("The creation was cancelled."));
       case "consoleAttach":
       case "domainCounts":
         return find() && { log: new Uint8Array(), time: 1 };
@@ -57,9 +57,9 @@ vi.mock("../../renderer/state/session.ts", () => ({
         return void (find().paused = false);
       case "destroy":
         find();
-        return void (host.domains = host.domains.filter(({ domid }) => domid !== args.domid));
+        return void (host.domains = host.domains.filter(({ domid }) => domid !== Number(args.domid)));
       case "keptDelete":
-        host.bin.push(args.uuid);
+        host.bin.push(args.uuid!);
         return void (host.kept = host.kept.filter(({ uuid }) => uuid !== args.uuid));
     }
     throw new Error(`the test's host does not know ${name}`);
@@ -69,14 +69,14 @@ vi.mock("../../renderer/state/session.ts", () => ({
 vi.mock("../../renderer/state/messages.ts", () => ({ say: (_: string, message: string) => host.said.push(message) }));
 
 /** Takes a turn of the event loop, in which it may be cancelled. */
-async function create({ config, paused }: { config: string; paused: boolean }): Promise<unknown> {
+async function create(config: string): Promise<unknown> {
   const name = /^name = "(.*)"$/m.exec(config)![1]!;
   if ([...host.domains, ...host.kept].some((each) => each.name === name)) throw new Error(`${name} is there.`);
   await new Promise<void>((resolve, reject) => {
     host.creating.set(name, reject);
     setTimeout(resolve);
   }).finally(() => host.creating.delete(name));
-  const domain = { domid: host.nextDomid++, name, uuid: `uuid of ${name}`, paused };
+  const domain = { domid: host.nextDomid++, name, uuid: `uuid of ${name}`, paused: true };
   host.domains.push(domain);
   host.kept.push(domain);
   return { ...domain, warnings: [], timings: [] };
