@@ -93,13 +93,13 @@ function useCreation(draft: Draft, onCreated: () => void): Creation {
 }
 
 /**
- * Makes a domain from files, an xl.cfg, the bundled guest or this computer's kernel. The xl.cfg decides; the fields read and write it. `files` are those
- * that were dropped last: those before them have been taken already.
+ * Makes a domain from files, an xl.cfg, the bundled guest or this computer's kernel. The xl.cfg decides; the fields read and write it. `drops` are the
+ * files that were dropped since it was asked for.
  */
-export function NewDomain({ files, onClose }: { files: File[]; onClose: () => void }) {
+export function NewDomain({ drops, onClose }: { drops: readonly File[][]; onClose: () => void }) {
   const draft = useDraft();
   const { fields, set } = draft;
-  const intake = useIntake(draft, files);
+  const intake = useIntake(draft, drops);
   const { creating, begin, cancel: cancelCreation } = useCreation(draft, onClose);
   const [web, setWeb] = useState(false);
   useEffect(() => document.getElementById(idOf("Name"))?.focus(), []);

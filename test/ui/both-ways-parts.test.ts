@@ -1,4 +1,4 @@
-/** What starting a kernel both ways decides before and while the two boot. */
+/** What "Start both ways" decides before the two domains boot and while they do. */
 import { describe, expect, it } from "vitest";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
