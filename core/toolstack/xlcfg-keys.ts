@@ -52,8 +52,10 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   on_watchdog: works(),
   on_crash: works("coredump-… writes no core; a notice says so."),
   on_soft_reset: works(),
-  kernel: works(),
-  ramdisk: works(),
+  kernel: works(
+    "A relative path is taken, as xl does, from the folder in which `xl create` or `xenarium run` is called, wherever the config lies.",
+  ),
+  ramdisk: works("As for `kernel`."),
   cmdline: works(),
   root: works(),
   extra: works(),

@@ -35,7 +35,17 @@ beforeEach(() => {
   heard = [];
   const foreign = new ForeignFrames(hypercalls);
   ({ service, store } = assembleDom0({
-    kernel: { domid: 0, memory, frames, hypercalls, events, grants: new GrantMap(hypercalls), foreign, now: () => 0 },
+    kernel: {
+      domid: 0,
+      startInfo: 0,
+      memory,
+      frames,
+      hypercalls,
+      events,
+      grants: new GrantMap(hypercalls),
+      foreign,
+      now: () => 0,
+    },
     kinds: DEVICE_KINDS,
     consoleLogBytes: 4096,
     statistics: null,

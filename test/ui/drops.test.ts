@@ -170,6 +170,17 @@ describe.skipIf(missing !== null)(
       await app.dropPaths([at("third.img")]);
       await expect.poll(() => config().inputValue(), SLOW).toContain("xvdc");
       expect(await config().inputValue()).toContain('name = "typed"');
+      // Two drops that the window hears of before it can draw anything.
+      await app.page.evaluate(() => {
+        for (const name of ["fourth.img", "fifth.img"]) {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(1024 * 1024)], name));
+          document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, dataTransfer: transfer }));
+        }
+      });
+      await expect
+        .poll(() => config().inputValue(), SLOW)
+        .toMatch(/fourth\.img,raw,xvdd,rw[^]*fifth\.img,raw,xvde,rw/);
       await app.page.keyboard.press("Escape");
 
       await app.dropPaths([await archive("one.tar", "first.txt")]);

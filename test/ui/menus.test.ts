@@ -85,6 +85,14 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     await dialog("Fork mini-2").waitFor();
     await page.keyboard.press("Escape");
     await side("mini-2").click();
+    // What begins with the typed text comes first, and what belongs to the domain that is looked at, before any other group's.
+    await page.keyboard.press("Control+Shift+P");
+    await dialog("Commands").getByRole("combobox").fill("snap");
+    await expect
+      .poll(async () => (await dialog("Commands").locator("[cmdk-item]").allInnerTexts()).slice(0, 2))
+      .toEqual(["Snapshots\nThis domain", "Take a snapshot of mini-2…\nThis domain"]);
+    await app.shoot("palette-snap");
+    await page.keyboard.press("Escape");
     await app.command("Take a snapshot of mini-2");
     await dialog("Take a snapshot of mini-2").waitFor();
     await page.keyboard.press("Escape");

@@ -63,7 +63,7 @@ static struct lateness ipis(u64 n) {
 /* Printing wakes the console's backend and its reader, so it is done only after everything has been measured. */
 void late(u64 n) {
     struct lateness t = timers(n), i = {0, 0, 0};
-    if (vcpus_online > 1) i = ipis(n);
+    if (is_online(1)) i = ipis(n);
     tell("timers", &t);
     if (i.n) tell("IPIs to vCPU 1", &i);
 }

@@ -60,6 +60,15 @@ void main(struct start_info *info) {
         char how[32];
         int c, busy = work();
         while ((c = console_read()) >= 0) shell_input(c), busy = 1;
+        store_poll();
+        if (store_vcpus_changed()) {
+            u32 before = vcpus_online;
+            smp_follow();
+            if (vcpus_online != before) {
+                print("\nxenstore asks: %u vCPU%s online\n", (u64)vcpus_online, vcpus_online > 1 ? "s" : "");
+                shell_redraw();
+            }
+        }
         if (store_shutdown_requested(how, sizeof how)) {
             print("\nxenstore asks: %s\n", how);
             if (equal(how, "poweroff") || equal(how, "halt")) poweroff(SHUTDOWN_poweroff);

@@ -27,8 +27,8 @@ static void mem(const char *arg) {
 static void cpu(const char *arg) {
     (void)arg;
     print("vCPU  ticks     work    state\n");
-    for (u64 n = 0; n < vcpus_online; n++)
-        print("%4u %6u %8u    %s\n", n, ticks[n], work_done[n], n < load_vcpus ? "load" : "idle");
+    for (u64 n = 0; n < MAX_VCPUS; n++)
+        if (is_online(n)) print("%4u %6u %8u    %s\n", n, ticks[n], work_done[n], has_load(n) ? "load" : "idle");
 }
 
 static void uptime(const char *arg) {

@@ -9,7 +9,7 @@ import { VcpuCalls } from "./hypercalls/vcpus.ts";
 
 export { SCRATCH_FRAMES, type NativeExports } from "./hypercalls/calls.ts";
 export type { DomainInfoRecord } from "./hypercalls/domain-record.ts";
-export { LIBXL_LIMITS, type CreationLimits, type GuestTypeName } from "./hypercalls/domains.ts";
+export { LIBXL_LIMITS, type CreationLimits, type DomainTypeName, type GuestTypeName } from "./hypercalls/domains.ts";
 export type { SchedulerParameters } from "./hypercalls/host.ts";
 
 export class Hypercalls extends NativeCalls {

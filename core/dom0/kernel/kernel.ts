@@ -12,6 +12,8 @@ import { ForeignFrames, ownFrames } from "./native.ts";
 export interface NativeKernel {
   /** The domain's own domid. */
   domid: number;
+  /** Machine address of its start_info. */
+  startInfo: number;
   memory: PhysicalMemory;
   frames: FrameAllocator;
   hypercalls: Hypercalls;
@@ -24,8 +26,15 @@ export interface NativeKernel {
   run: () => Promise<void>;
 }
 
-/** Throws HypercallError if the hypervisor has no such domain that waits for its thread. */
-export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
+/**
+ * `onError` hears of handlers of event channels that throw; if it is not given, that is written to the host's console. Throws HypercallError when the
+ * hypervisor has no such domain waiting for its thread.
+ */
+export function startKernel(
+  machine: MachineParts,
+  domid = 0,
+  onError?: (port: number, error: unknown) => void,
+): NativeKernel {
   const exports = instantiateCore(machine) as unknown as NativeExports;
   const attached = exports.native_attach(domid, 0);
   if (attached < 0) throw new HypercallError(`attaching to domain ${domid}`, -attached);
@@ -35,12 +44,14 @@ export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
   const frames = new FrameAllocator(own.first, own.count, [own.startInfo >>> PAGE_SHIFT, sharedInfo >>> PAGE_SHIFT]);
   const scratch = frames.allocate(SCRATCH_FRAMES) * PAGE_SIZE;
   const hypercalls = new Hypercalls(exports, memory, scratch);
-  const events = new EventChannels(hypercalls, sharedInfo, (port, error) => {
+  const tellHost = (port: number, error: unknown): void => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     hypercalls.host.writeConsole(`dom0: handler of event channel ${port}: ${text}\n`);
-  });
+  };
+  const events = new EventChannels(hypercalls, sharedInfo, onError ?? tellHost);
   return {
     domid,
+    startInfo: own.startInfo,
     memory,
     frames,
     hypercalls,

@@ -6,6 +6,8 @@ import {
   NATIVE_map_frame,
   NATIVE_map_frame_writable,
   NATIVE_own_frames,
+  NATIVE_set_frames,
+  NATIVE_thread_ended,
   NATIVE_unmap_frame,
   NATIVE_unmap_frame_writable,
 } from "../../hypervisor/abi/native.ts";
@@ -22,6 +24,18 @@ export function ownFrames(exports: NativeExports): { first: number; count: numbe
     return value;
   };
   return { first: ask(0n), count: ask(1n), startInfo: ask(2n) };
+}
+
+/** What a domain's own thread will be told of its memory: `count` adjacent frames from `first` on, which has its start_info. */
+export function setOwnFrames(hypercalls: Hypercalls, domid: number, first: number, count: number): void {
+  const range = BigInt(first) | (BigInt(count) << 32n);
+  hypercalls.call(`memory of native domain ${domid}`, HYPERVISOR_arch_7, NATIVE_set_frames, domid, range);
+}
+
+/** The thread of a native domain has ended. Unless that was `meant`, the domain has crashed. */
+export function threadEnded(hypercalls: Hypercalls, domid: number, meant: boolean): void {
+  const operation = `end of domain ${domid}'s thread`;
+  hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_thread_ended, domid, meant ? 1 : 0);
 }
 
 /** A frame of another domain that is held. `address` is its place in the machine. */

@@ -122,7 +122,7 @@ export interface VcpuInfo {
 export interface CreateOptions {
   /** The text of an xl.cfg. */
   config: string;
-  /** The name that messages use. Relative paths of kernel and ramdisk are taken from its folder. */
+  /** Its last part is named in messages; relative paths in the text are taken from the folder before that. There need not be such a file. */
   configName?: string;
   /** The contents for names in `kernel` and `ramdisk` that are not paths on disk (dropped files). They are looked at before the disk. */
   files?: Record<string, Uint8Array>;

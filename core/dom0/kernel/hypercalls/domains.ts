@@ -2,14 +2,17 @@
 import { XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86.ts";
 import * as domctl from "../../../abi/domctl.ts";
 import { PFINFO_MOST } from "../../../hypervisor/abi/implied.ts";
+import { CDF_native } from "../../../hypervisor/abi/native.ts";
 import { HypercallError } from "../errno.ts";
 import { type NativeCalls } from "./calls.ts";
 import { domainRecord, UUID_BYTES, uuidToBytes, type DomainInfoRecord } from "./domain-record.ts";
 
-/** The types of guests that create() makes. */
+/** Types of domains that execute x86 code. */
 export type GuestTypeName = "pv" | "pvh";
+/** Types of domains that create() makes. */
+export type DomainTypeName = GuestTypeName | "native";
 
-/** Returns the type of a domain other than dom0, which is native. `flags` are those of its DomainInfoRecord. */
+/** The type of a domain that is not native; `flags`: of its DomainInfoRecord. */
 export function guestTypeOf({ flags }: DomainInfoRecord): GuestTypeName {
   return flags & domctl.XEN_DOMINF_hvm_guest ? "pvh" : "pv";
 }
@@ -31,6 +34,11 @@ export const LIBXL_LIMITS: CreationLimits = {
 };
 
 const PFN_BYTES = 8;
+const CREATION_FLAGS: Readonly<Record<DomainTypeName, number>> = {
+  pv: 0,
+  pvh: domctl.XEN_DOMCTL_CDF_hvm | domctl.XEN_DOMCTL_CDF_hap,
+  native: CDF_native,
+};
 
 export class DomainCalls {
   readonly #calls: NativeCalls;
@@ -44,14 +52,13 @@ export class DomainCalls {
     uuid: string,
     maxVcpus: number,
     limits = LIBXL_LIMITS,
-    { msrRelaxed = false, domid = 0, type = "pv" as GuestTypeName } = {},
+    { msrRelaxed = false, domid = 0, type = "pv" as DomainTypeName } = {},
   ): number {
     const { memory } = this.#calls;
     const u = this.#calls.domctl("createdomain", domctl.XEN_DOMCTL_createdomain, domid, (at) => {
       const isPvh = type === "pvh";
       memory.bytes(at + domctl.DOMCTL_CREATEDOMAIN_HANDLE, UUID_BYTES).set(uuidToBytes(uuid));
-      const flags = isPvh ? domctl.XEN_DOMCTL_CDF_hvm | domctl.XEN_DOMCTL_CDF_hap : 0;
-      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_FLAGS, flags);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_FLAGS, CREATION_FLAGS[type]);
       memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_VCPUS, maxVcpus);
       memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT, limits.eventChannels);
       memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES, limits.grantFrames);

@@ -7,6 +7,7 @@ import {
   MEMORY_MAP_BUFFER,
   MEMORY_MAP_NR_ENTRIES,
   MEMORY_RESERVATION_DOMID,
+  MEMORY_RESERVATION_EXTENT_ORDER,
   MEMORY_RESERVATION_EXTENT_START,
   MEMORY_RESERVATION_NR_EXTENTS,
   MEMORY_RESERVATION_SIZE,
@@ -44,6 +45,24 @@ export class FrameCalls {
 
   constructor(calls: NativeCalls) {
     this.#calls = calls;
+  }
+
+  /**
+   * Gives a domain 2^`order` adjacent frames for the guest frames from `firstPfn` on. Returns the first one's mfn, or null when the host has no so
+   * many that lie side by side.
+   */
+  populateExtent(domid: number, firstPfn: number, order: number): number | null {
+    const { memory } = this.#calls;
+    const struct = this.#calls.scratch(MEMORY_RESERVATION_SIZE + EXTENT_BYTES);
+    const extent = struct + MEMORY_RESERVATION_SIZE;
+    memory.set64(extent, firstPfn);
+    memory.set64(struct + MEMORY_RESERVATION_EXTENT_START, extent);
+    memory.set64(struct + MEMORY_RESERVATION_NR_EXTENTS, 1);
+    memory.set32(struct + MEMORY_RESERVATION_EXTENT_ORDER, order);
+    memory.set16(struct + MEMORY_RESERVATION_DOMID, domid);
+    const operation = `populate_physmap of domain ${domid}`;
+    const got = this.#calls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, struct);
+    return got === 1 ? Number(memory.get64(extent)) : null;
   }
 
   /**
