@@ -1,9 +1,11 @@
 /** Moves, arithmetic, logic, shifts and stack operations on general registers and memory. */
 import * as I from "../cpu/ids.ts";
+import { SS } from "../cpu/state.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { writeAtomic } from "./atomic.ts";
 import { writeBits } from "./bits.ts";
 import { regValue, rmValue } from "./operands.ts";
+import { cut } from "./segments.ts";
 import { writeShift } from "./shift.ts";
 import { writeWide } from "./wide.ts";
 import { I32, I64, Op } from "./wasm.ts";
@@ -178,6 +180,21 @@ function writeData(w: RegionWriter, op: DecodedOp): boolean {
         w.writeSized(op.rm, op.rm8, size, value);
       }
       return true;
+    case I.ID_MOV_MOFFS: {
+      const stores = op.form === I.FORM_RM_REG;
+      code.i64(op.imm);
+      w.linear(op, size);
+      w.hostAt(op, size, stores);
+      if (stores) {
+        w.register(RAX);
+        w.store(size);
+      } else {
+        w.load(size);
+        code.set(value);
+        w.writeSized(RAX, 0, size, value);
+      }
+      return true;
+    }
     case I.ID_LEA:
       w.offset(op);
       code.set(value);
@@ -277,26 +294,42 @@ function writeReversed(w: RegionWriter, size: number, value: number): void {
   code.set(value);
 }
 
-/** Register `to` gets what register `from` points at, and RSP the address after it. */
-function popFrom(w: RegionWriter, op: DecodedOp, from: number, to: number): void {
-  const { code } = w;
-  const value = w.temporary("value", I64);
-  w.register(from);
-  w.host(op, 8, false);
-  w.load(8);
-  code.set(value);
-  w.register(from);
-  code.i64(8).op(Op.i64Add);
-  w.setRegister(RSP);
-  code.get(value);
-  w.setRegister(to);
+/** Pushes a register, as a stack pointer, plus a distance. */
+function stackOffset(w: RegionWriter, register: number, distance: number): void {
+  w.register(register);
+  if (distance) w.code.i64(distance).op(Op.i64Add);
+  cut(w.code, w.mode.stackPointer);
+}
+/** Takes a stack offset and pushes the host address of the operation's size there. */
+function stackHost(w: RegionWriter, op: DecodedOp, write: boolean): void {
+  if (!w.mode.isFlat) w.segments.linear(op, SS, op.size);
+  w.hostAt(op, op.size, write);
+}
+/** Takes the new stack pointer. */
+function setStackPointer(w: RegionWriter): void {
+  if (w.mode.stackPointer > 2) return w.setRegister(RSP);
+  const pointer = w.temporary("stackPointer", I64);
+  w.code.set(pointer);
+  w.writeSized(RSP, 0, 2, pointer);
 }
 
-/** 64-bit pushes and pops. */
+/** Register `to` gets what register `from` points at, and RSP the address after it. */
+function popFrom(w: RegionWriter, op: DecodedOp, from: number, to: number): void {
+  const value = w.temporary("value", I64);
+  stackOffset(w, from, 0);
+  stackHost(w, op, false);
+  w.load(op.size);
+  w.code.set(value);
+  stackOffset(w, from, op.size);
+  setStackPointer(w);
+  w.writeSized(to, 0, op.size, value);
+}
+
+/** Pushes and pops, in 64-bit mode of 8 bytes. */
 function writeStack(w: RegionWriter, op: DecodedOp): boolean {
   const { code } = w;
   const value = w.temporary("value", I64);
-  if (op.size !== 8) return false;
+  if (w.mode.isLong && op.size !== 8) return false;
   switch (op.id) {
     case I.ID_PUSH_REG:
       w.register(op.rm);
@@ -306,7 +339,7 @@ function writeStack(w: RegionWriter, op: DecodedOp): boolean {
       code.i64(op.imm).set(value);
       break;
     case I.ID_PUSH_RM:
-      rmValue(w, op, 8);
+      rmValue(w, op, op.size);
       code.set(value);
       break;
     case I.ID_POP_REG:
@@ -322,29 +355,26 @@ function writeStack(w: RegionWriter, op: DecodedOp): boolean {
   return true;
 }
 
-/** Pushes the local's 64 bits. */
+/** Pushes as many bytes of the local as the operation has. */
 export function push(w: RegionWriter, op: DecodedOp, value: number): void {
   const { code } = w;
-  w.register(RSP);
-  code.i64(-8).op(Op.i64Add);
-  w.host(op, 8, true);
+  stackOffset(w, RSP, -op.size);
+  stackHost(w, op, true);
   code.get(value);
-  w.store(8);
-  w.register(RSP);
-  code.i64(-8).op(Op.i64Add);
-  w.setRegister(RSP);
+  w.store(op.size);
+  stackOffset(w, RSP, -op.size);
+  setStackPointer(w);
 }
 
-/** Leaves the 64-bit value on top of the stack in the local; RSP stays. */
+/** Leaves the value on top of the stack, of the operation's size, in the local; RSP stays. */
 export function peek(w: RegionWriter, op: DecodedOp, value: number): void {
-  w.register(RSP);
-  w.host(op, 8, false);
-  w.load(8);
+  stackOffset(w, RSP, 0);
+  stackHost(w, op, false);
+  w.load(op.size);
   w.code.set(value);
 }
-/** Drops 8 bytes from the stack. */
-export function drop(w: RegionWriter): void {
-  w.register(RSP);
-  w.code.i64(8).op(Op.i64Add);
-  w.setRegister(RSP);
+/** Drops bytes from the stack. */
+export function drop(w: RegionWriter, bytes: number): void {
+  stackOffset(w, RSP, bytes);
+  setStackPointer(w);
 }

@@ -5,13 +5,17 @@
  */
 import * as S from "../cpu/state.ts";
 import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
+import type { CodeMode } from "./code-mode.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
 import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, callHelper, type HelperName } from "./imports.ts";
+import type { Region } from "./region.ts";
 import { RegisterWriter, vectorNumber } from "./registers.ts";
+import { SegmentWriter, cut } from "./segments.ts";
 import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wasm.ts";
 
 const PAGE = -4096n;
+const PAGE_32 = 0xfffff000n;
 /** Offset of the addend in an entry of the TLB. */
 const ADDEND = 8;
 
@@ -30,6 +34,9 @@ export interface RegionUse {
 export type KeepOp = (op: DecodedOp) => number;
 
 export class RegionWriter {
+  readonly mode: CodeMode;
+  readonly #region: Region;
+  readonly segments: SegmentWriter;
   readonly code = new Code();
   readonly flags: FlagWriter;
   readonly use: RegionUse = {
@@ -46,7 +53,7 @@ export class RegionWriter {
   readonly #locals: ValueType[] = [];
   readonly #named = new Map<string, number>();
   readonly registers: RegisterWriter;
-  /** Linear address of the page; and where to continue. */
+  /** RIP of the first byte of the page in which the region begins; and where to continue. */
   readonly pageBase: number;
   readonly #rip: number;
   /** Labels of the ways out: everything is set; RIP and the count have to be computed from an offset and a number; the same and it bails. */
@@ -58,7 +65,10 @@ export class RegionWriter {
   /** Writes the code that stores those parts of the vCPU's state that are only in locals at the moment; null while there are none. */
   unsettled: (() => void) | null = null;
 
-  constructor(known: RegionUse, windows: Map<DecodedOp, number>, keep: KeepOp) {
+  constructor(region: Region, known: RegionUse, windows: Map<DecodedOp, number>, keep: KeepOp) {
+    this.mode = region.mode;
+    this.#region = region;
+    this.segments = new SegmentWriter(this);
     this.#windows = windows;
     this.#known = known;
     this.#keep = keep;
@@ -87,7 +97,7 @@ export class RegionWriter {
   has(name: string): boolean {
     return this.#named.has(name);
   }
-  get #linear(): number {
+  get #lookedUp(): number {
     return this.temporary("linear", I64);
   }
   get #host(): number {
@@ -203,18 +213,18 @@ export class RegionWriter {
     }
     if (!hasBase && op.index === 16) code.i64(displacement);
     else if (displacement) code.i64(displacement).op(Op.i64Add);
-    if (op.addressSize === 4) code.op(Op.i32WrapI64, Op.i64ExtendI32U);
+    cut(code, op.addressSize);
   }
 
-  /** Pushes the linear address. */
-  address(op: DecodedOp): void {
-    this.offset(op);
-    if (op.segmentSlot) this.code.get(STATE).memory(Mem.i64Load, op.segmentSlot).op(Op.i64Add);
+  /** Takes an offset in the operation's segment and pushes the linear address of `size` bytes there. */
+  linear(op: DecodedOp, size: number): void {
+    if (!op.isUnlimited) this.segments.linear(op, op.segment, size);
+    else if (op.segmentSlot) this.code.get(STATE).memory(Mem.i64Load, op.segmentSlot).op(Op.i64Add);
   }
 
   /** Takes a linear address and pushes the host address of `size` bytes there; bails out if the TLB does not have it. */
-  host(op: DecodedOp, size: number, write: boolean): void {
-    this.code.set(this.#linear);
+  hostAt(op: DecodedOp, size: number, write: boolean): void {
+    this.code.set(this.#lookedUp);
     this.#lookUp(op, size, write);
     this.code.get(this.#host);
   }
@@ -223,19 +233,19 @@ export class RegionWriter {
     const { code } = this;
     const table = write ? TLB_WRITE : TLB_READ;
     const found = code.block();
-    code.get(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
+    code.get(this.#lookedUp).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
     // If it belongs to another page, it is not used.
     code
       .tee(this.#entry)
       .memory(Mem.i32Load, table + ADDEND)
-      .get(this.#linear)
+      .get(this.#lookedUp)
       .op(Op.i32WrapI64, Op.i32Add)
       .set(this.#host);
-    code.get(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
+    code.get(this.#entry).memory(Mem.i64Load, table).get(this.#lookedUp);
     if (size > 1) code.i64(size - 1).op(Op.i64Add);
     code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Eq);
     code.branchIfLikely(found);
-    code.get(this.#linear).i32(size);
+    code.get(this.#lookedUp).i32(size);
     this.call(write ? "region_write" : "region_read");
     code.tee(this.#host).op(Op.i32Eqz);
     code.ifUnlikely();
@@ -244,9 +254,10 @@ export class RegionWriter {
   }
   /** The same for the operation's memory operand. */
   hostOf(op: DecodedOp, size: number, write: boolean): void {
-    this.address(op);
+    this.offset(op);
+    this.linear(op, size);
     const window = this.#windows.get(op);
-    if (window === undefined) return this.host(op, size, write);
+    if (window === undefined) return this.hostAt(op, size, write);
     const { code } = this;
     const name = `${write ? "write" : "read"}Window${window}`;
     const page = this.temporary(`${name}Page`, I64);
@@ -254,10 +265,10 @@ export class RegionWriter {
     // A window that shows nothing can't be expressed by a page number, because guests use any address, canonical or not.
     const closed = this.temporary(`${name}Closed`, I64);
     this.#usedWindows.add(closed);
-    code.set(this.#linear);
+    code.set(this.#lookedUp);
     const inside = code.block();
     code
-      .get(this.#linear)
+      .get(this.#lookedUp)
       .get(page)
       .op(Op.i64Sub)
       .get(closed)
@@ -266,10 +277,10 @@ export class RegionWriter {
       .op(Op.i64LeU);
     code.branchIfLikely(inside);
     this.#lookUp(op, size, write);
-    code.get(this.#linear).i64(PAGE).op(Op.i64And).set(page).i64(0).set(closed);
-    code.get(this.#host).get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);
+    code.get(this.#lookedUp).i64(PAGE).op(Op.i64And).set(page).i64(0).set(closed);
+    code.get(this.#host).get(this.#lookedUp).op(Op.i32WrapI64, Op.i32Sub).set(addend);
     code.end();
-    code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add);
+    code.get(addend).get(this.#lookedUp).op(Op.i32WrapI64, Op.i32Add);
   }
 
   /** Takes a host address and pushes the value there, zero-extended. */
@@ -279,6 +290,19 @@ export class RegionWriter {
   /** Takes a host address and a value. */
   store(size: number): void {
     this.code.memory([0, Mem.i64Store8, Mem.i64Store16, 0, Mem.i64Store32, 0, 0, 0, Mem.i64Store][size]!);
+  }
+
+  // ---- code addresses ----
+
+  /** Pushes RIP of the code at an offset from the page's beginning. */
+  codeAddress(offset: number): void {
+    this.code.get(this.pageBase).i64(offset).op(Op.i64Add);
+    if (!this.mode.isLong) cut(this.code, 4);
+  }
+  /** Bails out at `op`, a near transfer to the address in the local, if nothing can be there. */
+  target(op: DecodedOp, local: number): void {
+    if (this.mode.isLong) this.#canonical(op, local);
+    else if (!this.mode.isFlat) this.segments.target(op, local);
   }
 
   // ---- ways out ----
@@ -324,8 +348,7 @@ export class RegionWriter {
     this.code.get(POLL).memory(Mem.i32Load).branchIfUnlikely(label);
     this.code.get(LEFT).i32(0).op(Op.i32LeS).branchIfUnlikely(label);
   }
-  /** Takes a canonical address and leaves it in the local; bails at `op` if it is not canonical. */
-  canonical(op: DecodedOp, local: number): void {
+  #canonical(op: DecodedOp, local: number): void {
     const { code } = this;
     code.get(local).i64(16).op(Op.i64Shl).i64(16).op(Op.i64ShrS).get(local).op(Op.i64Ne);
     code.ifUnlikely();
@@ -367,8 +390,7 @@ export class RegionWriter {
 
   finish(): FunctionBody {
     const before = new Code();
-    before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP).i64(PAGE).op(Op.i64And).tee(this.pageBase);
-    before.memory(Mem.i64Store, S.CPU_CODE_BASE);
+    this.#begin(before);
     if (this.has("tag")) before.get(STATE).memory(Mem.i64Load, S.CPU_TLB_TAG).set(this.#tag);
     for (const closed of this.#usedWindows) before.i64(-1).set(closed);
     if (this.has("noVectors")) {
@@ -377,17 +399,43 @@ export class RegionWriter {
       before.get(STATE).memory(Mem.i32Load, S.CPU_CR4).i32(0x200).op(Op.i32And, Op.i32Eqz, Op.i32Or);
       before.set(this.temporary("noVectors", I32));
     }
+    this.segments.begin(before);
     this.flags.begin(before);
 
     const { code } = this;
     code.op(Op.unreachable).end();
     this.sayWhy(S.BAILED_UNDONE);
     code.end();
-    code.get(this.#rip).get(this.pageBase).op(Op.i64Add).set(this.#rip);
+    code.get(this.#rip).get(this.pageBase).op(Op.i64Add);
+    if (!this.mode.isLong) cut(code, 4);
+    code.set(this.#rip);
     code.get(LEFT).get(this.temporary("done", I32)).op(Op.i32Sub).set(LEFT).end();
     this.flags.storeSettled();
     code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
     code.get(LEFT);
     return { locals: this.#locals, code: [before, code] };
+  }
+
+  /** Finds out where the page is. */
+  #begin(before: Code): void {
+    const { mode } = this;
+    const { blocks } = this.#region;
+    before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP);
+    if (mode.isFlat) before.i64(mode.isLong ? PAGE : PAGE_32).op(Op.i64And);
+    else {
+      // CS may begin anywhere, so RIP and the page have different beginnings.
+      cut(before, 4);
+      before.i64(blocks[0]!.ops[0]!.offset).op(Op.i64Sub);
+    }
+    before.tee(this.pageBase).memory(Mem.i64Store, S.CPU_CODE_BASE);
+    if (mode.isFlat) return;
+    const places = blocks.flatMap(({ ops, transfer }) => {
+      // Jumps also lead to blocks of which nothing could be translated.
+      if (!ops.length)
+        return transfer.kind === "jump" ? [transfer.to.offset] : "offset" in transfer ? [transfer.offset] : [];
+      return ops.flatMap(({ offset, length }) => [offset, offset + length - 1]);
+    });
+    const [first, last] = [Math.min(...places), Math.max(...places)];
+    this.segments.beginCode(before, this.pageBase, first, last, mode.word);
   }
 }
