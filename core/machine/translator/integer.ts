@@ -1,11 +1,9 @@
 /** Moves, arithmetic, logic, shifts and stack operations on general registers and memory. */
 import * as I from "../cpu/ids.ts";
-import { SS } from "../cpu/state.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { writeAtomic } from "./atomic.ts";
 import { writeBits } from "./bits.ts";
 import { regValue, rmValue } from "./operands.ts";
-import { cut } from "./segments.ts";
 import { writeShift } from "./shift.ts";
 import { writeWide } from "./wide.ts";
 import { I32, I64, Op } from "./wasm.ts";
@@ -182,9 +180,7 @@ function writeData(w: RegionWriter, op: DecodedOp): boolean {
       return true;
     case I.ID_MOV_MOFFS: {
       const stores = op.form === I.FORM_RM_REG;
-      code.i64(op.imm);
-      w.linear(op, size);
-      w.hostAt(op, size, stores);
+      w.hostAtOffset(op, op.imm, size, stores);
       if (stores) {
         w.register(RAX);
         w.store(size);
@@ -294,35 +290,15 @@ function writeReversed(w: RegionWriter, size: number, value: number): void {
   code.set(value);
 }
 
-/** Pushes a register, as a stack pointer, plus a distance. */
-function stackOffset(w: RegionWriter, register: number, distance: number): void {
-  w.register(register);
-  if (distance) w.code.i64(distance).op(Op.i64Add);
-  cut(w.code, w.mode.stackPointer);
-}
-/** Takes a stack offset and pushes the host address of the operation's size there. */
-function stackHost(w: RegionWriter, op: DecodedOp, write: boolean): void {
-  if (!w.mode.isFlat) w.segments.linear(op, SS, op.size);
-  w.hostAt(op, op.size, write);
-}
-/** Takes the new stack pointer. */
-function setStackPointer(w: RegionWriter): void {
-  if (w.mode.stackPointer > 2) return w.setRegister(RSP);
-  const pointer = w.temporary("stackPointer", I64);
-  w.code.set(pointer);
-  w.writeSized(RSP, 0, 2, pointer);
-}
-
 /** Register `to` gets what register `from` points at, and RSP the address after it. */
 function popFrom(w: RegionWriter, op: DecodedOp, from: number, to: number): void {
+  const { size } = op;
   const value = w.temporary("value", I64);
-  stackOffset(w, from, 0);
-  stackHost(w, op, false);
-  w.load(op.size);
+  w.hostOnStack(op, from, 0, size, false);
+  w.load(size);
   w.code.set(value);
-  stackOffset(w, from, op.size);
-  setStackPointer(w);
-  w.writeSized(to, 0, op.size, value);
+  w.moveStack(from, size);
+  w.writeSized(to, 0, size, value);
 }
 
 /** Pushes and pops, in 64-bit mode of 8 bytes. */
@@ -357,24 +333,19 @@ function writeStack(w: RegionWriter, op: DecodedOp): boolean {
 
 /** Pushes as many bytes of the local as the operation has. */
 export function push(w: RegionWriter, op: DecodedOp, value: number): void {
-  const { code } = w;
-  stackOffset(w, RSP, -op.size);
-  stackHost(w, op, true);
-  code.get(value);
+  w.hostOnStack(op, RSP, -op.size, op.size, true);
+  w.code.get(value);
   w.store(op.size);
-  stackOffset(w, RSP, -op.size);
-  setStackPointer(w);
+  w.moveStack(RSP, -op.size);
 }
 
 /** Leaves the value on top of the stack, of the operation's size, in the local; RSP stays. */
 export function peek(w: RegionWriter, op: DecodedOp, value: number): void {
-  stackOffset(w, RSP, 0);
-  stackHost(w, op, false);
+  w.hostOnStack(op, RSP, 0, op.size, false);
   w.load(op.size);
   w.code.set(value);
 }
 /** Drops bytes from the stack. */
 export function drop(w: RegionWriter, bytes: number): void {
-  stackOffset(w, RSP, bytes);
-  setStackPointer(w);
+  w.moveStack(RSP, bytes);
 }
