@@ -13,21 +13,27 @@ interface Value {
   readonly distance: number;
 }
 
-/** An address: something unknown, with a name, plus a distance. */
+/** An address: something unknown plus a distance. Two addresses differ by their distances alone if all else is the same. */
 export interface Place {
-  readonly name: string;
+  /** The offset of the segment base in the vCPU's state, 0 without a segment. */
+  readonly segment: number;
+  /** What the base register's value counts from: its unknown number, or NO_NUMBER, or PAGE_NUMBER. */
+  readonly base: number;
+  /** The same for the index register, and its scale. */
+  readonly index: number;
+  readonly scale: number;
   readonly distance: number;
-  /** The unknown part is a multiple of the page's size. */
-  readonly fromPage: boolean;
 }
+const NO_NUMBER = -1;
+/** The page in which the region begins. */
+const PAGE_NUMBER = -2;
 
 /** An access that was found. */
-export interface Found {
+export interface Found extends Place {
   readonly op: DecodedOp;
-  readonly distance: number;
   readonly size: number;
   readonly write: boolean;
-  /** The local with its host address. */
+  /** The number of the local with its host address. */
   readonly local: number;
 }
 
@@ -46,7 +52,7 @@ export interface Neighbour {
 /** What is known at a place in the code. */
 export interface NeighbourState {
   readonly values: readonly Value[];
-  readonly found: ReadonlyMap<string, Found>;
+  readonly found: readonly Found[];
 }
 
 const PAGE = 4096;
@@ -58,8 +64,8 @@ const NEXT_RELATIVE = 18;
 export class Neighbours {
   #unknowns = 0;
   #values: Value[] = [];
-  /** By name; those used last are at the end. */
-  #found = new Map<string, Found>();
+  /** Those used last are at the end. */
+  #found: Found[] = [];
 
   constructor() {
     this.state = this.nothing();
@@ -67,24 +73,25 @@ export class Neighbours {
 
   /** What is known where control may come from anywhere. */
   nothing(): NeighbourState {
-    return { values: Array.from({ length: REGISTERS }, () => this.#unknown()), found: new Map() };
+    const values: Value[] = [];
+    for (let n = 0; n < REGISTERS; n++) values.push(this.#unknown());
+    return { values, found: [] };
   }
   /** What is known where these ways join. */
   joined([first, ...others]: NeighbourState[]): NeighbourState {
-    if (!first) return this.nothing();
+    if (!first || !others.length) return first ?? this.nothing();
     const values = first.values.map((value, n) => {
       const agreed = others.every(({ values: { [n]: other } }) => isSame(other!, value));
       return agreed ? value : this.#unknown();
     });
-    const found = [...first.found].filter(([name, each]) => others.every((other) => other.found.get(name) === each));
-    return { values, found: new Map(found) };
+    return { values, found: first.found.filter((each) => others.every(({ found }) => found.includes(each))) };
   }
   get state(): NeighbourState {
-    return { values: [...this.#values], found: new Map(this.#found) };
+    return { values: this.#values.slice(), found: this.#found.slice() };
   }
   set state({ values, found }: NeighbourState) {
-    this.#values = [...values];
-    this.#found = new Map(found);
+    this.#values = values.slice();
+    this.#found = found.slice();
   }
 
   #unknown(): Value {
@@ -104,27 +111,35 @@ export class Neighbours {
   }
 
   /** The address of the memory operand; null if nothing can be said about it. */
-  placeOf({ addressSize, segmentSlot, base, index, scale, disp, page, offset, length }: DecodedOp): Place | null {
-    if (addressSize !== 8) return null;
-    const fromPage = base === PAGE_RELATIVE || base === NEXT_RELATIVE;
-    const part = (register: number): Value | null => (register < REGISTERS ? this.#values[register]! : null);
-    const [first, second] = [part(base), part(index)];
-    const origin = fromPage ? "page" : first ? first.unknown : "none";
-    const further = second ? `${second.unknown}<<${scale}` : "none";
-    const start = base === NEXT_RELATIVE ? offset + length : base === PAGE_RELATIVE ? page : (first?.distance ?? 0);
-    const distance = start + (second?.distance ?? 0) * 2 ** scale + disp;
-    return { name: `${segmentSlot} ${origin} ${further}`, distance, fromPage: fromPage && !second && !segmentSlot };
+  placeOf(op: DecodedOp): Place | null {
+    if (op.addressSize !== 8) return null;
+    const first = op.base < REGISTERS ? this.#values[op.base]! : null;
+    const second = op.index < REGISTERS ? this.#values[op.index]! : null;
+    const fromNext = op.base === NEXT_RELATIVE;
+    const fromPage = fromNext || op.base === PAGE_RELATIVE;
+    const start = fromNext ? op.offset + op.length : fromPage ? op.page : (first?.distance ?? 0);
+    return {
+      segment: op.segmentSlot,
+      base: fromPage ? PAGE_NUMBER : (first?.unknown ?? NO_NUMBER),
+      index: second?.unknown ?? NO_NUMBER,
+      scale: second ? op.scale : 0,
+      distance: start + op.disp + (second?.distance ?? 0) * 2 ** op.scale,
+    };
   }
   /** The address in a register, plus a distance, without a segment. */
   placeIn(register: number, distance: number): Place {
-    const value = this.#values[register]!;
-    return { name: `0 ${value.unknown} none`, distance: value.distance + distance, fromPage: false };
+    const { unknown, distance: before } = this.#values[register]!;
+    return { segment: 0, base: unknown, index: NO_NUMBER, scale: 0, distance: before + distance };
   }
 
   /** Returns the neighbour of an access to `size` bytes; null if there is none that helps. */
-  of({ name, distance, fromPage }: Place, size: number, write: boolean): Neighbour | null {
-    const found = this.#found.get(name);
+  of(place: Place, size: number, write: boolean): Neighbour | null {
+    let at = this.#found.length - 1;
+    while (at >= 0 && !areNear(this.#found[at]!, place)) at--;
+    const found = this.#found[at];
     if (!found || (write && !found.write)) return null;
+    const { distance } = place;
+    const fromPage = place.base === PAGE_NUMBER && place.index === NO_NUMBER && !place.segment;
     const away = distance - found.distance;
     // Where the earlier access may begin in its page, and where it has to.
     const first = fromPage ? found.distance & (PAGE - 1) : 0;
@@ -133,26 +148,35 @@ export class Neighbours {
     const most = PAGE - size - away;
     if (least > last || most < first || (least > first && most < last)) return null;
     // It is the one that was used last.
-    this.#found.delete(name);
-    this.#found.set(name, found);
+    this.#found.splice(at, 1);
+    this.#found.push(found);
     return { found, distance: away, least: least > first ? least : null, most: most < last ? most : null };
   }
-  /** Records an access. Returns the local that is to hold its host address: one of `locals`, whose earlier access may be forgotten. */
-  record(place: Place, found: Omit<Found, "distance" | "local">, locals: number): number {
-    this.#found.delete(place.name);
-    const used = new Set([...this.#found.values()].map(({ local }) => local));
-    let local = 0;
-    while (used.has(local)) local++;
-    if (local >= locals) {
-      const [name, oldest] = this.#found.entries().next().value!;
-      this.#found.delete(name);
-      local = oldest.local;
+  /**
+   * Records an access. Returns the number of the local that is to hold its host address, below `most` (at most 31); so another access may be forgotten.
+   */
+  record(place: Place, op: DecodedOp, size: number, write: boolean, most: number): number {
+    let used = 0;
+    let before = -1;
+    for (let n = 0; n < this.#found.length; n++) {
+      const each = this.#found[n]!;
+      if (areNear(each, place)) before = n;
+      used |= 1 << each.local;
     }
-    this.#found.set(place.name, { ...found, distance: place.distance, local });
+    // Without an older access to the same, the one that was not used for longest makes room.
+    if (before < 0 && this.#found.length === most) before = 0;
+    if (before >= 0) used &= ~(1 << this.#found.splice(before, 1)[0]!.local);
+    // The lowest bit that is clear.
+    const local = 31 - Math.clz32(~used & -~used);
+    const { segment, base, index, scale, distance } = place;
+    this.#found.push({ segment, base, index, scale, distance, op, size, write, local });
     return local;
   }
 }
 
+function areNear(a: Place, b: Place): boolean {
+  return a.base === b.base && a.index === b.index && a.scale === b.scale && a.segment === b.segment;
+}
 function isSame(a: Value, b: Value): boolean {
   return a.unknown === b.unknown && a.distance === b.distance;
 }

@@ -36,6 +36,8 @@ export interface RegionUse {
 
 /** How many accesses are kept for their neighbours: more would be kept in memory, by V8's first code even if nobody needs them any more. */
 const MOST_NEIGHBOURS = 6;
+/** The same while it is found out which of them have neighbours. */
+const MOST_CANDIDATES = 12;
 
 /** Takes a decoded operation into the pool that translated code refers to. Returns its machine address. */
 export type KeepOp = (op: DecodedOp) => number;
@@ -288,7 +290,7 @@ export class RegionWriter {
     otherwise();
     this.code.get(this.#host);
     if (!place || inArm || this.#known.serves?.has(op) === false) return;
-    const local = neighbours.record(place, { op, size, write }, this.#known.serves ? MOST_NEIGHBOURS : Infinity);
+    const local = neighbours.record(place, op, size, write, this.#known.serves ? MOST_NEIGHBOURS : MOST_CANDIDATES);
     this.code.tee(this.temporary(`found${local}`, I32));
   }
   #fromNeighbour(op: DecodedOp, { found, distance, least, most }: Neighbour, size: number, write: boolean): void {
@@ -322,22 +324,21 @@ export class RegionWriter {
   #lookUp(op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
     const table = write ? TLB_WRITE : TLB_READ;
-    const addend = this.temporary("addend", I32);
     const found = code.block();
     code.get(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
     // If it belongs to another page, it is not used.
     code
       .tee(this.#entry)
       .memory(Mem.i32Load, table + ADDEND)
-      .set(addend);
+      .get(this.#linear)
+      .op(Op.i32WrapI64, Op.i32Add)
+      .set(this.#host);
     code.get(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
     if (size > 1) code.i64(size - 1).op(Op.i64Add);
     code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Eq);
     code.branchIfLikely(found);
     this.#askHelper(op, size, write);
-    code.get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);
-    code.end();
-    code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add).set(this.#host);
+    code.op(Op.drop).end();
   }
   /** The same by a window. */
   #look(window: number, op: DecodedOp, size: number, write: boolean): void {
