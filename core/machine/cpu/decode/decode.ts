@@ -41,7 +41,7 @@ import {
   PREFIX_VEX,
 } from "../op";
 import { H_LENGTH, H_UD } from "../handlers";
-import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_REAL, MODE_UNLIMITED } from "../mode_bits";
+import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_REAL } from "../mode_bits";
 import { reg8Offset } from "../access";
 import { genericHandler } from "./hot_forms";
 import { decodeMap0 } from "./map";
