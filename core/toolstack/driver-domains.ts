@@ -3,7 +3,8 @@
  * the frontends are for it, and finds the backends' directories as the toolstack wrote them for the old one: Linux's backends go on with a
  * ring that is connected where its responses end. That is right only if every request had its response. What was taken and not answered,
  * or answered out of turn, nobody can tell from the ring, and a request that is done twice would write what is in its pages by now. So a
- * device with requests on the way is left without a backend, as real Xen leaves it.
+ * device with requests on the way is left without a backend, as real Xen leaves it. A native domain keeps a record of them outside of its
+ * thread (core/dom0/xenbus/request-record.ts), with which its devices go on in any case.
  */
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
@@ -27,8 +28,8 @@ export interface ServedDevice {
   address: DeviceAddress;
   /** What the toolstack wrote for its backend. */
   back: Nodes;
-  /** Every request that its frontend has made has got its response. */
-  isQuiet: boolean;
+  /** Every request that its frontend has made has got its response, or is known to whoever goes on. */
+  canGoOn: boolean;
 }
 
 export interface DriverDomainParts {
@@ -46,8 +47,11 @@ export class DriverDomains {
     this.#parts = parts;
   }
 
-  /** Devices of other domains whose backends a domain has that has stopped; to be asked before it is destroyed. */
-  served(domid: number): ServedDevice[] {
+  /**
+   * Devices of other domains whose backends a domain has that has stopped; to be asked before it is destroyed. `isRecorded`: what was on its way is
+   * known to the domain that takes its place.
+   */
+  served(domid: number, isRecorded: boolean): ServedDevice[] {
     const { store, devices } = this.#parts;
     return store
       .list("/libxl")
@@ -55,7 +59,7 @@ export class DriverDomains {
       .filter((front) => front !== domid)
       .flatMap((front) => devices.all(front))
       .filter((address) => address.backendDomid === domid)
-      .map((address) => ({ address, back: devices.recorded(address), isQuiet: this.#isQuiet(address) }));
+      .map((address) => ({ address, back: devices.recorded(address), canGoOn: isRecorded || this.#isQuiet(address) }));
   }
 
   /**
@@ -66,11 +70,11 @@ export class DriverDomains {
     const { store, devices } = this.#parts;
     const left: ServedDevice[] = [];
     for (const device of served) {
-      const { address, back, isQuiet } = device;
+      const { address, back, canGoOn } = device;
       // The other domain may have gone meanwhile, or the device have been detached. What its frontend has removed is not written again.
       if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
       if (store.read(devices.frontendPath(address)) === null) continue;
-      if (isQuiet) {
+      if (canGoOn) {
         store.transaction((t) => devices.writeBackend(address, back, t));
         this.#readable(devices.frontendPath(address), address);
       } else left.push(device);

@@ -27,6 +27,11 @@ export class HotPlug {
   /** `key`: of xl.cfg; `text`: one string of its list; relative files are taken from `folder`. What is attached comes back after a restart. */
   attach(domid: number, key: string, text: string, folder: string): Promise<{ kind: string; id: string }> {
     return this.#inTurn(domid, async (domain) => {
+      if (domain.type === "native")
+        throw new Refusal(
+          "EOPNOTSUPP",
+          `${domain.name} is a native domain: it has no frontends, only backends for others.`,
+        );
       const { config, kind } = this.#key(key);
       const others = domain.config.devices.filter((each) => each.kind === kind);
       const spec = this.#parse(config, text, others, folder);

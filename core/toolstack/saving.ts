@@ -69,7 +69,7 @@ export class Saving {
   readonly #dumper: CoreDumper;
   readonly #hvm: HvmHypercalls;
   readonly #pvhSaver: PvhSaver;
-  readonly #restorers: Readonly<Record<ManagedDomain["config"]["type"], Restorer>>;
+  readonly #restorers: Readonly<Record<GuestTypeName, Restorer>>;
   /** Domains that are being saved; aborted when somebody does not want it any more. */
   readonly #busy = new Map<number, AbortController>();
   /** They were asked to suspend and nobody waits for it any more: one that does it after all goes on at once. */
@@ -185,7 +185,10 @@ export class Saving {
     wanted.abort(new Refusal("ECANCELED", "Saving was cancelled; the domain goes on running."));
   }
 
-  async #suspend({ domid, name }: ManagedDomain, wanted: AbortSignal): Promise<void> {
+  async #suspend(domain: ManagedDomain, wanted: AbortSignal): Promise<void> {
+    // Refuses a domain that can't be saved before it is asked to suspend.
+    this.#typeOf(domain);
+    const { domid, name } = domain;
     const { hypercalls, store } = this.#parts;
     const control = `/local/domain/${domid}/control/shutdown`;
     const until = async (done: () => boolean, milliseconds: number): Promise<boolean> => {
@@ -259,7 +262,12 @@ export class Saving {
   }
 
   /** The hypervisor knows it: a configuration may be edited while its domain runs. */
-  #typeOf({ domid, name }: ManagedDomain): GuestTypeName {
+  #typeOf({ domid, name, type }: ManagedDomain): GuestTypeName {
+    if (type === "native")
+      throw new Refusal(
+        "EOPNOTSUPP",
+        `${name} is a native domain: it is a thread of the host's, which can't be saved.`,
+      );
     const info = this.#parts.hypercalls.domains.info(domid);
     if (!info) throw new Refusal("ESRCH", `${name} has ended.`);
     return guestTypeOf(info);
@@ -339,6 +347,9 @@ export class Saving {
     const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
     if (isTaken) throw new Refusal("EEXIST", `The domain of ${called}, ${name}, runs already.`);
     const { configName } = header;
+    const { type } = config;
+    if (type === "native")
+      throw new Refusal("EINVAL", `${called} can't be restored: its configuration is that of a native domain.`);
     const restored = lifecycle.restore(
       { ...config, name, uuid },
       {
@@ -351,7 +362,7 @@ export class Saving {
       console,
       async (request) => {
         const began = performance.now();
-        const rings = await this.#restorers[config.type].restore(request, stream);
+        const rings = await this.#restorers[type].restore(request, stream);
         return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
       },
     );

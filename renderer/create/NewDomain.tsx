@@ -10,6 +10,7 @@ import { useIsOpen } from "../ui/FormDialog.tsx";
 import { createUntil } from "./cancellable.ts";
 import { Choice } from "./Choice.tsx";
 import { idOf } from "./Field.tsx";
+import { hasContent } from "./fields.ts";
 import { Halves } from "./Halves.tsx";
 import { IntakeState } from "./IntakeState.tsx";
 import { Sources } from "./Sources.tsx";
@@ -94,7 +95,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
 
   const busy = intake.reading !== null || creating;
   const kernel = draft.files.findLast(({ name }) => name === fields.kernel);
-  const isWhole = fields.name !== "" && (fields.kernel || fields.bootloader) !== "";
+  const isWhole = fields.name !== "" && hasContent(fields);
   const submit = (event: { preventDefault: () => void }): void => {
     event.preventDefault();
     if (!busy) begin(createOne);

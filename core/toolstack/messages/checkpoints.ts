@@ -1,6 +1,6 @@
 /** What is said of the images of disks under running domains: what snapshots are made with. */
 import type { CreateResult, RestoreAs } from "./domains.ts";
-import type { FrozenImage } from "../../dom0/backends/blk/disks.ts";
+import type { FrozenImage } from "../../dom0/backends/blk/image-register.ts";
 
 /** An image of a disk, and how it is to be read. */
 export interface ImageFile {

@@ -1,5 +1,5 @@
 /** What is said of domains: their configurations, their life, and what of them can be changed. */
-import type { CreationLimits, GuestTypeName } from "../../dom0/kernel/hypercalls.ts";
+import type { CreationLimits, DomainTypeName } from "../../dom0/kernel/hypercalls.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
 
 /** SHUTDOWN_* (xen/sched.h); a guest may give Xen any number from 0 to 255 as its reason: "unknown" are those that mean nothing. */
@@ -23,12 +23,10 @@ export const TSC_MODES = ["default", "always_emulate", "native"] as const;
 
 export type TscMode = (typeof TSC_MODES)[number];
 
-export type DomainType = "native" | GuestTypeName;
-
 /** An xl.cfg whose values are checked and defaults filled in. Sizes are MiB. */
 export interface DomainConfig {
   name: string;
-  type: GuestTypeName;
+  type: DomainTypeName;
   uuid: string;
   kernel: string;
   ramdisk: string | null;
@@ -52,7 +50,7 @@ export interface DomainConfig {
   /** RDMSR of a register that the host has and the guest has not gives 0 instead of #GP, WRMSR does nothing. */
   msrRelaxed: boolean;
   limits: CreationLimits;
-  /** It has backends for others and a toolstack that sees to them: `xl devd`. */
+  /** It has backends for others: a guest with a toolstack that sees to them (`xl devd`), or a native domain. */
   driverDomain: boolean;
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;
@@ -82,7 +80,7 @@ export interface DomainInfo {
   domid: number;
   uuid: string;
   name: string;
-  type: DomainType;
+  type: DomainTypeName;
   /** Exactly one of these is what `xl list` shows as r, b, p, s, c or d; several may hold at once. */
   state: { running: boolean; blocked: boolean; paused: boolean; shutdown: boolean; crashed: boolean; dying: boolean };
   /** `xl list`'s State column, as "r-----". */
