@@ -105,7 +105,7 @@ export const TRANSLATOR_BYTES = 0x113030;
 export const TRANSLATOR_EVICTED = 0x113038;
 /**
  * A request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large region, u64 its linear address, u64 CR3, u32 machine
- * address of the buckets of the asking pCPU's decoded blocks, u32 machine address of the root of the second stage of translation (0: none).
+ * address of the sets (cpu/block_layout.ts) of the asking pCPU's decoded blocks, u32 machine address of the root of the second stage of translation (0: none).
  */
 export const TRANSLATOR_RING = 0x114000;
 export const TRANSLATOR_REQUESTS = 1024;

@@ -1,6 +1,7 @@
 /**
- * Memory of domains that dom0 holds for a moment, so that others are made of it at once: no file is written or read. What is shared is this one copy;
- * each domain that goes on from it has frames of its own, for a PV guest's page tables name machine frames, and those of no other domain.
+ * The memory of domains that dom0 holds for a moment so that others can be made of it at once, without writing or reading a file. Only this one copy
+ * is shared. Each domain that goes on from it has frames of its own, because the page tables of a PV guest name machine frames, and no others than
+ * those of its own domain.
  */
 import { freemem } from "node:os";
 import { takeFrom } from "../dom0/saved/stream.ts";
@@ -8,7 +9,7 @@ import { Refusal } from "./error.ts";
 import type { CreateResult, RestoreAs } from "./messages.ts";
 import type { SavedDomain, Saving } from "./saving.ts";
 
-/** Of the computer's free memory, which the copies' own frames take from too. */
+/** The share of the computer's free memory that may be held. The frames of the copies are taken from that memory too. */
 const MOST_SHARE = 0.5;
 
 export interface HeldDomain extends Omit<SavedDomain, "stream"> {
@@ -19,7 +20,7 @@ export interface HeldDomain extends Omit<SavedDomain, "stream"> {
 export class HeldDomains {
   readonly #held = new Map<string, HeldDomain>();
 
-  /** Throws Refusal where there is no room for it, before anything is done. */
+  /** Throws Refusal if there is no room for it, before anything is done. */
   check(name: string, held: string, bytes: number, copies: number, freeBytes: number): void {
     if (this.#held.has(held)) throw new Refusal("EEXIST", "Something is held under that name already.");
     if (bytes * copies > freeBytes)
@@ -38,7 +39,7 @@ export class HeldDomains {
     this.#held.set(held, domain);
   }
 
-  /** Another domain of it, paused. Throws Refusal. */
+  /** Makes another domain of it, which is paused. Throws Refusal. */
   continue(saving: Saving, held: string, as: Required<RestoreAs>): Promise<CreateResult> {
     const found = this.#held.get(held);
     if (!found) throw new Refusal("ESRCH", "Nothing is held under that name.");

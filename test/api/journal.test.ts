@@ -78,7 +78,7 @@ describe("the host's journal", () => {
     made(2, "web-fork-1");
     forked();
     expect(causes().slice(1)).toEqual([
-      ["web-fork-1 was restored", "window-1"],
+      ["web-fork-1 was forked from web", "window-1"],
       ["web-fork-1 is unpaused", "window-1"],
     ]);
     const back = journal.asks("snapshotRevert", { uuid: "k", snapshot: "s" }, WINDOW, null)!;
@@ -88,7 +88,7 @@ describe("the host's journal", () => {
     made(4, "db");
     expect(journal.entries.slice(-5).map(({ title, by }) => [title, by])).toEqual([
       ["web is gone", "window-1"],
-      ["web was restored", "window-1"],
+      ["web went back to a snapshot", "window-1"],
       ["web is unpaused", "window-1"],
       ["db was restored", null],
       ["db is unpaused", null],
@@ -98,7 +98,7 @@ describe("the host's journal", () => {
     made(5, "copy");
     cloned();
     expect(causes().slice(1)).toEqual([
-      ["copy was restored", "session-2"],
+      ["copy was made from a snapshot of web", "session-2"],
       ["copy is unpaused", "session-2"],
     ]);
     vi.advanceTimersByTime(3_000);

@@ -1,7 +1,7 @@
 /**
- * How long forks of a Linux with a disk take, by its memory and the number of copies: figures for core/library/snapshots/README.md. By the environment:
- * XENARIUM_FORK_MIB, sizes of the guest's memory (96,256); XENARIUM_FORK_COPIES, numbers of copies, one fork after the other (1,3);
- * XENARIUM_FORK_FULL, the share of its memory that the guest fills with random data before (0); one of 96 MiB has no room for any.
+ * How long it takes to fork a Linux with a disk, depending on its memory and on the number of copies: figures for core/library/snapshots/README.md.
+ * Environment: XENARIUM_FORK_MIB, the sizes of the guest's memory (96,256); XENARIUM_FORK_COPIES, the numbers of copies, one fork after the other
+ * (1,3); XENARIUM_FORK_FULL, the share of its memory that the guest first fills with random data (0). A guest of 96 MiB has no room for any.
  */
 import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -21,7 +21,7 @@ const numbers = (name: string, usual: string): number[] => (process.env[name] ??
 const SIZES = numbers("XENARIUM_FORK_MIB", "96,256");
 const COPIES = numbers("XENARIUM_FORK_COPIES", "1,3");
 const [FULL = 0] = numbers("XENARIUM_FORK_FULL", "0");
-/** Of the host: all domains of a fork, and as much as dom0 holds of one. */
+/** The memory of the host: for all domains of a fork, and as much as dom0 holds of one. */
 const HOST_MIB = Math.max(1600, Math.max(...SIZES) * (2 + Math.max(...COPIES)) + 256);
 
 describe.skipIf(missing !== null)("forks", () => {
@@ -36,7 +36,7 @@ describe.skipIf(missing !== null)("forks", () => {
   });
   afterAll(() => host.powerOff(0));
 
-  /** Random data in a file that lies in memory. */
+  /** Writes random data to a file that lies in memory. */
   const fill = async (domid: number, mib: number, shown: () => Promise<string>): Promise<void> => {
     const commands = `busybox mkdir /full; mount -t tmpfs -o size=100% full /full; busybox dd if=/dev/urandom of=/full/data bs=1M count=${mib}; echo FILLED-$?.\r`;
     await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from(commands) });

@@ -100,7 +100,7 @@ vif = []
     expect(errors(`${base}memory = 9999`)).toEqual([
       'line 3: memory is "9999"; allowed: a whole number from 1 to 3584 (MiB)',
     ]);
-    // A PVH domain may be told of more than a host has.
+    // A PVH domain may be told of more memory than the host has.
     expect(errors(`${base}type = "pvh"\nmaxmem = 16384`)).toEqual([]);
     for (const [type, most] of [
       ["pv", 3584],
@@ -161,8 +161,8 @@ vif = []
       ['extra = "quiet"', "line 4: extra can't be had by a native domain: it boots nothing, leave it out"],
       ["vcpus = 2", "line 4: vcpus can't be had by a native domain: it has one vCPU, its thread"],
       ['vif = [""]', "line 4: vif can't be had by a native domain: it has no frontends"],
-      ["memory = 1", "line 4: memory is "1"; allowed: at least 2 for a native domain"],
-      ["maxmem = 8", "line 4: maxmem is "8"; allowed: 4, its memory: a native domain has no balloon driver"],
+      ["memory = 1", 'line 4: memory is "1"; allowed: at least 2 for a native domain'],
+      ["maxmem = 8", 'line 4: maxmem is "8"; allowed: 4, its memory: a native domain has no balloon driver'],
       ['disk = ["/d.img,qcow2,xvda"]', 'line 4: disk xvda: format is "qcow2"; what such an image'],
       [
         'disk = [",raw,xvda,cdrom"]',

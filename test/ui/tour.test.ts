@@ -1,4 +1,4 @@
-/** The guided tour: each step beside the live thing it tells of, with the host's own figures, and nothing blocked by it. */
+/** The guided tour: each step is beside the live thing that it describes, with the host's own figures, and it blocks nothing. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -9,14 +9,14 @@ let app: Application;
 const card = () => app.page.locator(".tour-card");
 const step = (title: string) => app.page.getByRole("dialog", { name: title, exact: true });
 const spot = () => app.page.locator(".tour-spot");
-/** A figure by its name. */
+/** Returns a figure by its name. */
 const figure = (name: string) =>
   card()
     .locator(".fact-row", { has: app.page.getByText(name, { exact: true }) })
     .locator("dd")
     .innerText();
 
-/** The spot lies on that element, as far as it is in the window, and the card does not cover all of it. */
+/** Expects that the highlighted spot lies on that element, as far as it is in the window, and that the card does not cover all of it. */
 async function expectSpotOn(selector: string): Promise<void> {
   const boxOf = (each: string) =>
     app.page
@@ -29,7 +29,7 @@ async function expectSpotOn(selector: string): Promise<void> {
         );
       });
   await spot().waitFor();
-  // The page may still be laid out: both are measured anew.
+  // The layout of the page may still change, so both are measured again each time.
   await expect
     .poll(async () => [String(await boxOf(".tour-spot")), String(await boxOf(selector))])
     .toSatisfy(([lies, shall]: string[]) => lies === shall);
@@ -131,7 +131,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await step("Now you").waitFor();
     await expectSpotOn(".console");
     await expect.poll(() => card().evaluate((element) => element === document.activeElement)).toBe(true);
-    // Escape in the console is the guest's.
+    // Escape in the console belongs to the guest.
     await app.type("help");
     await app.waitForTerminal(/xenstore-ls/, 15);
     await page.keyboard.press("Escape");
@@ -152,7 +152,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     for (const title of ["The hypervisor", "Domain-0", "A guest: domU", "PV: a kernel that knows", "Split drivers"]) {
       await step(title).waitFor();
       await spot().waitFor();
-      // Figures that arrive later make the card taller; it moves in the next frame.
+      // Figures that arrive later make the card taller, and it moves in the next frame.
       await expect
         .poll(async () => {
           const { x, y, width, height } = (await card().boundingBox())!;

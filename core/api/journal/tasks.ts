@@ -1,7 +1,7 @@
 /** Says which requests are tasks, and what they are called. */
 import { isForkName } from "../fork-names.ts";
 import type { RequestName } from "../schema.ts";
-import type { IsName } from "./asked.ts";
+import type { IsName, Making } from "./asked.ts";
 
 /** Names of what a request is about. */
 export interface Names {
@@ -22,6 +22,18 @@ export function namesOf(request: RequestName, args: Record<string, unknown>, nam
   const name = typeof args.uuid === "string" ? names.kept(args.uuid) : null;
   if (request === "domainFork" && name !== null) return (each) => each === name || isForkName(each, name);
   return one(name);
+}
+/**
+ * Returns how the event of a domain is told that a request makes besides those that are simply created or restored; null for what makes none. The
+ * returned function gives null for a domain that was there before.
+ */
+export function makingOf(request: RequestName, args: Record<string, unknown>, names: Names): Making | null {
+  if (typeof args.uuid !== "string") return null;
+  const from = names.kept(args.uuid);
+  if (request === "domainFork") return (name) => (name === from ? null : `${name} was forked from ${from}`);
+  if (request === "snapshotClone") return (name) => `${name} was made from a snapshot of ${from}`;
+  if (request === "snapshotRevert") return (name) => `${name} went back to a snapshot`;
+  return null;
 }
 const ofFile = (file: unknown): string => String(file).split(/[\\/]/).at(-1)!;
 

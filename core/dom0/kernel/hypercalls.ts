@@ -1,4 +1,4 @@
-/** Hypercalls of a native domain, by what they are about. How each is made says hypercalls/calls.ts. */
+/** The hypercalls of a native domain, by subject. hypercalls/calls.ts has the way in which each is made. */
 import { NativeCalls } from "./hypercalls/calls.ts";
 import { DomainCalls } from "./hypercalls/domains.ts";
 import { FrameCalls } from "./hypercalls/frames.ts";

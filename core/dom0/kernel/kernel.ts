@@ -1,4 +1,4 @@
-/** The native domain's kernel: binds this thread to the domain's vCPU and sets up what everything else stands on. */
+/** The kernel of the native domain: binds this thread to the domain's vCPU and sets up what everything else is based on. */
 import { startClock } from "../../machine/clock.ts";
 import { instantiateCore, type MachineParts } from "../../machine/core-instance.ts";
 import { START_INFO_CONSOLE_MFN, START_INFO_SHARED_INFO, START_INFO_STORE_MFN } from "../../abi/xen.ts";
@@ -10,7 +10,7 @@ import { FrameAllocator, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory } from "./memory.
 import { ForeignFrames, ownFrames } from "./native.ts";
 
 export interface NativeKernel {
-  /** The domain's own. */
+  /** The domain's own domid. */
   domid: number;
   /** Machine address of its start_info. */
   startInfo: number;
@@ -20,9 +20,9 @@ export interface NativeKernel {
   events: EventChannels;
   grants: GrantMap;
   foreign: ForeignFrames;
-  /** Nanoseconds since host power-on. */
+  /** Returns the nanoseconds since the host's power-on. */
   now: () => number;
-  /** Begins to deliver events; resolves after events.stop(). */
+  /** Begins to deliver events. Resolves after events.stop(). */
   run: () => Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * `__HYPERVISOR_arch_7`: what a native domain has instead of page tables (core/README.md). The first argument is the
- * operation, the others are plain numbers, the result comes back in the return value.
+ * `__HYPERVISOR_arch_7`: what a native domain has instead of page tables (core/README.md). The first argument is the operation, the others are plain
+ * numbers, and the result is the return value.
  */
 import {
   NATIVE_map_frame,
@@ -16,7 +16,7 @@ import { HypercallError } from "./errno.ts";
 import type { Hypercalls, NativeExports } from "./hypercalls.ts";
 import { PAGE_SIZE } from "./memory.ts";
 
-/** The memory a native domain was started with. */
+/** Returns the memory with which a native domain was started. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {
   const ask = (which: bigint): number => {
     const value = Number(exports.native_hypercall(HYPERVISOR_arch_7, BigInt(NATIVE_own_frames), which, 0n, 0n, 0n));
@@ -38,14 +38,17 @@ export function threadEnded(hypercalls: Hypercalls, domid: number, meant: boolea
   hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_thread_ended, domid, meant ? 1 : 0);
 }
 
-/** A frame of another domain's that is held. `address`: where it is in the machine. */
+/** A frame of another domain that is held. `address` is its place in the machine. */
 export interface HeldFrame {
   readonly domid: number;
   readonly address: number;
   readonly access: FrameAccess;
 }
 
-/** Who holds a frame to write it holds a reference of its writable type too: until that is given back, the domain can't make a page table of it. */
+/**
+ * To hold a frame for writing means to hold a reference of its writable type too. Until that is given back, the domain can't make a page table of the
+ * frame.
+ */
 export type FrameAccess = "read" | "write";
 
 const HOLDING: Readonly<Record<FrameAccess, { hold: number; release: number }>> = {
@@ -53,7 +56,7 @@ const HOLDING: Readonly<Record<FrameAccess, { hold: number; release: number }>> 
   write: { hold: NATIVE_map_frame_writable, release: NATIVE_unmap_frame_writable },
 };
 
-/** Frames of other domains, held while they are written or read. */
+/** Frames of other domains, which are held while they are written or read. */
 export class ForeignFrames {
   readonly #hypercalls: Hypercalls;
 
@@ -61,7 +64,10 @@ export class ForeignFrames {
     this.#hypercalls = hypercalls;
   }
 
-  /** Runs `body` with the machine address of what the domain calls frame `frame` (PVH: a guest frame number); the reference is given back whatever happens. */
+  /**
+   * Runs `body` with the machine address of what the domain calls frame `frame` (for PVH a guest frame number). The reference is given back whatever
+   * happens.
+   */
   with<T>(domid: number, frame: number, body: (address: number) => T): T {
     const operation = `frame ${frame} of domain ${domid}`;
     const held = this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_map_frame, domid, frame);
@@ -72,7 +78,7 @@ export class ForeignFrames {
     }
   }
 
-  /** The same with several frames at once: their addresses, in their order. */
+  /** Does the same with several frames at once. `body` gets their addresses in the order of the frames. */
   withAll<T>(domid: number, frames: readonly number[], body: (addresses: number[]) => T): T {
     const held: HeldFrame[] = [];
     try {
@@ -83,7 +89,10 @@ export class ForeignFrames {
     }
   }
 
-  /** Holds a frame of a domain's until release(). Throws HypercallError (EINVAL: it is not that domain's, or to be written and a page table). */
+  /**
+   * Holds a frame of a domain until release(). Throws HypercallError (EINVAL: the frame is not that domain's, or it is to be written and is a page
+   * table).
+   */
   hold(domid: number, frame: number, access: FrameAccess): HeldFrame {
     const operation = `frame ${frame} of domain ${domid}`;
     const held = this.#hypercalls.call(operation, HYPERVISOR_arch_7, HOLDING[access].hold, domid, frame);

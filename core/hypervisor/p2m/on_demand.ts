@@ -16,13 +16,16 @@ import { m2pSet } from "../memory/m2p";
 import { getPageAndType } from "../memory/page_type";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { LARGE_FRAMES, LARGE_ORDER, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry, p2mOnDemand } from "./entry";
-import { countOnDemand, p2mLock } from "./p2m";
-import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
+import { countOnDemand, p2mLock, p2mLook } from "./p2m";
+import { P2M_GFNS, clearLeaf, entryAt, leafOf, makeLeaf } from "./tables";
 
 /** Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. */
 export function isOnDemand(d: DomainMemory, gfn: u64): bool {
-  const at = leafOf(d, gfn);
-  return at != 0 && entryType(partOf(at, gfn)) == P2M_ON_DEMAND;
+  return entryType(p2mLook(d, gfn)) == P2M_ON_DEMAND;
+}
+/** The same with the lock held. */
+function isWaiting(d: DomainMemory, gfn: u64): bool {
+  return entryType(entryAt(d, gfn)) == P2M_ON_DEMAND;
 }
 
 /**
@@ -72,17 +75,13 @@ function onDemandLock(d: DomainMemory): usize {
   return changetype<usize>(d) + offsetof<DomainMemory>("onDemandLock");
 }
 
-function isRam(d: DomainMemory, gfn: u64): bool {
-  const at = leafOf(d, gfn);
-  return at != 0 && entryType(partOf(at, gfn)) == P2M_RAM;
-}
-
 /**
  * Gives guest frame `gfn` its memory, if it gets that on demand. Returns POPULATED also if it has some, because another vCPU may have supplied it
  * since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
-  if (!isOnDemand(d, gfn)) return isRam(d, gfn) ? POPULATED : NOT_ON_DEMAND;
+  const type = entryType(p2mLook(d, gfn));
+  if (type != P2M_ON_DEMAND) return type == P2M_RAM ? POPULATED : NOT_ON_DEMAND;
   spinLock(onDemandLock(d));
   const outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
   spinUnlock(onDemandLock(d));
@@ -94,7 +93,7 @@ function give(d: DomainMemory, gfn: u64): i32 {
   const mfn = allocOnDemand(d.domid);
   if (!mfn) return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
   spinLock(p2mLock(d));
-  const at = isOnDemand(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
+  const at = isWaiting(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
   const done = at != 0 && !(d.flags & MEM_DYING) && !getPageAndType(mfn, d.domid, PGT_writable_page);
   if (done) {
     m2pSet(mfn, gfn);
@@ -110,9 +109,9 @@ function give(d: DomainMemory, gfn: u64): i32 {
 /** Makes guest frame `gfn` no longer get memory, where it has none yet. Returns false if it does not get it on demand. */
 export function forgetOnDemand(d: DomainMemory, gfn: u64): bool {
   spinLock(p2mLock(d));
-  const at = isOnDemand(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
+  const at = isWaiting(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
   if (at) {
-    atomic.store<u64>(at, 0);
+    clearLeaf(d, gfn);
     countOnDemand(d, -1);
   }
   spinUnlock(p2mLock(d));

@@ -61,7 +61,7 @@ const HEAT_ASKED: u32 = 4096;
 const HEAT_LARGE: u32 = 32768;
 
 let table: usize = 0;
-/** Buckets of this pCPU's decoded blocks, which show what code has run. */
+/** Sets of this pCPU's decoded blocks, which show what code has run. */
 let decodedBlocks: usize = 0;
 let seenReady: u32 = 0;
 /** Incremented when regions come or go. */
@@ -75,9 +75,9 @@ let regionEpoch: u64 = 0;
  */
 declare function adopt(): bool;
 
-export function regionsInit(address: usize, buckets: usize): void {
+export function regionsInit(address: usize, sets: usize): void {
   table = address;
-  decodedBlocks = buckets;
+  decodedBlocks = sets;
   memory.fill(address, 0, REGION_TABLE_BYTES);
 }
 

@@ -281,13 +281,10 @@ function writeReversed(w: RegionWriter, size: number, value: number): void {
 function popFrom(w: RegionWriter, op: DecodedOp, from: number, to: number): void {
   const { code } = w;
   const value = w.temporary("value", I64);
-  w.register(from);
-  w.host(op, 8, false);
+  w.hostAt(op, from, 0, 8, false);
   w.load(8);
   code.set(value);
-  w.register(from);
-  code.i64(8).op(Op.i64Add);
-  w.setRegister(RSP);
+  w.registers.writeSum(RSP, from, 8);
   code.get(value);
   w.setRegister(to);
 }
@@ -324,27 +321,19 @@ function writeStack(w: RegionWriter, op: DecodedOp): boolean {
 
 /** Pushes the local's 64 bits. */
 export function push(w: RegionWriter, op: DecodedOp, value: number): void {
-  const { code } = w;
-  w.register(RSP);
-  code.i64(-8).op(Op.i64Add);
-  w.host(op, 8, true);
-  code.get(value);
+  w.hostAt(op, RSP, -8, 8, true);
+  w.code.get(value);
   w.store(8);
-  w.register(RSP);
-  code.i64(-8).op(Op.i64Add);
-  w.setRegister(RSP);
+  w.registers.writeSum(RSP, RSP, -8);
 }
 
 /** Leaves the 64-bit value on top of the stack in the local; RSP stays. */
 export function peek(w: RegionWriter, op: DecodedOp, value: number): void {
-  w.register(RSP);
-  w.host(op, 8, false);
+  w.hostAt(op, RSP, 0, 8, false);
   w.load(8);
   w.code.set(value);
 }
 /** Drops 8 bytes from the stack. */
 export function drop(w: RegionWriter): void {
-  w.register(RSP);
-  w.code.i64(8).op(Op.i64Add);
-  w.setRegister(RSP);
+  w.registers.writeSum(RSP, RSP, 8);
 }

@@ -5,6 +5,7 @@ import type { DecodedOp, Family } from "./decoded.ts";
 import type { FlagState } from "./flags.ts";
 import type { HelperName } from "./imports.ts";
 import { drop, peek, push, writeInteger } from "./integer.ts";
+import type { NeighbourState } from "./neighbours.ts";
 import { rmValue } from "./operands.ts";
 import type { Block, Region, Target } from "./region.ts";
 import { smallLoops } from "./small-loops.ts";
@@ -22,6 +23,7 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   const unknown: RegionUse = {
     touched: new Map(),
     written: new Map(),
+    serves: null,
     flags: true,
     movesCodeBase: true,
   };
@@ -48,6 +50,21 @@ const RSP = 4;
 const RBP = 5;
 const RSI = 6;
 const RDI = 7;
+
+/** What instructions do that give a register the value of a register plus a number, in all 64 bits; null for all others. */
+function sumOf(op: DecodedOp): { to: number; from: number; distance: number } | null {
+  const { family, id, form, reg, rm, base } = op;
+  if (op.size !== 8) return null;
+  if (id === I.ID_LEA && family === "data")
+    return op.addressSize === 8 && base < 16 && op.index >= 16 ? { to: reg, from: base, distance: op.disp } : null;
+  if (op.isMemory) return null;
+  if (family === "data" && id === I.ID_MOV && form === I.FORM_REG_RM) return { to: reg, from: rm, distance: 0 };
+  if (family === "data" && id === I.ID_MOV && form === I.FORM_RM_REG) return { to: rm, from: reg, distance: 0 };
+  if (family !== "alu") return null;
+  if (id === I.ID_INC || id === I.ID_DEC) return { to: rm, from: rm, distance: id === I.ID_INC ? 1 : -1 };
+  if (form !== I.FORM_RM_IMM || (id !== I.ID_ADD && id !== I.ID_SUB)) return null;
+  return { to: rm, from: rm, distance: id === I.ID_ADD ? Number(op.imm) : -Number(op.imm) };
+}
 
 /** The families that the interpreter executes for the translator, and the registers beyond their operands that these may read or change. */
 const EXECUTED: Partial<Record<Family, { name: HelperName; implied: number[] }>> = {
@@ -105,6 +122,8 @@ class BlockWriter {
   /** Registers that are available (registers.ts) at the end of blocks, and at the heads of loops. */
   readonly #availableAfter = new Map<number, ReadonlySet<number>>();
   readonly #availableAt = new Map<number, ReadonlySet<number>>();
+  /** What is known of their neighbours (neighbours.ts) at the end of blocks. */
+  readonly #neighboursAfter = new Map<number, NeighbourState>();
   /** The small loop (small-loops.ts) that a block belongs to. */
   readonly #smallLoops: ReadonlyMap<number, ReadonlySet<number>>;
   readonly #known: RegionUse;
@@ -130,7 +149,7 @@ class BlockWriter {
     const available = this.#availableBefore(block);
     this.#availableAt.set(block, available);
     if (!loops.has(block)) return this.#within(block, joined);
-    registers.begin(available, []);
+    registers.begin(available, [], registers.neighbours.nothing());
     registers.fetch(this.#touchedInLoop(block));
     registers.fetch(this.#unsavedAround(block));
     this.#availableAt.set(block, registers.state.available);
@@ -148,6 +167,12 @@ class BlockWriter {
   #availableBefore(block: number): ReadonlySet<number> {
     const [first, ...others] = this.#flow.forward.get(block)!.map((from) => this.#availableAfter.get(from)!);
     return new Set([...(first ?? [])].filter((n) => others.every((other) => other.has(n))));
+  }
+  /** In a loop, the earlier turns may have changed everything. */
+  #neighboursBefore(block: number): NeighbourState {
+    const { neighbours } = this.#w.registers;
+    if (this.#flow.loops.has(block)) return neighbours.nothing();
+    return neighbours.joined(this.#flow.forward.get(block)!.map((from) => this.#neighboursAfter.get(from)!));
   }
   #touchedInLoop(head: number): Set<number> {
     const { order, number, backward } = this.#flow;
@@ -177,7 +202,7 @@ class BlockWriter {
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
     w.vectorsChecked = false;
-    w.registers.begin(this.#availableAt.get(number)!, this.#unsavedAround(number));
+    w.registers.begin(this.#availableAt.get(number)!, this.#unsavedAround(number), this.#neighboursBefore(number));
     w.use.touched.set(number, w.registers.touched);
     w.use.written.set(number, w.registers.written);
     const { ops, transfer } = block;
@@ -194,8 +219,10 @@ class BlockWriter {
   #instruction(op: DecodedOp): void {
     const w = this.#w;
     if (op.family === "system" && op.id === I.ID_MFENCE) return void w.code.fence();
-    if (writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
-    this.#byInterpreter(op);
+    const sum = sumOf(op);
+    const value = sum && w.registers.neighbours.sum(sum.from, sum.distance);
+    if (!writeInteger(w, op) && !(op.family === "sse" && writeVector(w, op))) this.#byInterpreter(op);
+    if (sum) w.registers.neighbours.set(sum.to, value!);
   }
 
   #byInterpreter(op: DecodedOp): void {
@@ -218,7 +245,9 @@ class BlockWriter {
       // The interpreter's functions may have left registers of the loop in memory alone.
       if (this.#smallLoops.has(number)) w.registers.fetch(this.#unsavedAround(number));
       else w.registers.save();
-      this.#availableAfter.set(number, w.registers.state.available);
+      const { available, neighbours } = w.registers.state;
+      this.#availableAfter.set(number, available);
+      this.#neighboursAfter.set(number, neighbours);
       w.count(length);
       w.done = 0;
       this.#flagsAfter.set(number, w.flags.state);

@@ -34,7 +34,7 @@ export interface RegionRequest {
   /** Machine address of the root of the second stage of translation; 0 if there is none. */
   second: number;
   large: boolean;
-  /** Buckets of the pCPU's decoded blocks; 0 if all code counts as having run. */
+  /** Sets of the pCPU's decoded blocks; 0 if all code counts as having run. */
   blocks: number;
 }
 /** A region as the pCPUs are told of it. */

@@ -8,6 +8,7 @@ import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
 import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, callHelper, type HelperName } from "./imports.ts";
+import type { Neighbour, Place } from "./neighbours.ts";
 import { RegisterWriter, vectorNumber } from "./registers.ts";
 import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wasm.ts";
 
@@ -20,11 +21,16 @@ export interface RegionUse {
   /** By block number, the registers (registers.ts) that the block touches and writes. */
   touched: Map<number, ReadonlySet<number>>;
   written: Map<number, ReadonlySet<number>>;
+  /** Operations next to whose memory operand others are (neighbours.ts); null while that is not known. */
+  serves: Set<DecodedOp> | null;
   /** Whether some instruction leaves its flags in locals. */
   flags: boolean;
   /** Whether the interpreter executes an instruction in a page other than the first, so that it has to be told the page. */
   movesCodeBase: boolean;
 }
+
+/** How many accesses are kept for their neighbours: more would be kept in memory, by V8's first code even if nobody needs them any more. */
+const MOST_NEIGHBOURS = 6;
 
 /** Takes a decoded operation into the pool that translated code refers to. Returns its machine address. */
 export type KeepOp = (op: DecodedOp) => number;
@@ -32,9 +38,10 @@ export type KeepOp = (op: DecodedOp) => number;
 export class RegionWriter {
   readonly code = new Code();
   readonly flags: FlagWriter;
-  readonly use: RegionUse = {
-    touched: new Map(),
-    written: new Map(),
+  readonly use = {
+    touched: new Map<number, ReadonlySet<number>>(),
+    written: new Map<number, ReadonlySet<number>>(),
+    serves: new Set<DecodedOp>(),
     flags: false,
     movesCodeBase: false,
   };
@@ -212,41 +219,89 @@ export class RegionWriter {
     if (op.segmentSlot) this.code.get(STATE).memory(Mem.i64Load, op.segmentSlot).op(Op.i64Add);
   }
 
-  /** Takes a linear address and pushes the host address of `size` bytes there; bails out if the TLB does not have it. */
-  host(op: DecodedOp, size: number, write: boolean): void {
+  /** Pushes the host address of `size` bytes where a register, plus a distance, points to; bails out if the TLB does not have it. */
+  hostAt(op: DecodedOp, register: number, distance: number, size: number, write: boolean): void {
+    this.register(register);
+    if (distance) this.code.i64(distance).op(Op.i64Add);
     this.code.set(this.#linear);
-    this.#lookUp(op, size, write);
+    const place = this.registers.neighbours.placeIn(register, distance);
+    this.#find(op, place, size, write, () => this.#lookUp(op, size, write));
+  }
+  /** The same for the operation's memory operand. */
+  hostOf(op: DecodedOp, size: number, write: boolean): void {
+    this.address(op);
+    this.code.set(this.#linear);
+    const window = this.#windows.get(op);
+    this.#find(op, this.registers.neighbours.placeOf(op), size, write, () => {
+      if (window === undefined) this.#lookUp(op, size, write);
+      else this.#look(window, op, size, write);
+    });
+  }
+
+  /** Pushes the host address for the linear address in its local: from a neighbour's if there is one. `otherwise` sets the local `host`. */
+  #find(op: DecodedOp, place: Place | null, size: number, write: boolean, otherwise: () => void): void {
+    const { neighbours, inArm } = this.registers;
+    const neighbour = place && neighbours.of(place, size, write);
+    if (neighbour) {
+      this.use.serves.add(neighbour.found.op);
+      return this.#fromNeighbour(op, neighbour, size, write);
+    }
+    otherwise();
     this.code.get(this.#host);
+    if (!place || inArm || this.#known.serves?.has(op) === false) return;
+    const local = neighbours.record(place, { op, size, write }, this.#known.serves ? MOST_NEIGHBOURS : Infinity);
+    this.code.tee(this.temporary(`found${local}`, I32));
+  }
+  #fromNeighbour(op: DecodedOp, { found, distance, least, most }: Neighbour, size: number, write: boolean): void {
+    const { code } = this;
+    const local = this.temporary(`found${found.local}`, I32);
+    if (least === null && most === null) return void code.get(local).i32(distance).op(Op.i32Add);
+    // The sum is made where the ways have joined, as V8 then knows that its upper half is clear.
+    const same = code.block();
+    code.get(local).set(this.#host);
+    code.get(local).i32(4095).op(Op.i32And);
+    if (least !== null) code.i32(least).op(Op.i32GeU);
+    else code.i32(most!).op(Op.i32LeU);
+    code.branchIfLikely(same);
+    this.#askHelper(op, size, write);
+    code.i32(distance).op(Op.i32Sub).set(this.#host);
+    code.end();
+    code.get(this.#host).i32(distance).op(Op.i32Add);
+  }
+
+  /** Pushes the host address that the interpreter's function finds for the linear address in its local; bails out if there is none. */
+  #askHelper(op: DecodedOp, size: number, write: boolean): void {
+    const { code } = this;
+    code.get(this.#linear).i32(size);
+    this.call(write ? "region_write" : "region_read");
+    code.tee(this.#host).op(Op.i32Eqz);
+    code.ifUnlikely();
+    this.bail(op);
+    code.end().get(this.#host);
   }
   /** Sets the host address of `size` bytes at the linear address in its local. */
   #lookUp(op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
     const table = write ? TLB_WRITE : TLB_READ;
+    const addend = this.temporary("addend", I32);
     const found = code.block();
     code.get(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
     // If it belongs to another page, it is not used.
     code
       .tee(this.#entry)
       .memory(Mem.i32Load, table + ADDEND)
-      .get(this.#linear)
-      .op(Op.i32WrapI64, Op.i32Add)
-      .set(this.#host);
+      .set(addend);
     code.get(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
     if (size > 1) code.i64(size - 1).op(Op.i64Add);
     code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Eq);
     code.branchIfLikely(found);
-    code.get(this.#linear).i32(size);
-    this.call(write ? "region_write" : "region_read");
-    code.tee(this.#host).op(Op.i32Eqz);
-    code.ifUnlikely();
-    this.bail(op);
-    code.end().end();
+    this.#askHelper(op, size, write);
+    code.get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);
+    code.end();
+    code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add).set(this.#host);
   }
-  /** The same for the operation's memory operand. */
-  hostOf(op: DecodedOp, size: number, write: boolean): void {
-    this.address(op);
-    const window = this.#windows.get(op);
-    if (window === undefined) return this.host(op, size, write);
+  /** The same by a window. */
+  #look(window: number, op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
     const name = `${write ? "write" : "read"}Window${window}`;
     const page = this.temporary(`${name}Page`, I64);
@@ -254,7 +309,6 @@ export class RegionWriter {
     // A window that shows nothing can't be expressed by a page number, because guests use any address, canonical or not.
     const closed = this.temporary(`${name}Closed`, I64);
     this.#usedWindows.add(closed);
-    code.set(this.#linear);
     const inside = code.block();
     code
       .get(this.#linear)
@@ -269,7 +323,7 @@ export class RegionWriter {
     code.get(this.#linear).i64(PAGE).op(Op.i64And).set(page).i64(0).set(closed);
     code.get(this.#host).get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);
     code.end();
-    code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add);
+    code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add).set(this.#host);
   }
 
   /** Takes a host address and pushes the value there, zero-extended. */

@@ -1,7 +1,7 @@
 /** Two machines run the same programs, one interpreting them and one translating them. Every exit must find both in the same state. */
 import * as state from "../../../core/machine/cpu/state.ts";
 import { compileEngine } from "../engine.ts";
-import { Machine } from "../machine.ts";
+import { Machine, PRESENT, USER, WRITABLE } from "../machine.ts";
 import { makeProgram, Random, REGISTERS, type Program } from "./program.ts";
 import { TranslatedCode } from "./translated.ts";
 
@@ -13,8 +13,11 @@ const CODE_FRAME = 0x3a00000;
 const DATA = 0x60_0000n;
 const DATA_FRAME = 0x3a10000;
 const DATA_PAGES = 2;
+/** Distance between the frames of neighbouring pages, with something else between them. */
+const APART = 0x2000;
 const STACK = 0x70_0000n;
 const STACK_FRAME = 0x3a20000;
+const STACK_PAGES = 2;
 const POOL = 0x3b00000;
 const ENTRIES = 4;
 const PAGES = 1024;
@@ -46,8 +49,7 @@ export class Differential {
       m.map(CODE, CODE_FRAME);
       m.map(CODE + 0x1000n, CODE_FRAME + 0x1000);
       for (const alias of ALIASES) m.map(alias, CODE_FRAME);
-      for (let i = 0; i < DATA_PAGES; i++) m.map(DATA + BigInt(i) * 0x1000n, DATA_FRAME + i * 0x1000);
-      m.map(STACK, STACK_FRAME);
+      for (let i = 0; i < STACK_PAGES; i++) m.map(STACK + BigInt(i) * 0x1000n, STACK_FRAME + i * APART);
       m.exports.engine_budget!(20_000);
     }
     this.#code = new TranslatedCode(
@@ -97,9 +99,11 @@ export class Differential {
   #load(program: Program, place: number, random: Random): void {
     const registers = Array.from({ length: 16 }, () => random.u64());
     registers[REGISTERS.FUEL] = BigInt(1 + random.below(40));
-    registers[REGISTERS.DATA] = DATA + BigInt(0x200 + random.below(0xe00));
+    // Often near the border of two pages.
+    registers[REGISTERS.DATA] =
+      DATA + BigInt(random.chance(40) ? 0xf80 + random.below(0x100) : 0x200 + random.below(0xe00));
     registers[REGISTERS.EDGE] = DATA + BigInt(DATA_PAGES * 0x1000 - random.below(8));
-    registers[REGISTERS.RSP] = STACK + 0x800n + BigInt(random.chance(90) ? 0 : random.below(0x800));
+    registers[REGISTERS.RSP] = STACK + (random.chance(70) ? 0x1800n : 0xfd0n + BigInt(random.below(0x60)));
     for (let n = 0; n < 4; n++) {
       if (random.chance(60)) registers[n] = BigInt(random.below(64));
       // The borders of what is canonical, and the number farthest from it.
@@ -112,13 +116,19 @@ export class Differential {
     const flags = (random.next() & 0x8d5) | 0x202;
     const xmm = Array.from({ length: 32 }, () => random.u64());
     const control = random.chance(90) ? 0x37f : 0x340;
+    const readOnly = random.chance(20) ? random.below(DATA_PAGES) : -1;
     for (const m of [this.#interpreter, this.#translated]) {
+      for (let i = 0; i < DATA_PAGES; i++)
+        m.map(DATA + BigInt(i) * 0x1000n, DATA_FRAME + i * APART, PRESENT | USER | (i === readOnly ? 0n : WRITABLE));
       m.exports.engine_code_written!(CODE_FRAME);
       m.exports.engine_code_written!(CODE_FRAME + 0x1000);
       m.bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 0x2000);
       m.bytes.set(program.bytes, CODE_FRAME + place);
-      m.bytes.set(new Uint8Array(data.buffer), DATA_FRAME);
-      m.bytes.fill(0x11, STACK_FRAME, STACK_FRAME + 4096);
+      for (let i = 0; i < DATA_PAGES; i++) {
+        m.bytes.fill(0x22, DATA_FRAME + i * APART, DATA_FRAME + (i + 1) * APART);
+        m.bytes.set(new Uint8Array(data.buffer, i * 0x1000, 0x1000), DATA_FRAME + i * APART);
+      }
+      m.bytes.fill(0x11, STACK_FRAME, STACK_FRAME + STACK_PAGES * APART);
       m.exports.engine_flush!();
       registers.forEach((value, n) => m.setReg(n, value));
       xmm.forEach((value, n) => m.set(state.CPU_XMM + 8 * n, value));
@@ -157,8 +167,8 @@ export class Differential {
     same("retired", a.retired, b.retired);
     for (const [name, from, length] of [
       ["code", CODE_FRAME, 0x2000],
-      ["data", DATA_FRAME, DATA_PAGES * 0x1000],
-      ["stack", STACK_FRAME, 0x1000],
+      ["data", DATA_FRAME, DATA_PAGES * APART],
+      ["stack", STACK_FRAME, STACK_PAGES * APART],
     ] as const)
       if (Buffer.compare(a.bytes.subarray(from, from + length), b.bytes.subarray(from, from + length)) !== 0)
         found.push(`${name} differs`);

@@ -23,8 +23,6 @@ describe("translated code", () => {
 
   it("agrees with the interpreter on random programs with branches, calls, faults and self-modification", async () => {
     const machines = await Differential.create();
-    // Its stores produce an RDTSC.
-    expect(machines.run(353_654)).toBeNull();
     const seed = Date.now() % 0x3fffffff;
     for (let i = 0; i < 6000; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();

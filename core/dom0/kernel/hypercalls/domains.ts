@@ -1,4 +1,4 @@
-/** Domctls on whole domains: their making, their life, what they may have. */
+/** Domctls on whole domains: how they are made, their life, and what they may have. */
 import { XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86.ts";
 import * as domctl from "../../../abi/domctl.ts";
 import {
@@ -33,7 +33,7 @@ export interface CreationLimits {
   eventChannels: number;
 }
 
-/** libxl's defaults. */
+/** The defaults of libxl. */
 export const LIBXL_LIMITS: CreationLimits = {
   grantFrames: 64,
   maptrackFrames: 1024,
@@ -55,7 +55,7 @@ export class DomainCalls {
     this.#calls = calls;
   }
 
-  /** Makes a domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. */
+  /** Makes a domain with no memory and no vCPU. If 0 is given, the hypervisor chooses the domid. */
   create(
     uuid: string,
     maxVcpus: number,
@@ -103,7 +103,7 @@ export class DomainCalls {
     );
   }
 
-  /** `mode`: XEN_CPUID_TSC_MODE_*; `khz`: 0 for the host's. */
+  /** `mode` is XEN_CPUID_TSC_MODE_*. `khz` 0 means the frequency of the host. */
   setTscInfo(domid: number, mode: number, khz = 0): void {
     this.#calls.domctl("settscinfo", domctl.XEN_DOMCTL_settscinfo, domid, (u) => {
       this.#calls.memory.set32(u + domctl.DOMCTL_TSC_INFO_TSC_MODE, mode);
@@ -111,19 +111,19 @@ export class DomainCalls {
     });
   }
 
-  /** A global VIRQ goes to this domain from now on, and back to dom0 when the domain dies. */
+  /** From now on a global VIRQ goes to this domain. When the domain dies, it goes to dom0 again. */
   setVirqHandler(domid: number, virq: number): void {
     this.#calls.domctl("set_virq_handler", domctl.XEN_DOMCTL_set_virq_handler, domid, (u) =>
       this.#calls.memory.set32(u + domctl.DOMCTL_SET_VIRQ_HANDLER_VIRQ, virq),
     );
   }
 
-  /** The record, or null when no such domain exists. */
+  /** Returns the record, or null if no such domain exists. */
   info(domid: number): DomainInfoRecord | null {
     try {
       const u = this.#calls.domctl("getdomaininfo", domctl.XEN_DOMCTL_getdomaininfo, domid);
       const record = domainRecord(this.#calls.memory, u);
-      // Xen answers with the next higher domain when this one is gone.
+      // If this domain is gone, Xen answers with the next higher one.
       return record.domid === domid ? record : null;
     } catch (error) {
       if (error instanceof HypercallError && error.code === "ESRCH") return null;
@@ -137,14 +137,14 @@ export class DomainCalls {
     );
   }
 
-  /** Fills the frame with the hypercall stubs of the domain's type. */
+  /** Fills the frame with the hypercall stubs for the domain's type. */
   initHypercallPage(domid: number, mfn: number): void {
     this.#calls.domctl("hypercall_init", domctl.XEN_DOMCTL_hypercall_init, domid, (u) =>
       this.#calls.memory.set64(u + domctl.DOMCTL_HYPERCALL_INIT_GMFN, mfn),
     );
   }
 
-  /** Credit scheduler. Weight 1 to 65535; cap in percent of one pCPU, 0 for none. */
+  /** For the credit scheduler: a weight from 1 to 65535, and a cap in percent of one pCPU, 0 for none. */
   setCredit(domid: number, weight: number, cap: number): void {
     this.#calls.domctl("scheduler_op", domctl.XEN_DOMCTL_scheduler_op, domid, (u) => {
       this.#credit(u, domctl.XEN_DOMCTL_SCHEDOP_putinfo);
@@ -172,8 +172,8 @@ export class DomainCalls {
   }
 
   /**
-   * What the domain's frames are, for each mfn: a page table's level, plus PFINFO_LPINTAB if it is pinned; PFINFO_XTAB: not the domain's; PFINFO_XALLOC: memory
-   * that it gets on demand, and does not get by this.
+   * Returns what the domain's frames are, for each mfn: the level of a page table, plus PFINFO_LPINTAB if it is pinned. PFINFO_XTAB: it does not
+   * belong to the domain. PFINFO_XALLOC: memory that the domain gets on demand, and that this call does not give to it.
    */
   pageTypes(domid: number, mfns: Uint32Array): Uint8Array {
     const { memory } = this.#calls;

@@ -28,12 +28,12 @@ import {
 } from "../../../abi/xen.ts";
 import type { NativeCalls } from "./calls.ts";
 
-/** Frame numbers that fit the scratch area in one memory_op, behind the reservation structure. */
+/** The number of frame numbers that the scratch area has room for in one memory_op, after the reservation structure. */
 const EXTENTS_PER_CALL = 8192;
 const EXTENT_BYTES = 8;
 const UPDATES_PER_CALL = 4096;
 
-/** Of what a guest is told of its memory; `type`: E820_*. */
+/** A region of the memory map that a guest is given. `type` is E820_*. */
 export interface MemoryRegion {
   start: number;
   bytes: number;
@@ -66,8 +66,8 @@ export class FrameCalls {
   }
 
   /**
-   * Gives a domain frames for the guest frames `firstPfn` to `firstPfn + count - 1`; their mfns go into `mfns` from
-   * index `firstPfn`. Returns how many it got: fewer when the host's memory ran out.
+   * Gives a domain frames for the guest frames `firstPfn` to `firstPfn + count - 1`. Their mfns are put into `mfns` from index `firstPfn` on. Returns
+   * how many frames it got, which are fewer if the host ran out of memory.
    */
   populatePhysmap(domid: number, firstPfn: number, count: number, mfns: Float64Array | Uint32Array): number {
     const { memory } = this.#calls;
@@ -89,7 +89,7 @@ export class FrameCalls {
     return done;
   }
 
-  /** What the domain hears of its memory (XENMEM_memory_map). */
+  /** Sets what the domain is told about its memory (XENMEM_memory_map). */
   setMemoryMap(domid: number, regions: readonly MemoryRegion[]): void {
     const { memory } = this.#calls;
     const struct = this.#calls.scratch(FOREIGN_MEMORY_MAP_SIZE + regions.length * E820ENTRY_SIZE);
@@ -107,7 +107,7 @@ export class FrameCalls {
     this.#calls.call(`set_memory_map of domain ${domid}`, HYPERVISOR_memory_op, XENMEM_set_memory_map, struct);
   }
 
-  /** Pins a page table of the domain, of level 1 to 4: validates the whole tree below it. */
+  /** Pins a page table of the domain, of level 1 to 4, which validates the whole tree below it. */
   pinTable(domid: number, level: number, mfn: number): void {
     const struct = this.#calls.scratch(MMUEXT_OP_SIZE);
     this.#calls.memory.set32(struct + MMUEXT_OP_CMD, MMUEXT_PIN_L1_TABLE + level - 1);
@@ -115,7 +115,7 @@ export class FrameCalls {
     this.#calls.call(`pinning page table ${mfn} of domain ${domid}`, HYPERVISOR_mmuext_op, struct, 1, 0, domid);
   }
 
-  /** mmu_update: pairs of `ptr` (with the command in its low bits) and `value`, for the domain's own memory. */
+  /** Makes mmu_update: pairs of `ptr` (with the command in its low bits) and `value`, for the domain's own memory. */
   mmuUpdate(domid: number, updates: readonly (readonly [ptr: bigint, value: bigint])[]): void {
     const { memory } = this.#calls;
     for (let i = 0; i < updates.length; i += UPDATES_PER_CALL) {
