@@ -1,6 +1,6 @@
 /** What backends use of the domain in which they run, besides hypercalls and the store: things that outlive one device. */
 import type { Folders } from "./9p/folders.ts";
-import type { DiskSource } from "./blk/disks.ts";
+import type { DiskSource } from "./blk/disk-source.ts";
 import type { DomainHolds } from "./blk/room.ts";
 import type { Consoles } from "./console/consoles.ts";
 import type { Screens } from "../display/screens.ts";

@@ -1,5 +1,6 @@
 /** The images that a driver domain has, as its block devices, by name: what lies behind the disks of others that it has the backends of. */
-import type { DiskSource, Disks } from "../backends/blk/disks.ts";
+import type { DiskSource } from "../backends/blk/disk-source.ts";
+import type { Disks } from "../backends/blk/disks.ts";
 import { StoreError, type BlockStore } from "../storage/block-store.ts";
 import type { StoreAccess } from "../storage/open.ts";
 import type { DriverDisk } from "./messages.ts";

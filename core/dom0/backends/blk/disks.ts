@@ -5,13 +5,8 @@ import { absorb, type AbsorbOptions } from "../../storage/absorb.ts";
 import { OverlayStore } from "../../storage/overlay.ts";
 import { Qcow2Store } from "../../storage/qcow2/store.ts";
 import { readParams } from "./config.ts";
+import type { DiskSource } from "./disk-source.ts";
 import { OpenImages, type Access, type ImageRegister, type Use } from "./image-register.ts";
-
-/** Where block devices get what lies behind them. */
-export interface DiskSource {
-  /** `params` is the node of that name. Resolves with null for an empty drive. Rejects with StoreError, or SpecError for what names nothing. */
-  openNamed(params: string, access: StoreAccess | "disposable"): Promise<BlockStore | null>;
-}
 
 export class Disks implements DiskSource {
   readonly #register: ImageRegister;
