@@ -90,7 +90,8 @@ describe.skipIf(missing !== null)(`a native driver domain${missing ? ` (${missin
         "dd if=/tmp/data of=/dev/xvdb bs=64k conv=fsync 2>/dev/null && echo WRITTEN",
         'echo "DATA $(sha256sum /tmp/data | cut -d" " -f1)"',
         "while test -e /dev/xvdb; do usleep 20000; done; echo DISK-GONE",
-        "until test -e /dev/xvdc; do usleep 20000; done",
+        // Linux shows the name a moment before the disk can be opened.
+        "until dd if=/dev/xvdc of=/dev/null bs=512 count=1 2>/dev/null; do usleep 20000; done",
         'echo "AGAIN $(dd if=/dev/xvdc bs=1M count=2 2>/dev/null | sha256sum | cut -d" " -f1)"',
         "exec setsid -c sh",
       ];
