@@ -142,6 +142,7 @@ const parts = {
     const entries = {
       cli: "core/cli/main.ts",
       dom0: "core/toolstack/dom0.ts",
+      native: "core/dom0/native/thread.ts",
       unpack: "core/dom0/builder/unpack-worker.ts",
       pcpu: "core/machine/pcpu.ts",
       translator: "core/machine/translator/thread.ts",

@@ -2,21 +2,26 @@
 import { tmpdir } from "node:os";
 import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Folders } from "../dom0/backends/9p/folders.ts";
-import { Disks, type FrozenImage } from "../dom0/backends/blk/disks.ts";
+import { Disks } from "../dom0/backends/blk/disks.ts";
+import { OpenImages, type FrozenImage } from "../dom0/backends/blk/image-register.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
 import { ConsoleLogFiles } from "../dom0/backends/console/log-files.ts";
+import { NativeBuilder } from "../dom0/builder/native.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
 import { PvhBuilder } from "../dom0/builder/pvh/build.ts";
 import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
 import { VIRQ_DOM_EXC } from "../abi/xen.ts";
+import type { MachineParts } from "../machine/core-instance.ts";
 import { Inspector } from "../dom0/kernel/inspector.ts";
 import type { NativeKernel } from "../dom0/kernel/kernel.ts";
 import { Observer } from "../dom0/kernel/observe.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import { Screens } from "../dom0/display/screens.ts";
 import { Networks } from "../dom0/network/networks.ts";
+import { NativeThreads } from "../dom0/native/threads.ts";
 import { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
+import { NO_RECORDS } from "../dom0/xenbus/request-record.ts";
 import { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import { LocalXenstore } from "../dom0/xenstore/local.ts";
@@ -37,6 +42,8 @@ import { Wiring } from "./wiring.ts";
 
 export interface Dom0Parts {
   kernel: Omit<NativeKernel, "run">;
+  /** For the threads of other native domains, which there can't be without it. */
+  machine?: MachineParts;
   kinds: readonly DeviceKind[];
   consoleLogBytes?: number | undefined;
   /** For files that are removed again when dom0 no longer needs them. If it is not given, the system's folder for temporary files is used. */
@@ -62,6 +69,7 @@ export interface Dom0 {
 
 export function assembleDom0({
   kernel,
+  machine,
   kinds,
   consoleLogBytes,
   scratchFolder = tmpdir(),
@@ -90,9 +98,10 @@ export function assembleDom0({
     });
   }
   const networks = new Networks(() => now() / 1e6);
-  const disks = new Disks(scratchFolder);
+  const images = new OpenImages();
+  const disks = new Disks(scratchFolder, images);
   const folders = new Folders();
-  disks.freeze(frozen);
+  images.freeze(frozen);
   const screens = new Screens();
   const holds: Holds = new Holds(hypercalls, emit, () => service.domainsChanged());
   const backends = new BackendDevices(
@@ -103,7 +112,7 @@ export function assembleDom0({
       grants,
       foreign,
       store,
-      services: { consoles, disks, folders, holds, networks, screens },
+      services: { consoles, disks, folders, holds, networks, records: NO_RECORDS, screens },
       now,
     },
     kinds,
@@ -113,6 +122,18 @@ export function assembleDom0({
     pv: new PvBuilder(hypercalls, foreign),
     pvh: new PvhBuilder(new HvmHypercalls(hypercalls), foreign, memory),
   };
+  const threads = new NativeThreads({
+    machine: machine ?? null,
+    script: new URL("native.js", import.meta.url),
+    hypercalls,
+    services: { register: images, holds },
+    onError: (each, error) => {
+      const told = error.stack ?? error.message;
+      consoles.output(each, Buffer.from(`${told.replace(/\n/g, "\r\n")}\r\n`, "utf8"));
+      const message = `The thread of ${reports.name(each)} has ended by an error: ${error.message}`;
+      emit("notice", { severity: "error", message, domid: each });
+    },
+  });
   const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.host.physicalInfo().nrCpus;
   const observer = new Observer(hypercalls, foreign, frames);
@@ -124,6 +145,8 @@ export function assembleDom0({
     devices,
     backends,
     builders,
+    native: new NativeBuilder(hypercalls, foreign, threads),
+    threads,
     crashed: (each) => crashes.take(each),
     diskBoot,
     driverDomains: new DriverDomains({ store, devices, observer, foreign, memory }),
@@ -148,6 +171,7 @@ export function assembleDom0({
     observer,
     devices,
     backends,
+    reportedBy: (each) => threads.devices(each),
     xenstored,
     storeDomains,
     store,
@@ -161,6 +185,7 @@ export function assembleDom0({
     hvm: new HvmHypercalls(hypercalls),
     inspector: new Inspector(hypercalls, frames),
     observer,
+    isNative: (each) => each === domid || lifecycle.domains.get(each)?.type === "native",
     symbols,
     now,
   });
@@ -173,6 +198,7 @@ export function assembleDom0({
     hypercalls,
     backends,
     disks,
+    images,
     store,
     xenstored,
     storeDomains,

@@ -3,7 +3,8 @@
  * grants of the frontends are meant for it, and it finds the backends' directories as the toolstack wrote them for the old one. Linux's backends go
  * on with a connected ring at the place where its responses end. That is right only if every request has had its response. Nobody can tell from the
  * ring which requests were taken and not answered, or were answered out of order, and a request that is carried out twice would write what its pages
- * contain by then. So a device that has requests on the way is left without a backend, as real Xen leaves it.
+ * contain by then. So a device that has requests on the way is left without a backend, as real Xen leaves it. A native domain has a record of its
+ * requests that outlives its thread (core/dom0/xenbus/request-record.ts), with which its devices go on in any case.
  */
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
@@ -27,8 +28,8 @@ export interface ServedDevice {
   address: DeviceAddress;
   /** What the toolstack wrote for its backend. */
   back: Nodes;
-  /** Whether every request that its frontend has made has had its response. */
-  isQuiet: boolean;
+  /** Whether every request that its frontend has made has had its response, or is known to the backend that goes on. */
+  canGoOn: boolean;
 }
 
 export interface DriverDomainParts {
@@ -46,8 +47,11 @@ export class DriverDomains {
     this.#parts = parts;
   }
 
-  /** Returns the devices of other domains whose backends were in a domain that has stopped. It must be called before that domain is destroyed. */
-  served(domid: number): ServedDevice[] {
+  /**
+   * Returns the devices of other domains whose backends were in a domain that has stopped. It must be called before that domain is destroyed.
+   * `isRecorded` says that the domain that takes its place will know which requests were on their way.
+   */
+  served(domid: number, isRecorded: boolean): ServedDevice[] {
     const { store, devices } = this.#parts;
     return store
       .list("/libxl")
@@ -55,7 +59,7 @@ export class DriverDomains {
       .filter((front) => front !== domid)
       .flatMap((front) => devices.all(front))
       .filter((address) => address.backendDomid === domid)
-      .map((address) => ({ address, back: devices.recorded(address), isQuiet: this.#isQuiet(address) }));
+      .map((address) => ({ address, back: devices.recorded(address), canGoOn: isRecorded || this.#isQuiet(address) }));
   }
 
   /**
@@ -66,11 +70,11 @@ export class DriverDomains {
     const { store, devices } = this.#parts;
     const left: ServedDevice[] = [];
     for (const device of served) {
-      const { address, back, isQuiet } = device;
+      const { address, back, canGoOn } = device;
       // Meanwhile the other domain may have gone, or the device may have been detached. What its frontend has removed is not written again.
       if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
       if (store.read(devices.frontendPath(address)) === null) continue;
-      if (isQuiet) {
+      if (canGoOn) {
         store.transaction((t) => devices.writeBackend(address, back, t));
         this.#readable(devices.frontendPath(address), address);
       } else left.push(device);

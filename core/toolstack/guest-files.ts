@@ -47,7 +47,7 @@ export async function imageOf(
   const { name, bytes, ramdisk, cmdline } = found;
   const disk = ramdisk ? [{ bytes: ramdisk, cmdline: null }] : [];
   if (!config.shim) {
-    const kernel = await loadKernel(bytes, name, wanted, config.type);
+    const kernel = await loadKernel(bytes, name, wanted, config.type === "pvh" ? "pvh" : "pv");
     // A PVH kernel other than Linux may take anything as its module, as xen-shim takes a kernel.
     if (ramdisk && (config.type === "pv" || linuxVersion(kernel)))
       await checkRamdisk(ramdisk, config.ramdisk ?? "ramdisk", wanted);

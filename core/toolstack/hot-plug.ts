@@ -33,6 +33,11 @@ export class HotPlug {
    */
   attach(domid: number, key: string, text: string, folder: string): Promise<{ kind: string; id: string }> {
     return this.#inTurn(domid, async (domain) => {
+      if (domain.type === "native")
+        throw new Refusal(
+          "EOPNOTSUPP",
+          `${domain.name} is a native domain: it has no frontends, only backends for others.`,
+        );
       const { config, kind } = this.#key(key);
       const others = domain.config.devices.filter((each) => each.kind === kind);
       const spec = this.#parse(config, text, others, folder);

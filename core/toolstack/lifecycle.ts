@@ -1,12 +1,17 @@
 /** The life of domains: create, what follows when one stops, destroy. These are the roles of libxl and xl. */
 import path from "node:path";
-import type { Built, DomainBuilder } from "../dom0/builder/build.ts";
+import type { Built, DomainBuilder, DomainShape } from "../dom0/builder/build.ts";
+import type { NativeBuilder } from "../dom0/builder/native.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
+import { readParams } from "../dom0/backends/blk/config.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
 import { XEN_DOMINF_dying } from "../abi/domctl.ts";
 import { SHUTDOWN_suspend } from "../abi/sched.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
-import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { DomainTypeName, GuestTypeName, Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { Records } from "../dom0/native/dom0-side.ts";
+import type { DriverDisk } from "../dom0/native/messages.ts";
+import type { NativeThreads } from "../dom0/native/threads.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { DomainRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
@@ -52,6 +57,8 @@ export interface ManagedDomain {
   readonly domid: number;
   name: string;
   uuid: string;
+  /** The type that it has now. Its configuration may have been changed to another type, for its next start. */
+  readonly type: DomainTypeName;
   /** The configuration from which it was created, with the changes since. It is restarted from this. */
   config: DomainConfig;
   options: CreateOptions;
@@ -64,6 +71,8 @@ export interface ManagedDomain {
 interface Again {
   domid: number;
   served: readonly ServedDevice[];
+  /** Of a native domain: which requests of the others it had taken and not answered. */
+  records: Records;
 }
 
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
@@ -76,8 +85,10 @@ export interface LifecycleParts {
   devices: DomainDevices;
   /** The backends that are in this domain. */
   backends: BackendDevices;
-  /** The builder that fills a domain, for each type. */
-  builders: Readonly<Record<DomainConfig["type"], DomainBuilder>>;
+  /** The builder that fills a domain, for each type of guest. */
+  builders: Readonly<Record<GuestTypeName, DomainBuilder>>;
+  native: NativeBuilder;
+  threads: NativeThreads;
   /** Records what a domain that has crashed was doing, while it is held. It never rejects, and takes a limited time. */
   crashed: (domid: number) => Promise<void>;
   diskBoot: DiskBoot;
@@ -168,7 +179,7 @@ export class Lifecycle {
     return this.#named(config.name, (wanted) => {
       const { maxvcpus: vcpus, maxmemMiB } = config;
       const mostPages = maxmemMiB * 256;
-      const besides = this.#parts.builders[config.type].framesBesides(mostPages);
+      const besides = this.#shape(config.type).framesBesides(mostPages);
       checkMemory(this.#parts.hypercalls, config.name, pages + besides);
       return this.#assemble(config, options, wanted, { restored: { console } }, (ports) =>
         restore({ ...ports, vcpus, mostPages }),
@@ -202,15 +213,23 @@ export class Lifecycle {
     wanted: AbortSignal,
     again: Again | null,
   ): Promise<Omit<CreateResult, "warnings">> {
-    const given = config.bootloader ? null : await guestFiles(config, options, wanted);
+    const { type, vcpus, maxvcpus } = config;
     const totalPages = config.memoryMiB * 256;
     const mostPages = config.maxmemMiB * 256;
-    const builder = this.#parts.builders[config.type];
+    if (type === "native") {
+      checkMemory(this.#parts.hypercalls, config.name, totalPages);
+      const disks = driverDisks(this.#devicesOf(config, options));
+      const records = again?.records ?? new Map();
+      return this.#assemble(config, options, wanted, again, async (ports) =>
+        this.#parts.native.build({ ...ports, totalPages, mostPages, vcpus, maxvcpus, disks, records }),
+      );
+    }
+    const given = config.bootloader ? null : await guestFiles(config, options, wanted);
+    const builder = this.#parts.builders[type];
     const check = () => checkMemory(this.#parts.hypercalls, config.name, totalPages + builder.framesBesides(mostPages));
     check();
     return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
-      const { vcpus, maxvcpus } = config;
       // By now the hypervisor has taken what it needs to know about the domain.
       check();
       const built = await builder.build({ ...ports, ...image, totalPages, mostPages, vcpus, maxvcpus });
@@ -261,7 +280,7 @@ export class Lifecycle {
     try {
       hypercalls.domains.setMaxVcpus(domid, config.maxvcpus);
       hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
-      this.#parts.builders[type].prepare({
+      this.#shape(type).prepare({
         domid,
         mostPages: config.maxmemMiB * 256,
         maxvcpus: config.maxvcpus,
@@ -279,13 +298,14 @@ export class Lifecycle {
       limitMemory(hypercalls, domid, config);
       store.introduce(domid, built.storeMfn, storePort);
       writeStoreRing(store, domid, { ...built, storePort });
-      const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
+      const devicesOfIts = type === "native" ? [] : this.#devicesOf(config, options);
+      const specs = [firstConsole(consolePort, built.consoleMfn), ...devicesOfIts];
       const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
       if (again) this.#serve(again);
       await devices.ready(addresses, wanted);
       wanted.throwIfAborted();
       const { name, uuid } = config;
-      this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
+      this.#domains.set(domid, { domid, name, uuid, type, config, options, createdAt: Date.now(), stopped: false });
       this.#parts.emit("created", { domid, name, uuid, restored: restored !== null });
       if (!options.paused) hypercalls.domains.unpause(domid);
       return { domid, name, uuid, timings: built.timings };
@@ -296,15 +316,18 @@ export class Lifecycle {
       store.release(domid);
       if (storeWritten) this.#forget(domid, config.uuid);
       handshakes.forget(domid);
-      hypercalls.domains.destroy(domid);
+      this.#takeApart(domid);
       throw error;
     }
   }
 
-  /** See DomainBuilder. */
+  /** See DomainShape. */
   retarget(domid: number, pages: number): void {
-    const { config } = this.managed(domid);
-    this.#parts.builders[config.type].retarget(domid, pages);
+    this.#shape(this.managed(domid).type).retarget(domid, pages);
+  }
+
+  #shape(type: DomainTypeName): DomainShape {
+    return type === "native" ? this.#parts.native : this.#parts.builders[type];
   }
 
   /** Asks the guest to do this, through control/shutdown. */
@@ -368,14 +391,26 @@ export class Lifecycle {
     this.#domains.delete(domid);
     backends.release(domid);
     store.release(domid);
-    try {
-      hypercalls.domains.destroy(domid);
-    } catch (error) {
-      if (!(error instanceof HypercallError && error.code === "ESRCH")) throw error;
-    }
+    this.#takeApart(domid);
     this.#forget(domid, domain.uuid);
     this.#parts.handshakes.end(domid);
     this.#parts.emit("destroyed", { domid, name: domain.name, uuid: domain.uuid, replacedBy });
+  }
+
+  /** The hypervisor destroys a domain that is paused. A native one has to lose its thread first, and is there until that has ended. */
+  #takeApart(domid: number): void {
+    const { hypercalls, threads } = this.#parts;
+    threads.forget(domid);
+    const destroy = (): void => {
+      try {
+        hypercalls.domains.destroy(domid);
+      } catch (error) {
+        if (!(error instanceof HypercallError && error.code === "ESRCH")) throw error;
+      }
+    };
+    const ended = threads.end(domid);
+    if (ended) void ended.then(destroy);
+    else destroy();
   }
 
   #forget(domid: number, uuid: string): void {
@@ -452,9 +487,13 @@ export class Lifecycle {
       case "coredump-restart":
       case "soft-reset": {
         const config = { ...domain.config, name: domain.name };
-        const served = this.#parts.driverDomains.served(domid);
+        const { driverDomains, threads } = this.#parts;
+        // A native domain leaves a record of its frontends' requests, with which another goes on; another type's does not read it.
+        const isRecorded = domain.type === "native" && config.type === "native";
+        const served = driverDomains.served(domid, isRecorded);
+        const records = threads.records(domid);
         this.destroy(domid);
-        await this.#restart(domain, config, options, served.length > 0 ? { domid, served } : null);
+        await this.#restart(domain, config, options, served.length > 0 ? { domid, served, records } : null);
       }
     }
   }
@@ -496,4 +535,14 @@ export class Lifecycle {
   #notice(severity: "warning" | "error", message: string, domid: number): void {
     this.#parts.emit("notice", { severity, message, domid });
   }
+}
+
+/** The disks of a native domain, which are the images that it serves, by the names that frontends' configurations know them by. */
+function driverDisks(devices: readonly DeviceSpec[]): DriverDisk[] {
+  return devices.flatMap(({ kind, back }) => {
+    const image = kind === "vbd" ? readParams(String(back.params)) : null;
+    return image
+      ? [{ name: `/dev/${back.dev}`, file: image.target, format: image.format, isWritable: back.mode === "w" }]
+      : [];
+  });
 }

@@ -26,7 +26,7 @@ export type * from "./messages/worker.ts";
 export type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 export type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 export type { SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
-export type { FrozenImage } from "../dom0/backends/blk/disks.ts";
+export type { FrozenImage } from "../dom0/backends/blk/image-register.ts";
 export type { ImageKind } from "../dom0/builder/image.ts";
 
 /** Requests: name → arguments and result. Each is declared with the subject that it belongs to, in the folder beside this file. */

@@ -96,7 +96,7 @@ export class Reports {
       domid,
       uuid: record.handle,
       name: this.name(domid),
-      type: domid === 0 ? "native" : guestTypeOf(record),
+      type: domid === 0 ? "native" : (managed?.type ?? guestTypeOf(record)),
       state,
       stateString: (["running", "blocked", "paused", "shutdown", "crashed", "dying"] as const)
         .map((name) => (state[name] ? name.charAt(0) : "-"))

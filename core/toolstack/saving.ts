@@ -69,7 +69,7 @@ export class Saving {
   readonly #dumper: CoreDumper;
   readonly #hvm: HvmHypercalls;
   readonly #pvhSaver: PvhSaver;
-  readonly #restorers: Readonly<Record<ManagedDomain["config"]["type"], Restorer>>;
+  readonly #restorers: Readonly<Record<GuestTypeName, Restorer>>;
   /** The domains that are being saved. They are aborted when somebody no longer wants it. */
   readonly #busy = new Map<number, AbortController>();
   /** Domains that were asked to suspend and for which nobody waits any more. If one suspends all the same, it goes on at once. */
@@ -185,7 +185,10 @@ export class Saving {
     wanted.abort(new Refusal("ECANCELED", "Saving was cancelled; the domain goes on running."));
   }
 
-  async #suspend({ domid, name }: ManagedDomain, wanted: AbortSignal): Promise<void> {
+  async #suspend(domain: ManagedDomain, wanted: AbortSignal): Promise<void> {
+    // Refuses a domain that can't be saved before it is asked to suspend.
+    this.#typeOf(domain);
+    const { domid, name } = domain;
     const { hypercalls, store } = this.#parts;
     const control = `/local/domain/${domid}/control/shutdown`;
     const until = async (done: () => boolean, milliseconds: number): Promise<boolean> => {
@@ -261,8 +264,13 @@ export class Saving {
       : this.#saver.save(domid, config.maxvcpus, xen, progress);
   }
 
-  /** The hypervisor knows the type. A configuration may be edited while its domain runs. */
-  #typeOf({ domid, name }: ManagedDomain): GuestTypeName {
+  /** The hypervisor knows the type of a guest. A configuration may be edited while its domain runs. Throws Refusal for a native domain. */
+  #typeOf({ domid, name, type }: ManagedDomain): GuestTypeName {
+    if (type === "native")
+      throw new Refusal(
+        "EOPNOTSUPP",
+        `${name} is a native domain: it is a thread of the host's, which can't be saved.`,
+      );
     const info = this.#parts.hypercalls.domains.info(domid);
     if (!info) throw new Refusal("ESRCH", `${name} has ended.`);
     return guestTypeOf(info);
@@ -342,6 +350,9 @@ export class Saving {
     const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
     if (isTaken) throw new Refusal("EEXIST", `The domain of ${called}, ${name}, runs already.`);
     const { configName } = header;
+    const { type } = config;
+    if (type === "native")
+      throw new Refusal("EINVAL", `${called} can't be restored: its configuration is that of a native domain.`);
     const restored = lifecycle.restore(
       { ...config, name, uuid },
       {
@@ -354,7 +365,7 @@ export class Saving {
       console,
       async (request) => {
         const began = performance.now();
-        const rings = await this.#restorers[config.type].restore(request, stream);
+        const rings = await this.#restorers[type].restore(request, stream);
         return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
       },
     );

@@ -21,6 +21,7 @@ import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Disks } from "../dom0/backends/blk/disks.ts";
+import type { OpenImages } from "../dom0/backends/blk/image-register.ts";
 import { bootBuilt } from "./boot-report.ts";
 import type { Screens } from "../dom0/display/screens.ts";
 import type { Networks } from "../dom0/network/networks.ts";
@@ -60,6 +61,7 @@ export interface ServiceParts {
   networks: Networks;
   backends: BackendDevices;
   disks: Disks;
+  images: OpenImages;
   screens: Screens;
   lifecycle: Lifecycle;
   saving: Saving;
@@ -149,7 +151,7 @@ export class Service {
       dumpCore: ({ domid, file }) => saving.dumpCore(domid, file),
       restore: ({ file, paused, as }) => saving.restore(file, paused ?? false, as ?? null),
       keptDisks: ({ domid }) => checkpoints.disks(domid),
-      imagesFreeze: ({ images }) => done(this.#parts.disks.freeze(images)),
+      imagesFreeze: ({ images }) => done(this.#parts.images.freeze(images)),
       checkpoint: (args) => checkpoints.take(args),
       heldContinue: ({ held, as }) => checkpoints.held.continue(saving, held, as),
       heldForget: ({ held }) => done(checkpoints.held.forget(held)),
@@ -390,9 +392,14 @@ export class Service {
   async #hostShutdown(reboot: boolean, grace: number): Promise<null> {
     const { lifecycle, hypercalls } = this.#parts;
     lifecycle.close();
-    for (const domid of lifecycle.domains.keys()) lifecycle.shutdown(domid, "poweroff");
-    for (const end = Date.now() + grace; lifecycle.domains.size > 0 && Date.now() < end;)
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    const end = Date.now() + grace;
+    // Native domains have the backends of others' devices, and stop at once: those others first.
+    for (const native of [false, true]) {
+      const stopping = [...lifecycle.domains.values()].filter(({ type }) => (type === "native") === native);
+      for (const { domid } of stopping) lifecycle.shutdown(domid, "poweroff");
+      while (stopping.some((each) => lifecycle.domains.get(each.domid) === each) && Date.now() < end)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     for (const domid of [...lifecycle.domains.keys()]) lifecycle.destroy(domid);
     // This happens after the reply has been sent.
     setTimeout(() => hypercalls.host.shutdown(reboot ? SHUTDOWN_reboot : SHUTDOWN_poweroff), 20);

@@ -38,6 +38,7 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
   const statistics = new StatisticsArea(kernel.hypercalls);
   const { service, lifecycle, networks } = assembleDom0({
     kernel,
+    machine: data,
     kinds,
     consoleLogBytes,
     consoleFolder,

@@ -4,8 +4,8 @@ import { XEN_DOMINF_dying, XEN_DOMINF_paused } from "../abi/domctl.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SHIFT } from "../dom0/kernel/memory.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
-import { backendPath, type DeviceAddress } from "../dom0/xenbus/address.ts";
-import type { BackendDevices } from "../dom0/xenbus/devices.ts";
+import { backendPath, deviceKey, type DeviceAddress } from "../dom0/xenbus/address.ts";
+import type { BackendDevices, DeviceReport } from "../dom0/xenbus/devices.ts";
 import type { DeviceFigure, RingState } from "../dom0/xenbus/kind.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
@@ -28,6 +28,8 @@ export interface WiringParts {
   observer: Observer;
   devices: DomainDevices;
   backends: BackendDevices;
+  /** What a native domain says of the devices that it has the backends of. */
+  reportedBy: (domid: number) => Promise<DeviceReport[]>;
   xenstored: Xenstored;
   storeDomains: XenstoreDomains;
   store: LocalXenstore;
@@ -37,6 +39,9 @@ export interface WiringParts {
   now: () => number;
 }
 
+/** By deviceKey(). */
+type Elsewhere = ReadonlyMap<string, DeviceReport>;
+
 export class Wiring {
   readonly #parts: WiringParts;
 
@@ -45,9 +50,13 @@ export class Wiring {
   }
 
   /** For this domain it reports the devices of which it has the backend. Throws Refusal if there is no such domain. */
-  report(domid: number): DomainWiring {
-    const { hypercalls, observer, devices, handshakes, nameOf, now } = this.#parts;
-    if (!hypercalls.domains.info(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
+  async report(domid: number): Promise<DomainWiring> {
+    const { hypercalls, observer, devices, handshakes, nameOf, now, reportedBy } = this.#parts;
+    const isThere = (): boolean => hypercalls.domains.info(domid) !== null;
+    const listed = isThere() ? hypercalls.host.listDomains() : [];
+    const reports = (await Promise.all(listed.map((record) => reportedBy(record.domid)))).flat();
+    if (!isThere()) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
+    const elsewhere: Elsewhere = new Map(reports.map((report) => [deviceKey(report.address), report]));
     const others = hypercalls.host.listDomains().map((record) => record.domid);
     const served = (each: number): boolean => devices.all(each).some(({ backendDomid }) => backendDomid === domid);
     const all =
@@ -55,7 +64,7 @@ export class Wiring {
         ? others.filter((each) => each !== domid)
         : [domid, ...others.filter((each) => each !== domid && served(each))];
     const fronts = all.slice(0, MOST_DOMAINS);
-    const grants = observer.grants(domid, this.#ringRefs(domid));
+    const grants = observer.grants(domid, this.#ringRefs(domid, elsewhere));
     return {
       time: now(),
       domid,
@@ -64,7 +73,7 @@ export class Wiring {
       ports: observer.ports(domid).map((port) => this.#counted(domid, port)),
       grants,
       devices: fronts
-        .flatMap((front) => this.#devices(front, front === domid ? grants : null))
+        .flatMap((front) => this.#devices(front, front === domid ? grants : null, elsewhere))
         .filter((device) => device.domid === domid || domid === this.#parts.domid || device.backendDomid === domid),
       handshakes: fronts.flatMap((front) => handshakes.of(front)?.devices ?? []).slice(0, MOST_HANDSHAKES),
       moreDomains: all.length - fronts.length,
@@ -79,26 +88,29 @@ export class Wiring {
     return { ...port, received: other?.sent ?? null, sent: other?.received ?? null };
   }
 
-  #devices(domid: number, table: GrantTableWiring | null): DeviceWiring[] {
-    const grants = table ?? this.#parts.observer.grants(domid, this.#ringRefs(domid));
-    const devices = this.#parts.devices.all(domid).map((address) => this.#device(address, grants));
+  #devices(domid: number, table: GrantTableWiring | null, elsewhere: Elsewhere): DeviceWiring[] {
+    const grants = table ?? this.#parts.observer.grants(domid, this.#ringRefs(domid, elsewhere));
+    const devices = this.#parts.devices.all(domid).map((address) => this.#device(address, grants, elsewhere));
     return [...devices, this.#xenstore(domid, grants)].filter((device) => device !== null);
   }
 
   /** The grant references of its rings' pages. A guest may have thousands of other grants. */
-  #ringRefs(domid: number): Set<number> {
-    const rings = [...this.#parts.backends.of(domid)].flatMap((device) => device.report().rings);
+  #ringRefs(domid: number, elsewhere: Elsewhere): Set<number> {
+    const here = [...this.#parts.backends.of(domid)].map((device) => device.report());
+    const there = [...elsewhere.values()].filter(({ address }) => address.domid === domid).map(({ state }) => state);
+    const rings = [...here, ...there].flatMap((state) => state.rings);
     return new Set(rings.flatMap(({ pages }) => pages.flatMap((page) => ("ref" in page ? [page.ref] : []))));
   }
 
-  #device(address: DeviceAddress, grants: GrantTableWiring): DeviceWiring {
+  #device(address: DeviceAddress, grants: GrantTableWiring, elsewhere: Elsewhere): DeviceWiring {
     const { backends, devices, store } = this.#parts;
     const { kind, domid, id, backendDomid } = address;
     const { title } = devices.kind(kind);
     const frontend = devices.frontendPath(address);
     const backend = backendPath(address);
     const own = backendDomid === this.#parts.domid ? backends.find(kind, domid, id) : null;
-    const state = own?.report() ?? null;
+    const reported = elsewhere.get(deviceKey(address)) ?? null;
+    const state = own?.report() ?? reported?.state ?? null;
     return {
       kind,
       id,
@@ -111,8 +123,8 @@ export class Wiring {
       backendPath: backend,
       frontendState: stateText(store.read(`${frontend}/state`)),
       backendState: stateText(store.read(`${backend}/state`)),
-      problem: own ? own.problem : devices.problem(address),
-      rings: state?.rings.map((ring) => this.#ring(domid, ring, grants)) ?? [],
+      problem: own ? own.problem : (reported?.problem ?? devices.problem(address)),
+      rings: state?.rings.map((ring) => this.#ring(address, ring, grants)) ?? [],
       behind: state?.behind ?? null,
       traffic: state?.traffic ?? null,
     };
@@ -154,7 +166,7 @@ export class Wiring {
       frontendState: null,
       backendState: null,
       problem: null,
-      rings: [this.#ring(domid, ring, grants)],
+      rings: [this.#ring({ domid, backendDomid: this.#parts.domid }, ring, grants)],
       traffic: null,
       behind: {
         title: "The store",
@@ -184,14 +196,18 @@ export class Wiring {
     };
   }
 
-  /** For a backend in this domain: looks up the other end's port and grants. */
-  #ring(domid: number, { port, pages, ...ring }: RingState, grants: GrantTableWiring): RingWiring {
-    const { observer, domid: own } = this.#parts;
-    const back = observer.port(own, port);
+  /** For a backend that reports its ring: looks up the ports and grants of both ends. */
+  #ring(
+    { domid, backendDomid }: Pick<DeviceAddress, "domid" | "backendDomid">,
+    { port, pages, ...ring }: RingState,
+    grants: GrantTableWiring,
+  ): RingWiring {
+    const { observer } = this.#parts;
+    const back = observer.port(backendDomid, port);
     const front = back && back.remotePort !== null ? observer.port(domid, back.remotePort) : null;
     return {
       ...ring,
-      backendPort: back && this.#counted(own, back),
+      backendPort: back && this.#counted(backendDomid, back),
       frontendPort: front && this.#counted(domid, front),
       frames: pages.map(({ address }) => address >>> PAGE_SHIFT),
       grants: pages

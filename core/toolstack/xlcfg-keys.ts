@@ -31,7 +31,9 @@ const ARM = other("It is for ARM.");
 export const KEYS: Readonly<Record<string, KeyRule>> = {
   // General
   name: works("Any text but one with control characters."),
-  type: works('"pv" and "pvh"; "hvm" is refused as yet.'),
+  type: works(
+    '"pv" and "pvh"; "hvm" is refused as yet. "native", which only this host has, is a driver domain that is a thread of the application: README.md.',
+  ),
   builder: works('"generic" is type "pv", "hvm" is type "hvm".'),
   pool: works('"Pool-0": there is no other CPU pool.'),
   vcpus: works(),
@@ -68,7 +70,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   max_grant_version: works("1 or 2."),
   max_event_channels: works("1023 unless said, as in libxl."),
   nomigrate: warns("a domain can be saved whatever this says, and its TSC is what tsc_mode says"),
-  driver_domain: works("What `xl devd` in such a domain wants of xenstore."),
+  driver_domain: works("What `xl devd` in such a domain wants of xenstore. A native domain is one whatever this says."),
   device_tree: ARM,
   passthrough: warns("this host has no IOMMU and no devices to pass through"),
   xend_suspend_evtchn_compat: other("It is for guests with a wrong suspend event channel under xend."),

@@ -1,10 +1,11 @@
 /** What the settings of an xl.cfg mean: what libxl 4.17 makes of them, including its defaults. ./xlcfg-keys.ts says which keys there are. */
 import { randomUUID } from "node:crypto";
 import path from "node:path";
+import { isElsewhere, readParams } from "../dom0/backends/blk/config.ts";
 import { DEVICE_KINDS } from "../dom0/backends/kinds.ts";
 import { BootError } from "../dom0/bootloader/error.ts";
 import { parsePygrubArguments } from "../dom0/bootloader/pygrub.ts";
-import { LIBXL_LIMITS, type CreationLimits, type GuestTypeName } from "../dom0/kernel/hypercalls.ts";
+import { LIBXL_LIMITS, type CreationLimits, type DomainTypeName } from "../dom0/kernel/hypercalls.ts";
 import { SpecError, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { parseCpus } from "./cpu-list.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
@@ -17,6 +18,7 @@ import {
   type ShutdownAction,
   type TscMode,
 } from "./messages.ts";
+import { LEAST_NATIVE_MIB } from "../dom0/builder/native.ts";
 import { MOST_MEMORY_MIB } from "../dom0/builder/pvh/layout.ts";
 import { keyRule } from "./xlcfg-keys.ts";
 import { parseSyntax, type ConfigValue, type Setting } from "./xlcfg-syntax.ts";
@@ -80,7 +82,14 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
   const memoryMiB = values.integer("memory", 1, MAX_MEMORY_MIB, "MiB") ?? maxmem ?? DEFAULT_MEMORY_MIB;
   const maxmemMiB = maxmem ?? memoryMiB;
   if (maxmemMiB < memoryMiB) values.refuse("maxmem", `at least memory, which is ${memoryMiB}`);
+  if (type === "native") {
+    if (memoryMiB < LEAST_NATIVE_MIB) values.refuse("memory", `at least ${LEAST_NATIVE_MIB} for a native domain`);
+    if (maxmemMiB > memoryMiB)
+      values.refuse("maxmem", `${memoryMiB}, its memory: a native domain has no balloon driver`);
+  }
   const { vcpus, maxvcpus } = vcpuCounts(values);
+  const specs = devices(values, kinds);
+  if (type === "native") checkNativeDisks(values, specs);
   const on = (key: string, fallback: ShutdownAction): ShutdownAction => {
     const action = values.string(key);
     if (action === null || isAction(action)) return action ?? fallback;
@@ -91,7 +100,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
     name,
     type,
     uuid: uuid(values),
-    kernel: kernelPath(values, bootloader !== null),
+    kernel: type === "native" ? "" : kernelPath(values, bootloader !== null),
     ramdisk: values.string("ramdisk") || null,
     cmdline: commandLine(values),
     bootloader,
@@ -113,13 +122,13 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
     tscMode: tscMode(values),
     msrRelaxed: values.integer("msr_relaxed", 0, 1) === 1,
     limits: limits(values),
-    driverDomain: values.integer("driver_domain", 0, 1) === 1,
+    driverDomain: values.integer("driver_domain", 0, 1) === 1 || type === "native",
     onPoweroff: on("on_poweroff", "destroy"),
     onReboot: on("on_reboot", "restart"),
     onWatchdog: on("on_watchdog", "destroy"),
     onCrash: on("on_crash", "destroy"),
     onSoftReset: on("on_soft_reset", "soft-reset"),
-    devices: devices(values, kinds),
+    devices: specs,
   };
 }
 
@@ -181,7 +190,7 @@ function checkKeys(values: ConfigValues, kinds: readonly DeviceKind[]): void {
   if (pool !== null && pool !== "Pool-0") values.refuse("pool", '"Pool-0", the only CPU pool of this host');
 }
 
-function checkType(values: ConfigValues): GuestTypeName {
+function checkType(values: ConfigValues): DomainTypeName {
   const given = values.string("type");
   const builder = values.string("builder");
   const old = builder === null ? null : builder === "generic" ? "pv" : builder;
@@ -197,9 +206,48 @@ function checkType(values: ConfigValues): GuestTypeName {
   else if (type === "hvm")
     values.complain("error", `${key} is "hvm": only "pv" and "pvh" work as yet`, values.setting(key), "type");
   else if (type === "pvh") checkPvh(values);
+  else if (type === "native" && key === "type") checkNative(values);
   else if (type !== "pv")
-    values.refuse(key, key === "type" ? '"pv" or "pvh"' : '"generic" (for a PV domain); `type` has replaced this key');
-  return type === "pvh" ? "pvh" : "pv";
+    values.refuse(
+      key,
+      key === "type" ? '"pv", "pvh" or "native"' : '"generic" (for a PV domain); `type` has replaced this key',
+    );
+  return type === "pvh" || type === "native" ? type : "pv";
+}
+
+/** What a native domain, which Xen has not, can't be. It is a thread of this application's that has backends, and executes no kernel. */
+function checkNative(values: ConfigValues): void {
+  const refuse = (key: string, why: string): void => {
+    const setting = values.setting(key);
+    if (setting) values.complain("error", `${key} can't be had by a native domain: ${why}`, setting, key);
+  };
+  for (const key of ["kernel", "ramdisk", "cmdline", "root", "extra", "bootloader"])
+    refuse(key, "it boots nothing, leave it out");
+  for (const key of ["vcpus", "maxvcpus"])
+    if ((values.integer(key, 0, MAX_VCPUS) ?? 1) > 1) refuse(key, "it has one vCPU, its thread");
+  if (values.integer("msr_relaxed", 0, 1) === 1) refuse("msr_relaxed", "it reads no registers");
+  for (const key of ["vif", "vfb", "p9", "channel"])
+    if ((values.list(key) ?? []).length > 0)
+      refuse(key, "it has no frontends; its own disks are the images that it serves to others");
+}
+
+/** Of a native domain's own disks, which are the images that it has for others. */
+function checkNativeDisks(values: ConfigValues, specs: readonly DeviceSpec[]): void {
+  const refuse = (spec: DeviceSpec, why: string): void =>
+    values.complain("error", `disk ${spec.back.dev}: ${why}`, values.setting("disk"), "disk");
+  for (const spec of specs) {
+    if (spec.kind !== "vbd") continue;
+    const image = readParams(String(spec.back.params));
+    if (!image) refuse(spec, "a native domain's disk is an image, and can't be an empty drive");
+    else if (isElsewhere(spec)) refuse(spec, "a native domain has its images itself: leave backend out");
+    else if (spec.back.disposable)
+      refuse(spec, "what is written would be gone when the domain starts again: leave disposable out");
+    else if (image.format !== "raw" && spec.back.mode !== "r")
+      refuse(
+        spec,
+        `format is "${image.format}"; what such an image's tables in memory have would be gone when the domain dies, so it can be raw, or read only (access=ro)`,
+      );
+  }
 }
 
 /** Complains about what a PVH domain can't be here, and says why. */
@@ -215,7 +263,7 @@ function checkPvh(values: ConfigValues): void {
 }
 
 /** libxl finds the shim among Xen's installed tools. This computer may have none, so the configuration must give its path. */
-function shim(values: ConfigValues, type: GuestTypeName): Pick<DomainConfig, "shim"> {
+function shim(values: ConfigValues, type: DomainTypeName): Pick<DomainConfig, "shim"> {
   const isAsked = values.integer("pvshim", 0, 1) === 1;
   const file = values.string("pvshim_path") ?? "";
   const parts = [values.string("pvshim_cmdline") ?? SHIM_CMDLINE, values.string("pvshim_extra")];

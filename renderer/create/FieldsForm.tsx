@@ -2,15 +2,15 @@ import { useState, type ReactNode } from "react";
 import type { ShutdownAction } from "../../core/api/schema.ts";
 import type { TermId } from "../glossary/terms.ts";
 import { DISK_BOOT } from "./devices.ts";
-import { DEFAULTS, OWN_SCREEN, type FieldName, type Fields } from "./fields.ts";
+import { DEFAULTS, NATIVE, OWN_SCREEN, type FieldName, type Fields } from "./fields.ts";
 import { Field, FilePick } from "./Field.tsx";
 import { FileFacts } from "./FileFacts.tsx";
 import type { Finding } from "./checks.ts";
 import type { TakenFile } from "./intake.ts";
 
 const ACTIONS: ShutdownAction[] = ["destroy", "restart", "rename-restart", "preserve"];
-const TYPES = ["pv", "pvh", "hvm"];
-const STARTED: readonly string[] = ["pv", "pvh"];
+const TYPES = ["pv", "pvh", "hvm", NATIVE];
+const STARTED: readonly string[] = ["pv", "pvh", NATIVE];
 const ENDINGS = [
   ["onPoweroff", "On power-off"],
   ["onReboot", "On reboot"],
@@ -34,6 +34,7 @@ interface BootFiles {
 /** Shows what people usually set, each in a field of its own. `devices` are the domain's disks and networks. */
 export function FieldsForm({ kernel, devices, onPick, ...form }: Form & BootFiles & { devices: ReactNode }) {
   const { fields, findingOf, set } = form;
+  const isGuest = fields.type !== NATIVE;
   return (
     <>
       <div className="field-pair field-wide-first">
@@ -42,7 +43,7 @@ export function FieldsForm({ kernel, devices, onPick, ...form }: Form & BootFile
           {(props) => (
             <Choice
               {...props}
-              title="This host starts PV and PVH domains; HVM is not there yet."
+              title="This host starts PV and PVH guests; HVM is not there yet. A native domain is a thread of the application's, with backends for the disks and networks of others."
               value={fields.type}
               all={TYPES}
               only={STARTED}
@@ -51,34 +52,45 @@ export function FieldsForm({ kernel, devices, onPick, ...form }: Form & BootFile
           )}
         </Field>
       </div>
-      <BootFields {...form} kernel={kernel} onPick={onPick} />
-      <TextField
-        {...form}
-        label="Command line"
-        field="cmdline"
-        className="mono"
-        hint={fields.bootloader ? "Added to what the boot menu says." : undefined}
-      />
+      {isGuest && (
+        <>
+          <BootFields {...form} kernel={kernel} onPick={onPick} />
+          <TextField
+            {...form}
+            label="Command line"
+            field="cmdline"
+            className="mono"
+            hint={fields.bootloader ? "Added to what the boot menu says." : undefined}
+          />
+        </>
+      )}
       <div className="field-pair">
         <TextField {...form} label="Memory, MiB" field="memory" />
-        <TextField {...form} label="vCPUs" field="vcpus" />
+        {isGuest && <TextField {...form} label="vCPUs" field="vcpus" />}
       </div>
       {devices}
-      <Field
-        label="Screen"
-        finding={findingOf("screen")}
-        hint="A framebuffer with keyboard and pointer, on the Display tab and for VNC viewers of this computer."
-      >
-        {(props) => (
-          <select {...props} value={fields.screen} onChange={({ target }) => set("screen", target.value)}>
-            <option value="">none, a console only</option>
-            <option value="1">a framebuffer</option>
-            {fields.screen === OWN_SCREEN && <option value={OWN_SCREEN}>as vfb says</option>}
-          </select>
-        )}
-      </Field>
+      {isGuest && <ScreenField {...form} />}
       <MoreFields {...form} />
     </>
+  );
+}
+
+/** Whether it has a screen. */
+function ScreenField({ fields, findingOf, set }: Form) {
+  return (
+    <Field
+      label="Screen"
+      finding={findingOf("screen")}
+      hint="A framebuffer with keyboard and pointer, on the Display tab and for VNC viewers of this computer."
+    >
+      {(props) => (
+        <select {...props} value={fields.screen} onChange={({ target }) => set("screen", target.value)}>
+          <option value="">none, a console only</option>
+          <option value="1">a framebuffer</option>
+          {fields.screen === OWN_SCREEN && <option value={OWN_SCREEN}>as vfb says</option>}
+        </select>
+      )}
+    </Field>
   );
 }
 

@@ -1,6 +1,7 @@
 import { ConfigEditor } from "./ConfigEditor.tsx";
 import { disksOf, foldersOf, vifsOf, withDisk, withFolder, withVif } from "./devices.ts";
 import { DisksForm } from "./DisksForm.tsx";
+import { hasContent, NATIVE } from "./fields.ts";
 import { FieldsForm } from "./FieldsForm.tsx";
 import { FoldersForm } from "./FoldersForm.tsx";
 import type { Draft } from "./useDraft.ts";
@@ -31,10 +32,7 @@ export function Halves({ draft, busy, onPick }: Props) {
       <ConfigEditor
         text={text}
         findings={findings}
-        missing={[
-          ...(fields.name ? [] : ["name"]),
-          ...(fields.kernel || fields.bootloader ? [] : ["kernel, or a disk to boot from"]),
-        ]}
+        missing={[...(fields.name ? [] : ["name"]), ...(hasContent(fields) ? [] : ["kernel, or a disk to boot from"])]}
         fileName={fields.name}
         hint="Fields and text change each other."
         onChange={(next) => edit(() => next)}
@@ -43,9 +41,14 @@ export function Halves({ draft, busy, onPick }: Props) {
   );
 }
 
-function Devices({ draft: { parsed, findings, edit }, busy, onPick }: Props) {
+function Devices({ draft: { parsed, fields, findings, edit }, busy, onPick }: Props) {
   return (
     <>
+      {fields.type === NATIVE && (
+        <p className="muted">
+          Others get these images by the name of the disk: target=/dev/xvda, backend={fields.name || "this domain"}.
+        </p>
+      )}
       <DisksForm
         rows={disksOf(parsed)}
         finding={findings.find(({ field }) => field === "disk")}
@@ -53,16 +56,20 @@ function Devices({ draft: { parsed, findings, edit }, busy, onPick }: Props) {
         set={(index, disk) => edit((before) => withDisk(before, index, disk))}
         onPick={onPick}
       />
-      <VifsForm
-        rows={vifsOf(parsed)}
-        finding={findings.find(({ field }) => field === "vif")}
-        set={(index, vif) => edit((before) => withVif(before, index, vif))}
-      />
-      <FoldersForm
-        rows={foldersOf(parsed)}
-        finding={findings.find(({ field }) => field === "p9")}
-        set={(index, folder) => edit((before) => withFolder(before, index, folder))}
-      />
+      {fields.type !== NATIVE && (
+        <>
+          <VifsForm
+            rows={vifsOf(parsed)}
+            finding={findings.find(({ field }) => field === "vif")}
+            set={(index, vif) => edit((before) => withVif(before, index, vif))}
+          />
+          <FoldersForm
+            rows={foldersOf(parsed)}
+            finding={findings.find(({ field }) => field === "p9")}
+            set={(index, folder) => edit((before) => withFolder(before, index, folder))}
+          />
+        </>
+      )}
     </>
   );
 }

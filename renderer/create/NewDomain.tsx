@@ -11,6 +11,7 @@ import { createUntil } from "./cancellable.ts";
 import type { Finding } from "./checks.ts";
 import { Choice } from "./Choice.tsx";
 import { idOf } from "./Field.tsx";
+import { hasContent } from "./fields.ts";
 import { Halves } from "./Halves.tsx";
 import { IntakeState } from "./IntakeState.tsx";
 import { Sources } from "./Sources.tsx";
@@ -106,7 +107,7 @@ export function NewDomain({ drops, onClose }: { drops: readonly File[][]; onClos
 
   const busy = intake.reading !== null || creating;
   const kernel = draft.files.findLast(({ name }) => name === fields.kernel);
-  const isWhole = fields.name !== "" && (fields.kernel || fields.bootloader) !== "";
+  const isWhole = fields.name !== "" && hasContent(fields);
   const submit = (event: { preventDefault: () => void }): void => {
     event.preventDefault();
     if (!busy) begin(ONE);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { readConfig, withItem, withValue } from "../../core/api/config-text.ts";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
-import { fieldsOf, withField } from "../../renderer/create/fields.ts";
+import { fieldsOf, hasContent, withField } from "../../renderer/create/fields.ts";
 
 const TEXT = `# my web server
 name = 'web'   # as DNS has it
@@ -99,6 +99,17 @@ disk += ["c.img,raw,xvdc"]
       ramdisk: null,
     });
     expect(text).toContain('weird_key = [ 1, "two" ]');
+  });
+
+  it("takes what only guests have out of a native domain's text, and asks for a kernel when it is a guest again", () => {
+    const guest =
+      'name = "d"\ntype = "pv"\nkernel = "k"\nmemory = 256\nvcpus = 2\nvif = [""]\ndisk = ["/d.img,raw,xvda"]\n';
+    const native = withField(guest, "type", "native");
+    expect(parseXlConfig(native)).toMatchObject({ config: { type: "native", memoryMiB: 256 }, diagnostics: [] });
+    expect(hasContent(fieldsOf(readConfig(native)))).toBe(true);
+    const again = withField(native, "type", "pvh");
+    expect(hasContent(fieldsOf(readConfig(again)))).toBe(false);
+    expect(parseXlConfig(withField(again, "kernel", "k")).config).toMatchObject({ type: "pvh", kernel: "k" });
   });
 
   it("has a screen by vnc, and knows one by vfb", () => {

@@ -148,6 +148,35 @@ vif = []
     ]);
   });
 
+  it("describes a native domain, which has images for others and nothing that a guest has", () => {
+    const native = 'name = "driver"\ntype = "native"\nmemory = 4\n';
+    const { config, diagnostics } = parseXlConfig(
+      `${native}on_crash = "restart"\ndisk = ["/d.img,raw,xvda", "/e.iso,qcow2,xvdb,ro"]`,
+    );
+    expect(diagnostics).toEqual([]);
+    expect(config).toMatchObject({ type: "native", kernel: "", memoryMiB: 4, vcpus: 1, driverDomain: true });
+    expect(config!.devices.flatMap(({ files }) => files)).toEqual(["/d.img", "/e.iso"]);
+    for (const [line, why] of [
+      ['kernel = "k"', "line 4: kernel can't be had by a native domain: it boots nothing, leave it out"],
+      ['extra = "quiet"', "line 4: extra can't be had by a native domain: it boots nothing, leave it out"],
+      ["vcpus = 2", "line 4: vcpus can't be had by a native domain: it has one vCPU, its thread"],
+      ['vif = [""]', "line 4: vif can't be had by a native domain: it has no frontends"],
+      ["memory = 1", 'line 4: memory is "1"; allowed: at least 2 for a native domain'],
+      ["maxmem = 8", 'line 4: maxmem is "8"; allowed: 4, its memory: a native domain has no balloon driver'],
+      ['disk = ["/d.img,qcow2,xvda"]', 'line 4: disk xvda: format is "qcow2"; what such an image'],
+      [
+        'disk = [",raw,xvda,cdrom"]',
+        "line 4: disk xvda: a native domain's disk is an image, and can't be an empty drive",
+      ],
+      [
+        'disk = ["vdev=xvda,backend=other,target=/dev/xvda"]',
+        "line 4: disk xvda: a native domain has its images itself",
+      ],
+      ['disk = ["vdev=xvda,disposable,target=/d.img"]', "line 4: disk xvda: what is written would be gone"],
+    ])
+      expect(errors(`${native}${line}`)[0], line).toContain(why);
+  });
+
   it("warns about unknown keys and what is to come, and goes on", () => {
     const { config, diagnostics } = parseXlConfig(`${base}vtpm = [ 'backend=x' ]\ndisk = [ ]\nflavour = "mint"\n`);
     expect(config).not.toBe(null);

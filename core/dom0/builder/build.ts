@@ -40,13 +40,17 @@ export interface Built {
   timings: { name: string; milliseconds: number }[];
 }
 
-/** Fills a new domain with its initial content. Throws ImageError or HypercallError; then the domain is destroyed. */
-export interface DomainBuilder {
+/** What differs between types of domains besides how they are filled. */
+export interface DomainShape {
   /** Returns how many frames a domain that may have so many pages takes at least besides its memory. */
   framesBesides(mostPages: number): number;
   /** Called before the domain gets any memory, whether it is built or restored. Throws HypercallError. */
   prepare(domain: DomainPreparation): void;
-  build(request: DomainBuild): Promise<Built>;
   /** Called when the target of the domain's balloon driver becomes `pages`. Throws HypercallError. */
   retarget(domid: number, pages: number): void;
+}
+
+/** Fills a new domain with its kernel and what that is given. Throws ImageError or HypercallError; then the domain is destroyed. */
+export interface DomainBuilder extends DomainShape {
+  build(request: DomainBuild): Promise<Built>;
 }

@@ -1,7 +1,7 @@
 /** The kernel of the native domain: binds this thread to the domain's vCPU and sets up what everything else is based on. */
 import { startClock } from "../../machine/clock.ts";
 import { instantiateCore, type MachineParts } from "../../machine/core-instance.ts";
-import { START_INFO_SHARED_INFO } from "../../abi/xen.ts";
+import { START_INFO_CONSOLE_MFN, START_INFO_SHARED_INFO, START_INFO_STORE_MFN } from "../../abi/xen.ts";
 import { HypercallError } from "./errno.ts";
 import { EventChannels } from "./events.ts";
 import { GrantMap } from "./grants.ts";
@@ -41,7 +41,11 @@ export function startKernel(
   const memory = new PhysicalMemory(machine.memory);
   const own = ownFrames(exports);
   const sharedInfo = Number(memory.get64(own.startInfo + START_INFO_SHARED_INFO));
-  const frames = new FrameAllocator(own.first, own.count, [own.startInfo >>> PAGE_SHIFT, sharedInfo >>> PAGE_SHIFT]);
+  const inUse = [START_INFO_STORE_MFN, START_INFO_CONSOLE_MFN].map((field) =>
+    Number(memory.get64(own.startInfo + field)),
+  );
+  const reserved = [own.startInfo >>> PAGE_SHIFT, sharedInfo >>> PAGE_SHIFT, ...inUse];
+  const frames = new FrameAllocator(own.first, own.count, reserved);
   const scratch = frames.allocate(SCRATCH_FRAMES) * PAGE_SIZE;
   const hypercalls = new Hypercalls(exports, memory, scratch);
   const tellHost = (port: number, error: unknown): void => {

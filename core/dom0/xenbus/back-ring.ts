@@ -4,6 +4,8 @@
  * RingError, upon which the owner disconnects the frontend.
  * No call allocates or crosses into the hypervisor.
  */
+import type { RequestRecord } from "./request-record.ts";
+
 const REQ_PROD = 0;
 const REQ_EVENT = 1;
 const RSP_PROD = 2;
@@ -33,6 +35,8 @@ export interface BackRingIndices {
 export class BackRing {
   /** The request that take() has taken, as little-endian words in memory that is not shared. */
   readonly request: Int32Array;
+  /** What respond() has to be given with the answer to that request. Means something only in a ring with a record. */
+  taken = 0;
   readonly size: number;
   readonly #words: Int32Array;
   /** For each page, the index in #words of its first word. */
@@ -41,12 +45,20 @@ export class BackRing {
   readonly #slotBytes: number;
   #requestConsumer: number;
   #responseProducer: number;
+  readonly #record: RequestRecord | null;
+  /** Entries of the record whose requests an earlier backend has taken, and not answered: they are taken first. */
+  readonly #left: number[] = [];
 
   /**
    * `pages` are machine addresses, in order. `slotBytes` is the size of the larger of request and response, a multiple of 4. If a frontend connects
-   * again to a ring in use, it continues at the ring's response producer.
+   * again to a ring in use, it continues at the ring's response producer; with a record, at what was recorded of this ring.
    */
-  constructor(buffer: ArrayBufferLike, pages: readonly number[], slotBytes: number) {
+  constructor(
+    buffer: ArrayBufferLike,
+    pages: readonly number[],
+    slotBytes: number,
+    record: RequestRecord | null = null,
+  ) {
     this.#words = new Int32Array(buffer);
     this.#pages = pages.map((address) => address >>> 2);
     this.#header = this.#pages[0]!;
@@ -54,23 +66,37 @@ export class BackRing {
     this.size = ringSize(pages.length, slotBytes);
     this.request = new Int32Array(slotBytes >> 2);
     this.#requestConsumer = this.#responseProducer = Atomics.load(this.#words, this.#header + RSP_PROD) >>> 0;
+    this.#record = record;
+    const before = record?.recover(this.#responseProducer);
+    if (before) {
+      this.#requestConsumer = before.consumer;
+      this.#left = before.entries;
+    }
     this.#pending();
   }
 
   /** Copies the next request. Returns false when there is none. Throws RingError. */
   take(): boolean {
-    if (this.#pending() === 0) return false;
     const { request } = this;
+    const left = this.#left.shift();
+    if (left !== undefined) {
+      this.#record!.read(left, request);
+      this.taken = left;
+      return true;
+    }
+    if (this.#pending() === 0) return false;
     let at = HEADER + (this.#requestConsumer & (this.size - 1)) * this.#slotBytes;
     for (let i = 0; i < request.length; i++, at += 4)
       request[i] = this.#words[this.#pages[at >>> PAGE_SHIFT]! + ((at & PAGE_MASK) >>> 2)]!;
+    if (this.#record) this.taken = this.#record.take(this.#requestConsumer, request);
     this.#requestConsumer = (this.#requestConsumer + 1) >>> 0;
     return true;
   }
 
-  /** Puts a response where the frontend does not see it yet. Only as many requests as were taken can be answered. */
-  respond(response: Int32Array): void {
+  /** Puts a response where the frontend does not see it yet. Only as many requests as were taken can be answered. `taken` as it was after take(). */
+  respond(response: Int32Array, taken = 0): void {
     if (this.#responseProducer === this.#requestConsumer) throw new Error("a response to no request");
+    this.#record?.answer(taken, this.#responseProducer);
     let at = HEADER + (this.#responseProducer & (this.size - 1)) * this.#slotBytes;
     for (let i = 0; i < response.length; i++, at += 4)
       this.#words[this.#pages[at >>> PAGE_SHIFT]! + ((at & PAGE_MASK) >>> 2)] = response[i]!;
@@ -81,6 +107,7 @@ export class BackRing {
   push(): boolean {
     const old = Atomics.load(this.#words, this.#header + RSP_PROD) >>> 0;
     Atomics.store(this.#words, this.#header + RSP_PROD, this.#responseProducer | 0);
+    this.#record?.shown();
     const event = Atomics.load(this.#words, this.#header + RSP_EVENT) >>> 0;
     return (this.#responseProducer - event) >>> 0 < (this.#responseProducer - old) >>> 0;
   }

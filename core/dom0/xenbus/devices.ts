@@ -4,8 +4,16 @@
  */
 import { backendRoot, deviceKey, type DeviceAddress } from "./address.ts";
 import { BackendDevice } from "./device.ts";
-import type { BackendKernel, DeviceKind, DeviceTraffic } from "./kind.ts";
+import type { BackendKernel, BackendState, DeviceKind, DeviceTraffic } from "./kind.ts";
 import { XENBUS, xenbusState, type XenbusState } from "./state.ts";
+
+/** What another domain is told of a device whose backend is in this one. */
+export interface DeviceReport {
+  readonly address: DeviceAddress;
+  /** Why the device does not work; null while it does. */
+  readonly problem: string | null;
+  readonly state: BackendState;
+}
 
 export class BackendDevices {
   readonly #kernel: BackendKernel;
@@ -32,6 +40,14 @@ export class BackendDevices {
 
   find(kind: string, domid: number, id: string): BackendDevice | null {
     return this.#devices.get(deviceKey({ backendDomid: this.#kernel.domid, kind, domid, id })) ?? null;
+  }
+
+  reports(): DeviceReport[] {
+    return [...this.of()].map((device) => ({
+      address: device.address,
+      problem: device.problem,
+      state: device.report(),
+    }));
   }
 
   /** Returns the bytes that went through a domain's present devices of one medium. Devices that are gone no longer count. */

@@ -39,6 +39,8 @@ export interface InspectionParts {
   hypercalls: Hypercalls;
   hvm: HvmHypercalls;
   inspector: Inspector;
+  /** Whether a domain executes no x86 code. */
+  isNative: (domid: number) => boolean;
   observer: Observer;
   symbols: KernelSymbols;
   /** Returns the nanoseconds since power-on. */
@@ -207,10 +209,10 @@ export class Inspection {
   /** For a domain whose vCPUs run x86 code. */
   #guest(domid: number): DomainInfoRecord {
     this.#exists(domid);
-    if (domid === 0)
+    if (this.#parts.isNative(domid))
       throw new Refusal(
         "EOPNOTSUPP",
-        "Domain-0 is a thread of the host’s, not x86 code: it has no registers and no page tables.",
+        `${domid === 0 ? "Domain-0" : `Domain ${domid}`} is a thread of the host’s, not x86 code: it has no registers and no page tables.`,
       );
     return this.#parts.hypercalls.domains.info(domid)!;
   }

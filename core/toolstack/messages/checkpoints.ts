@@ -1,6 +1,6 @@
 /** Messages about the images of disks under running domains, by which snapshots are made. */
 import type { CreateResult, RestoreAs } from "./domains.ts";
-import type { FrozenImage } from "../../dom0/backends/blk/disks.ts";
+import type { FrozenImage } from "../../dom0/backends/blk/image-register.ts";
 
 /** An image of a disk, and its format. */
 export interface ImageFile {

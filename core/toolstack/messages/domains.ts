@@ -1,5 +1,5 @@
 /** Messages about domains: their configurations, their life, and what can be changed in them. */
-import type { CreationLimits, GuestTypeName } from "../../dom0/kernel/hypercalls.ts";
+import type { CreationLimits, DomainTypeName } from "../../dom0/kernel/hypercalls.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
 
 /** SHUTDOWN_* (xen/sched.h). A guest may give Xen any number from 0 to 255 as its reason. Numbers without a meaning are "unknown". */
@@ -23,12 +23,10 @@ export const TSC_MODES = ["default", "always_emulate", "native"] as const;
 
 export type TscMode = (typeof TSC_MODES)[number];
 
-export type DomainType = "native" | GuestTypeName;
-
 /** An xl.cfg after its values were checked and defaults were filled in. Sizes are in MiB. */
 export interface DomainConfig {
   name: string;
-  type: GuestTypeName;
+  type: DomainTypeName;
   uuid: string;
   kernel: string;
   ramdisk: string | null;
@@ -55,7 +53,7 @@ export interface DomainConfig {
   /** RDMSR of a register that the host has and the guest does not returns 0 instead of raising #GP, and WRMSR does nothing. */
   msrRelaxed: boolean;
   limits: CreationLimits;
-  /** The domain has backends for other domains and a toolstack of its own that looks after them: `xl devd`. */
+  /** The domain has backends for other domains. It is a guest with a toolstack that looks after them (`xl devd`), or a native domain. */
   driverDomain: boolean;
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;
@@ -85,7 +83,7 @@ export interface DomainInfo {
   domid: number;
   uuid: string;
   name: string;
-  type: DomainType;
+  type: DomainTypeName;
   /** Each of these is one of the letters r, b, p, s, c and d in `xl list`. Several of them may hold at once. */
   state: { running: boolean; blocked: boolean; paused: boolean; shutdown: boolean; crashed: boolean; dying: boolean };
   /** The State column of `xl list`, such as "r-----". */

@@ -1,5 +1,5 @@
 /** What dom0's worker is started with. */
-import type { FrozenImage } from "../../dom0/backends/blk/disks.ts";
+import type { FrozenImage } from "../../dom0/backends/blk/image-register.ts";
 import type { KeptNetwork } from "../../dom0/network/networks.ts";
 
 /** What dom0's worker is started with. */

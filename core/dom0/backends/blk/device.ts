@@ -10,7 +10,9 @@ import type {
   Nodes,
   RingState,
 } from "../../xenbus/kind.ts";
-import { readParams } from "./config.ts";
+import { deviceKey } from "../../xenbus/address.ts";
+import { ringSize } from "../../xenbus/back-ring.ts";
+import { RequestRecord } from "../../xenbus/request-record.ts";
 import { DataGrants } from "./data-grants.ts";
 import { LAYOUTS, MAX_INDIRECT_SEGMENTS } from "./protocol.ts";
 import { BlockQueue } from "./queue.ts";
@@ -37,6 +39,8 @@ export class BlockDevice implements Backend {
   #queues: BlockQueue[] = [];
   #grants: DataGrants | null = null;
   #protocol = "";
+  /** Names of the records of its queues. */
+  readonly #records: string[] = [];
 
   constructor(context: BackendContext) {
     this.#context = context;
@@ -77,22 +81,25 @@ export class BlockDevice implements Backend {
     const count = await frontNumber("multi-queue-num-queues", MAX_QUEUES, 1);
     if (count === 0) throw new Error("the frontend has no queue");
     const order = await frontNumber("ring-page-order", MAX_RING_PAGE_ORDER, 0);
-    const wanted: { refs: number[]; port: number }[] = [];
+    const wanted: { refs: number[]; port: number; record: RequestRecord | null }[] = [];
     for (let i = 0; i < count; i++) {
       const directory = count === 1 ? "" : `queue-${i}/`;
       const refs = await this.#ringRefs(directory, order);
-      wanted.push({ refs, port: await frontNumber(`${directory}event-channel`) });
+      const port = await frontNumber(`${directory}event-channel`);
+      const record = await this.#record(i, `${protocol} ${refs.join()} ${port}`, refs.length, layout.slotBytes);
+      wanted.push({ refs, port, record });
     }
     const { address, grants, memory, now, fail } = this.#context;
     const data = new DataGrants(grants, address.domid, isPersistent);
     this.#grants = data;
     this.#protocol = protocol;
-    for (const { refs, port } of wanted) {
+    for (const { refs, port, record } of wanted) {
       const channel = this.#context.open(refs, port, () => queue.serve());
       const queue: BlockQueue = new BlockQueue({
         buffer: memory.memory.buffer,
         channel,
         layout,
+        record,
         grants: data,
         statistics: this.#statistics,
         store: () => this.#store,
@@ -108,6 +115,15 @@ export class BlockDevice implements Backend {
     // Serves what the frontend has put there before its event could be heard.
     for (const queue of this.#queues) setImmediate(() => queue.serve());
     return this.#described();
+  }
+
+  async #record(queue: number, ring: string, pages: number, slotBytes: number): Promise<RequestRecord | null> {
+    const { services, address } = this.#context;
+    const size = ringSize(pages, slotBytes);
+    const key = `${deviceKey(address)}/${queue}`;
+    const memory = await services.records.open(key, ring, RequestRecord.bytes(size, slotBytes));
+    this.#records.push(key);
+    return memory && new RequestRecord(memory, size, slotBytes);
   }
 
   /** A frontend that negotiated an order of 0 may still have numbered its only page. */
@@ -126,6 +142,7 @@ export class BlockDevice implements Backend {
     this.#room.cancel();
     await Promise.all(queues.map((queue) => queue.close()));
     grants?.close();
+    for (const key of this.#records.splice(0)) this.#context.services.records.drop(key);
   }
 
   async close(): Promise<void> {
@@ -258,10 +275,8 @@ export class BlockDevice implements Backend {
     await this.#drained();
     await this.close();
     this.#params = params;
-    const image = readParams(params);
-    if (!image) return;
     const writing = (await back("disposable")) === "1" ? "disposable" : "read-write";
-    this.#store = await services.disks.open(image.target, image.format, this.#isWritable ? writing : "read");
+    this.#store = await services.disks.openNamed(params, this.#isWritable ? writing : "read");
   }
 
   #described(): Nodes {

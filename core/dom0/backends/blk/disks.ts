@@ -1,45 +1,27 @@
-/**
- * The images that block devices of this domain have open, including those that they are based on. Nobody may write what another has open, and whoever
- * comes next waits for the one that is closing. A file is identified by its inode and not by its name, so links make no difference.
- */
-import { stat } from "node:fs/promises";
+/** The images that block devices of this domain have open, including those that they are based on. */
 import { StoreError, storeError, type BlockStore } from "../../storage/block-store.ts";
 import { openStore, type Claim, type StoreAccess } from "../../storage/open.ts";
 import { absorb, type AbsorbOptions } from "../../storage/absorb.ts";
 import { OverlayStore } from "../../storage/overlay.ts";
 import { Qcow2Store } from "../../storage/qcow2/store.ts";
+import { readParams } from "./config.ts";
+import type { DiskSource } from "./disk-source.ts";
+import { OpenImages, type Access, type ImageRegister, type Use } from "./image-register.ts";
 
-/** "absorbing": the image is written, but nothing changes for those who read it through the image that it takes in. */
-type Access = StoreAccess | "absorbing";
-
-/** The use of all files of one store. */
-interface Use {
-  /** Resolves when a store that is being closed is closed; null before that begins. */
-  closed: Promise<void> | null;
-}
-
-/** A file that nobody may write, under any name, because others are based on it. */
-export interface FrozenImage {
-  file: string;
-  /** What it is, as the end of a sentence: "it is part of …". */
-  why: string;
-}
-
-export class Disks {
-  /** By file, who uses it and how. */
-  readonly #files = new Map<string, Map<Use, Access>>();
+export class Disks implements DiskSource {
+  readonly #register: ImageRegister;
   readonly #uses = new WeakMap<BlockStore, Use>();
   readonly #scratchFolder: string;
-  #frozen: readonly FrozenImage[] = [];
 
-  /** `scratchFolder` is where the writes to disposable disks lie until they are thrown away. */
-  constructor(scratchFolder: string) {
+  /** `scratchFolder` is where the writes to disposable disks lie until they are thrown away. Without `register` nobody else uses the images. */
+  constructor(scratchFolder: string, register: ImageRegister = new OpenImages()) {
     this.#scratchFolder = scratchFolder;
+    this.#register = register;
   }
 
-  /** Sets which images may not be written. */
-  freeze(images: readonly FrozenImage[]): void {
-    this.#frozen = images;
+  async openNamed(params: string, access: StoreAccess | "disposable"): Promise<BlockStore | null> {
+    const image = readParams(params);
+    return image && this.open(image.target, image.format, access);
   }
 
   /**
@@ -47,7 +29,7 @@ export class Disks {
    * its present use would let it be spoiled.
    */
   async open(file: string, format: string, access: StoreAccess | "disposable"): Promise<BlockStore> {
-    if (access === "read-write") await this.#checkFrozen(file);
+    if (access === "read-write") await this.#register.checkFrozen(file);
     return this.openBeside([], file, format, access);
   }
 
@@ -62,10 +44,10 @@ export class Disks {
     access: Access | "disposable",
   ): Promise<BlockStore> {
     const use: Use = { closed: null };
-    const besides = new Set(others.map((other) => this.#uses.get(other)));
+    const besides = new Set(others.map((other) => this.#uses.get(other)).filter((other) => other !== undefined));
     try {
       const claim: Claim = (id, name, how) =>
-        this.#claim(use, besides, id, name, how === "read-write" && access === "absorbing" ? access : how);
+        this.#register.claim(use, besides, id, name, how === "read-write" && access === "absorbing" ? access : how);
       const how = { disposable: "read", absorbing: "read-write", read: "read", "read-write": "read-write" } as const;
       const image = await openStore(file, format, how[access], claim);
       const store =
@@ -77,25 +59,17 @@ export class Disks {
           : image;
       this.#uses.set(store, use);
       const close = store.close.bind(store);
-      store.close = () => (use.closed ??= close().finally(() => this.#forget(use)));
+      store.close = () => {
+        if (use.closed) return use.closed;
+        use.closed = close().finally(() => this.#register.forget(use));
+        this.#register.closing(use);
+        return use.closed;
+      };
       return store;
     } catch (error) {
-      this.#forget(use);
+      this.#register.forget(use);
       throw storeError(error, file);
     }
-  }
-
-  async #checkFrozen(file: string): Promise<void> {
-    if (this.#frozen.length === 0) return;
-    const identity = async (name: string): Promise<string | null> => {
-      const found = await stat(name, { bigint: true }).catch(() => null);
-      return found && `${found.dev}:${found.ino}`;
-    };
-    const id = await identity(file);
-    if (id === null) return;
-    for (const frozen of this.#frozen)
-      if ((await identity(frozen.file)) === id)
-        throw new StoreError("EBUSY", `${file} must not be written: ${frozen.why}`);
   }
 
   /**
@@ -112,7 +86,7 @@ export class Disks {
     if (!use) throw new StoreError("EBADF", `${file}: what is to be based on it is not open`);
     const below = new Set<string>();
     const claim: Claim = async (id, name, how) => {
-      await this.#claim(use, new Set([use]), id, name, how);
+      await this.#register.claim(use, new Set([use]), id, name, how);
       below.add(id);
     };
     const opened = await openStore(file, format, "read", claim);
@@ -122,35 +96,8 @@ export class Disks {
       await opened.close();
       throw error;
     }
-    for (const [id, users] of this.#files) if (users.get(use) === "read" && !below.has(id)) this.#leave(id, users, use);
+    this.#register.readsOnly(use, below);
   }
-
-  async #claim(
-    use: Use,
-    besides: ReadonlySet<Use | undefined>,
-    id: string,
-    file: string,
-    access: Access,
-  ): Promise<void> {
-    const users = (): [Use, Access][] => [...(this.#files.get(id) ?? [])].filter(([other]) => !besides.has(other));
-    await Promise.all(users().map(([{ closed }]) => closed));
-    if (users().some(([, how]) => !mayMeet(how, access)))
-      throw new StoreError("EBUSY", `${file} is in use as the disk of another device`);
-    this.#files.set(id, (this.#files.get(id) ?? new Map<Use, Access>()).set(use, access));
-  }
-
-  #forget(use: Use): void {
-    for (const [id, users] of this.#files) this.#leave(id, users, use);
-  }
-
-  #leave(id: string, users: Map<Use, Access>, use: Use): void {
-    if (users.delete(use) && users.size === 0) this.#files.delete(id);
-  }
-}
-
-function mayMeet(one: Access, other: Access): boolean {
-  if (one === "read") return other !== "read-write";
-  return other === "read" && one === "absorbing";
 }
 
 /**

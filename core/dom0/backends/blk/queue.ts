@@ -14,6 +14,7 @@ import {
 } from "../../../abi/io_blkif.ts";
 import { SECTOR_BYTES, StoreError, type BlockStore } from "../../storage/block-store.ts";
 import { BackRing } from "../../xenbus/back-ring.ts";
+import type { RequestRecord } from "../../xenbus/request-record.ts";
 import type { Channel } from "../../xenbus/channel.ts";
 import type { DataGrants, HeldPages } from "./data-grants.ts";
 import * as blkif from "./protocol.ts";
@@ -32,6 +33,8 @@ export interface QueueParts {
   buffer: ArrayBufferLike;
   channel: Channel;
   layout: blkif.Layout;
+  /** Of the requests that are taken and not answered; null where nobody could go on with them. */
+  record: RequestRecord | null;
   grants: DataGrants;
   statistics: BlockStatistics;
   /** The device's present image; null for an empty drive. */
@@ -66,7 +69,7 @@ export class BlockQueue {
   constructor(parts: QueueParts) {
     this.#parts = parts;
     this.channel = parts.channel;
-    this.ring = new BackRing(parts.buffer, parts.channel.addresses, parts.layout.slotBytes);
+    this.ring = new BackRing(parts.buffer, parts.channel.addresses, parts.layout.slotBytes, parts.record);
     this.#response = new Int32Array(parts.layout.responseWords);
   }
 
@@ -99,7 +102,7 @@ export class BlockQueue {
         });
         return;
       }
-      if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout));
+      if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout), ring.taken);
       else {
         // The guest works on what has ended while this end looks for more.
         this.#show();
@@ -124,11 +127,11 @@ export class BlockQueue {
   }
 
   /** Throws ProtocolError or GrantError. */
-  #begin(request: blkif.Request): void {
+  #begin(request: blkif.Request, taken: number): void {
     const began = this.#parts.now();
     const status = this.#refused(request);
     if (status !== BLKIF_RSP_OKAY) {
-      this.#answer(request, status);
+      this.#answer(request, taken, status);
       return;
     }
     if (request.indirectSegments > 0) this.#readIndirect(request);
@@ -137,7 +140,7 @@ export class BlockQueue {
     const store = this.#parts.store()!;
     // A flush without data has no valid sector: Linux gives it sector -1.
     if (bytes > 0 && !fits(store, request.sector, bytes)) {
-      this.#answer(request, BLKIF_RSP_ERROR);
+      this.#answer(request, taken, BLKIF_RSP_ERROR);
       return;
     }
     const isRead = request.operation === BLKIF_OP_READ;
@@ -148,7 +151,7 @@ export class BlockQueue {
     const end = (result: number): void => {
       this.#parts.grants.release(pages);
       this.#parts.statistics.count(request.operation, bytes, result, this.#parts.now() - began);
-      if (!this.#isClosed) this.#answer(request, result);
+      if (!this.#isClosed) this.#answer(request, taken, result);
     };
     const views = this.#views(request, pages);
     if (this.#isDoneAtOnce(store, request, views)) {
@@ -277,12 +280,12 @@ export class BlockQueue {
    * The guest is shown the answer, with one event, together with what else ends before serve() finds no more requests in the ring, or, outside of
    * serve(), in this turn of the event loop.
    */
-  #answer({ operation, idLow, idHigh }: blkif.Request, status: number): void {
+  #answer({ operation, idLow, idHigh }: blkif.Request, taken: number, status: number): void {
     const response = this.#response;
     response[0] = idLow;
     response[1] = idHigh;
     response[2] = (operation & 0xff) | (status << 16);
-    this.ring.respond(response);
+    this.ring.respond(response, taken);
     this.#hasAnswers = true;
     if (this.#isServing || this.#willShow) return;
     this.#willShow = true;

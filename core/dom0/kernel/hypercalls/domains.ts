@@ -1,6 +1,14 @@
 /** Domctls on whole domains: how they are made, their life, and what they may have. */
 import { XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86.ts";
 import * as domctl from "../../../abi/domctl.ts";
+import {
+  SCHEDOP_remote_shutdown,
+  SCHED_REMOTE_SHUTDOWN_DOMAIN_ID,
+  SCHED_REMOTE_SHUTDOWN_REASON,
+  SCHED_REMOTE_SHUTDOWN_SIZE,
+  SHUTDOWN_crash,
+} from "../../../abi/sched.ts";
+import { HYPERVISOR_sched_op } from "../../../abi/xen.ts";
 import { PFINFO_MOST } from "../../../hypervisor/abi/implied.ts";
 import { CDF_native } from "../../../hypervisor/abi/native.ts";
 import { HypercallError } from "../errno.ts";
@@ -74,6 +82,14 @@ export class DomainCalls {
   pause = (domid: number): void => void this.#calls.domctl("pausedomain", domctl.XEN_DOMCTL_pausedomain, domid);
   unpause = (domid: number): void => void this.#calls.domctl("unpausedomain", domctl.XEN_DOMCTL_unpausedomain, domid);
   resume = (domid: number): void => void this.#calls.domctl("resumedomain", domctl.XEN_DOMCTL_resumedomain, domid);
+
+  /** Stops the domain as one that has crashed. */
+  crash(domid: number): void {
+    const struct = this.#calls.scratch(SCHED_REMOTE_SHUTDOWN_SIZE);
+    this.#calls.memory.set16(struct + SCHED_REMOTE_SHUTDOWN_DOMAIN_ID, domid);
+    this.#calls.memory.set32(struct + SCHED_REMOTE_SHUTDOWN_REASON, SHUTDOWN_crash);
+    this.#calls.call(`crash of domain ${domid}`, HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, struct);
+  }
 
   setMaxMemory(domid: number, kib: number): void {
     this.#calls.domctl("max_mem", domctl.XEN_DOMCTL_max_mem, domid, (u) =>

@@ -21,6 +21,7 @@ it("takes a ring that is never empty 512 requests in each turn of the event loop
     buffer,
     channel: { addresses: [PAGE], notify: () => {} } as unknown as QueueParts["channel"],
     layout,
+    record: null,
     grants: {} as DataGrants,
     statistics: new BlockStatistics(),
     store: () => null,

@@ -1,0 +1,8 @@
+import type { BlockStore } from "../../storage/block-store.ts";
+import type { StoreAccess } from "../../storage/open.ts";
+
+/** Where block devices get what lies behind them. */
+export interface DiskSource {
+  /** `params` is the node of that name. Resolves with null for an empty drive. Rejects with StoreError, or SpecError for what names nothing. */
+  openNamed(params: string, access: StoreAccess | "disposable"): Promise<BlockStore | null>;
+}

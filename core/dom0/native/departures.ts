@@ -1,0 +1,49 @@
+/**
+ * Takes the directories of devices that the toolstack has given up (online is 0) out of xenstore when their frontends are closed or gone, as `xl devd`
+ * does in a driver domain that is a guest. The backend lets go of its device when its directory has gone.
+ */
+import { backendRoot } from "../xenbus/address.ts";
+import { XENBUS, xenbusState } from "../xenbus/state.ts";
+import type { BackendStore } from "../xenbus/kind.ts";
+
+export class Departures {
+  readonly #store: BackendStore;
+  readonly #root: string;
+  readonly #onError: (error: unknown) => void;
+  /** Ends of the watches on frontends that are waited for, by the backend's directory. */
+  readonly #waited = new Map<string, () => void>();
+
+  constructor(store: BackendStore, domid: number, onError: (error: unknown) => void) {
+    this.#store = store;
+    this.#root = backendRoot(domid);
+    this.#onError = onError;
+    store.watch(this.#root, (path) => {
+      const [kind, front, id] = path.slice(this.#root.length + 1).split("/");
+      if (kind && front && id) this.#lookAgain(`${this.#root}/${kind}/${front}/${id}`);
+    });
+  }
+
+  #lookAgain(directory: string): void {
+    this.#look(directory).catch(this.#onError);
+  }
+
+  async #look(directory: string): Promise<void> {
+    const online = await this.#store.read(`${directory}/online`);
+    if (online !== "0") {
+      this.#waited.get(directory)?.();
+      return;
+    }
+    const frontend = await this.#store.read(`${directory}/frontend`);
+    const state = xenbusState(frontend === null ? null : await this.#store.read(`${frontend}/state`));
+    if (state === XENBUS.Closed || state === XENBUS.Unknown) {
+      this.#waited.get(directory)?.();
+      await this.#store.remove(directory);
+    } else if (!this.#waited.has(directory)) {
+      const unwatch = this.#store.watch(`${frontend}/state`, () => this.#lookAgain(directory));
+      this.#waited.set(directory, () => {
+        this.#waited.delete(directory);
+        unwatch();
+      });
+    }
+  }
+}

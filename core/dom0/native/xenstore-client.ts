@@ -1,0 +1,186 @@
+/** A domain's end of its xenstore ring (public/io/xs_wire.h). xenstored, at the other end, is trusted: what it writes against the protocol throws. */
+import {
+  XENSTORE_DOMAIN_INTERFACE_ERROR,
+  XENSTORE_DOMAIN_INTERFACE_REQ,
+  XENSTORE_DOMAIN_INTERFACE_REQ_CONS,
+  XENSTORE_DOMAIN_INTERFACE_REQ_PROD,
+  XENSTORE_DOMAIN_INTERFACE_RSP,
+  XENSTORE_DOMAIN_INTERFACE_RSP_CONS,
+  XENSTORE_DOMAIN_INTERFACE_RSP_PROD,
+  XENSTORE_RING_SIZE,
+} from "../../abi/xs_wire.ts";
+import type { BackendStore } from "../xenbus/kind.ts";
+import {
+  encodeMessage,
+  HEADER_SIZE,
+  joinStrings,
+  splitStrings,
+  XenstoreError,
+  XS,
+  type XenstoreErrno,
+} from "../xenstore/wire.ts";
+
+/**
+ * Whether an error says that there is no such node. Of what is gone together with a directory that this domain might read, xenstored says EACCES, because
+ * it judges by what is left above it.
+ */
+function isGone(error: unknown): boolean {
+  return error instanceof XenstoreError && (error.code === "ENOENT" || error.code === "EACCES");
+}
+
+interface Waiting {
+  resolve: (payload: Buffer) => void;
+  reject: (error: unknown) => void;
+}
+
+export class XenstoreClient implements BackendStore {
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #notify: () => void;
+  /** Requests that wait for room in the ring; of the first, `#sent` bytes are in it. */
+  readonly #output: Buffer[] = [];
+  #sent = 0;
+  #input = Buffer.alloc(0);
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #listeners = new Map<string, (path: string) => void>();
+  #nextRequest = 1;
+  #nextToken = 1;
+
+  /** `page` is the machine address of the interface page; `notify` sends xenstored an event. service() is to be called when one comes from it. */
+  constructor(buffer: ArrayBufferLike, page: number, notify: () => void) {
+    this.#bytes = new Uint8Array(buffer, page, 4096);
+    this.#words = new Int32Array(buffer, page, 1024);
+    this.#notify = notify;
+  }
+
+  /** Resolves with null when there is no such node that this domain may read. Rejects with XenstoreError. */
+  async read(path: string): Promise<string | null> {
+    try {
+      return (await this.#request(XS.READ, joinStrings(path))).toString("latin1");
+    } catch (error) {
+      if (isGone(error)) return null;
+      throw error;
+    }
+  }
+
+  /** Resolves with the names of the children; none when there is no such node that this domain may read. */
+  async list(path: string): Promise<string[]> {
+    const names: string[] = [];
+    try {
+      for (let offset = 0; ;) {
+        const reply = await this.#request(XS.DIRECTORY_PART, joinStrings(path, String(offset)));
+        const start = reply.indexOf(0) + 1;
+        // Each name ends with a zero byte, and an empty name ends the list.
+        const part = reply.subarray(start).toString("latin1").split("\0");
+        part.pop();
+        const end = part.indexOf("");
+        names.push(...(end < 0 ? part : part.slice(0, end)));
+        if (end >= 0 || reply.length === start) return names;
+        offset += reply.length - start;
+      }
+    } catch (error) {
+      if (isGone(error)) return [];
+      throw error;
+    }
+  }
+
+  async write(path: string, value: string | number): Promise<void> {
+    await this.#request(XS.WRITE, Buffer.concat([joinStrings(path), Buffer.from(String(value), "latin1")]));
+  }
+
+  /** It is no error if the node or its parent does not exist. */
+  async remove(path: string): Promise<void> {
+    try {
+      await this.#request(XS.RM, joinStrings(path));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+
+  /** Calls `listener` once soon, and then after every change at or below `path`. The returned function ends the watch. */
+  watch(path: string, listener: (path: string) => void): () => void {
+    const token = String(this.#nextToken++);
+    this.#listeners.set(token, listener);
+    void this.#request(XS.WATCH, joinStrings(path, token));
+    return () => {
+      if (this.#listeners.delete(token)) void this.#request(XS.UNWATCH, joinStrings(path, token));
+    };
+  }
+
+  /** Called when xenstored has sent an event: takes what it has written, and writes what has waited for room. */
+  service(): void {
+    const error = Atomics.load(this.#words, XENSTORE_DOMAIN_INTERFACE_ERROR >> 2);
+    if (error !== 0) throw new Error(`xenstored has ended the conversation: error ${error}`);
+    let moved = false;
+    while (this.#receive() || this.#flush()) moved = true;
+    if (moved) this.#notify();
+  }
+
+  #request(type: number, payload: Buffer): Promise<Buffer> {
+    const requestId = this.#nextRequest;
+    this.#nextRequest = (this.#nextRequest % 0x7fffffff) + 1;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(requestId, { resolve, reject });
+      this.#output.push(encodeMessage({ type, requestId, transactionId: 0, payload }));
+      if (this.#flush()) this.#notify();
+    });
+  }
+
+  /** Returns whether anything was written. */
+  #flush(): boolean {
+    let moved = false;
+    for (let first = this.#output[0]; first; first = this.#output[0]) {
+      const consumer = Atomics.load(this.#words, XENSTORE_DOMAIN_INTERFACE_REQ_CONS >> 2) >>> 0;
+      const producer = Atomics.load(this.#words, XENSTORE_DOMAIN_INTERFACE_REQ_PROD >> 2) >>> 0;
+      const offset = producer % XENSTORE_RING_SIZE;
+      const room = XENSTORE_RING_SIZE - ((producer - consumer) >>> 0);
+      const length = Math.min(first.length - this.#sent, room, XENSTORE_RING_SIZE - offset);
+      if (length <= 0) break;
+      this.#bytes.set(first.subarray(this.#sent, this.#sent + length), XENSTORE_DOMAIN_INTERFACE_REQ + offset);
+      Atomics.store(this.#words, XENSTORE_DOMAIN_INTERFACE_REQ_PROD >> 2, (producer + length) | 0);
+      this.#sent += length;
+      moved = true;
+      if (this.#sent < first.length) continue;
+      this.#output.shift();
+      this.#sent = 0;
+    }
+    return moved;
+  }
+
+  /** Returns whether anything was taken. */
+  #receive(): boolean {
+    const consumer = Atomics.load(this.#words, XENSTORE_DOMAIN_INTERFACE_RSP_CONS >> 2) >>> 0;
+    const producer = Atomics.load(this.#words, XENSTORE_DOMAIN_INTERFACE_RSP_PROD >> 2) >>> 0;
+    const length = (producer - consumer) >>> 0;
+    if (length === 0) return false;
+    if (length > XENSTORE_RING_SIZE)
+      throw new Error(`xenstored's ring has ${length} bytes, more than there is room for`);
+    const part = Buffer.alloc(length);
+    for (let i = 0; i < length; i++)
+      part[i] = this.#bytes[XENSTORE_DOMAIN_INTERFACE_RSP + ((consumer + i) % XENSTORE_RING_SIZE)]!;
+    Atomics.store(this.#words, XENSTORE_DOMAIN_INTERFACE_RSP_CONS >> 2, producer | 0);
+    this.#input = Buffer.concat([this.#input, part]);
+    for (;;) {
+      const whole = this.#input.length >= HEADER_SIZE ? HEADER_SIZE + this.#input.readUInt32LE(12) : Infinity;
+      if (this.#input.length < whole) return true;
+      this.#take(this.#input.subarray(0, whole));
+      this.#input = this.#input.subarray(whole);
+    }
+  }
+
+  #take(message: Buffer): void {
+    const type = message.readUInt32LE(0);
+    const payload = Buffer.from(message.subarray(HEADER_SIZE));
+    if (type === XS.WATCH_EVENT) {
+      const [path, token] = splitStrings(payload);
+      // After an answer, so that a listener finds what it has waited for.
+      setImmediate(() => this.#listeners.get(token!)?.(path!));
+      return;
+    }
+    const id = message.readUInt32LE(4);
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (type === XS.ERROR) waiting?.reject(new XenstoreError(splitStrings(payload)[0] as XenstoreErrno));
+    else waiting?.resolve(payload);
+  }
+}
