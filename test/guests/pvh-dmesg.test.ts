@@ -101,10 +101,19 @@ describe.skipIf(missing !== null)(`Debian's kernel as PVH beside real Xen${missi
 
     const uncomplaining = withoutComplaint(xen);
     for (const [lines] of ONLY_ON_XEN)
-      expect(xen.filter((line) => lines.test(line)), `lines of the reference like ${lines}`).not.toEqual([]);
+      expect(
+        xen.filter((line) => lines.test(line)),
+        `lines of the reference like ${lines}`,
+      ).not.toEqual([]);
     for (const [lines] of ONLY_HERE) {
-      expect(here.filter((line) => lines.test(line)), `lines here like ${lines}`).not.toEqual([]);
-      expect(uncomplaining.filter((line) => lines.test(line)), `lines of the reference like ${lines}`).toEqual([]);
+      expect(
+        here.filter((line) => lines.test(line)),
+        `lines here like ${lines}`,
+      ).not.toEqual([]);
+      expect(
+        uncomplaining.filter((line) => lines.test(line)),
+        `lines of the reference like ${lines}`,
+      ).toEqual([]);
     }
     const isJudged = versionOf(here) === versionOf(xen) ? () => true : (line: string) => PLATFORM.test(line);
     const judged = (lines: readonly string[], allowed: readonly Rule[]): string[] =>
@@ -114,7 +123,10 @@ describe.skipIf(missing !== null)(`Debian's kernel as PVH beside real Xen${missi
     const ordered = (lines: readonly string[]): string[] =>
       lines.filter((line) => !matches(line, ANY_PLACE)).map(withoutNumbers);
     const free = (lines: readonly string[]): string[] =>
-      lines.filter((line) => matches(line, ANY_PLACE)).map(withoutNumbers).sort();
+      lines
+        .filter((line) => matches(line, ANY_PLACE))
+        .map(withoutNumbers)
+        .sort();
     expect(ordered(found)).toEqual(ordered(expected));
     expect(free(found)).toEqual(free(expected));
     expect(expected.length).toBeGreaterThan(100);
