@@ -4,7 +4,7 @@
  * them for a count that has not changed yet, up to 50,000 times two. On real Xen it reads them too, and says "Fast TSC calibration failed".
  */
 import { probeWrite, readSized, segmentAddress, writeSized } from "../../machine/cpu/access";
-import { MODE_64 } from "../../machine/cpu/decode/decode";
+import { MODE_64 } from "../../machine/cpu/mode_bits";
 import { fault } from "../../machine/cpu/machine";
 import { codeMode } from "../../machine/cpu/mode";
 import {

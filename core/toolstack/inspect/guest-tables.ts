@@ -3,16 +3,20 @@
  * processor walks them, but without leaving a trace. The tables and what they name lie in guest-physical memory, behind the second stage.
  */
 import type { FrameWords, Inspector, PageRead, WalkedEntry } from "../../dom0/kernel/inspector.ts";
+import {
+  CR0_PG_BIT,
+  CR4_PAE_BIT,
+  CR4_PSE_BIT,
+  EFER_LMA_BIT,
+  PTE_LARGE_BIT,
+  PTE_NX_BIT,
+  PTE_PRESENT_BIT,
+  PTE_USER_BIT,
+  PTE_WRITE_BIT,
+} from "../../machine/cpu/bit_numbers.ts";
 
-const CR0_PG = 1n << 31n;
-const CR4_PSE = 1n << 4n;
-const CR4_PAE = 1n << 5n;
-const EFER_LMA = 1n << 10n;
-const PRESENT = 1n;
-const WRITABLE = 2n;
-const USER = 4n;
-const LARGE = 0x80n;
-const NO_EXECUTE = 1n << 63n;
+/** Whether a register or an entry has the bit of this number. */
+const has = (value: bigint, bit: number): boolean => ((value >> BigInt(bit)) & 1n) === 1n;
 const ADDRESS = 0x000ffffffffff000n;
 
 /** What the tables of a format look like: for each level, from the highest one down, the lowest bit of its index and the number of index bits. */
@@ -88,7 +92,13 @@ export class GuestTables {
     this.#inspector = inspector;
     this.#domid = domid;
     this.#control = control;
-    this.format = !(control.cr0 & CR0_PG) ? NONE : control.efer & EFER_LMA ? FOUR : control.cr4 & CR4_PAE ? PAE : TWO;
+    this.format = !has(control.cr0, CR0_PG_BIT)
+      ? NONE
+      : has(control.efer, EFER_LMA_BIT)
+        ? FOUR
+        : has(control.cr4, CR4_PAE_BIT)
+          ? PAE
+          : TWO;
   }
 
   /** The guest-physical address of the highest table; null while paging is off. */
@@ -118,16 +128,16 @@ export class GuestTables {
       const value = Buffer.from(bytes).readUIntLE(0, 4);
       const high = this.format.entryBytes === 8 ? Buffer.from(bytes).readUInt32LE(4) : 0;
       const entry = (BigInt(high) << 32n) | BigInt(value);
-      const isLeaf = level === 1 || (this.#mayBeLarge(level) && (entry & LARGE) !== 0n);
+      const isLeaf = level === 1 || (this.#mayBeLarge(level) && has(entry, PTE_LARGE_BIT));
       const pageBytes = 1n << shift;
-      const names = entry & PRESENT ? this.#named(entry, isLeaf ? pageBytes : 4096n) : null;
+      const names = has(entry, PTE_PRESENT_BIT) ? this.#named(entry, isLeaf ? pageBytes : 4096n) : null;
       walked.steps.push({ level, index: Number(index), address, value: entry, names, isLeaf });
       if (names === null) return walked;
       // The four entries of the highest level of PAE have no rights.
       if (this.format !== PAE || level !== 3) {
-        walked.writable &&= (entry & WRITABLE) !== 0n;
-        walked.user &&= (entry & USER) !== 0n;
-        walked.executable &&= this.format === TWO || (entry & NO_EXECUTE) === 0n;
+        walked.writable &&= has(entry, PTE_WRITE_BIT);
+        walked.user &&= has(entry, PTE_USER_BIT);
+        walked.executable &&= this.format === TWO || !has(entry, PTE_NX_BIT);
       }
       if (isLeaf)
         return { ...walked, leads: { physical: names + (within & (pageBytes - 1n)), pageBytes: Number(pageBytes) } };
@@ -138,7 +148,7 @@ export class GuestTables {
 
   #mayBeLarge(level: number): boolean {
     if (this.format === FOUR) return level === 2 || level === 3;
-    return level === 2 && (this.format === PAE || (this.#control.cr4 & CR4_PSE) !== 0n);
+    return level === 2 && (this.format === PAE || has(this.#control.cr4, CR4_PSE_BIT));
   }
 
   /** In the format with 2 levels, an entry for 4 MiB has 8 more bits of its address in bits 13 to 20 (PSE-36). */
