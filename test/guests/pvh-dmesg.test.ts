@@ -40,6 +40,10 @@ const ONLY_HERE: Rule[] = [
 /** Lines that come once, twice or never, depending on how fast the computer is. */
 const BY_TIME: Rule[] = [
   [/^hrtimer: interrupt took \d+ ns$/, "It comes if an interrupt took long."],
+  [
+    /^acpi LNXCPU:\w+: Still not present$/,
+    "The DSDT's method tells of processors that the domain does not have. It runs beside the scan that finds the processors; what it tells before that is lost.",
+  ],
   [/^(calibrate_delay_direct\(\) failed|Probably due to long platform interrupts)/, "The same."],
 ];
 /** Lines that come from a thread of their own, at any time. */
