@@ -46,7 +46,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   cap: works(),
   memory: works("Without memory and maxmem it is 32 MiB, as in libxl."),
   maxmem: works(
-    "A PVH domain is told of all of it, 16384 MiB at most, and gets memory on demand; its balloon driver gives back what is above memory. Each 2 MiB of which it gives back single pages cost the host a table of 4 KiB, so up to 32 MiB with 16384 MiB.",
+    "A PVH domain is told of all of it, 16384 MiB at most, and gets memory on demand; its balloon driver gives back what is above memory. Each 2 MiB of which it gives back a part, and not all, cost the host a table of 4 KiB.",
   ),
   vnuma: refused("this host is one NUMA node: give `memory` and `vcpus`"),
   on_poweroff: works(),

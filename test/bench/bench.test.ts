@@ -110,7 +110,7 @@ describe.skipIf(missing !== null)(`what the benchmark measures${missing ? ` (${m
   it.skipIf(!PROCESS_FIGURES)(
     "sees what a served host with idle guests uses",
     async () => {
-      const { percent } = await measureIdle(2, 0);
+      const { percent } = await measureIdle({ seconds: 2, settleMs: 0 });
       expect(percent).toBeGreaterThanOrEqual(0);
       expect(percent).toBeLessThan(400);
     },

@@ -125,7 +125,7 @@ async function measureAll(): Promise<Partial<Record<Section, string>>> {
     else if (values.window)
       measured.Window = windowReport(await measureWindow(path.resolve("dist/assets/guests/mini.elf")));
     if (values.idle && !PROCESS_FIGURES) say("--idle needs /proc, which only Linux has.");
-    else if (values.idle) measured.Idle = idleReport(await measureIdle());
+    else if (values.idle) measured.Idle = idleReport(await measureIdle({ type }));
     if (values.scaling) {
       const scaling = await measureScaling(runs, rounds, say);
       measured.Scaling = scalingReport(scaling);

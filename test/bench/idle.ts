@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
 import { ApiClient } from "../../core/api/client.ts";
 import { connectLocal } from "../../core/api/transport/local-socket.ts";
 import { debianKernel, initramfs } from "../guests/images.ts";
@@ -22,7 +23,11 @@ export interface Idle {
   percent: number;
 }
 
-export async function measureIdle(seconds = 20, settleMs = SETTLE_MS): Promise<Idle> {
+export async function measureIdle({
+  seconds = 20,
+  settleMs = SETTLE_MS,
+  type = "pv" as GuestTypeName,
+} = {}): Promise<Idle> {
   const folder = mkdtempSync(path.join(tmpdir(), "xenarium-idle-"));
   const guests = Array.from({ length: GUESTS }, (_, n) => path.join(folder, `idle${n}.cfg`));
   guests.forEach((file, n) =>
@@ -30,6 +35,7 @@ export async function measureIdle(seconds = 20, settleMs = SETTLE_MS): Promise<I
       file,
       [
         `name = "idle${n}"`,
+        `type = "${type}"`,
         `kernel = "${debianKernel()}"`,
         `ramdisk = "${initramfs("ready", "sleep 100000")}"`,
         "memory = 192",

@@ -177,6 +177,48 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     await app.page.getByRole("heading", { level: 1, name: /linux-9.1-mini/ }).waitFor();
   });
 
+  it("leaves a dialog alone that was opened after the one that was cancelled too late", async () => {
+    const client = await app.client();
+    await app.inOtherWindow(async (page) => {
+      // What the host says is kept back from the moment at which it is asked for the domain.
+      let keptBack: (() => void)[] | null = null;
+      await page.routeWebSocket(/^ws/, (socket) => {
+        const server = socket.connectToServer();
+        server.onMessage((message) =>
+          keptBack ? void keptBack.push(() => socket.send(message)) : socket.send(message),
+        );
+      });
+      await page.reload();
+      await page.locator("h1").first().waitFor();
+      const dialogs = page.getByRole("dialog", { name: "New domain" });
+      await page.keyboard.press("Control+Shift+N");
+      await dialogs.getByRole("button", { name: "The bundled guest" }).click();
+      await dialogs.locator(".file-facts").waitFor();
+      await dialogs.getByLabel("Name", { exact: true }).fill("late");
+      await dialogs.getByLabel("Memory, MiB", { exact: true }).fill("16");
+      await expect.poll(() => dialogs.getByRole("button", { name: "Create", exact: true }).isEnabled()).toBe(true);
+      keptBack = [];
+      await dialogs.getByRole("button", { name: "Create", exact: true }).click();
+      // It runs, so its creation can't be cancelled any more, and the answer is on its way.
+      const says = async (): Promise<string> => {
+        const domain = (await client.request("list", {})).find(({ name }) => name === "late");
+        if (!domain) return "";
+        return Buffer.from((await client.request("consoleAttach", { domid: domain.domid })).log).toString("latin1");
+      };
+      await expect.poll(says).toMatch(/mini> /);
+      await dialogs.getByRole("button", { name: "Cancel" }).click();
+      await dialogs.waitFor({ state: "detached" });
+      await page.keyboard.press("Control+Shift+N");
+      await dialogs.getByLabel("Name", { exact: true }).fill("next");
+      const answers = keptBack;
+      keptBack = null;
+      for (const answer of answers) answer();
+      await page.locator("h1", { hasText: "late" }).waitFor();
+      expect(await dialogs.getByLabel("Name", { exact: true }).inputValue()).toBe("next");
+    });
+    client.close();
+  });
+
   it("names a kernel that can't be one, and saves the text as it is", async () => {
     await open();
     await dialog()

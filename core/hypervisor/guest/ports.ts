@@ -1,6 +1,7 @@
 /**
  * Ports at which nothing answers: reads give all ones, writes are dropped. Carries out IN, OUT, INS and OUTS, which the engine has left undone
- * (EXIT_PRIVILEGED).
+ * (EXIT_PRIVILEGED). Of a booting Linux these are 100,000 reads of port 0x42, by which it calibrates the TSC: while a timer's count reads as ones it takes
+ * them for a count that has not changed yet, up to 50,000 times two. On real Xen it reads them too, and says "Fast TSC calibration failed".
  */
 import { probeWrite, readSized, segmentAddress, writeSized } from "../../machine/cpu/access";
 import { MODE_64 } from "../../machine/cpu/mode_bits";

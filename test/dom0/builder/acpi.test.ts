@@ -16,7 +16,10 @@ function written(vcpus: number, online: number): { memory: Buffer; rsdp: number 
   const memory = Buffer.alloc(ACPI_END - ACPI_START);
   for (const { address, bytes } of pieces) {
     const at = address - ACPI_START;
-    expect(memory.subarray(at, at + bytes.length).every((byte) => byte === 0), `room at ${address.toString(16)}`).toBe(true);
+    expect(
+      memory.subarray(at, at + bytes.length).every((byte) => byte === 0),
+      `room at ${address.toString(16)}`,
+    ).toBe(true);
     expect(bytes.copy(memory, at)).toBe(bytes.length);
   }
   return { memory, rsdp: rsdp - ACPI_START };

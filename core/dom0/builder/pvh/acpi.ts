@@ -141,7 +141,8 @@ function acpiInfo(vcpus: number): Buffer {
 
 /** `vcpus` of at most DSDT_PROCESSORS, of which the first `online` run from the beginning. */
 export function acpiTables(vcpus: number, online: number): AcpiTables {
-  if (vcpus > DSDT_PROCESSORS) throw new Error(`ACPI tables for ${vcpus} vCPUs; they are for ${DSDT_PROCESSORS} at most`);
+  if (vcpus > DSDT_PROCESSORS)
+    throw new Error(`ACPI tables for ${vcpus} vCPUs; they are for ${DSDT_PROCESSORS} at most`);
   const pieces: AcpiTables["pieces"] = [
     { address: ACPI_START, bytes: acpiInfo(vcpus) },
     { address: MADT, bytes: madt(vcpus, online) },

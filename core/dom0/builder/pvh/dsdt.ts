@@ -68,12 +68,7 @@ export function dsdtDefinitions(info: number): Buffer {
       "_SB",
       region("MSUM", SYSTEM_MEMORY, name("MSUA"), ONE),
       fields("MSUM", ["MSU", 8]),
-      method(
-        "PMAT",
-        2,
-        when(less(argument(0), name("NCPU")), give(toBuffer(argument(1)))),
-        give(buffer(...NO_APIC)),
-      ),
+      method("PMAT", 2, when(less(argument(0), name("NCPU")), give(toBuffer(argument(1)))), give(buffer(...NO_APIC))),
       ...all.map(definition),
       region("PRST", SYSTEM_IO, integer(MAP_PORT), integer(DSDT_PROCESSORS / 8)),
       fields("PRST", ["PRS", DSDT_PROCESSORS]),
