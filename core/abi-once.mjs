@@ -17,7 +17,7 @@ function sourcesBelow(folder) {
     .map((name) => path.join(folder, name));
 }
 
-/** Names that `text` declares outside of functions, with their lines. AssemblyScript's are found too, for it is TypeScript's syntax. */
+/** Returns the names that `text` declares outside of functions, with their lines. It works for AssemblyScript too, whose syntax is TypeScript's. */
 export function declaredIn(text) {
   const source = ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, false, ts.ScriptKind.TS);
   const lineOf = (node) => source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;

@@ -12,7 +12,8 @@ const FITS: readonly ((title: string, typed: string) => boolean)[] = [
 
 /**
  * Returns the commands that fit what was typed, best first, whatever groups they are in. A command whose title has the typed words goes before one
- * that only its keywords or its group name; `guess` gives what fits none of these a number above zero if its letters may still mean it.
+ * that only its keywords or its group name. Where none fits, those are returned to which `guess` gives a number above zero, the largest first: their
+ * letters may still mean it.
  */
 export function inOrder(
   commands: readonly Command[],
@@ -21,24 +22,32 @@ export function inOrder(
 ): Command[] {
   const typed = plain(text);
   if (typed === "") return [...commands];
+  const fitting = sorted(commands, (command) => fitOf(command, typed));
+  if (fitting.length > 0) return fitting;
+  return sorted(commands, (command) => {
+    const likely = guess(command, typed);
+    return likely > 0 ? -likely : null;
+  });
+}
+
+/** Returns the commands that have a rank, the least first; those of one rank keep their order. */
+function sorted(commands: readonly Command[], rankOf: (command: Command) => number | null): Command[] {
   return commands
-    .map((command) => ({ command, ...fitOf(command, typed, guess) }))
-    .filter(({ rank, score }) => rank <= FITS.length || score > 0)
-    .sort((a, b) => a.rank - b.rank || b.score - a.score)
+    .flatMap((command) => {
+      const rank = rankOf(command);
+      return rank === null ? [] : [{ command, rank }];
+    })
+    .sort((a, b) => a.rank - b.rank)
     .map(({ command }) => command);
 }
 
-function fitOf(
-  command: Command,
-  typed: string,
-  guess: (command: Command, text: string) => number,
-): { rank: number; score: number } {
+/** Returns how well the command fits, from 0 (best) on; null if it does not. */
+function fitOf(command: Command, typed: string): number | null {
   const title = plain(command.title);
-  const rank = FITS.findIndex((fits) => fits(title, typed));
-  if (rank >= 0) return { rank, score: 0 };
+  const fit = FITS.findIndex((fits) => fits(title, typed));
+  if (fit >= 0) return fit;
   const all = [title, plain(command.group), ...command.keywords.map(plain)].join(" ");
-  if (everyWord(typed, (word) => startsWord(all, word))) return { rank: FITS.length, score: 0 };
-  return { rank: FITS.length + 1, score: guess(command, typed) };
+  return everyWord(typed, (word) => startsWord(all, word)) ? FITS.length : null;
 }
 
 /** Without the case, the dots of a command that asks first, and blanks at both ends. */

@@ -116,6 +116,20 @@ describe("the host's journal", () => {
     expect(entry("alpine was created").by).toBeNull();
   });
 
+  it("calls devices what their users do: a disk by its name, whatever its number in xenstore is, others by their kind", () => {
+    journal.created(created(1, "web"));
+    const asked = (request: "deviceAttach" | "deviceDetach" | "diskResize", args: object): string => {
+      journal.asks(request, { domid: 1, ...args }, WINDOW, null)!();
+      return titles().at(-1)!;
+    };
+    expect(asked("deviceDetach", { key: "disk", device: "51712" })).toBe("Detach disk xvda from web");
+    expect(asked("deviceDetach", { key: "disk", device: "xvdb" })).toBe("Detach disk xvdb from web");
+    expect(asked("deviceDetach", { key: "disk", device: "999999" })).toBe("Detach disk 999999 from web");
+    expect(asked("deviceDetach", { key: "vif", device: "1" })).toBe("Detach network interface 1 from web");
+    expect(asked("deviceAttach", { key: "p9" })).toBe("Attach a shared folder to web");
+    expect(asked("diskResize", { device: "51712" })).toBe("Make disk xvda of web larger");
+  });
+
   it("what was refused failed, and is the cause of nothing", () => {
     journal.created(created(1, "a"));
     journal.domains([domain(1, "a")]);

@@ -227,6 +227,33 @@ describe("what follows a stop", () => {
     await expect(service.handle("consoleInput", { domid, bytes: Buffer.from("x") })).rejects.toThrow(/gone/);
   });
 
+  it("sends a console's output for as long as one of those who attached is there", async () => {
+    const { domid } = await create();
+    const port = Number(store.read(`/local/domain/${domid}/console/port`));
+    const page = Number(store.read(`/local/domain/${domid}/console/ring-ref`)) * 4096;
+    let said = 0;
+    /** Lets the guest write one byte, and returns how many were sent in all. */
+    const say = async (): Promise<number> => {
+      xen.view.setUint8(page + 1024 + said, 0x61);
+      xen.view.setUint32(page + 3084, ++said, true);
+      xen.guestNotify(domid, port);
+      await expect.poll(() => xen.view.getUint32(page + 3080, true)).toBe(said);
+      return of("console").length;
+    };
+    expect(await say()).toBe(0);
+    await service.handle("consoleAttach", { domid });
+    await service.handle("consoleAttach", { domid });
+    expect(await say()).toBe(1);
+    await service.handle("consoleDetach", { domid });
+    expect(await say()).toBe(2);
+    await service.handle("consoleDetach", { domid });
+    expect(await say()).toBe(2);
+    // Nobody is attached any more: one who leaves again takes nothing from the next.
+    await service.handle("consoleDetach", { domid });
+    await service.handle("consoleAttach", { domid });
+    expect(await say()).toBe(3);
+  });
+
   it("paces input by the room in the ring", async () => {
     const { domid } = await create();
     const port = Number(store.read(`/local/domain/${domid}/console/port`));

@@ -47,6 +47,13 @@ describe.skipIf(missing !== null)(`fetching${missing ? ` (${missing})` : ""}`, (
     await Promise.all([server?.close(), stranger?.close()]);
   });
 
+  it("speaks of the small guest that came with it by its name where another thing is looked at", async () => {
+    const hint = app.page.getByRole("note");
+    await hint.filter({ hasText: "This small guest came with Xenarium: type help." }).waitFor();
+    await app.page.locator(".sidebar .side-item", { hasText: "Host" }).click();
+    await hint.filter({ hasText: "The small guest mini-1 came with Xenarium: type help on its console." }).waitFor();
+  });
+
   it("gets a Linux with two clicks, its size and checksum seen before, to its shell", async () => {
     const kernel = readFileSync(debianKernel());
     const ramdisk = readFileSync(initramfs("shell"));

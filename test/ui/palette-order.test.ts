@@ -51,7 +51,7 @@ describe("the palette's order", () => {
     expect(listed("shut down")).toEqual(["Power the host off…"]);
   });
 
-  it("guesses by letters last, the likelier first, and finds nothing where nothing fits", () => {
+  it("guesses by letters only where nothing fits, the likelier first, and finds nothing where that fails too", () => {
     expect(listed("tks")).toEqual(["Tasks and events", "Take a snapshot of deb…"]);
     expect(listed("qqq")).toEqual([]);
   });

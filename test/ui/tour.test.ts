@@ -16,17 +16,22 @@ const figure = (name: string) =>
     .locator("dd")
     .innerText();
 
-/** Expects that the highlighted spot lies on that element, as far as it is in the window, and that the card does not cover all of it. */
+/** The spot lies on that element, as far as it is in the window and not scrolled out of sight, and the card lies inside the window. */
 async function expectSpotOn(selector: string): Promise<void> {
   const boxOf = (each: string) =>
     app.page
       .locator(each)
       .first()
       .evaluate((element) => {
-        const { left, top, right, bottom } = element.getBoundingClientRect();
-        return [Math.max(0, left), Math.max(0, top), Math.min(innerWidth, right), Math.min(innerHeight, bottom)].map(
-          Math.round,
-        );
+        let { left, top, right, bottom } = element.getBoundingClientRect();
+        const clip = (edge: DOMRect): void => {
+          [left, top] = [Math.max(edge.left, left), Math.max(edge.top, top)];
+          [right, bottom] = [Math.min(edge.right, right), Math.min(edge.bottom, bottom)];
+        };
+        for (let each = element.parentElement; each; each = each.parentElement)
+          if (getComputedStyle(each).overflowY !== "visible") clip(each.getBoundingClientRect());
+        clip(new DOMRect(0, 0, innerWidth, innerHeight));
+        return [left, top, right, bottom].map(Math.round);
       });
   await spot().waitFor();
   // The layout of the page may still change, so both are measured again each time.
@@ -91,9 +96,18 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await expectSpotOn('.card:has(> .graph .graph-plot[aria-label^="Hypercalls"])');
     await expect.poll(() => figure("Hypercalls")).toMatch(/\/s$/);
     await app.shoot("tour-pv");
+    // In a window that has become smaller it is brought in sight again, and the list of tasks below is no part of it.
+    await page.setViewportSize({ width: 900, height: 600 });
+    await expectSpotOn('.card:has(> .graph .graph-plot[aria-label^="Hypercalls"])');
+    await app.shoot("tour-pv-900");
+    await page.setViewportSize({ width: 1280, height: 800 });
     await page.keyboard.press("ArrowRight");
     await step("Split drivers").waitFor();
     await expectSpotOn(".wiring-diagram");
+    const [spotEnd, tasks] = await Promise.all(
+      [spot(), page.locator(".tasks-head")].map((each) => each.evaluate((element) => element.getBoundingClientRect())),
+    );
+    expect(spotEnd!.bottom).toBeLessThanOrEqual(tasks!.top + 1);
     await expect.poll(() => figure("Console")).toContain("xencons_interface");
     await app.shoot("tour-split-drivers");
     await page.keyboard.press("ArrowRight");

@@ -146,6 +146,8 @@ describe.skipIf(missing !== null)(`domains in one file, in the window${missing ?
     await facts.getByText("A domain that Xenarium has exported").waitFor();
     expect(await facts.innerText()).toMatch(/Called\s+web\s+Memory\s+32 MiB\s+vCPUs\s+1\s+Disks\s+1/);
     const name = asked.getByLabel("Name here");
+    // Not the button for another file: Enter imports.
+    await expect.poll(() => name.evaluate((field) => field === document.activeElement)).toBe(true);
     expect(await name.inputValue()).toBe("web-2");
     await app.shoot("transfer-import");
     expect(await violationsOf(page)).toEqual([]);

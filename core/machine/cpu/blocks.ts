@@ -21,10 +21,12 @@ import {
 } from "./block_layout";
 import { codeVersion } from "./frames/code";
 import { beforeDecode, decodeHolds } from "./frames/decoding";
-import { MODE_64, MODE_UNLIMITED, decode, decodeEnds } from "./decode/decode";
+import { decode, decodeEnds } from "./decode/decode";
 import { H_NEXT } from "./handlers";
+import { codeLinear } from "./mode";
+import { MODE_64, MODE_UNLIMITED } from "./mode_bits";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
-import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_LIMIT, SEG_SIZE } from "./state";
+import { CPU_RIP, CPU_SEG, CS, SEG_LIMIT, SEG_SIZE } from "./state";
 import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
@@ -67,14 +69,6 @@ export function dropBlocks(): void {
   memory.fill(region + SETS, 0, <usize>SET_COUNT * SET_BYTES);
   arena = region + ARENA;
   cacheGeneration++;
-}
-
-/** Returns the linear address of the next instruction. */
-// @ts-ignore: decorator
-@inline
-export function codeLinear(mode: u32): u64 {
-  const rip = load<u64>(cpu, CPU_RIP);
-  return mode & MODE_64 ? rip : (rip + load<u64>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_BASE)) & 0xffffffff;
 }
 
 /** Bytes of code from CPU_RIP up to CS's limit. */
@@ -194,11 +188,12 @@ export function warmBlock(first: usize, lin: u64): bool {
   store<u32>(block, ++heat, BLOCK_HEAT);
   if (heat & (LOOK_EVERY - 1) || load<u32>(block, BLOCK_SECOND)) return false;
   const host = load<u32>(block, BLOCK_HOST);
-  if (hasRegion(host)) {
+  const mode = load<u32>(block, BLOCK_MODE);
+  if (hasRegion(host, mode)) {
     store<u32>(block, heat | TRANSLATED_BIT, BLOCK_HEAT);
     return true;
   }
-  if (isAskedFor(heat)) requestRegion(host, lin, false);
+  if (isAskedFor(heat)) requestRegion(host, mode, lin, false);
   return false;
 }
 /** No region was found, so the block is interpreted, and counted again. */

@@ -13,8 +13,8 @@ import {
   SET_FOLD,
   SET_MODE,
 } from "../cpu/block_layout.ts";
+import { regionKey } from "./region-key.ts";
 
-const MODE_64 = 1;
 /** The pCPU goes on meanwhile and may empty its cache, so a chain of blocks that does not end is left. */
 const LONGEST_CHAIN = 32;
 const MOST_TRANSLATED = 1 << 18;
@@ -27,21 +27,20 @@ export class ReachedCode {
     this.#words = new Uint32Array(memory.buffer);
   }
 
-  /** Records that a block at this machine address is part of a region. */
-  add(host: number): void {
+  /** Records that a block at this machine address, of code of this mode, is part of a region. */
+  add(host: number, mode: number): void {
     if (this.#translated.size >= MOST_TRANSLATED) this.#translated.clear();
-    this.#translated.add(host);
+    this.#translated.add(regionKey({ host, mode }));
   }
 
   /**
-   * Returns whether a block began at this machine address. `sets` are those of the pCPU's decoded blocks; with 0 nothing is known, so the answer is
-   * yes.
+   * Returns whether a block of this mode began at this machine address. `sets` are those of the pCPU's decoded blocks; with 0 nothing is known, so
+   * the answer is yes.
    */
-  has(host: number, sets: number): boolean {
-    if (!sets || this.#translated.has(host)) return true;
-    const set = sets + ((host ^ (host >>> SET_FOLD) ^ (MODE_64 << SET_MODE)) & (SET_COUNT - 1)) * SET_BYTES;
-    const isIt = (block: number) =>
-      this.#word(block + BLOCK_HOST) === host && this.#word(block + BLOCK_MODE) === MODE_64;
+  has(host: number, mode: number, sets: number): boolean {
+    if (!sets || this.#translated.has(regionKey({ host, mode }))) return true;
+    const set = sets + ((host ^ (host >>> SET_FOLD) ^ (mode << SET_MODE)) & (SET_COUNT - 1)) * SET_BYTES;
+    const isIt = (block: number) => this.#word(block + BLOCK_HOST) === host && this.#word(block + BLOCK_MODE) === mode;
     for (let place = set; place < set + SET_BYTES; place += PLACE_BYTES)
       if (this.#word(place) === host && isIt(this.#word(place + PLACE_BLOCK))) return true;
     let block = this.#word(set + SET_BYTES - PLACE_BYTES + PLACE_BLOCK);

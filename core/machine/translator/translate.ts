@@ -7,6 +7,7 @@ import type { HelperName } from "./imports.ts";
 import { drop, peek, push, writeInteger } from "./integer.ts";
 import type { NeighbourState } from "./neighbours.ts";
 import { rmValue } from "./operands.ts";
+import { cut } from "./segments.ts";
 import type { Block, Region, Target } from "./region.ts";
 import { smallLoops } from "./small-loops.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
@@ -28,10 +29,10 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
     movesCodeBase: true,
   };
   const windows = chooseWindows(region, flow);
-  const first = new RegionWriter(unknown, windows, () => 0);
+  const first = new RegionWriter(region, unknown, windows, () => 0);
   new BlockWriter(region, flow, unknown, first).write();
   first.use.flags = first.flags.used;
-  const writer = new RegionWriter(first.use, windows, keep);
+  const writer = new RegionWriter(region, first.use, windows, keep);
   new BlockWriter(region, flow, first.use, writer).write();
   return writer.finish();
 }
@@ -50,6 +51,7 @@ const RSP = 4;
 const RBP = 5;
 const RSI = 6;
 const RDI = 7;
+const ALL_OLD = [RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI];
 
 /** What instructions do that give a register the value of a register plus a number, in all 64 bits; null for all others. */
 function sumOf(op: DecodedOp): { to: number; from: number; distance: number } | null {
@@ -228,7 +230,8 @@ class BlockWriter {
   #byInterpreter(op: DecodedOp): void {
     const w = this.#w;
     const { name, implied } = EXECUTED[op.family]!;
-    const touched = new Set([...implied, op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
+    const popsAll = op.family === "stack" && op.id === I.ID_POPA;
+    const touched = new Set([...(popsAll ? ALL_OLD : implied), op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
     for (const n of [op.base, op.index]) if (n < 16) touched.add(n);
     w.execute(name, op, touched, flagUse(op));
   }
@@ -276,20 +279,25 @@ class BlockWriter {
       case "call":
         this.#nextInstruction(op, next);
         if (transfer.to.block === null) {
-          code.get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add).set(target);
-          w.canonical(op, target);
+          this.#address(op, transfer.to.offset, target);
+          w.target(op, target);
         }
         push(w, op, next);
         end();
+        if (transfer.to.block === null && !w.mode.isFlat) {
+          code.get(target);
+          return w.leaveTo(0);
+        }
         return this.#edge(number, transfer.to, null);
       case "return":
         peek(w, op, target);
         if (transfer.to && transfer.to.block !== null) {
           w.registers.save();
           const known = w.registers.state;
-          code.get(target).get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add, Op.i64Eq);
-          code.if();
-          drop(w);
+          code.get(target);
+          w.codeAddress(transfer.to.offset);
+          code.op(Op.i64Eq).if();
+          drop(w, op.size + Number(op.imm));
           const { done } = w;
           const { state } = w.flags;
           end();
@@ -299,13 +307,11 @@ class BlockWriter {
           w.registers.state = known;
           code.end();
         }
-        w.canonical(op, target);
-        drop(w);
+        w.target(op, target);
+        drop(w, op.size + Number(op.imm));
         break;
       case "callIndirect":
-        rmValue(w, op, 8);
-        code.set(target);
-        w.canonical(op, target);
+        this.#indirect(op, target);
         this.#nextInstruction(op, next);
         push(w, op, next);
         break;
@@ -320,9 +326,7 @@ class BlockWriter {
         w.sayWhy(BAILED_SYSCALL);
         break;
       case "jumpIndirect":
-        rmValue(w, op, 8);
-        code.set(target);
-        w.canonical(op, target);
+        this.#indirect(op, target);
         break;
     }
     code.get(target);
@@ -330,11 +334,22 @@ class BlockWriter {
   }
 
   #nextInstruction(op: DecodedOp, local: number): void {
-    this.#w.code
-      .get(this.#w.pageBase)
-      .i64(op.offset + op.length)
-      .op(Op.i64Add)
-      .set(local);
+    this.#w.codeAddress(op.offset + op.length);
+    this.#w.code.set(local);
+  }
+  /** Leaves in the local the address to which a direct transfer goes. */
+  #address(op: DecodedOp, offset: number, local: number): void {
+    this.#w.codeAddress(offset);
+    if (op.size === 2) cut(this.#w.code, 2);
+    this.#w.code.set(local);
+  }
+  /** Leaves in the local the address to which an indirect transfer goes. */
+  #indirect(op: DecodedOp, local: number): void {
+    const w = this.#w;
+    rmValue(w, op, op.size);
+    if (!op.isMemory) cut(w.code, op.size);
+    w.code.set(local);
+    w.target(op, local);
   }
 
   /**
@@ -349,15 +364,16 @@ class BlockWriter {
     const goesOn = block !== null && !cut.has(edgeKey(from, block));
     if (!goesOn || !this.#smallLoops.get(from)?.has(block)) w.registers.save();
     if (!goesOn) {
-      if (branch && (offset < 0 || offset >= 4096)) {
-        const target = w.temporary("target", I64);
-        code.get(w.pageBase).i64(offset).op(Op.i64Add).set(target);
-        // The branch itself faults, so it is not done although it was counted.
-        w.done = -1;
-        w.canonical(branch, target);
-        w.done = 0;
-      }
-      return w.leave(offset, 0);
+      const mayFault = w.mode.isLong ? offset < 0 || offset >= 4096 : !w.mode.isFlat;
+      if (!branch || !mayFault) return w.leave(offset, 0);
+      const target = w.temporary("target", I64);
+      this.#address(branch, offset, target);
+      // If the branch itself faults, it is not done although it was counted.
+      w.done = -1;
+      w.target(branch, target);
+      w.done = 0;
+      code.get(target);
+      return w.leaveTo(0);
     }
     const isBackward = number.get(block)! <= number.get(from)!;
     const inherits = !isBackward && !merges.has(block);

@@ -35,8 +35,7 @@ function run(instructions: number[], address: bigint, rdx: bigint, second = PRES
   m.bytes.set([...instructions, 0xcc], CODE_FRAME);
   m.exports.engine_flush!();
   const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL);
-  const request = { host: CODE_FRAME, linear: CODE, cr3: BigInt(m.cr3), second: 0, large: false, blocks: 0 };
-  expect(code.translate(request)).toBe(true);
+  expect(code.translate(code.request(CODE_FRAME, CODE))).toBe(true);
   m.setReg(0, 0x1234n);
   m.setReg(RDX, rdx);
   m.rip = CODE;

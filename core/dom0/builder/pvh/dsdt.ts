@@ -4,7 +4,7 @@
  * those ports: vCPUs are plugged in by xenstore.
  *
  * Everything has the names that it has in Xen's table, and stands in the same order: but for its header it is that table, byte for byte
- * (test/dom0/builder/dsdt.test.ts).
+ * (test/dom0/builder/acpi.test.ts).
  */
 import {
   SYSTEM_IO,

@@ -115,8 +115,9 @@ int main(void) {
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS};
     for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
-    memset(CODE_PAGE, 0xcc, 4096);
     while (fread(&test, sizeof test, 1, stdin) == 1) {
+        /* An earlier case may have written to the page. */
+        memset(CODE_PAGE, 0xcc, 4096);
         memcpy(CODE, test.code, sizeof test.code);
         for (int i = 0; i < 8; i++) entry.gpr[i] = test.gpr[i];
         entry.rflags = test.eflags;
