@@ -178,9 +178,7 @@ describe.skipIf(missing !== null)(
           document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, dataTransfer: transfer }));
         }
       });
-      await expect
-        .poll(() => config().inputValue(), SLOW)
-        .toMatch(/fourth\.img,raw,xvdd,rw[^]*fifth\.img,raw,xvde,rw/);
+      await expect.poll(() => config().inputValue(), SLOW).toMatch(/fourth\.img,raw,xvdd,rw[^]*fifth\.img,raw,xvde,rw/);
       await app.page.keyboard.press("Escape");
 
       await app.dropPaths([await archive("one.tar", "first.txt")]);

@@ -13,7 +13,8 @@ const core = new WebAssembly.Instance(module, { env: { memory, now, wait, adopt:
 core._start();
 shared[1] = core.native_attach(domid, 0);
 Atomics.notify(shared, 1);
-const call = (number, ...args) => core.native_hypercall(number, ...[0n, 0n, 0n, 0n, 0n].map((none, i) => args[i] ?? none));
+const call = (number, ...args) =>
+  core.native_hypercall(number, ...[0n, 0n, 0n, 0n, 0n].map((none, i) => args[i] ?? none));
 
 // It takes ports and frames and gives them back, so that whoever looks at the hypervisor's books meanwhile would see them half changed.
 const { eventChannelOp, memoryOp, allocUnbound, close, increase, decrease } = numbers;

@@ -72,7 +72,13 @@ function create(): { domid: number; first: number } {
 }
 
 /** Starts its thread, which makes hypercalls as fast as it can; `made` returns how many rounds of them it has made. */
-async function start({ domid, first }: { domid: number; first: number }): Promise<{ made: () => number; thread: Worker }> {
+async function start({
+  domid,
+  first,
+}: {
+  domid: number;
+  first: number;
+}): Promise<{ made: () => number; thread: Worker }> {
   const shared = new Int32Array(new SharedArrayBuffer(8));
   shared[1] = 1;
   const numbers = {
@@ -83,7 +89,15 @@ async function start({ domid, first }: { domid: number; first: number }): Promis
     increase: XENMEM_increase_reservation,
     decrease: XENMEM_decrease_reservation,
   };
-  const workerData = { memory: machine.memory, module, clockBase: machine.base, domid, shared, frame: first * 4096, numbers };
+  const workerData = {
+    memory: machine.memory,
+    module,
+    clockBase: machine.base,
+    domid,
+    shared,
+    frame: first * 4096,
+    numbers,
+  };
   const thread = new Worker(new URL("native-thread.mjs", import.meta.url), { workerData });
   thread.on("error", (error) => machine.errors.push(error));
   threads.push(thread);
@@ -143,12 +157,18 @@ describe("a native domain", () => {
     // Nothing that only a control domain may do: every domctl and sysctl there is, whomever it names.
     for (const whom of [0, other, domid])
       for (let command = 1; command < 90; command++)
-        expect(refusal(() => calls.domctl("probe", command, whom)), `domctl ${command} of ${whom}`).toMatch(/^EPERM$/);
+        expect(
+          refusal(() => calls.domctl("probe", command, whom)),
+          `domctl ${command} of ${whom}`,
+        ).toMatch(/^EPERM$/);
     for (const command of [XEN_SYSCTL_readconsole, XEN_SYSCTL_physinfo])
       expect(refusal(() => calls.sysctl("probe", command))).toBe("EPERM");
     expect(refusal(() => calls.call("platform_op", HYPERVISOR_platform_op, first * 4096))).toBe("EPERM");
     for (const operation of [3, 4, 5, 6, 7, 8, 9, native.NATIVE_set_frames, native.NATIVE_thread_ended])
-      expect(refusal(() => calls.call("native", HYPERVISOR_arch_7, operation, domid, 0)), `${operation}`).toBe("EPERM");
+      expect(
+        refusal(() => calls.call("native", HYPERVISOR_arch_7, operation, domid, 0)),
+        `${operation}`,
+      ).toBe("EPERM");
 
     // No frame of another's, neither by holding it nor as a pointer nor by giving it more or taking some of it.
     for (const [whom, frame] of [
@@ -170,8 +190,7 @@ describe("a native domain", () => {
     }
     // A grant is the one way, and nobody has granted it anything.
     for (const whom of [0, other])
-      for (const ref of [0, 1, 8, 511])
-        expect(calls.grants.map(whom, [ref], false)[0]!.status).not.toBe(GNTST_okay);
+      for (const ref of [0, 1, 8, 511]) expect(calls.grants.map(whom, [ref], false)[0]!.status).not.toBe(GNTST_okay);
     expect(dom0.core.check_invariants()).toBe(0);
 
     expect(refusal(() => dom0.calls.domains.destroy(domid))).toBe("EBUSY");
