@@ -1,23 +1,27 @@
 /**
- * Memory of domains that dom0 holds for a moment, so that others are made of it at once: no file is written or read. What is shared is this one copy;
- * each domain that goes on from it has frames of its own, for a PV guest's page tables name machine frames, and those of no other domain.
+ * Copies of domains that dom0 holds for a moment, until each goes on as a domain of its own: domains of the hypervisor that have the memory of that
+ * moment, and no name yet. No file is written or read. What PVH domains have they share, copy-on-write (../dom0/saved/copies.ts).
  */
-import { freemem } from "node:os";
-import { takeFrom } from "../dom0/saved/stream.ts";
+import type { Copies } from "../dom0/saved/copies.ts";
+import { SaveError } from "../dom0/saved/p2m.ts";
 import { Refusal } from "./error.ts";
-import type { CreateResult, RestoreAs } from "./messages.ts";
-import type { SavedDomain, Saving } from "./saving.ts";
+import type { Lifecycle, Shell } from "./lifecycle.ts";
+import type { CreateResult, DomainConfig, RestoreAs } from "./messages.ts";
+import type { SavedDomain, SavedMemory, Saving } from "./saving.ts";
 
-/** Of the computer's free memory, which the copies' own frames take from too. */
-const MOST_SHARE = 0.5;
-
-export interface HeldDomain extends Omit<SavedDomain, "stream"> {
-  /** The stream of ../dom0/saved, in pieces. */
-  pieces: readonly Uint8Array[];
+interface HeldDomain extends SavedDomain {
+  copies: Copies;
+  /** The domids of those that nothing has been made of yet. */
+  shells: number[];
 }
 
 export class HeldDomains {
+  readonly #lifecycle: Pick<Lifecycle, "shell" | "dropShell">;
   readonly #held = new Map<string, HeldDomain>();
+
+  constructor(lifecycle: Pick<Lifecycle, "shell" | "dropShell">) {
+    this.#lifecycle = lifecycle;
+  }
 
   /** Throws Refusal where there is no room for it, before anything is done. */
   check(name: string, held: string, bytes: number, copies: number, freeBytes: number): void {
@@ -27,32 +31,59 @@ export class HeldDomains {
         "ENOMEM",
         `${copies} ${copies === 1 ? "copy" : "copies"} of ${name} want ${mib(bytes * copies)} MiB of memory and the host has ${mib(freeBytes)} MiB free. Make fewer, or power the host on with more.`,
       );
-    if (bytes > freemem() * MOST_SHARE)
-      throw new Refusal(
-        "ENOMEM",
-        `${name} has ${mib(bytes)} MiB of memory, too much to be held beside it on this computer: take a snapshot of it and clone that.`,
-      );
   }
 
-  add(held: string, domain: HeldDomain): void {
-    this.#held.set(held, domain);
+  /**
+   * Makes `count` copies. The domain may go on when `copied` is called, which is when one has its memory. Whatever comes of this, forget() is to follow.
+   * Throws Refusal, SaveError, HypercallError, and what `wanted` is aborted with.
+   */
+  async hold(
+    held: string,
+    { config, ...rest }: SavedDomain & { config: DomainConfig },
+    copies: Copies,
+    count: number,
+    { copied, wanted }: { copied: () => void; wanted: AbortSignal },
+  ): Promise<void> {
+    const shells: number[] = [];
+    this.#held.set(held, { ...rest, copies, shells });
+    for (let i = 0; i < count; i++) {
+      wanted.throwIfAborted();
+      const domid = this.#lifecycle.shell(config, Math.ceil(rest.header.memoryMiB * 256));
+      shells.push(domid);
+      await copies.fill(domid, () => wanted.throwIfAborted());
+      copied();
+    }
   }
 
-  /** Another domain of it, paused. Throws Refusal. */
-  continue(saving: Saving, held: string, as: Required<RestoreAs>): Promise<CreateResult> {
+  /** One of them as a domain, paused. Throws Refusal. */
+  async continue(saving: Saving, held: string, as: Required<RestoreAs>): Promise<CreateResult> {
     const found = this.#held.get(held);
     if (!found) throw new Refusal("ESRCH", "Nothing is held under that name.");
-    const { pieces, ...rest } = found;
-    const stream = takeFrom(
-      (async function* () {
-        yield* pieces;
-      })(),
-    );
-    return saving.continue(as.name, { ...rest, stream }, true, as);
+    const { copies, shells } = found;
+    const domid = shells.shift();
+    if (domid === undefined) throw new Refusal("ESRCH", "All copies that were held go on already.");
+    let isTaken = false;
+    const shell: Shell = {
+      take: () => {
+        isTaken = true;
+        return domid;
+      },
+    };
+    const memory: SavedMemory = { shell, complete: (request) => Promise.resolve(copies.complete(request)) };
+    try {
+      return await saving.continue(as.name, found, memory, true, as);
+    } catch (error) {
+      if (!isTaken) this.#lifecycle.dropShell(domid);
+      if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
+      throw error;
+    }
   }
 
+  /** Those of which nothing was made end. */
   forget(held: string): void {
+    const shells = this.#held.get(held)?.shells ?? [];
     this.#held.delete(held);
+    for (const domid of shells) this.#lifecycle.dropShell(domid);
   }
 }
 

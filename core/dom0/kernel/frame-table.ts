@@ -2,7 +2,7 @@
  * What every machine frame is, read from the hypervisor's frame table in the machine's memory. Reading takes no reference and no lock:
  * guests notice nothing, and a frame that changes hands meanwhile shows one state or the other.
  */
-import { DOMID_INVALID, DOMID_XEN, HYPERVISOR_arch_7 } from "../../abi/xen.ts";
+import { DOMID_COW, DOMID_INVALID, DOMID_XEN, HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as area from "../../hypervisor/abi/native.ts";
 import { XEN_HEAP_START } from "../../machine/layout.ts";
 import type { Hypercalls } from "./hypercalls.ts";
@@ -11,7 +11,8 @@ import { PAGE_SHIFT, PAGE_SIZE, type PhysicalMemory } from "./memory.ts";
 /**
  * Kinds of frames. Of Xen's: what the machine keeps below the heap, the hypervisor's root, the frame table, the M2P, other heap. Shared: heap
  * that a guest sees (shared info, vCPU areas), grant-table: likewise. Of domains: the PGT_* type while it has references, "none" otherwise,
- * "granted" while another domain has it mapped or copies it by a grant. "other" is between two owners.
+ * "granted" while another domain has it mapped or copies it by a grant. "copy-on-write" is shared by copies of a domain, and its owner DOMID_COW.
+ * "other" is between two owners.
  */
 export const FRAME_KINDS = [
   "machine",
@@ -31,6 +32,7 @@ export const FRAME_KINDS = [
   "l4",
   "seg-desc",
   "writable",
+  "copy-on-write",
   "other",
 ] as const;
 export type FrameKind = (typeof FRAME_KINDS)[number];
@@ -38,7 +40,7 @@ export type FrameKind = (typeof FRAME_KINDS)[number];
 export interface FrameMap {
   /** Machine frames, from mfn 0 on. */
   frames: number;
-  /** What they are, and how many of each there are: 255 entries at most; domid 0x7ff2 is Xen, 0x7ff4 nobody. */
+  /** What they are, and how many of each there are: 255 entries at most; domid 0x7ff2 is Xen, 0x7ff3 all copies of a domain, 0x7ff4 nobody. */
   palette: { domid: number; kind: FrameKind; frames: number }[];
   /** Runs of equal frames in order of mfn: u8 index in the palette, then the run's length as LEB128. At most two bytes for each frame. */
   runs: Uint8Array;
@@ -156,6 +158,7 @@ export class FrameTable {
         return (owner << 8) | (this.#marks![mfn] === GRANT_TABLE ? KIND["grant-table"] : KIND.shared);
       return (DOMID_XEN << 8) | this.#xenKind(mfn);
     }
+    if (owner === DOMID_COW && this.#words[at] !== 0) return (DOMID_COW << 8) | KIND["copy-on-write"];
     if (this.#words[at] === 0 || owner >= 0x7ff0) return (DOMID_INVALID << 8) | KIND.other;
     if (this.#marks![mfn] === GRANTED) return (owner << 8) | KIND.granted;
     if (this.#words[at + 2] === 0) return (owner << 8) | KIND.none;

@@ -15,8 +15,18 @@ import { PGT_writable_page } from "../memory/frames";
 import { m2pSet } from "../memory/m2p";
 import { getPageAndType } from "../memory/page_type";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { LARGE_FRAMES, LARGE_ORDER, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry, p2mOnDemand } from "./entry";
-import { countOnDemand, p2mLock } from "./p2m";
+import {
+  LARGE_FRAMES,
+  LARGE_ORDER,
+  P2M_ON_DEMAND,
+  P2M_RAM,
+  P2M_SHARED,
+  entryType,
+  p2mEntry,
+  p2mOnDemand,
+} from "./entry";
+import { countOnDemand, dropEntry, markFlushDue, p2mLock } from "./p2m";
+import { isShared, unshare } from "./sharing";
 import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
 
 /** Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. */
@@ -78,13 +88,14 @@ function isRam(d: DomainMemory, gfn: u64): bool {
 }
 
 /**
- * Gives guest frame `gfn` its memory, if it gets that on demand. Returns POPULATED also if it has some, because another vCPU may have supplied it
- * since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
+ * Gives guest frame `gfn` memory of its own, if it gets that on demand, or shares a frame with other domains. Returns POPULATED also if it has some,
+ * because another vCPU may have supplied it since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
-  if (!isOnDemand(d, gfn)) return isRam(d, gfn) ? POPULATED : NOT_ON_DEMAND;
+  if (!isOnDemand(d, gfn) && !isShared(d, gfn)) return isRam(d, gfn) ? POPULATED : NOT_ON_DEMAND;
   spinLock(onDemandLock(d));
-  const outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
+  let outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
+  if (isShared(d, gfn) && !unshare(d, gfn)) outcome = NO_RESERVE;
   spinUnlock(onDemandLock(d));
   return outcome;
 }
@@ -107,12 +118,20 @@ function give(d: DomainMemory, gfn: u64): i32 {
   return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
 }
 
-/** Makes guest frame `gfn` no longer get memory, where it has none yet. Returns false if it does not get it on demand. */
-export function forgetOnDemand(d: DomainMemory, gfn: u64): bool {
+/**
+ * Takes guest frame `gfn` out of the second stage where it has no memory of its own: it gets it on demand, or shares it. Returns false if that is not
+ * so.
+ */
+export function forgetReserved(d: DomainMemory, gfn: u64): bool {
   spinLock(p2mLock(d));
-  const at = isOnDemand(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
+  const at = isOnDemand(d, gfn) || isShared(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
   if (at) {
+    const entry = load<u64>(at);
     atomic.store<u64>(at, 0);
+    if (entryType(entry) == P2M_SHARED) {
+      markFlushDue();
+      dropEntry(entry);
+    }
     countOnDemand(d, -1);
   }
   spinUnlock(p2mLock(d));

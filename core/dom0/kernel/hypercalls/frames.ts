@@ -14,6 +14,7 @@ import {
   XENMEM_set_memory_map,
 } from "../../../abi/memory.ts";
 import {
+  HYPERVISOR_arch_7,
   HYPERVISOR_memory_op,
   HYPERVISOR_mmu_update,
   HYPERVISOR_mmuext_op,
@@ -25,12 +26,14 @@ import {
   MMU_UPDATE_SIZE,
   MMU_UPDATE_VAL,
 } from "../../../abi/xen.ts";
+import { NATIVE_copy_frames } from "../../../hypervisor/abi/native.ts";
 import type { NativeCalls } from "./calls.ts";
 
 /** Frame numbers that fit the scratch area in one memory_op, behind the reservation structure. */
 const EXTENTS_PER_CALL = 8192;
 const EXTENT_BYTES = 8;
 const UPDATES_PER_CALL = 4096;
+const PAIR_BYTES = 8;
 
 /** Of what a guest is told of its memory; `type`: E820_*. */
 export interface MemoryRegion {
@@ -68,6 +71,22 @@ export class FrameCalls {
       if (got < chunk) break;
     }
     return done;
+  }
+
+  /**
+   * Copies frames of a domain that stands still into frames of a new one, which are all zero: up to COPY_MOST, from `from[i]` into `to[i]`, as the
+   * domains number them.
+   */
+  copy(source: number, from: Uint32Array, target: number, to: Uint32Array): void {
+    const list = this.#calls.scratch(PAIR_BYTES * from.length);
+    const words = this.#calls.memory.words(list, 2 * from.length);
+    for (let i = 0; i < from.length; i++) {
+      words[2 * i] = from[i]!;
+      words[2 * i + 1] = to[i]!;
+    }
+    const domids = source | (target << 16);
+    const operation = `copying frames of domain ${source} into domain ${target}`;
+    this.#calls.call(operation, HYPERVISOR_arch_7, NATIVE_copy_frames, domids, list, from.length);
   }
 
   /** What the domain hears of its memory (XENMEM_memory_map). */
