@@ -186,7 +186,7 @@ export class Checkpoints {
       let bytes: number | null = null;
       if (memory === "held" && wanted) {
         const kept = { ...this.#described(domain, text, memoryMiB), config: domain.config };
-        await this.held.hold(held, kept, saving.copies(domain, copies), copies, { copied: free, wanted });
+        await this.held.hold(held, kept, saving.copies(domain, copies), copies, wanted);
       }
       if (file !== null) {
         const isWritten = memory === "file" && wanted !== null;
@@ -199,7 +199,7 @@ export class Checkpoints {
       return { ...done, bytes, stood, problem: null };
     } catch (error) {
       free();
-      if (memory === "held") this.held.forget(held);
+      if (memory === "held") await this.held.forget(held);
       const why = error instanceof SaveError ? new Refusal("EINVAL", error.message) : error;
       return { ...done, bytes: null, stood, problem: errorData(why) };
     }

@@ -3,6 +3,7 @@
  * moment, and no name yet. No file is written or read. What PVH domains have they share, copy-on-write (../dom0/saved/copies.ts).
  */
 import type { Copies } from "../dom0/saved/copies.ts";
+import { HypercallError } from "../dom0/kernel/errno.ts";
 import { SaveError } from "../dom0/saved/p2m.ts";
 import { Refusal } from "./error.ts";
 import type { Lifecycle, Shell } from "./lifecycle.ts";
@@ -13,6 +14,9 @@ interface HeldDomain extends SavedDomain {
   copies: Copies;
   /** The domids of those that nothing has been made of yet. */
   shells: number[];
+  /** All have their memory. Rejects where one can't have it; then nothing can be made of any. */
+  filled: Promise<void>;
+  isForgotten: boolean;
 }
 
 export class HeldDomains {
@@ -34,32 +38,45 @@ export class HeldDomains {
   }
 
   /**
-   * Makes `count` copies. The domain may go on when `copied` is called, which is when one has its memory. Whatever comes of this, forget() is to follow.
-   * Throws Refusal, SaveError, HypercallError, and what `wanted` is aborted with.
+   * Makes `count` copies. Resolves when the domain may go on: when one has its memory, of which the others get theirs from then on. Whatever comes of this,
+   * forget() is to follow. Throws Refusal, SaveError, HypercallError, and what `wanted` is aborted with.
    */
   async hold(
     held: string,
     { config, ...rest }: SavedDomain & { config: DomainConfig },
     copies: Copies,
     count: number,
-    { copied, wanted }: { copied: () => void; wanted: AbortSignal },
+    wanted: AbortSignal,
   ): Promise<void> {
-    const shells: number[] = [];
-    this.#held.set(held, { ...rest, copies, shells });
-    for (let i = 0; i < count; i++) {
-      wanted.throwIfAborted();
+    const found: HeldDomain = { ...rest, copies, shells: [], filled: Promise.resolve(), isForgotten: false };
+    this.#held.set(held, found);
+    const fill = async (alive: () => void): Promise<void> => {
+      alive();
       const domid = this.#lifecycle.shell(config, Math.ceil(rest.header.memoryMiB * 256));
-      shells.push(domid);
-      await copies.fill(domid, () => wanted.throwIfAborted());
-      copied();
-    }
+      found.shells.push(domid);
+      await copies.fill(domid, alive);
+    };
+    await fill(() => wanted.throwIfAborted());
+    found.filled = (async () => {
+      for (let i = 1; i < count; i++)
+        await fill(() => {
+          if (found.isForgotten) throw new Refusal("ECANCELED", "The copies are not wanted any more.");
+        });
+    })();
+    // Who goes on with one of them hears of it.
+    found.filled.catch(() => {});
   }
 
   /** One of them as a domain, paused. Throws Refusal. */
   async continue(saving: Saving, held: string, as: Required<RestoreAs>): Promise<CreateResult> {
     const found = this.#held.get(held);
     if (!found) throw new Refusal("ESRCH", "Nothing is held under that name.");
-    const { copies, shells } = found;
+    const { copies, shells, filled } = found;
+    await filled.catch((error: unknown) => {
+      if (error instanceof HypercallError)
+        throw new Refusal(error.code, `${as.name} can't be made: the hypervisor refused ${error.message}.`);
+      throw error;
+    });
     const domid = shells.shift();
     if (domid === undefined) throw new Refusal("ESRCH", "All copies that were held go on already.");
     let isTaken = false;
@@ -80,10 +97,13 @@ export class HeldDomains {
   }
 
   /** Those of which nothing was made end. */
-  forget(held: string): void {
-    const shells = this.#held.get(held)?.shells ?? [];
+  async forget(held: string): Promise<void> {
+    const found = this.#held.get(held);
+    if (!found) return;
     this.#held.delete(held);
-    for (const domid of shells) this.#lifecycle.dropShell(domid);
+    found.isForgotten = true;
+    await found.filled.catch(() => {});
+    for (const domid of found.shells.splice(0)) this.#lifecycle.dropShell(domid);
   }
 }
 

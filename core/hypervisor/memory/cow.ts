@@ -50,7 +50,7 @@ export function giveToCow(d: DomainMemory, mfn: u32): bool {
 /** Results of takeFromCow(). */
 export const TAKEN: i32 = 0;
 export const STILL_SHARED: i32 = 1;
-export const FLUSH_FIRST: i32 = 2;
+const FLUSH_FIRST: i32 = 2;
 
 /**
  * Makes a frame that only one entry of the domain's maps the domain's own, with the references that a writable entry holds; its reserve shrinks by one.

@@ -11,7 +11,7 @@ import { frameWritten } from "../../machine/cpu/frames/written";
 import { copyToZeros } from "../memory/copy_frame";
 import { allocDomheapPages, allocOnDemand, freeDomheapPages } from "../memory/allocator";
 import { reserveOne, unreserveOne } from "../memory/buddy";
-import { FLUSH_FIRST, STILL_SHARED, TAKEN, dropFromCow, giveToCow, takeFromCow } from "../memory/cow";
+import { STILL_SHARED, TAKEN, dropFromCow, giveToCow, takeFromCow } from "../memory/cow";
 import { DomainMemory, MEM_DYING, lockOf } from "../memory/domain_memory";
 import { PGC_xen_heap, PGT_writable_page, frameAddress, pageFlag } from "../memory/frames";
 import { INVALID_M2P_ENTRY, m2pSet } from "../memory/m2p";
@@ -19,13 +19,11 @@ import { getPageAndType } from "../memory/page_type";
 import { PTE_P, pteMfn } from "../memory/pte";
 import { getPage, putPage, refPage } from "../memory/references";
 import { tlbFlushAll } from "../memory/tlb";
+import { COPY_MOST } from "../abi/native";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, P2M_SHARED, entryType, p2mEntry, p2mOnDemand } from "./entry";
 import { countOnDemand, isTranslated, markFlushDue, p2mAddRam, p2mLock, settleP2m } from "./p2m";
 import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
-
-/** The most guest frames that one call deals with: a caller is not to be kept long. */
-export const MOST_SHARED: u32 = 1024;
 
 /** Returns whether the domain has a shared frame at `gfn`. A domain without a second stage has none. */
 export function isShared(d: DomainMemory, gfn: u64): bool {
@@ -107,7 +105,7 @@ function after(d: DomainMemory, gfn: u64): u64 {
  * 0, or -EINVAL with nothing changed. The domain may run; what a vCPU writes meanwhile is in its memory.
  */
 export function makeShareable(d: DomainMemory, first: u64, count: u32): i32 {
-  if (!isTranslated(d) || count > MOST_SHARED || first + count > P2M_GFNS) return -EINVAL;
+  if (!isTranslated(d) || count > <u32>COPY_MOST || first + count > P2M_GFNS) return -EINVAL;
   const end = first + count;
   for (let gfn = first; gfn < end; gfn = after(d, gfn)) {
     spinLock(p2mLock(d));
@@ -135,11 +133,10 @@ export function makeShareable(d: DomainMemory, first: u64, count: u32): i32 {
  */
 export function copyMemory(from: DomainMemory, to: DomainMemory, first: u64, count: u32): i32 {
   if (from == to || !isTranslated(from) || !isTranslated(to)) return -EINVAL;
-  if (count > MOST_SHARED || first + count > P2M_GFNS) return -EINVAL;
+  if (count > <u32>COPY_MOST || first + count > P2M_GFNS) return -EINVAL;
   const end = first + count;
   let error: i32 = 0;
   for (let gfn = first; gfn < end && !error; gfn = after(from, gfn)) error = copyOne(from, to, gfn);
-  settleP2m();
   return error;
 }
 

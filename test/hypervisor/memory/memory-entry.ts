@@ -326,6 +326,27 @@ export function guestWrites(domid: u32, gfn: u64, value: u32, times: u32): u32 {
   return faults;
 }
 
+/** A vCPU of a PVH domain that does nothing but read that word, by a translation that it keeps likewise. The last value that it read. */
+export function guestReads(domid: u32, gfn: u64, times: u32): u32 {
+  const d = domainMemory(domid)!;
+  let value: u32 = 0;
+  for (let i: u32 = 0; i < times; i++) {
+    enterGuestAccess();
+    if (atomic.load<u32>(mailbox(self.id)) & IPI_TLB_FLUSH) {
+      atomic.and<u32>(mailbox(self.id), ~IPI_TLB_FLUSH);
+      cached = 0;
+    }
+    if (!cached) {
+      const at = leafOf(d, gfn);
+      const entry: u64 = at ? partOf(at, gfn) : 0;
+      if (entry & PTE_P) cached = frameAddress(<u32>pteMfn(entry));
+    }
+    if (cached) value = atomic.load<u32>(cached);
+    leaveGuestAccess();
+  }
+  return value;
+}
+
 /** What a guest frame of a PVH domain's is; the entry of its second stage, 0 if it maps nothing. */
 export function secondStage(domid: u32, gfn: u64): u64 {
   const at = leafOf(domainMemory(domid)!, gfn);

@@ -368,7 +368,7 @@ describe("whatever is done in whatever order", () => {
 async function beside(
   host: Host,
   work: () => void,
-  writers: readonly { domid: number; gfn: number }[],
+  writers: readonly { domid: number; gfn: number; seen?: Int32Array }[],
 ): Promise<number[]> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   host.core.setPcpus(1 + writers.length);
@@ -389,8 +389,10 @@ async function beside(
   );
   const ended = workers.map(async (worker) => (await once(worker, "message"))[0] as number);
   await Promise.all(workers.map((worker) => once(worker, "online")));
-  // Until both write.
-  for (const { domid, gfn } of writers) {
+  // Until all do what they do.
+  for (const { domid, gfn, seen } of writers) {
+    while (seen && Atomics.load(seen, 1) === 0) await new Promise(setImmediate);
+    if (seen) continue;
     const at = (): number => Number((host.core.secondStage(domid, BigInt(gfn)) & 0xffffffffff000n) / 4n);
     while (Atomics.load(new Int32Array(host.memory.buffer), at()) === 0) await new Promise(setImmediate);
   }
@@ -413,7 +415,7 @@ test("vCPUs that write while they are copied write to nothing that a copy has", 
     Atomics.load(words, Number((core.secondStage(domid, gfn) & 0xffffffffff000n) / 4n));
   const next = 2;
   const faults = await beside(host, () => {
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < 150; round++) {
       const copy = copyOf(host, a, next);
       const seen = [20n, 21n].map((gfn) => wordOf(copy.domid, gfn));
       for (let looks = 0; looks < 200; looks++) expect([20n, 21n].map((gfn) => wordOf(copy.domid, gfn))).toEqual(seen);
@@ -425,6 +427,69 @@ test("vCPUs that write while they are copied write to nothing that a copy has", 
   ]);
   // They met what was shared again and again.
   for (const each of faults) expect(each).toBeGreaterThan(20);
+  checked(host);
+  a.destroy();
+  checked(host);
+}, 120_000);
+
+test("a vCPU reads what another of its domain has written to what was shared", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  const a = new PvhDomain(host, 1);
+  const b = new PvhDomain(host, 2);
+  const words = new Int32Array(host.memory.buffer);
+  const seen = new Int32Array(new SharedArrayBuffer(8));
+  const until = (done: () => boolean): boolean => {
+    for (const end = Date.now() + 10_000; !done();) if (Date.now() > end) return false;
+    return true;
+  };
+  await beside(host, () => {
+    for (let round = 1; round <= 100; round++) {
+      expect(b.reserve(XENMEM_decrease_reservation, 20n)).toBe(1n);
+      core.become(DOM0);
+      expect(core.shareable(1, 20n, 1)).toBe(0);
+      expect(core.copyDomain(1, 2, 20n, 1)).toBe(0);
+      // It has read by what is shared.
+      const before = Atomics.load(seen, 1);
+      expect(until(() => Atomics.load(seen, 1) > before + 2)).toBe(true);
+      expect(core.writeFault(1, 20n)).toBe(0);
+      Atomics.store(words, a.mfn(20n) * 1024, round);
+      expect(
+        until(() => Atomics.load(seen, 0) === round),
+        `round ${round}`,
+      ).toBe(true);
+    }
+  }, [{ domid: 1, gfn: 20, seen }]);
+  checked(host);
+  for (const d of [a, b]) d.destroy();
+  checked(host);
+}, 120_000);
+
+test("a pCPU that still reads what another domain had shared reads nothing that its new owner writes", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  const a = new PvhDomain(host, 1);
+  copyOf(host, a, 2);
+  const words = new Int32Array(host.memory.buffer);
+  const seen = new Int32Array(new SharedArrayBuffer(8));
+  const SECRET = 0x5ec8e7;
+  await beside(host, () => {
+    const looked = (): void => {
+      const before = Atomics.load(seen, 1);
+      while (Atomics.load(seen, 1) <= before + 2);
+    };
+    looked();
+    core.become(DOM0);
+    core.dropVcpu(2);
+    while (core.relinquishMemory(2));
+    expect(core.writeFault(1, 20n)).toBe(0);
+    Atomics.store(words, a.mfn(20n) * 1024, SECRET);
+    looked();
+    expect(Atomics.load(seen, 0)).not.toBe(SECRET);
+  }, [{ domid: 2, gfn: 20, seen }]);
+  core.unshareInfo(2);
+  expect(core.memoryDomainGone(2)).toBe(1);
+  core.forgetDomain(2);
   checked(host);
   a.destroy();
   checked(host);

@@ -31,7 +31,6 @@ import type { NativeCalls } from "./calls.ts";
 
 /** Frame numbers that fit the scratch area in one memory_op, behind the reservation structure. */
 const EXTENTS_PER_CALL = 8192;
-const EXTENT_BYTES = 8;
 const UPDATES_PER_CALL = 4096;
 const PAIR_BYTES = 8;
 
@@ -60,13 +59,18 @@ export class FrameCalls {
       const chunk = Math.min(count - done, EXTENTS_PER_CALL);
       const struct = this.#calls.scratch(MEMORY_RESERVATION_SIZE);
       const extents = struct + MEMORY_RESERVATION_SIZE;
-      for (let i = 0; i < chunk; i++) memory.set64(extents + EXTENT_BYTES * i, firstPfn + done + i);
+      const words = memory.words(extents, 2 * chunk);
+      for (let i = 0; i < chunk; i++) {
+        words[2 * i] = firstPfn + done + i;
+        words[2 * i + 1] = 0;
+      }
       memory.set64(struct + MEMORY_RESERVATION_EXTENT_START, extents);
       memory.set64(struct + MEMORY_RESERVATION_NR_EXTENTS, chunk);
       memory.set16(struct + MEMORY_RESERVATION_DOMID, domid);
       const operation = `populate_physmap of domain ${domid}`;
       const got = this.#calls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, struct);
-      for (let i = 0; i < got; i++) mfns[firstPfn + done + i] = Number(memory.get64(extents + EXTENT_BYTES * i));
+      // Every frame number of a host has 20 bits.
+      for (let i = 0; i < got; i++) mfns[firstPfn + done + i] = words[2 * i]! >>> 0;
       done += got;
       if (got < chunk) break;
     }
