@@ -8,7 +8,7 @@ import { NOT_THE_DOMAINS } from "../kernel/page-types.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
-import { isFrame, MOST_PFNS, NONE } from "./tables.ts";
+import { ENTRY_HIGH, isFrame, MOST_PFNS, NONE } from "./tables.ts";
 
 /** The guest is not in a state in which it can be saved. The message is a sentence for the user. */
 export class SaveError extends Error {
@@ -43,7 +43,7 @@ export class GuestMemory {
       try {
         return this.#frames.with(domid, mfn, (at) =>
           Array.from({ length: count }, (_, i) =>
-            memory.get32(at + 8 * i + 4) === 0 ? memory.get32(at + 8 * i) : NONE,
+            memory.get32(at + 8 * i + ENTRY_HIGH) === 0 ? memory.get32(at + 8 * i) : NONE,
           ),
         );
       } catch (error) {

@@ -27,7 +27,7 @@ import type { ForeignFrames } from "../kernel/native.ts";
 import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
 import type { DomainRestore } from "./restore.ts";
 import { StreamError } from "./stream.ts";
-import { isFrame, MOST_PFNS, NONE } from "./tables.ts";
+import { ENTRY_HIGH, isFrame, MOST_PFNS, NONE } from "./tables.ts";
 
 const ENTRIES = PAGE_SIZE / 8;
 const INVALID_MFN = 0xffffffffffffffffn;
@@ -99,7 +99,7 @@ export class PvCompletion {
     p2mFrames.forEach((frame, i) =>
       this.#frames.with(this.#request.domid, this.#frame(frame, "a frame of its P2M"), (at) => {
         for (let j = 0; j < ENTRIES; j++) {
-          if (memory.get32(at + 8 * j + 4) !== 0 || memory.get32(at + 8 * j) === NONE) continue;
+          if (memory.get32(at + 8 * j + ENTRY_HIGH) !== 0 || memory.get32(at + 8 * j) === NONE) continue;
           const mfn = this.#localise(i * ENTRIES + j);
           memory.set64(at + 8 * j, mfn === NONE ? INVALID_MFN : BigInt(mfn));
         }

@@ -14,6 +14,9 @@ const XEN_LAST_SLOT = 271;
 /** The number of pfns of a domain that has as much memory as a host can have. */
 export const MOST_PFNS = 1 << 20;
 
+/** Of an entry of a guest's P2M, or of the lists of its frames: where the upper half stands. */
+export const ENTRY_HIGH = 4;
+
 /** Stands for no pfn, or no frame. */
 export const NONE = 0xffffffff;
 

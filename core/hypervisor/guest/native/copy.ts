@@ -13,6 +13,7 @@ import { nativeTranslate } from "./frames";
 
 /** A pair in the list of NATIVE_copy_frames: u32 from, u32 to. */
 const PAIR: u64 = 8;
+const PAIR_TO: usize = 4;
 
 /** NATIVE_copy_frames: 0, -EINVAL, or -EFAULT if the list is not the caller's. */
 export function nativeCopyFrames(domids: u64, list: u64, count: u64): i64 {
@@ -23,7 +24,7 @@ export function nativeCopyFrames(domids: u64, list: u64, count: u64): i64 {
     const pair = nativeTranslate(currentVcpu, list + i * PAIR, TO_READ);
     if (!pair) return -EFAULT;
     const source = takeFrameToRead(load<u32>(pair), from);
-    const target = source ? takeWritableFrame(load<u32>(pair, 4), to) : 0;
+    const target = source ? takeWritableFrame(load<u32>(pair, PAIR_TO), to) : 0;
     if (target) {
       copyToZeros(target, source);
       putPageAndType(target);
