@@ -8,7 +8,7 @@ import { SHUTDOWN_suspend } from "../abi/sched.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
-import type { DomainRestore } from "../dom0/saved/restore.ts";
+import type { DomainRestore } from "../dom0/saved/copies.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";

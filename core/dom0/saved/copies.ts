@@ -2,7 +2,17 @@
  * Copies of a running domain, made while it stands still: its memory goes from frame to frame inside the host, or is shared, and through no stream. Each
  * copy is a domain that exists already and has nothing: it is filled first, and then completed.
  */
-import type { DomainRestore } from "./restore.ts";
+
+/** What a domain is restored with, whatever its type. */
+export interface DomainRestore {
+  domid: number;
+  /** The number of the domain's vCPUs, and the most pages that it may have. */
+  vcpus: number;
+  mostPages: number;
+  /** Ports of the new domain that are unbound and reserved for dom0. */
+  storePort: number;
+  consolePort: number;
+}
 
 /** What the copies of one domain are made from. */
 export interface Copies {

@@ -25,7 +25,7 @@ import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
-import type { DomainRestore } from "./restore.ts";
+import type { DomainRestore } from "./copies.ts";
 import { StreamError } from "./stream.ts";
 import { ENTRY_HIGH, isFrame, MOST_PFNS, NONE } from "./tables.ts";
 

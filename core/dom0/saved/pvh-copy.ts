@@ -7,10 +7,9 @@ import { connectRings } from "../builder/pvh/rings.ts";
 import { HvmHypercalls } from "../kernel/hvm.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
-import { turns, type Copies } from "./copies.ts";
+import { turns, type Copies, type DomainRestore } from "./copies.ts";
 import { checkOnDemand, SAVED_PARAMETERS } from "./pvh-save.ts";
 import { SaveError } from "./p2m.ts";
-import type { DomainRestore } from "./restore.ts";
 
 /** Of a domain that has suspended, of which `count` copies are to be made. Throws SaveError. */
 export function pvhCopies(hypercalls: Hypercalls, frames: ForeignFrames, domid: number, count: number): Copies {

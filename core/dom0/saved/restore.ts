@@ -9,21 +9,11 @@ import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
+import type { DomainRestore } from "./copies.ts";
 import { PvCompletion } from "./pv-completion.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
 import { convertTable, MOST_PFNS, NONE, TableError } from "./tables.ts";
-
-/** What a domain is restored with, whatever its type. */
-export interface DomainRestore {
-  domid: number;
-  /** The number of the domain's vCPUs, and the most pages that it may have. */
-  vcpus: number;
-  mostPages: number;
-  /** Ports of the new domain that are unbound and reserved for dom0. */
-  storePort: number;
-  consolePort: number;
-}
 
 const ENTRIES = PAGE_SIZE / 8;
 
