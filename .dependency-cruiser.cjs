@@ -38,7 +38,7 @@ module.exports = {
     layer(
       "types-of-guests-by-their-structure",
       "^core/hypervisor/(?!guest/|core\\.ts$)",
-      "^core/hypervisor/guest/(pv|native)/",
+      "^core/hypervisor/guest/[^/]+/",
     ),
     layer("hypervisor-below-dom0", "^core/hypervisor", "^(core/(dom0|toolstack|library|api|cli)|electron|renderer)"),
     layer("dom0-reaches-by-hypercall", "^core/(dom0|toolstack)", "^core/hypervisor", "^core/hypervisor/abi/"),

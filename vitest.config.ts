@@ -6,9 +6,9 @@ export default defineConfig({
     globalSetup: ["test/build.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // Some machines are ten times slower than others; what comes is seen at once all the same.
+    // Some machines are ten times slower than others. Whatever comes is noticed at once all the same.
     expect: { poll: { timeout: 20_000 } },
-    // Workers with gigabytes of shared memory and two cores: one file at a time.
+    // Workers have gigabytes of shared memory, and there are two cores, so only one file runs at a time.
     fileParallelism: false,
     pool: "forks",
   },

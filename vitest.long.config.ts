@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** `npm run test:long`: what takes minutes, or hours. */
+/** `npm run test:long`: tests that take minutes or hours. */
 export default defineConfig({
   test: {
     include: ["test/long/**/*.long.ts"],

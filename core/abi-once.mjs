@@ -1,7 +1,8 @@
 /**
- * The interface stands once: no name of core/abi (Xen's) or of core/hypervisor/abi (the hypervisor's own), no name of a bit of x86's
- * control registers and no exception's vector (core/machine/cpu) is declared as a constant anywhere else in core. The last two are AssemblyScript's
- * u64 and i32, which Node's code cannot import, so only AssemblyScript's folders are checked for them. `node core/abi-once.mjs` prints what it finds and fails if there is something.
+ * The interface stands once: no name of core/abi (Xen's) or of core/hypervisor/abi (the hypervisor's own), no name of a bit of x86's control
+ * registers and no vector of an exception (core/machine/cpu) is declared as a constant anywhere else in core. TypeScript cannot import the masks of
+ * control_bits.ts, which are AssemblyScript's u64: it takes the bits' numbers from bit_numbers.ts, as those masks do. The vectors are AssemblyScript's
+ * too, so only its folders are checked for them. `node core/abi-once.mjs` prints what it finds and fails if there is something.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -16,7 +17,7 @@ function sourcesBelow(folder) {
     .map((name) => path.join(folder, name));
 }
 
-/** Names that `text` declares outside of functions, with their lines. AssemblyScript's are found too, for it is TypeScript's syntax. */
+/** Returns the names that `text` declares outside of functions, with their lines. It works for AssemblyScript too, whose syntax is TypeScript's. */
 export function declaredIn(text) {
   const source = ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, false, ts.ScriptKind.TS);
   const lineOf = (node) => source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
@@ -29,11 +30,10 @@ export function declaredIn(text) {
 
 const isInterface = (file) => /^(hypervisor\/)?abi\//.test(file);
 const isAssemblyScript = (file) => /^(hypervisor|machine)\//.test(file);
+const isOfBits = (file) => /^machine\/cpu\/(control_bits|bit_numbers)\.ts$/.test(file);
 /** Whether the declaration of `name` in `file` is the one that all others must import. */
 const owns = (file, name) =>
-  isInterface(file) ||
-  file === "machine/cpu/control_bits.ts" ||
-  (file === "machine/cpu/machine.ts" && name.startsWith("VECTOR_"));
+  isInterface(file) || isOfBits(file) || (file === "machine/cpu/machine.ts" && name.startsWith("VECTOR_"));
 
 /** `files`: pairs of a path below core and a text. */
 export function declaredAgain(files) {
@@ -45,7 +45,10 @@ export function declaredAgain(files) {
     return false;
   });
   return others
-    .filter(({ file, name }) => owner.has(name) && (isInterface(owner.get(name)) || isAssemblyScript(file)))
+    .filter(
+      ({ file, name }) =>
+        owner.has(name) && (isInterface(owner.get(name)) || isOfBits(owner.get(name)) || isAssemblyScript(file)),
+    )
     .map(({ file, line, name }) => `${file}:${line}: ${name} stands in ${owner.get(name)} already`);
 }
 

@@ -1,2 +1,2 @@
-/** Bare numbers in the addresses of accesses to memory, in an AssemblyScript text. */
+/** Returns the bare numbers in the addresses of memory accesses in an AssemblyScript text. */
 export function bareOffsets(text: string): { line: number; text: string }[];

@@ -1,6 +1,7 @@
 /**
- * No bare offset in the engine, the hypervisor and dom0: where `load`, `store`, an atomic access, an access to a guest's memory or (in
- * TypeScript) one to the machine's goes is said by a name, of core/abi where the structure is Xen's. `node core/bare-offsets.mjs` prints the numbers it finds and fails if there are some.
+ * There are no bare offsets in the engine, the hypervisor and dom0: the place of `load`, `store`, an atomic access, an access to a guest's memory or
+ * (in TypeScript) an access to the machine's memory is given by a name, which is one of core/abi if the structure is Xen's. `node
+ * core/bare-offsets.mjs` prints the numbers that it finds and fails if there are any.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -10,10 +11,10 @@ import ts from "typescript";
 const core = path.dirname(fileURLToPath(import.meta.url));
 const FOLDERS = ["machine/cpu", "hypervisor", "dom0", "toolstack"];
 
-/** Files in which numbers are no offsets in structures, and why. */
+/** Files in which numbers are not offsets in structures, and why. */
 const ALLOWED = new Map([["hypervisor/guest/pv/hypercall_page.ts", "bytes of machine code, one behind the other"]]);
 
-/** Arguments that are addresses, and those that are added to them. */
+/** Which arguments are addresses, and which are added to them. */
 const PLACES = new Map([
   ["load", [0, 1]],
   ["store", [0, 2]],
@@ -34,7 +35,7 @@ function withoutCasts(node) {
     node = node.expression;
   return node;
 }
-/** Numbers other than 0 that are added up in `node`. What is multiplied (an index by a size) or shifted is no offset. */
+/** Returns the numbers other than 0 that are added up in `node`. A number that is multiplied (an index by a size) or shifted is no offset. */
 function numbersIn(node) {
   const inner = withoutCasts(node);
   if (ts.isBinaryExpression(inner) && inner.operatorToken.kind === ts.SyntaxKind.PlusToken)
@@ -42,7 +43,7 @@ function numbersIn(node) {
   return ts.isNumericLiteral(inner) && Number(inner.text) !== 0 ? [inner] : [];
 }
 
-/** What is found in an AssemblyScript text, with lines. */
+/** Returns what is found in an AssemblyScript text, with lines. */
 export function bareOffsets(text) {
   const source = ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
   const found = [];

@@ -1,7 +1,6 @@
 /**
- * Builds dist/: core.wasm (AssemblyScript), the Node entries (esbuild), the renderer (Vite).
- * `node core/build.mjs [wasm|node|renderer ...]` builds only those parts. core.wasm and the renderer, which take seconds, are rebuilt
- * only when a source changed.
+ * Builds dist/: core.wasm (AssemblyScript), the Node entries (esbuild), and the renderer (Vite). `node core/build.mjs [wasm|node|renderer ...]`
+ * builds only those parts. core.wasm and the renderer, which take seconds, are built again only if a source has changed.
  */
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
@@ -13,14 +12,14 @@ import { KEEP_OWN_CODE, LOOK_FOR_OWN_CODE } from "./bundled-whole.mjs";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const dist = path.join(root, "dist");
 
-/** asc options of every AssemblyScript module of the project. */
+/** The options of asc for every AssemblyScript module of the project. */
 export const ASC_OPTIONS = [
   ...["--runtime", "stub", "--importMemory", "--sharedMemory", "--initialMemory", "1024", "--maximumMemory", "65536"],
   ...["--memoryBase", "1024", "--enable", "threads", "--enable", "simd", "--enable", "bulk-memory"],
   ...["--enable", "sign-extension", "--enable", "nontrapping-f2i", "-O3", "--noAssert", "--use", "abort="],
   // Translated code is called through the table.
   "--exportTable",
-  // Vectors are passed between functions of one module only.
+  // Only functions of the same module pass vectors to each other.
   ...["--disableWarning", "112"],
 ];
 
@@ -34,7 +33,7 @@ function sourcesBelow(folder) {
     .sort();
 }
 
-/** Makes `output` by `make`, unless it was made from the same files and options before; the file beside it says of which. */
+/** Makes `output` by `make`, unless it was made from the same files and options before. The file beside it records these. */
 export async function whenChanged(output, files, options, make) {
   const hash = createHash("sha256").update(JSON.stringify(options));
   for (const file of files) hash.update(file).update(readFileSync(file));
@@ -55,7 +54,7 @@ export async function buildWasm(entry, output, folders, extra = []) {
   });
 }
 
-/** What core/machine/layout.ts has put behind the image's constants, and behind its functions in the table, must lie there. */
+/** What core/machine/layout.ts places after the image's constants, and after its functions in the table, must be there. */
 function checkImage(core) {
   const layout = readFileSync(path.join(root, "core/machine/layout.ts"), "utf8");
   const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
@@ -71,7 +70,7 @@ function checkImage(core) {
   }
 }
 
-/** esbuild's options for what Node and Electron run. */
+/** The options of esbuild for what Node and Electron run. */
 const NODE = {
   bundle: true,
   platform: "node",
@@ -83,7 +82,10 @@ const NODE = {
   write: false,
 };
 
-/** Bundles by esbuild, with more of its options. A host may be starting from dist/ meanwhile: each file is whole at any time, and what has not changed stays. */
+/**
+ * Bundles by esbuild, with more of its options. A host may be starting from dist/ at the same time, so each file is whole at any time, and a file
+ * that has not changed stays.
+ */
 export async function bundleWhole(options) {
   const { outputFiles } = await bundle({ ...NODE, ...options });
   for (const { path: file, contents } of outputFiles) {
@@ -95,7 +97,7 @@ export async function bundleWhole(options) {
   }
 }
 
-/** CommonJS libraries inside an ES module. */
+/** For CommonJS libraries inside an ES module. */
 const REQUIRE = {
   js: [
     "import { createRequire as xenariumRequire } from 'node:module'; const require = xenariumRequire(import.meta.url);",
@@ -103,7 +105,7 @@ const REQUIRE = {
   ].join("\n"),
 };
 
-/** Vite's options for the renderer: `folder` has its index.html. */
+/** Vite's options for the renderer. `folder` has its index.html. */
 export function rendererOptions(folder, outDir) {
   return {
     root: folder,
@@ -120,7 +122,7 @@ export function rendererOptions(folder, outDir) {
       assetsInlineLimit: 0,
       chunkSizeWarningLimit: 2000,
       rollupOptions: {
-        // Comments and directives of libraries that the bundler has no use for.
+        // Comments and directives in libraries that the bundler does not need.
         onwarn: (warning, warn) => {
           if (!["MODULE_LEVEL_DIRECTIVE", "INVALID_ANNOTATION"].includes(warning.code)) warn(warning);
         },
@@ -148,9 +150,9 @@ const parts = {
       symbols: "core/toolstack/inspect/symbols-worker.ts",
     };
     await bundleWhole({ entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
-    // iced-x86 looks for its module beside the script it is part of.
+    // iced-x86 looks for its WebAssembly module beside the script that contains it.
     cpSync(path.join(root, "node_modules/iced-x86/iced_x86_bg.wasm"), path.join(dist, "iced_x86_bg.wasm"));
-    // Packaged, the threads' scripts lie apart from the application's package.json, and are ES modules there too.
+    // In a package the threads' scripts are apart from the application's package.json, and must be ES modules there too.
     writeFileSync(path.join(dist, "package.json"), '{ "type": "module" }\n');
   },
 
@@ -168,7 +170,7 @@ const parts = {
     });
   },
 
-  /** What is started or shown as it is. */
+  /** What is started or shown without being built. */
   async assets() {
     mkdirSync(path.join(dist, "assets/guests"), { recursive: true });
     cpSync(path.join(root, "assets/guests/mini.elf"), path.join(dist, "assets/guests/mini.elf"));
@@ -178,9 +180,10 @@ const parts = {
   },
 
   async renderer() {
-    // Whoever calls, as vitest does with "test": what is tested and timed is what users get, not React's development build.
+    // This holds whoever calls, also vitest, which sets "test": what is tested and measured must be what users get, and not React's development
+    // build.
     process.env.NODE_ENV = "production";
-    // What the renderer imports, and what that imports: all but the engine and the hypervisor, of which it has the ABI's numbers only.
+    // What the renderer imports, and what that imports: everything except the engine and the hypervisor, of which it has only the numbers of the ABI.
     const folders = ["renderer", "core/api", "core/toolstack", "core/dom0", "core/abi", "core/hypervisor/abi"];
     const files = [
       ...folders.map((folder) => path.join(root, folder)).flatMap(sourcesBelow),

@@ -1,6 +1,6 @@
 import type { Plugin } from "vite";
 
-/** Asks Rollup to take our own modules in whole. */
+/** Asks Rollup to take our own modules whole. */
 export const KEEP_OWN_CODE: Plugin;
-/** Fails a build that has not all of our own code, and names each module that lacks some. */
+/** Makes a build fail that does not contain all of our own code, and names each module of which something is missing. */
 export const LOOK_FOR_OWN_CODE: Plugin;

@@ -1,20 +1,20 @@
 /**
- * Plugins for Rollup: our own modules come into a bundle whole, or there is none.
+ * Plugins for Rollup: either our own modules are in a bundle as a whole, or there is no bundle.
  *
- * Rollup's tree shaking (every 4.x up to 4.68.8) drops calls that do something: of a property of an object that a promise was resolved with,
- * it takes the function that stood there first to be the only one, and where that is empty, the call to be nothing. So the call by which the
- * window learned that its connection was lost stood in no built application. Now the bundler is asked to shake libraries only, and afterwards
- * each module of ours is read again: its syntax tree must have as many nodes of every kind in the bundle as before.
+ * The tree shaking of Rollup (every 4.x up to 4.68.8) drops calls that have an effect: if a property of an object is called with which a promise was
+ * resolved, it takes the function that was there first to be the only one, and if that is empty, it takes the call to do nothing. So no built
+ * application contained the call by which the window learned that its connection was lost. Now the bundler may only shake libraries, and afterwards
+ * each of our modules is parsed again: its syntax tree must have as many nodes of every kind in the bundle as before.
  */
 
-/** What a bundler puts in other words when it makes one file of many: names, and where they come from. */
+/** What a bundler writes differently when it makes one file of many: names, and where they come from. */
 const OF_MODULES = /^(Import|Export)|^(Identifier|MemberExpression|Literal|Program)$/;
 
 function isOurs(id) {
   return /\.[jt]sx?$/.test(id) && !id.includes("node_modules") && !id.startsWith("\0");
 }
 
-/** How many nodes of each kind a syntax tree (ESTree) has. */
+/** Returns how many nodes of each kind a syntax tree (ESTree) has. */
 function countNodes(tree) {
   const counts = new Map();
   const visit = (node) => {
@@ -25,7 +25,7 @@ function countNodes(tree) {
   return counts;
 }
 
-/** Of one module: "CallExpression 12 instead of 13", for each kind of node whose number is another. */
+/** For one module: returns "CallExpression 12 instead of 13" and so on, for each kind of node whose number has changed. */
 function differences(before, after) {
   return [...new Set([...before.keys(), ...after.keys()])]
     .map((kind) => ({ kind, had: before.get(kind) ?? 0, has: after.get(kind) ?? 0 }))
@@ -33,16 +33,16 @@ function differences(before, after) {
     .map(({ kind, had, has }) => `${kind} ${has} instead of ${had}`);
 }
 
-/** Asks that our own modules be taken in whole. Libraries, most of whose code is of no use here, are shaken as always. */
+/** Asks that our own modules be taken whole. Libraries, most of whose code is not needed here, are shaken as always. */
 export const KEEP_OWN_CODE = {
   name: "keep-own-code",
-  // Said here, where Rollup has taken the module in: what `transform` says of it, it forgets.
+  // This is set here, after Rollup has taken the module in, because Rollup forgets it if `transform` sets it.
   moduleParsed: (module) => {
     if (isOurs(module.id)) module.moduleSideEffects = "no-treeshake";
   },
 };
 
-/** Looks whether they were; the error names each module that was not, and what is missing in it. */
+/** Checks whether they were. The error names each module that was not, and what is missing in it. */
 export const LOOK_FOR_OWN_CODE = {
   name: "look-for-own-code",
   generateBundle(_options, bundle) {

@@ -1,7 +1,7 @@
 /**
- * Comments and READMEs name files that are there: each name of a source file stands for one below the folder of who names it, or for a way from
- * a folder around it, or from a folder beside such a one. Tests may name files as the part of core does that they test.
- * `node core/named-files.mjs` prints the names that stand for none, and fails if there are some.
+ * Comments and READMEs name only files that exist: each name of a source file stands for one below the folder of the file that names it, or for a
+ * path from a folder around it, or from a folder beside such a folder. Tests may name files as the part of core does which they test. `node
+ * core/named-files.mjs` prints the names that stand for none, and fails if there are any.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -9,22 +9,22 @@ import { fileURLToPath } from "node:url";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Where this project's own files are; those of the root itself are too. */
+/** The folders of this project's own files. Those in the root itself count too. */
 const FOLDERS = ["assets", "core", "docs", "electron", "renderer", "test"];
-/** Files of others. */
+/** Files of other projects. */
 const FOREIGN = new Set(["protocol.md", "arch/x86/x86_64/entry.S"]);
 
-/** C and headers are Xen's or Linux's where this project names them; what users have is no source file. */
+/** C files and headers are those of Xen or Linux if this project names them, and files that users have are no source files. */
 const NAMED = /(?<![\w./*<{$~-])[\w@.-]+(?:\/[\w@.-]+)*\.(?:tsx?|mjs|cjs|css|html|S|md|sh)(?![\w*])/g;
 const NAMING = /\.(ts|tsx|mjs|c|S|h|css|md|sh)$|\/Makefile$/;
 
-/** What is written for people: [offset, text] each. */
+/** Returns the text that is written for people, as [offset, text] pairs. */
 function proseOf(file, text) {
   if (file.endsWith(".md")) return [[0, text]];
   return [...text.matchAll(/\/\*[^]*?\*\/|(?<=^|\s)\/\/.*|(?<=^|\s)#\s.*$/gm)].map((found) => [found.index, found[0]]);
 }
 
-/** The folders that names in `file` may begin at, the nearest first. */
+/** Returns the folders at which names in `file` may begin, the nearest first. */
 function foldersAround(file) {
   const around = [];
   for (let folder = path.posix.dirname(file); ; folder = path.posix.dirname(folder)) {
@@ -47,7 +47,7 @@ function isThere(file, name, files) {
   );
 }
 
-/** `files`: all there are; `texts`: pairs of a file and what it holds. */
+/** `files`: all files that exist. `texts`: pairs of a file and its contents. */
 export function missingNames(files, texts) {
   return texts.flatMap(([file, text]) =>
     proseOf(file, text).flatMap(([at, prose]) =>

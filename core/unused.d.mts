@@ -1,2 +1,5 @@
-/** Names that nothing uses, as [file, line, sentence], among `files`, whose text `read` gives; without them, among the project's. */
+/**
+ * Returns the names that nothing uses, as [file, line, sentence], among `files`, whose text `read` returns. Without arguments it looks at the
+ * project's files.
+ */
 export function unusedNames(files?: string[], read?: (file: string) => string): [string, number, string][];

@@ -1,10 +1,9 @@
 /**
- * Finds names that nothing uses: imports and local names that their file does not use, exports that no other file imports, fields of
- * AssemblyScript structures that nobody reads. AssemblyScript's compiler does not mind them, and neither ESLint nor tsc read
- * its files.
+ * Finds names that nothing uses: imports and local names that their file does not use, exports that no other file imports, and fields of
+ * AssemblyScript structures that nobody reads. The AssemblyScript compiler does not report them, and neither ESLint nor tsc reads its files.
  *
- * `node core/unused.mjs` prints what it finds and fails if there is something. Exports may be there for a test alone. Not judged are
- * files that are the record of an interface (RECORDS), for they have what the interface has, and the modules that Node starts (ENTRIES).
+ * `node core/unused.mjs` prints what it finds and fails if there is something. An export may exist for a test alone. Two kinds of files are not
+ * judged: files that record an interface (RECORDS), because they contain whatever the interface contains, and the modules that Node starts (ENTRIES).
  */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -13,12 +12,12 @@ import ts from "typescript";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Whose names are judged: what AssemblyScript compiles. The rest of the sources is read for what it uses of them. */
+/** The files whose names are judged: those that AssemblyScript compiles. The rest of the sources is read for what it uses of them. */
 const JUDGED = /^core\/(machine\/cpu\/|hypervisor\/|machine\/layout\.ts$)/;
 const READ = ["core", "electron", "renderer", "test"];
-/** Files that hold an interface as others define it, whole. */
+/** Files that contain a whole interface as others define it. */
 const RECORDS = /^core\/(hypervisor\/abi|abi)\/|^core\/machine\/cpu\/(ids|handlers)\.ts$/;
-/** Modules whose exports the host calls, not another module. */
+/** Modules whose exports are called by the host and not by another module. */
 const ENTRIES = /^core\/hypervisor\/core\.ts$|-entry\.ts$/;
 
 function sources() {
@@ -29,21 +28,21 @@ function sources() {
   );
 }
 
-/** The file that `specifier` names in `file`, or null if it is none of ours. */
+/** Returns the file that `specifier` names in `file`, or null if it is none of ours. */
 function resolve(file, specifier, known) {
   if (!specifier.startsWith(".")) return null;
   const target = path.posix.join(path.posix.dirname(file), specifier);
   return [target, `${target}.ts`, `${target}.tsx`].find((name) => known.has(name)) ?? null;
 }
 
-/** `x.field = ...`, whose value is not used. */
+/** Whether this is `x.field = ...` whose value is not used. */
 function isOnlyAssigned(node) {
   const { parent } = node;
   if (!ts.isBinaryExpression(parent) || parent.left !== node) return false;
   return parent.operatorToken.kind === ts.SyntaxKind.EqualsToken && ts.isExpressionStatement(parent.parent);
 }
 
-/** What one file declares, imports and mentions. */
+/** Records what one file declares, imports and mentions. */
 function look(file, text, named) {
   const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const seen = { file, tree, imports: [], passedOn: [], declared: [], fields: [], mentions: new Map(), properties: [] };
@@ -72,7 +71,7 @@ function look(file, text, named) {
   };
   const visit = (node) => {
     if (ts.isIdentifier(node)) mention(node.text);
-    // offsetof<T>("field") in AssemblyScript; import("./module") of tests gives properties.
+    // offsetof<T>("field") in AssemblyScript, and import("./module") in tests, name properties.
     if (ts.isStringLiteral(node) && ts.isCallExpression(node.parent)) seen.properties.push(node.text);
     if (ts.isPropertyAccessExpression(node) && !isOnlyAssigned(node)) seen.properties.push(node.name.text);
     // core/build.mjs finds constants by patterns.
@@ -87,13 +86,13 @@ function look(file, text, named) {
   return seen;
 }
 
-/** Padding, and all but the first of fields that stand for an array, which are reached from that one. */
+/** Whether this is padding, or one of several fields that stand for an array and are reached from the first of them. */
 function isFiller(name, fields) {
   const [, stem, number] = /^(.*?)(\d+)$/.exec(name) ?? [];
   return /^(pad|reserved)\d*$/.test(name) || (number > 0 && fields.some((field) => field.name === `${stem}0`));
 }
 
-/** Findings as [file, line, sentence]. `read` gives the text of a file, for tests. */
+/** Returns findings as [file, line, sentence]. `read` returns the text of a file, for tests. */
 export function unusedNames(files = sources(), read = (file) => readFileSync(path.join(root, file), "utf8")) {
   const known = new Set(files);
   const named = [];

@@ -1,18 +1,18 @@
 /**
- * Finds 32-bit arithmetic in AssemblyScript whose width is not what it looks like.
+ * Finds 32-bit arithmetic in AssemblyScript that does not have the width that it seems to have.
  *
- * AssemblyScript gives an expression the width that the place where it stands asks for: in `tag && load<u32>(p) + n == <u32>host` with a 64-bit
- * `tag` the sum has 64 bits and does not wrap, standing alone it has 32 and does. And it widens a 32-bit result without a word. So:
- * - `context`: an operation that can overflow, or for which the sign matters, must have the same type wherever it stands;
+ * AssemblyScript gives an expression the width that its context asks for: in `tag && load<u32>(p) + n == <u32>host` with a 64-bit `tag` the sum has
+ * 64 bits and does not wrap, while alone it has 32 bits and wraps. And it widens a 32-bit result without a message. So:
+ * - `context`: an operation that can overflow, or for which the sign matters, must have the same type in every context;
  * - `compared`: so must what is compared;
- * - `widened`: the result of one that may have wrapped becomes wider by an explicit cast only;
- * - `signed`: so does a signed number that becomes a wider unsigned one, a loaded one too.
- * - `exported`: what JavaScript is given is no unsigned 32-bit number, for it sees a signed one: an address is given as f64.
- * Constants are free, for nothing of them overflows unseen: their value is known. So is the count of a shift: its last six bits are the same
- * in every width.
+ * - `widened`: the result of an operation that may have wrapped may become wider only by an explicit cast;
+ * - `signed`: so may a signed number that becomes a wider unsigned one, also one that was loaded;
+ * - `exported`: JavaScript is given no unsigned 32-bit numbers, because it would see signed ones. An address is given as f64.
+ * Constants are allowed everywhere, because their value is known and nothing in them overflows unnoticed. So is the count of a shift, because its
+ * last six bits are the same in every width.
  *
- * This asks AssemblyScript's own compiler for the types, by looking on while it compiles (0.28; the tests see it fail if that ends).
- * `node core/widths.mjs [entry ...]` prints what it finds and fails if there is something.
+ * This asks the AssemblyScript compiler itself for the types, by watching it while it compiles (0.28; the tests fail if that no longer works). `node
+ * core/widths.mjs [entry ...]` prints what it finds and fails if there is something.
  */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,10 +22,10 @@ import { ASC_OPTIONS } from "./build.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
-/** What is compiled with AssemblyScript in this project. */
+/** Everything that is compiled with AssemblyScript in this project. */
 const ENTRIES = ["core/hypervisor/core.ts"];
 
-/** Operators whose result can be wider than the operands. */
+/** Operators whose result can be wider than their operands. */
 const BINARY = new Set([Token.Plus, Token.Minus, Token.Asterisk, Token.Asterisk_Asterisk, Token.LessThan_LessThan]);
 const PREFIX = new Set([Token.Minus, Token.Tilde]);
 const SHIFTS = new Set([
@@ -33,9 +33,9 @@ const SHIFTS = new Set([
   Token.GreaterThan_GreaterThan,
   Token.GreaterThan_GreaterThan_GreaterThan,
 ]);
-/** Operators that do something else with signed numbers. */
+/** Operators that work differently for signed numbers. */
 const SIGNED = new Set([Token.GreaterThan_GreaterThan, Token.Slash, Token.Percent]);
-/** Operators whose result's last bits depend on the operands' last bits only. */
+/** Operators for which the last bits of the result depend only on the last bits of the operands. */
 const SUMS = new Set([Token.Plus, Token.Minus, Token.Asterisk]);
 
 function withoutParentheses(node) {
@@ -55,9 +55,9 @@ function isCount(node) {
   if (inner.kind === NodeKind.Binary && SUMS.has(inner.operator)) [inner.left, inner.right].forEach(isCount);
 }
 
-/** Where findings go while a program is compiled. */
+/** Where findings go while a program is being compiled. */
 let report = null;
-/** An expression is being compiled for the second time: as if it stood alone. */
+/** Whether an expression is being compiled for the second time, as if it were alone. */
 let alone = false;
 
 function isConstant(compiler, expression) {
@@ -71,10 +71,10 @@ function found(rule, node, why) {
   report({ rule, why, file: source.normalizedPath, line, column: source.columnAt(), text: node.range.toString() });
 }
 
-/** What the compiler takes a small atomic load for that stands alone. */
+/** The type that the compiler gives to a small atomic load without a context. */
 const UNKNOWN = Type.auto;
 
-/** Type that `compile` gives an expression that stands alone; the compiler is left with the type it had. */
+/** Returns the type that `compile` gives to an expression without a context. Afterwards the compiler has the type that it had before. */
 function typeAlone(compiler, compile) {
   const here = compiler.currentType;
   const messages = compiler.diagnostics.length;
@@ -87,7 +87,7 @@ function typeAlone(compiler, compile) {
   return own;
 }
 
-/** What `name` compiles is compiled once more without a context; `judge` compares the types. */
+/** Compiles what `name` compiles once more without a context. `judge` compares the types. */
 function watch(name, judge) {
   const compile = Compiler.prototype[name];
   Compiler.prototype[name] = function (node, context, constraints) {
@@ -110,13 +110,13 @@ function judgeOperator(node, own, here) {
     : SIGNED.has(node.operator) && own.isSignedIntegerValue !== here.isSignedIntegerValue;
   if (isWrong) found("context", node, `${own} where it stands alone, ${here} here`);
 }
-/** A load is as wide as the context wants it. */
+/** A load has the width that its context wants. */
 function judgeCall(node, own, here) {
   if (own.size < here.size && own.isSignedIntegerValue && here.isUnsignedIntegerValue)
     found("signed", node, `${own} that becomes ${here}`);
 }
 
-/** The operand on the left is compiled for the context of the whole, the one on the right for the left one's type. */
+/** The left operand is compiled in the context of the whole expression, and the right one in the context of the left one's type. */
 function watchComparisons(name) {
   const compare = Compiler.prototype[name];
   Compiler.prototype[name] = function (node, context) {
@@ -143,7 +143,7 @@ function watchConversions() {
   };
 }
 
-/** Functions are compiled when a call to them is: not again, even if the call is. */
+/** A function is compiled when a call to it is. It is not compiled again, even if the call is. */
 function watchFunctions() {
   const compile = Compiler.prototype.compileFunction;
   Compiler.prototype.compileFunction = function (...args) {
@@ -157,7 +157,7 @@ function watchFunctions() {
   };
 }
 
-/** Exports that only translated code calls, which knows how wide they are. */
+/** Exports that only translated code calls, which knows their width. */
 const OF_TRANSLATED_CODE = /^region_/;
 
 function watchExports() {
@@ -181,7 +181,7 @@ watchConversions();
 watchFunctions();
 watchExports();
 
-/** What is found in what `entry` reaches; `files` instead of the disk's, by path, for tests. */
+/** Returns what is found in everything that `entry` reaches. For tests, `files` by path are used instead of the disk's. */
 export async function wrongWidths(entry, files = null) {
   const findings = new Map();
   // A generic or inlined function is compiled several times.

@@ -1,6 +1,7 @@
 /**
- * `npm test`: the tests of the application, many of them in a browser, wait most of the time, so the checks of the sources and all other tests
- * go on beside them. What each of the two says is marked with its name. `npm test -- FILES` checks the sources, then runs these files.
+ * `npm test`. The tests of the application, many of which run in a browser, spend most of their time waiting, so the checks of the sources and all
+ * other tests run beside them. The output of each of the two is marked with its name. `npm test -- FILES` checks the sources and then runs these
+ * files.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -9,12 +10,12 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 
 const npx = process.platform === "win32" ? "npx.cmd" : "npx";
-/** So that the two take about as long. */
+/** Chosen so that the two take about the same time. */
 const APPLICATION = ["test/ui/", "test/cli/", "test/api/", "test/library/", "test/toolstack/", "test/bench/"];
 const lint = ["npm", ["run", "--silent", "lint"]];
 const vitest = (...args) => [npx, ["vitest", "run", "--reporter=default", "--reporter=./test/skipped.mjs", ...args]];
 const folder = mkdtempSync(path.join(tmpdir(), "xenarium-tests-"));
-/** test/skipped.mjs writes here what was skipped. */
+/** test/skipped.mjs writes here which tests were skipped. */
 const skipped = path.join(folder, "skipped");
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
@@ -25,7 +26,7 @@ if (files.length) {
   process.exit(status);
 }
 
-// Once, before two runs of vitest would do it at the same time.
+// The build is made once here, because two runs of vitest would otherwise make it at the same time.
 const built = spawnSync(process.execPath, ["core/build.mjs"], { stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
 const ended = await Promise.all([
@@ -37,7 +38,7 @@ for (const { name, status, seconds } of ended)
 sayWhatWasSkipped();
 process.exit(ended.some(({ status }) => status !== 0) ? 1 : 0);
 
-/** Runs commands one after the other; what fails keeps nobody from hearing the rest. */
+/** Runs commands one after the other. If one fails, the others are run all the same. */
 async function lane(name, commands) {
   const started = performance.now();
   let status = 0;
@@ -53,7 +54,7 @@ async function lane(name, commands) {
   return { name, status, seconds: (performance.now() - started) / 1000 };
 }
 
-/** Green is not all there is to know: without a compiler no attack on the hypervisor was tried. */
+/** Green is not all that matters: without a compiler no attack on the hypervisor was tried. */
 function sayWhatWasSkipped() {
   if (spawnSync("gcc", ["--version"]).error)
     console.log(

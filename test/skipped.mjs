@@ -1,4 +1,7 @@
-/** A vitest reporter for `npm test`: which files had tests that were skipped, and how many, a line each into the file that XENARIUM_SKIPPED names. */
+/**
+ * A vitest reporter for `npm test`. It writes the files in which tests were skipped, and how many, one line each, into the file that XENARIUM_SKIPPED
+ * names.
+ */
 import { appendFileSync } from "node:fs";
 import path from "node:path";
 

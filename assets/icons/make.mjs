@@ -1,6 +1,6 @@
 /**
- * Makes the icons of packages and tray from icon.svg: `npm run icons`. What it makes is kept with the sources, so that packaging
- * fetches no converter.
+ * Makes the icons of packages and of the tray from icon.svg: `npm run icons`. The results are kept with the sources, so that packaging needs no
+ * converter.
  */
 import { readFileSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -10,10 +10,10 @@ import { IconIcns, IconIco } from "@shockpkg/icon-encoder";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
-/** Sizes of the freedesktop hicolor theme. */
+/** The sizes of the freedesktop hicolor theme. */
 const LINUX = [16, 24, 32, 48, 64, 128, 256, 512, 1024];
 const WINDOWS = [16, 24, 32, 48, 64, 128, 256];
-/** ICNS names each size by a type; those whose contents are PNG. */
+/** ICNS has a type for each size. These are the types whose contents are PNG. */
 const MACOS = [
   ["icp4", 16],
   ["icp5", 32],
@@ -28,7 +28,7 @@ const MACOS = [
   ["ic14", 512],
 ];
 
-/** Every file by its path in this folder. */
+/** Returns every file by its path in this folder. */
 export async function icons() {
   const svg = readFileSync(path.join(here, "icon.svg"), "utf8");
   const drawn = new Map();
@@ -37,7 +37,7 @@ export async function icons() {
     return drawn.get(size);
   };
   const files = new Map(LINUX.map((size) => [`linux/${size}x${size}.png`, png(size)]));
-  // Electron takes the one that fits the screen by these names.
+  // By these names Electron takes the file that fits the screen.
   files.set("tray.png", png(16)).set("tray@2x.png", png(32));
   const ico = new IconIco();
   for (const size of WINDOWS) await ico.addFromPng(png(size), null, false);

@@ -1,14 +1,14 @@
 /** public/arch-x86/xen.h and arch-x86/xen-x86_64.h. */
 
-/** Virtual CPUs of which `struct shared_info` has the vcpu_info. */
+/** The number of virtual CPUs whose vcpu_info is in `struct shared_info`. */
 export const XEN_LEGACY_MAX_VCPUS = 32;
 
-/** Pages of the GDT that are the guest's; the next one is Xen's. */
+/** The number of GDT pages that belong to the guest. The next one is Xen's. */
 export const FIRST_RESERVED_GDT_PAGE = 14;
 export const FIRST_RESERVED_GDT_BYTE = 57344;
 export const FIRST_RESERVED_GDT_ENTRY = 7168;
 
-/** Selectors of Xen's descriptors in that page. */
+/** The selectors of Xen's descriptors in that page. */
 export const FLAT_RING3_CS32 = 0xe023;
 export const FLAT_RING3_CS64 = 0xe033;
 export const FLAT_RING3_DS32 = 0xe02b;

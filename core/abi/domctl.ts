@@ -156,7 +156,7 @@ export const DOMCTL_GETPAGEFRAMEINFO3_SIZE = 16;
 export const DOMCTL_GETPAGEFRAMEINFO3_NUM = 0;
 export const DOMCTL_GETPAGEFRAMEINFO3_ARRAY = 8;
 
-/** What it tells of a frame. */
+/** What it reports about a frame. */
 export const XEN_DOMCTL_PFINFO_LTAB_SHIFT = 28;
 export const XEN_DOMCTL_PFINFO_NOTAB = 0;
 export const XEN_DOMCTL_PFINFO_L1TAB = 0x10000000;
@@ -182,7 +182,7 @@ export const DOMCTL_SHADOW_OP_STATS_FAULT_COUNT = 32;
 /** @c stats.dirty_count */
 export const DOMCTL_SHADOW_OP_STATS_DIRTY_COUNT = 36;
 
-/** Its op, mode, and flags of a log-dirty operation. */
+/** Its op and mode, and the flags of a log-dirty operation. */
 export const XEN_DOMCTL_SHADOW_OP_OFF = 0;
 export const XEN_DOMCTL_SHADOW_OP_ENABLE = 32;
 export const XEN_DOMCTL_SHADOW_OP_CLEAN = 11;
@@ -246,7 +246,7 @@ export const DOMCTL_SCHED_CREDIT_SIZE = 4;
 export const DOMCTL_SCHED_CREDIT_WEIGHT = 0;
 export const DOMCTL_SCHED_CREDIT_CAP = 2;
 
-/** Schedulers, and the cmd. */
+/** The schedulers, and the values of cmd. */
 export const XEN_SCHEDULER_CREDIT = 5;
 export const XEN_SCHEDULER_CREDIT2 = 6;
 export const XEN_SCHEDULER_ARINC653 = 7;

@@ -1,6 +1,6 @@
 /** xenctrl.h. */
 
-/** Ranges of memory, as a PC's BIOS tells of them and XENMEM_memory_map does. */
+/** Types of memory ranges, as the BIOS of a PC and XENMEM_memory_map report them. */
 export const E820_RAM = 1;
 export const E820_RESERVED = 2;
 export const E820_ACPI = 3;

@@ -1,6 +1,6 @@
 /** public/elfnote.h. */
 
-/** Types of the notes named "Xen". */
+/** The types of the notes that are named "Xen". */
 export const XEN_ELFNOTE_INFO = 0;
 export const XEN_ELFNOTE_ENTRY = 1;
 export const XEN_ELFNOTE_HYPERCALL_PAGE = 2;
@@ -24,7 +24,7 @@ export const XEN_ELFNOTE_MAX = 18;
 export const XEN_ELFNOTE_CRASH_INFO = 0x1000001;
 export const XEN_ELFNOTE_CRASH_REGS = 0x1000002;
 
-/** Notes of a core dump. */
+/** The notes of a core dump. */
 export const XEN_ELFNOTE_DUMPCORE_NONE = 0x2000000;
 export const XEN_ELFNOTE_DUMPCORE_HEADER = 0x2000001;
 export const XEN_ELFNOTE_DUMPCORE_XEN_VERSION = 0x2000002;

@@ -118,7 +118,7 @@ export const EVTCHN_OP_U = 4;
 export const EVTCHN_2L_NR_CHANNELS = 4096;
 export const EVTCHN_2L_NR_CHANNELS_32 = 1024;
 
-/** The FIFO ABI: priorities, then bits of an event word, whose low bits link to the next port of the queue. */
+/** The FIFO ABI: priorities, and then the bits of an event word. The low bits of the word link to the next port of the queue. */
 export const EVTCHN_FIFO_PRIORITY_MAX = 0;
 export const EVTCHN_FIFO_PRIORITY_DEFAULT = 7;
 export const EVTCHN_FIFO_PRIORITY_MIN = 15;

@@ -1,6 +1,6 @@
 /** public/features.h. */
 
-/** Bits of the features that XENVER_get_features tells. */
+/** The bits of the features that XENVER_get_features returns. */
 export const XENFEAT_writable_page_tables = 0;
 export const XENFEAT_writable_descriptor_tables = 1;
 export const XENFEAT_auto_translated_physmap = 2;

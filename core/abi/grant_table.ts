@@ -60,7 +60,7 @@ export const GNTTABOP_get_version = 10;
 export const GNTTABOP_swap_grant_ref = 11;
 export const GNTTABOP_cache_flush = 12;
 
-/** Flags of a mapping. */
+/** The flags of a mapping. */
 export const GNTMAP_device_map = 1;
 export const GNTMAP_host_map = 2;
 export const GNTMAP_readonly = 4;

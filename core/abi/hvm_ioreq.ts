@@ -35,7 +35,7 @@ export const BUFFERED_IOPAGE_READ_POINTER = 0;
 export const BUFFERED_IOPAGE_WRITE_POINTER = 4;
 export const BUFFERED_IOPAGE_BUF_IOREQ = 8;
 
-/** Ports of ACPI, version 1 (QEMU's) of them. */
+/** The ports of ACPI, in version 1, which is QEMU's. */
 export const ACPI_PM1A_EVT_BLK_ADDRESS_V1 = 0xb000;
 export const ACPI_PM1A_CNT_BLK_ADDRESS_V1 = 0xb004;
 export const ACPI_PM_TMR_BLK_ADDRESS_V1 = 0xb008;

@@ -1,6 +1,6 @@
 /** public/hvm/params.h. */
 
-/** Parameters, of HVMOP_get_param and HVMOP_set_param. */
+/** The parameters of HVMOP_get_param and HVMOP_set_param. */
 export const HVM_PARAM_PAE_ENABLED = 4;
 export const HVM_PARAM_DM_DOMAIN = 13;
 export const HVM_PARAM_MEMORY_EVENT_CR0 = 20;

@@ -1,6 +1,6 @@
 /** public/io/netif.h. */
 
-/** Least number of slots of one packet that a backend takes. */
+/** The smallest number of slots in one packet that every backend must accept. */
 export const XEN_NETIF_NR_SLOTS_MIN = 18;
 export const XEN_NETIF_MAX_TX_SIZE = 0xffff;
 

@@ -1,6 +1,6 @@
 /** public/io/xenbus.h. */
 
-/** How far one end of a device is: written into the `state` node of its directory. */
+/** The state of one end of a device, as it is written into the `state` node of its directory. */
 export const XenbusStateUnknown = 0;
 export const XenbusStateInitialising = 1;
 export const XenbusStateInitWait = 2;

@@ -29,7 +29,7 @@ export const XENMEM_reserved_device_memory_map = 27;
 export const XENMEM_acquire_resource = 28;
 export const XENMEM_get_vnumainfo = 26;
 
-/** Flags in mem_flags of a reservation. */
+/** Flags in the mem_flags of a reservation. */
 export const XENMEMF_populate_on_demand = 0x10000;
 export const XENMEMF_exact_node_request = 0x20000;
 export const XENMEMF_vnode = 0x40000;

@@ -135,7 +135,7 @@ export const SYSCTL_CPUTOPO_CORE = 0;
 export const SYSCTL_CPUTOPO_SOCKET = 4;
 export const SYSCTL_CPUTOPO_NODE = 8;
 
-/** For a thing that isn't there. */
+/** The numbers that stand for a thing that does not exist. */
 export const XEN_INVALID_CORE_ID = 0xffffffff;
 export const XEN_INVALID_SOCKET_ID = 0xffffffff;
 export const XEN_INVALID_NODE_ID = 0xffffffff;
@@ -163,7 +163,7 @@ export const SYSCTL_CPUPOOL_OP_CPU = 16;
 export const SYSCTL_CPUPOOL_OP_N_DOM = 20;
 export const SYSCTL_CPUPOOL_OP_CPUMAP = 24;
 
-/** Its op, and for cpupool_id. */
+/** Its op, and a value for cpupool_id. */
 export const XEN_SYSCTL_CPUPOOL_OP_CREATE = 1;
 export const XEN_SYSCTL_CPUPOOL_OP_DESTROY = 2;
 export const XEN_SYSCTL_CPUPOOL_OP_INFO = 3;

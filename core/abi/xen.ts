@@ -1,6 +1,6 @@
 /** public/xen.h. */
 
-/** Hypercalls, `__HYPERVISOR_*` in the header. */
+/** The hypercalls, which are `__HYPERVISOR_*` in the header. */
 export const HYPERVISOR_set_trap_table = 0;
 export const HYPERVISOR_mmu_update = 1;
 export const HYPERVISOR_set_gdt = 2;
@@ -127,7 +127,7 @@ export const MMUEXT_OP_ARG1_32 = 4;
 export const MMUEXT_OP_ARG2 = 16;
 export const MMUEXT_OP_ARG2_32 = 8;
 
-/** Flags of update_va_mapping. With UVMF_MULTI and no UVMF_ALL, the address of a vCPU bitmap is in the other bits. */
+/** The flags of update_va_mapping. With UVMF_MULTI and without UVMF_ALL, the other bits hold the address of a bitmap of vCPUs. */
 export const UVMF_NONE = 0;
 export const UVMF_TLB_FLUSH = 1;
 export const UVMF_INVLPG = 2;
@@ -217,7 +217,7 @@ export const SHARED_INFO_P2M_VADDR_32 = 2332;
 export const SHARED_INFO_P2M_GENERATION = 3128;
 export const SHARED_INFO_P2M_GENERATION_32 = 2336;
 
-/** Longest kernel command line, with its terminating zero. */
+/** The longest command line of a kernel, with its terminating zero. */
 export const MAX_GUEST_CMDLINE = 1024;
 
 /** struct start_info */

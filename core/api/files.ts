@@ -1,4 +1,8 @@
-/** Files that a session has given to the server: kernels and RAM disks to be started. They are in memory, bounded, and go with the session. */
+/**
+ * Files that a session has given to the server: kernels and RAM disks to be started. They are in memory, bounded, and go with the session. Their memory
+ * is shared: dom0's thread, and the threads that unpack them and read their symbols, see the same bytes. A file is copied to none of them, however
+ * often it is looked at and started. When a file is complete, nobody writes to it any more.
+ */
 import { ApiFailure } from "./failure.ts";
 import { MOST_FILE_BYTES, MOST_SESSION_BYTES, type TakenImage } from "./schema.ts";
 
@@ -6,7 +10,7 @@ const MOST_SESSION_FILES = 64;
 
 interface Intake {
   name: string;
-  bytes: Uint8Array;
+  bytes: Uint8Array<SharedArrayBuffer>;
   /** Number of bytes that have come. */
   filled: number;
 }
@@ -34,13 +38,15 @@ export class SessionFiles {
 
   begin(name: string, size: number): string {
     this.checkRoom(name, size);
-    return this.#add({ name, bytes: new Uint8Array(size), filled: 0 });
+    return this.#add({ name, bytes: shared(size), filled: 0 });
   }
 
   /** Adds a file that is complete from the beginning. */
   put(name: string, bytes: Uint8Array): TakenImage {
     this.checkRoom(name, bytes.length);
-    return { name, size: bytes.length, file: this.#add({ name, bytes, filled: bytes.length }) };
+    const copy = shared(bytes.length);
+    copy.set(bytes);
+    return { name, size: bytes.length, file: this.#add({ name, bytes: copy, filled: bytes.length }) };
   }
 
   #add(intake: Intake): string {
@@ -85,6 +91,8 @@ export class SessionFiles {
     return file;
   }
 }
+
+const shared = (size: number): Uint8Array<SharedArrayBuffer> => new Uint8Array(new SharedArrayBuffer(size));
 
 function mib(bytes: number): number {
   return Math.round(bytes / 2 ** 20);

@@ -142,7 +142,7 @@ export function runCommand(): Command {
         "Powers a host on, creates one domain of the config or of the options, and connects the terminal to its console.\n" +
           "Ctrl+] leaves. On standard error it says how the guest ended, whatever it printed.",
       )
-      .argument("[CONFIG.cfg]", "an xl.cfg")
+      .argument("[CONFIG.cfg]", "an xl.cfg; relative paths in it are taken from the working folder, as xl does")
       .allowExcessArguments()
       .addHelpText("after", `\nExit status:\n${statuses.join("\n")}`),
     RUN_OPTIONS,

@@ -6,6 +6,14 @@ import { UsageError, type RunArguments } from "./arguments.ts";
 
 const DEFAULT_MEMORY_MIB = 256;
 
+/**
+ * Returns what the host is told that a config file is called. As xl takes relative paths in it from the folder that the command runs in, wherever the
+ * file itself lies, so does the host from the folder of this name.
+ */
+export function configNameOf(file: string): string {
+  return path.resolve(path.basename(file));
+}
+
 function quote(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }

@@ -9,7 +9,7 @@ import { Tracer } from "../toolstack/trace/tracer.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { UsageError, type RunArguments } from "./arguments.ts";
 import { bootMenu } from "./boot-menu.ts";
-import { runConfig } from "./config-text.ts";
+import { configNameOf, runConfig } from "./config-text.ts";
 import { XenLogTail, endingText } from "./ending.ts";
 import { FAILED, LEFT, REFUSED, TIMED_OUT, outcomeText, signalled, stopped, type Outcome } from "./outcome.ts";
 import { checkedSymbols, writeProfile } from "./profile.ts";
@@ -167,7 +167,7 @@ async function checkedConfig(
     }
   }
   const config = runConfig(base, options, process.cwd());
-  const configName = path.resolve(options.config ?? "command-line.cfg");
+  const configName = configNameOf(options.config ?? "command-line.cfg");
   const parsed = parseXlConfig(config);
   for (const { severity, message } of parsed.diagnostics)
     if (severity === "warning") say(`${path.basename(configName)}: ${message}`);

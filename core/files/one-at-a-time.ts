@@ -1,4 +1,4 @@
-/** Carries out one after the other, however many are asked for; each is answered with what became of it. */
+/** Carries out actions one after the other, however many are asked for. Each caller gets the outcome of its own. */
 export function oneAtATime(): <T>(deed: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (deed) => {

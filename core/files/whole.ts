@@ -1,24 +1,25 @@
 /**
- * A file that is there whole or not at all, whatever happens meanwhile, a power failure included: it is written under another name in
- * the same folder, reaches the disk, takes its place in one step, and the folder that says so reaches the disk too. Until then the file
- * that was there before stays as it was.
+ * A file that is there whole or not at all, whatever happens meanwhile, even a power failure. It is written under another name in the same folder and
+ * flushed to the disk. Then it takes its place in one step, and the folder, which records that, is flushed too. Until then the file that was there
+ * before stays as it was.
  */
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { link, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 
-/** How the name of a file ends that is being written. One that is left is of no use. */
+/** The end of the name of a file that is being written. One that is left over is of no use. */
 export const PART = ".part";
 
-/** Two may write the same file at once. */
+/** Two writers may write the same file at the same time. */
 const partOf = (file: string): string => `${file}.${crypto.randomUUID().slice(0, 8)}${PART}`;
 
-/** Nobody but the user reads it, and it is new: not followed where somebody else may have put a link. */
+/** Nobody but the user may read it. It must be new, so that a link that somebody else has put there is not followed. */
 const NEW = { flags: "wx", mode: 0o600 } as const;
 
 /**
- * Its size in bytes. Throws what the file system or the contents' maker says; then nothing has changed: where the folder can't reach the disk, what
- * was there before takes its place again, for who is told that it failed goes on with that. On file systems without hard links the new content stays.
+ * Returns the file's size in bytes. Throws what the file system or the source of the contents throws, and then nothing has changed: if the folder
+ * can't be flushed, the file that was there before takes its place again, because the caller, who gets an error, goes on with that one. On file
+ * systems without hard links the new content stays.
  */
 export async function writeWhole(
   file: string,
@@ -28,7 +29,7 @@ export async function writeWhole(
   const handle = await open(part, NEW.flags, NEW.mode);
   try {
     const size = await closing(handle, async () => {
-      // Its types do not know that it takes what comes bit by bit, as it does since Node 15.14.
+      // The types of Node do not know that writeFile takes what arrives piece by piece, as it does since Node 15.14.
       await handle.writeFile(contents as Uint8Array);
       await handle.sync();
       return (await handle.stat()).size;
@@ -51,8 +52,8 @@ export async function writeWhole(
 }
 
 /**
- * A file or folder takes another place in one step, over a file that is there, and the folders that say so reach the disk: the one that it
- * comes to first, so that after a power failure it may be in both places, but never in none. What it holds has reached the disk before.
+ * Moves a file or folder to another place in one step, over a file that is there, and flushes the folders that record it. The folder that it comes to
+ * is flushed first, so that after a power failure it may be in both places but never in none. The contents must have been flushed before.
  */
 export async function moveWhole(from: string, to: string): Promise<void> {
   await rename(from, to);
@@ -65,7 +66,7 @@ export function moveWholeSync(from: string, to: string): void {
   if (path.dirname(from) !== path.dirname(to)) syncFolderSync(path.dirname(from));
 }
 
-/** As writeWhole, for who can't wait. */
+/** Does what writeWhole does, for callers who can't wait. */
 export function writeWholeSync(file: string, contents: string | Uint8Array): void {
   const part = partOf(file);
   const descriptor = openSync(part, NEW.flags, NEW.mode);
@@ -92,7 +93,7 @@ export function writeWholeSync(file: string, contents: string | Uint8Array): voi
   }
 }
 
-/** What a file was before: under another name, or not there at all (null). Some file systems give no second names: then nobody knows. */
+/** What a file was before: a second name for it, or null if there was none. Some file systems have no second names, and then it is unknown. */
 interface Before {
   readonly isKnown: boolean;
   readonly name: string | null;
@@ -115,7 +116,7 @@ function without(error: unknown): Before {
   return { isKnown: (error as NodeJS.ErrnoException).code === "ENOENT", name: null };
 }
 
-/** A folder for the user alone, made with those above it where they are missing. */
+/** Makes a folder that only the user may use, and those above it that are missing. */
 export async function privateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
 }
@@ -123,7 +124,7 @@ export function privateFolderSync(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 }
 
-/** Removes what writers left that did not come to their end. Only for who knows that none is writing there now. */
+/** Removes what is left of writers that did not finish. Call it only where nobody can be writing at the moment. */
 export async function removeParts(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch((): string[] => []))
     if (name.endsWith(PART)) await rm(path.join(folder, name), { force: true });
@@ -137,7 +138,7 @@ async function closing<T>(handle: FileHandle, use: () => Promise<T>): Promise<T>
   }
 }
 
-/** Windows opens no folders, and some file systems sync none: the file itself is on the disk by then. */
+/** Windows opens no folders, and some file systems can't flush them. By then the file itself is on the disk. */
 export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, "r");

@@ -25,7 +25,7 @@ export const DESCRIPTION = z.strictObject({
   name: z.string().refine(isDomainName),
   /** Name of the file beside this one that holds the xl.cfg. */
   config: z.string().regex(CONFIG_FILE),
-  /** What messages call the text. Relative paths in it are taken from this file's folder. */
+  /** Its last part is what messages call the text; relative paths in the text are taken from the folder before that. There need not be such a file. */
   configName: z.string().min(1).max(4096).nullable(),
   /** The files that were given with it: from the names in the text to the SHA-256 of the content. */
   files: z.record(z.string().min(1).max(1024), z.string().regex(SHA256)),

@@ -104,15 +104,17 @@ export const TRANSLATOR_ADOPT_TIME = 0x113028;
 export const TRANSLATOR_BYTES = 0x113030;
 export const TRANSLATOR_EVICTED = 0x113038;
 /**
- * A request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large region, u64 its linear address, u64 CR3, u32 machine
- * address of the buckets of the asking pCPU's decoded blocks, u32 machine address of the root of the second stage of translation (0: none).
+ * A request: u32 machine address of the first byte (0 = not written yet), u16 1 = a large region, u16 MODE_* of its code, u64 its linear address,
+ * u64 key of the address space, u32 machine address of the sets (cpu/block_layout.ts) of the asking pCPU's decoded blocks, u32 machine address of the
+ * root of the second stage of translation (0: none).
  */
 export const TRANSLATOR_RING = 0x114000;
 export const TRANSLATOR_REQUESTS = 1024;
 export const REQUEST_SIZE = 32;
 export const REQUEST_LARGE = 4;
+export const REQUEST_MODE = 6;
 export const REQUEST_LINEAR = 8;
-export const REQUEST_CR3 = 16;
+export const REQUEST_SPACE = 16;
 export const REQUEST_BLOCKS = 24;
 export const REQUEST_SECOND = 28;
 /**

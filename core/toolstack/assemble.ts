@@ -1,4 +1,4 @@
-/** dom0 put together on a native domain's kernel: xenstored, backends, toolstack. What runs in dom0's worker, and in tests. */
+/** Puts dom0 together on the kernel of a native domain: xenstored, backends and toolstack. This runs in dom0's worker, and in tests. */
 import { tmpdir } from "node:os";
 import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Folders } from "../dom0/backends/9p/folders.ts";
@@ -39,16 +39,16 @@ export interface Dom0Parts {
   kernel: Omit<NativeKernel, "run">;
   kinds: readonly DeviceKind[];
   consoleLogBytes?: number | undefined;
-  /** For files that are removed again when dom0 has done with them. Not given: the system's folder for temporary files. */
+  /** For files that are removed again when dom0 no longer needs them. If it is not given, the system's folder for temporary files is used. */
   scratchFolder?: string | undefined;
-  /** Files with what domains write on their consoles lie here. Not given: it is kept in no files. */
+  /** The folder for files with what domains write on their consoles. If it is not given, nothing is kept in files. */
   consoleFolder?: string | undefined;
-  /** Images that nobody may write. */
+  /** Images that nobody may write to. */
   frozen?: readonly FrozenImage[];
   /** null where the hypervisor keeps no statistics that could be read, as in tests with a double. */
   statistics: StatisticsArea | null;
   emit: Emit;
-  /** A part of dom0 is there. */
+  /** Called when a part of dom0 is ready. */
   onStage?: (name: string) => void;
 }
 

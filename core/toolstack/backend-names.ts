@@ -1,4 +1,6 @@
-/** Devices name the domain that has their backend. When that domain is renamed, the configurations that devices are made from again get its new name. */
+/**
+ * A device names the domain that has its backend. When that domain is renamed, the configurations that devices are made from again get its new name.
+ */
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
 import { readConfig, withItem } from "./config-text.ts";
 import type { CreateOptions, DomainConfig } from "./messages.ts";
@@ -9,15 +11,18 @@ interface Recipe {
   options: CreateOptions;
 }
 
-/** Digits in a device's specification are a domid, whatever names there are. */
+/** A number in the specification of a device is a domid, whatever domains are called. */
 const isDomid = (text: string): boolean => /^\d+$/.test(text);
 
-/** Whether the domain's configuration has a device whose backend is in the domain of that name. */
+/** Whether the domain's configuration contains a device whose backend is in the domain of that name. */
 export function namesBackend({ config }: Pick<Recipe, "config">, name: string): boolean {
   return !isDomid(name) && config.devices.some(({ backend }) => backend === name);
 }
 
-/** Whether a device's specification can name such a domain: a comma would end the name there, spaces around a name are not part of it, and a number is a domid. */
+/**
+ * Whether the specification of a device can name a domain that is called so. A comma would end the name there, spaces around a name are not part of
+ * it, and a number is a domid.
+ */
 export function canBeBackend(name: string): boolean {
   return !isDomid(name) && !/,|^\s|\s$/.test(name);
 }

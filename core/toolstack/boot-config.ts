@@ -1,5 +1,5 @@
 /**
- * The boot menu: entries with their Xen command line, and the domains that xendomains starts. The text looks like GRUB's:
+ * The boot menu: its entries with their Xen command lines, and the domains that xendomains starts. The text looks like that of GRUB:
  *
  *     default=0
  *     menuentry "Xenarium" {
@@ -11,18 +11,18 @@ import { BOOT_CMDLINE_SIZE } from "../machine/layout.ts";
 
 export interface BootEntry {
   title: string;
-  /** Xen's command line. */
+  /** The command line of Xen. */
   cmdline: string;
 }
 export interface BootConfig {
   entries: BootEntry[];
-  /** Index of the entry that is started. */
+  /** The index of the entry that is started. */
   defaultEntry: number;
-  /** Paths of xl.cfg files. */
+  /** The paths of xl.cfg files. */
   autostart: string[];
 }
 
-/** All that Xen says; of what guests cause or say, as much as its rate limit lets through. */
+/** The log gets all messages of Xen itself. Of messages that guests cause or write, it gets as many as the rate limit lets through. */
 export const DEFAULT_CMDLINE = "dom0_mem=64M loglvl=all guest_loglvl=none/all console=com1 sched=credit";
 
 export const DEFAULT_BOOT_CONFIG: BootConfig = {
@@ -35,7 +35,7 @@ export class BootConfigError extends Error {
   override readonly name = "BootConfigError";
 }
 
-/** Throws BootConfigError with the line and what is allowed there. */
+/** Throws BootConfigError that names the line and what is allowed there. */
 export function parseBootConfig(text: string): BootConfig {
   const config: BootConfig = { entries: [], defaultEntry: 0, autostart: [] };
   let open: BootEntry | null = null;
@@ -83,12 +83,12 @@ function cmdlineError(cmdline: string): string | null {
 
 const MOST_TITLE = 128;
 
-/** An entry as a boot config can have it. Throws BootConfigError with a sentence. */
+/** Returns an entry that a boot config can contain. Throws BootConfigError with a sentence. */
 export function entryFor(title: string, cmdline: string): BootEntry {
   const entry = { title: title.trim(), cmdline: cmdline.trim() };
   if (entry.title === "" || entry.title.length > MOST_TITLE)
     throw new BootConfigError(`The entry's title has ${entry.title.length} characters; allowed: 1 to ${MOST_TITLE}.`);
-  // Control characters would end a line of the config, or not be seen.
+  // A control character would end the line of the config, or would not be visible.
   if (/[\0-\x1f\x7f]/.test(entry.title + entry.cmdline))
     throw new BootConfigError("Title and command line are one line each, without control characters.");
   const wrong = cmdlineError(entry.cmdline);
@@ -96,7 +96,7 @@ export function entryFor(title: string, cmdline: string): BootEntry {
   return entry;
 }
 
-/** The text that parseBootConfig reads as this. */
+/** Returns the text that parseBootConfig reads as this config. */
 export function formatBootConfig({ entries, defaultEntry, autostart }: BootConfig): string {
   return [
     `default=${defaultEntry}`,
@@ -106,7 +106,7 @@ export function formatBootConfig({ entries, defaultEntry, autostart }: BootConfi
   ].join("\n");
 }
 
-/** The entry of that number, or throws BootConfigError naming those there are. */
+/** Returns the entry of that number, or throws BootConfigError that names those there are. */
 export function checkedEntry(boot: BootConfig, number: number): BootEntry {
   const entry = boot.entries[number];
   if (entry) return entry;

@@ -12,7 +12,7 @@ import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../dom0/kernel/memory.ts";
 import type { BootBuilt } from "./messages.ts";
 
-/** `nodes`: of xenstore, now. */
+/** `nodes`: the present number of nodes in xenstore. */
 export function bootBuilt(hypercalls: Hypercalls, frames: FrameTable, nodes: number): BootBuilt {
   const { memory } = hypercalls;
   const own = (which: number): number => hypercalls.call("own frames", HYPERVISOR_arch_7, NATIVE_own_frames, which);

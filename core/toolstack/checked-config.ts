@@ -1,4 +1,5 @@
 /** The configuration of a domain that is to be created, or else a refusal that says all that is wrong with it. */
+import path from "node:path";
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
 import { Refusal, saidOf } from "./error.ts";
 import type { ConfigDiagnostic, CreateOptions, DomainConfig } from "./messages.ts";
@@ -13,6 +14,6 @@ export function checkedConfig(
 } {
   const { config, diagnostics } = parseXlConfig(options.config, [], kinds);
   if (config) return { config, diagnostics };
-  const name = options.configName ? `${options.configName}: ` : "";
+  const name = options.configName ? `${path.basename(options.configName)}: ` : "";
   throw new Refusal("EINVAL", `${name}${saidOf(diagnostics)}`, diagnostics);
 }

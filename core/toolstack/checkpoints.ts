@@ -1,7 +1,7 @@
 /**
- * The disks of a running domain, and its memory, as they are at one moment: what a snapshot is made of. And the images of running domains
- * joined again when a snapshot is deleted. Which images there are, what stands on what and what is recorded where is for who asks
- * (../library/snapshots); here is what only dom0 can do, whose guests have the images open.
+ * The disks of a running domain and its memory as they are at one moment, from which a snapshot is made; and images of running domains that are
+ * joined again when a snapshot is deleted. The caller (../library/snapshots) decides which images there are, what each is based on and what is
+ * recorded where. This file does what only dom0 can do, because its backends have the guests' images open.
  */
 import { stat } from "node:fs/promises";
 import { freemem } from "node:os";
@@ -38,7 +38,7 @@ import type {
 import { fileError, WRITING } from "./saved-file.ts";
 import type { SavedDomain, Saving } from "./saving.ts";
 
-/** Bytes of the console's log that a snapshot keeps: a few screens full. */
+/** The number of bytes of the console's log that a snapshot keeps: a few screens full. */
 const CONSOLE_TAIL = 16384;
 const TELL_MS = 100;
 
@@ -55,7 +55,7 @@ export interface CheckpointParts {
   emit: Emit;
 }
 
-/** A disk that is held, and the image that its guest goes on with. */
+/** A disk whose requests are held back, and the image that its guest goes on with. */
 interface Exchange {
   id: string;
   held: HeldImage;
@@ -74,8 +74,8 @@ export class Checkpoints {
   }
 
   /**
-   * The disks that a domain may write, and keeps. Throws Refusal EBUSY where its configuration, which is for the next start, names another image
-   * than the one that it runs on.
+   * Returns the disks that a domain may write and that keep what is written. Throws Refusal EBUSY if the domain's configuration, which is for the
+   * next start, names another image than the one it runs on.
    */
   async disks(domid: number): Promise<KeptDisk[]> {
     const domain = this.#parts.lifecycle.managed(domid);
@@ -92,7 +92,7 @@ export class Checkpoints {
     return disks;
   }
 
-  /** With whole paths of their files. */
+  /** The domain's devices, with whole paths of their files. */
   #devices({ config, options }: ManagedDomain): DeviceSpec[] {
     const folder = options.configName ? path.dirname(path.resolve(options.configName)) : ".";
     return config.devices.map((spec) => this.#parts.devices.within(spec, folder));
@@ -139,7 +139,7 @@ export class Checkpoints {
       throw new Refusal("EAGAIN", `${name} has other disks than a moment ago. Try it again.`);
   }
 
-  /** The domain is paused until `act` has ended, or calls `goOn`. A domain that somebody else has paused stays paused. */
+  /** Pauses the domain until `act` has ended or calls `goOn`. If somebody else has paused the domain, it stays paused. */
   async #whilePaused<T>({ domid }: ManagedDomain, act: (goOn: () => void) => Promise<T>): Promise<T> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
@@ -166,7 +166,7 @@ export class Checkpoints {
     const began = performance.now();
     const { saving, consoles, screens, hypercalls } = this.#parts;
     const { domid } = domain;
-    // The configuration that the domain would be made from again, with the images that its disks have now.
+    // The configuration from which the domain would be made again, with the images that its disks have now.
     const text = withDisks(domain.options.config, this.#devices(domain));
     const memoryMiB = (hypercalls.domains.info(domid)?.totPages ?? 0) / 256;
     const screen = screens.find(domid)?.screen.picture() ?? null;
@@ -206,7 +206,7 @@ export class Checkpoints {
   }
 
   /**
-   * Memory is copied faster than it can be packed: where the computer has room for a copy, all is copied first, and the domain need not wait
+   * Memory is copied faster than it can be packed. Where the computer has room for a copy, everything is copied first, and the domain need not wait
    * for the packing (`taken`).
    */
   async #memory(
@@ -245,7 +245,7 @@ export class Checkpoints {
     };
   }
 
-  /** All or none: the record is written when all are ready, and what comes after that can't fail. */
+  /** Exchanges the images of all disks or of none. The record is written when all are ready, and what comes after that can't fail. */
   async #exchange(
     domain: ManagedDomain,
     disks: readonly { id: string; from: string; image: ImageFile }[],
@@ -273,11 +273,11 @@ export class Checkpoints {
       if (!isDone) for (const { next } of ready) await next.close().catch(() => {});
       for (const each of held) each.release();
     }
-    // They were flushed before, so an error of closing them loses nothing.
+    // The images were flushed before, so an error while they are closed loses nothing.
     for (const { held: old } of ready) await old.store.close().catch(() => {});
   }
 
-  /** `from`: the image that the disk must have by now; if it has another, going on would damage both. */
+  /** `from`: the image that the disk must have now. If it has another one, going on would damage both. */
   async #hold(domain: ManagedDomain, id: string, from: string): Promise<HeldImage> {
     const { domid, name } = domain;
     const backend = this.#parts.backends.find("vbd", domid, id)?.backend;
@@ -306,7 +306,7 @@ export class Checkpoints {
     }
   }
 
-  /** Backend, xenstore, and what the domain is restarted and saved from. */
+  /** Switches the backend, xenstore, and what the domain is restarted and saved from. */
   #switch(domain: ManagedDomain, { id, held, next, image }: Exchange): void {
     const params = paramsOf(image.format, image.file);
     held.exchange(next, params);
@@ -397,7 +397,7 @@ export class Checkpoints {
   }
 }
 
-/** Throws Refusal EBUSY: the image behind a disk is another file than it should be, whatever names they have. */
+/** Throws Refusal EBUSY if the image behind a disk is another file than it should be, whatever names the two have. */
 async function checkSame({ name }: ManagedDomain, disk: string, params: string, wanted: string): Promise<void> {
   const file = readParams(params)?.target ?? "";
   const [is, should] = await Promise.all(

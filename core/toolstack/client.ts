@@ -1,13 +1,13 @@
-/** The other end of dom0's worker. */
+/** The other end of the connection to dom0's worker. */
 import { RequestClient, RequestError } from "./request-client.ts";
 import type { FromToolstack, ToolstackEvents, ToolstackRequests } from "./messages.ts";
 
-/** A request that the toolstack refused; `message` is a sentence for the user. */
+/** A request that the toolstack refused. `message` is a sentence for the user. */
 export class ToolstackError extends RequestError {
   override readonly name = "ToolstackError";
 }
 
-/** What a Worker and a MessagePort have in common in node:worker_threads. */
+/** What a Worker and a MessagePort of node:worker_threads have in common. */
 export interface ToolstackPort {
   postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   on(event: "message", listener: (message: FromToolstack) => void): unknown;
@@ -23,7 +23,7 @@ export class ToolstackClient extends RequestClient<ToolstackRequests, ToolstackE
     port.on("exit", (code) => this.close(`dom0 has ended (exit ${code}).`));
   }
 
-  /** Fails all that is pending. The worker itself is its owner's to terminate. */
+  /** Makes all pending requests fail. The owner of the worker terminates it. */
   close(reason: string): void {
     this.lost(reason);
   }

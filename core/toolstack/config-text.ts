@@ -1,10 +1,10 @@
 /**
- * One key of an xl.cfg's text, read and changed in place: what the person wrote around it (comments, order, other keys, keys
- * that nobody knows) stays. Pure, and for browsers too. What values mean and allow is the toolstack's to say (xlcfg.ts).
+ * Reads and changes single keys in the text of an xl.cfg. What the user wrote around a key (comments, order, other keys, unknown keys) stays. The
+ * functions are pure and run in browsers too. What values mean and allow is for the toolstack to say (xlcfg.ts).
  */
 import { parseSyntax, type ConfigValue, type PlacedSetting, type SyntaxProblem } from "./xlcfg-syntax.ts";
 
-/** Where a key is put that was not there: after the nearest of those before it. */
+/** The order of keys. A key that was not there is put after the nearest of those that come before it here. */
 const ORDER = [
   ...[
     "name",
@@ -38,11 +38,11 @@ const ORDER = [
 ];
 
 export interface ConfigText {
-  /** Text of each key's value as a form shows it: strings without quotes, lists as they are written. */
+  /** The text of each key's value as a form shows it: strings without their quotes, and lists as they are written. */
   values: ReadonlyMap<string, string>;
-  /** Of each key whose value is a list: its items, as text. */
+  /** For each key whose value is a list: its items, as text. */
   lists: ReadonlyMap<string, readonly string[]>;
-  /** Line (from 1) of the setting that counts. */
+  /** The line (from 1) of the setting that counts. */
   lines: ReadonlyMap<string, number>;
   problems: SyntaxProblem[];
 }
@@ -71,8 +71,8 @@ export function readConfig(text: string): ConfigText {
 }
 
 /**
- * The text with that string as the item of a list; null takes it out, and the key with the last of them. An `index` one behind the last adds
- * one. The other items stay as they are written.
+ * Returns the text with that string as an item of a list. null removes the item, and the key with its last item. An `index` that is one behind the
+ * last adds an item. The other items stay as they are written.
  */
 export function withItem(text: string, key: string, index: number, item: string | null): string {
   const mine = parseSyntax(text).settings.filter((each) => each.key === key);
@@ -105,14 +105,14 @@ function source(value: ConfigValue): string {
   return value.kind === "string" ? quoted(value.text) : shown(value);
 }
 
-/** xl.cfg's strings have backslash escapes, and end with their line. */
+/** Strings of xl.cfg have backslash escapes, and end with their line. */
 export function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, "\\$&").replace(/[\r\n]+/g, " ")}"`;
 }
 
 /**
- * The text with that value for the key; null takes the key out. Digits become a number and what stands in brackets a list, unless
- * a string stood there; anything else is a string, for the parser to judge.
+ * Returns the text with that value for the key. null removes the key. Digits become a number and text in brackets becomes a list, unless a string was
+ * there. Anything else becomes a string, which the parser judges.
  */
 export function withValue(text: string, key: string, value: string | null): string {
   const { settings, problems } = parseSyntax(text);
@@ -124,7 +124,7 @@ export function withValue(text: string, key: string, value: string | null): stri
     return value === null ? text : inserted(text, settings, key, `${key} = ${written(value, null)}`);
   }
   let result = text;
-  // From the end on, so that what comes before keeps its place. What is appended later is part of the value.
+  // This goes from the end to the beginning, so that everything before a change keeps its place. What is appended later is part of the value.
   for (const each of mine.toReversed()) {
     if (each.from < counts.from && value !== null) continue;
     if (each !== counts || value === null) result = without(result, each);
@@ -135,7 +135,7 @@ export function withValue(text: string, key: string, value: string | null): stri
   return result;
 }
 
-/** `before`: the first character of the value that stood there. */
+/** `before`: the first character of the value that was there. */
 function written(value: string, before: string | null): string {
   const isString = before === '"' || before === "'";
   if (!isString && /^\d{1,15}$/.test(value)) return value;
@@ -148,7 +148,7 @@ function splice(text: string, from: number, to: number, by: string): string {
   return text.slice(0, from) + by + text.slice(to);
 }
 
-/** A line that was to set the key and is no setting. */
+/** Finds a line that was meant to set the key but is no setting. */
 function brokenLine(text: string, key: string, problems: SyntaxProblem[]): { from: number; to: number } | null {
   let from = 0;
   for (const [i, line] of text.split("\n").entries()) {
@@ -159,7 +159,7 @@ function brokenLine(text: string, key: string, problems: SyntaxProblem[]): { fro
   return null;
 }
 
-/** Its line goes too when nothing else stands there. */
+/** The line is removed too if nothing else is on it. */
 function without(text: string, { from, to }: PlacedSetting): string {
   const lineFrom = text.lastIndexOf("\n", from - 1) + 1;
   const newline = text.indexOf("\n", to);

@@ -1,9 +1,9 @@
-/** CPULIST of xl.cfg(5) and `xl vcpu-pin`: "0-3,5,^1", "all", "nodes:0,^node:1". */
+/** The CPULIST of xl.cfg(5) and `xl vcpu-pin`: "0-3,5,^1", "all", "nodes:0,^node:1". */
 
-/** As many as a host can have. */
+/** The largest number of pCPUs that a host can have. */
 export const MOST_PCPUS = 32;
 
-/** This host is one NUMA node, 0; other nodes have no pCPU. */
+/** This host is one NUMA node, number 0. Other nodes have no pCPU. */
 function ofNode(node: number): number[] {
   return node === 0 ? allPcpus() : [];
 }
@@ -15,8 +15,8 @@ function allPcpus(): number[] {
 const PART = /^(\^?)(nodes?:)?(all|\d{1,9}(?:-\d{1,9})?)$/;
 
 /**
- * pCPU numbers that a list names, in order, of those that a host can have; none is a list too. null: it is no such list, as libxl's xl judges:
- * empty parts are passed over, spaces are not.
+ * Returns the numbers of the pCPUs that a list names, in order, as far as a host can have them. An empty list is a list too. Returns null for what is
+ * no list, by the same rules as xl: empty parts are skipped, but spaces are not allowed.
  */
 export function parseCpus(text: string): number[] | null {
   const chosen = new Set<number>();
@@ -40,7 +40,7 @@ export function bitmap(cpus: readonly number[]): number {
   return cpus.reduce((bits, cpu) => bits | (1 << cpu), 0) >>> 0;
 }
 
-/** "0-3,5" of the pCPUs that there are; "all" when every one is in. */
+/** Returns a list such as "0-3,5" of those pCPUs that exist, and "all" if it names every one. */
 export function cpusText(bits: number, pcpus: number): string {
   const there = pcpus >= MOST_PCPUS ? 0xffffffff : (1 << pcpus) - 1;
   const set = (bits & there) >>> 0;

@@ -1,4 +1,4 @@
-/** The devices of domains as the toolstack has them: writes their nodes as libxl does, waits for backends, lists, attaches, detaches. */
+/** The devices of domains as the toolstack sees them: writes their nodes as libxl does, waits for backends, lists, attaches and detaches devices. */
 import path from "node:path";
 import { backendPath, backendRoot, frontendPath, type DeviceAddress } from "../dom0/xenbus/address.ts";
 import { SpecError, type DeviceKind, type DeviceSpec, type Nodes } from "../dom0/xenbus/kind.ts";
@@ -7,27 +7,27 @@ import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Refusal } from "./error.ts";
 import type { DeviceEntry } from "./wiring-report.ts";
 
-/** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to get ready, and a device to close. */
+/** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to become ready, and a device to close. */
 const BACKEND_MS = 10_000;
-/** Milliseconds that a driver may take to write its last state once it watches its device no more. */
+/** The milliseconds that a driver may take to write its last state after it has ended its watch on the device. */
 const SETTLE_MS = 500;
-/** Characters of what another domain says that stand in a sentence of this one's. */
+/** How many characters of another domain's text appear in a sentence of ours. */
 const MOST_SAID = 200;
 
-/** A device that its backend could not set up; the message is a whole sentence. */
+/** A device that its backend could not set up. The message is a whole sentence. */
 export class DeviceRefusal extends Refusal {}
 
-/** What ends waiting, of all that wait. */
+/** Functions that end everybody who waits. */
 type Waits = Set<(reason: Error) => void>;
 
 export class DomainDevices {
   readonly #store: LocalXenstore;
   readonly #kinds: ReadonlyMap<string, DeviceKind>;
   readonly #domidOf: (name: string) => number | null;
-  /** By the domid of a domain that has gone: promises that resolve when driver domains have let go of its devices. */
+  /** By the domid of a domain that is gone: promises that resolve when driver domains have given up its devices. */
   readonly #leaving = new Map<number, Set<Promise<void>>>();
 
-  /** `domidOf`: of a domain's name or domid, null for none. */
+  /** `domidOf` returns the domid for the name or domid of a domain, or null if there is no such domain. */
   constructor(store: LocalXenstore, kinds: readonly DeviceKind[], domidOf: (name: string) => number | null) {
     this.#store = store;
     this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
@@ -60,7 +60,7 @@ export class DomainDevices {
     return this.kind(address.kind).frontendPath?.(address) ?? frontendPath(address);
   }
 
-  /** Writes both ends, state Initialising. Throws Refusal when the backend's domain does not exist. */
+  /** Writes both ends in the state Initialising. Throws Refusal if the backend's domain does not exist. */
   write(domid: number, spec: DeviceSpec, transaction: number): DeviceAddress {
     const { kind, id, backend } = spec;
     const backendDomid = this.#domidOf(backend);
@@ -82,13 +82,13 @@ export class DomainDevices {
     );
     const record = `/libxl/${domid}/device/${kind}/${id}`;
     this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
-    // A copy of what was meant: the domain with the backend may change its own directory.
+    // A copy of what was meant, because the domain that has the backend may change its own directory.
     this.#store.writeAll(`${record}/back`, inBytes(backNodes), transaction);
     this.writeBackend(address, inBytes(backNodes), transaction);
     return address;
   }
 
-  /** Its backend's directory, state Initialising. `nodes`: in bytes. */
+  /** Writes the backend's directory in the state Initialising. The values of `nodes` are bytes. */
   writeBackend(address: DeviceAddress, nodes: Nodes, transaction: number): void {
     const { domid, backendDomid } = address;
     const back = backendPath(address);
@@ -97,7 +97,7 @@ export class DomainDevices {
     this.#store.writeAll(back, { ...common, ...nodes, state: XENBUS.Initialising }, transaction);
   }
 
-  /** What write() was given for the backend of a device that is attached, in bytes. */
+  /** Returns what write() was given for the backend of an attached device, as bytes. */
   recorded({ kind, domid, id }: DeviceAddress): Nodes {
     const directory = `/libxl/${domid}/device/${kind}/${id}/back`;
     return Object.fromEntries(
@@ -118,17 +118,20 @@ export class DomainDevices {
     }
   }
 
-  /** With these permissions, which what is written below inherits. */
+  /** Makes a directory with these permissions. Everything that is written below it inherits them. */
   #directory(directory: string, permissions: string[], transaction: number): void {
     this.#store.remove(directory, transaction);
     this.#store.mkdir(directory, transaction);
     this.#store.setPermissions(directory, permissions, transaction);
   }
 
-  /** Waits until the backends are ready for their frontends. Throws Refusal with a backend's reason, ETIMEDOUT, or what `wanted` is aborted with. */
+  /**
+   * Waits until the backends are ready for their frontends. Throws Refusal with the reason of a backend, Refusal ETIMEDOUT, or the reason with which
+   * `wanted` is aborted.
+   */
   async ready(addresses: readonly DeviceAddress[], wanted: AbortSignal | null): Promise<void> {
     const waits: Waits = new Set();
-    // One listener, however many devices a domain has.
+    // There is one listener, however many devices a domain has.
     const abort = (): void => [...waits].forEach((giveUp) => giveUp(wanted!.reason as Error));
     wanted?.addEventListener("abort", abort);
     try {
@@ -156,16 +159,16 @@ export class DomainDevices {
     );
   }
 
-  /** What the backend wrote about why it closed. Another domain may have written anything. */
+  /** Returns what the backend wrote about why it has closed. Another domain may have written anything. */
   problem({ backendDomid, kind, domid, id }: DeviceAddress): string | null {
     const said = this.#store.read(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}/error`);
     return said && said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
   }
 
   /**
-   * Nothing else may be under way with that device, here and in detach(). A guest that has not yet seen that the one of the same id before it has
-   * gone would take this one for it, and never connect: Linux looks only whether the directory is there. `isThere`: throws when the domain has
-   * gone, which is asked after that wait: nothing would ever remove what is written for it then.
+   * While this runs, nothing else may be under way with that device, neither here nor in detach(). A guest that has not yet seen that an earlier
+   * device with the same id is gone would take the new device for it and never connect, because Linux only checks whether the directory exists. So
+   * this waits first. `isThere` is called after the wait and throws if the domain is gone by then: nothing would ever remove what was written for it.
    */
   async attach(domid: number, spec: DeviceSpec, isThere: () => void): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
@@ -180,10 +183,10 @@ export class DomainDevices {
     }
   }
 
-  /** What could not be set up is closed before it goes, as far as the guest has begun with it and answers. */
+  /** A device that could not be set up is closed before it is removed, as far as the guest has begun with it and answers. */
   async #withdraw(address: DeviceAddress): Promise<void> {
     const back = backendPath(address);
-    // Where the directory has gone with its domain, nothing is written: that would make it anew.
+    // If the directory is gone with its domain, nothing is written, because that would create it again.
     const state = this.#store.read(`${back}/state`);
     if (state !== null && xenbusState(state) < XENBUS.Closing) this.#close(back);
     const isWatched = !(await this.#forgotten(address.domid, address, 0));
@@ -192,25 +195,29 @@ export class DomainDevices {
     this.#remove(address);
   }
 
-  /** Resolves when the guest has done with a device of this id that has gone, or does not seem to get on with it. */
+  /** Resolves when the guest no longer uses an earlier device with this id, or seems to make no progress with that. */
   async #settled(domid: number, device: { kind: string; id: string }): Promise<void> {
     if (await this.#forgotten(domid, device, 0)) return;
     await this.#forgotten(domid, device);
-    // Linux's drivers end their watch first, and write their own state for the last time after that: it must not be the new device's.
+    // Linux's drivers end their watch first and write their own state for the last time after that. That state must not be taken for the new
+    // device's.
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   }
 
-  /** A frontend watches its backend's state for as long as it has the device. False when it still does in the end. */
+  /** A frontend watches its backend's state as long as it uses the device. Returns false if it still does at the end of the time. */
   #forgotten(domid: number, { kind, id }: { kind: string; id: string }, ms = BACKEND_MS): Promise<boolean> {
     const [, any] = backendPath({ backendDomid: 0, kind, domid, id }).split("/backend/");
     return this.#store.unwatched(domid, (path) => path.endsWith(`/backend/${any}/state`), ms);
   }
 
-  /** Asks both ends to close, as libxl does; `force`: does not wait for the guest. Throws Refusal ETIMEDOUT when it does not let go. */
+  /**
+   * Asks both ends to close, as libxl does. With `force` it does not wait for the guest. Throws Refusal ETIMEDOUT if the guest does not give the
+   * device up.
+   */
   async detach(domid: number, kind: string, id: string, force: boolean): Promise<void> {
     const address = this.find(domid, kind, id);
     if (!address) throw new Refusal("ESRCH", `Domain ${domid} has no ${this.title({ kind, id })}.`);
-    // Without its backend's directory, as when that domain has gone, nobody is left to ask.
+    // If the backend's directory does not exist, as when that domain is gone, there is nobody to ask.
     if (this.#store.read(`${backendPath(address)}/state`) !== null) await this.#letGo(address, force);
     this.#remove(address);
   }
@@ -264,13 +271,13 @@ export class DomainDevices {
     this.#store.transaction((t) => this.#store.writeAll(back, { online: 0, state: XENBUS.Closing }, t));
   }
 
-  /** A driver domain takes a device that is closed out of its own directory, when it has undone what it did for it; if it does. */
+  /** A driver domain removes a closed device from its own directory when it has undone what it did for the device, if it does that at all. */
   async #leftBy(address: DeviceAddress): Promise<void> {
     const node = `${backendPath(address)}/state`;
     if (this.#store.read(node) !== null) await this.#until(node, (state) => state === XENBUS.Unknown);
   }
 
-  /** The domain goes: the directories of its backends, wherever they are. A driver domain gets the time to take them away itself. */
+  /** The domain is going away: removes the directories of its backends, wherever they are. A driver domain gets the time to remove them itself. */
   removeBackends(domid: number): void {
     for (const address of this.all(domid)) {
       const back = backendPath(address);
@@ -283,7 +290,7 @@ export class DomainDevices {
         );
       }
     }
-    // What was written by hand.
+    // These may have been written by hand.
     const own = backendRoot(this.#own);
     for (const kind of this.#store.list(own)) this.#store.remove(`${own}/${kind}/${domid}`);
   }
@@ -297,7 +304,7 @@ export class DomainDevices {
     });
   }
 
-  /** Resolves, soon enough, when no driver domain has anything of that domain's any more: only then may another have its domid. */
+  /** Resolves, after a limited time, when no driver domain has anything of that domain any more. Only then may another domain get its domid. */
   async left(domid: number): Promise<void> {
     await Promise.all(this.#leaving.get(domid) ?? []);
   }
@@ -312,7 +319,7 @@ export class DomainDevices {
     });
   }
 
-  /** The state that fits, null when none came in time. In `waits` as long as it is waited for. */
+  /** Resolves with the state that fits, or with null if none came in time. While it waits, it is in `waits`. */
   #until(node: string, fits: (state: XenbusState) => boolean, waits: Waits = new Set()): Promise<XenbusState | null> {
     return new Promise((resolve, reject) => {
       const end = (result: () => void): void => {
@@ -332,7 +339,7 @@ export class DomainDevices {
   }
 }
 
-/** Text as UTF-8, a character a byte, as xenstore's values are here. */
+/** Converts text to UTF-8 with one character for each byte, which is how xenstore's values are kept here. */
 function inBytes(nodes: Nodes): Nodes {
   const byte = (value: Nodes[string]): Nodes[string] =>
     typeof value === "string" ? Buffer.from(value).toString("latin1") : value;

@@ -1,4 +1,4 @@
-/** `bootloader = "pygrub"`: kernel, RAM disk and command line out of a domain's first disk, at each of its boots. */
+/** `bootloader = "pygrub"`: takes kernel, RAM disk and command line from a domain's first disk at each of its boots. */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { MAX_GUEST_CMDLINE } from "../abi/xen.ts";
@@ -33,8 +33,8 @@ export class DiskBoot {
   }
 
   /**
-   * `devices`: the domain's, with whole paths. Its console shows the menu for as long as the disk's configuration says. Throws Refusal;
-   * what `wanted` is aborted with.
+   * `devices`: the devices of the domain, with whole paths. Its console shows the menu as long as the configuration on the disk says. Throws Refusal,
+   * or the reason with which `wanted` is aborted.
    */
   async load(
     domid: number,
@@ -58,7 +58,7 @@ export class DiskBoot {
     });
   }
 
-  /** What is on an image. `format`: null where its first bytes are to say it. Throws Refusal. */
+  /** Returns what is on an image. With `format` null the image's first bytes decide the format. Throws Refusal. */
   async inspect(file: string, format: string | null): Promise<DiskReport> {
     const { head, allocated } = await beginning(file);
     const sniffed = sniffDisk(head, file) ?? { format: "raw", isCd: false, summary: "raw image" };
@@ -77,7 +77,7 @@ export class DiskBoot {
   }
 
   async #with<T>(file: string, format: string, action: (store: BlockStore) => Promise<T>): Promise<T> {
-    // A domain that is restarted has the disk until its backend has let go.
+    // A domain that is restarted keeps its disk until the backend has given it up.
     await this.#parts.backends.released();
     let store: BlockStore | null = null;
     try {
@@ -109,14 +109,14 @@ export class DiskBoot {
   }
 }
 
-/** The first bytes of a file, and how many it takes on this computer's disk. Throws Refusal. */
+/** Returns the first bytes of a file, and how many bytes it takes on this computer's disk. Throws Refusal. */
 async function beginning(file: string): Promise<{ head: Uint8Array; allocated: number }> {
   try {
     const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       const { size, blocks } = await handle.stat();
       const { bytesRead, buffer } = await handle.read(new Uint8Array(SNIFF_BYTES), 0, SNIFF_BYTES, 0);
-      // Windows counts no blocks.
+      // Windows does not count blocks.
       return { head: buffer.subarray(0, bytesRead), allocated: blocks ? Math.min(size, blocks * 512) : size };
     } finally {
       await handle.close();
@@ -127,7 +127,7 @@ async function beginning(file: string): Promise<{ head: Uint8Array; allocated: n
   }
 }
 
-/** As libxl calls pygrub: what the domain's configuration says of kernel, RAM disk and command line goes to it. */
+/** As when libxl calls pygrub: what the domain's configuration says about kernel, RAM disk and command line is passed on. */
 function pygrubOptions(config: DomainConfig): PygrubOptions {
   const options = parsePygrubArguments(config.bootloader?.arguments ?? []);
   return {

@@ -1,4 +1,4 @@
-/** Requests about screens: who looks at one, what of it has changed, keys and pointer. */
+/** Requests about screens: who looks at one, what has changed on it, keys and the pointer. */
 import type { Screens } from "../dom0/display/screens.ts";
 import type { Frame } from "../dom0/display/frame.ts";
 import type { Rectangle } from "../dom0/display/surface.ts";
@@ -6,9 +6,9 @@ import type { Viewer } from "../dom0/display/viewer.ts";
 import { Refusal } from "./error.ts";
 import type { ScreenPart, ToolstackRequests } from "./messages.ts";
 
-/** Pixels of one answer: 2 MiB of them. */
+/** The number of pixels in one answer: 2 MiB of them. */
 const PART_PIXELS = 1 << 19;
-/** Who looks through this way at all, from all windows. */
+/** The largest number of viewers that all windows together may have here. */
 const MOST_VIEWERS = 128;
 
 interface Looker {
@@ -42,7 +42,10 @@ export class DisplayRequests {
     return { viewer: number, vnc: found.vnc };
   }
 
-  /** What has changed since the last part: resolves when something has. Rejects when it is closed, and if two are waited for. */
+  /**
+   * Returns what has changed since the last part, as soon as something has. Rejects when the viewer is closed, or if two parts are waited for at the
+   * same time.
+   */
   part({ viewer }: ToolstackRequests["displayPart"]["args"]): Promise<ScreenPart> {
     const looker = this.#looker(viewer);
     if (looker.refuse) throw new Refusal("EBUSY", "A part of that screen is waited for already.");
@@ -93,7 +96,7 @@ function partOf(viewer: Viewer): ScreenPart {
   };
 }
 
-/** Bytes red, green, blue, 255 each, as a canvas has them. */
+/** Converts pixels to bytes as a canvas has them: red, green, blue and 255. */
 function canvasPixels({ pixels, width: stride }: Frame, rectangles: readonly Rectangle[]): Uint8Array {
   const count = rectangles.reduce((sum, { width, height }) => sum + width * height, 0);
   const target = new Uint32Array(count);

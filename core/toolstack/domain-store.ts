@@ -1,4 +1,4 @@
-/** A domain's part of xenstore, as libxl writes it (docs/misc/xenstore-paths). */
+/** The part of xenstore that belongs to a domain, as libxl writes it (docs/misc/xenstore-paths). */
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { DomainConfig } from "./messages.ts";
 
@@ -7,12 +7,12 @@ export interface StorePorts {
   storePort: number;
 }
 
-/** UTF-8, a character a byte, as xenstore's values are here. */
+/** Converts to UTF-8 with one character for each byte, which is how xenstore's values are kept here. */
 function bytes(text: string): string {
   return Buffer.from(text).toString("latin1");
 }
 
-/** Directories and nodes that the guest may read, and those it may write. */
+/** Writes the directories and nodes that the guest may read, and those that it may write. */
 export function writeDomainStore(store: LocalXenstore, domid: number, config: DomainConfig): void {
   const dom = `/local/domain/${domid}`;
   const vm = `/vm/${config.uuid}`;
@@ -62,7 +62,7 @@ export function writeDomainStore(store: LocalXenstore, domid: number, config: Do
   });
 }
 
-/** Ring and port of xenstore's own, known when the domain is built. */
+/** Writes the ring and the port of xenstore itself, which are known when the domain has been built. */
 export function writeStoreRing(store: LocalXenstore, domid: number, ports: StorePorts): void {
   const directory = `/local/domain/${domid}/store`;
   store.transaction((t) => {
@@ -79,7 +79,7 @@ export function renameDomainStore(store: LocalXenstore, domid: number, uuid: str
   });
 }
 
-/** The domain has another UUID: its part below /vm, which is named by that, moves. */
+/** The domain has got another UUID. Its part below /vm, whose name is the UUID, is moved. */
 export function moveDomainStore(store: LocalXenstore, domid: number, from: string, to: string): void {
   store.transaction((t) => {
     const copy = (path: string): void => {
@@ -99,7 +99,7 @@ export function removeDomainStore(store: LocalXenstore, domid: number, uuid: str
   for (const path of [`/local/domain/${domid}`, `/vm/${uuid}`, `/libxl/${domid}`]) store.remove(path);
 }
 
-/** What a domain was told of its memory, in MiB; null where there is no such node, or no number in it. */
+/** What a domain was told about its memory, in MiB. A value is null if its node does not exist or contains no number. */
 export interface StoreMemory {
   memoryTargetMiB: number | null;
   staticMaxMiB: number | null;

@@ -1,9 +1,9 @@
 /**
- * Domains that have the backends of others' devices and start again. The new one gets the domid of the old, so that ports and grants of
- * the frontends are for it, and finds the backends' directories as the toolstack wrote them for the old one: Linux's backends go on with a
- * ring that is connected where its responses end. That is right only if every request had its response. What was taken and not answered,
- * or answered out of turn, nobody can tell from the ring, and a request that is done twice would write what is in its pages by now. So a
- * device with requests on the way is left without a backend, as real Xen leaves it.
+ * Domains that have the backends of other domains' devices and are started again. The new domain gets the domid of the old one, so that the ports and
+ * grants of the frontends are meant for it, and it finds the backends' directories as the toolstack wrote them for the old one. Linux's backends go
+ * on with a connected ring at the place where its responses end. That is right only if every request has had its response. Nobody can tell from the
+ * ring which requests were taken and not answered, or were answered out of order, and a request that is carried out twice would write what its pages
+ * contain by then. So a device that has requests on the way is left without a backend, as real Xen leaves it.
  */
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
@@ -14,20 +14,20 @@ import { XENBUS, xenbusState, type XenbusState } from "../dom0/xenbus/state.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { DomainDevices } from "./devices.ts";
 
-/** Offsets of req_prod and rsp_prod in the first page of a ring (public/io/ring.h). */
+/** The offsets of req_prod and rsp_prod in the first page of a ring (public/io/ring.h). */
 const REQ_PROD = 0;
 const RSP_PROD = 8;
-/** Frontend's nodes that name the first page of a ring in which an unanswered request stands for something to be done. */
+/** The nodes of a frontend that name the first page of a ring in which an unanswered request means that something is to be done. */
 const RINGS: Readonly<Record<string, RegExp>> = { vbd: /^ring-ref0?$/, vif: /^tx-ring-ref$/ };
 
 const HAVE_RINGS: ReadonlySet<XenbusState> = new Set([XENBUS.Initialised, XENBUS.Connected, XENBUS.Closing]);
 
-/** A device of another domain's. */
+/** A device of another domain. */
 export interface ServedDevice {
   address: DeviceAddress;
   /** What the toolstack wrote for its backend. */
   back: Nodes;
-  /** Every request that its frontend has made has got its response. */
+  /** Whether every request that its frontend has made has had its response. */
   isQuiet: boolean;
 }
 
@@ -46,7 +46,7 @@ export class DriverDomains {
     this.#parts = parts;
   }
 
-  /** Devices of other domains whose backends a domain has that has stopped; to be asked before it is destroyed. */
+  /** Returns the devices of other domains whose backends were in a domain that has stopped. It must be called before that domain is destroyed. */
   served(domid: number): ServedDevice[] {
     const { store, devices } = this.#parts;
     return store
@@ -59,7 +59,7 @@ export class DriverDomains {
   }
 
   /**
-   * Writes the backends' directories for the domain that took the old one's place, under the same domid, before it runs. Returns the devices
+   * Writes the backends' directories for the domain that has taken the old one's place, under the same domid, before it runs. Returns the devices
    * that had to be left without a backend.
    */
   attach(served: readonly ServedDevice[]): ServedDevice[] {
@@ -67,7 +67,7 @@ export class DriverDomains {
     const left: ServedDevice[] = [];
     for (const device of served) {
       const { address, back, isQuiet } = device;
-      // The other domain may have gone meanwhile, or the device have been detached. What its frontend has removed is not written again.
+      // Meanwhile the other domain may have gone, or the device may have been detached. What its frontend has removed is not written again.
       if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
       if (store.read(devices.frontendPath(address)) === null) continue;
       if (isQuiet) {
@@ -78,7 +78,7 @@ export class DriverDomains {
     return left;
   }
 
-  /** xenstored has forgotten what the old domain was allowed to read: the new one is allowed the same. */
+  /** xenstored has forgotten what the old domain was allowed to read. The new one is allowed to read the same. */
   #readable(path: string, address: DeviceAddress): void {
     const { store } = this.#parts;
     const permissions = store.permissions(path);
@@ -88,12 +88,12 @@ export class DriverDomains {
     for (const name of store.list(path)) this.#readable(`${path}/${name}`, address);
   }
 
-  /** False too where the frontend does not say what makes sense: nothing is done for it then. */
+  /** Also false if what the frontend says makes no sense. Then nothing is done for it. */
   #isQuiet(address: DeviceAddress): boolean {
     const { devices, observer, foreign, memory } = this.#parts;
     const front = devices.frontendPath(address);
     const refs = this.#rings(front, RINGS[address.kind] ?? /^$/);
-    // Of a frontend that has not begun yet, or is closed, there can be none.
+    // A frontend that has not begun yet, or is closed, can have no unanswered requests.
     if (refs.length === 0) return !HAVE_RINGS.has(xenbusState(this.#parts.store.read(`${front}/state`)));
     try {
       const { entries } = observer.grants(address.domid, new Set(refs));
@@ -119,7 +119,7 @@ export class DriverDomains {
   }
 }
 
-/** Of a device that attach() had to leave; `title`: of the device. */
+/** A sentence about a device that attach() had to leave. `title` is the device's. */
 export function leftSentence(title: string, domid: number): string {
   return `${title} of domain ${domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is done. Detach and attach an interface again; for a disk, start the domain again.`;
 }

@@ -1,4 +1,4 @@
-/** What the toolstack refuses, and why: `message` is a sentence for the user, `code` an errno name. */
+/** What the toolstack refuses, and why: `message` is a sentence for the user, and `code` is an errno name. */
 import type { ConfigDiagnostic, ToolstackErrorData } from "./messages.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { ImageError } from "../dom0/builder/elf.ts";
@@ -16,7 +16,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Any error as it goes over the port. */
+/** Converts any error to what is sent over the port. */
 export function errorData(error: unknown): ToolstackErrorData {
   if (error instanceof Refusal)
     return {
@@ -32,10 +32,10 @@ export function errorData(error: unknown): ToolstackErrorData {
   return { code: "EIO", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
 
-/** Of a text that is no xl.cfg at all, every line is wrong: the first say enough. */
+/** In a text that is no xl.cfg at all, every line is wrong. The first errors are enough. */
 const MOST_SAID = 8;
 
-/** What is wrong with a configuration, as a sentence. The errors themselves stay with the refusal, all of them. */
+/** Returns a sentence that says what is wrong with a configuration. The refusal itself keeps all errors. */
 export function saidOf(diagnostics: readonly ConfigDiagnostic[]): string {
   const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
   const more = errors.length - MOST_SAID;

@@ -1,4 +1,4 @@
-/** What a domain begins with: the files that its configuration names, from who asked for it or from the host's disk. */
+/** The files with which a domain begins, which its configuration names. They come from whoever asked for the domain, or from the host's disk. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Module } from "../dom0/builder/build.ts";
@@ -7,7 +7,7 @@ import { identifyImage, linuxVersion, loadKernel } from "../dom0/builder/image.t
 import { Refusal } from "./error.ts";
 import type { CreateOptions, DomainConfig } from "./messages.ts";
 
-/** What a domain begins with, wherever it came from, and how long that took. */
+/** What a domain begins with, wherever it came from, and how long it took to get it. */
 export interface GuestImage {
   kernel: ElfImage;
   modules: readonly Module[];
@@ -15,7 +15,7 @@ export interface GuestImage {
   timings: { name: string; milliseconds: number }[];
 }
 
-/** The kernel and the RAM disk that a configuration names. Throws Refusal, ImageError, what `wanted` was aborted with. */
+/** Returns the kernel and the RAM disk that a configuration names. Throws Refusal, ImageError, or the reason with which `wanted` was aborted. */
 export async function guestFiles(
   config: DomainConfig,
   options: CreateOptions,
@@ -34,7 +34,10 @@ const kernelOf = ({ kernel, cmdline }: DomainConfig): { name: string; cmdline: s
   cmdline,
 });
 
-/** What is found of a kernel, wherever it came from: as the domain's own, or as what its shim is given. Throws as guestFiles(). */
+/**
+ * Returns what is found out about a kernel, wherever it came from. It may be the domain's own kernel, or the one that its shim is given. Throws like
+ * guestFiles().
+ */
 export async function imageOf(
   config: DomainConfig,
   options: CreateOptions,
@@ -45,12 +48,12 @@ export async function imageOf(
   const disk = ramdisk ? [{ bytes: ramdisk, cmdline: null }] : [];
   if (!config.shim) {
     const kernel = await loadKernel(bytes, name, wanted, config.type);
-    // A PVH kernel other than Linux may take anything as its module: xen-shim takes a kernel.
+    // A PVH kernel other than Linux may take anything as its module, as xen-shim takes a kernel.
     if (ramdisk && (config.type === "pv" || linuxVersion(kernel)))
       await checkRamdisk(ramdisk, config.ramdisk ?? "ramdisk", wanted);
     return { kernel, modules: disk, cmdline };
   }
-  // The shim unpacks it again; what is no PV kernel is told here.
+  // The shim unpacks the kernel again. If it is no PV kernel, that is reported here.
   await loadKernel(bytes, name, wanted, "pv");
   if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk ?? "ramdisk", wanted);
   const shim = await givenFile(config.shim.path, options, "pvshim_path");
@@ -71,7 +74,7 @@ async function givenFile(name: string, options: CreateOptions, key: string): Pro
   }
 }
 
-/** A kernel where a ramdisk should be is a mix-up worth a sentence; anything else is the guest's business. */
+/** A kernel given as RAM disk is a mistake, which is worth a sentence. Anything else concerns only the guest. */
 async function checkRamdisk(bytes: Uint8Array, name: string, wanted: AbortSignal): Promise<void> {
   const isKernel = bytes[0] === 0x7f && bytes[1] === 0x45;
   if (bytes.length === 0) throw new ImageError(`${path.basename(name)}: the ramdisk is an empty file.`);

@@ -1,4 +1,4 @@
-/** Domains that a backend keeps from running for a while, with the reason that the user is shown. */
+/** Domains that a backend keeps from running for a while, with the reason that the user sees. */
 import type { DomainHolds } from "../dom0/backends/blk/room.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Emit } from "./lifecycle.ts";
@@ -7,13 +7,13 @@ export class Holds implements DomainHolds {
   readonly #hypercalls: { domains: Pick<Hypercalls["domains"], "pause" | "unpause"> };
   readonly #emit: Emit;
   readonly #changed: () => void;
-  /** By domid and holder. */
+  /** By domid, and then by the one who holds it. */
   readonly #reasons = new Map<number, Map<string, string>>();
 
   constructor(
     hypercalls: { domains: Pick<Hypercalls["domains"], "pause" | "unpause"> },
     emit: Emit,
-    /** Is called when what the list of domains shows has changed. */
+    /** Called when what the list of domains shows has changed. */
     changed: () => void,
   ) {
     this.#hypercalls = hypercalls;
@@ -21,7 +21,7 @@ export class Holds implements DomainHolds {
     this.#changed = changed;
   }
 
-  /** Why the domain is kept from running; null when it is not. */
+  /** Returns why the domain is kept from running, or null if it is not. */
   reason(domid: number): string | null {
     return this.#reasons.get(domid)?.values().next().value ?? null;
   }
@@ -34,7 +34,7 @@ export class Holds implements DomainHolds {
     this.#changed();
   }
 
-  /** The user may have let it run meanwhile, or the domain may be gone. */
+  /** Meanwhile the user may have let it run, or the domain may be gone. */
   release(domid: number, key: string): void {
     const reasons = this.#reasons.get(domid);
     if (!reasons?.delete(key) || reasons.size > 0) return;

@@ -1,4 +1,4 @@
-/** Devices that come to a domain and leave it while it runs: xl block-attach, block-detach, cd-insert, cd-eject and their kin. */
+/** Devices that are attached to a domain and detached from it while it runs: xl block-attach, block-detach, cd-insert, cd-eject and the like. */
 import { backendPath } from "../dom0/xenbus/address.ts";
 import { SpecError, type DeviceKey, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { StoreError } from "../dom0/storage/block-store.ts";
@@ -14,7 +14,10 @@ export class HotPlug {
   readonly #devices: DomainDevices;
   readonly #store: LocalXenstore;
   readonly #backends: BackendDevices;
-  /** Resolves when the last change that was asked for is made: the next one waits for it, and finds the domain's devices as they are then. */
+  /**
+   * For each domain, a promise that resolves when the last change that was asked for is made. The next change waits for it and finds the domain's
+   * devices as they are then.
+   */
   readonly #turns = new WeakMap<ManagedDomain, Promise<unknown>>();
 
   constructor(lifecycle: Lifecycle, devices: DomainDevices, store: LocalXenstore, backends: BackendDevices) {
@@ -24,7 +27,10 @@ export class HotPlug {
     this.#backends = backends;
   }
 
-  /** `key`: of xl.cfg; `text`: one string of its list; relative files are taken from `folder`. What is attached comes back after a restart. */
+  /**
+   * `key` is a key of xl.cfg, and `text` one string of its list. Relative files are taken from `folder`. What is attached is there again after a
+   * restart.
+   */
   attach(domid: number, key: string, text: string, folder: string): Promise<{ kind: string; id: string }> {
     return this.#inTurn(domid, async (domain) => {
       const { config, kind } = this.#key(key);
@@ -40,7 +46,7 @@ export class HotPlug {
     });
   }
 
-  /** `name`: the device's id, or what the configuration calls it, as xvda. */
+  /** `name`: the id of the device, or its name in the configuration, such as xvda. */
   detach(domid: number, key: string, name: string, force: boolean): Promise<void> {
     return this.#inTurn(domid, async (domain) => {
       const { kind, config } = this.#key(key);
@@ -54,7 +60,9 @@ export class HotPlug {
     });
   }
 
-  /** One device of a domain comes or goes at a time. Rejects with Refusal when there is no such domain, also when it has gone meanwhile. */
+  /**
+   * Only one device of a domain is attached or detached at a time. Rejects with Refusal if there is no such domain, also if it has gone meanwhile.
+   */
   async #inTurn<T>(domid: number, action: (domain: ManagedDomain) => Promise<T>): Promise<T> {
     const domain = this.#lifecycle.managed(domid);
     const begin = async (): Promise<T> => {
@@ -66,12 +74,12 @@ export class HotPlug {
     return turn;
   }
 
-  /** Another may have the domid of a domain that has gone. Throws Refusal ESRCH. */
+  /** Another domain may have the domid of one that is gone. Throws Refusal ESRCH. */
   #checkThere(domid: number, domain: ManagedDomain): void {
     if (this.#lifecycle.managed(domid) !== domain) throw new Refusal("ESRCH", `${domain.name} has gone.`);
   }
 
-  /** Another medium into a drive; `text` as for attach(), with nothing for its target: it is taken out. */
+  /** Puts another medium into a drive. `text` is as for attach(); without a target the medium is taken out. */
   insert(domid: number, key: string, text: string, folder: string): void {
     const domain = this.#lifecycle.managed(domid);
     const { config, kind } = this.#key(key);
@@ -88,7 +96,7 @@ export class HotPlug {
     this.#write(domain, config, spec.id, config.text?.(spec, text) ?? text);
   }
 
-  /** A disk becomes larger while its guest has it. A backend in another domain than dom0 can't be asked. */
+  /** Makes a disk larger while its guest uses it. This can't be asked of a backend in another domain than dom0. */
   async resize(domid: number, name: string, bytes: number): Promise<void> {
     const domain = this.#lifecycle.managed(domid);
     const { kind, config } = this.#key("disk");
@@ -104,7 +112,7 @@ export class HotPlug {
     }
   }
 
-  /** The configuration that the domain is restarted from gets the change too, as the one that libxl stores does; `text`: null takes the device out. */
+  /** The configuration from which the domain is restarted gets the change too, like the one that libxl stores. `text` null removes the device. */
   #write(domain: ManagedDomain, config: DeviceKey, id: string, text: string | null): void {
     const items = readConfig(domain.options.config).lists.get(config.key) ?? [];
     const specs: (DeviceSpec | null)[] = [];
@@ -119,7 +127,7 @@ export class HotPlug {
     const at = specs.findIndex((spec) => spec?.id === id);
     if (at < 0 && text === null) return;
     let changed = domain.options.config;
-    // Devices without an explicit id are numbered in order: those behind the one that goes would get other ids, so theirs are written out.
+    // Devices without an explicit id are numbered in order. Those after the one that is removed would get other ids, so theirs are written out.
     if (text === null)
       items.forEach((item, i) => {
         const spec = specs[i];
@@ -147,7 +155,7 @@ export class HotPlug {
   }
 }
 
-/** null for what is no device. */
+/** Returns null for what is no device. */
 function parsed(config: DeviceKey, item: string, before: readonly DeviceSpec[]): DeviceSpec | null {
   try {
     return config.parse(item, before);

@@ -1,12 +1,12 @@
-/** A domain's configuration as libxl's JSON (`xl list -l`, `xl create -n`): libxl_domain_config, without what is libxl's default. */
+/** The configuration of a domain as libxl's JSON (`xl list -l`, `xl create -n`): libxl_domain_config, without what is libxl's default. */
 import type { DomainConfig, DomainInfo, ShutdownAction } from "./messages.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-/** libxl's words for xl's. */
+/** Converts xl's words for actions to libxl's. */
 const action = (xl: ShutdownAction): string => (xl === "rename-restart" ? "restart_rename" : xl.replaceAll("-", "_"));
 
-/** Keys in libxl's order; undefined ones are left out, as JSON does. */
+/** The keys are in libxl's order. Undefined ones are left out, as in all JSON. */
 export function libxlJson(config: DomainConfig, scheduler?: { weight: number; cap: number }): object {
   const { limits } = config;
   const unless = <T>(value: T, usual: T): T | undefined => (value === usual ? undefined : value);
@@ -46,7 +46,7 @@ export function libxlJson(config: DomainConfig, scheduler?: { weight: number; ca
   };
 }
 
-/** Of a domain that runs: what it is now. dom0 has no configuration but what can be seen. */
+/** For a domain that runs: its present state. dom0 has no configuration except what can be seen. */
 export function libxlConfig(domain: DomainInfo, scheduler: { weight: number; cap: number }): object {
   if (domain.config)
     return libxlJson({ ...domain.config, name: domain.name, uuid: domain.uuid, vcpus: domain.onlineVcpus }, scheduler);

@@ -1,4 +1,4 @@
-/** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
+/** The life of domains: create, what follows when one stops, destroy. These are the roles of libxl and xl. */
 import path from "node:path";
 import type { Built, DomainBuilder } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
@@ -42,9 +42,9 @@ import { checkCpus, checkMemory, limitMemory, MAXMEM_SLACK_KIB, pinVcpus } from 
 import { Returning } from "./returning.ts";
 import { actionFor, isRestart, shutdownCode, shutdownReason } from "./stop-reason.ts";
 
-/** How long a domain that others' devices depend on waits for the domid that it had. */
+/** How long a domain on which other domains' devices depend waits for the domid that it had. */
 const DOMID_FREE_MS = 5000;
-/** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
+/** A domain that stops sooner than this is not restarted at once, so that the host stays usable if it crashes again and again. */
 const MIN_UPTIME_MS = 1000;
 
 /** A domain that this toolstack made. */
@@ -52,11 +52,11 @@ export interface ManagedDomain {
   readonly domid: number;
   name: string;
   uuid: string;
-  /** What it was created from, with changes since: it is restarted from this. */
+  /** The configuration from which it was created, with the changes since. It is restarted from this. */
   config: DomainConfig;
   options: CreateOptions;
   readonly createdAt: number;
-  /** It has stopped, and what its configuration says of that has been begun. */
+  /** The domain has stopped, and what its configuration demands for that case has begun. */
   stopped: boolean;
 }
 
@@ -86,23 +86,23 @@ export interface LifecycleParts {
   handshakes: Handshakes;
   consoles: Consoles;
   devices: DomainDevices;
-  /** Those in this domain. */
+  /** The backends that are in this domain. */
   backends: BackendDevices;
-  /** What fills a domain, by its type. */
+  /** The builder that fills a domain, for each type. */
   builders: Readonly<Record<DomainConfig["type"], DomainBuilder>>;
-  /** Takes down what a domain that has crashed was doing, while it is held. Never rejects, and is bounded in time. */
+  /** Records what a domain that has crashed was doing, while it is held. It never rejects, and takes a limited time. */
   crashed: (domid: number) => Promise<void>;
   diskBoot: DiskBoot;
   driverDomains: DriverDomains;
   emit: Emit;
-  /** Number of pCPUs of the host. */
+  /** The number of pCPUs of the host. */
   pcpus: number;
 }
 
 export class Lifecycle {
   readonly #parts: LifecycleParts;
   readonly #domains = new Map<number, ManagedDomain>();
-  /** Domains being built, by name; aborted when they are not wanted any more. */
+  /** The domains that are being built, by name. They are aborted when nobody wants them any more. */
   readonly #building = new Map<string, AbortController>();
   readonly #returning = new Returning();
   #closing = false;
@@ -116,12 +116,12 @@ export class Lifecycle {
     return this.#domains;
   }
 
-  /** From now on nothing is restarted: the host is going down. */
+  /** From now on nothing is restarted, because the host is going down. */
   close(): void {
     this.#closing = true;
   }
 
-  /** Throws Refusal when there is no such domain (`EPERM` for dom0). */
+  /** Throws Refusal if there is no such domain (`EPERM` for dom0). */
   managed(domid: number): ManagedDomain {
     const domain = this.#domains.get(domid);
     if (domain) return domain;
@@ -144,7 +144,10 @@ export class Lifecycle {
     return { ...result, warnings: diagnostics };
   }
 
-  /** The domain goes on as it is; when it is restarted, it is from this, with its name and UUID of now. What the parser warned about. */
+  /**
+   * The domain goes on as it is. Its next restart uses this configuration, with the name and the UUID that it has now. Returns the warnings of the
+   * parser.
+   */
   updateConfig(domid: number, options: Pick<CreateOptions, "config" | "configName" | "files">): ConfigDiagnostic[] {
     const domain = this.managed(domid);
     const { config, diagnostics } = checkedConfig(options, this.#parts.devices.kinds);
@@ -234,7 +237,7 @@ export class Lifecycle {
     }
   }
 
-  /** What is being created under that name is taken down as soon as its builder looks up: its create() throws Refusal ECANCELED. */
+  /** What is being created under that name is removed the next time its builder checks. Its create() throws Refusal ECANCELED. */
   cancelCreate(name: string): void {
     const wanted = this.#building.get(name);
     if (!wanted) throw new Refusal("ESRCH", `No domain named ${name} is being created.`);
@@ -256,14 +259,14 @@ export class Lifecycle {
     return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
-      // The hypervisor has taken what it needs to know of the domain by now.
+      // By now the hypervisor has taken what it needs to know about the domain.
       check();
       const built = await builder.build({ ...ports, ...image, totalPages, mostPages, vcpus, maxvcpus });
       return { ...built, timings: [...timings, ...built.timings] };
     });
   }
 
-  /** What its boot loader finds. The domain is there already, so that its console has the menu. */
+  /** Returns what its boot loader finds. The domain exists already, so that its console can show the menu. */
   async #fromDisk(
     domid: number,
     config: DomainConfig,
@@ -287,7 +290,7 @@ export class Lifecycle {
     return config.devices.map((spec) => this.#parts.devices.within(spec, folder));
   }
 
-  /** A domain with everything but its memory, which `fill` gives it. `from`: what else it goes on with; null for a new one. */
+  /** Makes a domain with everything except its memory, which `fill` gives it. `from` says what else it continues with; null for a new domain. */
   async #assemble(
     config: DomainConfig,
     options: CreateOptions,
@@ -345,13 +348,13 @@ export class Lifecycle {
     this.#parts.builders[config.type].retarget(domid, pages);
   }
 
-  /** Asks the guest, through control/shutdown. */
+  /** Asks the guest to do this, through control/shutdown. */
   shutdown(domid: number, reason: "poweroff" | "reboot" | "halt" | "suspend"): void {
     this.managed(domid);
     this.#parts.store.write(`/local/domain/${domid}/control/shutdown`, reason);
   }
 
-  /** Those whose backends it has find it by its new name when they start again. */
+  /** Domains that have a device with its backend in this domain find it by its new name when they start again. */
   rename(domid: number, name: string): void {
     const before = this.managed(domid).name;
     const users = [...this.#domains.values()].filter((each) => namesBackend(each, before));
@@ -376,7 +379,7 @@ export class Lifecycle {
     this.#parts.consoles.rename(domid, name);
   }
 
-  /** It stays to be looked at while another takes its place, name and UUID: libxl_domain_preserve. */
+  /** The domain stays so that it can be looked at, while another one takes its place, name and UUID: libxl_domain_preserve. */
   #preserve(domain: ManagedDomain): void {
     const { domid, name, uuid } = domain;
     let n = 1;
@@ -387,7 +390,7 @@ export class Lifecycle {
     moveDomainStore(this.#parts.store, domid, uuid, domain.uuid);
   }
 
-  /** It has suspended and is written: it goes, until it is restored. */
+  /** The domain has suspended and has been written. It is removed until it is restored. */
   saved(domid: number): void {
     const { name, uuid } = this.managed(domid);
     this.#parts.emit("stopped", { domid, name, uuid, reason: "suspend", code: SHUTDOWN_suspend, action: "destroy" });
@@ -400,7 +403,7 @@ export class Lifecycle {
     try {
       hypercalls.domains.pause(domid);
     } catch (error) {
-      // Dying already: there is nothing left to stop.
+      // The domain is dying already, so there is nothing left to stop.
       if (!(error instanceof HypercallError)) throw error;
     }
     this.#domains.delete(domid);
@@ -421,7 +424,7 @@ export class Lifecycle {
     removeDomainStore(this.#parts.store, domid, uuid);
   }
 
-  /** @releaseDomain: looks at every domain for one that has stopped. */
+  /** Called for @releaseDomain: looks for domains that have stopped. */
   #checkStopped(): void {
     for (const domain of [...this.#domains.values()]) {
       const info = this.#parts.hypercalls.domains.info(domain.domid);
@@ -446,10 +449,10 @@ export class Lifecycle {
         code: shutdownCode(info.flags)!,
         action,
       };
-      // Before anybody hears of it: who does asks for what was taken down.
+      // This happens before anybody hears of the crash, because whoever hears of it asks for what was recorded.
       const lookedAt = reason === "crash" ? this.#parts.crashed(domain.domid) : null;
       this.#parts.emit("stopped", stop);
-      // As it is called now: one that is preserved gives its name away at once.
+      // The name that it has now, because a domain that is preserved gives its name away at once.
       const asStopped = { name: domain.name, domid: domain.domid, config: domain.config };
       const acted = lookedAt ? lookedAt.then(() => this.#actOnCrash(domain, action)) : this.#act(domain, action);
       const ended = isRestart(action) ? this.#returning.during(asStopped, acted) : acted;
@@ -459,7 +462,7 @@ export class Lifecycle {
     }
   }
 
-  /** It was held for a moment, in which somebody may have destroyed it, or the host begun to go down. */
+  /** The domain was held for a moment, in which somebody may have destroyed it, or the host may have begun to go down. */
   async #actOnCrash(domain: ManagedDomain, action: ShutdownAction): Promise<void> {
     if (this.#domains.get(domain.domid) !== domain) return;
     await this.#act(domain, this.#closing ? "destroy" : action);
@@ -514,7 +517,8 @@ export class Lifecycle {
       try {
         return void (await create(again));
       } catch (error) {
-        // Xen keeps a domid for a while from who looks at what had it, and as long as somebody holds its memory.
+        // Xen does not give a domid out again for a while, because somebody may still look at the domain that had it, and as long as somebody holds
+        // that domain's memory.
         if (!(error instanceof HypercallError && error.code === "EEXIST")) throw error;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
@@ -523,7 +527,7 @@ export class Lifecycle {
       this.#notice("error", `${config.name} has another domid now: the devices that it served are lost.`, again.domid);
   }
 
-  /** Devices of others come back to the domain that has their backends. */
+  /** The devices of other domains are connected again to the domain that has their backends. */
   #serve({ served }: Again): void {
     const { driverDomains, devices } = this.#parts;
     for (const { address } of driverDomains.attach(served))

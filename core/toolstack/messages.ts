@@ -1,7 +1,7 @@
 /**
- * What dom0's worker and the rest of the application say to each other. Types and two lists of words: safe to import anywhere.
- * Requests go to the worker as `{ id, request, args }`, it answers `{ id, result }` or `{ id, error }`, and sends
- * `{ event, data }` unasked. `client.ts` is the other end of it.
+ * What dom0's worker and the rest of the application say to each other. There are only types and two lists of words here, so every file may import
+ * this one. Requests are sent to the worker as `{ id, request, args }`. It answers `{ id, result }` or `{ id, error }`, and sends `{ event, data }`
+ * by itself. `client.ts` is the other end.
  */
 
 import type { HostRequests } from "./messages/host.ts";
@@ -29,7 +29,7 @@ export type { SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 export type { FrozenImage } from "../dom0/backends/blk/disks.ts";
 export type { ImageKind } from "../dom0/builder/image.ts";
 
-/** Requests: name → arguments and result. Each is declared with the subject that it is about, in the folder beside this file. */
+/** Requests: name → arguments and result. Each is declared with the subject that it belongs to, in the folder beside this file. */
 export interface ToolstackRequests
   extends
     HostRequests,
@@ -44,24 +44,24 @@ export type ToolstackRequestName = keyof ToolstackRequests;
 
 /** Events: name → data. */
 export interface ToolstackEvents {
-  /** A stage of power-on that dom0 went through, how long it took, and the bytes that the serial port had been given by then. */
+  /** A stage of power-on that dom0 has completed, how long it took, and how many bytes the serial port had been given by then. */
   stage: { name: string; milliseconds: number; serial: number };
-  /** dom0 is up and autostart is done; requests are answered from then on. */
+  /** dom0 is up and autostart is done. From now on requests are answered. */
   ready: Record<string, never>;
-  /** Something in `list` changed. */
+  /** Something in `list` has changed. */
   domains: { domains: DomainInfo[] };
-  /** `restored`: of one that was saved. */
+  /** `restored`: whether it was a saved domain. */
   created: { domid: number; name: string; uuid: string; restored: boolean };
-  /** How much of a domain that is being saved is written, up to 1. */
+  /** How much of a domain that is being saved has been written, up to 1. */
   saving: { domid: number; share: number };
-  /** How much an image has taken in. */
+  /** How many bytes an image has taken in. */
   absorbing: { task: string; bytes: number };
   stopped: DomainStopped;
-  /** The domid is gone; `replacedBy` when on_* restarted it. */
+  /** The domid is gone. `replacedBy` is set if the domain's on_* restarted it. */
   destroyed: { domid: number; name: string; uuid: string; replacedBy: number | null };
-  /** `console`: its number, where it is not the first. */
+  /** `console`: the number of the console, if it is not the first one. */
   console: { domid: number; bytes: Uint8Array; offset: number; console?: number };
-  /** Paths that changed within a tenth of a second; `more` when there were too many to name. */
+  /** Paths that changed within a tenth of a second. `more` is set if there were too many to name. */
   xenstore: { token: string; paths: string[]; more: boolean };
   /** A sentence for the user that belongs to no request: a restart that failed, an autostart config that is wrong. */
   notice: { severity: "info" | "warning" | "error"; message: string; domid: number | null };

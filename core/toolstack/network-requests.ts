@@ -6,7 +6,7 @@ import { ipBytes } from "../dom0/network/packet/address.ts";
 import { Refusal } from "./error.ts";
 import type { ToolstackRequests } from "./messages.ts";
 
-/** What a capture may keep in memory for a disk that is slow; frames beyond it are left out. */
+/** How many bytes a capture may keep in memory when the disk is slow. Further frames are left out. */
 const WAITING_BYTES = 16 << 20;
 
 export class NetworkRequests {
@@ -54,10 +54,12 @@ export class NetworkRequests {
     else this.#networks.allowService(network, { port, hostPort });
   }
 
-  /** Begins to write a bridge's traffic to a new file. Rejects if its path is not a whole one, if it is there already or can't be made. */
+  /**
+   * Begins to write the traffic of a bridge to a new file. Rejects if the path is not absolute, if the file exists already, or if it can't be made.
+   */
   async capture({ network, port, file }: ToolstackRequests["networkCapture"]["args"]): Promise<void> {
     const target = wholePath(file);
-    // Made before anything is captured: what can't be made is said at once.
+    // The file is made before anything is captured, so that an error is reported at once.
     const sink = await fileSink(target);
     try {
       this.#networks.startCapture(target, network, port, sink);

@@ -1,4 +1,4 @@
-/** The power button: firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart, each stage timed. */
+/** The power button: firmware, boot menu, hypervisor, dom0, xenstored, toolstack and autostart. The time of each stage is measured. */
 import { EventEmitter } from "node:events";
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -32,24 +32,24 @@ export interface PowerOptions {
   memoryMiB?: number;
   pcpus?: number;
   boot?: BootConfig;
-  /** Entry to start; the config's default otherwise. */
+  /** The entry to start; the config's default if it is not given. */
   bootEntry?: number;
-  /** Domains to start beside the boot config's list. */
+  /** Domains to start in addition to those of the boot config. */
   autostart?: AutostartEntry[];
-  /** Where core.wasm, pcpu.js and dom0.js are. */
+  /** The folder with core.wasm, pcpu.js and dom0.js. */
   imageFolder: URL;
   consoleLogBytes?: number;
-  /** Where what is written to disposable disks lies until it is thrown away; the system's own if not given. */
+  /** Where what guests write to disposable disks lies until it is thrown away. If it is not given, the system's own folder is used. */
   scratchFolder?: string;
-  /** Where what domains write on their consoles is kept in files; in none if not given. */
+  /** Where what domains write on their consoles is kept in files. If it is not given, it is kept in none. */
   consoleFolder?: string;
-  /** Networks as they were when the host was on before. */
+  /** The networks as they were when the host was last on. */
   networks?: readonly KeptNetwork[];
   /** Images that nobody may write. */
   frozen?: readonly FrozenImage[];
 }
 
-/** The hypervisor's image, the boot loader's one module. */
+/** The image of the hypervisor, which is the only module of the boot loader. */
 const IMAGE = "core.wasm";
 export const DEFAULT_MEMORY_MIB = 1024;
 export function defaultPcpus(): number {
@@ -59,13 +59,13 @@ export function defaultPcpus(): number {
 export interface BootStage {
   name: string;
   milliseconds: number;
-  /** Bytes that the serial port had been given when it ended. */
+  /** The bytes that the serial port had been given when the stage ended. */
   serial: number;
-  /** What it consisted of, where that is known; with the nanoseconds since power-on when each ended. */
+  /** The parts of the stage, where they are known, with the nanoseconds since power-on at which each ended. */
   parts: { name: string; end: number }[];
 }
 
-/** What the hypervisor's start consists of. */
+/** The parts of the hypervisor's start. */
 const HYPERVISOR_PARTS: [stage: number, name: string][] = [
   [BOOT_STAGE_HYPERVISOR, "First instruction"],
   [BOOT_STAGE_MEMORY, "Memory laid out"],
@@ -73,16 +73,16 @@ const HYPERVISOR_PARTS: [stage: number, name: string][] = [
   [BOOT_STAGE_DOM0_BUILT, "dom0 built"],
 ];
 
-/** What firmware and boot loader left in the machine's memory. Addresses and sizes in bytes. */
+/** What firmware and boot loader left in the machine's memory. Addresses and sizes are in bytes. */
 export interface BootHandover {
   pcpus: number;
-  /** Loads and stores of the host's processors are ordered as x86's, or less strictly. */
+  /** Whether loads and stores of this computer's processors are ordered as strictly as those of x86. */
   memoryOrder: "x86" | "weaker";
   /** Milliseconds since 1970 at power-on. */
   wallClock: number;
-  /** The map that the hypervisor is given; `to` is one past the last byte. */
+  /** The memory map that the hypervisor is given. `to` is one past the last byte. */
   e820: { from: number; to: number; type: "reserved" | "usable" }[];
-  /** Xen's command line. */
+  /** The command line of Xen. */
   cmdline: string;
   modules: { name: string; bytes: number }[];
 }
@@ -91,22 +91,22 @@ interface PoweredHostEvents {
   /** What the hypervisor has written to its serial console. */
   serial: [SerialOutput];
   stage: [BootStage];
-  /** dom0 begins: its first events come after this. */
+  /** dom0 begins. Its first events come after this one. */
   toolstack: [ToolstackClient];
-  /** The toolstack's notices, from the autostart list's on. */
+  /** The notices of the toolstack, from the start of the autostart list on. */
   notice: [ToolstackEvents["notice"]];
-  /** The host is off, by itself or on request; `reason` is a sentence when it crashed. */
+  /** The host is off, by itself or on request. `reason` is a sentence if it crashed. */
   off: [{ state: PowerState; reboot: boolean; reason: string | null }];
 }
 
-/** A host that was switched on. Listen to its events before start(). */
+/** A host that has been switched on. Listen to its events before calling start(). */
 export class PoweredHost extends EventEmitter<PoweredHostEvents> {
   readonly options: PowerOptions;
   readonly stages: BootStage[] = [];
   #host: Host;
   #dom0: Worker | null = null;
   #toolstack: ToolstackClient | null = null;
-  /** Since the host went off: settled once `off` was emitted. */
+  /** Set when the host goes off. It is settled once `off` has been emitted. */
   #ending: Promise<void> | null = null;
 
   constructor(options: PowerOptions) {
@@ -125,12 +125,12 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     return this.#toolstack;
   }
 
-  /** The running machine: what lies in its memory may be read, to be shown. */
+  /** The running machine. What lies in its memory may be read, in order to be shown. */
   get machine(): MachineParts {
     return this.#host.parts;
   }
 
-  /** Throws when the host is off. */
+  /** Throws if the host is off. */
   handover(): BootHandover {
     const { buffer } = this.#host.parts.memory;
     const memory = new DataView(buffer);
@@ -152,11 +152,11 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     return this.#toolstack !== null && !this.#ending;
   }
 
-  /** Resolves when dom0 is up and the autostart list is done; rejects when the host crashed on the way. */
+  /** Resolves when dom0 is up and the autostart list is done. Rejects if the host crashes before that. */
   async start(): Promise<void> {
     const boot = this.options.boot ?? DEFAULT_BOOT_CONFIG;
     let began = 0;
-    /** A stage that ended then, in nanoseconds since power-on. */
+    /** Adds a stage that ended at that time, in nanoseconds since power-on. */
     const stage = (name: string, end: number, serial: number, parts: BootStage["parts"] = []): void => {
       this.#stage({ name, milliseconds: (end - began) / 1e6, serial, parts });
       began = end;
@@ -169,7 +169,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     const built = new Promise<void>((resolve) =>
       this.#host.on("stage", (reached, time) => {
         if (reached === BOOT_STAGE_FIRMWARE) stage("firmware", time, 0);
-        // Its entry's hypervisor is loaded, with the entry's command line; who starts the host has chosen before.
+        // The hypervisor of the entry is loaded, with the entry's command line. Whoever starts the host has chosen the entry before.
         if (reached === BOOT_STAGE_LOADED) stage("boot menu", time, 0);
         if (reached !== BOOT_STAGE_DOM0_BUILT) return;
         const memory = new DataView(this.#host.parts.memory.buffer);
@@ -184,7 +184,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     );
     const parts = await this.#host.powerOn();
     if (this.#ending) {
-      // The plug was pulled while the machine was put together.
+      // The plug was pulled while the machine was being put together.
       await this.#host.powerOff();
       await crashed;
     }
@@ -210,14 +210,14 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
       else this.#stage({ name, milliseconds, serial, parts: [] });
     });
     toolstack.on("notice", (notice) => void this.emit("notice", notice));
-    // dom0 is what the host is run by: without it, the host is of no use.
+    // The host is run from dom0. Without it the host is of no use.
     toolstack.onClosed((reason) => {
       if (!this.#ending) void this.#crash(reason);
     });
     await Promise.race([toolstack.once("ready"), crashed]);
   }
 
-  /** Shuts guests down (destroying those that don't obey in time), then the host. */
+  /** Shuts the guests down, destroys those that don't obey in time, and then shuts the host down. */
   async shutdown(graceMilliseconds: number): Promise<void> {
     if (this.#ending) return this.#ending;
     const off = new Promise<void>((resolve) => this.once("off", () => resolve()));
@@ -230,7 +230,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     await this.powerOff();
   }
 
-  /** Pulls the plug. Resolves when the host is off, and was said to be. */
+  /** Pulls the plug. Resolves when the host is off and `off` has been emitted. */
   async powerOff(): Promise<void> {
     if (this.#ending) return this.#ending;
     await this.#host.powerOff();
@@ -244,14 +244,14 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
 
   async #crash(reason: string): Promise<void> {
     if (this.#ending) return;
-    // What follows is the consequence, not the reason.
+    // What follows is the consequence of this, not its reason.
     this.#host.removeAllListeners("power");
     await this.#host.powerOff();
     await this.#wentOff({ state: "crashed", reboot: false, reason });
   }
 
   #wentOff(event: { state: PowerState; reboot: boolean; reason: string | null }): Promise<void> {
-    // Known before anything is told, or the toolstack's end would be taken for a crash.
+    // This is set before anybody is told, because otherwise the end of the toolstack would be taken for a crash.
     return (this.#ending ??= Promise.resolve().then(() => this.#end(event)));
   }
 

@@ -34,8 +34,8 @@ export class Reports {
   readonly #backends: Pick<BackendDevices, "bytes">;
   readonly #startedAt = Date.now();
 
-  /** `now`: nanoseconds since power-on. `area`: null where the hypervisor has no counters to read. */
-  /** Why a domain is kept from running. */
+  /** `now` returns the nanoseconds since power-on. `area` is null if the hypervisor has no counters to read. */
+  /** Returns why a domain is kept from running. */
   readonly #held: (domid: number) => string | null;
 
   constructor(
@@ -65,9 +65,9 @@ export class Reports {
     return domid === 0 ? "Domain-0" : (this.#domains.get(domid)?.name ?? `(domain ${domid})`);
   }
 
-  /** The domid of a domain's name or of the digits of a domid; null for none. */
+  /** Returns the domid for the name of a domain or for the digits of a domid, or null if there is none. */
   find(domain: string | number): number | null {
-    // Digits are a domid, whatever names there are: as in libxl.
+    // A number is a domid, whatever domains are called, as in libxl.
     const wanted = String(domain);
     const found = this.list().find(({ name, domid }) =>
       /^\d+$/.test(wanted) ? domid === Number(wanted) : name === wanted,
@@ -138,7 +138,7 @@ export class Reports {
           softAffinity: cpusText(affinity.soft, pcpus),
         });
       } catch (error) {
-        // A vCPU that was never made, or a domain that went meanwhile.
+        // This vCPU was never made, or its domain has gone meanwhile.
         if (!(error instanceof HypercallError)) throw error;
       }
     }

@@ -1,10 +1,10 @@
 /**
- * The asking end of a connection: requests as promises, events as listeners. What carries the messages (dom0's worker, a WebSocket,
- * Electron's IPC) is for who extends it. Safe to import in a browser.
+ * The asking end of a connection: requests are promises, and events have listeners. A subclass carries the messages (dom0's worker, a WebSocket,
+ * Electron's IPC). This file may be imported in a browser.
  */
 import type { ConfigDiagnostic, ToolstackErrorData } from "./messages.ts";
 
-/** A request that was refused; `message` is a sentence for the user. */
+/** A request that was refused. `message` is a sentence for the user. */
 export class RequestError extends Error {
   override readonly name: string = "RequestError";
   readonly code: string;
@@ -36,7 +36,7 @@ export class RequestClient<Requests extends RequestMap<Requests>, Events> {
   #nextId = 1;
   #closed: string | null = null;
 
-  /** `Refusal`: the class of what requests reject with. */
+  /** `Refusal`: the class of errors with which requests reject. */
   protected constructor(
     send: (message: Request) => void,
     Refusal: new (data: ToolstackErrorData) => RequestError = RequestError,
@@ -45,12 +45,12 @@ export class RequestClient<Requests extends RequestMap<Requests>, Events> {
     this.#Refusal = Refusal;
   }
 
-  /** Why the connection is gone, a sentence; null while it is open. */
+  /** A sentence that says why the connection is gone; null while it is open. */
   get closed(): string | null {
     return this.#closed;
   }
 
-  /** Rejects with a RequestError when the request is refused or the connection is lost. */
+  /** Rejects with a RequestError if the request is refused or the connection is lost. */
   request<N extends keyof Requests & string>(
     request: N,
     ...rest: Record<string, never> extends Requests[N]["args"]
@@ -65,7 +65,7 @@ export class RequestClient<Requests extends RequestMap<Requests>, Events> {
     });
   }
 
-  /** Calls `listener` for each event of that name; the returned function ends it. */
+  /** Calls `listener` for each event of that name. The returned function ends it. */
   on<E extends keyof Events>(event: E, listener: Listener<Events[E]>): () => void {
     let set = this.#listeners.get(event);
     if (!set) this.#listeners.set(event, (set = new Set()));
@@ -73,7 +73,7 @@ export class RequestClient<Requests extends RequestMap<Requests>, Events> {
     return () => void set.delete(listener as Listener<never>);
   }
 
-  /** The next event of that name. Rejects when the connection is lost first. */
+  /** Resolves with the next event of that name. Rejects if the connection is lost first. */
   once<E extends keyof Events>(event: E): Promise<Events[E]> {
     if (this.#closed !== null) return Promise.reject(this.#gone(this.#closed));
     return new Promise((resolve, reject) => {
@@ -89,13 +89,13 @@ export class RequestClient<Requests extends RequestMap<Requests>, Events> {
     });
   }
 
-  /** Called once, when the connection is gone: every pending and later request fails with that reason. */
+  /** Calls the listener once, when the connection is gone: every pending and later request fails with that reason. */
   onClosed(listener: (reason: string) => void): () => void {
     this.#closedListeners.add(listener);
     return () => void this.#closedListeners.delete(listener);
   }
 
-  /** Takes one message of the other end. */
+  /** Takes one message from the other end. */
   protected receive(message: Answer<keyof Events>): void {
     if ("event" in message) {
       for (const listener of [...(this.#listeners.get(message.event) ?? [])]) listener(message.data as never);
@@ -108,7 +108,7 @@ export class RequestClient<Requests extends RequestMap<Requests>, Events> {
     else pending.resolve(message.result as never);
   }
 
-  /** The other end is gone; only the first reason counts. */
+  /** The other end is gone. Only the first reason counts. */
   protected lost(reason: string): void {
     if (this.#closed !== null) return;
     this.#closed = reason;

@@ -1,7 +1,7 @@
 /**
- * Domains that stopped and are on their way back. One that has devices whose backends another has waits until that one is there: they may stop
- * together, as when something takes both down, and there is nobody to try it again. Who would wait for itself in a circle does
- * not wait.
+ * Domains that have stopped and are on their way back. A domain with devices whose backends are in another domain waits until that one is there. The
+ * two may stop together, as when something takes both down, and nobody would try the start again. Domains that would wait for each other in a circle
+ * do not wait.
  */
 import type { DomainConfig } from "./messages.ts";
 
@@ -12,17 +12,17 @@ interface Stopped {
 }
 
 interface Return {
-  /** As backend= may name it. */
+  /** The names that backend= may use for it. */
   readonly names: readonly string[];
   readonly backends: readonly string[];
-  /** Resolves when it is there, or will not be. */
+  /** Resolves when the domain is there, or will not come. */
   readonly ended: Promise<void>;
 }
 
 export class Returning {
   readonly #returns = new Set<Return>();
 
-  /** Until `restart` has ended, the domain is on its way back; the result is that of `restart`. */
+  /** Until `restart` has ended, the domain is on its way back. The result is that of `restart`. */
   async during({ name, domid, config }: Stopped, restart: Promise<void>): Promise<void> {
     const ended = restart.catch(() => {});
     const one = { names: [name, String(domid)], backends: backendsOf(config), ended };
@@ -34,9 +34,9 @@ export class Returning {
     }
   }
 
-  /** Resolves when none of the domains that have its backends is on its way back. */
+  /** Resolves when none of the domains with its backends is on its way back. */
   async backendsOf({ name, domid, config }: Stopped): Promise<void> {
-    // Those that stopped in the same breath are known afterwards.
+    // Domains that stopped at the same moment are known after this.
     await Promise.resolve();
     const wanted = backendsOf(config);
     const own = [name, String(domid)];

@@ -1,7 +1,7 @@
 /**
- * A saved domain as a file: 32 bytes of magic, then gzip of u32 length and JSON of what the toolstack knows (SavedHeader), the files that the
- * domain was created from if they were given with its configuration (it is restarted from them), what its console had, and the stream of
- * ../dom0/saved.
+ * A saved domain as a file: 32 bytes of magic, and then gzip of the following: a u32 length and JSON of what the toolstack knows (SavedHeader); the
+ * files from which the domain was created, if they were given with its configuration, because it is restarted from them; what its console had; and
+ * the stream of ../dom0/saved.
  */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -18,12 +18,12 @@ const MOST_HEADER = 1 << 20;
 const MOST_FILES = 512 * 2 ** 20;
 /** More than a host keeps of a console. */
 const MOST_CONSOLE = 16 * 2 ** 20;
-/** As many pages as a stream may have. */
+/** As many MiB as a stream may have pages for. */
 const MOST_MEMORY_MIB = 4096;
-/** Page tables and zeros take little either way; more takes longer than the disk does. */
+/** Page tables and zeroes take little at any level, and a higher level takes longer than the disk does. */
 const GZIP_LEVEL = 1;
 
-/** The last moment that a Date has. */
+/** The last moment that a Date can express. */
 const LAST_TIME = 8.64e15;
 
 const HEADER = z.strictObject({
@@ -34,16 +34,16 @@ const HEADER = z.strictObject({
   /** Milliseconds since 1970. */
   savedAt: z.number().min(0).max(LAST_TIME),
   memoryMiB: z.number().min(0).max(MOST_MEMORY_MIB),
-  /** xl.cfg. */
+  /** An xl.cfg. */
   config: z.string(),
   configName: z.string().optional(),
   files: z.array(z.strictObject({ name: z.string(), size: z.int().min(0) })),
-  /** Bytes of its console's log; files that were written before this was kept have none. */
+  /** The bytes of its console's log. Files that were written before the log was kept have none. */
   consoleBytes: z.int().min(0).max(MOST_CONSOLE).default(0),
 });
 export type SavedHeader = z.infer<typeof HEADER>;
 
-/** Writes the file, whole or not at all; its size in bytes. */
+/** Writes the file, whole or not at all. Returns its size in bytes. */
 export async function writeSaved(
   file: string,
   header: Omit<SavedHeader, "version" | "files" | "consoleBytes">,
@@ -72,7 +72,7 @@ export async function writeSaved(
     yield console;
     yield* stream;
   }, packed);
-  // What it fails with, whoever reads what is packed hears too.
+  // Whoever reads the packed stream gets the same error.
   read.catch(() => {});
   try {
     return await writeWhole(file, afterMagic(packed));
@@ -93,7 +93,7 @@ function total(files: readonly { size: number }[]): number {
   return files.reduce((sum, { size }) => sum + size, 0);
 }
 
-/** What the file system said, as a sentence; any other error as it is. */
+/** Returns what the file system reported as a sentence, and any other error unchanged. */
 export function fileError(error: unknown, what: string, reasons: Record<string, string>): unknown {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   if (code === "ERR_INVALID_ARG_VALUE") return new Refusal("EINVAL", `${what}: no file can have that name.`);
@@ -122,11 +122,11 @@ export interface SavedFile {
   header: SavedHeader;
   files: Record<string, Uint8Array>;
   console: Uint8Array;
-  /** What is left: the stream. */
+  /** What is left to read: the stream. */
   stream: Source;
 }
 
-/** Opens a saved domain for `use`. Refusals name the file and what is wrong with it. */
+/** Opens a saved domain for `use`. A refusal names the file and what is wrong with it. */
 export async function readSaved<T>(file: string, use: (saved: SavedFile) => Promise<T>): Promise<T> {
   return await reading(file, async (stream, header) => {
     if (total(header.files) > MOST_FILES)
@@ -138,14 +138,14 @@ export async function readSaved<T>(file: string, use: (saved: SavedFile) => Prom
   });
 }
 
-/** What the file says of itself, without its memory. */
+/** Returns what the file says about itself, without its memory. */
 export function readSavedHeader(file: string): Promise<SavedHeader> {
   return reading(file, (_stream, header) => Promise.resolve(header));
 }
 
 async function reading<T>(file: string, use: (stream: Source, header: SavedHeader) => Promise<T>): Promise<T> {
   try {
-    // Whoever opens a pipe waits for its other end.
+    // Whoever opens a pipe has to wait for its other end.
     const kind = await stat(file);
     if (!kind.isFile() && !kind.isDirectory()) throw new StreamError("it is no file but a device, a pipe or a socket");
     const source = createReadStream(file);

@@ -1,6 +1,6 @@
 /**
- * `xl save` and `xl restore`: asks a guest to suspend (control/shutdown), writes what it was to a file, and makes a domain of such a file.
- * Whoever is asked to suspend and does not goes on running.
+ * `xl save` and `xl restore`: asks a guest to suspend (control/shutdown), writes what it was to a file, and makes a domain of such a file. A guest
+ * that is asked to suspend and does not goes on running.
  */
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { XEN_DOMINF_paused } from "../abi/domctl.ts";
@@ -37,12 +37,12 @@ import type { CreateResult, RestoreAs } from "./messages.ts";
 import { fileError, readSaved, WRITING, writeSaved, type SavedFile, type SavedHeader } from "./saved-file.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
-/** libxl waits as long for the guest to say that it has seen the request, and for it to have suspended. */
+/** libxl waits this long for the guest to say that it has seen the request, and as long for it to suspend. */
 const ACKNOWLEDGE_MS = 10_000;
 const SUSPEND_MS = 60_000;
 const LOOK_MS = 20;
 const TELL_MS = 100;
-/** struct vcpu_guest_context: what the suspend hypercall returns; 1: it was called off. */
+/** From struct vcpu_guest_context: what the suspend hypercall returns. 1 means that it was cancelled. */
 const RAX = 600;
 
 export interface SavingParts {
@@ -56,7 +56,7 @@ export interface SavingParts {
   emit: Emit;
 }
 
-/** Makes a domain of a stream, by the type of the domain. */
+/** Makes a domain from a stream, for the type of the domain. */
 interface Restorer {
   restore(request: DomainRestore, source: Source): Promise<{ storeMfn: number; consoleMfn: number }>;
 }
@@ -81,9 +81,9 @@ export class Saving {
   readonly #hvm: HvmHypercalls;
   readonly #pvhSaver: PvhSaver;
   readonly #restorers: Readonly<Record<ManagedDomain["config"]["type"], Restorer>>;
-  /** Domains that are being saved; aborted when somebody does not want it any more. */
+  /** The domains that are being saved. They are aborted when somebody no longer wants it. */
   readonly #busy = new Map<number, AbortController>();
-  /** They were asked to suspend and nobody waits for it any more: one that does it after all goes on at once. */
+  /** Domains that were asked to suspend and for which nobody waits any more. If one suspends all the same, it goes on at once. */
   readonly #givenUp = new Set<number>();
 
   constructor(parts: SavingParts) {
@@ -110,7 +110,7 @@ export class Saving {
     }
   }
 
-  /** Bytes of the file. `resume`: the domain goes on afterwards; otherwise it is gone. */
+  /** Returns the bytes of the file. With `resume` the domain goes on afterwards, otherwise it is gone. */
   async save(domid: number, file: string, resume: boolean): Promise<{ bytes: number }> {
     const { lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
@@ -127,7 +127,7 @@ export class Saving {
       let bytes: number;
       try {
         await this.#flushDisks(domain);
-        // Once the file is there it is saved, however late somebody has cancelled it: of a domain that goes on none may be left.
+        // Once the file exists the domain is saved, however late somebody has cancelled. If the domain goes on, no file may be left.
         bytes = await this.#write(domain, file, wanted.signal);
       } catch (error) {
         if (lifecycle.domains.get(domid) !== domain)
@@ -145,8 +145,8 @@ export class Saving {
   }
 
   /**
-   * `act` is called when the domain has suspended. It goes on when that has ended, or as soon as `goOn` is called. Refused as save() is, and
-   * cancel() aborts `wanted`.
+   * Calls `act` when the domain has suspended. The domain goes on when that has ended, or as soon as `goOn` is called. It is refused as save() is,
+   * and cancel() aborts `wanted`.
    */
   async whileSuspended<T>(
     domid: number,
@@ -174,7 +174,7 @@ export class Saving {
     }
   }
 
-  /** Memory and vCPUs in an ELF file; the domain stands still meanwhile and goes on. Bytes of the file. */
+  /** Writes memory and vCPUs to an ELF file. The domain stands still meanwhile and then goes on. Returns the bytes of the file. */
   async dumpCore(domid: number, file: string): Promise<{ bytes: number }> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
@@ -237,7 +237,7 @@ export class Saving {
     if (reason !== "suspend") throw new Refusal("EINVAL", `${name} stopped instead of suspending (${reason}).`);
   }
 
-  /** What the guest believes to be on its disks is in their images before its memory, which believes it, is in a file. Throws Refusal. */
+  /** What the guest believes to be on its disks must be in their images before its memory, which believes it, is in a file. Throws Refusal. */
   async #flushDisks({ domid, name }: ManagedDomain): Promise<void> {
     for (const { address, backend } of this.#parts.backends.of(domid))
       if (backend.hold && backend.image)
@@ -245,7 +245,7 @@ export class Saving {
           (await backend.hold()).release();
         } catch (error) {
           if (!(error instanceof StoreError)) throw error;
-          // Of what is only read nothing waits.
+          // Nothing is waiting to be written to a disk that is only read.
           if (error.code !== "EROFS")
             throw new Refusal(
               error.code,
@@ -259,7 +259,10 @@ export class Saving {
     return this.writeFile(domain, domain.options.config, file, stream);
   }
 
-  /** Memory and vCPUs of a domain that has suspended. Throws SaveError, and what `progress` throws, which gets the share that is read. */
+  /**
+   * The memory and the vCPUs of a domain that has suspended. Throws SaveError, and whatever `progress` throws, which gets the share that has been
+   * read.
+   */
   stream(domain: ManagedDomain, progress: (share: number) => void): AsyncIterable<Uint8Array> {
     const version = this.#parts.hypercalls.call("xen_version", HYPERVISOR_xen_version, XENVER_version);
     const xen = { major: version >>> 16, minor: version & 0xffff };
@@ -269,7 +272,7 @@ export class Saving {
       : this.#saver.save(domid, config.maxvcpus, xen, progress);
   }
 
-  /** The hypervisor knows it: a configuration may be edited while its domain runs. */
+  /** The hypervisor knows the type. A configuration may be edited while its domain runs. */
   #typeOf({ domid, name }: ManagedDomain): GuestTypeName {
     const info = this.#parts.hypercalls.domains.info(domid);
     if (!info) throw new Refusal("ESRCH", `${name} has ended.`);
@@ -302,7 +305,7 @@ export class Saving {
     };
   }
 
-  /** A file that a domain is made of again: `text` is its xl.cfg. Its size in bytes. Throws Refusal. */
+  /** Writes a file from which a domain can be made again. `text` is its xl.cfg. Returns the file's size in bytes. Throws Refusal. */
   async writeFile(
     { domid, name, uuid, options }: ManagedDomain,
     text: string,
@@ -344,7 +347,7 @@ export class Saving {
     store.resume(domid);
   }
 
-  /** The domain of a file, under the name and UUID that it had, or as `as` says. */
+  /** Makes the domain of a file, under the name and UUID that it had, or as `as` says. */
   restore(file: string, paused: boolean, as: RestoreAs | null = null): Promise<CreateResult> {
     return readSaved(file, (saved) => {
       const memory: SavedMemory = {
@@ -355,7 +358,7 @@ export class Saving {
     });
   }
 
-  /** The same of what has been read. `called`: as refusals have it. */
+  /** Does the same with what has been read. `called` is its name in refusals. */
   async continue(
     called: string,
     { header: written, files, console }: SavedDomain,
@@ -391,7 +394,7 @@ export class Saving {
     const result = await restored.catch((error: unknown) => {
       if (error instanceof HypercallError)
         throw new Refusal(error.code, `${called} can't be restored: the hypervisor refused ${error.message}.`);
-      // A ring in a page that may not be granted, or what lies behind a device is not there any more.
+      // A ring is in a page that may not be granted, or what is behind a device no longer exists.
       if (error instanceof DeviceRefusal)
         throw new Refusal(error.code, `${called} can't be restored: ${error.message}`);
       if (error instanceof GrantError || error instanceof XenstoreError)

@@ -1,4 +1,4 @@
-/** The requests of messages.ts, answered by the parts of dom0. */
+/** The parts of dom0 answer the requests of messages.ts. */
 import {
   NATIVE_check_invariants,
   NATIVE_statistics,
@@ -74,12 +74,12 @@ export interface ServiceParts {
 export class Service {
   readonly #parts: ServiceParts;
   readonly #handlers: Handlers;
-  /** Consoles whose output is sent, by domid and number, with how many asked. */
+  /** The consoles whose output is sent, by domid and number, and how often each was asked for. */
   readonly #attached = new Map<string, number>();
   readonly #xenstore: StoreRequests;
-  /** Files that are looked at now, by who asked. */
+  /** The inspections of files that are under way, by the name that the request gave. */
   readonly #inspecting = new Map<string, Set<AbortController>>();
-  /** Made when they are first asked for. */
+  /** It is made when it is first asked for. */
   #frameTable: FrameTable | null = null;
   #switches: SwitchRings | null = null;
 
@@ -93,7 +93,7 @@ export class Service {
     });
   }
 
-  /** Rejects with what errorData understands. */
+  /** Rejects with an error that errorData can convert. */
   async handle(request: ToolstackRequestName, args: unknown): Promise<unknown> {
     const handler = this.#handlers[request] as ((args: unknown) => unknown) | undefined;
     if (!handler) throw new Refusal("ENOSYS", `The toolstack knows no request "${String(request)}".`);
@@ -102,7 +102,7 @@ export class Service {
     return result;
   }
 
-  /** Tells everybody the new list. */
+  /** Sends the new list to everybody. */
   domainsChanged(): void {
     this.#parts.emit("domains", { domains: this.#parts.reports.list() });
   }
@@ -347,7 +347,7 @@ export class Service {
     try {
       hypercalls.domains.unpause(domid);
     } catch (error) {
-      // The one thing that Xen refuses.
+      // This is the only thing that Xen refuses.
       if (error instanceof HypercallError && error.code === "EINVAL")
         throw new Refusal("EINVAL", `${name} is not paused.`);
       throw error;
@@ -364,13 +364,13 @@ export class Service {
   }
 
   /**
-   * The target of the guest's balloon driver, of whole KiB, and the most that Xen lets it have from now on: whether it follows or not, it gets
+   * Sets the target of the guest's balloon driver, in whole KiB, and the most that Xen lets it have from now on. Whether it follows or not, it gets
    * no more than that (libxl_set_memory_target, which xl calls with `enforce`).
    */
   #setMemory(domid: number, memoryMiB: number): void {
     const { hypercalls, lifecycle, store } = this.#parts;
     const { name, config } = lifecycle.managed(domid);
-    // What it was built for, which its configuration of the next start may differ from.
+    // What it was built for. The configuration of its next start may have another value.
     const most = readStoreMemory(store, domid).staticMaxMiB ?? config.maxmemMiB;
     const kib = Math.floor(memoryMiB * 1024);
     if (!(kib >= 1 && memoryMiB <= most))
@@ -380,7 +380,7 @@ export class Service {
     try {
       lifecycle.retarget(domid, Math.floor(kib / 4));
     } catch (error) {
-      // As when the host has not that much in reserve: its target is as it was, and so is the limit.
+      // For example if the host does not have that much in reserve: then the target is as it was before, and the limit must be too.
       if (before !== undefined) hypercalls.domains.setMaxMemory(domid, before * 4);
       throw error;
     }
@@ -394,13 +394,13 @@ export class Service {
     for (const end = Date.now() + grace; lifecycle.domains.size > 0 && Date.now() < end;)
       await new Promise((resolve) => setTimeout(resolve, 20));
     for (const domid of [...lifecycle.domains.keys()]) lifecycle.destroy(domid);
-    // After the reply has been sent.
+    // This happens after the reply has been sent.
     setTimeout(() => hypercalls.host.shutdown(reboot ? SHUTDOWN_reboot : SHUTDOWN_poweroff), 20);
     return null;
   }
 }
 
-/** Requests after which the list may differ. */
+/** The requests after which the list may be different. */
 const CHANGES = new Set<ToolstackRequestName>([
   "create",
   "save",
@@ -422,7 +422,7 @@ function done(_nothing: void): null {
   return null;
 }
 
-/** Throws Refusal ESRCH when there is nothing. */
+/** Throws Refusal ESRCH if `what` is null. */
 function known<T>(what: T | null, why: string): T {
   if (what === null) throw new Refusal("ESRCH", why);
   return what;

@@ -1,4 +1,4 @@
-/** Runs dom0 in this worker: kernel, xenstored, backends, toolstack, then the autostart list. */
+/** Runs dom0 in this worker: kernel, xenstored, backends and toolstack, and then the autostart list. */
 import { readFile } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { startKernel } from "../dom0/kernel/kernel.ts";
@@ -11,7 +11,7 @@ import type { Emit } from "./lifecycle.ts";
 import type { Dom0WorkerData, FromToolstack, ToToolstack } from "./messages.ts";
 import type { Service } from "./service.ts";
 
-/** `kinds`: of the devices whose backends it has. */
+/** `kinds`: the kinds of devices whose backends it has. */
 export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error("dom0 runs in a worker");

@@ -1,4 +1,4 @@
-/** Why a domain has stopped, as the hypervisor says it, and what its configuration has said shall follow. */
+/** Why a domain has stopped, as the hypervisor reports it, and what its configuration says for that case. */
 import { XEN_DOMINF_shutdown, XEN_DOMINF_shutdownshift } from "../abi/domctl.ts";
 import {
   SHUTDOWN_crash,
@@ -19,18 +19,18 @@ const REASONS: Record<number, ShutdownReason> = {
   [SHUTDOWN_soft_reset]: "soft_reset",
 };
 
-/** Of the flags of a domain's record; null while it has not stopped. */
+/** Takes the flags of a domain's record. Returns null while the domain has not stopped. */
 export function shutdownReason(flags: number): ShutdownReason | null {
   const code = shutdownCode(flags);
   return code === null ? null : (REASONS[code] ?? "unknown");
 }
 
-/** SHUTDOWN_*, or what else the guest said; null while it has not stopped. */
+/** Returns SHUTDOWN_* or whatever else the guest gave as its reason; null while it has not stopped. */
 export function shutdownCode(flags: number): number | null {
   return flags & XEN_DOMINF_shutdown ? (flags >>> XEN_DOMINF_shutdownshift) & 0xff : null;
 }
 
-/** on_poweroff, on_reboot and so on; who stops for a reason that nobody knows is destroyed, as by xl. */
+/** Returns on_poweroff, on_reboot and so on. A domain that stops for an unknown reason is destroyed, as by xl. */
 export function actionFor(config: DomainConfig, reason: ShutdownReason): ShutdownAction {
   if (reason === "poweroff") return config.onPoweroff;
   if (reason === "reboot") return config.onReboot;
@@ -40,7 +40,7 @@ export function actionFor(config: DomainConfig, reason: ShutdownReason): Shutdow
   return config.onCrash;
 }
 
-/** Whether another domain is to come in the place of the one that has stopped. */
+/** Whether another domain is to take the place of the one that has stopped. */
 export function isRestart(action: ShutdownAction): boolean {
   return !["destroy", "coredump-destroy", "preserve"].includes(action);
 }

@@ -1,4 +1,4 @@
-/** xenstore as dom0 sees it, for who looks on and edits: nodes, search, accounts, watches whose events are joined. */
+/** xenstore as dom0 sees it, for users who look at it and edit it: nodes, search, accounts, and watches whose events are joined. */
 import { openTransactions, type XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { components, join } from "../dom0/xenstore/path.ts";
@@ -10,10 +10,10 @@ import { Refusal } from "./error.ts";
 import type { Emit } from "./lifecycle.ts";
 import type { XenstoreAccounts, XenstoreMatches, XenstoreNode } from "./messages.ts";
 
-/** dom0 has no quota; what its users make through here is bounded all the same. */
+/** dom0 has no quota, but what its users make through this file is limited all the same. */
 const MOST_NODES = 100_000;
 const MOST_MATCHES = 200;
-/** Nodes looked at before dom0's other work has its turn. */
+/** The number of nodes that are looked at before dom0's other work has its turn. */
 const NODES_PER_TURN = 2000;
 const JOIN_MS = 100;
 const MOST_PATHS = 500;
@@ -33,7 +33,7 @@ export class StoreRequests {
     this.#parts = parts;
   }
 
-  /** Throws Refusal ENOENT when there is no such node. */
+  /** Throws Refusal ENOENT if there is no such node. */
   read(path: string): XenstoreNode {
     const node = this.node(path);
     if (!node) throw new Refusal("ENOENT", `xenstore has no node ${path}.`);
@@ -45,7 +45,7 @@ export class StoreRequests {
     return node && { path, ...described(node), children: [...node.children.keys()] };
   }
 
-  /** Throws Refusal E2BIG when they have too many children to name in one answer. */
+  /** Throws Refusal E2BIG if they have too many children to name in one answer. */
   nodes(paths: readonly string[]): (XenstoreNode | null)[] {
     let children = 0;
     return paths.map((path) => {
@@ -60,10 +60,10 @@ export class StoreRequests {
   async search(text: string, below: string): Promise<XenstoreMatches> {
     const start = this.#checked(below, () => this.#parts.xenstored.store.find(below));
     const wanted = text.toLowerCase();
-    // A part of a path has a slash; without one, every node below a directory of that name would be found.
+    // A text with a slash is part of a path. Without one, the path does not count, because every node below a directory of that name would be found.
     const named = (path: string): string => (text.includes("/") ? path : path.slice(path.lastIndexOf("/") + 1));
     const matches: XenstoreMatches["matches"] = [];
-    // Nodes never change: what is walked is the tree as it was, whatever happens between the turns.
+    // Nodes never change. What is walked is the tree as it was at the beginning, whatever happens between the turns.
     const ahead: [string, Node][] = start ? [[below, start]] : [];
     for (let looked = 1; ahead.length > 0; looked++) {
       const [path, node] = ahead.pop()!;
@@ -134,7 +134,7 @@ export class StoreRequests {
   remove(path: string): void {
     if (path === "/") throw new Refusal("EINVAL", "The root of xenstore can't be removed.");
     this.#checked(path, () => {
-      // As xenstored has it: a node that is not there is fine, but not the lack of its parent.
+      // As in xenstored: it is no error if a node does not exist, but it is one if its parent does not.
       const parent = path.slice(0, path.lastIndexOf("/")) || "/";
       if (!this.#parts.xenstored.store.find(parent)) throw new XenstoreError("ENOENT");
       this.#parts.store.remove(path);
@@ -175,7 +175,7 @@ export class StoreRequests {
     this.#watches.delete(token);
   }
 
-  /** Nodes that there are. */
+  /** The number of nodes that exist. */
   nodeCount(): number {
     let total = 0;
     for (const count of this.#parts.xenstored.store.owned.values()) total += count;
@@ -188,7 +188,7 @@ export class StoreRequests {
       throw new Refusal("ENOSPC", `xenstore has ${MOST_NODES} nodes, which is as many as may be made here.`);
   }
 
-  /** What xenstored refuses, as a sentence. */
+  /** Returns what xenstored refuses as a sentence. */
   #checked<T>(path: string, body: () => T): T {
     try {
       return body();

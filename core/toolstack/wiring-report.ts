@@ -1,4 +1,4 @@
-/** What wiring.ts reports. Types only: safe to import anywhere. */
+/** What wiring.ts reports. There are only types here, so every file may import this one. */
 import type { HandshakeSummary } from "../dom0/xenstore/handshakes.ts";
 import type { GrantReport, GrantTableReport, PortReport } from "../dom0/kernel/observe.ts";
 
@@ -15,7 +15,7 @@ export type {
 export type GrantWiring = GrantReport;
 export type GrantTableWiring = GrantTableReport;
 
-/** Counts are since it was bound and from the domain's own side; null where dom0 is at neither end. */
+/** The counts begin when the port was bound and are those of the domain's own side. They are null if dom0 is at neither end. */
 export interface PortWiring extends PortReport {
   received: number | null;
   sent: number | null;
@@ -24,66 +24,66 @@ export interface PortWiring extends PortReport {
 /** A grant that a backend has mapped. */
 export interface MappedGrantWiring {
   ref: number;
-  /** As the domain's table has it now; null when it is there no more. */
+  /** The grant as the domain's table has it now; null if it is no longer there. */
   grant: GrantWiring | null;
   mfn: number;
   /** The backend's handle of the mapping. */
   handle: number;
 }
-/** A ring that is connected: what is shared, and the event channel that goes with it. */
+/** A ring that is connected: what is shared, and the event channel that belongs to it. */
 export interface RingWiring extends Omit<RingState, "port" | "pages"> {
-  /** Numbers of the machine frames that are shared, in order. */
+  /** The numbers of the machine frames that are shared, in order. */
   frames: number[];
-  /** Those that are granted: a framebuffer's page is named by its frame. */
+  /** The frames that are granted. The page of a framebuffer is named by its frame instead. */
   grants: MappedGrantWiring[];
   frontendPort: PortWiring | null;
   backendPort: PortWiring | null;
 }
 
 export interface DeviceWiring {
-  /** As in xenstore's paths, or "xenstore". */
+  /** As in the paths of xenstore, or "xenstore". */
   kind: string;
   id: string;
-  /** For people: "Block device". */
+  /** The name for users, such as "Block device". */
   title: string;
-  /** What the guest calls it, where its configuration says so: "xvda". */
+  /** The guest's name for it, where its configuration gives one, such as "xvda". */
   vdev: string | null;
-  /** What its ends are called. */
+  /** The names of its two ends. */
   frontendTitle: string;
   backendTitle: string;
-  /** The frontend's domain. */
+  /** The domain of the frontend. */
   domid: number;
   name: string;
   backendDomid: number;
   backendName: string;
-  /** Why the frontend's domain does not run; null when it may. */
+  /** Why the frontend's domain does not run; null if it may run. */
   halted: "paused" | "shut down" | "crashed" | "dying" | null;
   frontendPath: string;
   /** null for xenstore, whose other end is xenstored itself. */
   backendPath: string | null;
-  /** XenbusStates as written into xenstore; null where there is none. */
+  /** The XenbusStates as they were written into xenstore; null if there is none. */
   frontendState: string | null;
   backendState: string | null;
   /** Why the backend closed it; null while it works. */
   problem: string | null;
-  /** None while it is not connected, or where its backend is another domain's. */
+  /** Empty while it is not connected, or if its backend is in another domain. */
   rings: RingWiring[];
   behind: BehindState | null;
-  /** null where its backend is another domain's, or counts none. */
+  /** null if its backend is in another domain or does not count anything. */
   traffic: DeviceTraffic | null;
 }
 
-/** One line of `xl block-list` and its kin. */
+/** One line of `xl block-list` and similar commands. */
 export interface DeviceEntry {
   kind: string;
   id: string;
   backendDomid: number;
   frontendPath: string;
   backendPath: string;
-  /** XenbusState as last written; 0 for none. */
+  /** The XenbusState that was written last; 0 if there is none. */
   frontendState: number;
   backendState: number;
-  /** The guest's port and ring references, as its frontend wrote them; null where there are none. */
+  /** The guest's port and ring references as its frontend wrote them; null if there are none. */
   eventChannel: string | null;
   ringRef: string | null;
 }
@@ -96,10 +96,10 @@ export interface DomainWiring {
   eventAbi: "2-level" | "FIFO";
   ports: PortWiring[];
   grants: GrantTableWiring;
-  /** The domain's own, and those that it is the backend of. */
+  /** The domain's own devices, and those of which it has the backend. */
   devices: DeviceWiring[];
-  /** Devices of those domains whose handshake is known, also those that are gone. */
+  /** The devices of these domains whose handshake is known, also those that are gone. */
   handshakes: HandshakeSummary[];
-  /** Domains that it has backends for and that are left out. */
+  /** The number of domains for which it has backends and that are left out. */
   moreDomains: number;
 }

@@ -1,4 +1,4 @@
-/** How a domain's split devices are wired, as it stands now: both ends, ring, event channel, grant, and what lies behind. */
+/** How the split devices of a domain are wired at this moment: both ends, ring, event channel, grant, and what lies behind the backend. */
 import type { EventChannels } from "../dom0/kernel/events.ts";
 import { XEN_DOMINF_dying, XEN_DOMINF_paused } from "../abi/domctl.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
@@ -16,12 +16,12 @@ import { Refusal } from "./error.ts";
 import { shutdownReason } from "./stop-reason.ts";
 import type { DeviceWiring, DomainWiring, GrantTableWiring, PortWiring, RingWiring } from "./wiring-report.ts";
 
-/** Domains whose devices are told of when dom0's are asked for. */
+/** The largest number of domains whose devices are reported when dom0's are asked for. */
 const MOST_DOMAINS = 32;
 const MOST_HANDSHAKES = 128;
 
 export interface WiringParts {
-  /** The domain that this runs in. */
+  /** The domain in which this runs. */
   domid: number;
   hypercalls: Hypercalls;
   events: EventChannels;
@@ -33,7 +33,7 @@ export interface WiringParts {
   store: LocalXenstore;
   handshakes: Handshakes;
   nameOf: (domid: number) => string;
-  /** Nanoseconds since power-on. */
+  /** Returns the nanoseconds since power-on. */
   now: () => number;
 }
 
@@ -44,7 +44,7 @@ export class Wiring {
     this.#parts = parts;
   }
 
-  /** Of this domain: the devices that it is the backend of. Throws Refusal when there is no such domain. */
+  /** For this domain it reports the devices of which it has the backend. Throws Refusal if there is no such domain. */
   report(domid: number): DomainWiring {
     const { hypercalls, observer, devices, handshakes, nameOf, now } = this.#parts;
     if (!hypercalls.domains.info(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
@@ -71,7 +71,7 @@ export class Wiring {
     };
   }
 
-  /** What went through a port, where this domain is at one of its ends and counts it. */
+  /** Adds what went through a port, if this domain is at one of its ends and counts it. */
   #counted(domid: number, port: Omit<PortWiring, "received" | "sent">): PortWiring {
     const { events, domid: own } = this.#parts;
     if (domid === own) return { ...port, ...(events.traffic(port.port) ?? { received: null, sent: null }) };
@@ -85,7 +85,7 @@ export class Wiring {
     return [...devices, this.#xenstore(domid, grants)].filter((device) => device !== null);
   }
 
-  /** Of the pages of its rings: a guest may have thousands of other grants. */
+  /** The grant references of its rings' pages. A guest may have thousands of other grants. */
   #ringRefs(domid: number): Set<number> {
     const rings = [...this.#parts.backends.of(domid)].flatMap((device) => device.report().rings);
     return new Set(rings.flatMap(({ pages }) => pages.flatMap((page) => ("ref" in page ? [page.ref] : []))));
@@ -184,7 +184,7 @@ export class Wiring {
     };
   }
 
-  /** Of a backend in this domain: the other end's port and grants are looked up. */
+  /** For a backend in this domain: looks up the other end's port and grants. */
   #ring(domid: number, { port, pages, ...ring }: RingState, grants: GrantTableWiring): RingWiring {
     const { observer, domid: own } = this.#parts;
     const back = observer.port(own, port);
@@ -206,7 +206,7 @@ export class Wiring {
   }
 }
 
-/** As it was written, if it can be one: the domain at that end may have written anything. */
+/** Returns the state as it was written, if it can be one. The domain at that end may have written anything. */
 function stateText(value: string | null): string | null {
   return value === null || /^\d{1,2}$/.test(value) ? value : "?";
 }

@@ -1,18 +1,18 @@
 /**
- * Every key of xl.cfg(5) of Xen 4.17, and what becomes of it here:
- * - works: it is acted on (xlcfg.ts);
- * - warns: the domain starts without what it asks for, and a sentence says so;
- * - refused: starting without it would be another domain than the one that was asked for, so it is an error;
- * - other: Xen itself passes over it for such a domain, without a word: it is for other guests, machines or Xen's own past.
- * A key that only says what is so anyway (`vif = []`, `acpi = 0`) asks for nothing. test/toolstack/xlcfg-keys.test.ts holds this table
- * against the manual page, and docs/xl.cfg.md is made from it.
+ * Every key of xl.cfg(5) of Xen 4.17, and what this host does with it:
+ * - works: the key has its effect (xlcfg.ts);
+ * - warns: the domain starts without what the key asks for, and a sentence says so;
+ * - refused: without it the domain would be another one than was asked for, so the key is an error;
+ * - other: for such a domain Xen itself skips the key without a word, because it is for other guests, for other machines or from Xen's own past.
+ * A key that only says what is the case anyway (`vif = []`, `acpi = 0`) asks for nothing. test/toolstack/xlcfg-keys.test.ts compares this table with
+ * the manual page, and docs/xl.cfg.md is made from it.
  */
 import { VIF_KEYS } from "../dom0/backends/net/keys.ts";
 
 export type KeyFate = "works" | "warns" | "refused" | "other";
 export interface KeyRule {
   fate: KeyFate;
-  /** What it means here, as the end of a sentence that begins with the key, or for `works` a remark; empty where there is nothing to say. */
+  /** What the key means here, as the end of a sentence that begins with the key, or for `works` a remark. It is empty if there is nothing to say. */
   says: string;
 }
 
@@ -52,8 +52,10 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   on_watchdog: works(),
   on_crash: works("coredump-… writes no core; a notice says so."),
   on_soft_reset: works(),
-  kernel: works(),
-  ramdisk: works(),
+  kernel: works(
+    "A relative path is taken, as xl does, from the folder in which `xl create` or `xenarium run` is called, wherever the config lies.",
+  ),
+  ramdisk: works("As for `kernel`."),
   cmdline: works(),
   root: works(),
   extra: works(),
@@ -232,7 +234,7 @@ function interfaceRows(): string {
     .join("");
 }
 
-/** The page docs/xl.cfg.md. */
+/** Returns the page docs/xl.cfg.md. */
 export function keysPage(): string {
   const rows = (fate: KeyFate): string =>
     Object.entries(KEYS)

@@ -1,8 +1,8 @@
 /**
- * The syntax of xl.cfg(5): `key = value` lines, values being strings, numbers or lists; `#` begins a comment, a newline
- * or a semicolon ends a setting, inside brackets newlines are space. A comment goes up to a newline: libxlutil takes none without one, but an
- * empty one. What libxlutil 4.17 takes is taken, and what it calls an error is one
- * (test/stock/xlcfg.json), but for \xHH, which it means to take and never does.
+ * The syntax of xl.cfg(5): lines of `key = value`, where values are strings, numbers or lists. `#` begins a comment, a newline or a semicolon ends a
+ * setting, and inside brackets newlines count as space. A comment ends with a newline: libxlutil takes none without one, unless it is empty. What
+ * libxlutil 4.17 takes is taken here, and what it calls an error is an error (test/stock/xlcfg.json), except \xHH, which it is meant to take but
+ * never does.
  */
 
 export interface Position {
@@ -16,16 +16,16 @@ export type ConfigValue = (
 export interface Setting extends Position {
   key: string;
   value: ConfigValue;
-  /** `+=`: appended to what was set before. */
+  /** `+=`: the value is appended to what was set before. */
   append: boolean;
 }
 
-/** A setting and where in the text it stands: its first character, its value's, and the one after it. */
+/** A setting, and where in the text it is: its first character, the first one of its value, and the one after its end. */
 export interface PlacedSetting extends Setting {
   from: number;
   valueFrom: number;
   to: number;
-  /** Of a list: where each of its items stands. */
+  /** For a list: where each of its items is. */
   items: { from: number; to: number }[];
 }
 
@@ -45,7 +45,7 @@ const ESCAPES: Record<string, string> = {
   ...{ "\\": "\\", '"': '"', "'": "'" },
 };
 
-/** The settings in file order, and the problems of lines that are none; one problem does not hide the next. */
+/** The settings in the order of the file, and the problems of lines that are no settings. One problem does not hide the next. */
 export function parseSyntax(text: string): { settings: PlacedSetting[]; problems: SyntaxProblem[] } {
   const reader = new Reader(text);
   const settings: PlacedSetting[] = [];
@@ -63,7 +63,7 @@ export function parseSyntax(text: string): { settings: PlacedSetting[]; problems
   }
 }
 
-/** Lists within lists. No key wants more than one within another. */
+/** The depth of lists within lists. No key needs more than one list within another. */
 const MOST_NESTED = 16;
 
 class Reader {
@@ -96,7 +96,7 @@ class Reader {
     this.#at++;
   }
 
-  /** Skips blanks and comments; also line ends and semicolons when `lines`. */
+  /** Skips blanks and comments; if `lines` is set, also line ends and semicolons. */
   skipSpace(lines: boolean): void {
     for (; !this.atEnd; this.#next()) {
       const char = this.#char;
@@ -151,7 +151,7 @@ class Reader {
     const char = this.#char;
     if (char === "'" || char === '"') return { kind: "string", text: this.#string(char), ...position };
     if (char === "[") return { kind: "list", items: this.#list(key), ...position };
-    // As far as syntax goes; whether it is a number is asked where one is wanted.
+    // This is a number as far as syntax goes. Whether it really is one is checked where a number is wanted.
     const number = /^\d[0-9a-fx]*(?![A-Za-z0-9_.])/.exec(this.#text.slice(this.#at, this.#at + 64))?.[0];
     if (number) {
       this.#at += number.length;
@@ -198,7 +198,7 @@ class Reader {
       }
     }
     this.#at++;
-    // Where xl's strings end.
+    // xl's strings end here.
     return text.split("\0", 1)[0]!;
   }
 

@@ -1,6 +1,6 @@
 /**
- * The values of an xl.cfg's keys, read as libxlutil 4.17 reads them: a list where one value is wanted, or the other way round, and a number that
- * is none are warned about and left out, as if the key were not there. Numbers are C's: 0x hexadecimal, 0 octal.
+ * The values of an xl.cfg's keys, read as libxlutil 4.17 reads them. A list where one value is wanted (or the other way round), and a number that is
+ * none, cause a warning and are left out as if the key were not there. Numbers are those of C: 0x is hexadecimal, 0 is octal.
  */
 import type { ConfigDiagnostic } from "./messages.ts";
 import type { ConfigValue, Setting } from "./xlcfg-syntax.ts";
@@ -10,7 +10,7 @@ export const show = (value: ConfigValue): string => (value.kind === "list" ? "a 
 export class ConfigValues {
   readonly #settings = new Map<string, Setting>();
   readonly #diagnostics: ConfigDiagnostic[];
-  /** Warned about already: a key is read more than once. */
+  /** The keys about which a warning was given already, because a key is read more than once. */
   readonly #passedOver = new Set<string>();
 
   constructor(diagnostics: ConfigDiagnostic[]) {
@@ -25,7 +25,7 @@ export class ConfigValues {
     return this.#settings.get(key) ?? null;
   }
 
-  /** Later settings of a key replace earlier ones, or with += are put behind them. */
+  /** Later settings of a key replace earlier ones, or are appended to them by +=. */
   add(setting: Setting): void {
     const before = this.#settings.get(setting.key);
     if (!setting.append || !before) {
@@ -51,14 +51,14 @@ export class ConfigValues {
     }
   }
 
-  /** With the place where it stands, if it stands in the text. */
+  /** Adds the place where it is, if it is in the text. */
   complain(severity: "error" | "warning", message: string, at: Setting | ConfigValue | null, key: string | null): void {
     const line = at?.line ?? 0;
     const where = line ? `line ${line}: ` : "";
     this.#diagnostics.push({ severity, message: `${where}${message}`, key, line, column: at?.column ?? 0 });
   }
 
-  /** The value can't be meant. */
+  /** The value can't have been meant. */
   refuse(key: string, allowed: string): void {
     const setting = this.setting(key);
     this.complain("error", `${key} is ${setting ? show(setting.value) : "missing"}; allowed: ${allowed}`, setting, key);
@@ -77,7 +77,7 @@ export class ConfigValues {
     return null;
   }
 
-  /** Of a string or a number; null without one. */
+  /** Takes a string or a number. Returns null if there is neither. */
   string(key: string): string | null {
     const value = this.setting(key)?.value;
     if (!value) return null;
@@ -90,7 +90,7 @@ export class ConfigValues {
     return value.kind === "list" ? value.items : this.#passOver(key, "list");
   }
 
-  /** null without one. */
+  /** Returns null if there is none. */
   number(key: string): number | null {
     const value = this.setting(key)?.value;
     if (!value) return null;
@@ -98,7 +98,7 @@ export class ConfigValues {
     return number ?? this.#passOver(key, "number");
   }
 
-  /** A number within bounds: outside of them it is refused. */
+  /** A number within limits. Outside of them it is refused. */
   integer(key: string, min: number, max: number, unit = ""): number | null {
     const number = this.number(key);
     if (number === null || (number >= min && number <= max)) return number;
@@ -106,7 +106,7 @@ export class ConfigValues {
     return null;
   }
 
-  /** It asks for something: not empty, not 0. */
+  /** Whether the key asks for something: it is neither empty nor 0. */
   asks(key: string): boolean {
     const value = this.setting(key)?.value;
     if (!value) return false;
@@ -115,7 +115,7 @@ export class ConfigValues {
   }
 }
 
-/** As C's strtol with base 0, all of the text; null: that is no number. */
+/** Reads the whole text as C's strtol does with base 0. Returns null if it is no number. */
 export function parseNumber(text: string): number | null {
   const [, sign, digits] = /^\s*([+-]?)(0x[0-9a-f]+|\d+)$/i.exec(text) ?? [];
   if (digits === undefined) return null;

@@ -1,4 +1,4 @@
-/** What the settings of an xl.cfg mean: what libxl 4.17 makes of them, its defaults too. Which keys there are: ./xlcfg-keys.ts. */
+/** What the settings of an xl.cfg mean: what libxl 4.17 makes of them, including its defaults. ./xlcfg-keys.ts says which keys there are. */
 import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { DEVICE_KINDS } from "../dom0/backends/kinds.ts";
@@ -23,17 +23,17 @@ import { parseSyntax, type ConfigValue, type Setting } from "./xlcfg-syntax.ts";
 import { ConfigValues, parseNumber, show } from "./xlcfg-values.ts";
 
 export const MAX_VCPUS = 32;
-/** What the largest host has. */
+/** The memory of the largest host. */
 const MAX_MEMORY_MIB = 3584;
 const MAX_CMDLINE = 1023;
-/** libxl's, of a shim. */
+/** libxl's command line for a shim. */
 const SHIM_CMDLINE = "pv-shim console=xen,pv";
-/** libxl's, of a domain that neither memory nor maxmem is given for. */
+/** libxl's value for a domain for which neither memory nor maxmem is given. */
 const DEFAULT_MEMORY_MIB = 32;
 
 /**
- * Checks an xl.cfg. `overrides`: further settings as `xl create` takes them behind the file, "memory=96" or "extra='a b'; vcpus=2", each in its own
- * text; they come last, so they win.
+ * Checks an xl.cfg. `overrides` are further settings as `xl create` takes them after the file, such as "memory=96" or "extra='a b'; vcpus=2", each in
+ * a text of its own. They come last, so they win.
  */
 export function parseXlConfig(
   text: string,
@@ -123,7 +123,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
   };
 }
 
-/** Of all kinds, in the order of the table: each item of a kind's list is one, and may bring another with it. */
+/** The devices of all kinds, in the order of the table. Each item of a kind's list is one device, and may bring another one with it. */
 function devices(values: ConfigValues, kinds: readonly DeviceKind[]): DeviceSpec[] {
   const specs: DeviceSpec[] = [];
   for (const { kind, config } of kinds) {
@@ -166,7 +166,7 @@ function isAction(text: string): text is ShutdownAction {
   return (SHUTDOWN_ACTIONS as readonly string[]).includes(text);
 }
 
-/** What keys ask for that this host has not. */
+/** Complains about keys that ask for what this host does not have. */
 function checkKeys(values: ConfigValues, kinds: readonly DeviceKind[]): void {
   for (const setting of values.settings) {
     const { key } = setting;
@@ -202,7 +202,7 @@ function checkType(values: ConfigValues): GuestTypeName {
   return type === "pvh" ? "pvh" : "pv";
 }
 
-/** What a PVH domain can't be here, and why. */
+/** Complains about what a PVH domain can't be here, and says why. */
 function checkPvh(values: ConfigValues): void {
   const refuse = (key: string, why: string): void =>
     values.complain("error", `${key} can't be had: ${why}`, values.setting(key), key);
@@ -219,7 +219,7 @@ function shim(values: ConfigValues, type: GuestTypeName): Pick<DomainConfig, "sh
   const isAsked = values.integer("pvshim", 0, 1) === 1;
   const file = values.string("pvshim_path") ?? "";
   const parts = [values.string("pvshim_cmdline") ?? SHIM_CMDLINE, values.string("pvshim_extra")];
-  // A PV domain has no use for one: libxl looks at it for PVH domains only.
+  // A PV domain has no use for a shim, and libxl looks at the key for PVH domains only.
   if (type !== "pvh" || !isAsked) return {};
   if (!file)
     values.complain(
@@ -239,7 +239,7 @@ function domainName(values: ConfigValues): string {
   return name ?? "";
 }
 
-/** With a boot loader, `kernel` and `ramdisk` are paths on the disk, as libxl hands them to pygrub. */
+/** With a boot loader, `kernel` and `ramdisk` are paths on the disk, and libxl passes them to pygrub. */
 function kernelPath(values: ConfigValues, hasBootloader: boolean): string {
   const kernel = values.string("kernel") ?? "";
   const hasDisk = (values.list("disk") ?? []).length > 0;
@@ -250,7 +250,7 @@ function kernelPath(values: ConfigValues, hasBootloader: boolean): string {
       values.setting("bootloader"),
       "disk",
     );
-  // An unknown boot loader has been complained about.
+  // If the boot loader is unknown, that was reported already.
   if (kernel || hasBootloader || values.string("bootloader")) return kernel;
   const how = "give the path of a PV kernel";
   const orDisk = ', or bootloader = "pygrub" to boot what is installed on the disk';
@@ -270,7 +270,7 @@ function bootLoader(values: ConfigValues): DomainConfig["bootloader"] {
     values.refuse("bootloader", '"pygrub"; to boot with GRUB itself give its file as `kernel`');
     return null;
   }
-  // A string is xl's old way.
+  // A string is xl's old form.
   const items = given?.kind === "list" ? given.items : given ? [given] : [];
   const words = items.flatMap((item) => {
     if (item.kind !== "list") return given === item ? item.text.split(/\s+/).filter(Boolean) : [item.text];
@@ -298,7 +298,7 @@ function uuid(values: ConfigValues): string {
   return (given ?? randomUUID()).toLowerCase();
 }
 
-/** 0 is as if it were not given. maxvcpus alone leaves one vCPU online. */
+/** 0 is treated as if it were not given. With maxvcpus alone, one vCPU is online. */
 function vcpuCounts(values: ConfigValues): { vcpus: number; maxvcpus: number } {
   const count = (key: string): number | null => values.integer(key, 0, MAX_VCPUS) || null;
   const most = count("maxvcpus");
@@ -322,7 +322,7 @@ function commandLine(values: ConfigValues): string {
   return cmdline;
 }
 
-/** By name, or by number as xend had it. */
+/** By its name, or by a number as in xend. */
 function tscMode(values: ConfigValues): TscMode {
   const given = values.string("tsc_mode");
   if (given === null) return "default";
@@ -343,7 +343,7 @@ function tscMode(values: ConfigValues): TscMode {
   return "default";
 }
 
-/** What a domain may have of the hypervisor's tables, within what this hypervisor gives. */
+/** What a domain may have of the hypervisor's tables, within what this hypervisor allows. */
 function limits(values: ConfigValues): CreationLimits {
   return {
     grantFrames: values.integer("max_grant_frames", 1, 64) ?? LIBXL_LIMITS.grantFrames,
@@ -353,7 +353,7 @@ function limits(values: ConfigValues): CreationLimits {
   };
 }
 
-/** A string is for every vCPU; a list has an entry for each, and vCPUs beyond it are free. */
+/** A string is for every vCPU. A list has an entry for each vCPU, and vCPUs without an entry may run anywhere. */
 function affinity(values: ConfigValues, key: string, maxvcpus: number): number[][] | null {
   const value = values.setting(key)?.value;
   if (!value) return null;

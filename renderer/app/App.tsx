@@ -38,7 +38,7 @@ export function App() {
     of.page === "domain" ? domains.find(({ domid }) => domid === of.domid) : undefined,
   );
   const attachTo = shown?.config && !shown.state.shutdown && !shown.state.dying ? shown : null;
-  const { files, drop, forget } = useDroppedFiles(attachTo);
+  const { drops, drop, forget } = useDroppedFiles(attachTo);
 
   useEffect(() => {
     window.addEventListener("keydown", handleShortcut);
@@ -69,7 +69,7 @@ export function App() {
       <DropZone attachTo={attachTo?.name ?? null} onFiles={drop} />
       {dialog === "new-domain" && (
         <NewDomain
-          files={files}
+          drops={drops}
           onClose={() => {
             forget();
             useApp.setState({ dialog: "none" });

@@ -27,10 +27,7 @@ export function DomainTree({
   const { folders, closed, places } = useGroups();
   const [focused, setFocused] = useState("");
   const drop = useDrop(null);
-  const items: Item[] = [
-    ...shown.map((domain) => ({ name: domain.name, domid: domain.domid, domain })),
-    ...ended.map((gone) => ({ name: gone.name, domid: gone.domid, gone })),
-  ];
+  const items = itemsOf(shown, ended);
   const isOpen = (folder: string): boolean => searching || !closed.has(folder);
   const below = (folder: string): Item[] =>
     items.filter(({ name }) => {
@@ -90,4 +87,11 @@ export function DomainTree({
       {children}
     </div>
   );
+}
+
+function itemsOf(shown: readonly DomainInfo[], ended: readonly EndedDomain[]): Item[] {
+  return [
+    ...shown.map((domain) => ({ name: domain.name, domid: domain.domid, domain })),
+    ...ended.map((gone) => ({ name: gone.name, domid: gone.domid, gone })),
+  ];
 }

@@ -1,21 +1,44 @@
-import { Command as Menu } from "cmdk";
+import { Command as Menu, defaultFilter } from "cmdk";
 import { useState } from "react";
 import { openDialog } from "../state/store.ts";
 import { useModal } from "../ui/modal.ts";
 import { commandsNow, type Command } from "./commands.ts";
+import { inOrder } from "./palette-order.ts";
 import { keysOf } from "./shortcut-keys.ts";
 
-/** Lists everything that can be done, to be found by name. */
+/** Whether the letters that were typed stand in the command's words in that order: from 0 (they do not) to 1. */
+function guess({ title, group, keywords }: Command, typed: string): number {
+  return defaultFilter(title, typed, [group, ...keywords]);
+}
+
+/**
+ * Lists everything that can be done, to be found by name: by groups until something is typed, and then what fits best first, each with the group that it
+ * is in.
+ */
 export function Palette() {
   const { props, close } = useModal(() => openDialog("none"));
   const [commands] = useState(commandsNow);
   const [text, setText] = useState("");
+  const [selected, select] = useState<string>(commands[0]?.id ?? "");
+  const isTyped = text.trim() !== "";
+  const found = inOrder(commands, text, guess);
   const groups = [...new Set(commands.map(({ group }) => group))];
+  const type = (typed: string): void => {
+    setText(typed);
+    select(inOrder(commands, typed, guess)[0]?.id ?? "");
+  };
   const run = (command: Command): void => {
     // The focus first returns to where it was, and then goes where the command leads.
     close();
     command.run();
   };
+  const item = (command: Command) => (
+    <Menu.Item key={command.id} value={command.id} onSelect={() => run(command)}>
+      <span>{command.title}</span>
+      {isTyped && <span className="palette-group">{command.group}</span>}
+      {keysOf(command.id) && <kbd>{keysOf(command.id)}</kbd>}
+    </Menu.Item>
+  );
   return (
     <dialog
       {...props}
@@ -23,27 +46,17 @@ export function Palette() {
       aria-label="Commands"
       onClick={({ target }) => target === props.ref.current && close()}
     >
-      <Menu label="Commands" loop>
-        <Menu.Input placeholder="What do you want to do?" value={text} onValueChange={setText} autoFocus />
+      <Menu label="Commands" loop shouldFilter={false} value={selected} onValueChange={select}>
+        <Menu.Input placeholder="What do you want to do?" value={text} onValueChange={type} autoFocus />
         <Menu.List label="Commands">
-          <Menu.Empty>Nothing is called “{text}”.</Menu.Empty>
-          {groups.map((group) => (
-            <Menu.Group key={group} heading={group}>
-              {commands
-                .filter((command) => command.group === group)
-                .map((command) => (
-                  <Menu.Item
-                    key={command.id}
-                    value={`${command.title} (${command.id})`}
-                    keywords={[group, ...command.keywords]}
-                    onSelect={() => run(command)}
-                  >
-                    <span>{command.title}</span>
-                    {keysOf(command.id) && <kbd>{keysOf(command.id)}</kbd>}
-                  </Menu.Item>
-                ))}
-            </Menu.Group>
-          ))}
+          {found.length === 0 && <Menu.Empty>Nothing is called “{text}”.</Menu.Empty>}
+          {isTyped
+            ? found.map(item)
+            : groups.map((group) => (
+                <Menu.Group key={group} heading={group}>
+                  {found.filter((command) => command.group === group).map(item)}
+                </Menu.Group>
+              ))}
         </Menu.List>
       </Menu>
     </dialog>

@@ -13,18 +13,19 @@ import { show, toast, useApp } from "../state/store.ts";
 import { isDialogBusy } from "../ui/FormDialog.tsx";
 
 export interface DroppedFiles {
-  /** Those that a new domain is made of. */
-  files: File[];
+  /** What was dropped for the new domain that is asked for, drop by drop: the dialog takes them one after the other. */
+  drops: readonly File[][];
   drop: (files: File[], place: DropPlace) => void;
   forget: () => void;
 }
 
 /** `attachTo`: the domain that is looked at, if a device can come to it. */
 export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
-  const [files, setFiles] = useState<File[]>([]);
+  const [drops, setDrops] = useState<readonly File[][]>([]);
   const take = (taken: File[]): void => {
     if (comeTooEarly()) return;
-    setFiles(taken);
+    // Two may come before the dialog looks.
+    setDrops((before) => [...before, taken]);
     useApp.setState({ dialog: "new-domain" });
   };
   useOpenedFiles(take);
@@ -44,7 +45,7 @@ export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
     if (place !== "attach" || !attachTo) return void sort(dropped, take);
     attach(dropped, attachTo.domid, null);
   };
-  return { files, drop, forget: () => setFiles([]) };
+  return { drops, drop, forget: () => setDrops([]) };
 }
 
 /** A dialog that carries out what it was asked for takes no files until it has done that. */

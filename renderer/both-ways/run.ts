@@ -10,10 +10,7 @@ import { say } from "../state/messages.ts";
 import { onConsole, request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { isReady, withMore } from "./boot-text.ts";
-import { whyNotNamed, whyNotTwice } from "./twice.ts";
-
-export const WAYS = ["pv", "pvh"] as const;
-export type WayType = (typeof WAYS)[number];
+import { WAYS, pairNames, whyNotTwice, type WayType } from "./twice.ts";
 
 /** Where in its boot a domain was counted. */
 export type Point = "begun" | "firstLine" | "ready";
@@ -39,21 +36,19 @@ export interface Pair {
 export const useBothWays = create<{ pair: Pair | null }>()(() => ({ pair: null }));
 
 /** The xl.cfg of one of the two: under a name of its own, with a UUID of its own. */
-export function configOf(text: string, name: string, type: WayType): string {
+function configOf(text: string, name: string, type: WayType): string {
   const values: [key: string, value: string | null][] = [
-    ["name", wayName(name, type)],
+    ["name", name],
     ["type", type],
     ["builder", null],
     ["uuid", null],
   ];
   return values.reduce((config, [key, value]) => withValue(config, key, value), text);
 }
-export function wayName(name: string, type: WayType): string {
-  return `${name}-${type}`;
-}
 
 interface Draft {
   text: string;
+  /** What the names of the two are made from. A domain of this very name does not matter. */
   name: string;
   /** The name of the kernel's file. */
   kernel: string;
@@ -66,14 +61,15 @@ interface Draft {
  */
 export async function startBothWays(draft: Draft, signal: AbortSignal): Promise<void> {
   await checkBothWays(draft);
+  const names = await freeNames(draft.name);
   const before = useBothWays.getState().pair;
   const made: { domid: number; uuid: string }[] = [];
   const warnings = new Set<string>();
   try {
     const ways: Way[] = [];
     for (const type of WAYS) {
-      const name = wayName(draft.name, type);
-      const config = configOf(draft.text, draft.name, type);
+      const name = names[type];
+      const config = configOf(draft.text, name, type);
       const given = { config, configName: "New domain", files: draft.files, paused: true };
       const result = await createUntil(signal, name, given);
       made.push(result);
@@ -88,6 +84,7 @@ export async function startBothWays(draft: Draft, signal: AbortSignal): Promise<
     for (const { domid } of ways) await measure(domid, "begun");
     signal.throwIfAborted();
     await Promise.all(ways.map(({ domid }) => request("unpause", { domid })));
+    signal.throwIfAborted();
   } catch (error) {
     ignore();
     useBothWays.setState({ pair: before });
@@ -109,12 +106,15 @@ async function undo({ domid, uuid }: { domid: number; uuid: string }): Promise<v
   }
 }
 
-async function checkBothWays({ text, name }: Draft): Promise<void> {
+async function checkBothWays({ text }: Draft): Promise<void> {
   const { config } = await request("parseConfig", { config: text });
-  const others = [await request("list", {}), await request("keptDomains", {})].flat();
-  const names = WAYS.map((type) => wayName(name, type));
-  const reason = whyNotNamed(names, new Set(others.map((each) => each.name))) ?? whyNotTwice(text, config);
+  const reason = whyNotTwice(text, config);
   if (reason !== null) throw new Error(reason);
+}
+
+async function freeNames(name: string): Promise<Record<WayType, string>> {
+  const others = [await request("list", {}), await request("keptDomains", {})].flat();
+  return pairNames(name, new Set(others.map((each) => each.name)));
 }
 
 let ignore: () => void = () => {};

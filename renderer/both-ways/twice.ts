@@ -18,10 +18,14 @@ export function whyNotTwice(text: string, config: ParsedConfig["config"]): strin
   return null;
 }
 
-/** Returns the reason why the two can't be called so, as a sentence; null if they can. `taken` has the names of all domains, running or not. */
-export function whyNotNamed(names: readonly string[], taken: ReadonlySet<string>): string | null {
-  const other = names.find((name) => taken.has(name));
-  return other === undefined
-    ? null
-    : `A domain named ${other} is there already; allowed: a name with which ${names.join(" and ")} are both free.`;
+export const WAYS = ["pv", "pvh"] as const;
+export type WayType = (typeof WAYS)[number];
+
+/** Returns what the two are called: NAME-pv and NAME-pvh, or NAME-2-pv and NAME-2-pvh and so on if one of them is taken by some domain, running or not. */
+export function pairNames(name: string, taken: ReadonlySet<string>): Record<WayType, string> {
+  for (let n = 1; ; n++) {
+    const stem = n === 1 ? name : `${name}-${n}`;
+    const [pv, pvh] = WAYS.map((type) => `${stem}-${type}`) as [string, string];
+    if (!taken.has(pv) && !taken.has(pvh)) return { pv, pvh };
+  }
 }

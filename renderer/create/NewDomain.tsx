@@ -8,6 +8,7 @@ import { show } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { useIsOpen } from "../ui/FormDialog.tsx";
 import { createUntil } from "./cancellable.ts";
+import type { Finding } from "./checks.ts";
 import { Choice } from "./Choice.tsx";
 import { idOf } from "./Field.tsx";
 import { Halves } from "./Halves.tsx";
@@ -23,6 +24,13 @@ function focusWrong(): void {
 
 const filesOf = ({ files }: Draft): Record<string, string> =>
   Object.fromEntries(files.flatMap(({ name, id }) => (id === null ? [] : [[name, id]])));
+
+/** What one of the dialog's buttons makes of the draft. */
+interface Making {
+  make: (draft: Draft, signal: AbortSignal) => Promise<void>;
+  /** Whether it can be made although the host makes that field's value impossible. */
+  allows: (field: Finding["field"]) => boolean;
+}
 
 /** Creates the domain, and shows its console. */
 async function createOne(draft: Draft, signal: AbortSignal): Promise<void> {
@@ -42,10 +50,14 @@ async function createBoth(draft: Draft, signal: AbortSignal): Promise<void> {
   show({ page: "host", tab: "both-ways" });
 }
 
+const ONE: Making = { make: createOne, allows: () => false };
+/** Neither has the name itself, so another domain may have it. */
+const BOTH: Making = { make: createBoth, allows: (field) => field === "name" };
+
 interface Creation {
   /** Whether something is being created. */
   creating: boolean;
-  begin: (make: typeof createOne) => void;
+  begin: (making: Making) => void;
   /** Ends what was begun; nothing of it is left. */
   cancel: () => void;
 }
@@ -55,9 +67,9 @@ function useCreation(draft: Draft, onCreated: () => void): Creation {
   const [creating, setCreating] = useState(false);
   const isOpen = useIsOpen();
   const begun = useRef<AbortController | null>(null);
-  const create = async (make: typeof createOne): Promise<void> => {
+  const create = async ({ make, allows }: Making): Promise<void> => {
     draft.touchAll();
-    if (draft.prevents) {
+    if (![...draft.impossible].every(allows)) {
       focusWrong();
       return;
     }
@@ -77,17 +89,17 @@ function useCreation(draft: Draft, onCreated: () => void): Creation {
       setCreating(false);
     }
   };
-  return { creating, begin: (make) => void create(make), cancel: () => begun.current?.abort() };
+  return { creating, begin: (making) => void create(making), cancel: () => begun.current?.abort() };
 }
 
 /**
- * Makes a domain from files, an xl.cfg, the bundled guest or this computer's kernel. The xl.cfg decides; the fields read and write it. `files` are those
- * that were dropped last: those before them have been taken already.
+ * Makes a domain from files, an xl.cfg, the bundled guest or this computer's kernel. The xl.cfg decides; the fields read and write it. `drops` are the
+ * files that were dropped since it was asked for.
  */
-export function NewDomain({ files, onClose }: { files: File[]; onClose: () => void }) {
+export function NewDomain({ drops, onClose }: { drops: readonly File[][]; onClose: () => void }) {
   const draft = useDraft();
   const { fields, set } = draft;
-  const intake = useIntake(draft, files);
+  const intake = useIntake(draft, drops);
   const { creating, begin, cancel: cancelCreation } = useCreation(draft, onClose);
   const [web, setWeb] = useState(false);
   useEffect(() => document.getElementById(idOf("Name"))?.focus(), []);
@@ -97,7 +109,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   const isWhole = fields.name !== "" && (fields.kernel || fields.bootloader) !== "";
   const submit = (event: { preventDefault: () => void }): void => {
     event.preventDefault();
-    if (!busy) begin(createOne);
+    if (!busy) begin(ONE);
   };
   const cancel = (): void => {
     intake.stop();
@@ -149,7 +161,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
               type="button"
               title="As a PV and as a PVH domain at the same time, to compare what each asks of the hypervisor"
               disabled={busy || !isWhole}
-              onClick={() => begin(createBoth)}
+              onClick={() => begin(BOTH)}
             >
               Start both ways
             </button>

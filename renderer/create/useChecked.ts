@@ -16,8 +16,8 @@ export interface Checked {
   fields: Fields;
   /** Errors come first, then the order is that of the text. */
   findings: Finding[];
-  /** Whether the host makes one of them impossible. This is known at once, while the parser's findings come a moment later. */
-  prevents: boolean;
+  /** What the host makes impossible: the fields of these errors. They are known at once, while the parser's findings come a moment later. */
+  impossible: ReadonlySet<Finding["field"]>;
   /** Takes what the host said when it was asked to create the domain. */
   tell: (diagnostics: ConfigDiagnostic[]) => void;
 }
@@ -79,7 +79,7 @@ export function useChecked(text: string, given: readonly GivenFile[], own: Own |
       parsed,
       fields,
       findings: findings.sort((a, b) => rank(a) - rank(b) || a.line - b.line),
-      prevents: against.some(({ severity }) => severity === "error"),
+      impossible: new Set(against.flatMap(({ severity, field }) => (severity === "error" ? field : []))),
       tell: setDiagnostics,
     };
   }, [text, diagnostics, names, pcpus, freeMiB, given, known]);

@@ -29,12 +29,14 @@ export interface Intake {
 
 type Work = (progress: Progress, signal: AbortSignal) => Promise<void>;
 
-/** `dropped`: taken as soon as it is shown; others come while it is. One after the other: what is stopped is what comes now, and what waits behind it. */
-export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[]): Intake {
+/** `drops`: taken as soon as they are there. One after the other: what is stopped is what comes now, and what waits behind it. */
+export function useIntake({ edit, fail, use, useDisks }: Draft, drops: readonly File[][]): Intake {
   const [refused, setRefused] = useState<string[]>([]);
   const [reading, setReading] = useState<Reading | null>(null);
   const abort = useRef(new AbortController());
   const last = useRef(Promise.resolve());
+  /** The number of drops that have begun to be taken in. */
+  const begun = useRef(0);
   /** Intakes that are under way or wait. */
   const unfinished = useRef(0);
 
@@ -82,9 +84,11 @@ export function useIntake({ edit, fail, use, useDisks }: Draft, dropped: File[])
 
   useEffect(() => {
     // Deferred, so that nothing is sent by a mount that is undone at once (React's strict mode).
-    const timer = dropped.length ? setTimeout(() => take(dropped), 0) : undefined;
+    const timer = setTimeout(() => {
+      while (begun.current < drops.length) take(drops[begun.current++]!);
+    }, 0);
     return () => clearTimeout(timer);
-  }, [dropped]);
+  }, [drops]);
   useEffect(() => () => abort.current.abort(), []);
 
   return {

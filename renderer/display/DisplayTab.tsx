@@ -61,22 +61,23 @@ function Display({ domid, name }: { domid: number; name: string }) {
             (facts.isConnected ? `${facts.width} × ${facts.height}` : "No driver in the guest draws on it yet.")}
         </span>
         {facts?.vnc && <VncAddress vnc={facts.vnc} />}
-        <span className="spacer" />
-        <Tool label="Send Ctrl+Alt+Del" disabled={!link} onClick={sendCtrlAltDelete}>
-          <Keyboard size={14} />
-        </Tool>
-        <Tool label="Scale to fit" pressed={scale === "fit"} onClick={() => setScale("fit")}>
-          <Scan size={14} />
-        </Tool>
-        <Tool label="Actual size" pressed={scale === "actual"} onClick={() => setScale("actual")}>
-          <Minimize2 size={14} />
-        </Tool>
-        <Tool label="Full screen" disabled={!facts} onClick={fillScreen}>
-          <Expand size={14} />
-        </Tool>
-        <Tool label="Save a picture" disabled={!facts} onClick={savePicture}>
-          <Camera size={14} />
-        </Tool>
+        <span className="display-buttons">
+          <Tool label="Send Ctrl+Alt+Del" disabled={!link} onClick={sendCtrlAltDelete}>
+            <Keyboard size={14} />
+          </Tool>
+          <Tool label="Scale to fit" pressed={scale === "fit"} onClick={() => setScale("fit")}>
+            <Scan size={14} />
+          </Tool>
+          <Tool label="Actual size" pressed={scale === "actual"} onClick={() => setScale("actual")}>
+            <Minimize2 size={14} />
+          </Tool>
+          <Tool label="Full screen" disabled={!facts} onClick={fillScreen}>
+            <Expand size={14} />
+          </Tool>
+          <Tool label="Save a picture" disabled={!facts} onClick={savePicture}>
+            <Camera size={14} />
+          </Tool>
+        </span>
       </div>
       {lost !== null && (
         <p className="banner banner-quiet" role="status">

@@ -16,6 +16,8 @@ export function useTarget(find: () => Element | null, key: string): Box | null {
   useEffect(() => {
     let frame = 0;
     let seen: Element | null = null;
+    /** What cuts it off where it scrolls. */
+    let frames: Element[] = [];
     const sizes = new ResizeObserver(() => ask());
     const look = (): void => {
       frame = 0;
@@ -24,39 +26,59 @@ export function useTarget(find: () => Element | null, key: string): Box | null {
         if (seen) sizes.unobserve(seen);
         if (target) sizes.observe(target);
         seen = target;
+        frames = target ? framesOf(target) : [];
         target?.closest("details:not([open])")?.setAttribute("open", "");
-        target?.scrollIntoView({ block: "nearest", inline: "nearest" });
+        bringInSight();
       }
       const rectangle = target?.getBoundingClientRect();
-      const next = rectangle && rectangle.width > 0 ? visible(rectangle) : null;
+      const next = rectangle && rectangle.width > 0 ? visible(rectangle, frames) : null;
       setBox((before) => (same(before, next) ? before : next));
     };
     const ask = (): void => {
       frame ||= requestAnimationFrame(look);
     };
+    const bringInSight = (): void => seen?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    // In a window of another size it may lie elsewhere, also out of sight.
+    const resized = (): void => {
+      ask();
+      requestAnimationFrame(bringInSight);
+    };
     const changes = new MutationObserver(ask);
     // A diagram is moved and scaled by styles.
     const attributeFilter = ["style", "class", "hidden"];
     changes.observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter });
-    window.addEventListener("resize", ask);
+    window.addEventListener("resize", resized);
     window.addEventListener("scroll", ask, true);
     ask();
     return () => {
       cancelAnimationFrame(frame);
       sizes.disconnect();
       changes.disconnect();
-      window.removeEventListener("resize", ask);
+      window.removeEventListener("resize", resized);
       window.removeEventListener("scroll", ask, true);
     };
   }, [key]);
   return box;
 }
 
-/** Returns the part of it that is inside the window. */
-function visible({ left, top, right, bottom }: DOMRect): Box | null {
-  const [x, y] = [Math.max(0, left), Math.max(0, top)];
-  const [width, height] = [Math.min(innerWidth, right) - x, Math.min(innerHeight, bottom) - y];
-  return width > 0 && height > 0 ? { left: x, top: y, width, height } : null;
+/** Returns those that scroll it, or cut it off. */
+function framesOf(target: Element): Element[] {
+  const found: Element[] = [];
+  for (let each = target.parentElement; each; each = each.parentElement)
+    if (getComputedStyle(each).overflowY !== "visible") found.push(each);
+  return found;
+}
+
+/** Returns the part of it that is inside the window and not cut off. */
+function visible(rectangle: DOMRect, frames: readonly Element[]): Box | null {
+  let { left, top, right, bottom } = rectangle;
+  const inside = frames.map((each) => each.getBoundingClientRect());
+  for (const edge of [...inside, new DOMRect(0, 0, innerWidth, innerHeight)]) {
+    [left, top] = [Math.max(left, edge.left), Math.max(top, edge.top)];
+    [right, bottom] = [Math.min(right, edge.right), Math.min(bottom, edge.bottom)];
+  }
+  const [width, height] = [right - left, bottom - top];
+  return width > 0 && height > 0 ? { left, top, width, height } : null;
 }
 function same(a: Box | null, b: Box | null): boolean {
   return (

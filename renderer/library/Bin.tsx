@@ -91,29 +91,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
           <TableHead columns={COLUMNS} />
           <tbody>
             {entries.map((entry) => (
-              <tr key={`${entry.kind} ${entry.id}`}>
-                <th scope="row">
-                  {entry.name} <span className="bin-kind">{entry.kind}</span>
-                </th>
-                <td>{dateText(entry.deletedAt)}</td>
-                <td>{dateText(entry.goneAt)}</td>
-                <td className="number">{mebibytes(entry.bytes)}</td>
-                <td>
-                  <span className="button-row">
-                    <button type="button" aria-label={`Put back ${entry.name}`} onClick={() => then(putBack(entry))}>
-                      Put back
-                    </button>
-                    <button
-                      type="button"
-                      className="danger-quiet"
-                      aria-label={`Remove for good: ${entry.name}`}
-                      onClick={() => then(purge(entry))}
-                    >
-                      Remove for good
-                    </button>
-                  </span>
-                </td>
-              </tr>
+              <BinRow key={`${entry.kind} ${entry.id}`} entry={entry} then={then} />
             ))}
           </tbody>
         </table>
@@ -127,5 +105,33 @@ export function Bin({ onClose }: { onClose: () => void }) {
         </button>
       </footer>
     </Dialog>
+  );
+}
+
+function BinRow({ entry, then }: { entry: Entry; then: (deed: Promise<unknown>) => void }) {
+  return (
+    <tr>
+      <th scope="row">
+        {entry.name} <span className="bin-kind">{entry.kind}</span>
+      </th>
+      <td>{dateText(entry.deletedAt)}</td>
+      <td>{dateText(entry.goneAt)}</td>
+      <td className="number">{mebibytes(entry.bytes)}</td>
+      <td>
+        <span className="button-row">
+          <button type="button" aria-label={`Put back ${entry.name}`} onClick={() => then(putBack(entry))}>
+            Put back
+          </button>
+          <button
+            type="button"
+            className="danger-quiet"
+            aria-label={`Remove for good: ${entry.name}`}
+            onClick={() => then(purge(entry))}
+          >
+            Remove for good
+          </button>
+        </span>
+      </td>
+    </tr>
   );
 }

@@ -30,6 +30,11 @@ export function ImportDomain({ file: given, onClose }: { file: File | null; onCl
     const called = found.name.trim() || "imported";
     setName(taken.has(called) ? nameLike(called, taken) : called);
   });
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    // The field was not there when the dialog opened: it takes the focus from the button that chose the file.
+    if (look && document.activeElement?.closest(".import-file")) field.current?.focus();
+  }, [look]);
   const wanted = name.trim();
   const clash = clashOf(wanted, taken);
   return (
@@ -47,6 +52,7 @@ export function ImportDomain({ file: given, onClose }: { file: File | null; onCl
       {look && (
         <NameField
           label="Name here"
+          input={field}
           value={name}
           onValue={setName}
           problem={clash}

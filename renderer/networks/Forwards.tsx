@@ -67,7 +67,6 @@ function NewForward({ network: { name, gateway }, again }: { network: NetworkRep
     }
     await again();
   };
-  const list = `leases-${name}`;
   return (
     <form
       className="network-form"
@@ -95,22 +94,7 @@ function NewForward({ network: { name, gateway }, again }: { network: NetworkRep
         onChange={({ target }) => setHostPort(target.value)}
       />
       <span className="muted">to</span>
-      <input
-        className="network-address mono"
-        aria-label="The guest’s address"
-        placeholder="10.0.2.15"
-        list={list}
-        required
-        value={guest}
-        onChange={({ target }) => setGuest(target.value.trim())}
-      />
-      <datalist id={list}>
-        {leases.map(({ address, hostName }) => (
-          <option key={address} value={address}>
-            {hostName ?? ""}
-          </option>
-        ))}
-      </datalist>
+      <GuestAddress id={`leases-${name}`} leases={leases} value={guest} onChange={setGuest} />
       <span className="mono">:</span>
       <input
         aria-label="The guest’s port"
@@ -127,6 +111,40 @@ function NewForward({ network: { name, gateway }, again }: { network: NetworkRep
         </span>
       )}
     </form>
+  );
+}
+
+/** The address of a guest: typed, or one of those that the network has given out. `id` is that of their list. */
+function GuestAddress({
+  id,
+  leases,
+  value,
+  onChange,
+}: {
+  id: string;
+  leases: NonNullable<NetworkReport["gateway"]>["leases"];
+  value: string;
+  onChange: (address: string) => void;
+}) {
+  return (
+    <>
+      <input
+        className="network-address mono"
+        aria-label="The guest’s address"
+        placeholder="10.0.2.15"
+        list={id}
+        required
+        value={value}
+        onChange={({ target }) => onChange(target.value.trim())}
+      />
+      <datalist id={id}>
+        {leases.map(({ address, hostName }) => (
+          <option key={address} value={address}>
+            {hostName ?? ""}
+          </option>
+        ))}
+      </datalist>
+    </>
   );
 }
 

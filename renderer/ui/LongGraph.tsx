@@ -66,13 +66,7 @@ export function LongGraph({
         ...longSeries(shown.current.columns, hasBand(lines)),
         tip,
         markers: () => shown.current.history.events.map((event) => ({ ...event, at: event.at / 1000 })),
-        told: () => ({
-          lines: shown.current.columns.map(tipLine),
-          events: shown.current.history.events.map(({ at, title: what }) => ({
-            at: at / 1000,
-            title: `${clockText(at)} ${what}`,
-          })),
-        }),
+        told: () => ({ lines: shown.current.columns.map(tipLine), events: eventsTold(shown.current.history) }),
       });
       return new uPlot(options, dataOf(shown.current.history, shown.current.columns), parent);
     },
@@ -98,6 +92,11 @@ export function LongGraph({
       {points > 0 && <Figures lines={lines} unit={unit} inRange={inRange} />}
     </GraphFigure>
   );
+}
+
+/** What the pointer is told about the events of the history, with their times in seconds since 1970. */
+function eventsTold({ events }: LongHistory): { at: number; title: string }[] {
+  return events.map(({ at, title }) => ({ at: at / 1000, title: `${clockText(at)} ${title}` }));
 }
 
 /** Of one line with a band the least, the mean and the largest; of several lines the mean of each. */

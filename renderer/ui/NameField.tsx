@@ -1,5 +1,5 @@
 /** Asks for a name. It is the first field of a dialog. */
-import { useId } from "react";
+import { useId, type RefObject } from "react";
 
 export function NameField({
   label = "Name",
@@ -8,6 +8,7 @@ export function NameField({
   hint,
   problem = null,
   placeholder,
+  input,
 }: {
   label?: string;
   value: string;
@@ -17,6 +18,7 @@ export function NameField({
   /** Why the name cannot be used. It is shown instead of the hint. */
   problem?: string | null;
   placeholder?: string;
+  input?: RefObject<HTMLInputElement | null>;
 }) {
   const id = useId();
   const said = problem ?? hint;
@@ -24,6 +26,7 @@ export function NameField({
     <div className="field">
       <label htmlFor={id}>{label}</label>
       <input
+        ref={input}
         id={id}
         data-autofocus
         spellCheck={false}

@@ -30,15 +30,18 @@ it("finds nothing in imports, uses, and names inside functions", () => {
   expect(declaredAgain([ABI, ["hypervisor/domain/domain.ts", text]])).toEqual([]);
 });
 
-it("finds x86's control bits and vectors a second time in AssemblyScript, which can import them, and not in Node's code", () => {
+it("finds x86's control bits a second time in either language, and vectors in AssemblyScript, which can import them", () => {
   const files = [
     ["hypervisor/guest/pv/exception.ts", "const VECTOR_PF: u32 = 14;\nconst CR0_TS: u64 = 8;\nlet cpu: usize = 0;\n"],
     ["machine/cpu/control_bits.ts", "export const CR0_TS: u64 = 1 << 3;\n"],
     ["machine/cpu/machine.ts", "export let cpu: usize = 0;\nexport const VECTOR_PF: i32 = 14;\n"],
-    ["toolstack/inspect/guest-tables.ts", "const CR0_TS = 8n;\n"],
+    ["machine/cpu/bit_numbers.ts", "export const CR0_TS_BIT = 3;\n"],
+    ["toolstack/inspect/guest-tables.ts", "const VECTOR_PF = 14;\nconst CR0_TS = 8n;\nconst CR0_TS_BIT = 3n;\n"],
   ] as const;
   expect(declaredAgain(files)).toEqual([
     "hypervisor/guest/pv/exception.ts:1: VECTOR_PF stands in machine/cpu/machine.ts already",
     "hypervisor/guest/pv/exception.ts:2: CR0_TS stands in machine/cpu/control_bits.ts already",
+    "toolstack/inspect/guest-tables.ts:2: CR0_TS stands in machine/cpu/control_bits.ts already",
+    "toolstack/inspect/guest-tables.ts:3: CR0_TS_BIT stands in machine/cpu/bit_numbers.ts already",
   ]);
 });

@@ -78,7 +78,7 @@ describe("the host's journal", () => {
     made(2, "web-fork-1");
     forked();
     expect(causes().slice(1)).toEqual([
-      ["web-fork-1 was restored", "window-1"],
+      ["web-fork-1 was forked from web", "window-1"],
       ["web-fork-1 is unpaused", "window-1"],
     ]);
     const back = journal.asks("snapshotRevert", { uuid: "k", snapshot: "s" }, WINDOW, null)!;
@@ -88,7 +88,7 @@ describe("the host's journal", () => {
     made(4, "db");
     expect(journal.entries.slice(-5).map(({ title, by }) => [title, by])).toEqual([
       ["web is gone", "window-1"],
-      ["web was restored", "window-1"],
+      ["web went back to a snapshot", "window-1"],
       ["web is unpaused", "window-1"],
       ["db was restored", null],
       ["db is unpaused", null],
@@ -98,7 +98,7 @@ describe("the host's journal", () => {
     made(5, "copy");
     cloned();
     expect(causes().slice(1)).toEqual([
-      ["copy was restored", "session-2"],
+      ["copy was made from a snapshot of web", "session-2"],
       ["copy is unpaused", "session-2"],
     ]);
     vi.advanceTimersByTime(3_000);
@@ -114,6 +114,20 @@ describe("the host's journal", () => {
     journal.makes("alpine", WINDOW)(true);
     journal.created(created(2, "alpine"));
     expect(entry("alpine was created").by).toBeNull();
+  });
+
+  it("calls devices what their users do: a disk by its name, whatever its number in xenstore is, others by their kind", () => {
+    journal.created(created(1, "web"));
+    const asked = (request: "deviceAttach" | "deviceDetach" | "diskResize", args: object): string => {
+      journal.asks(request, { domid: 1, ...args }, WINDOW, null)!();
+      return titles().at(-1)!;
+    };
+    expect(asked("deviceDetach", { key: "disk", device: "51712" })).toBe("Detach disk xvda from web");
+    expect(asked("deviceDetach", { key: "disk", device: "xvdb" })).toBe("Detach disk xvdb from web");
+    expect(asked("deviceDetach", { key: "disk", device: "999999" })).toBe("Detach disk 999999 from web");
+    expect(asked("deviceDetach", { key: "vif", device: "1" })).toBe("Detach network interface 1 from web");
+    expect(asked("deviceAttach", { key: "p9" })).toBe("Attach a shared folder to web");
+    expect(asked("diskResize", { device: "51712" })).toBe("Make disk xvda of web larger");
   });
 
   it("what was refused failed, and is the cause of nothing", () => {

@@ -1,7 +1,7 @@
 /*
- * What a block device gives: sequential reads and writes of a mebibyte at a time, and random reads of 4 KiB with 32 under way, past the page
- * cache. Arguments: the device. Prints a line each: IO name bytes operations seconds. The sequential ones are done PASSES times, of which the
- * first and the last are told.
+ * What a block device achieves: sequential reads and writes of a mebibyte each, and random reads of 4 KiB with 32 under way at a time, without the
+ * page cache. Argument: the device. It prints lines of the form: IO name bytes operations seconds. The sequential ones are done PASSES times, and the
+ * first and the last pass are reported.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,9 +1,11 @@
 /*
- * TCP in a guest: sends or takes a stream that both ends know, so that what arrives is compared, and not while the clock runs.
- *   net-bench fetch ADDRESS PORT MIB   connects and takes
- *   net-bench send ADDRESS PORT MIB    connects and sends
- *   net-bench sink PORT MIB            is called, takes
- * The taker prints "NET bytes=N seconds=S intact=yes"; the sender's clock runs until the taker has closed.
+ * TCP in a guest: sends or receives a stream that both ends know, so that what arrives can be compared, but not while the clock runs.
+ *
+ * net-bench fetch ADDRESS PORT MIB   connects and receives
+ * net-bench send ADDRESS PORT MIB    connects and sends
+ * net-bench sink PORT MIB            waits for a connection and receives
+ *
+ * The receiver prints "NET bytes=N seconds=S intact=yes". The sender's clock runs until the receiver has closed.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /** `xenarium run` for scripts: exit statuses, --json, --disk, and mistakes in arguments. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { startGuest, type RunResult } from "../guests/run.ts";
@@ -143,15 +143,16 @@ describe("run --json", () => {
   });
 });
 
-it("run --disk adds disks to the config's own, taken from the folder that it is called in", async () => {
+it("run --disk adds disks to the config's own; relative paths are taken from the folder that it is called in, also those in the config", async () => {
   const [place, configs] = [path.join(folder, "a, b"), path.join(folder, "configs")];
   for (const each of [place, configs]) mkdirSync(each);
-  for (const file of [path.join(place, "second disk.img"), path.join(configs, "first.img")]) {
+  copyFileSync(image, path.join(place, "guest.elf"));
+  for (const file of [path.join(place, "second disk.img"), path.join(place, "first.img")]) {
     writeFileSync(file, "");
     truncateSync(file, 1 << 20);
   }
   const config = path.join(configs, "disks.cfg");
-  writeFileSync(config, `name = "disks"\nkernel = "${image}"\nmemory = 32\ndisk = [ "first.img,raw,xvda,w" ]\n`);
+  writeFileSync(config, `name = "disks"\nkernel = "guest.elf"\nmemory = 32\ndisk = [ "first.img,raw,xvda,w" ]\n`);
   const args = ["run", config, "--host-memory", "256", "--timeout", "60"];
   const child = spawn(process.execPath, [cli, ...args, "--disk", "vdev=xvdb,access=ro,target=second disk.img"], {
     cwd: place,
@@ -169,7 +170,7 @@ it("run --disk adds disks to the config's own, taken from the folder that it is 
     }
   });
   expect(await new Promise((resolve) => child.once("close", resolve))).toBe(0);
-  expect(out).toContain(`params = "raw:${path.join(configs, "first.img")}"`);
+  expect(out).toContain(`params = "raw:${path.join(place, "first.img")}"`);
   expect(out).toContain(`params = "raw:${path.join(place, "second disk.img")}"`);
   expect(out).toMatch(/51728[\s\S]*mode = "r"/);
 });

@@ -1,6 +1,6 @@
 /** `xenarium xl` and the xenstore clients as a user types them, against a running host. */
 import { execFile, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../temporary.ts";
@@ -11,13 +11,19 @@ const cli = path.join(dist, "cli.js");
 let served: Served;
 let folder: string;
 
-function xenarium(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+interface Answer {
+  status: number;
+  out: string;
+  err: string;
+}
+function called(cwd: string, ...args: string[]): Promise<Answer> {
   return new Promise((resolve) =>
-    execFile(process.execPath, [cli, ...args], { env: served.env }, (error, out, err) =>
+    execFile(process.execPath, [cli, ...args], { env: served.env, cwd }, (error, out, err) =>
       resolve({ status: error ? Number(error.code) : 0, out, err }),
     ),
   );
 }
+const xenarium = (...args: string[]): Promise<Answer> => called(process.cwd(), ...args);
 const xl = (...args: string[]) => xenarium("xl", ...args);
 const refused = async (...args: string[]) => {
   const { status, err } = await xl(...args);
@@ -168,6 +174,28 @@ describe("xl", () => {
     writeFileSync(file, `name = "x"\nkernel = "${kernel}"\nmemory = 48\n`);
     expect(await xl("config-update", "größe β", file)).toMatchObject({ status: 0 });
     expect((await xl("destroy", "größe β")).status).toBe(0);
+  });
+
+  it("takes relative paths in a config from the folder that it is called in, as stock xl, and names the config by its name", async () => {
+    const work = path.join(folder, "work");
+    const file = path.join("configs", "near.cfg");
+    mkdirSync(path.join(work, "configs"), { recursive: true });
+    for (const name of ["near.elf", "configs/beside.elf"])
+      copyFileSync(path.join(dist, "assets/guests/mini.elf"), path.join(work, name));
+    const text = 'name = "near"\nkernel = "near.elf"\nmemory = 16\n';
+    writeFileSync(path.join(work, file), text);
+    expect(await called(work, "xl", "create", file)).toMatchObject({ status: 0 });
+    // What it is restarted from is found there too, from wherever that is asked for.
+    expect(await called(work, "xl", "config-update", "near", file)).toMatchObject({ status: 0 });
+    expect(await xl("reboot", "-w", "near")).toMatchObject({ status: 0 });
+    await expect.poll(async () => (await xl("domid", "near")).status, { timeout: 20_000 }).toBe(0);
+    expect((await xl("destroy", "near")).status).toBe(0);
+    writeFileSync(path.join(work, file), text.replace("near.elf", "beside.elf"));
+    const { status, err } = await called(work, "xl", "create", file);
+    expect(status).not.toBe(0);
+    expect(err).toContain(`The kernel ${path.join(work, "beside.elf")} can't be read: there is no such file.`);
+    writeFileSync(path.join(work, file), `${text}type = "hvm"\n`);
+    expect((await called(work, "xl", "create", file)).err).toMatch(/^error: near\.cfg: .*hvm/m);
   });
 
   it("reads no comment that no line's end follows, as stock xl; a setting of the command line brings one", async () => {

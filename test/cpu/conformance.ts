@@ -27,7 +27,7 @@ if (missing) {
   process.exit(2);
 }
 const report = values.legacy
-  ? await legacyConformance(seed, count, values.only)
+  ? await legacyConformance(seed, count, values.only, values.translated)
   : await conformance(seed, count, values.only, values.translated);
 for (const [form, samples] of report.samples) console.log(`${form}\n  ${samples.join("\n  ")}`);
 console.log(`seed ${seed}: ${report.count} instances, ${report.mismatches} mismatches in ${report.samples.size} forms`);

@@ -3,7 +3,8 @@
  * pCPU's region. The rest of memory belongs to the test.
  */
 import { clearFault, cpu, fault, setCpu, setPollAddress } from "../../core/machine/cpu/machine";
-import { refreshMode } from "../../core/machine/cpu/mode";
+import { codeMode, refreshMode } from "../../core/machine/cpu/mode";
+import { spaceKey } from "../../core/machine/cpu/paging/space";
 import { setFrameTables } from "../../core/machine/cpu/frames/tables";
 import { frameWritten, endTranslations } from "../../core/machine/cpu/frames/written";
 import { endLogged, isLogged, logIsWhole, settleLog, takeLogged } from "../../core/machine/cpu/frames/log";
@@ -118,6 +119,13 @@ export function engine_code_flags(): usize {
 }
 export function engine_refresh(): void {
   refreshMode();
+}
+/** What a request for the translation of code has of the vCPU, whose mode is refreshed: MODE_*, and the key of the address space. */
+export function engine_mode(): u32 {
+  return codeMode;
+}
+export function engine_space(): u64 {
+  return spaceKey();
 }
 export function engine_budget(instructions: i32): void {
   setBudget(instructions, instructions);

@@ -88,7 +88,7 @@ function call(m: Machine, address: bigint): number {
 function translate(m: Machine, room: number, host: number, linear: bigint): void {
   const indices = room === POOL ? { first: 16, end: 2048 } : { first: 2048, end: 4096 };
   const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, room, indices);
-  expect(code.translate({ host, linear, cr3: BigInt(m.cr3), second: 0, large: false, blocks: 0 })).toBe(true);
+  expect(code.translate(code.request(host, linear))).toBe(true);
 }
 
 describe.each(ADDRESSES)("at %s", (_, address) => {
@@ -148,9 +148,7 @@ describe.each(ADDRESSES)("at %s", (_, address) => {
       first: 16,
       end: 2048,
     });
-    expect(
-      code.translate({ host: FRAME, linear: address, cr3: BigInt(a.cr3), second: 0, large: false, blocks: 0 }),
-    ).toBe(false);
+    expect(code.translate(code.request(FRAME, address))).toBe(false);
   });
 
   it.each(["interpreted", "translated"])("forgets translations for writing to a page of another type, %s", (how) => {

@@ -117,9 +117,7 @@ describe("the log of writes", () => {
     const m = machine();
     execute(m, STORE);
     const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL);
-    expect(
-      code.translate({ host: MAIN_FRAME, linear: MAIN, cr3: BigInt(m.cr3), second: 0, large: false, blocks: 0 }),
-    ).toBe(true);
+    expect(code.translate(code.request(MAIN_FRAME, MAIN))).toBe(true);
     take(m);
     for (let round = 0; round < 3; round++) {
       m.setReg(RDI, DATA);

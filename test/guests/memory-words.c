@@ -1,4 +1,4 @@
-/* Writes a word of its own into each page of as many MiB as it is told, and looks at all of them again for each line that it reads. */
+/* Writes another word into each page of as many MiB as it is told. For each line that it reads it checks all of them again. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #define WORDS 512
-/* Odd, so that each page has another word. */
+/* It is odd, so that each page has a different word. */
 #define FACTOR 0x9e3779b97f4a7c15ull
 
 int main(int count, char **arguments)

@@ -63,10 +63,11 @@ describe("the bundled guest", () => {
   it("hears every event: sleeps and wakes for each of thousands of requests to xenstore", async () => {
     const guest = mini("--vcpus", "2");
     await guest.waitFor(/mini> /, 20_000);
-    for (let i = 0; i < 300; i++) {
+    // Several at a time: on a busy machine the way to the console and back takes longer than all of their requests.
+    for (let i = 0; i < 30; i++) {
       guest.mark();
-      guest.type("xenstore-ls\r");
-      await guest.waitFor(/name = "mini"[\s\S]*mini> $/, 10_000);
+      guest.type("xenstore-ls\r".repeat(10));
+      await guest.waitFor(/(name = "mini"[\s\S]*?mini> ){10}$/, 20_000);
     }
     guest.type("poweroff\r");
     expect((await guest.done).status).toBe(0);

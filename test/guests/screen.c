@@ -1,7 +1,8 @@
 /*
  * What a guest does with its framebuffer and its input devices.
- *   screen draw SEED [WIDTH HEIGHT]   another mode if it is said, then a pattern by mmap, on all of it
- *   screen events COUNT               that many events of all /dev/input/event*, a line each: name of the device, type, code, value
+ *
+ * screen draw SEED [WIDTH HEIGHT]   sets another mode if one is given, and then draws a pattern on the whole screen by mmap
+ * screen events COUNT               prints that many events of all /dev/input/event*, a line each: name of the device, type, code, value
  */
 #include <fcntl.h>
 #include <linux/fb.h>

@@ -1,8 +1,8 @@
 /*
- * Code that is written and executed at once, as Intel's manual (volume 3, 9.1.3 and 12.6) has it: a processor sees its own stores into code
- * with the next jump, another's after both have handed over and the one that executes has serialised. Pages lie where systems
- * put them, also with a low half of the address that is greater than every machine address.
- * Prints a line a case, "NAME: WRONG of COUNT wrong", and SMC-DONE.
+ * Code that is written and executed at once, as Intel's manual (volume 3, 9.1.3 and 12.6) describes it: a processor sees its own stores into code
+ * with the next jump. It sees those of another one after both have handed over and the one that executes has serialised. Pages lie where systems put
+ * them, also where the low half of the address is greater than every machine address. It prints a line for each case, "NAME: WRONG of COUNT wrong",
+ * and SMC-DONE.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -20,7 +20,7 @@ static void serialise(void) {
   __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d)::"memory");
 }
 
-/* mov eax, value; ret */
+/* The code is: mov eax, value; ret. */
 static void put(unsigned char *p, uint32_t value) {
   p[0] = 0xb8;
   memcpy(p + 1, &value, 4);
@@ -33,7 +33,7 @@ static void report(const char *name, const char *what, int wrong, int count) {
   printf("%s, %s: %d of %d wrong\n", name, what, wrong, count);
 }
 
-/* One processor: `w` and `x` are the same page, for writing and for executing. */
+/* On one processor: `w` and `x` are the same page, for writing and for executing. */
 static void alone(const char *name, unsigned char *w, unsigned char *x) {
   int wrong = 0;
   for (int i = 0; i < 500; i++) {
@@ -82,7 +82,7 @@ static void alone(const char *name, unsigned char *w, unsigned char *x) {
   report(name, "next instruction", wrong, 200);
 }
 
-/* Two processors: one writes, hands over, the other executes, hands back. */
+/* On two processors: one writes and hands over, and the other executes and hands back. */
 static unsigned char *shared_write, *shared_execute;
 static volatile int turn;
 static volatile int expected;

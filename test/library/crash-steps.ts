@@ -1,4 +1,4 @@
-/** A process that changes a library until it is killed: each step is said before it is taken, and again when it has been answered. */
+/** A process that changes a library until it is killed. It reports each step before it takes it, and again when the library has answered. */
 import { writeSync } from "node:fs";
 import path from "node:path";
 import { Library } from "../../core/library/library.ts";
@@ -13,7 +13,7 @@ export type Step =
   | { what: "remove"; uuid: string }
   | { what: "restore"; id: string; uuid: string }
   | { what: "purge"; id: string; uuid: string };
-/** `clone`: what it has made. */
+/** `clone`: what the step has made. */
 export type Said = { will: Step } | { did: Step; clone?: { uuid: string; config: string } } | { failed: string };
 
 const say = (said: Said): void => void writeSync(1, `${JSON.stringify(said)}\n`);
@@ -27,7 +27,7 @@ async function run(root: string, image: string, seed: number): Promise<void> {
   await library.open();
   let names = 0;
   const name = (): string => `d${seed}-${names++}`;
-  /** Its content is as long as it says. */
+  /** The content of the kernel tells how long the kernel is. */
   const kernel = (): string => String(1 + chance(100_000));
   for (;;) {
     const uuids = library.all.map(({ uuid }) => uuid);

@@ -1,4 +1,4 @@
-/** The library under kill -9: test/long/library.long.ts has more of it. */
+/** The library under kill -9. test/long/library.long.ts does more of it. */
 import { expect, it } from "vitest";
 import { SEED } from "../fuzz/random.ts";
 import { crashAgainAndAgain } from "./crash.ts";

@@ -1,4 +1,4 @@
-/** Kills a process that changes a library, again and again, and compares what is there with what it had answered. */
+/** Kills a process that changes a library, again and again, and compares what is there with what the library had answered. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -26,7 +26,7 @@ const nameIn = (config: string): string => /^name = "(.*)"$/m.exec(config)![1]!;
 
 const diskIn = (config: string): string => /"(\/[^,]*),/.exec(config)![1]!;
 
-/** `clone`: the UUID of the clone that it made, and its text, whose disk is its own. */
+/** `clone`: the UUID of the clone that the step made, and its configuration, which names a disk of its own. */
 function after(before: Model, step: Step, clone: { uuid: string; config: string } | null): Model {
   const next = copyOf(before);
   const { kept, bin } = next;
@@ -91,7 +91,7 @@ async function found(root: string): Promise<Model> {
   return { kept, bin };
 }
 
-/** Once it is open nothing is there that nobody wants. */
+/** Once the library is open, there must be no file that nobody needs. */
 function checkNoOrphans(root: string): void {
   const wanted = new Set<string>();
   for (const place of ["domains", "bin"])
@@ -106,7 +106,7 @@ function checkNoOrphans(root: string): void {
 }
 
 export async function crashAgainAndAgain(points: number, seed: number): Promise<{ steps: number }> {
-  // What a kill leaves does not depend on whether it has reached a disk: in memory it is quick.
+  // What a kill leaves behind does not depend on whether it has reached a disk, and in memory it is quick.
   const memory = "/dev/shm";
   const folder = existsSync(memory)
     ? mkdtempSync(path.join(memory, "library-crash-"))
@@ -144,7 +144,7 @@ async function crashIn(folder: string, points: number, seed: number): Promise<{ 
     });
     let text = "";
     const ended = new Promise((resolve) => child.once("close", resolve));
-    /** So many steps, and a little more: inside one, most often. */
+    /** That many whole steps and a part of the next, so the kill most often comes inside a step. */
     const most = chance(12);
     const later = chance(8000);
     let killed = false;
@@ -173,7 +173,7 @@ async function crashIn(folder: string, points: number, seed: number): Promise<{ 
     const strange = [...now.kept.keys()].filter((uuid) => !model.kept.has(uuid) && !model.bin.has(uuid));
     const possible = [model];
     if (pending) {
-      // Of a clone that was not answered for, UUID and disk are its own affair.
+      // A clone that was not acknowledged has a UUID and a disk that only itself knows.
       const [uuid] = strange;
       const made = pending.what === "clone" && uuid ? { uuid, config: now.kept.get(uuid)!.config } : null;
       possible.push(after(model, pending, made));
@@ -193,7 +193,7 @@ async function crashIn(folder: string, points: number, seed: number): Promise<{ 
       disks.add(disk);
       expect(readFileSync(disk).length).toBe(2 ** 20);
     }
-    // Disks stay when their domain goes; others are nobody's.
+    // Disks stay when their domain is deleted. Other files must belong to a domain.
     expect(readdirSync(images).filter((name) => !disks.has(path.join(images, name)))).toEqual([]);
   }
   return { steps };

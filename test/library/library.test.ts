@@ -1,4 +1,4 @@
-/** The library of domains on a disk: what is there after each step, after the next start, and where something is in its way. */
+/** The library of domains on a disk: what is there after each step and after the next start, and what it does where something is in its way. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -94,7 +94,7 @@ describe("definitions", () => {
     await expect(library.define({ ...given(3, "x"), config: "vcpus = 1" })).rejects.toThrow(/has no name/);
     await expect(library.edit(uuidOf(1), { config: `name = "x"\n#${"x".repeat(300_000)}` })).rejects.toThrow(/256 KiB/);
     expect((await opened()).all).toEqual(again.all);
-    // One text, one description.
+    // There is one text and one description.
     expect(readdirSync(path.join(root, "domains", uuidOf(1)))).toHaveLength(2);
   });
 
@@ -197,7 +197,7 @@ describe("a clock that is wrong", () => {
     for (let start = 0; start < 3; start++) {
       now = right + 2 * DAY + start;
       expect(await (await opened()).bin()).toHaveLength(1);
-      // Set right a moment later.
+      // The clock is set right a moment later.
       now = right + start;
       const again = await opened();
       await again.purgeOld();
@@ -250,7 +250,7 @@ describe("a folder that somebody else has been in", () => {
       expect(warning).toMatch(/^The definition of a domain .* It was put aside as .*spoiled/);
     expect(readdirSync(path.join(root, "spoiled"))).toHaveLength(8);
     expect(readFileSync(secret, "utf8")).toBe('name = "secret"');
-    // What d2 and d8 name waits for who mends them; of the others nobody can say any more what they named.
+    // The files that d2 and d8 name wait for somebody to mend the configurations. Of the others nobody can tell any more what they named.
     expect(files()).toHaveLength(4);
     warnings = [];
     expect(names(await opened()).sort()).toEqual(["d7", "d9"]);

@@ -1,6 +1,6 @@
 /**
- * The boot matrix: Debian's kernels, sizes of guest and host, vCPUs. Each boot comes to GUEST-READY, uses all of its memory and vCPUs, and
- * says nothing that it does not say on a real Xen. XENARIUM_BOOTS: only those whose name has this text in it.
+ * The boot matrix: Debian's kernels, sizes of guest and host, numbers of vCPUs. Each boot must come to GUEST-READY, use all of its memory and vCPUs,
+ * and print nothing that it does not print on real Xen. XENARIUM_BOOTS runs only those whose name contains its text.
  */
 import { createCipheriv, createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { temporaryFolder } from "../temporary.ts";
 import { KERNELS, kernel, type Flavour } from "./kernels.ts";
 
 const FLAVOURS: Flavour[] = ["amd64", "cloud-amd64"];
-/** MiB of guest and host: what fits beside dom0. */
+/** MiB of the guest and of the host, as far as it fits beside dom0. */
 const SIZES = [
   [128, 1024],
   [256, 1024],
@@ -31,7 +31,7 @@ const SIZES = [
   [2000, 3500],
   [3000, 3500],
 ] as const;
-/** Beside one vCPU on every size. */
+/** The numbers of vCPUs, besides the boots with one vCPU on every size. */
 const VCPUS = [
   [2, 256, 1400],
   [4, 512, 1500],
@@ -88,7 +88,7 @@ describe.skipIf(missing !== null)(`boots${missing ? ` (${missing})` : ""}`, () =
   });
 });
 
-/** An initial RAM disk of at least so many bytes, whose program checks that they came whole. */
+/** Makes an initial RAM disk of at least that many bytes. Its program checks that they arrived whole. */
 function largeInitrd(bytes: number): string {
   const data = noise(bytes);
   const sum = createHash("sha256").update(data).digest("hex");
@@ -97,7 +97,7 @@ function largeInitrd(bytes: number): string {
   writeFileSync(file, data);
   return initramfs("ready", `echo "${sum}  /bin/noise" | sha256sum -c && echo SUM-RIGHT\npoweroff -f`, { noise: file });
 }
-/** Bytes that no compression makes smaller, always the same. */
+/** Bytes that no compression makes smaller. They are the same each time. */
 function noise(bytes: number): Buffer {
   return createCipheriv("aes-128-ctr", Buffer.alloc(16, 1), Buffer.alloc(16)).update(Buffer.alloc(bytes));
 }

@@ -1,6 +1,6 @@
 /**
- * A whole Debian (systemd, ext4, its own initrd and grub.cfg) boots from its disk image to a login prompt, and powers off clean. The limits are for
- * a computer that has much else to do: 727 s to the prompt at a load of 30 on 2 cores.
+ * A whole Debian (systemd, ext4, its own initrd and grub.cfg) boots from its disk image to a login prompt and powers off cleanly. The limits are for
+ * a computer that has much else to do: at a load of 30 on 2 cores the prompt came after 727 s.
  */
 import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const raw = path.join(folder, "disk.img");
 const qcow2 = path.join(folder, "disk.qcow2");
 const qemuImg = (...args: string[]): void => void execFileSync("qemu-img", args, { stdio: "pipe" });
 
-/** By format: makes the image and says where it is. */
+/** For each format: makes the image and returns its path. */
 const IMAGES: Record<string, () => string> = {
   raw: () => {
     debianDisk(raw);
@@ -31,7 +31,7 @@ const IMAGES: Record<string, () => string> = {
   },
 };
 
-/** The same disk as a raw image, for the host's own tools. */
+/** Makes a raw image of the same disk, for the host's own tools. */
 function asRaw(format: string): string {
   if (format === "raw") return raw;
   qemuImg("check", qcow2);
@@ -52,7 +52,7 @@ describe.skipIf(missing !== null)(`Debian on a disk${missing ? ` (${missing})` :
       const began = performance.now();
       const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
       const guest = startGuest([config, "--host-memory", "1024"]);
-      // A unit that others need and that did not come up: there may be no prompt any more.
+      // If a unit that others need did not come up, there may never be a prompt.
       const [prompt] = await guest.waitFor(/login: $|Dependency failed for .*/, 2_000_000);
       expect(prompt).toBe("login: ");
       console.log(`${format}: login prompt after ${seconds()} s`);
@@ -60,7 +60,7 @@ describe.skipIf(missing !== null)(`Debian on a disk${missing ? ` (${missing})` :
       guest.type("root\n");
       await guest.waitFor(/# $/, 600_000);
       guest.mark();
-      // Waits until all of the boot is done; "degraded" when a unit failed.
+      // Waits until the whole boot is done. The answer is "degraded" if a unit failed.
       guest.type("systemctl is-system-running --wait; systemctl --failed --no-legend | wc -l | sed s/^/FAILED=/\n");
       const [, failed] = await guest.waitFor(/FAILED=(\d+)/, 600_000);
       expect(failed).toBe("0");

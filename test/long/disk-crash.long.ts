@@ -1,8 +1,8 @@
 /**
- * The application is killed (SIGKILL) at random points while a Debian guest writes: to ext4 on one disk, numbered blocks past its cache on another.
- * The images must be valid, the file system clean once its journal was replayed, and nothing that was flushed lost. The guest is booted once for
- * each format of image and saved before it touches its disks: each point restores it, to disks that are as they were then.
- * XENARIUM_CRASH_POINTS (100) and XENARIUM_SEED choose how many and which.
+ * The application is killed (SIGKILL) at random points while a Debian guest writes: files to ext4 on one disk, and numbered blocks without its cache
+ * on another. The images must be valid, the file system must be clean once its journal is replayed, and nothing that was flushed may be lost. For
+ * each image format the guest is booted once and saved before it touches its disks. Each point restores it, with disks as they were then.
+ * XENARIUM_CRASH_POINTS (100) and XENARIUM_SEED choose how many points there are and which.
  */
 import { build } from "esbuild";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
@@ -27,7 +27,7 @@ const LOG = process.env.XENARIUM_CRASH_LOG;
 const folder = temporaryFolder("crash");
 const at = (name: string): string => path.join(folder, name);
 const MOST_SECONDS = 10;
-/** Files that are on the disk at once, and lines in each. */
+/** The number of files that are on the disk at the same time, and of lines in each. */
 const [FILES, LINES] = [20, 3000];
 
 const SCRIPT = `echo SETTLED; read go
@@ -63,7 +63,7 @@ function makeFresh(): void {
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", at("empty.qcow2"), "64M"]);
 }
 
-/** Both disks as the guest has them that is to be restored. */
+/** Makes both disks what they were when the guest was saved. */
 function refresh(format: Format): void {
   const [ext4, pattern] = disks(format);
   for (const file of [ext4, pattern]) rmSync(file, { force: true });
@@ -86,12 +86,12 @@ function makeGuest(format: Format, ramdisk: string): void {
     `disk = ["${ext4},${format},xvda,rw", "${pattern},${format},xvdb,rw"]`,
   ];
   writeFileSync(at("crash.cfg"), config.join("\n"));
-  // A guest that never gets there is not waited for without end.
+  // The wait for a guest that never gets there has an end.
   const limits = { stdio: "pipe", timeout: 600_000 } as const;
   execFileSync(process.execPath, [worker, distUrl, "make", at("crash.cfg"), at(`${format}.saved`)], limits);
 }
 
-/** What the guest said until the application was killed, at a random moment after its first flush. */
+/** Returns what the guest said until the application was killed, at a random moment after the guest's first flush. */
 async function killed(format: Format, random: () => number): Promise<string> {
   const child = spawn(process.execPath, [worker, distUrl, "go", at(`${format}.saved`)], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -120,7 +120,7 @@ function convert(from: string, format: string, to: string): string {
 }
 
 function checkFileSystem(image: string, told: number): void {
-  // The journal is replayed, as a kernel would, and then nothing may be wrong.
+  // Replays the journal as a kernel would. After that nothing may be wrong.
   const replay = spawnSync("e2fsck", ["-y", "-E", "journal_only", image], { encoding: "utf8" });
   expect(replay.status, replay.stdout + replay.stderr).toBeLessThan(4);
   const check = spawnSync("e2fsck", ["-f", "-n", image], { encoding: "utf8" });
@@ -162,7 +162,7 @@ describe.skipIf(missing !== null)(`kill -9 under a writing guest${missing ? ` ($
       if (format === "qcow2")
         for (const file of [ext4, pattern]) {
           const { status, stdout: said } = spawnSync("qemu-img", ["check", file], { encoding: "utf8" });
-          // 3: clusters are counted that nobody uses, which is no damage.
+          // 3 means that clusters are counted which nobody uses. That is no damage.
           expect([0, 3], said).toContain(status);
         }
       const lost = lostOf(readFileSync(convert(pattern, format, at("pattern.check"))), flushed);

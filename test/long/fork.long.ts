@@ -1,8 +1,8 @@
 /**
- * How long forks of a Linux with a disk take, by its memory and the number of copies: figures for core/library/snapshots/README.md. By the environment:
- * XENARIUM_FORK_MIB, sizes of the guest's memory (96,256); XENARIUM_FORK_COPIES, numbers of copies, one fork after the other (1,3);
- * XENARIUM_FORK_FULL, the share of its memory that the guest fills with random data before (0); one of 96 MiB has no room for any.
- * XENARIUM_FORK_TYPE, pv or pvh, whose copies share its memory (pv).
+ * How long it takes to fork a Linux with a disk, depending on its memory and on the number of copies: figures for core/library/snapshots/README.md.
+ * Environment: XENARIUM_FORK_MIB, the sizes of the guest's memory (96,256); XENARIUM_FORK_COPIES, the numbers of copies, one fork after the other
+ * (1,3); XENARIUM_FORK_FULL, the share of its memory that the guest first fills with random data (0). A guest of 96 MiB has no room for any.
+ * XENARIUM_FORK_TYPE is pv or pvh, whose copies share its memory (pv).
  */
 import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -38,7 +38,7 @@ describe.skipIf(missing !== null)("forks", () => {
   });
   afterAll(() => host.powerOff(0));
 
-  /** Random data in a file that lies in memory. */
+  /** Writes random data to a file that lies in memory. */
   const fill = async (domid: number, mib: number, shown: () => Promise<string>): Promise<void> => {
     const commands = `busybox mkdir /full; mount -t tmpfs -o size=100% full /full; busybox dd if=/dev/urandom of=/full/data bs=1M count=${mib}; echo FILLED-$?.\r`;
     await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from(commands) });

@@ -1,6 +1,7 @@
 /**
- * One round of the fuzz again, the one of XENARIUM_FUZZ_SEED, XENARIUM_FUZZ_TIMES times (10), each on a new host of XENARIUM_FUZZ_PCPUS pCPUs (2):
- * in how many of them something breaks, and what. For a failure of the fuzz, which says its seed; and, once that is mended, for the proof.
+ * Runs one round of the fuzz again, the one of XENARIUM_FUZZ_SEED, XENARIUM_FUZZ_TIMES times (10). Each time is on a new host with
+ * XENARIUM_FUZZ_PCPUS pCPUs (2). It tells in how many of them something breaks, and what. It is for a failure of the fuzz, which names its seed, and
+ * later for the proof that the fault is mended.
  */
 import { expect, it } from "vitest";
 import { FuzzHost, haveCompiler } from "../hypervisor/fuzz/host.ts";

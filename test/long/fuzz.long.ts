@@ -1,6 +1,6 @@
 /**
- * Hostile domains as in `npm test`, for as long as one likes: XENARIUM_FUZZ_CALLS hypercalls, which must be reached, or else for
- * XENARIUM_FUZZ_SECONDS, from XENARIUM_FUZZ_SEED on. With both, the seconds are as long as the calls may take. Says how often each hypercall was
+ * Runs hostile domains as in `npm test`, but for as long as one likes: for XENARIUM_FUZZ_CALLS hypercalls, which must be reached, or else for
+ * XENARIUM_FUZZ_SECONDS, beginning with XENARIUM_FUZZ_SEED. With both, the calls may take that many seconds. It reports how often each hypercall was
  * tried and succeeded.
  */
 import { expect, it } from "vitest";
@@ -8,12 +8,12 @@ import { FuzzHost, KINDS, haveCompiler } from "../hypervisor/fuzz/host.ts";
 import { unreached } from "../hypervisor/fuzz/reach.ts";
 
 const CALLS = Number(process.env.XENARIUM_FUZZ_CALLS ?? Infinity);
-/** Of calls alone, as long as a week has. */
+/** If only the calls are given, they may take a week. */
 const SECONDS = Number(process.env.XENARIUM_FUZZ_SECONDS ?? (CALLS < Infinity ? 7 * 86_400 : 1800));
 const SEED = Number(process.env.XENARIUM_FUZZ_SEED ?? Date.now() % 1_000_000);
-/** Calls after which each hypercall must have succeeded now and then. */
+/** After this many calls each hypercall must have succeeded now and then. */
 const ENOUGH = 1_000_000;
-/** Calls between two lines that say how far it is. */
+/** The number of calls between two lines that report the progress. */
 const SAY_EVERY = 1_000_000;
 
 it.skipIf(!haveCompiler)(
@@ -32,7 +32,7 @@ it.skipIf(!haveCompiler)(
     );
     console.log(`succeeded/tried by number.operation: ${each.join(" ")}`);
     if (CALLS < Infinity) expect(calls, `calls made in ${seconds.toFixed(0)} s`).toBeGreaterThanOrEqual(CALLS);
-    // On a machine that has no time for it, too few calls are made to have reached everything.
+    // A machine that has too little time makes too few calls to have reached everything.
     if (calls >= ENOUGH) expect(unreached(tally)).toEqual([]);
     else console.log(`fewer than ${ENOUGH} calls: what they reached was not judged`);
   },

@@ -1,6 +1,6 @@
 /**
- * kill -9 of the whole host while a Linux runs on it, writes, and has snapshots taken and merged live: what the guest had on its disk to stay is
- * there, in every snapshot too. XENARIUM_CRASH_POINTS (10) kills; XENARIUM_SEED chooses when.
+ * kill -9 of the whole host while a Linux on it writes and has snapshots taken and merged live. What the guest had flushed to its disk must be there,
+ * in every snapshot too. XENARIUM_CRASH_POINTS (10) is the number of kills, and XENARIUM_SEED chooses when.
  */
 import { build } from "esbuild";
 import { spawn } from "node:child_process";
@@ -75,7 +75,7 @@ it.skipIf(missing !== null)(
     writeFileSync(path.join(folder, "linux.cfg"), `${config.join("\n")}\n`);
     let uuid = "";
     let last = 0;
-    /** By snapshot: the number that it has at least. */
+    /** For each snapshot, the lowest number that it must contain. */
     const then = new Map<string, number>();
     const done = { write: 0, take: 0, remove: 0 };
     for (let point = 1; point <= POINTS; point++) {
@@ -95,7 +95,7 @@ it.skipIf(missing !== null)(
         else if (what === "take") then.set(which, atTake);
         else then.delete(which);
       }
-      // As the application would open it again, off.
+      // Opens the library again as the application would, with the host off.
       const host = builtHost({ libraryFolder: path.join(folder, "library") });
       await host.library.open();
       const report = (await host.snapshots.report(uuid))!;
@@ -116,7 +116,7 @@ it.skipIf(missing !== null)(
         const had = await numberIn(disks[0]!.file, format);
         expect(had, `point ${point}, snapshot ${id}`).toBeGreaterThanOrEqual(then.get(id) ?? 0);
         expect(had).toBeLessThanOrEqual(now);
-        // From now on it is this and no other.
+        // From now on the snapshot must have this number and no other.
         then.set(id, had);
       }
       for (const id of [...then.keys()]) if (!found.has(id)) then.delete(id);

@@ -1,6 +1,6 @@
 /**
- * Debian's installer boots from a CD by pygrub's role and comes to its first screen. The package with its files has no mini.iso any more; the
- * CD is made of them, with the boot menu that they come with.
+ * Debian's installer boots from a CD by what stands in for pygrub and comes to its first screen. The package with the installer's files no longer
+ * contains mini.iso, so the CD is made from these files, with the boot menu that comes with them.
  */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";

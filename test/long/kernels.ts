@@ -1,6 +1,6 @@
 /**
- * Debian's kernels of several releases, from where this machine's apt has its own packages, without touching apt's state: each suite
- * has a state of its own in .cache/apt. What can't be reached is said, not left out in silence.
+ * Debian's kernels of several releases, from the archive that this machine's apt uses, without touching the state of apt: each suite has a state of
+ * its own in .cache/apt. What can't be reached is reported, and not left out in silence.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -11,10 +11,10 @@ const KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 export type Flavour = "amd64" | "cloud-amd64" | "rt-amd64";
 export interface KernelSource {
-  /** Version as users say it. */
+  /** The version as users write it. */
   version: string;
   suite: string;
-  /** Name of the package that depends on the newest kernel. */
+  /** The name of the package that depends on the newest kernel. */
   meta: (flavour: Flavour) => string;
 }
 
@@ -25,7 +25,7 @@ export const KERNELS: KernelSource[] = [
   { version: "7.2", suite: "sid", meta: (flavour) => `linux-image-${flavour}` },
 ];
 
-/** Address of Debian's archive as this machine is configured. */
+/** Returns the address of Debian's archive as this machine is configured. */
 function archive(): string {
   const policy = execFileSync("apt-cache", ["policy"], { encoding: "utf8" });
   const address = /\s(https?:\S+\/debian)\s/.exec(policy)?.[1];
@@ -33,7 +33,7 @@ function archive(): string {
   return address;
 }
 
-/** apt's options for a state of our own that knows `suite` only. */
+/** Returns options that give apt a state of our own that knows only `suite`. */
 function aptOptions(suite: string): string[] {
   const folder = path.join(cache, "apt", suite);
   for (const part of ["lists/partial", "archives/partial"]) mkdirSync(path.join(folder, part), { recursive: true });
@@ -57,7 +57,7 @@ function aptOptions(suite: string): string[] {
   return options;
 }
 
-/** Path of the kernel's vmlinuz, downloaded if need be. */
+/** Returns the path of the kernel's vmlinuz, which is downloaded if it isn't there. */
 export function kernel({ suite, meta }: KernelSource, flavour: Flavour): string {
   const folder = path.join(cache, "kernels", suite, flavour);
   const find = (): string | null => {
@@ -72,7 +72,7 @@ export function kernel({ suite, meta }: KernelSource, flavour: Flavour): string 
   const depends = execFileSync("apt-cache", [...options, "depends", meta(flavour)], { encoding: "utf8" });
   const image = /Depends: (linux-image-\d\S+)/.exec(depends)?.[1];
   if (!image) throw new Error(`${suite} has no kernel for ${meta(flavour)}`);
-  // From 7 on, the kernel itself is in a package of its own that the image depends on.
+  // From 7 on, the kernel itself is in a package of its own, on which the image's package depends.
   const parts = execFileSync("apt-cache", [...options, "depends", image], { encoding: "utf8" });
   const name = /Depends: (linux-binary-\d\S+)/.exec(parts)?.[1] ?? image;
   execFileSync("apt-get", ["-qq", ...options, "download", name], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
@@ -90,7 +90,7 @@ export function kernel({ suite, meta }: KernelSource, flavour: Flavour): string 
     }
     vmlinuz = find();
   }
-  // Only the kernel is wanted: modules are hundreds of megabytes.
+  // Only the kernel is needed, and the modules are hundreds of megabytes.
   for (const part of ["lib", "usr"]) rmSync(path.join(folder, part), { recursive: true, force: true });
   if (!vmlinuz) throw new Error(`${name} has no vmlinuz`);
   return vmlinuz;

@@ -1,7 +1,7 @@
 /**
- * A Debian from its disk image to another computer, in a real Chromium against the built application: dropped, installed, stopped, there after
- * power-off and a restart, started, a snapshot taken while it runs, files changed, gone back, a domain made from a snapshot, fifty snapshots
- * more, exported, imported into another host's library, started there.
+ * A Debian goes from its disk image to another computer, in a real Chromium against the built application: it is dropped, installed and stopped, is
+ * there after power-off and a restart, and is started. A snapshot is taken while it runs, files are changed, it is reverted, a domain is made from a
+ * snapshot, and fifty more snapshots are taken. Then it is exported, imported into another host's library and started there.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
@@ -15,7 +15,7 @@ import { violationsOf } from "../ui/violations.ts";
 
 const missing = chromiumMissing() ?? smallDebianMissing();
 const SLOW = { timeout: 1_800_000, interval: 100 };
-/** Of a boot, seconds. */
+/** The seconds that a boot may take. */
 const BOOT = 1800;
 const SNAPSHOTS = 50;
 const folder = temporaryFolder("library-flow");
@@ -32,14 +32,14 @@ const rows = () => app.page.locator(".snapshot-list [role=treeitem]");
 const idle = () => app.page.locator(".snapshots-work").waitFor({ state: "detached", ...SLOW });
 
 async function open(computer: string): Promise<void> {
-  // Nobody else's: this test asks by the host's own socket too.
+  // Nobody else may use the folder, because this test also makes requests by the host's own socket.
   mkdirSync(at(computer), { recursive: true, mode: 0o700 });
   app = await Application.of(await startServeIn(at(computer), "--host-memory", "1024", "--pcpus", "2"));
   await app.page.getByRole("button", { name: /^Host/ }).first().waitFor(SLOW);
 }
 
 let commands = 0;
-/** What root's shell says to it. Its answer is told from its echo by what the shell computes. */
+/** Types a command to root's shell and returns the answer. The answer differs from the echo by something that the shell computes. */
 async function shell(command: string): Promise<string> {
   const mark = ++commands;
   await app.type(`echo "<$((${mark}+1000)):$(${command})>"`);
@@ -55,18 +55,18 @@ async function login(): Promise<void> {
   await app.waitForTerminal(/login: ?\s*$/, BOOT);
   await app.type("root");
   await app.waitForTerminal(/# ?\s*$/, 600);
-  // The console tells no size, so the shell takes it for 80 columns wide and would write long commands over themselves, and answers over these.
+  // The console reports no size, so the shell takes it for 80 columns wide. It would write long commands over themselves, and answers over these.
   await app.type("stty cols 400");
 }
 
 interface Boot {
-  /** Milliseconds by the clock: what else the computer does is in them. */
+  /** Milliseconds by the clock, which include whatever else the computer does. */
   took: number;
-  /** Milliseconds that the application's processors worked: as good as the same however busy the computer is. */
+  /** Milliseconds of processor time of the application, which are nearly the same however busy the computer is. */
   worked: number;
 }
 
-/** From the button to the login prompt; root is logged in afterwards. */
+/** Measures from the press of the button to the login prompt. root is logged in afterwards. */
 async function startAndLogIn(name: string): Promise<Boot> {
   await side(name).click();
   const [began, had] = [performance.now(), workedBy(app.served.pid)];
@@ -77,7 +77,7 @@ async function startAndLogIn(name: string): Promise<Boot> {
   return boot;
 }
 
-/** Milliseconds of user and system time, all threads together (proc(5), fields 14 and 15, in hundredths of a second). */
+/** Milliseconds of user and system time of all threads together (proc(5), fields 14 and 15, in hundredths of a second). */
 function workedBy(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ");
   return (Number(fields[11]) + Number(fields[12])) * 10;

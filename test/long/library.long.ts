@@ -1,4 +1,4 @@
-/** The library killed at XENARIUM_CRASH_POINTS (200) random points; XENARIUM_SEED chooses which. */
+/** The library is killed at XENARIUM_CRASH_POINTS (200) random points. XENARIUM_SEED chooses which. */
 import { expect, it } from "vitest";
 import { SEED } from "../fuzz/random.ts";
 import { crashAgainAndAgain } from "../library/crash.ts";

@@ -1,6 +1,6 @@
 /**
- * The README's moving picture: a kernel and a RAM disk are dropped on the window, and the guest that they make comes to its shell. With
- * XENARIUM_PICTURES=1 it is written into assets/screenshots by img2webp (Debian's package webp), else only its frames are taken.
+ * The README's moving picture: a kernel and a RAM disk are dropped on the window, and the guest that is made of them comes to its shell. With
+ * XENARIUM_PICTURES=1 it is written into assets/screenshots by img2webp (Debian's package webp). Otherwise only its frames are taken.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -15,12 +15,12 @@ const missing = chromiumMissing() ?? guestsMissing();
 const kept = path.resolve(import.meta.dirname, "../../assets/screenshots/drop-to-shell.webp");
 const MOST_BYTES = 1_500_000;
 const EVERY_MS = 250;
-/** A frame stands no longer than this, however long the computer was busy; the last one does, to be read. */
+/** A frame is shown no longer than this, however long the computer was busy. The last one is shown for the full time, so that it can be read. */
 const MOST_MS = 350;
 const LAST_MS = 4000;
 let app: Application;
 
-/** Takes a picture every quarter of a second until it is told to stop; what looks as before only stands longer. */
+/** Takes a picture every quarter of a second until it is told to stop. A picture that looks like the one before only makes that one last longer. */
 class Film {
   readonly frames: { png: string; milliseconds: number }[] = [];
   #runs = true;
@@ -46,7 +46,7 @@ class Film {
     await this.#done;
     this.frames.at(-1)!.milliseconds = LAST_MS;
   }
-  /** An animated WebP without end. */
+  /** Writes an animated WebP that repeats without end. */
   write(file: string): void {
     const folder = temporaryFolder("film");
     const parts = this.frames.flatMap(({ png, milliseconds }, i) => {
@@ -113,7 +113,7 @@ describe.skipIf(missing !== null)(`the moving picture${missing ? ` (${missing})`
     expect(statSync(kept).size).toBeLessThan(MOST_BYTES);
     const bytes = readFileSync(kept);
     expect(bytes.toString("latin1", 8, 12)).toBe("WEBP");
-    // Its frames: chunks of an animation (RIFF container of WebP).
+    // Its frames are chunks of an animation (RIFF container of WebP).
     expect(bytes.toString("latin1").split("ANMF").length - 1).toBeGreaterThan(8);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * The network with Debian's own programs: iperf3 between guests, a page and ssh (dropbear) by forwarded ports, apt-get through the NAT,
- * and transfers that lose frames on the way.
+ * The network with Debian's own programs: iperf3 between guests, a web page and ssh (dropbear) through forwarded ports, apt-get through the NAT, and
+ * transfers that lose frames on the way.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -168,7 +168,7 @@ describe.skipIf(missing !== null)(`networks with Debian's programs${missing ? ` 
     console.log(`iperf3, Mbit/s: ${rates.join(", ")}`);
     expect(rates.length).toBeGreaterThanOrEqual(3);
 
-    // The same package's client on this computer.
+    // The client of the same package, on this computer.
     const ssh = await forward("10.0.2.51", 22);
     const libraries = [...PACKAGES, ...LIBRARIES].flatMap((name) =>
       ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map((each) => path.join(debianPackage(name), each)),
@@ -235,7 +235,7 @@ describe.skipIf(missing !== null)(`networks with Debian's programs${missing ? ` 
   });
 });
 
-/** This computer's own sources, as one-line entries. */
+/** Returns this computer's own package sources, as one-line entries. */
 function mirrorLines(): string {
   const from = ["/etc/apt/sources.list", ...list("/etc/apt/sources.list.d")].filter(existsSync);
   for (const file of from) {
@@ -250,7 +250,7 @@ function list(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).map((name) => path.join(folder, name)) : [];
 }
 
-/** Why a guest has nothing to fetch lists from, or null. */
+/** Returns why a guest has nothing to fetch package lists from, or null. */
 function mirrorMissing(): string | null {
   if (!mirrorLines()) return "this computer's apt has no http mirror";
   try {

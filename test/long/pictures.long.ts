@@ -1,6 +1,6 @@
 /**
- * The README's pictures, light and dark, of the application as it is: a Debian kernel in it. With XENARIUM_PICTURES=1 they are written into
- * assets/screenshots, else beside the other screenshots: a test changes no file of the project's.
+ * The README's pictures, light and dark, of the real application with a Debian kernel in it. With XENARIUM_PICTURES=1 they are written into
+ * assets/screenshots, otherwise beside the other screenshots, because a test changes no file of the project.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -16,13 +16,13 @@ const into = process.env.XENARIUM_PICTURES === "1" ? path.join(root, "assets/scr
 const SLOW = { timeout: 120_000 };
 let app: Application;
 
-/** As `shoot` takes it, under the README's name. */
+/** Takes a picture as `shoot` does, under the name that the README uses. */
 async function picture(name: string): Promise<void> {
   await app.shoot(`readme-${name}`);
   mkdirSync(into, { recursive: true });
   for (const looks of ["light", "dark"]) {
     const taken = readFileSync(path.join(shots, `readme-${name}-${looks}.png`));
-    // A picture of nothing is small.
+    // A picture that shows nothing is small.
     expect(taken.length).toBeGreaterThan(20_000);
     if (into !== shots) writeFileSync(path.join(into, `${name}-${looks}.png`), taken);
   }

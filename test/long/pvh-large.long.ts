@@ -41,7 +41,7 @@ describe.skipIf(missing !== null)(`a PVH guest above 2 GiB${missing ? ` (${missi
     });
     await says(domid, new RegExp(`WRITTEN ${WRITTEN_MIB * 256} pages`));
     await looks(domid, "first");
-    // It goes on where it is after a copy of it was written, and that copy is written over.
+    // The guest goes on where it is after a copy of it was written, and then that copy is written over.
     await ask("save", { domid, file, resume: true });
     await looks(domid, "resumed");
     await ask("save", { domid, file });
@@ -53,7 +53,7 @@ describe.skipIf(missing !== null)(`a PVH guest above 2 GiB${missing ? ` (${missi
     await powerOn();
     const restored = await ask("restore", { file });
     await looks(restored.domid, "restored");
-    // What else a kernel complains of may be the computer's load.
+    // Other complaints of a kernel may come from the computer's load.
     expect(await shown(restored.domid)).not.toMatch(/WARNING:|BUG:|Call Trace/);
     expect(await ask("checkInvariants")).toBe(0);
     await ask("consoleInput", { domid: restored.domid, bytes: Buffer.from("end\n") });

@@ -1,6 +1,6 @@
 /**
- * Several queues for each device, as Linux takes them on 2 and on 4 vCPUs: three disks at once that all vCPUs write, and as many streams over
- * an interface. What was sent and written is what arrives.
+ * Several queues for each device, as Linux takes them on 2 and on 4 vCPUs: all vCPUs write three disks at the same time, and send as many streams
+ * over an interface. What arrives must be what was sent and written.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -72,7 +72,7 @@ describe.skipIf(missing !== null)(`several queues${missing ? ` (${missing})` : "
         [],
       );
       await says(server, /UP\b/);
-      // In units of 64 KiB: each worker has its share of each disk.
+      // In units of 64 KiB. Each worker has its share of each disk.
       const share = (MEBIBYTES * 16) / vcpus;
       const client = await start(
         "client",
@@ -105,7 +105,7 @@ describe.skipIf(missing !== null)(`several queues${missing ? ` (${missing})` : "
         vcpus,
       ]);
       expect(devices.filter(({ kind }) => kind === "vif").map(({ rings }) => rings.length)).toEqual([2 * vcpus]);
-      // Each queue of the disks was used.
+      // Each queue of the disks must have been used.
       for (const { kind, rings } of devices)
         if (kind === "vbd") for (const { directions } of rings) expect(directions[0]!.consumer).toBeGreaterThan(0);
       const log = await shown(client);

@@ -1,9 +1,9 @@
 /**
- * Debian's real-time kernel (6.12-rt). On real Xen as here some of its boots end in a storm of its own (core/hypervisor/README.md says which), so
- * that not each can come to its end; with several vCPUs none may. What must come: with one vCPU a boot that ends with all done and nothing said amiss;
- * and of those that do not end, that they are in that storm and nothing worse: a guest that runs, on a host that is as well as before, and gives all
- * back when it is destroyed. A storm may come before the first word: a real-time kernel prints by a thread, which gets its turn a second or more after
- * the start and then says at once all that there was.
+ * Debian's real-time kernel (6.12-rt). On real Xen as here some of its boots end in a storm of its own making (core/hypervisor/README.md says which),
+ * so not every boot can come to its end, and with several vCPUs perhaps none does. What the test demands: with one vCPU one boot that ends with
+ * everything done and no complaint; and of those that do not end, that they are in that storm and nothing worse has happened: the guest runs, the
+ * host is as well as before, and gets everything back when the guest is destroyed. A storm may come before the first word, because a real-time kernel
+ * prints by a thread, which gets its turn a second or more after the start and then prints all there is at once.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
@@ -15,18 +15,18 @@ import { warnings } from "../guests/warnings.ts";
 import { KERNELS, kernel } from "./kernels.ts";
 
 const missing = guestsMissing();
-/** Boots, of which with one vCPU at least one comes to its end. */
+/** The number of boots. With one vCPU at least one of them must come to its end. */
 const MOST_BOOTS = { 1: 10, 2: 4 };
-/** Until then a boot has ended or is in the storm. It takes 4 s where nothing else runs. */
+/** Within this time a boot has ended or is in the storm. The storm takes 4 s to show where nothing else runs. */
 const PATIENCE_MS = Number(process.env.XENARIUM_PATIENCE ?? 120) * 1000;
-/** IPIs that a vCPU sends to itself in a second of the storm; seen: 20,000 to 180,000. A boot without one has some hundreds. */
+/** The IPIs that a vCPU sends to itself in a second of the storm. 20,000 to 180,000 were seen. A boot without a storm has some hundreds. */
 const STORM_IPIS = 2000;
-/** Seconds in which there must be so many, one after another. */
+/** The number of seconds, one after another, in each of which there must be that many. */
 const STORM_SECONDS = 3;
-/** What the kernel says of its storm: of grace periods and CPUs that wait, and where they were. */
+/** What the kernel says about its storm: grace periods and CPUs that wait, and where they were. */
 const STORM = /stall|soft lockup|Call Trace|NMI backtrace|blocked for more than/;
 
-/** Whether the domain is in the storm within the time given; false as soon as `ended` says so. */
+/** Whether the domain gets into the storm within the time given. False as soon as `ended` returns true. */
 async function storms(toolstack: PoweredHost["toolstack"], domid: number, ended: () => boolean): Promise<boolean> {
   const ipis = async (): Promise<Map<number, number>> => {
     const { ports } = await toolstack.request("inspectEvents", { domid });
@@ -73,7 +73,7 @@ describe.skipIf(missing !== null)(`Debian's 6.12-rt${missing ? ` (${missing})` :
           const text = Buffer.from(log).toString("latin1");
           if (text !== "") expect(text).toMatch(/Linux version 6\.12\.\S+-rt-amd64/);
           if (reason === null) {
-            // It runs still, in its storm, and what it says is of that alone.
+            // The guest still runs in its storm, and what it prints is about that alone.
             expect(stormed, `neither ended nor in a storm after ${PATIENCE_MS / 1000} s:\n${text.slice(-3000)}`).toBe(
               true,
             );
@@ -86,7 +86,7 @@ describe.skipIf(missing !== null)(`Debian's 6.12-rt${missing ? ` (${missing})` :
             ended++;
           }
           expect(await toolstack.request("checkInvariants", {})).toBe(0);
-          // One that has stopped is there until it is destroyed.
+          // A domain that has stopped is there until it is destroyed.
           await expect
             .poll(async () => (await toolstack.request("list", {})).map((each) => each.domid), { timeout: 20_000 })
             .toEqual([0]);

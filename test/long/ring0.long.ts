@@ -1,4 +1,4 @@
-/** What the engine is compared with in npm test by records, here anew: ring 0 in QEMU's TCG, and a million instances of 16- and 32-bit code. */
+/** Makes anew what npm test compares the engine with by records: ring 0 in QEMU's TCG, and a million instances of 16- and 32-bit code. */
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { compileEngine } from "../cpu/engine.ts";

@@ -1,6 +1,6 @@
 /**
- * Guests that begin with one vCPU of several, take the others while they work, and are destroyed in the middle of that, two at a time on
- * one host: their kernels say nothing wrong, the books of the hypervisor are right, and nothing of them is left.
+ * Guests that begin with one of several vCPUs, bring up the others while they work, and are destroyed in the middle of that, two at a time on one
+ * host. Their kernels must report nothing wrong, the accounts of the hypervisor must be right, and nothing of the guests may be left.
  * XENARIUM_ROUNDS: how many pairs.
  */
 import { readFileSync } from "node:fs";
@@ -13,17 +13,16 @@ import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { warnings } from "../guests/warnings.ts";
 
 const ROUNDS = Number(process.env.XENARIUM_ROUNDS ?? 10);
-/** core/hypervisor/memory/root.ts, ROOT_FREE_PAGES: frames that are nobody's. */
+/** ROOT_FREE_PAGES of core/hypervisor/memory/root.ts: the frames that nobody owns. */
 const ROOT_FREE_PAGES = XEN_HEAP_START + 12;
 /**
- * Frames that the hypervisor (core/hypervisor) takes when it first needs them and keeps: a scratch page for each thread (memory/scratch), two
- * pages for each pCPU that carries out stores to page tables (memory/ptwr), and dom0's lists of what it has mapped (guest/native/frames,
- * grant/table).
+ * Frames that the hypervisor (core/hypervisor) takes when it first needs them, and keeps: a scratch page for each thread (memory/scratch), two pages
+ * for each pCPU that carries out stores to page tables (memory/ptwr), and dom0's lists of what it has mapped (guest/native/frames, grant/table).
  */
 const MOST_KEPT = 16;
 const missing = guestsMissing();
 
-/** Brings the vCPUs up as they come, and starts programs without end on as many as there may be. */
+/** Brings the vCPUs up as they come, and starts endless programs on as many as there may be. */
 const SCRIPT = [
   "i=0; while [ $i -lt 8 ]; do (while true; do /bin/uname -r >/dev/null; done) & i=$((i+1)); done",
   "most=$(grep -o 'most=[0-9]*' /proc/cmdline | grep -o '[0-9]*'); said=0",
@@ -84,7 +83,7 @@ describe.skipIf(missing !== null)(`vCPUs come up under load${missing ? ` (${miss
       expect(warnings(text.get(domid)!)).toEqual([]);
     }
     expect(await toolstack.request("checkInvariants", {}), log.slice(-2000)).toBe(0);
-    // Structures of a dead domain are kept for a grace time; who asks for the list of domains frees them then.
+    // The structures of a dead domain are kept for a grace time. Whoever then asks for the list of domains frees them.
     const left = async () => ({
       domains: (await toolstack.request("list", {})).map(({ domid }) => domid),
       kept: before - freeFrames() <= (round === 0 ? MOST_KEPT : 0),

@@ -1,11 +1,11 @@
-/** Threads of a running host and their priorities, as Linux tells them. */
+/** The threads of a running host and their priorities, as Linux reports them. */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { startGuest } from "../guests/run.ts";
 
 const image = path.resolve(import.meta.dirname, "../../assets/guests/mini.elf");
-/** Place of the nice value in /proc/PID/stat, counted from behind the name; `man 5 proc`. */
+/** The place of the nice value in /proc/PID/stat, counted after the name; see `man 5 proc`. */
 const NICE = 16;
 
 function niceValues(pid: number): number[] {
@@ -24,7 +24,7 @@ describe.skipIf(process.platform !== "linux")("priorities of the host's threads"
     const [main, ...others] = niceValues(guest.pid);
     const lower = others.filter((nice) => nice === Math.min(main! + 5, 19));
     expect(lower).toHaveLength(6);
-    // pCPUs, dom0, and those of Node's own
+    // The pCPUs, dom0, and Node's own threads.
     expect(others.filter((nice) => nice === main).length).toBeGreaterThanOrEqual(3);
     guest.end();
     await guest.done;

@@ -1,4 +1,4 @@
-/** What is asked of the stock tools, and of ours. Text files, a case a line; # begins a comment. */
+/** What the stock tools are asked, and what ours are asked too. They are text files with one case in each line; # begins a comment. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
@@ -9,7 +9,7 @@ function lines(name: string): string[] {
     .filter((line) => line !== "");
 }
 
-/** Words of a shell's line: quotes keep what is in them together; no other characters mean anything. */
+/** Splits a line into words as a shell does: quotes keep what is inside them together. No other characters have a meaning. */
 function words(line: string): string[] {
   return [...line.matchAll(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g)].map(([word]) =>
     word.replace(/'([^']*)'|"([^"]*)"/g, "$1$2"),
@@ -24,5 +24,5 @@ export const configCases = (): string[] =>
   });
 /** Arguments of xl. */
 export const xlCases = (): string[][] => lines("xl-cases.txt").map(words);
-/** A client's name and arguments, one after the other in one store. */
+/** The name of a client and its arguments. The cases run one after the other on the same store. */
 export const xenstoreCases = (): string[][] => lines("xenstore-cases.txt").map(words);

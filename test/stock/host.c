@@ -1,7 +1,8 @@
 /*
- * A host that stands still, for Xen's own tools: preloaded into them it answers what they ask libxenctrl, so that stock xl, xenstored and the
- * xenstore clients run where there is no Xen. Two pCPUs on one node; Domain-0, "web" (running, two vCPUs), "db" (paused), "gone" (crashed).
- * What would change the host succeeds and changes nothing. Written against the public libxenctrl.h of libxen-dev.
+ * A host on which nothing changes, for Xen's own tools: when this file is preloaded into them, it answers what they ask libxenctrl, so that stock xl,
+ * xenstored and the xenstore clients run where there is no Xen. It has two pCPUs on one node, and the domains Domain-0, "web" (running, two vCPUs),
+ * "db" (paused) and "gone" (crashed). Requests that would change the host succeed and change nothing. It is written from the public libxenctrl.h of
+ * libxen-dev.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -123,7 +124,7 @@ int xc_vcpu_getinfo(xc_interface *xch, uint32_t domid, uint32_t vcpu, xc_vcpuinf
     return 0;
 }
 
-/* Affinities live as long as the process. */
+/* Affinities are kept as long as the process lives. */
 static uint8_t hard = 0xff, soft = 0xff;
 int xc_vcpu_getaffinity(xc_interface *xch, uint32_t domid, int vcpu, xc_cpumap_t h, xc_cpumap_t s, uint32_t flags)
 {
@@ -202,10 +203,10 @@ xengnttab_handle *xengnttab_open(xentoollog_logger *l, unsigned flags) { return 
 int xengnttab_close(xengnttab_handle *x) { return 0; }
 int xengnttab_set_max_grants(xengnttab_handle *x, uint32_t n) { return 0; }
 
-/* xenstored's own domain has a page and a port, as Domain-0 has on a host. */
+/* xenstored's own domain has a page and a port, as Domain-0 has them on a host. */
 void *xengnttab_map_grant_ref(xengnttab_handle *x, uint32_t domid, uint32_t ref, int prot) { return aligned_alloc(4096, 4096); }
 int xengnttab_unmap(xengnttab_handle *x, void *at, uint32_t count) { return 0; }
-/* Locks that libxl takes lie in the folder STOCK_FOLDER; xl.conf is read from there too. */
+/* The locks that libxl takes are placed in the folder STOCK_FOLDER, and xl.conf is read from there too. */
 static const char *placed(const char *path, char *room, size_t size)
 {
     const char *folder = getenv("STOCK_FOLDER");

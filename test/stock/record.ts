@@ -1,6 +1,6 @@
 /**
- * Asks the stock tools (./stock.ts) and writes their answers beside this file: `npx vite-node test/stock/record.ts`. The tests hold ours
- * against the files; nothing of them is written by hand.
+ * Asks the stock tools (./stock.ts) and writes their answers beside this file: `npx vite-node test/stock/record.ts`. The tests compare our answers
+ * with these files. Nothing in them is written by hand.
  */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
@@ -9,7 +9,7 @@ import { Stock, type Answer } from "./stock.ts";
 
 const here = import.meta.dirname;
 
-/** Without what names the place where it ran, or the time. */
+/** Leaves out what names the place where the tool ran, or the time. */
 function plain({ status, out, err }: Answer, folder: string): Answer {
   const clean = (text: string): string => {
     const placeless = text.replaceAll(`${folder}/`, "").replace(/\/\S+\/bin\/(?=xl\b|xenstore-)/g, "");
@@ -32,7 +32,7 @@ try {
       const { status, out, err } = plain(stock.xl("create", "-n", "c.cfg"), stock.folder);
       const said = err.split("\n").filter((line) => line && !line.startsWith("Parsing config"));
       const config = status === 0 ? (JSON.parse(out) as Record<string, Record<string, unknown>>) : null;
-      // Made up anew each time.
+      // xl makes up a new one each time.
       if (config && !text.includes("uuid")) delete config.c_info!.uuid;
       return { text, config, said };
     }),

@@ -1,6 +1,6 @@
 /**
- * Xen 4.17's own xl, xenstored and xenstore clients, of Debian's packages, run where there is no Xen: ./host.c stands in for the hypervisor.
- * Needs gcc. What they answer is recorded by ./record.ts.
+ * Xen 4.17's own xl, xenstored and xenstore clients, from Debian's packages, run where there is no Xen: ./host.c stands in for the hypervisor. Needs
+ * gcc. ./record.ts records what they answer.
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,11 +14,11 @@ const LIBRARIES = [
   ),
   ..."libxenhypfs1 libxentoolcore1 libxentoollog1 libyajl2".split(" "),
 ];
-/** Of the still host: name and memory. */
+/** The domains of that host: name and memory. */
 const DOMAINS = ["Domain-0", "web", "db", "gone"];
 const MEMORY_KIB = [524288, 65536, 98304, 32768];
 
-/** As host.c has it. */
+/** As in host.c. */
 const UUID_OF_WEB = "11111111-1111-1111-1111-111111111111";
 
 export interface Answer {
@@ -49,7 +49,7 @@ export class Stock {
     };
   }
 
-  /** xenstored with the still host's domains in it. */
+  /** Starts xenstored with the domains of that host in it. */
   async start(): Promise<void> {
     writeFileSync(path.join(this.folder, "xl.conf"), 'autoballoon = "off"\n');
     this.#xenstored = spawn(path.join(this.#xl, "xenstored"), ["-N"], {

@@ -1,4 +1,7 @@
-/** A device that comes after another of the same id: not before the guest has seen that the other has gone. On the fake hypervisor. */
+/**
+ * A device that is attached after another one with the same id must not appear before the guest has seen that the other one is gone. The tests use
+ * the fake hypervisor.
+ */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -13,7 +16,7 @@ const folder = temporaryFolder("attach-again");
 const DISK = "51728";
 let host: FakeHost;
 let domid: number;
-/** The guest's own connection. */
+/** The guest's own connection to xenstored. */
 let guest: LocalXenstore;
 let [front, back] = ["", ""];
 
@@ -37,7 +40,7 @@ const attach = (file: string): Promise<unknown> =>
 const detach = (force: boolean): Promise<unknown> =>
   host.service.handle("deviceDetach", { domid, key: "disk", device: "xvdb", force });
 const params = (): string | null => host.store.read(`${back}/params`);
-/** Attaches it, and comes back when that waits until the guest no longer watches the device that was there before. */
+/** Attaches the device. Returns when that waits until the guest no longer watches the device that was there before. */
 async function attachWaits(file: string): Promise<{ outcome: Promise<unknown> }> {
   const waits = vi.spyOn(host.store, "unwatched");
   const outcome = attach(file);
@@ -80,10 +83,10 @@ it("stays gone when its domain is destroyed while it gets ready", async () => {
   await host.service.handle("destroy", { domid });
   const seen: string[] = [];
   host.store.watch(back, (node) => void seen.push(node));
-  // A backend has 10 s to get ready.
+  // A backend has 10 s to become ready.
   await vi.advanceTimersByTimeAsync(11_000);
   expect(await outcome).toMatchObject({ code: "ETIMEDOUT" });
-  // Watches tell it a little later.
+  // Watches report it a little later.
   await new Promise((resolve) => setImmediate(resolve));
   expect(seen, "what a watch tells when it begins").toEqual([back]);
 });
@@ -109,7 +112,7 @@ it("comes after one that was refused, which the guest has closed while it was st
       const state = host.store.read(`${back}/state`);
       if (state === "5" && !seen.includes("closes")) {
         seen.push("closes");
-        // Not at once, as a driver that has something to wait for.
+        // This is not done at once, as in a driver that has something to wait for.
         setTimeout(() => {
           seen.push(guest.read(`${front}/state`) === null ? "gone too soon" : "closed");
           guest.write(`${front}/state`, 6);

@@ -1,4 +1,4 @@
-/** What is said of a text that is no xl.cfg: enough to see it, and not a line for every line of a large file. */
+/** What the parser reports about a text that is no xl.cfg: enough to see what is wrong, but not one line for every line of a large file. */
 import { expect, it } from "vitest";
 import { saidOf } from "../../core/toolstack/error.ts";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";

@@ -1,4 +1,4 @@
-/** Driver domains that are slow, lie, die in the middle, are renamed, or depend on each other: the toolstack's part, on the fake hypervisor. */
+/** Driver domains that are slow, lie, die in the middle, are renamed, or depend on each other: the part of the toolstack, on the fake hypervisor. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
 import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
@@ -28,7 +28,7 @@ const DISK = "51728";
 const backendOf = (driver: number, front: number, kind = "vbd", id = DISK): string =>
   `/local/domain/${driver}/backend/${kind}/${front}/${id}`;
 const stateOf = (path: string): string | null => host.store.read(`${path}/state`);
-/** Plays the driver domain: says that its backend is ready as soon as the directory is there. */
+/** Plays the driver domain: says that its backend is ready as soon as the directory exists. */
 async function isReady(path: string): Promise<void> {
   await expect.poll(() => stateOf(path), { timeout: 5000 }).toBe("1");
   host.store.write(`${path}/state`, 2);
@@ -146,7 +146,7 @@ describe("a driver domain", () => {
     const { config } = (await ask("definition", { domid: front })) as { config: string };
     expect(config).not.toContain("backend=driver");
     expect(config.match(/backend=storage/g)).toHaveLength(2);
-    // Another that has the name now is another.
+    // Another domain that has the name now is not the same domain.
     await create("driver");
     host.xen.stop(front, 1);
     await expect.poll(() => host.heard.filter(({ event }) => event === "destroyed")).toHaveLength(1);
@@ -159,7 +159,7 @@ describe("a driver domain", () => {
     await isReady(backendOf(driver, front, "vif", "0"));
     await expect.poll(() => created("front")).toHaveLength(2);
     await expect(ask("rename", { domid: driver, name: "a,b" })).rejects.toThrow(/front.*comma/);
-    // Digits would name another domain, and 0 the control domain.
+    // A name made of digits would name another domain, and 0 the control domain.
     await expect(ask("rename", { domid: driver, name: "0" })).rejects.toThrow(/front.*no number/);
   });
 
@@ -173,7 +173,7 @@ describe("a driver domain", () => {
     host.xen.stop(driver, 1);
     await expect.poll(() => stateOf(held)).toBe("5");
     host.store.remove(held);
-    // The driver domain is not there before its own disk is, which comes only when the other domain already waits for it.
+    // The driver domain is not made before its own disk is there. The disk comes only when the other domain already waits for the driver domain.
     await expect.poll(() => stateOf(held), { timeout: 5000 }).toBe("1");
     const asks = (): number => waits.mock.calls.findIndex(([{ name }]) => name === "front");
     await expect.poll(asks, { timeout: 5000 }).toBeGreaterThanOrEqual(0);
@@ -196,7 +196,7 @@ describe("a driver domain", () => {
       await attached;
       host.xen.stop(one, 1);
       host.xen.stop(two, 1);
-      // By its domid, the second may find the first while that is made, and waits for its backend then.
+      // By its domid, the second domain may find the first while that is being made, and then it waits for its backend.
       const most = by === "names" ? 2 : 1;
       await expect.poll(() => notices().length, { timeout: 8000 }).toBeGreaterThanOrEqual(most);
       for (const message of notices()) expect(message).toMatch(/could not be restarted: .*there is no domain /);
@@ -210,7 +210,7 @@ describe("a driver domain", () => {
     const back = backendOf(lower, middle);
     host.xen.stop(middle, 1);
     await expect.poll(() => stateOf(back)).toBe("5");
-    // As `xl devd` does in the end: later than the domain would have been built anew if nothing kept it.
+    // This is what `xl devd` does in the end. It comes later than the domain would have been built again if nothing held that back.
     setTimeout(() => host.store.remove(back), 2000);
     const states = new Set<string | null>();
     const end = host.store.watch(back, () => states.add(stateOf(back)));

@@ -12,7 +12,7 @@ import type { Service } from "../../core/toolstack/service.ts";
 import { FakeHypervisor } from "../dom0/fake-hypervisor.ts";
 import { pvElf } from "../dom0/elf-files.ts";
 
-/** What dom0 puts off until events have been looked at has been done. */
+/** Whatever dom0 puts off until it has looked at its events has been done when this resolves. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 let xen: FakeHypervisor;
@@ -35,7 +35,17 @@ beforeEach(() => {
   heard = [];
   const foreign = new ForeignFrames(hypercalls);
   ({ service, store } = assembleDom0({
-    kernel: { domid: 0, memory, frames, hypercalls, events, grants: new GrantMap(hypercalls), foreign, now: () => 0 },
+    kernel: {
+      domid: 0,
+      startInfo: 0,
+      memory,
+      frames,
+      hypercalls,
+      events,
+      grants: new GrantMap(hypercalls),
+      foreign,
+      now: () => 0,
+    },
     kinds: DEVICE_KINDS,
     consoleLogBytes: 4096,
     statistics: null,
@@ -62,7 +72,7 @@ describe("create", () => {
     const context = domain.contexts.get(0)!;
     expect(context.readUInt16LE(656)).toBe(0xe033);
     expect(context.readBigUInt64LE(4984 + 24)).toBe(BigInt(domain.pinned[0]!) << 12n);
-    // The guest's view of its memory, through the page tables that were built.
+    // Reads the guest's memory as the guest sees it, through the page tables that were built.
     const read = (address: bigint, length: number): Buffer => {
       let mfn = domain.pinned[0]!;
       for (const shift of [39n, 30n, 21n, 12n])
@@ -97,7 +107,7 @@ describe("create", () => {
       service.handle("create", { config: 'name="x"\nkernel="k"', files: { k: Buffer.from("#!/bin/sh\n") } }),
     ).rejects.toThrow(/k: This is a script/);
     expect(xen.domains.size).toBe(1);
-    // A shared_info frame per attempt is the fake's own.
+    // The fake hypervisor keeps a shared_info frame for each attempt.
     expect(free - xen.freeFrames).toBeLessThanOrEqual(2);
     expect(xen.grantMaps.size).toBe(0);
     expect(store.list("/local/domain")).toEqual(["0"]);
@@ -123,7 +133,7 @@ describe("create", () => {
     const vifs = (spec: string): string => `vif = [${Array(12).fill(`'${spec}'`).join(", ")}]`;
     const { domid } = await create(vifs(""));
     expect(store.list(`/local/domain/${domid}/device/vif`)).toHaveLength(12);
-    // A domain without a backend: what is to have its devices there waits.
+    // A domain without a backend: a domain whose devices are to be there waits.
     const waiting = expect(create(vifs("backend=tiny"), "late")).rejects.toMatchObject({ code: "ECANCELED" });
     while (store.read(`/local/domain/${domid}/backend/vif/${domid + 1}/11/state`) === null) await turn();
     await service.handle("createCancel", { name: "late" });
@@ -151,7 +161,7 @@ describe("what follows a stop", () => {
     const { domid } = await create(extra);
     xen.stop(domid, reason);
     await expect.poll(() => of("stopped")).toMatchObject([{ domid, action }]);
-    // One that crashed is held until what it was doing is read.
+    // A domain that crashed is held until what it was doing has been read.
     await expect.poll(() => xen.domains.has(domid)).toBe(action === "preserve");
     if (action === "destroy") {
       expect(xen.grantMaps.size).toBe(0);
@@ -184,7 +194,7 @@ describe("what follows a stop", () => {
     xen.stop(domid, 1);
     await expect.poll(() => of("destroyed").length).toBe(1);
     await expect.poll(() => of("created").length, { timeout: 10_000 }).toBe(2);
-    // No sooner than a second after the first was.
+    // This comes no sooner than a second after the first one.
     expect(performance.now() - began).toBeGreaterThan(990);
     expect(of("stopped")).toMatchObject([{ reason: "reboot", action: "restart" }]);
   });
@@ -217,6 +227,33 @@ describe("what follows a stop", () => {
     await expect(service.handle("consoleInput", { domid, bytes: Buffer.from("x") })).rejects.toThrow(/gone/);
   });
 
+  it("sends a console's output for as long as one of those who attached is there", async () => {
+    const { domid } = await create();
+    const port = Number(store.read(`/local/domain/${domid}/console/port`));
+    const page = Number(store.read(`/local/domain/${domid}/console/ring-ref`)) * 4096;
+    let said = 0;
+    /** Lets the guest write one byte, and returns how many were sent in all. */
+    const say = async (): Promise<number> => {
+      xen.view.setUint8(page + 1024 + said, 0x61);
+      xen.view.setUint32(page + 3084, ++said, true);
+      xen.guestNotify(domid, port);
+      await expect.poll(() => xen.view.getUint32(page + 3080, true)).toBe(said);
+      return of("console").length;
+    };
+    expect(await say()).toBe(0);
+    await service.handle("consoleAttach", { domid });
+    await service.handle("consoleAttach", { domid });
+    expect(await say()).toBe(1);
+    await service.handle("consoleDetach", { domid });
+    expect(await say()).toBe(2);
+    await service.handle("consoleDetach", { domid });
+    expect(await say()).toBe(2);
+    // Nobody is attached any more: one who leaves again takes nothing from the next.
+    await service.handle("consoleDetach", { domid });
+    await service.handle("consoleAttach", { domid });
+    expect(await say()).toBe(3);
+  });
+
   it("paces input by the room in the ring", async () => {
     const { domid } = await create();
     const port = Number(store.read(`/local/domain/${domid}/console/port`));
@@ -233,7 +270,7 @@ describe("what follows a stop", () => {
       await expect.poll(() => xen.view.getUint32(page + 3076, true)).toBeGreaterThan(taken);
     }
     expect(taken).toBe(3000);
-    // Indices gone mad: nothing is written, nothing breaks.
+    // The indices make no sense. Nothing must be written, and nothing must break.
     xen.view.setUint32(page + 3072, 0x80000000, true);
     xen.view.setUint32(page + 3084, 0x70000000, true);
     xen.guestNotify(domid, port);
@@ -260,7 +297,7 @@ describe("what a domain is to be made of again", () => {
       .at(-1)!
       .config.devices.map(({ front }) => front.mac);
     expect(await definition(domid)).toContain(`vif = ['bridge=xenbr0', "bridge=xenbr0,mac=${second},devid=1"]`);
-    // The second is the second still.
+    // The second device is still the second one.
     await service.handle("deviceDetach", { domid, key: "vif", device: "0", force: true });
     expect(await definition(domid)).toContain(`vif = ["bridge=xenbr0,mac=${second},devid=1"]`);
     expect(first).not.toBe(second);
@@ -314,13 +351,13 @@ describe("requests", () => {
     await service.handle("xenstoreWatch", { path: "/local/domain", token: "t" });
     const told = (token: string): ToolstackEvents["xenstore"][] =>
       (of("xenstore") as ToolstackEvents["xenstore"][]).filter((event) => event.token === token);
-    // Of its being set.
+    // The watch first reports that it was set.
     await expect.poll(() => told("t")).toHaveLength(1);
     heard.length = 0;
     const { domid } = await create();
     await expect.poll(() => told("t")).toHaveLength(1);
     const events = told("t");
-    // Dozens of nodes in one go are one event.
+    // Dozens of nodes that change together are one event.
     expect(events[0]).toMatchObject({ token: "t", more: false });
     expect(events[0]!.paths).toContain(`/local/domain/${domid}/name`);
     await service.handle("xenstoreUnwatch", { token: "t" });

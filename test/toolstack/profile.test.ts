@@ -47,7 +47,7 @@ describe("a kernel's symbols", () => {
     let seed = 1;
     for (let n = 0; n < 300; n++) {
       const damaged = Buffer.from(bytes.subarray(0, 200_000));
-      // Headers of 64 bytes, and where its section headers are said to be.
+      // Damages some of the first 64 bytes, which are headers and tell where the section headers are.
       for (let change = 0; change < 8; change++) {
         seed = (seed * 1103515245 + 12345) & 0x7fffffff;
         damaged[seed % 64] = seed >> 16;
@@ -148,10 +148,10 @@ describe(`xenarium run --profile${missing ? ` (${missing})` : ""}`, () => {
       expect(text).toMatch(/Domain 1: 2 vCPU\(s\)/);
       expect(count(/(\d+) +translated code/)).toBeGreaterThan(100);
       expect(count(/(\d+) +interpreter/)).toBeGreaterThan(10);
-      // What the kernel does at each start, whatever else the machine does.
+      // The kernel does this at each start, whatever else the machine does.
       expect(text).toMatch(/ (inflate_fast|xen_vmalloc_p2m_tree|text_poke_early|__handle_mm_fault|unmap_page_range)\n/);
       expect(text).toMatch(/\+0x[0-9a-f]+\n/);
-      // 300 processes: each is made, mapped and ended by hypercalls.
+      // 300 processes: each of them is made, mapped and ended by hypercalls.
       expect(count(/(\d+) +mmu_update/)).toBeGreaterThan(10_000);
       expect(count(/(\d+) +iret/)).toBeGreaterThan(10_000);
       expect(count(/(\d+) +SYSCALL/)).toBeGreaterThan(20_000);
@@ -161,7 +161,7 @@ describe(`xenarium run --profile${missing ? ` (${missing})` : ""}`, () => {
       expect(count(/(\d+) +walks/)).toBeGreaterThan(10_000);
       expect(count(/(\d+) +flushes of a whole/)).toBeGreaterThan(100);
 
-      // The kernel itself says what its functions are called: the same as was found in its image.
+      // The kernel itself says what its functions are called. It must be what was found in its image.
       const said = systemMapSymbols(stdout.slice(stdout.indexOf("SYMBOLS")).replaceAll("\r", ""))!;
       const { bytes } = await loadKernel(readFileSync(debianKernel()), "vmlinuz");
       const found = kallsyms(bytes)!;
@@ -174,7 +174,7 @@ describe(`xenarium run --profile${missing ? ` (${missing})` : ""}`, () => {
 
   it.skipIf(missing !== null)("looks for symbols in damaged images without an error", async () => {
     const { bytes } = await loadKernel(readFileSync(debianKernel()), "vmlinuz");
-    // About the table of tokens.
+    // A part of the image around the table of tokens.
     const tokens = bytes.indexOf(Buffer.from("0\x001\x002\x003\x004\x005\x006\x007\x008\x009\0"), 0x1400000);
     const part = bytes.subarray(tokens - (3 << 20), tokens + 4096);
     expect(kallsyms(part)?.size).toBeGreaterThan(40_000);

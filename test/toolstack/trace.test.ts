@@ -1,4 +1,4 @@
-/** The hypercall trace says what the domain did: all of it, or how much is missing. */
+/** The hypercall trace tells what the domain did: all of it, or how much is missing. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ import { Tracer } from "../../core/toolstack/trace/tracer.ts";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { runGuest, startGuest } from "../guests/run.ts";
 
-/** hypervisor/hypercall/trace.ts */
+/** From hypervisor/hypercall/trace.ts. */
 const ROOT_TRACE_BUFFERS = XEN_HEAP_START + 0x10f0;
 const root = path.resolve(import.meta.dirname, "../..");
 const mini = path.join(root, "assets/guests/mini.elf");
@@ -22,11 +22,11 @@ let tracer: Tracer;
 let domid: number;
 let text = "";
 
-/** What a listener was given. */
+/** What a listener has received. */
 class Heard {
   readonly calls: TraceCall[] = [];
   lost = 0;
-  /** The hypervisor's count of xen_version at the last batch. */
+  /** The hypervisor's count of xen_version at the time of the last batch. */
   versions = 0;
   stop!: () => Promise<void>;
   static async of(of: number): Promise<Heard> {
@@ -99,7 +99,7 @@ describe("the hypercall trace of a domain", () => {
     const callbacks = heard.calls.find(({ name }) => name === "set_callbacks")!;
     expect(callbacks.parameters.map(([name]) => name)).toEqual(["event", "failsafe", "syscall"]);
     expect(callbacks.rip).toBeGreaterThan(0xffffffff80000000n);
-    // Asks for a vCPU that it has not.
+    // The guest asks about a vCPU that it does not have.
     const asked = heard.calls.filter(({ operation, failed }) => operation === "VCPUOP_is_up" && failed);
     expect(asked.map(({ result, parameters }) => [parameters[0], result])).toEqual([[["vcpu", "2"], "-ENOENT"]]);
     const times = heard.calls.map(({ time }) => time);
@@ -111,7 +111,7 @@ describe("the hypercall trace of a domain", () => {
     const view = new DataView(host.machine.memory.buffer);
     const buffers = view.getUint32(ROOT_TRACE_BUFFERS, true);
     const rings = view.getUint32(buffers + abi.TRACE_RINGS, true);
-    // Nobody is traced now.
+    // Now no domain is traced.
     for (let i = 0; i < rings; i++) {
       const ring = view.getUint32(buffers + abi.TRACE_RING_TABLE + 4 * i, true);
       for (const at of [abi.TRACE_CONSUMER, abi.TRACE_PRODUCER]) view.setUint32(ring + at, 0xffffff9c, true);
@@ -146,7 +146,7 @@ describe("the hypercall trace of a domain", () => {
       const after = await counted();
       expect(heard.lost).toBeGreaterThan(100_000);
       expect(heard.calls.length).toBeGreaterThan(4000);
-      // Other hypercalls than these are made too, but none between the two counts that the trace did not see.
+      // Other hypercalls are made too, but none between the two counts that the trace did not see.
       const seen = heard.calls.length + heard.lost;
       expect(seen).toBeGreaterThanOrEqual(700_000);
       expect(seen).toBeLessThanOrEqual(after - before);
@@ -162,7 +162,7 @@ describe("the hypercall trace of a domain", () => {
     );
     expect(rings.length).toBe(3);
     const end = abi.TRACE_DATA + abi.TRACE_RING_RECORDS * abi.TRACE_RECORD_SIZE;
-    /** What is around indices and records, up to the end of the ring's last page. */
+    /** The memory around the indices and records, up to the end of the ring's last page. */
     const around = (): string[] =>
       rings.map((ring) => {
         const bytes = Buffer.from(view.buffer, ring, Math.ceil(end / 4096) * 4096);
@@ -211,7 +211,7 @@ describe("the hypercall trace of a domain", () => {
   });
 });
 
-/** All hypercalls of the domain, by the hypervisor's own count. */
+/** The number of all hypercalls of the domain, as the hypervisor counts them. */
 async function counted(): Promise<number> {
   const { domains } = await host.toolstack.request("statistics");
   return domains.find((each) => each.domid === domid)!.hypercalls!;
@@ -270,7 +270,7 @@ describe("xenarium run --trace", () => {
       const calls = events.filter(({ name }) => name === "multicall");
       expect(members.length).toBeGreaterThan(0);
       expect(calls.length).toBeGreaterThan(0);
-      // An entry's time lies in its multicall's, unless that one did not fit into the ring.
+      // The time of an entry lies inside that of its multicall, unless the multicall itself did not fit into the ring.
       const inside = members.filter(({ ts, dur }) =>
         calls.some((all) => all.ts <= ts && ts + dur <= all.ts + all.dur + 1e-3),
       );

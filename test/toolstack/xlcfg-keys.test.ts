@@ -1,4 +1,4 @@
-/** The table of xl.cfg's keys against the manual page of Debian's Xen 4.17, and the page that is made from it. */
+/** Compares the table of xl.cfg's keys with the manual page of Debian's Xen 4.17, and with the page that is made from the table. */
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -10,7 +10,7 @@ import { debianPackage, packageMissing } from "../guests/images.ts";
 const page = path.resolve(import.meta.dirname, "../../docs/xl.cfg.md");
 const missing = packageMissing("xen-utils-common");
 
-/** Keys of xl.cfg(5): its bold items `key=…`, but for those inside another key's value, which are indented below it. */
+/** Returns the keys of xl.cfg(5): its bold items `key=…`, except those inside the value of another key, which are indented below it. */
 function manualKeys(): Set<string> {
   const folder = path.join(debianPackage("xen-utils-common"), "usr/share/man/man5");
   const file = readdirSync(folder).find((name) => name.startsWith("xl.cfg.5"))!;
@@ -57,7 +57,7 @@ describe("xl.cfg's keys", () => {
   );
 
   it.each(Object.entries(KEYS).filter(([, { fate }]) => fate === "works"))("%s is read", (key) => {
-    // A value that no key may have: whoever reads it says so.
+    // A value that no key may have. Whoever reads it must say so.
     const { diagnostics } = parseXlConfig(`name = "n"\nkernel = "k"\n${key} = [ ["\\x01"] ]\n`);
     expect(diagnostics.filter((each) => each.key === key || each.message.includes(key))).not.toEqual([]);
   });

@@ -1,4 +1,4 @@
-/** Our reading of xl.cfg against what stock xl 4.17 read: ../stock/xlcfg.json, recorded by ../stock/record.ts. */
+/** Compares how we read xl.cfg with how stock xl 4.17 reads it: ../stock/xlcfg.json, recorded by ../stock/record.ts. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -45,7 +45,7 @@ const DIFFERENT: Readonly<Record<string, string>> = {
     ]),
   ),
   'vcpus = 1\ncpus = ["all,^node:0"]': "libxl refuses an affinity without pCPUs when it creates the domain",
-  // Checks of devices and of other guests' keys, which are not read here as yet.
+  // Checks of devices and of other guests' keys, which are not read here yet.
   ...Object.fromEntries(
     [
       ...'pci = [ \'zz\' ]|device_model_version = "bogus"|altp2m = "bogus"|passthrough = "bogus"'.split("|"),
@@ -62,7 +62,7 @@ describe("xl.cfg beside stock xl", () => {
   it.each(recorded.map((each) => [each.text.slice(HEAD.length).trimEnd(), each] as const))("%j", (line, stock) => {
     const { config, diagnostics } = parseXlConfig(stock.text);
     if (Object.hasOwn(DIFFERENT, line)) {
-      // A case that is the same meanwhile is to be taken off the list.
+      // A case that has become the same must be taken off the list.
       expect(config === null).not.toBe(stock.config === null);
       return;
     }
@@ -118,7 +118,7 @@ describe("xl.cfg beside stock xl", () => {
       expect(config.devices.filter((device) => device.kind === kind)).toHaveLength(
         ((stock.config as unknown as Record<string, unknown[]>)[theirs] ?? []).length,
       );
-    // What stock xl warns about is warned about here too, if it asks for something.
+    // What stock xl warns about must be warned about here too, if it asks for something.
     if (line !== 'vif = ""' && stock.said.some((text) => text.includes("warning: parameter")))
       expect(diagnostics).not.toEqual([]);
   });

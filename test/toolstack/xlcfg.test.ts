@@ -100,7 +100,7 @@ vif = []
     expect(errors(`${base}memory = 9999`)).toEqual([
       'line 3: memory is "9999"; allowed: a whole number from 1 to 3584 (MiB)',
     ]);
-    // A PVH domain may be told of more than a host has.
+    // A PVH domain may be told of more memory than the host has.
     expect(errors(`${base}type = "pvh"\nmaxmem = 16384`)).toEqual([]);
     for (const [type, most] of [
       ["pv", 3584],

@@ -19,18 +19,18 @@ let page: Page;
 let devtools: CDPSession;
 const problems: string[] = [];
 
-/** Both appearances of what is on the screen. */
+/** Takes screenshots of what is on the screen in both appearances. */
 async function shoot(name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     await still(page);
-    // Playwright's own screenshots add a style element, which the policy refuses.
+    // Playwright's own screenshots add a style element, which the page's policy refuses.
     const { data } = await devtools.send("Page.captureScreenshot", { format: "png" });
     writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
   }
 }
 
-/** The text of the terminal that is shown, as the guest wrote it. */
+/** Returns the text of the terminal that is shown, as the guest wrote it. */
 function terminalText(): Promise<string> {
   return page.locator(".xterm-rows").innerText();
 }
@@ -185,7 +185,7 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
     const config = 'name = "broken"\nkernel = "vmlinuz"\nmemory = "much"\nvcpus = 200\n';
     await drop([{ name: "broken.cfg", contents: Buffer.from(config) }]);
     await page.locator(".field-error", { hasText: "vcpus" }).waitFor();
-    // As xl, which ignores what is no number.
+    // xl does the same: it ignores what is no number.
     await page.locator(".field-warning", { hasText: "memory" }).waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
   });

@@ -1,4 +1,4 @@
-/** What everything looks like: contrast, the system's own colours, long and hostile names, columns that are chosen, small windows. */
+/** How everything looks: contrast, the system's own colours, long and hostile names, columns that the user chooses, small windows. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -11,7 +11,7 @@ const GRAPHS = [1, 2, 3, 4, 5, 6].map((n) => `graph-${n}`);
 const GROUNDS = ["bg", "bg-side", "surface", "surface-2"];
 let app: Application;
 
-/** Of custom properties as they are now: red, green and blue, 0 to 255. */
+/** The present colours of custom properties: red, green and blue, from 0 to 255. */
 function colors(names: readonly string[]): Promise<Record<string, number[]>> {
   return app.page.evaluate((wanted) => {
     const probe = document.createElement("span");
@@ -29,7 +29,7 @@ function colors(names: readonly string[]): Promise<Record<string, number[]>> {
     return Object.fromEntries(found);
   }, names);
 }
-/** WCAG 2's contrast ratio. */
+/** The contrast ratio of WCAG 2. */
 function contrast(a: readonly number[], b: readonly number[]): number {
   const luminance = (color: readonly number[]): number => {
     const [red = 0, green = 0, blue = 0] = color.map((part) =>
@@ -72,7 +72,7 @@ describe.skipIf(missing !== null)(`appearance${missing ? ` (${missing})` : ""}`,
         for (const name of TEXT) check(name, ground, 4.5);
         check("line-control", ground, 3);
       }
-      // Graphs’ colours are their figures’ too, and bars’ with the card’s colour as text.
+      // The colours of graphs are used for their figures too, and those of bars together with the card's colour as text.
       for (const name of GRAPHS) check(name, "surface", 4.5);
       for (const ground of ["accent-fill", "danger-fill"]) check("on-accent", ground, 4.5);
       expect(poor).toEqual([]);

@@ -1,4 +1,4 @@
-/** The application in a real Chromium with a real host behind it, as the tests of its views use it. */
+/** The application in a real Chromium with a real host behind it, for the tests of its views. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
@@ -14,12 +14,12 @@ import { still } from "./still.ts";
 const shots = path.join(import.meta.dirname, "screenshots");
 mkdirSync(shots, { recursive: true });
 
-/** Both appearances of what is on the screen, as screenshots/NAME-light.png and -dark.png. */
+/** Takes screenshots of what is on the screen in both appearances, as screenshots/NAME-light.png and -dark.png. */
 export async function shootBoth(page: Page, devtools: CDPSession, name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     await still(page);
-    // Playwright's own screenshots add a style element, which the policy refuses.
+    // Playwright's own screenshots add a style element, which the page's policy refuses.
     const { data } = await devtools.send("Page.captureScreenshot", { format: "png" });
     writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
   }
@@ -28,7 +28,7 @@ export async function shootBoth(page: Page, devtools: CDPSession, name: string):
 export class Application {
   readonly page: Page;
   readonly served: Served;
-  /** Errors that the page logged: broken rules of its policy among them. */
+  /** The errors that the page logged. Violations of its policy are among them. */
   readonly problems: string[] = [];
   readonly #received = new Map<string, number>();
   readonly #sent = new Map<string, number>();
@@ -50,7 +50,7 @@ export class Application {
     return Application.of(await startServe("--host-memory", "512", "--pcpus", "1", ...options));
   }
 
-  /** Of a server that runs; ended with the application. */
+  /** Opens the application of a server that is running already. The server ends with the application. */
   static async of(served: Served): Promise<Application> {
     const browser = await launch();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
@@ -75,44 +75,47 @@ export class Application {
     expect(await this.served.stop()).toBe(0);
   }
 
-  /** Both appearances of what is on the screen. */
+  /** Takes screenshots of what is on the screen in both appearances. */
   shoot(name: string): Promise<void> {
     return shootBoth(this.page, this.#devtools, name);
   }
-  /** The same of another window. */
+  /** Does the same for another window. */
   async shootPage(page: Page, name: string): Promise<void> {
     await shootBoth(page, await page.context().newCDPSession(page), name);
   }
 
-  /** Messages of that event that the page has received. */
+  /** The number of messages of that event that the page has received. */
   received(event: EventName): number {
     return this.#received.get(event) ?? 0;
   }
 
-  /** Requests that the page has sent whose names begin so. */
+  /** The number of requests that the page has sent whose names begin like this. */
   sent(prefix: string): number {
     return [...this.#sent].reduce((sum, [name, count]) => sum + (name.startsWith(prefix) ? count : 0), 0);
   }
 
-  /** Until every request that the page has sent is answered, and what has come is drawn. */
+  /** Waits until every request that the page has sent is answered and drawn. */
   async settled(): Promise<void> {
     await still(this.page);
     await expect.poll(() => this.sent("") - (this.#received.get("answer") ?? 0)).toBe(0);
     await still(this.page);
   }
 
-  /** Until the page has heard so many measurements more: one comes each second while it is seen, so that whatever else it hears again and again comes too. */
+  /**
+   * Waits until the page has received that many more measurements. One comes each second while the page is visible, so everything else that it
+   * receives regularly has come too.
+   */
   async measured(times: number): Promise<void> {
     const before = this.received("statistics");
     await expect.poll(() => this.received("statistics") - before, { timeout: 30_000 }).toBeGreaterThanOrEqual(times);
   }
 
-  /** A client of the same host beside the page's, as the command line is one. */
+  /** Makes another client of the same host, beside the page, as the command line is one. */
   async client(): Promise<ApiClient> {
     return new ApiClient(await connectLocal(this.served.env.XENARIUM_SOCKET));
   }
 
-  /** The same host in a second window. */
+  /** Opens the same host in a second window. */
   async inOtherWindow(body: (page: Page) => Promise<void>): Promise<void> {
     const page = await this.#browser.newPage({ viewport: { width: 1280, height: 800 } });
     try {
@@ -132,7 +135,7 @@ export class Application {
     return this.page.getByRole("tab", { name, exact: true }).click();
   }
 
-  /** Drops a file on the window, as a file manager does; on the zone of that name, of which pictures are made before. */
+  /** Drops a file on the window, as a file manager does, or on the zone of that name. Of the zone screenshots are taken before. */
   async drop(file: string, on?: { zone: RegExp; shot: string }): Promise<void> {
     const { page } = this;
     await page.evaluate(() => {
@@ -155,7 +158,7 @@ export class Application {
     await target.dispatchEvent("drop", { dataTransfer: transfer });
   }
 
-  /** Drops what lies there on the window, as the browser gets it from the desktop: folders too, and files that change afterwards. */
+  /** Drops what is at these paths on the window, as the browser gets it from the desktop: folders too, and files that change afterwards. */
   async dropPaths(paths: string[], zone?: RegExp): Promise<void> {
     const data = { items: [], files: paths, dragOperationsMask: 1 };
     const drag = (type: "dragEnter" | "dragOver" | "drop", x: number, y: number) =>
@@ -170,7 +173,7 @@ export class Application {
     await drag("drop", x, y);
   }
 
-  /** Does something by its name in the palette. */
+  /** Runs a command by its name in the palette. */
   async command(name: string): Promise<void> {
     const palette = this.page.getByRole("dialog", { name: "Commands" });
     await this.page.keyboard.press("Control+Shift+P");
@@ -179,7 +182,7 @@ export class Application {
     await palette.waitFor({ state: "detached" });
   }
 
-  /** The text of the terminal that is shown, as the guest wrote it. */
+  /** Returns the text of the terminal that is shown, as the guest wrote it. */
   terminalText(): Promise<string> {
     return this.page.locator(".xterm-rows").innerText();
   }

@@ -1,4 +1,4 @@
-/** Every view, dark and light, as axe sees it: no violation. */
+/** axe finds no violation in any view, dark or light. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";

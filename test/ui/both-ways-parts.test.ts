@@ -1,9 +1,9 @@
-/** What starting a kernel both ways decides before and while the two boot. */
+/** What "Start both ways" decides before the two domains boot and while they do. */
 import { describe, expect, it } from "vitest";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
 import { isReady, withMore } from "../../renderer/both-ways/boot-text.ts";
-import { whyNotNamed, whyNotTwice } from "../../renderer/both-ways/twice.ts";
+import { pairNames, whyNotTwice } from "../../renderer/both-ways/twice.ts";
 
 describe("a console that says how far a boot has come", () => {
   const boot =
@@ -49,9 +49,10 @@ describe("a configuration for two domains", () => {
     expect(reason("disk = ['/a.iso,,xvdc,devtype=cdrom', 'format=raw,vdev=xvdd,disposable,target=/b.img']")).toBeNull();
   });
 
-  it("needs two names that no domain has", () => {
-    const names = ["web-pv", "web-pvh"];
-    expect(whyNotNamed(names, new Set(["web", "Domain-0"]))).toBeNull();
-    expect(whyNotNamed(names, new Set(["web-pvh"]))).toMatch(/^A domain named web-pvh is there already; allowed: /);
+  it("gives the two names that no domain has", () => {
+    const names = (...taken: string[]): string[] => Object.values(pairNames("web", new Set(taken)));
+    expect(names("web", "Domain-0")).toEqual(["web-pv", "web-pvh"]);
+    expect(names("web-pvh")).toEqual(["web-2-pv", "web-2-pvh"]);
+    expect(names("web-pv", "web-2-pvh", "web-3-pv")).toEqual(["web-4-pv", "web-4-pvh"]);
   });
 });

@@ -1,4 +1,7 @@
-/** One kernel started as a PV and as a PVH domain from New domain, and what each of the two asked of the hypervisor until it was ready, beside each other. */
+/**
+ * One kernel is started as a PV and as a PVH domain from New domain. What each of the two asked of the hypervisor until it was ready is shown side by
+ * side.
+ */
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
@@ -15,7 +18,7 @@ let app: Application;
 const dialog = () => app.page.getByRole("dialog", { name: "New domain" });
 const both = () => dialog().getByRole("button", { name: "Start both ways" });
 const pick = (n: number) => dialog().locator(".file-pick input").nth(n);
-/** The figures of a row, and what is said of them; a part of a group is named by its group too where two have one name. */
+/** Returns the figures of a row and the remark on them. A part of a group is named by its group too where two parts have the same name. */
 async function figure(label: string, of = 0): Promise<[pv: number, pvh: number, words: string]> {
   const cells = app.page.locator(`.both-ways tr[data-figure="${label}"]`).nth(of).locator("td");
   const [pv, pvh, words] = await cells.allInnerTexts();
@@ -52,7 +55,7 @@ describe.skipIf(missing !== null)(`the same kernel, both ways${missing ? ` (${mi
     await dialog().getByLabel("Name", { exact: true }).fill("debian");
     await dialog().getByLabel("Command line", { exact: true }).fill("console=hvc0");
     const memory = dialog().getByLabel("Memory, MiB", { exact: true });
-    // Enough for one of the two: nothing is left of the one that could be built.
+    // The memory is enough for one of the two. Nothing is left of the one that could be built.
     await memory.fill("400");
     await both().click();
     await dialog().locator('.field-error[role="alert"]').waitFor();
@@ -74,7 +77,7 @@ describe.skipIf(missing !== null)(`the same kernel, both ways${missing ? ` (${mi
       await app.page.locator(`section[aria-label="The boot of ${name}"][data-ready="true"]`).waitFor(BOOTED);
     const [pvReady, pvhReady] = await figure("Ready");
     expect(Math.min(pvReady, pvhReady)).toBeGreaterThan(0);
-    // What a kernel asks Xen for whose page tables Xen checks, and what one does that has its own.
+    // Calls that a kernel makes whose page tables Xen checks, and that a kernel with page tables of its own does not make.
     expect(await figure("mmu_update")).toEqual([expect.any(Number), 0, "PV only"]);
     expect((await figure("mmu_update"))[0]).toBeGreaterThan(1000);
     expect(await figure("VMCALL")).toEqual([0, expect.any(Number), "PVH only"]);
@@ -82,7 +85,7 @@ describe.skipIf(missing !== null)(`the same kernel, both ways${missing ? ` (${mi
     const [pvCalls, pvhCalls, words] = await figure("All", 1);
     expect(pvCalls).toBeGreaterThan(pvhCalls);
     expect(words).toMatch(/^PV [\d.,]+ times as many$/);
-    // A hypercall of a PVH guest is a VMCALL, and an exit.
+    // Each hypercall of a PVH guest is a VMCALL, and therefore an exit.
     expect((await figure("VMCALL"))[1]).toBeGreaterThanOrEqual(pvhCalls);
     for (const count of await Promise.all(["Page faults", "Instructions", "Events"].map((label) => figure(label)))) {
       expect(count[0]).toBeGreaterThan(100);

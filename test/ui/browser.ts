@@ -1,4 +1,4 @@
-/** A real Chromium for the tests: CHROMIUM, the system's, or Playwright's own. */
+/** A real Chromium for the tests: the one that CHROMIUM names, the system's, or Playwright's own. */
 import { existsSync } from "node:fs";
 import { chromium, type Browser } from "playwright-core";
 
@@ -9,14 +9,14 @@ const SYSTEM = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** Path of a Chromium, or null. */
+/** Returns the path of a Chromium, or null. */
 export function findChromium(): string | null {
   for (const file of [process.env.CHROMIUM, ...SYSTEM, chromium.executablePath()])
     if (file && existsSync(file)) return file;
   return null;
 }
 
-/** One line for the user when there is none; with CI=true that is an error. */
+/** Returns one line for the user if there is none. With CI=true that is an error. */
 export function chromiumMissing(): string | null {
   if (findChromium()) return null;
   const what = "no Chromium: install one (apt-get install chromium, or npx playwright-core install chromium)";

@@ -1,4 +1,4 @@
-/** The built application does what its sources say: nothing of ours is lost on the way, and both behave alike. */
+/** The built application does what its sources say: nothing of ours is lost in the build, and both behave alike. */
 import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -18,7 +18,7 @@ const missing = chromiumMissing();
 const root = path.resolve(import.meta.dirname, "../..");
 
 describe("the bundler", () => {
-  /** As the transport's end was told: the receiver of a call is handed out by a promise. */
+  /** As in the transport's client: the receiver of a call is passed out of a function by a promise. */
   const PAGE = `function made(bell: { ring: () => void }): Promise<{ onRing: () => void }> {
     return new Promise((resolve) => {
       const made = { onRing: () => {} };
@@ -57,7 +57,7 @@ describe("the bundler", () => {
   });
 });
 
-/** Figures, times, addresses and the names of temporary folders are another each time. */
+/** Replaces what differs each time: figures, times, addresses and the names of temporary folders. */
 function settledText(text: string): string {
   return text
     .replace(/xenarium-serve-\w+/g, "#")
@@ -69,7 +69,7 @@ function settledText(text: string): string {
     .replace(/#( #)+/g, "#");
 }
 
-/** One page of a host of its own: what stands in it, and what it has asked of the host. */
+/** A page with a host of its own: what is in it, and what it has asked of the host. */
 interface Seen {
   page: Page;
   served: Served;
@@ -85,7 +85,7 @@ describe.skipIf(missing !== null)(
     let built: Seen;
     let sources: Seen;
 
-    /** The command line beside a page of the sources, made by another bundler, which leaves nothing out and makes nothing shorter. */
+    /** Builds the command line with a page of the sources. Another bundler makes the page, which leaves nothing out and makes nothing shorter. */
     async function plainBuild(): Promise<string> {
       const folder = temporaryFolder("plain");
       const dist = path.join(root, "dist");
@@ -120,7 +120,7 @@ describe.skipIf(missing !== null)(
       page.on("websocket", (socket) =>
         socket.on("framesent", ({ payload }) => {
           const { request, args } = fromBytes(payload as Buffer) as ClientMessage & { args?: object };
-          // By name, and which arguments there are: how much is asked for at a time depends on when something changed.
+          // Records the name and which arguments there are, but not their values: how much is asked for at a time depends on when something changed.
           all.calls.add([request, ...Object.keys(args ?? {}).sort()].join(" "));
         }),
       );
@@ -128,13 +128,13 @@ describe.skipIf(missing !== null)(
       return all;
     }
 
-    /** What stands in a page: each thing by its part and name, as those hear it who can't see it. */
+    /** Returns what is in a page: each thing by its role and its name, as a screen reader reads them. */
     const standing = async ({ page }: Seen): Promise<string[]> =>
       [
         ...new Set((await page.locator("body").ariaSnapshot()).split("\n").map((line) => settledText(line.trim()))),
       ].sort();
 
-    /** Does something in both, and looks until the same stands in both and both have asked the same of their hosts. */
+    /** Does something in both pages, and waits until both show the same and have asked the same of their hosts. */
     async function alike(what: string, act: (page: Page) => Promise<unknown>): Promise<void> {
       await Promise.all([built, sources].map(({ page }) => act(page)));
       await expect
@@ -159,7 +159,7 @@ describe.skipIf(missing !== null)(
     const press = (name: string | RegExp) => (page: Page) =>
       page.getByRole("button", { name, exact: true }).first().click();
     const tab = (name: string) => (page: Page) => page.getByRole("tab", { name, exact: true }).click();
-    /** Each view of the page that is open, by the sources' list of them. */
+    /** Visits each view of the page that is open, as the sources list them. */
     async function everyTab(): Promise<void> {
       for (const name of await sources.page.getByRole("tab").allInnerTexts()) await alike(`view ${name}`, tab(name));
     }

@@ -1,4 +1,4 @@
-/** Values of xenstore as text and back: no byte is lost, none is hidden. */
+/** Values of xenstore as text and back again: no byte is lost, and none is hidden. */
 import { expect, it } from "vitest";
 import { bytesOf, textOf } from "../../renderer/xenstore/bytes.ts";
 

@@ -1,4 +1,4 @@
-/** The server dies under the window: the built page sees it, says what to do, and finds the way back. */
+/** The server dies while the window is open. The built page notices it, says what to do, and connects again. */
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ import { chromiumMissing, launch } from "./browser.ts";
 import { startServeIn, type Served } from "./serve.ts";
 
 const missing = chromiumMissing();
-/** What the page has opened. */
+/** The sockets that the page has opened. */
 interface Sockets {
   sockets: WebSocket[];
 }
@@ -58,7 +58,7 @@ describe.skipIf(missing !== null)(`a server that dies${missing ? ` (${missing})`
     await served.kill();
     await banner().filter({ hasText: "start it again" }).waitFor();
     expect(await hostEntry().innerText()).toContain("no connection");
-    // A button says so and does not spin for ever.
+    // A button says that there is no connection, and does not spin for ever.
     await page.getByRole("button", { name: "Pause" }).click();
     await page.locator(".toast", { hasText: "There is no connection to the host." }).waitFor();
     await shoot("connection-lost");

@@ -1,4 +1,7 @@
-/** The size of a console: it fits the window, or is the 80 by 24 that a guest assumes; the guest is told on demand; each domain keeps its own. */
+/**
+ * The size of a console: it fits the window, or is the 80 by 24 that a guest assumes. The guest is told when the user asks for that, and each domain
+ * keeps its own size.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -24,7 +27,7 @@ describe.skipIf(missing !== null)(`the size of a console${missing ? ` (${missing
     await page.getByLabel("Size").selectOption("80 × 24, scaled");
     await expect.poll(() => shown.innerText()).toBe("80 × 24");
     expect(await page.locator(".xterm-rows > div").count()).toBe(24);
-    // Scaled to its place, and within it.
+    // It is scaled to its place and stays inside.
     const screen = (await page.locator(".xterm-screen").boundingBox())!;
     const room = (await page.locator(".console-screen").boundingBox())!;
     expect(screen.width).toBeLessThanOrEqual(room.width + 1);
@@ -33,7 +36,7 @@ describe.skipIf(missing !== null)(`the size of a console${missing ? ` (${missing
     expect(await page.getByRole("button", { name: "Tell the guest" }).count()).toBe(0);
     await app.shoot("console-size");
     expect(await violationsOf(page)).toEqual([]);
-    // Another domain's console keeps its own.
+    // The console of another domain keeps its own size.
     const client = await app.client();
     await client.request("createBundled", { vcpus: 1 });
     client.close();

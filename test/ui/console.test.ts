@@ -1,4 +1,4 @@
-/** The console's own tools: search, copy and paste, typed text, size, log, a window of its own, what is kept at the end. */
+/** The tools of the console: search, copy and paste, typed text, size, log, a window of its own, and what is kept when the guest ends. */
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,7 +9,7 @@ import { chromiumMissing, launch } from "./browser.ts";
 
 const missing = chromiumMissing();
 let app: Application;
-/** Pieces of input as the page sent them. */
+/** The pieces of input as the page sent them. */
 const sent: string[] = [];
 
 const tool = (name: string) => app.page.getByRole("button", { name, exact: true });
@@ -65,7 +65,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
     await expect.poll(() => status().innerText()).toBe("1 of 1");
     await input.fill("l[o]ad N");
     await expect.poll(() => status().innerText()).toMatch(/of 1/);
-    // Half an expression is none yet.
+    // Half of an expression is not valid yet.
     await input.fill("l[o");
     await expect.poll(() => status().innerText()).toBe("none");
     await page.keyboard.press("Escape");
@@ -104,7 +104,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
 
   it("puts brackets around what is pasted once the guest asks for them", async () => {
     const { page } = app;
-    // A value that the guest prints as it is: the sequence by which a program asks for brackets.
+    // A value that the guest prints unchanged: the sequence by which a program asks for brackets around pasted text.
     await app.tab("Xenstore");
     await page.locator('.store-row[data-path="/local/domain/1/data"]').click();
     await page.getByRole("button", { name: "New node below" }).click();
@@ -138,7 +138,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
     await app.shoot("console-typing");
     await page.getByRole("button", { name: "Stop" }).click();
     await expect.poll(() => page.getByText(/KiB to go/).count()).toBe(0);
-    // Keys go the same way: what stands before the first of them was typed before the stop, and nothing stands between them.
+    // Keys are sent in the same way. What comes before the first of them was typed before the stop, and nothing comes between them.
     await page.locator(".xterm-helper-textarea").focus();
     await page.keyboard.press("Control+C");
     await app.measured(1);
@@ -205,7 +205,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
   it("has logged no error", () => expect(app.problems).toEqual([]));
 
   it("draws by WebGL where there is a graphics processor", async () => {
-    // The processor is a program here, which counts as none: its name is kept from the page.
+    // The graphics processor is a program here, which the page would not use. So its name is hidden from the page.
     const browser = await launch();
     try {
       const page = await browser.newPage({ viewport: { width: 1000, height: 600 } });
@@ -222,7 +222,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
       await page.locator(".xterm-screen canvas").first().waitFor({ state: "attached" });
       expect(await page.locator(".xterm-rows").count()).toBe(0);
       await app.shootPage(page, "console-webgl");
-      // A lost context costs the speed, not the console.
+      // A lost context costs speed, but not the console.
       await page.getByRole("tab", { name: "Overview" }).click();
       await page.getByRole("tab", { name: "Console" }).click();
       await page

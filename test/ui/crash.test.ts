@@ -1,4 +1,4 @@
-/** A domain that crashed: why, in its banner, and what console and Xen said, in the place of Inspect. */
+/** A domain that crashed: its banner says why, and the last lines of the console and of Xen take the place of Inspect. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compilerMissing } from "../guests/programs.ts";
 import { smallKernel } from "../guests/small-kernel.ts";
@@ -27,13 +27,13 @@ describe.skipIf(missing !== null)(`a crash${missing ? ` (${missing})` : ""}`, ()
     );
     const registers = page.getByRole("region", { name: "Registers at the crash" });
     await registers.waitFor();
-    // What the bundled guest was doing is named: its kernel's symbols were read while it was held.
+    // The functions in which the bundled guest was are named, because its kernel's symbols were read while it was held.
     expect(await registers.innerText()).toMatch(/RIP/);
     expect(await registers.getByRole("group", { name: "Return addresses on the stack" }).innerText()).toMatch(
       /[a-z]\w+\+0x/,
     );
     expect(await registers.getByRole("button").count()).toBe(0);
-    // The instruction at which it stopped is in sight in its list, as where a domain runs.
+    // The instruction at which it stopped can be seen in its list, as in a domain that runs.
     const isSeen = (line: Element): boolean => {
       const [at, box] = [line, line.closest(".table-box")!].map((each) => each.getBoundingClientRect());
       return at!.height > 0 && at!.bottom <= box!.bottom;
@@ -49,7 +49,7 @@ describe.skipIf(missing !== null)(`a crash${missing ? ` (${missing})` : ""}`, ()
     });
   });
 
-  /** A domain that stops as soon as it runs, on its page. */
+  /** Opens the page of a domain that stops as soon as it runs. */
   async function ended(name: string, body: string): Promise<void> {
     const api = await app.client();
     const config = `name = "${name}"\nkernel = "${smallKernel(body)}"\nmemory = 32\non_crash = "destroy"\n`;

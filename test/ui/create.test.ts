@@ -1,4 +1,4 @@
-/** The New-domain dialog: where a domain's files come from, fields and xl.cfg as one, checks while it is typed. */
+/** The New domain dialog: where the files of a domain come from, its fields and the text of xl.cfg as one thing, and checks while the user types. */
 import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ const text = () => dialog().getByLabel("xl.cfg", { exact: true });
 const create = () => dialog().getByRole("button", { name: "Create", exact: true });
 const findings = () => dialog().locator(".config-findings li");
 
-/** What stands beside a field, by its aria-describedby. */
+/** Returns the text beside a field, which its aria-describedby names. */
 async function noteOf(label: string): Promise<string> {
   const id = await field(label).getAttribute("aria-describedby");
   return id === null ? "" : app.page.locator(`[id="${id}"]`).innerText();
@@ -32,7 +32,7 @@ async function cancel(): Promise<void> {
 
 describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
-    // As /boot has them; the kernel is the guest that is bundled, so that it can be started.
+    // Names as in /boot. The kernel is the bundled guest, so that it can be started.
     const boot = temporaryFolder("boot");
     copyFileSync(mini, path.join(boot, "vmlinuz-9.1-mini"));
     app = await Application.start("--kernels", boot);
@@ -133,7 +133,7 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     await text().fill((await text().inputValue()).replace(",access=ro", "").replace("/srv/web", "/srv/other"));
     await folder("w").getByRole("button", { name: "/srv/other" }).waitFor();
     await expect.poll(() => folder("w").getByLabel("Read-only").isChecked()).toBe(false);
-    // What is no folder is shown with the reason, and can be taken out.
+    // What is no folder is shown with the reason, and can be removed.
     const wrong = dialog()
       .locator(".device-rows")
       .filter({ hasText: "Shared folders" })

@@ -1,4 +1,6 @@
-/** The application as the desktop's window: its first start, its menus' commands, its host's crash. A real host, really crashed. */
+/**
+ * The application as the desktop's window: its first start, the commands of its menus, and a crash of its host. The host is real and really crashes.
+ */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Worker } from "node:worker_threads";
@@ -27,9 +29,9 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
   let browser: Browser;
   let page: Page;
   let desktop: Desktop;
-  /** Threads that were started since the last power-on. */
+  /** The threads that were started since the last power-on. */
   let threads: Worker[] = [];
-  /** The last that a power-on starts. */
+  /** The thread that a power-on starts last. */
   let dom0: Worker;
   const note = (worker: Worker): void => void threads.push(worker);
   const problems: string[] = [];
@@ -59,7 +61,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
   const terminal = (): Promise<string> => page.locator(".xterm-rows").innerText();
   const focused = (): Promise<string | undefined> => page.evaluate(() => document.activeElement?.id);
   const offers = (): string[] => desktop.offers.at(-1) ?? [];
-  /** All that was offered at one time or another. */
+  /** Everything that was offered at some time. */
   const everOffered = (): Set<string> => new Set(desktop.offers.flat());
 
   it("starts for the first time with the bundled guest's console under the user's fingers, and one hint", async () => {
@@ -97,7 +99,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await desktop.say("command", "host-xenstore");
     await page.getByRole("tab", { name: "Xenstore", selected: true }).waitFor();
     expect(offers()).not.toContain("this-pause");
-    // The tray's and the notifications'.
+    // These come from the tray and from notifications.
     await desktop.say("command", "go-1-console");
     await expect.poll(terminal).toMatch(/mini> /);
     await desktop.say("command", "no-such-command");
@@ -105,7 +107,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
 
   it("shows beside the menu's commands the keys that it handles", async () => {
     const keys = itemsOf(menuTemplate("linux", "Xenarium", () => {})).flatMap(({ accelerator }) => accelerator ?? []);
-    // Those with nothing held: the tour's alone.
+    // Those that need no other key held. Only the tour's is one.
     expect(keys.length).toBe(HELD_KEYS.length + 1);
     await desktop.say("command", "shortcuts");
     const dialog = page.getByRole("dialog");
@@ -185,7 +187,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await wanted("/srv/a,b");
     await page.getByText("/srv/a,b can’t be shared: in xl.cfg a path can’t have a comma.").first().waitFor();
     expect(await text.inputValue()).not.toContain("a,b");
-    // Another folder under the same tag.
+    // Another folder for the same tag.
     desktop.folders.push("/srv/new");
     await dialog.getByRole("button", { name: "/srv/my web" }).click();
     await expect.poll(() => text.inputValue()).toContain('"tag=my-web,security_model=none,path=/srv/new"');
@@ -229,7 +231,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await alert.waitFor();
     await expect.poll(() => alert.innerText()).toContain(host.state.reason!);
     expect(host.state).toMatchObject({ power: "crashed", reason: expect.stringMatching(/dom0/) as string });
-    // The console that was looked at is there yet, and can be saved.
+    // The console that was shown is still there and can be saved.
     expect(await terminal()).toMatch(/host up/);
     await page.getByText("It ended with the host, which crashed.").waitFor();
     await shoot("crash-console");
@@ -261,7 +263,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
   });
 
   it("tells of a processor's thread that ends, too", async () => {
-    // The translator's is the first, then the pCPU's.
+    // The first thread is the translator's, and the next is the pCPU's.
     await threads[1]!.terminate();
     await page.getByRole("alert").filter({ hasText: "pCPU 0 has ended" }).waitFor();
     await page.getByRole("button", { name: "Restart the host" }).click();
@@ -279,7 +281,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await expect.poll(offers, slow).toContain("this-shutdown");
     await desktop.say("command", "this-shutdown");
     await expect.poll(offers, slow).toContain("this-start");
-    // What is not kept: one that crashed and is looked at while another has taken its place.
+    // This one is not kept: a domain that crashed and is looked at while another has taken its place.
     const { config, files } = await host.bundled(1);
     const { domid } = await host.kept.create({ config: `${config}on_crash = "rename-restart"\n`, files });
     await desktop.say("command", `go-${domid}-console`);

@@ -1,9 +1,9 @@
-/** Electron's part, played by the test: the bridge that electron/preload.ts puts on the window, to a host of the test's own. */
+/** The test plays Electron's part: it gives a page the bridge that electron/preload.ts puts on the window, to a host of the test's own. */
 import type { Page } from "playwright-core";
 import type { HostService } from "../../core/api/host-service.ts";
 import { Session } from "../../core/api/session.ts";
 
-/** Bytes go over the test's own wire as base64. */
+/** Bytes are sent to the page as base64. */
 const BRIDGE = `
   const fromBase64 = (text) => Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
   const toBase64 = (bytes) => btoa(Array.from(bytes, (each) => String.fromCharCode(each)).join(""));
@@ -34,18 +34,18 @@ const unpack = (text: string): unknown =>
 
 export class Desktop {
   readonly page: Page;
-  /** What the page offered, the latest last. */
+  /** What the page offered, with the latest at the end. */
   readonly offers: string[][] = [];
-  /** Domids of consoles that are to have windows of their own. */
+  /** The domids of consoles that are to get windows of their own. */
   readonly consoles: number[] = [];
-  /** Folders that the user chooses when asked, the next one first; none: the dialog is cancelled. */
+  /** The folders that the user chooses when asked, the next one first. If there are none, the dialog is cancelled. */
   readonly folders: string[] = [];
 
   private constructor(page: Page) {
     this.page = page;
   }
 
-  /** Before the page is loaded. */
+  /** Call it before the page is loaded. */
   static async bridge(page: Page, host: HostService): Promise<Desktop> {
     const desktop = new Desktop(page);
     let session: Session | null = null;
@@ -65,7 +65,7 @@ export class Desktop {
     return desktop;
   }
 
-  /** As the main process sends it. The page may be closed already. */
+  /** Sends something as the main process does. The page may be closed already. */
   async say(what: "message" | "opened" | "command", argument: unknown): Promise<void> {
     const text = JSON.stringify(pack(argument));
     await this.page.evaluate(`window.desktopSays(${JSON.stringify(what)}, ${text})`).catch(() => {});

@@ -1,4 +1,4 @@
-/** The wiring diagram: what it shows is what the rings, ports and grant tables of the running host say. */
+/** The wiring diagram: it must show what the rings, ports and grant tables of the running host say. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -52,7 +52,7 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
     const sent = async (): Promise<number> =>
       Number(/Domain-0[^]*?(\d+) received/.exec(await facts().innerText())?.[1] ?? 0);
     await expect.poll(sent).toBeGreaterThan(10);
-    // The guest is asked by another window's edit: its watch fires, it reads.
+    // Another window edits a value that the guest watches: its watch fires, and it reads.
     const before = await sent();
     const seen = app.page.waitForSelector('.react-flow__edge.flows[data-id="1/xenstore/0:frontend>ring"]', {
       state: "attached",

@@ -1,4 +1,4 @@
-/** Dialogs: the focus is where one types, Enter is the answer; files that are too large or too many are told of. */
+/** Dialogs: the focus is where the user types, Enter answers, and files that are too large or too many are reported. */
 import { copyFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -60,14 +60,14 @@ describe.skipIf(missing !== null)(`dialogs${missing ? ` (${missing})` : ""}`, ()
     await page.keyboard.press("Enter");
     await dialog().waitFor({ state: "detached" });
     expect(await page.locator(".side-domain", { hasText: "mini-1" }).getAttribute("data-state")).not.toBe("ended");
-    // One that only tells does not give it to × either, where there is anything else.
+    // A dialog that only says something does not give the focus to × either, if there is anything else.
     await page.keyboard.press("Control+Shift+P");
     await dialog("Commands").waitFor();
     expect(await page.evaluate(() => document.activeElement?.getAttribute("role"))).toBe("combobox");
     await page.keyboard.press("Escape");
   });
 
-  /** A file of 1 GiB, nearly all of it a hole, whose first bytes are those of a kernel. */
+  /** A file of 1 GiB, of which nearly everything is a hole. Its first bytes are those of a kernel. */
   const largeKernel = (): string => {
     const file = path.join(temporaryFolder("large-kernel"), "vmlinux");
     writeFileSync(file, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]));

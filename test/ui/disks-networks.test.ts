@@ -1,6 +1,6 @@
 /**
- * Disks and networks in the window, with a Linux that is installed on a disk: dropped, described before anything is made of it, booted; CDs
- * and disks that come and go while it runs; networks, forwarded ports and captures, which outlive the host's power.
+ * Disks and networks in the window, with a Linux that is installed on a disk. The image is dropped, is described before anything is made of it, and
+ * is booted. CDs and disks come and go while it runs. Networks, forwarded ports and captures outlive the host's power.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -29,7 +29,7 @@ const dialog = (name: string | RegExp = "New domain") => app.page.getByRole("dia
 const text = () => dialog().getByLabel("xl.cfg", { exact: true });
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const kept = (): string[] => readdirSync(path.join(app.served.env.XENARIUM_STATE!, "images"));
-/** The line of a device in the list of its domain's. */
+/** The line of a device in its domain's list. */
 const line = (name: string) =>
   app.page.locator(".device-list tbody tr").filter({ has: app.page.getByRole("rowheader", { name }) });
 const confirm = (title: RegExp, button: string) =>
@@ -135,7 +135,7 @@ describe.skipIf(missing !== null)(`disks in the window${missing ? ` (${missing})
     const given = path.join(app.served.env.XENARIUM_STATE!, "images/extra.img");
     expect(readFileSync(given).equals(readFileSync(path.join(folder, "extra.img")))).toBe(true);
 
-    // A guest that does not run lets go of nothing.
+    // A guest that does not run does not give its device up.
     await app.page.getByRole("button", { name: "Pause" }).click();
     await app.tab("Devices");
     await line("xvdb").getByRole("button", { name: "Detach xvdb…" }).click();
@@ -257,7 +257,7 @@ describe.skipIf(missing !== null)(`disks in the window${missing ? ` (${missing})
     await captures.getByRole("button", { name: /^Download vif/ }).click();
     const file = await (await download).path();
     const bytes = readFileSync(file);
-    // With nanoseconds.
+    // The times in the file have nanoseconds.
     expect(bytes.readUInt32LE(0)).toBe(0xa1b23c4d);
     expect(bytes.toString("latin1")).toContain("from-the-guest");
     await captures.getByRole("button", { name: /^Delete vif/ }).click();

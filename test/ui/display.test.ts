@@ -1,4 +1,6 @@
-/** The Display tab with Debian's kernel behind it: its text console is seen, takes keys and pointer, and what is not there is explained. */
+/**
+ * The Display tab of a domain with Debian's kernel: its text console is shown and takes keys and the pointer, and the tab explains what is missing.
+ */
 import { execFileSync, spawnSync } from "node:child_process";
 import path from "node:path";
 import type { Page } from "playwright-core";
@@ -35,7 +37,7 @@ const shown = async (): Promise<string> =>
 const stage = () => app.page.getByRole("application", { name: /^Screen of/ });
 const canvas = () => app.page.locator("canvas.display-screen");
 const tool = (name: string) => app.page.getByRole("button", { name, exact: true });
-/** What the page's canvas has: red, green and blue, and how many pixels are not black. */
+/** What is on the page's canvas: red, green and blue, and how many pixels are not black. */
 async function drawn(page: Page = app.page): Promise<{ width: number; height: number; rgb: Buffer; lit: number }> {
   const { width, height, base64 } = await page
     .locator("canvas.display-screen")
@@ -69,7 +71,7 @@ describe.skipIf(missing !== null)(`the Display tab${missing ? ` (${missing})` : 
       `name = "screen"`,
       `kernel = "${debianKernel()}"`,
       `ramdisk = "${ramdisk}"`,
-      // fbcon's cursor does not blink: pictures are compared.
+      // The cursor of fbcon does not blink, because pictures are compared.
       `cmdline = "console=tty0 console=hvc0 quiet fbcon=nodefer vt.global_cursor_default=0"`,
       `memory = 192`,
       `vfb = ["vncdisplay=320"]`,

@@ -1,4 +1,7 @@
-/** What may be dropped on the window and is no good: folders, empty and huge files, names of all kinds, many at once, files that change or vanish, a window that goes. */
+/**
+ * What may be dropped on the window although it can't be used: folders, empty and huge files, names of all kinds, many files at once, files that
+ * change or vanish, and a window that is closed meanwhile.
+ */
 import {
   appendFileSync,
   copyFileSync,
@@ -35,7 +38,7 @@ const said = (text: string | RegExp) => app.page.getByText(text).first().waitFor
 const config = () => dialog("New domain").getByLabel("xl.cfg", { exact: true });
 const at = (name: string): string => path.join(files, name);
 
-/** A raw disk image of so many bytes, nearly all of them holes. */
+/** Makes a raw disk image of that many bytes, of which nearly all are holes. */
 function image(name: string, bytes = MIB): string {
   const file = openSync(at(name), "w");
   ftruncateSync(file, bytes);
@@ -54,7 +57,7 @@ async function archive(name: string, member: string): Promise<string> {
   return at(name);
 }
 
-/** Until so much of that file has come that more of it is on its way. */
+/** Waits until so much of that file has come that more of it is on its way. */
 const comes = (name: string) =>
   expect.poll(images, SLOW).toContainEqual(expect.stringMatching(new RegExp(`^${name}\\..*part$`)));
 
@@ -106,7 +109,7 @@ describe.skipIf(missing !== null)(
         LIBRARY,
       );
       await expect.poll(() => images().filter((name) => !name.endsWith("part")).length, SLOW).toBe(2 + names.length);
-      // No file of the computer's is called so: a page may call one it makes so.
+      // No file of the computer has such a name, but a page may give it to a file that it makes.
       await app.page.evaluate(() => {
         const bytes = new Uint8Array(1 << 20);
         bytes.set([0x55, 0xaa], 510);
@@ -133,7 +136,7 @@ describe.skipIf(missing !== null)(
       await app.dropPaths([...many, image("among-many.img")], LIBRARY);
       await said("among-many.img is among the host’s disk images now.");
       expect(images()).toHaveLength(before + 1);
-      // What is wrong with them is still said after the next file, which has waited for them.
+      // The dialog still says what is wrong with them after the next file, which has waited for them.
       await app.dropPaths(many);
       await dialog("New domain")
         .getByText(/^(Reading|Looking into) note-/)
@@ -146,7 +149,7 @@ describe.skipIf(missing !== null)(
       await dialog("New domain")
         .getByText(/^(Reading|Looking into) note-/)
         .waitFor(SLOW);
-      // Whoever has meant something else stops it: nothing of it comes into the new domain.
+      // A user who meant something else stops it, and nothing of it gets into the new domain.
       await dialog("New domain").getByRole("button", { name: "Stop" }).click();
       await dialog("New domain").getByRole("progressbar").waitFor({ state: "detached" });
       expect(await config().inputValue()).not.toContain("among-more.img");
@@ -163,10 +166,21 @@ describe.skipIf(missing !== null)(
         .poll(() => config().inputValue(), SLOW)
         .toMatch(/kernel = "mini\.elf"[^]*second\.img,raw,xvda,rw[^]*third\.img,raw,xvdb,rw/);
       await dialog("New domain").getByLabel("Name", { exact: true }).fill("typed");
-      // The same file again is meant.
+      // The same file is dropped again, and it is meant.
       await app.dropPaths([at("third.img")]);
       await expect.poll(() => config().inputValue(), SLOW).toContain("xvdc");
       expect(await config().inputValue()).toContain('name = "typed"');
+      // Two drops that the window hears of before it can draw anything.
+      await app.page.evaluate(() => {
+        for (const name of ["fourth.img", "fifth.img"]) {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(1024 * 1024)], name));
+          document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, dataTransfer: transfer }));
+        }
+      });
+      await expect
+        .poll(() => config().inputValue(), SLOW)
+        .toMatch(/fourth\.img,raw,xvdd,rw[^]*fifth\.img,raw,xvde,rw/);
       await app.page.keyboard.press("Escape");
 
       await app.dropPaths([await archive("one.tar", "first.txt")]);
@@ -186,7 +200,7 @@ describe.skipIf(missing !== null)(
       await app.command("New domain");
       await dialog("New domain").getByRole("button", { name: "The bundled guest" }).click();
       await expect.poll(() => config().inputValue(), SLOW).toContain("mini");
-      // What is dropped while the domain is created would go with the dialog: that is said.
+      // What is dropped while the domain is being created would be lost with the dialog. The dialog says so.
       await dialog("New domain")
         .getByRole("button", { name: "Create", exact: true })
         .evaluate(async (button: HTMLButtonElement) => {
@@ -206,7 +220,7 @@ describe.skipIf(missing !== null)(
       await attach.getByLabel("Device name").fill("xvdq");
       await app.dropPaths([image("other/disk.img")]);
       await attach.getByRole("button", { name: /^disk(-2)?\.img$/ }).waitFor(SLOW);
-      // What was chosen before stays.
+      // What was chosen before does not change.
       expect(await attach.getByLabel("Read-only").isChecked()).toBe(true);
       expect(await attach.getByLabel("Device name").inputValue()).toBe("xvdq");
       await expect

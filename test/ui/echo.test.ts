@@ -1,4 +1,4 @@
-/** A kind of device that the application has never heard of, one row in its dom0's table, is in its views. */
+/** The application's views show a kind of device of which it has never heard, and which is one row in the table of its dom0. */
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";

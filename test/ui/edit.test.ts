@@ -1,4 +1,4 @@
-/** Settings of a running domain, changed while it runs, and graphs that mark what happened. */
+/** Settings of a running domain are changed while it runs, and graphs mark what happened. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";

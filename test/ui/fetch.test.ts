@@ -1,4 +1,4 @@
-/** From the first start to a real Linux in two clicks, and files by their addresses: from a server on the loopback that the user's list names. */
+/** From the first start to a real Linux in two clicks, and files by their addresses. The server is on the loopback, and the user's list names it. */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -19,7 +19,7 @@ let state: string;
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 const dialog = (name: string) => app.page.getByRole("dialog", { name });
 
-/** Gives the first half of a file, and the rest when it is let. */
+/** Gives the first half of a file, and the rest when the test calls `go`. */
 function inHalves(bytes: Buffer): { answer: Answering; go: () => void } {
   let go!: () => void;
   const rest = new Promise<void>((resolve) => (go = resolve));
@@ -47,11 +47,18 @@ describe.skipIf(missing !== null)(`fetching${missing ? ` (${missing})` : ""}`, (
     await Promise.all([server?.close(), stranger?.close()]);
   });
 
+  it("speaks of the small guest that came with it by its name where another thing is looked at", async () => {
+    const hint = app.page.getByRole("note");
+    await hint.filter({ hasText: "This small guest came with Xenarium: type help." }).waitFor();
+    await app.page.locator(".sidebar .side-item", { hasText: "Host" }).click();
+    await hint.filter({ hasText: "The small guest mini-1 came with Xenarium: type help on its console." }).waitFor();
+  });
+
   it("gets a Linux with two clicks, its size and checksum seen before, to its shell", async () => {
     const kernel = readFileSync(debianKernel());
     const ramdisk = readFileSync(initramfs("shell"));
     const halves = inHalves(kernel);
-    // As Debian's netboot folder has them: with a list of checksums above.
+    // The paths are those of Debian's netboot folder, with a list of checksums further up.
     server.answers.set("/images/netboot/xen/vmlinuz", halves.answer);
     server.answers.set("/images/netboot/xen/initrd.gz", fileAnswer(ramdisk));
     const sums = `${sha256(kernel)}  ./netboot/xen/vmlinuz\n`;
@@ -131,7 +138,7 @@ describe.skipIf(missing !== null)(`fetching${missing ? ` (${missing})` : ""}`, (
     server.answers.set("/data.img", inHalves(disk).answer);
     await page.keyboard.press("Control+Shift+N");
     const box = dialog("New domain");
-    // What was fetched before is there.
+    // What was fetched before is offered.
     await box.getByLabel("A kernel or RAM disk that was fetched before").waitFor();
     await box.getByRole("button", { name: "From the web…" }).click();
     await box.getByLabel("Address", { exact: true }).fill(`${server.origin}/data.img`);

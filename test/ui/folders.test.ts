@@ -1,4 +1,4 @@
-/** Folders and tags of domains: by mouse, keys and palette; found by the search, in the export, and there again after a start. */
+/** Folders and tags of domains: by mouse, by keys and in the palette; found by the search, contained in the export, and there again after a start. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -98,7 +98,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await head("web servers").click({ button: "right" });
     await item("Open").click();
     await expect.poll(() => head("web servers").getAttribute("aria-expanded")).toBe("true");
-    // One with nothing in it has nothing that is done with domains.
+    // A folder with nothing in it offers nothing that is done with domains.
     await head("web servers").click({ button: "right" });
     await item("New folder in it…").click();
     await dialog(/^New folder/)
@@ -198,7 +198,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await page.keyboard.press("ArrowLeft");
     await expect.poll(() => head("web").innerText()).toMatch(/2\s+[\d.–]+ ?%?\s+1 running\s+32 MiB/);
     await page.keyboard.press("ArrowRight");
-    // The one that has ended can be put elsewhere too.
+    // A domain that has ended can be moved to another folder too.
     await side("mini-3").dragTo(head("databases"));
     await expect.poll(() => inside("databases")).toEqual(["databases", "orders", "mini-3"]);
     await app.shoot("folders");

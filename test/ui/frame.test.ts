@@ -1,4 +1,4 @@
-/** What is around the views: palette, keys, list of domains, tasks and events, what is kept between starts. */
+/** What is around the views: the palette, keys, the list of domains, tasks and events, and what is kept between starts. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
@@ -143,7 +143,7 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
       await other.locator(".side-domain", { hasText: "mini-3" }).click();
       await other.getByRole("button", { name: "Pause" }).click();
       await other.locator(".badge", { hasText: "Paused" }).waitFor();
-      // Ended before that window was opened, and there all the same.
+      // The domain ended before that window was opened, and the window shows it all the same.
       await other.locator('.side-domain[data-state="halted"]', { hasText: "mini-4" }).waitFor();
     });
     await page.getByRole("button", { name: "Tasks and events" }).click();
@@ -180,7 +180,7 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await button("Start").click();
     for (const name of ["mini-2", "mini-4"])
       await expect.poll(() => side(name).getAttribute("data-state"), { timeout: 30_000 }).toMatch(/idle|running/);
-    // Nothing ended is left to be selected.
+    // There is no ended domain left that could be selected.
     await expect.poll(() => page.locator(".domains-table tr.gone").count()).toBe(0);
     await page.getByText("5 domains").waitFor();
     await entry("Start mini-4").first().waitFor();

@@ -1,4 +1,4 @@
-/** Xen's words say what they mean where they stand: to who points at them, comes to them by keys, or hears them. */
+/** Xen's words are explained where they are used: to users who point at them, who reach them by keys, or who hear them. */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,13 +15,13 @@ let app: Application;
 
 const tip = () => app.page.locator(".term-tip");
 const term = (of: TermId) => app.page.locator(`[data-term="${of}"]`);
-/** What who hears the page is told of the thing that has the focus. */
+/** Returns what a screen reader says about the element that has the focus. */
 const described = (): Promise<string> =>
   app.page.evaluate(() => {
     const ids = document.activeElement?.getAttribute("aria-describedby")?.split(" ") ?? [];
     return ids.map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
   });
-/** Words that stand in the part of the page that is shown, each once. */
+/** Returns the words in the part of the page that is shown, each once. */
 const shownTerms = (): Promise<string[]> =>
   app.page.evaluate(() => {
     const found = [...document.querySelectorAll<HTMLElement>("main [data-term]")];
@@ -91,7 +91,7 @@ describe.skipIf(missing !== null)(`words of Xen's${missing ? ` (${missing})` : "
     await tip().filter({ hasText: TERMS.domid.means }).waitFor();
     await app.shoot("glossary-domid");
     expect(await violationsOf(page)).toEqual([]);
-    // The pointer may go to the sentence, which stays; then away, and it goes.
+    // The pointer may go to the sentence, which stays. When the pointer leaves it, the sentence goes.
     await page.mouse.move(640, 400);
     const away = Date.now();
     await tip().waitFor({ state: "hidden" });
@@ -99,14 +99,14 @@ describe.skipIf(missing !== null)(`words of Xen's${missing ? ` (${missing})` : "
     await term("domid").first().hover();
     await tip().waitFor();
     await tip().hover();
-    // Away from it, it would be gone by now.
+    // If the pointer were outside, the sentence would be gone by now.
     for (const end = Date.now() + 2 * untilHidden; Date.now() < end;) {
       expect(await tip().isVisible()).toBe(true);
       await still(page);
     }
     await page.mouse.move(640, 400);
     await tip().waitFor({ state: "hidden" });
-    // By keys: Tab comes to it, Escape takes it away.
+    // By keys: Tab reaches the word, and Escape removes the sentence.
     await term("domid").first().focus();
     await page.keyboard.press("Shift+Tab");
     await page.keyboard.press("Tab");
@@ -144,7 +144,7 @@ describe.skipIf(missing !== null)(`words of Xen's${missing ? ` (${missing})` : "
       "Grant table",
       ["grant-flags", "grant-holder", "grant-pins", "grant-reference", "grant-table", "granted-to", "mfn"],
     ],
-    // The columns of single calls are there with the first call: this guest makes none now.
+    // The columns of single calls appear with the first call. This guest makes none now.
     ["Hypercalls", ["hypercall"]],
   ];
   for (const [section, terms] of INSPECTED)
@@ -186,7 +186,7 @@ describe.skipIf(missing !== null)(`words of Xen's${missing ? ` (${missing})` : "
     expect(await violationsOf(page)).toEqual([]);
     await dialog.getByRole("searchbox").fill("stolen");
     expect(await dialog.locator("dt").allInnerTexts()).toEqual([TERMS["runstate-runnable"].name]);
-    // The first empties the field, as everywhere.
+    // The first Escape empties the field, as everywhere.
     await page.keyboard.press("Escape");
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });

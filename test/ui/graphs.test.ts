@@ -1,4 +1,7 @@
-/** Graphs of ten minutes, and of thirty domains: axes that say what and when, a legend that can be read, nothing that covers a plot. */
+/**
+ * Graphs of ten minutes and of thirty domains: axes that say what is drawn and when it was, a legend that can be read, and nothing that covers a
+ * plot.
+ */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { execFileSync } from "node:child_process";
@@ -13,14 +16,14 @@ const root = path.resolve(import.meta.dirname, "../..");
 const DOMAINS = 30;
 let app: Application;
 
-/** What is written along the axes: uPlot draws it, so the page's own drawing is listened to. */
+/** Returns the texts along the axes. uPlot draws them on a canvas, so the test listens to what the page draws. */
 const axisTexts = (of: Locator): Promise<string[]> =>
   of.evaluate((graph) => (graph as unknown as { drawnTexts?: string[] }).drawnTexts ?? []);
 
 describe.skipIf(missing !== null)(`graphs${missing ? ` (${missing})` : ""}`, { timeout: 240_000 }, () => {
   beforeAll(async () => {
     app = await Application.start();
-    // Texts of a canvas are kept beside its graph; the minutes that the host has not run yet are its clock's.
+    // The texts of a canvas are kept beside its graph. Minutes before the host was started are shown by the clock's time.
     await app.page.addInitScript(() => {
       const draw = CanvasRenderingContext2D.prototype.fillText;
       CanvasRenderingContext2D.prototype.fillText = function (text: string, ...at: [number, number, number?]) {

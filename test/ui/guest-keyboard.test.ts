@@ -1,4 +1,4 @@
-/** Keys as browsers of several systems tell of them, and what a guest's keyboard says of them. */
+/** Keys as browsers on several systems report them, and what is sent to a guest's keyboard for them. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { GuestKeyboard } from "../../renderer/display/guest-keyboard.ts";
 import { keycodeOf } from "../../renderer/display/keycodes.ts";
@@ -37,7 +37,7 @@ describe("the guest's keyboard", () => {
     for (const repeat of [false, true]) keys.press(key("ShiftLeft", "Shift", repeat));
     expect(sent).toEqual(["+30", "+30", "+30", "+42"]);
     expect(keys.press(key("", "Unidentified"))).toBe(false);
-    // Let go of without having been pressed here: the focus came in between.
+    // The key is released without having been pressed here, because the focus came in between.
     keys.release(key("KeyB"));
     expect(sent).toHaveLength(4);
   });
@@ -49,7 +49,7 @@ describe("the guest's keyboard", () => {
     keys.press(key("KeyQ", "@"));
     for (const code of ["KeyQ", "ControlLeft", "AltRight"]) keys.release(key(code));
     expect(sent).toEqual(["+29", "-29", "+100", "+16", "-16", "-100"]);
-    // A right Alt that is no AltGr leaves Ctrl alone.
+    // A right Alt that is no AltGr leaves Ctrl unchanged.
     keys.press(key("ControlLeft", "Control"));
     keys.press(key("AltRight", "Alt"));
     expect(sent.slice(6)).toEqual(["+29", "+100"]);

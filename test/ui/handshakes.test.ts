@@ -1,4 +1,4 @@
-/** The history of handshakes in Devices: two lanes, live, also for a device and a domain that are gone; how a domain that ends looks. */
+/** The history of handshakes in Devices: two lanes, live, also for a device and a domain that are gone; and what it looks like when a domain ends. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -124,7 +124,7 @@ describe.skipIf(missing !== null)(`handshakes${missing ? ` (${missing})` : ""}`,
     const { domid } = await client.request("create", { config, files: { "mini.elf": file }, paused: true });
     await app.page.locator(".side-domain", { hasText: name }).click();
     await app.tab("Devices");
-    // It has not run yet: its ends are there, nothing has been written by it, nothing moves.
+    // The domain has not run yet. Both ends are there, the domain has written nothing, and nothing moves.
     await part(`${domid}/console/0:ring`).waitFor();
     expect(await part(`${domid}/console/0:ring`).innerText()).toContain("0 of 2048 B");
     await expect.poll(() => part(`${domid}/console/0:frontend`).innerText()).toContain("paused");

@@ -1,4 +1,4 @@
-/** The host's memory and pCPUs, chosen in the window beside the boot menu. */
+/** The memory and the number of pCPUs of the host, which the user chooses beside the boot menu. */
 import { availableParallelism } from "node:os";
 import { readFileSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** The host's own views: memory map, timeline of vCPUs, history, and how it came up. */
+/** The views of the host: the memory map, the timeline of vCPUs, the history, and how the host came up. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
@@ -28,7 +28,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       Number(
         await app.page.locator(`.legend-kind[data-domid="${domid}"][data-kind="${kind}"]`).getAttribute("data-frames"),
       );
-    /** Bytes of the picture's pixels of each colour, as it is drawn. */
+    /** Returns how many bytes of the drawn picture's pixels have each colour. */
     const colours = (): Promise<Record<string, number>> =>
       app.page.evaluate(() => {
         const canvas = document.querySelector<HTMLCanvasElement>(".frame-map canvas")!;
@@ -176,7 +176,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       const vcpu = app.page.getByRole("group", { name: "Time of each vCPU of mini-1" }).locator(".graph").nth(1);
       await vcpu.scrollIntoViewIfNeeded();
       const states = vcpu.locator(".graph-values");
-      // Two busy vCPUs had shared one pCPU; now nobody wants it.
+      // Two busy vCPUs shared one pCPU before. Now nobody wants it.
       await expect.poll(() => states.innerText(), { timeout: 30_000 }).toMatch(/blocked\s*(100|9\d(\.\d)?)%/);
       await app.shoot("runstates");
     });

@@ -1,4 +1,7 @@
-/** Disk images in the window: made, copied, grown, checked, deleted, added from files; who needs each; a damaged one among them. */
+/**
+ * Disk images in the window: made, copied, grown, checked, deleted and added from files, with the domains that need each. A damaged one is among
+ * them.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -96,7 +99,7 @@ describe.skipIf(missing !== null)(`disk images in the window${missing ? ` (${mis
     await app.shoot("images-bin");
     await line.getByRole("button", { name: "Put back My-disk.img" }).click();
     await bin.getByText("The bin is empty.").waitFor(SLOW);
-    // Somebody else deletes it, and puts it back.
+    // Somebody else deletes the image and puts it back.
     const client = await app.client();
     await client.request("diskRemove", { name: "My-disk.img" });
     await line.waitFor(SLOW);
@@ -153,7 +156,7 @@ describe.skipIf(missing !== null)(`disk images in the window${missing ? ` (${mis
       backing: { file: "../../../etc/passwd", format: "raw" },
     });
     writeFileSync(path.join(images, "cut.qcow2"), Buffer.from("QFI\xfb\0\0\0\x03", "latin1"));
-    // Looked at anew.
+    // The list is opened again.
     await app.tab("Networks");
     await app.tab("Images");
     await row("top.qcow2").getByText("based on My-disk-copy.qcow2").waitFor();
@@ -184,7 +187,7 @@ describe.skipIf(missing !== null)(`disk images in the window${missing ? ` (${mis
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await row("cut.qcow2").waitFor({ state: "detached" });
-    // Each of these was refused, and told in the page's own words.
+    // The host refused each of these, and the page said so in its own words.
     expect(app.problems).toEqual([]);
   });
 });

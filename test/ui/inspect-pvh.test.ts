@@ -14,7 +14,7 @@ const table = (name: string) => app.page.getByRole("group", { name });
 describe.skipIf(missing !== null)(`inspect, of a PVH domain${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
     app = await Application.start();
-    // It asks the real-time clock's port, where nothing is, again and again.
+    // The guest reads the port of the real-time clock, where nothing is, again and again.
     const asks = "dd if=/dev/port of=/dev/null bs=1 skip=113 count=1 2>/dev/null";
     const ramdisk = initramfs("ready", `while :; do ${asks}; sleep 1; done`);
     const files = `kernel = "${debianKernel()}"\nramdisk = "${ramdisk}"\nextra = "console=hvc0 quiet"\n`;
@@ -44,13 +44,14 @@ describe.skipIf(missing !== null)(`inspect, of a PVH domain${missing ? ` (${miss
     const rows = app.page.locator(".trace-row:not(.gap)", { hasText: "port read 0x71" });
     const count = (row: string) => app.page.locator(`.trace-counts tr${row} td`).first();
     await section("Hypercalls and I/O");
-    // Offered when one has come. Without the filter, hypercalls push the rows out of sight, which are not in the document then.
+    // The choice appears when there is such a record. Without the filter hypercalls push the rows out of sight, and rows out of sight are not in the
+    // document.
     await app.page.getByLabel("Hypercall", { exact: true }).selectOption("port read");
     await expect.poll(() => rows.count(), SOON).toBeGreaterThan(1);
     const cells = await rows.first().getByRole("gridcell").allInnerTexts();
     expect(cells[3]!.trim()).toMatch(/^bytes=1 value=0xff rip=0xffffffff[0-9a-f]{8}$/);
     expect([cells[2], cells.length]).toEqual(["port read 0x71", 4]);
-    // By the port of what was recorded; of all since it was created.
+    // The counts by the port that was recorded are of all accesses since the domain was created.
     expect(Number(await count('[data-place="port 0x71"]').innerText())).toBeGreaterThan(1);
     const all = async (): Promise<number> =>
       Number((await count('[data-hypercall="port read"]').innerText()).replace(/,/g, ""));
@@ -70,7 +71,7 @@ describe.skipIf(missing !== null)(`inspect, of a PVH domain${missing ? ` (${miss
     const guest = table("Entries of the page tables");
     const second = table("Entries of the second stage");
     expect(await guest.innerText()).toContain("At guest-physical address");
-    // Until an entry is chosen, what the address leads to.
+    // Until an entry is chosen, the one that the address leads to is marked.
     expect(await guest.locator("tbody tr").last().getAttribute("aria-current")).toBe("true");
     await expect.poll(() => second.locator("tbody tr").count(), SOON).toBeGreaterThan(1);
     await app.shoot("inspect-pvh-walk");

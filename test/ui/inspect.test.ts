@@ -1,4 +1,4 @@
-/** The Inspect tab: what it shows of a running guest is what the guest is. */
+/** The Inspect tab must show of a running guest what the guest really is. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,7 +13,7 @@ const section = (name: string) => app.page.getByRole("tab", { name, exact: true 
 const table = (name: string) => app.page.getByRole("group", { name });
 const field = (name: string) => app.page.getByRole("textbox", { name, exact: true });
 
-/** Address of the first byte of the bundled guest that is loaded, and its first bytes. */
+/** Returns the address of the first byte of the bundled guest that is loaded, and its first bytes. */
 function loaded(): { address: bigint; bytes: Buffer } {
   const file = readFileSync(path.resolve(import.meta.dirname, "../../assets/guests/mini.elf"));
   const header = Number(file.readBigUInt64LE(32));
@@ -32,11 +32,11 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     await app.tab("Inspect");
     await table("Code around RIP").waitFor();
     const current = app.page.locator('tr[aria-current="true"]');
-    // It waits in a hypercall: RIP is behind its SYSCALL.
+    // The guest waits in a hypercall: RIP is after its SYSCALL instruction.
     await expect.poll(() => current.count(), SOON).toBe(1);
     await expect.poll(() => table("Code around RIP").innerText()).toContain("syscall");
     await expect.poll(() => table("Return addresses on the stack").locator("tbody tr").count()).toBeGreaterThan(2);
-    // Its ELF file names its functions.
+    // The guest's ELF file gives the names of its functions.
     const names = table("Return addresses on the stack").locator("td.symbol");
     await expect
       .poll(() => names.allInnerTexts(), SOON)
@@ -113,7 +113,7 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
   });
 
   it("counts the events of each port while they happen, and holds still when told to", async () => {
-    // Idle, it has no timer.
+    // An idle guest has no timer.
     await app.tab("Console");
     await app.type("load 1");
     await app.tab("Inspect");
@@ -122,7 +122,7 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     await expect.poll(async () => /(\d+)\/s/.exec(await timer.innerText())?.[1] ?? "0", SOON).not.toBe("0");
     await app.shoot("inspect-events");
     await app.page.getByRole("button", { name: "Hold" }).click();
-    // What was on its way is drawn.
+    // What was on its way has been drawn.
     await app.settled();
     const held = await timer.innerText();
     await app.measured(3);

@@ -1,28 +1,28 @@
-/** Every view by Tab alone: what takes the focus is seen, says that it has it, has a name, and lets it go again. */
+/** Every view can be used by Tab alone: what takes the focus is visible, shows that it has it, has a name, and gives it up again. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 
 const missing = chromiumMissing();
 const PATIENT = { timeout: 60_000, interval: 100 };
-/** Within the time of a test, so that what is waited for is said. */
+/** This is shorter than the time of a test, so that the error says what was waited for. */
 const SOON = { timeout: 15_000, interval: 100 };
 const MOST_STOPS = 150;
-/** So many frames the page has to bring back into sight what has the focus, when something above it has grown just then. */
+/** The number of frames in which the page must bring what has the focus back into sight, when something above it has grown just then. */
 const FRAMES = 20;
 let app: Application;
 
 interface Stop {
-  /** Of the element, in the order of its first visit. */
+  /** The number of the element, in the order of the first visits. */
   id: number;
   what: string;
   seen: boolean;
-  /** Where it is, and in which window. */
+  /** Where the element is, and in which window. */
   at: string;
   ringed: boolean;
 }
 
-/** Where Tab leads, from the search, which is first in the document, until it leaves the page. */
+/** Returns where Tab leads, from the search field, which is first in the document, until the focus leaves the page. */
 async function stops(): Promise<Stop[]> {
   const { page } = app;
   await page.evaluate(() => {
@@ -47,7 +47,7 @@ async function stops(): Promise<Stop[]> {
       for (let i = 0; i < frames && !isSeen(); i++) await new Promise((resolve) => requestAnimationFrame(resolve));
       const { width, height, left, top } = element.getBoundingClientRect();
       const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
-      // A field inside a frame is ringed by its frame.
+      // For a field inside a frame, the ring is around the frame.
       const around = element.parentElement && getComputedStyle(element.parentElement);
       const ring = (style: string, wide: string): boolean => style !== "none" && parseFloat(wide) > 0;
       return {
@@ -114,7 +114,7 @@ describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}
     const main = page.locator(".main");
     const scrolled = (): Promise<number> => main.evaluate((box) => box.scrollTop);
     await main.evaluate((box) => (box.scrollTop = 0));
-    // All in sight without scrolling, and near to the lower edge.
+    // Everything is in sight without scrolling, and it is near the lower edge.
     const under = await word.evaluate(
       (element, box) => box!.getBoundingClientRect().bottom - element.getBoundingClientRect().bottom,
       await main.elementHandle(),

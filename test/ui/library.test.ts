@@ -1,4 +1,6 @@
-/** Domains that are kept, as a user has them: there after power-off and after another start, edited, cloned, deleted and put back. */
+/**
+ * Domains that are kept, as a user sees them: they are there after power-off and after another start, and are edited, cloned, deleted and put back.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../temporary.ts";
 import { Application } from "./application.ts";
@@ -38,12 +40,12 @@ describe.skipIf(missing !== null)(`the library of domains${missing ? ` (${missin
     await side("mini-1").click();
     await app.tab("Overview");
     await app.page.getByRole("heading", { name: "In the library" }).waitFor();
-    // Nothing starts while the host is off.
+    // Nothing can be started while the host is off.
     expect(await button("Start").count()).toBe(0);
     await app.stop();
     await start();
     await expect.poll(() => state("mini-1"), SLOW).toBe("halted");
-    // The host's page is shown.
+    // The page of the host is shown.
     expect(await side("mini-1").getAttribute("aria-current")).toBeNull();
     await side("mini-1").click();
     await app.page.getByText("This domain does not run.").waitFor();
@@ -78,7 +80,7 @@ describe.skipIf(missing !== null)(`the library of domains${missing ? ` (${missin
     const edit = dialog("Configuration of mini-1");
     const text = edit.getByLabel("xl.cfg");
     await expect.poll(() => text.inputValue()).toContain("memory = 32");
-    // Its kernel came with it: nothing is to be said of that. What the parser says of a change comes after what is seen at once.
+    // The kernel came with the domain, so there is nothing to say about it. The parser's answer to a change comes later than what is seen at once.
     const errors = edit.locator('.config-findings [data-severity="error"]');
     expect(await edit.getByText("Fields and text change each other.").count()).toBe(0);
     await text.fill(`${await text.inputValue()}ramdisk = "other"\n`);
@@ -120,7 +122,7 @@ describe.skipIf(missing !== null)(`the library of domains${missing ? ` (${missin
     expect(await violationsOf(page)).toEqual([]);
     await page.keyboard.press("Enter");
     await expect.poll(() => state("web"), SLOW).toBe("halted");
-    // One that has never run has no domid: it is not what is looked at with the host, and comes last by domid.
+    // A domain that has never run has no domid. It is not among what is shown with the host, and is last in the order of domids.
     await page.getByRole("button", { name: /^Host/ }).first().click();
     await app.tab("Domains");
     await page.locator(".domains-table tbody tr", { hasText: "web" }).waitFor();

@@ -1,4 +1,4 @@
-/** The Xen log: levels, search, follow, in the application; its lines are caused by a guest that forges, floods and crashes. */
+/** The Xen log in the application: levels, search, and following. Its lines are caused by a guest that forges lines, floods the log and crashes. */
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -20,7 +20,7 @@ let image: string;
 const xl = (...args: string[]) =>
   promisify(execFile)(process.execPath, [path.join(root, "dist/cli.js"), "xl", ...args], { env: app.served.env });
 
-/** A guest that has written 311 lines, most of them "flood", and crashed: Xen says one error of it, and its registers. */
+/** Runs a guest that writes 311 lines, most of them "flood", and crashes. Xen logs one error about it, and its registers. */
 async function crashForger(name: string): Promise<void> {
   writeFileSync(
     path.join(work, `${name}.cfg`),
@@ -40,7 +40,7 @@ const follows = (): Promise<string | null> => tool("Follow").getAttribute("aria-
 const box = (): Locator => card().getByRole("log", { name: "Xen log" });
 const found = (): Promise<string> => card().getByRole("status").last().innerText();
 const search = (): Locator => card().getByLabel("Search the Xen log");
-/** Whether an element lies within what is seen of the log. */
+/** Whether an element lies within the visible part of the log. */
 const isSeen = (what: Locator): Promise<boolean> =>
   what.evaluate((element) => {
     const { top, bottom } = element.getBoundingClientRect();
@@ -85,7 +85,7 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
     await expect.poll(() => count("Debug")).toBeGreaterThan(300);
     expect(await count("Warnings")).toBe(0);
     expect(await lines().count()).toBeLessThan(60);
-    // Following, it stands at what came last.
+    // While the log follows, the last line is visible.
     await expect.poll(follows).toBe("true");
     await expect
       .poll(() => box().evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight))
@@ -108,7 +108,7 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
   it("hides levels, and says why nothing is left; the choice is kept", async () => {
     for (const name of ["Debug", "No level"]) await level(name).click();
     await expect.poll(() => lines().allInnerTexts()).toHaveLength(1);
-    // The level stands in words and as a sign, not only as a colour.
+    // The level is written in words and shown by a sign, and not only by a colour.
     expect(await lines().textContent()).toMatch(/Error, caused by a guest: \(XEN\) d\d+v0 Unhandled/);
     expect(await lines().locator("svg").count()).toBe(1);
     expect(await violationsOf(app.page)).toEqual([]);
@@ -183,7 +183,7 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
       .toBeLessThan(5);
     await tool("Follow").click();
     await expect.poll(follows).toBe("false");
-    // Up and down again by the wheel: it comes back at the end.
+    // The wheel scrolls up and down again. At the end the log follows again.
     await box().hover();
     await app.page.mouse.wheel(0, -300);
     await app.page.mouse.wheel(0, 5000);
@@ -211,7 +211,7 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
     expect(saved[0]).toContain("Xen version 4.17");
     expect(saved.length).toBe((await count("No level")) + (await count("Debug")) + 2);
     await tool("Times since power-on").click();
-    // What xl dmesg says is the same text.
+    // xl dmesg prints the same text.
     const { stdout } = await xl("dmesg");
     expect(saved.map((line) => line.slice(15)).join("\n")).toContain(
       stdout.trimEnd().split("\n").slice(-20).join("\n"),

@@ -1,4 +1,4 @@
-/** Menus of domains and folders, several domains at once, messages that go, and small windows. */
+/** Menus of domains and folders, several domains at once, messages that go away, and small windows. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { THEME } from "../../renderer/console/theme.ts";
 import { Application } from "./application.ts";
@@ -45,7 +45,7 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     expect(await violationsOf(page)).toEqual([]);
     await item("Pause").click();
     await expect.poll(() => side("mini-2").getAttribute("data-state")).toBe("paused");
-    // Its focus comes back to where it was opened, and the menu key opens it there.
+    // The focus returns to where the menu was opened, and the menu key opens the menu there.
     await side("mini-2").focus();
     await page.keyboard.press("Shift+F10");
     await menu("mini-2").waitFor();
@@ -72,7 +72,7 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     await app.shoot("menu-take-snapshot");
     await page.getByRole("button", { name: "Take it" }).click();
     await expect.poll(taken, { timeout: 20_000 }).toEqual(["Snapshot 1"]);
-    // A name that is free is offered, there where nobody looks at the others.
+    // A name that is free is offered, also where nobody sees the other domains.
     await page.keyboard.press("Control+Shift+L");
     await page.locator('.domains-table tr[data-domid="2"]').click({ button: "right" });
     await item("Take a snapshot…").click();
@@ -85,10 +85,18 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     await dialog("Fork mini-2").waitFor();
     await page.keyboard.press("Escape");
     await side("mini-2").click();
+    // What begins with the typed text comes first, and what belongs to the domain that is looked at, before any other group's.
+    await page.keyboard.press("Control+Shift+P");
+    await dialog("Commands").getByRole("combobox").fill("snap");
+    await expect
+      .poll(async () => (await dialog("Commands").locator("[cmdk-item]").allInnerTexts()).slice(0, 2))
+      .toEqual(["Snapshots\nThis domain", "Take a snapshot of mini-2…\nThis domain"]);
+    await app.shoot("palette-snap");
+    await page.keyboard.press("Escape");
     await app.command("Take a snapshot of mini-2");
     await dialog("Take a snapshot of mini-2").waitFor();
     await page.keyboard.press("Escape");
-    // One that is paused can't suspend itself, which a fork asks of it: its disks can be kept.
+    // A paused domain can't suspend itself, which a fork asks of it. Its disks can be kept all the same.
     await client.request("pause", { domid: 2 });
     await expect.poll(() => side("mini-2").getAttribute("data-state")).toBe("paused");
     await side("mini-2").click({ button: "right" });
@@ -132,7 +140,7 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     await menu("mini-2").waitFor();
     await item("Pause").click();
     await expect.poll(() => side("mini-2").getAttribute("data-state")).toBe("paused");
-    // By keys: the focus comes back to what had it.
+    // By keys: the focus returns to what had it.
     await row("mini-2").getByRole("button", { name: "mini-2" }).focus();
     await page.keyboard.press("Shift+F10");
     await menu("mini-2").waitFor();
@@ -146,7 +154,7 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     await app.shoot("menu-rows");
     await item("Unpause 1 of 2").click();
     await expect.poll(() => side("mini-2").getAttribute("data-state")).not.toBe("paused");
-    // Domain-0 can be looked at, and no more.
+    // Domain-0 can be looked at, and nothing else can be done with it.
     await row("Domain-0").click({ button: "right" });
     await menu("Domain-0").waitFor();
     expect(await page.getByRole("menuitem").allInnerTexts()).toEqual([

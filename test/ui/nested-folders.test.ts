@@ -1,4 +1,7 @@
-/** Folders in folders: by mouse, keys, dialog and palette; bounded, kept between starts, and what was kept before is read. */
+/**
+ * Folders in folders: by mouse, by keys, in the dialog and in the palette. Their depth is limited, they are kept between starts, and what older
+ * versions kept is read.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -11,7 +14,7 @@ const side = (name: string) => app.page.locator(".side-domain[data-domid]", { ha
 const head = (path: string) => app.page.locator(`.side-folder-head[data-folder="${path}"]`);
 const dialog = (name: string) => app.page.getByRole("dialog", { name });
 const focused = () => app.page.evaluate(() => (document.activeElement as HTMLElement).dataset.key);
-/** What is seen of the tree, in order: its level, and a folder's path or a domain's name. */
+/** Returns what is visible of the tree, in order: the level, and the path of a folder or the name of a domain. */
 const tree = () =>
   app.page
     .locator('[role="tree"] [role="treeitem"]')
@@ -102,7 +105,7 @@ describe.skipIf(missing !== null)(`folders in folders${missing ? ` (${missing})`
     expect(await page.evaluate(() => document.activeElement?.closest('[role="tree"]'))).toBeNull();
     await page.keyboard.press("Shift+Tab");
     await expect.poll(focused).toBe("domain 2");
-    // F2 on a domain is its folder and tags.
+    // On a domain, F2 opens its folder and tags.
     await page.keyboard.press("F2");
     await dialog("Folder and tags of mini-2").waitFor();
     await page.keyboard.press("Escape");

@@ -1,4 +1,4 @@
-/** Networks in the window outlive the host's power: made, forwarded to, and there again. */
+/** Networks in the window outlive the host's power: they are made, ports are forwarded to them, and they are there again. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

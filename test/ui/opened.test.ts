@@ -1,4 +1,4 @@
-/** Files that the desktop opens, as the application takes them from its bridge. */
+/** Files that the desktop opens, as the application gets them from its bridge. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";

@@ -1,4 +1,4 @@
-/** Nothing on a domain's Overview is a name without a value, whatever the domain is and does: cards, lists of facts, tables, graphs. */
+/** On a domain's Overview nothing is a name without a value, whatever the domain is and does: cards, lists of facts, tables and graphs. */
 import path from "node:path";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -11,7 +11,7 @@ const missing = chromiumMissing();
 const SLOW = { timeout: 60_000 };
 const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
 
-/** What is in the page of that kind and says nothing, or says what no user is to read, each by what stands before it. */
+/** Returns what in the page is empty or says something that no user should read, each by what comes before it. */
 function emptyCells(): string[] {
   const overview = document.querySelector(".overview");
   if (!overview) return ["no Overview"];
@@ -65,7 +65,7 @@ describe.skipIf(missing !== null)(
     };
     const state = (name: string, is: RegExp) =>
       expect.poll(() => side(name).getAttribute("data-state"), SLOW).toMatch(is);
-    /** With all that is folded shown; figures come within the first seconds. */
+    /** Everything that is folded is shown. Figures come within the first seconds. */
     const nothingEmpty = async (name: string): Promise<void> => {
       await open(name);
       if (await app.page.locator(".more-graphs").count()) await unfold(app.page);
@@ -88,7 +88,7 @@ describe.skipIf(missing !== null)(
           .locator(`.overview ${selector}`)
           .first()
           .waitFor({ state: "attached", ...SLOW });
-        // In one go: the page draws what changes.
+        // All of this is read at once, because the page draws what changes.
         const found = await app.page.evaluate<number>(`(() => {
           const cell = document.querySelector(${JSON.stringify(`.overview ${selector}`)});
           const { innerHTML } = cell;

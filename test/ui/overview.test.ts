@@ -1,4 +1,7 @@
-/** A domain's Overview: graphs of now and of the day, for each vCPU, with what happened; and what is left of a domain that is gone. */
+/**
+ * A domain's Overview: graphs of the present and of the day, also for each vCPU, with marks of what happened; and what is left of a domain that is
+ * gone.
+ */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -23,22 +26,25 @@ const eachVcpu = (name: string): Locator => app.page.getByRole("group", { name: 
 const range = (name: string, page: Page = app.page): Promise<void> =>
   page.getByRole("button", { name, exact: true }).click();
 const saved = async (title: string, form: "CSV" | "PNG"): Promise<Buffer> => {
-  // A graph is drawn, and has something to save, once it is in sight.
+  // A graph is drawn, and has something to save, only when it is in sight.
   await graph(title).scrollIntoViewIfNeeded();
   await graph(title).locator(".uplot").waitFor(SLOW);
   const coming = app.page.waitForEvent("download", SLOW);
   await app.page.getByRole("button", { name: `${title} as ${form}`, exact: true }).click();
   return readFileSync(await (await coming).path());
 };
-/** What the pointer is told as it goes over a graph, until it is told `text`. The graph moves on meanwhile: a busy machine may need several. */
+/**
+ * Moves the pointer over a graph until the graph shows `text`, and returns it. The graph moves on meanwhile, so a busy machine may need several
+ * attempts.
+ */
 async function sweep(over: Locator, page: Page, text: string): Promise<string> {
-  // It is drawn when it is in sight; in the middle nothing lies over it.
+  // The graph is drawn when it is in sight. In the middle of the window nothing covers it.
   await over.evaluate((element) => element.scrollIntoView({ block: "center" }));
   const plot = over.locator(".u-over");
   await plot.waitFor(SLOW);
   let told = "";
   for (let x = 1; !told.includes(text); x += 3) {
-    // It moves when something above it comes or goes.
+    // The graph moves when something above it appears or goes.
     const box = (await plot.boundingBox())!;
     if (x >= box.width) break;
     await page.mouse.move(box.x + x, box.y + box.height / 2);
@@ -76,7 +82,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     expect(large!.y + large!.height).toBeLessThanOrEqual(more!.y);
     expect(await graph("Exits").isVisible()).toBe(false);
     await app.shoot("overview-folded");
-    // On a wide screen the graphs are as wide as it is.
+    // On a wide screen the graphs are as wide as the screen.
     await app.page.setViewportSize({ width: 2560, height: 1300 });
     const panel = (await app.page.locator(".tab-panel").boundingBox())!;
     await expect
@@ -105,7 +111,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     expect(table[0]).toBe('time (UTC),"has (MiB)","target (MiB)","maximum (MiB)"');
     expect(table.some((row) => /^20\d\d-\S+Z,32,32,32$/.test(row))).toBe(true);
     expect(table.some((row) => /^20\d\d-\S+Z,24,24,32$/.test(row))).toBe(true);
-    // Of a few seconds it moves faster than the pointer.
+    // A graph of a few seconds moves faster than the pointer.
     await expect
       .poll(() => sweep(graph("Memory"), app.page, "target of"), SLOW)
       .toContain("The memory target of mini-1 is 24 MiB");
@@ -142,7 +148,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     expect((await saved("vCPU 1", "CSV")).toString()).toMatch(
       /^time \(UTC\),"running \(%\)","runnable \(%\)","blocked \(%\)"\r\n20\d\d-/,
     );
-    // Below the last card, so that the first graphs are far above.
+    // This scrolls below the last card, so that the first graphs are far above.
     await app.page.locator(".columns-flow .card").last().scrollIntoViewIfNeeded();
     const above = graph("vCPUs");
     await app.page.setViewportSize({ width: 1280, height: 400 });
@@ -174,7 +180,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     await app.inOtherWindow(async (page) => {
       await page.locator(".side-domain", { hasText: "mini-1" }).click();
       await page.getByRole("tab", { name: "Overview", exact: true }).click();
-      // Its figures begin with the window; the host's marks are there in the hour.
+      // The figures begin when the window was opened. The marks of the host are in the hour.
       await range("1 h", page);
       await graph("Memory", page).waitFor(SLOW);
       await unfold(page);
@@ -289,7 +295,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     await app.inOtherWindow(async (page) => {
       await page.locator(".side-domain", { has: page.getByText("many-1", { exact: true }) }).click();
       await page.getByRole("tab", { name: "Overview", exact: true }).click();
-      // Of the host's, not of this window's minutes.
+      // These are the minutes of the host, not those of this window.
       await expect.poll(() => graph("Memory", page).getAttribute("data-points").then(Number), SLOW).toBeGreaterThan(5);
       await ended(page);
     });

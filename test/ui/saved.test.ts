@@ -1,4 +1,4 @@
-/** Saving a domain and restoring it, as a user does, with the real guest behind; also when the host was off in between. */
+/** A domain is saved and restored as a user does it, with the real guest; also when the host was off in between. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -24,7 +24,7 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     const { page } = app;
     await app.type("load 1");
     await app.waitForTerminal(/load 1/, 20);
-    // Every badge that it has until it is saved; observed, as none of them may last.
+    // Collects every badge that the domain has until it is saved. They are observed, because none of them may last.
     await page.evaluate(() => {
       const seen = new Set<string>();
       const header = document.querySelector(".page-header")!;
@@ -86,10 +86,10 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     await expect.poll(() => state("mini-1"), SLOW).toMatch(/running|idle/);
     await app.tab("Console");
     await app.waitForTerminal(/resumed/, 30);
-    // What was on its console before it was saved, and the host off.
+    // What was on its console before it was saved and the host was off.
     expect(await app.terminalText()).toMatch(/mini> load 1[^]*resumed/);
     await app.type("cpu");
-    // The load that it was given before.
+    // The load that the guest was given before.
     await app.waitForTerminal(/\d+ +\d+ +\d+ +load/, 30);
     const client2 = await app.client();
     expect(await client2.request("keptDomains", {})).toMatchObject([{ name: "mini-1", state: "running", saved: null }]);

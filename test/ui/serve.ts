@@ -1,4 +1,4 @@
-/** `xenarium serve` as a user starts it, on its own socket. */
+/** Runs `xenarium serve` as a user starts it, on a socket of its own. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,20 +9,20 @@ const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
 export interface Served {
   url: string;
   pid: number;
-  /** Environment for `xenarium xl`. */
+  /** The environment for `xenarium xl`. */
   env: NodeJS.ProcessEnv;
-  /** Ends it as Ctrl+C does; its exit status. */
+  /** Ends it as Ctrl+C does. Returns its exit status. */
   stop(): Promise<number | null>;
-  /** Ends it without its knowing. */
+  /** Kills it without giving it the chance to do anything. */
   kill(): Promise<unknown>;
 }
 
-/** In a folder of its own, which goes with it. */
+/** Starts it in a folder of its own, which is deleted with it. */
 export function startServe(...args: string[]): Promise<Served> {
   return startServeOf(cli, ...args);
 }
 
-/** `program`: of another build of the command line. */
+/** `program`: the command line of another build. */
 export async function startServeOf(program: string, ...args: string[]): Promise<Served> {
   const folder = mkdtempSync(path.join(tmpdir(), "xenarium-serve-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
@@ -34,14 +34,14 @@ export async function startServeOf(program: string, ...args: string[]): Promise<
   return { ...served, stop: () => then(served.stop()), kill: () => then(served.kill()) };
 }
 
-/** With what is in that folder, which stays. */
+/** Starts it with what is in that folder, which is not deleted. */
 export function startServeIn(folder: string, ...args: string[]): Promise<Served> {
   return serveIn(cli, folder, ...args);
 }
 
 function serveIn(program: string, folder: string, ...args: string[]): Promise<Served> {
   const socket = path.join(folder, "host.sock");
-  // Without a display, --browser opens none: the test brings its own.
+  // Without a display, --browser opens no browser. The test has its own.
   const env: NodeJS.ProcessEnv = { ...process.env, XENARIUM_SOCKET: socket, XENARIUM_STATE: folder };
   delete env.DISPLAY;
   delete env.WAYLAND_DISPLAY;

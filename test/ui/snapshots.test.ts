@@ -1,4 +1,4 @@
-/** A domain's snapshots in the window: taken, looked at, gone back to, cloned and deleted, by mouse and by keys, in both appearances. */
+/** A domain's snapshots in the window: taken, looked at, reverted to, cloned and deleted, by mouse and by keys, in both appearances. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";

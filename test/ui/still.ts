@@ -1,7 +1,7 @@
-/** What waits until a page has drawn what it is to show: pictures are taken then, and what axe looks at is not half faded in. */
+/** Waits until a page has drawn what it is to show. Then screenshots are taken, and axe does not look at something half faded in. */
 import type { Page } from "playwright-core";
 
-/** Until it has drawn twice and whatever fades or moves for a while has come to its end; what moves for ever does. */
+/** Waits until the page has drawn twice and whatever fades or moves for a while has come to its end. Movements without an end are not waited for. */
 export async function still(page: Page): Promise<void> {
   await page.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));

@@ -1,11 +1,11 @@
-/** Tasks: how far they are, how they are ended, what they say of it; the host's reboot. */
+/** Tasks: how far they are, how they are cancelled, and what they report then; and the host's reboot. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 
 const missing = chromiumMissing();
 const PATIENT = { timeout: 60_000, interval: 100 };
-/** Of the file that is read: dozens of chunks. */
+/** The size of the file that is read: dozens of chunks. */
 const LARGE = 24 * 2 ** 20;
 let app: Application;
 
@@ -19,7 +19,7 @@ describe.skipIf(missing !== null)(`tasks${missing ? ` (${missing})` : ""}`, () =
   afterAll(() => app?.stop());
 
   const task = (title: string) => app.page.locator(".task", { hasText: title }).first();
-  /** Presses a button as soon as it is there, in the page: what it ends may be over soon. */
+  /** Presses a button as soon as it appears, from inside the page, because what it cancels may be over soon. */
   const pressWhenThere = (selector: string): Promise<void> =>
     app.page.evaluate((wanted) => {
       const changes = new MutationObserver(() => {
@@ -57,7 +57,7 @@ describe.skipIf(missing !== null)(`tasks${missing ? ` (${missing})` : ""}`, () =
     expect(seen.length).toBeGreaterThan(3);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     expect(seen.at(-1)).toBeGreaterThan(0.9);
-    // It was read, and is of no use: no success.
+    // The file was read, but it is of no use, so this is no success.
     await expect.poll(() => task("Read numbers.bin").getAttribute("data-state"), PATIENT).toBe("failed");
   });
 

@@ -1,7 +1,7 @@
 /**
- * What a hostile guest writes to its console, in a window's terminal: escape sequences of all kinds, megabytes without a line's end, numbers that
- * have no end. The terminal stays a terminal: it goes on, keeps no more than it says, and does nothing but show bytes.
- * `XENARIUM_TRIES=100000 npx vitest run test/ui/terminal.test.ts`.
+ * What a hostile guest writes to its console, in a window's terminal: escape sequences of all kinds, megabytes without the end of a line, numbers
+ * that have no end. The terminal must go on working, keep no more than it says, and do nothing but show bytes. `XENARIUM_TRIES=100000 npx vitest run
+ * test/ui/terminal.test.ts` makes more attempts.
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -14,16 +14,16 @@ import { chromiumMissing, launch } from "./browser.ts";
 const root = path.resolve(import.meta.dirname, "../..");
 const missing = chromiumMissing();
 const TRIES = triesOf(4000);
-/** Sequences written at one time. */
+/** The number of sequences that are written at one time. */
 const BATCH = 200;
 const SCROLLBACK = 10_000;
 
 let browser: Browser;
 let page: Page;
-/** What it did that a terminal has not to do. */
+/** What the terminal did that it must not do. */
 const deeds: string[] = [];
 
-/** What the page offers: a console as the window has it, and what was typed to the guest. */
+/** What the page offers: a console as in the window, and what was typed to the guest. */
 interface Rig {
   write(bytes: string): Promise<number>;
   output(bytes: string, offset: number): void;
@@ -113,7 +113,7 @@ function sequence(chance: Random): string {
     case 7:
       return Array.from({ length: chance(200) }, () => String.fromCharCode(chance(256))).join("");
     case 8:
-      // Marks that go onto the letter before them, without end; letters of two places, turned around.
+      // Marks that are put onto the letter before them, without end; letters of two columns; and the mark that turns the direction around.
       return Buffer.from(
         pick(chance, ["e\u0301\u0302", "\u4e2d", "\u202e", "\u200d\u{1f469}", "\u{1f1e9}"]).repeat(chance(60)),
       ).toString("latin1");
@@ -205,7 +205,7 @@ describe.skipIf(missing !== null)(`a terminal${missing ? ` (${missing})` : ""}`,
     const state = await page.evaluate(() => window.rig.state());
     expect(state).toMatchObject({ rows, cols });
     expect(state.letters).toBeLessThan(rows * cols * 20);
-    // Bytes and letters in between that put none of them onto another letter.
+    // Bytes and letters between them, of which none is put onto another letter.
     for (const part of ["\x00", "\x7f", "\xff", "\x80", "\xc0\x80", "\xed\xa0\x80"]) {
       const parted = Buffer.from("\u0301").toString("latin1") + part;
       expect(await page.evaluate((text) => window.rig.write(text), `e${parted.repeat(50_000)}`)).toBeLessThan(1000);
@@ -296,7 +296,7 @@ describe.skipIf(missing !== null)(`a terminal${missing ? ` (${missing})` : ""}`,
     }
     await goOn();
     expect(slowest).toBeLessThan(5000);
-    // The terminal's own answers only: no text of the guest's comes back as if somebody had typed it.
+    // These are only the terminal's own answers: no text of the guest comes back as if somebody had typed it.
     const typed = await page.evaluate(() => window.rig.typed.join(""));
     expect(typed).not.toMatch(/pwned|rm -rf|[\r\n]/);
     expect(typed.length).toBeGreaterThan(0);

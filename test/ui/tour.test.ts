@@ -1,4 +1,4 @@
-/** The guided tour: each step beside the live thing it tells of, with the host's own figures, and nothing blocked by it. */
+/** The guided tour: each step is beside the live thing that it describes, with the host's own figures, and it blocks nothing. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -9,27 +9,32 @@ let app: Application;
 const card = () => app.page.locator(".tour-card");
 const step = (title: string) => app.page.getByRole("dialog", { name: title, exact: true });
 const spot = () => app.page.locator(".tour-spot");
-/** A figure by its name. */
+/** Returns a figure by its name. */
 const figure = (name: string) =>
   card()
     .locator(".fact-row", { has: app.page.getByText(name, { exact: true }) })
     .locator("dd")
     .innerText();
 
-/** The spot lies on that element, as far as it is in the window, and the card does not cover all of it. */
+/** The spot lies on that element, as far as it is in the window and not scrolled out of sight, and the card lies inside the window. */
 async function expectSpotOn(selector: string): Promise<void> {
   const boxOf = (each: string) =>
     app.page
       .locator(each)
       .first()
       .evaluate((element) => {
-        const { left, top, right, bottom } = element.getBoundingClientRect();
-        return [Math.max(0, left), Math.max(0, top), Math.min(innerWidth, right), Math.min(innerHeight, bottom)].map(
-          Math.round,
-        );
+        let { left, top, right, bottom } = element.getBoundingClientRect();
+        const clip = (edge: DOMRect): void => {
+          [left, top] = [Math.max(edge.left, left), Math.max(edge.top, top)];
+          [right, bottom] = [Math.min(edge.right, right), Math.min(edge.bottom, bottom)];
+        };
+        for (let each = element.parentElement; each; each = each.parentElement)
+          if (getComputedStyle(each).overflowY !== "visible") clip(each.getBoundingClientRect());
+        clip(new DOMRect(0, 0, innerWidth, innerHeight));
+        return [left, top, right, bottom].map(Math.round);
       });
   await spot().waitFor();
-  // The page may still be laid out: both are measured anew.
+  // The layout of the page may still change, so both are measured again each time.
   await expect
     .poll(async () => [String(await boxOf(".tour-spot")), String(await boxOf(selector))])
     .toSatisfy(([lies, shall]: string[]) => lies === shall);
@@ -91,9 +96,18 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await expectSpotOn('.card:has(> .graph .graph-plot[aria-label^="Hypercalls"])');
     await expect.poll(() => figure("Hypercalls")).toMatch(/\/s$/);
     await app.shoot("tour-pv");
+    // In a window that has become smaller it is brought in sight again, and the list of tasks below is no part of it.
+    await page.setViewportSize({ width: 900, height: 600 });
+    await expectSpotOn('.card:has(> .graph .graph-plot[aria-label^="Hypercalls"])');
+    await app.shoot("tour-pv-900");
+    await page.setViewportSize({ width: 1280, height: 800 });
     await page.keyboard.press("ArrowRight");
     await step("Split drivers").waitFor();
     await expectSpotOn(".wiring-diagram");
+    const [spotEnd, tasks] = await Promise.all(
+      [spot(), page.locator(".tasks-head")].map((each) => each.evaluate((element) => element.getBoundingClientRect())),
+    );
+    expect(spotEnd!.bottom).toBeLessThanOrEqual(tasks!.top + 1);
     await expect.poll(() => figure("Console")).toContain("xencons_interface");
     await app.shoot("tour-split-drivers");
     await page.keyboard.press("ArrowRight");
@@ -131,7 +145,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await step("Now you").waitFor();
     await expectSpotOn(".console");
     await expect.poll(() => card().evaluate((element) => element === document.activeElement)).toBe(true);
-    // Escape in the console is the guest's.
+    // Escape in the console belongs to the guest.
     await app.type("help");
     await app.waitForTerminal(/xenstore-ls/, 15);
     await page.keyboard.press("Escape");
@@ -152,7 +166,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     for (const title of ["The hypervisor", "Domain-0", "A guest: domU", "PV: a kernel that knows", "Split drivers"]) {
       await step(title).waitFor();
       await spot().waitFor();
-      // Figures that arrive later make the card taller; it moves in the next frame.
+      // Figures that arrive later make the card taller, and it moves in the next frame.
       await expect
         .poll(async () => {
           const { x, y, width, height } = (await card().boundingBox())!;

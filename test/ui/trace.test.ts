@@ -15,7 +15,7 @@ const figures = () => app.page.locator(".trace-figures").innerText();
 const recorded = async (): Promise<number> => Number(/^([\d,]+) recorded/.exec(await figures())![1]!.replace(/,/g, ""));
 const timeline = () => app.page.getByRole("application", { name: /^Timeline/ });
 const span = async (): Promise<number> => Number(await timeline().getAttribute("data-span"));
-/** Calls of a hypercall, by the hypervisor's count. */
+/** The number of calls of a hypercall, as the hypervisor counts them. */
 const calls = async (name: string): Promise<number> => {
   const cell = app.page.locator(`.trace-counts tr[data-hypercall="${name}"] td`).first();
   return (await cell.count()) === 0 ? 0 : Number((await cell.innerText()).replace(/,/g, ""));
@@ -37,7 +37,7 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
 
   it("shows hypercalls as they are made, with sub-operation, arguments, result and time", async () => {
     expect(app.received("trace")).toBe(0);
-    // An idle guest makes no hypercalls; one that computes returns from ten timer ticks a second.
+    // An idle guest makes no hypercalls. One that computes returns from ten timer ticks a second.
     await app.type("load 1");
     await app.tab("Inspect");
     await app.tab("Hypercalls");
@@ -52,7 +52,7 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
 
   it("names arguments, and filters", async () => {
     await app.page.getByLabel("Filter the trace").fill("EVTCHNOP_send");
-    // In another window, so that the trace is looked at meanwhile.
+    // This is done in another window, so that somebody looks at the trace meanwhile.
     await app.inOtherWindow(async (page) => {
       await page.locator(".side-domain").click();
       await page.getByRole("tab", { name: "Console", exact: true }).click();
@@ -78,7 +78,7 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
     await expect.poll(() => rows().filter({ hasNotText: "iret" }).count(), SOON).toBe(0);
     await app.page.getByLabel("Hypercall", { exact: true }).selectOption("");
     await app.shoot("trace");
-    // Nothing of this guest's fails.
+    // No call of this guest fails.
     await app.page.getByLabel("Result").selectOption("failed");
     await expect.poll(() => rows().count(), SOON).toBe(0);
     await app.page.getByLabel("Result").selectOption("all");
@@ -142,7 +142,7 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
     await app.page.keyboard.press("ArrowUp");
     const chosen = app.page.locator('.trace-row[aria-selected="true"]');
     await chosen.waitFor();
-    // The chosen call is in the middle of what is seen after zooming in on it by the pointer's place.
+    // After zooming in on the place of the pointer, the chosen call is in the middle of what is visible.
     await app.page.keyboard.press("Home");
     await app.page.locator('.trace-row[aria-rowindex="2"][aria-selected="true"]').waitFor();
     await app.page.getByRole("button", { name: "Follow" }).waitFor();

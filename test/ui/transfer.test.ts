@@ -1,4 +1,7 @@
-/** Domains in one file, in the window: exported from a menu, dropped and imported elsewhere, with what is in the file shown before; and what the places of a drop do. */
+/**
+ * Domains in one file, in the window: exported from a menu, dropped and imported elsewhere, with the file's contents shown first; and what the places
+ * for a drop do.
+ */
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -36,7 +39,7 @@ async function tar(file: string, members: Record<string, string>): Promise<strin
   return path.join(folder, file);
 }
 
-/** With a disk that takes a while. */
+/** Makes a domain whose disk takes a while. */
 async function bigDomain(name: string): Promise<string> {
   const image = path.join(folder, "big.qcow2");
   await createQcow2({ path: image, size: 64 * MIB });
@@ -60,7 +63,9 @@ const filesIn = (at: string): string[] =>
     .map(({ name }) => name)
     .sort();
 
-/** As soon as there is a button of that name. `holdsFile`: of files that are dropped, what comes behind the first piece is read after that. */
+/**
+ * Clicks the button of that name as soon as it appears. With `holdsFile`, everything after the first piece of a dropped file is read only after that.
+ */
 async function clickOnce(label: string, { holdsFile }: { holdsFile: boolean }): Promise<void> {
   await app.page.evaluate(
     ([name, holds]) => {
@@ -141,6 +146,8 @@ describe.skipIf(missing !== null)(`domains in one file, in the window${missing ?
     await facts.getByText("A domain that Xenarium has exported").waitFor();
     expect(await facts.innerText()).toMatch(/Called\s+web\s+Memory\s+32 MiB\s+vCPUs\s+1\s+Disks\s+1/);
     const name = asked.getByLabel("Name here");
+    // Not the button for another file: Enter imports.
+    await expect.poll(() => name.evaluate((field) => field === document.activeElement)).toBe(true);
     expect(await name.inputValue()).toBe("web-2");
     await app.shoot("transfer-import");
     expect(await violationsOf(page)).toEqual([]);
@@ -167,7 +174,7 @@ describe.skipIf(missing !== null)(`domains in one file, in the window${missing ?
     );
     await app.shoot("transfer-ova");
     expect(await violationsOf(page)).toEqual([]);
-    // What it describes is not what is in it.
+    // The file does not contain what it describes.
     await asked.getByLabel("Name here").fill("shop");
     await asked.getByRole("button", { name: "Import", exact: true }).click();
     await page
@@ -204,14 +211,16 @@ describe.skipIf(missing !== null)(`domains in one file, in the window${missing ?
       await page.keyboard.press("Enter");
     };
     const cancels = app.sent("taskCancel");
-    // The window reads no more of the file than its first piece until the task is cancelled: however fast a computer is, it is not over before.
+    // Until the task is cancelled, the window reads no more of the file than its first piece. So the task is not over before, however fast a computer
+    // is.
     await clickOnce("Cancel: Take the file big.xenarium.tar", { holdsFile: true });
     await take();
     await page.getByText("It was cancelled.", { exact: true }).first().waitFor({ timeout: 240_000 });
     await expect.poll(there, SLOW).toEqual(before);
     expect(await side("big").count()).toBe(0);
 
-    // Nobody can hold the host: it may have taken all of it in when the click comes. That nothing stays of what was cancelled is tested beside the API.
+    // The host can't be held back in this way, and it may have read the whole file when the click comes. That nothing is left of what was cancelled
+    // is tested beside the API.
     await clickOnce("Cancel: Import big.xenarium.tar", { holdsFile: false });
     await take();
     const cancelled = page.getByText("It was cancelled, and nothing of it is left.", { exact: true });
@@ -225,7 +234,7 @@ describe.skipIf(missing !== null)(`domains in one file, in the window${missing ?
     await page.getByRole("button", { name: "Tasks and events" }).click();
     if ((await side("big").count()) === 0) {
       await expect.poll(there, SLOW).toEqual(before);
-      // Where nobody cancels it, it comes.
+      // If nobody cancels it, it arrives.
       await take();
     }
     await expect.poll(() => state("big"), { timeout: 240_000 }).toBe("halted");

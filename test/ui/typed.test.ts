@@ -1,4 +1,4 @@
-/** What dialogs make of what is chosen and typed in them, without a window. */
+/** What dialogs make of what the user chooses and types in them, without a window. */
 import { describe, expect, it } from "vitest";
 import { readDisk } from "../../core/api/device-text.ts";
 import { attachedDisk, NEW_DISK, NEW_DRIVE } from "../../renderer/devices/attached-disk.ts";

@@ -90,6 +90,6 @@ it("a click on a domain's box takes it in or out, with Shift all from the last o
   expect(after([5, 9], 9, 9)).toEqual([5]);
   expect(after([5], 1, 3)).toEqual([5, 3, 9, 1]);
   expect(after([5, 3, 9, 1], 3, 9)).toEqual([5, 1]);
-  // The one that was clicked last is gone.
+  // The row that was clicked last is gone.
   expect(after([], 9, 77)).toEqual([9]);
 });

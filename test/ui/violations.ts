@@ -3,13 +3,13 @@ import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { still } from "./still.ts";
 
-/** Lines that name rule and element. */
+/** Returns lines that name the rule and the element. */
 export async function violationsOf(page: Page): Promise<string[]> {
   const found: string[] = [];
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await still(page);
-    // The tool is put into the page by the browser's debugger: the page's policy lets no script in.
+    // The browser's debugger puts the tool into the page, because the page's policy allows no script.
     if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
     found.push(
       ...(await page.evaluate(async (scheme) => {

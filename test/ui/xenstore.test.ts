@@ -114,7 +114,7 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     const { execPath } = process;
     await app.inOtherWindow(async (other) => {
       await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "unseen"], { env: app.served.env });
-      // Who sees the window hears of it.
+      // Somebody who sees the window is told.
       await other.locator(".side-domain", { hasText: "unseen" }).waitFor();
     });
     await app.settled();
@@ -155,7 +155,7 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await page.getByLabel("Search xenstore").fill("onerror");
     await found.filter({ hasText: "onerror" }).dblclick();
     await row(hostile).waitFor();
-    // Escape, and the mark that turns text around, are shown as bytes; the value is no markup.
+    // Escape, and the mark that turns the direction of text around, are shown as bytes. The value is not treated as markup.
     await expect.poll(() => value(hostile)).toContain("\\x1b[31m\\x00");
     expect(await value(hostile)).toContain('<img src=x onerror="alert(1)">\\xe2\\x80\\xae');
     await app.shoot("xenstore-hostile");
@@ -232,7 +232,7 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
   it("has logged no error", () => expect(app.problems).toEqual([]));
 });
 
-/** What the guest has asked of xenstored, as the view has it. */
+/** Returns how many requests the guest has made to xenstored, as the view counts them. */
 async function requests(): Promise<number> {
   await app.tab("Xenstore");
   const cells = app.page.locator(".store-accounts tbody tr td");

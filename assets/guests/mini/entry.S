@@ -30,7 +30,7 @@ _start:
     call main
     ud2
 
-/* A secondary vCPU starts here with its number in rdi and its stack set by the context. */
+/* A secondary vCPU starts here, with its number in rdi and the stack that its context has set. */
 .globl vcpu_start
 vcpu_start:
     xorl %ebp, %ebp
@@ -46,8 +46,8 @@ vcpu_start:
     popq %r10; popq %r9; popq %r8; popq %rax; popq %rdx; popq %rsi; popq %rdi
 .endm
 
-/* Xen has pushed rcx, r11, rip, cs, rflags, rsp, ss and masked events. The way back is the iret hypercall, whose
-   stub wants "flags" on top of rip and pushes rcx, r11 and rax itself. */
+/* Xen has pushed rcx, r11, rip, cs, rflags, rsp and ss, and has masked events. The way back is the iret hypercall. Its stub needs "flags" on top
+ * of rip, and pushes rcx, r11 and rax itself. */
 .globl event_entry
 event_entry:
     popq %rcx

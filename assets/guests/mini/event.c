@@ -1,8 +1,9 @@
-/* Event channels, 2-level ABI. Each port belongs to the vCPU it was bound on; its handler runs there, events masked. */
+/* Event channels with the 2-level ABI. Each port belongs to the vCPU on which it was bound, and its handler runs there with events masked. */
 #include "xen.h"
 
 static port_handler handlers[MAX_PORTS];
-/* The words of pending bits are the domain's: each vCPU takes those of its own ports, or it would take another's event from it. */
+/* The words of pending bits belong to the domain. Each vCPU takes only the bits of its own ports, because otherwise it would take away another
+ * vCPU's event. */
 static u64 ports_of[MAX_VCPUS][MAX_PORTS / 64];
 u64 event_count[MAX_PORTS];
 
@@ -10,17 +11,17 @@ void event_handle(u32 port, u32 vcpu, port_handler handler) {
     if (port >= MAX_PORTS) return;
     handlers[port] = handler;
     ports_of[vcpu][port / 64] |= 1ul << port % 64;
-    /* By hypercall: an event that came while the port was masked is delivered now. */
+    /* This is done by hypercall, so that an event that came while the port was masked is delivered now. */
     hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_unmask, (u64)&port, 0, 0);
 }
 
-/* By another vCPU only while this one is down. */
+/* Another vCPU may call this only while this one is down. */
 void event_close(u32 port, u32 vcpu) {
     hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&port, 0, 0);
     if (port < MAX_PORTS) ports_of[vcpu][port / 64] &= ~(1ul << port % 64);
 }
 
-/* No port is known: after a restore they are others. */
+/* No port is known, because after a restore the ports are others. */
 void events_init(void) {
     clear_bytes(ports_of, sizeof ports_of);
     clear_bytes(event_count, sizeof event_count);
@@ -72,7 +73,7 @@ void events_dispatch(void) {
     }
 }
 
-/* Says whether they were masked already. */
+/* Returns whether they were masked already. */
 int events_mask(void) {
     struct vcpu_info *v = &shared_info->vcpu[vcpu_id()];
     int before = v->evtchn_upcall_mask;
@@ -86,19 +87,19 @@ void events_unmask(void) {
     barrier();
     v->evtchn_upcall_mask = 0;
     fence();
-    /* What came while masked is delivered on the way out of the next hypercall; make one. */
+    /* What came while they were masked is delivered on the way out of the next hypercall, so one is made. */
     if (v->evtchn_upcall_pending) hypercall(HYPERVISOR_xen_version, 0, 0, 0, 0);
 }
 
 /*
- * Sleeps until the next event. To be called with events masked, after a last look at what is waited for: an event that came before
- * the mask has run its handler and wakes nobody. The hypercall unmasks and checks for pending ones in one step, so none is lost.
+ * Sleeps until the next event. Call it with events masked, after a last look at what is waited for: an event that came before the mask has run its
+ * handler and wakes nobody. The hypercall unmasks events and checks for pending ones in one step, so none is lost.
  */
 void block(void) { hypercall(HYPERVISOR_sched_op, SCHEDOP_block, 0, 0, 0); }
 
 /*
- * Sleeps until the port has an event, or 10 ms: on its own vCPU the port's handler takes the event away from other vCPUs that
- * look for it. To be called with events masked, after a last look at what is waited for.
+ * Sleeps until the port has an event, or for 10 ms: on its own vCPU the port's handler takes the event away from other vCPUs that look for it. Call
+ * it with events masked, after a last look at what is waited for.
  */
 void poll(u32 port) {
     struct { u32 *ports; u32 nr_ports; u64 timeout; } what = {&port, 1, now() + 10000000};

@@ -1,11 +1,11 @@
-/* How late timers and IPIs reach a vCPU that only computes: what a pCPU's look-ups are worth, seen from inside. */
+/* How late timers and IPIs reach a vCPU that only computes. This measures, from inside, how often a pCPU looks for them. */
 #include "xen.h"
 
 volatile u64 woken_at[MAX_VCPUS];
 
 static volatile u64 awaited[MAX_VCPUS], ticked_at[MAX_VCPUS];
 
-/* The first one from the awaited time on: the periodic tick may come in the same round. */
+/* Counts the first one from the time that is waited for, because the periodic tick may come in the same round. */
 void ticked(void) {
     if (ticked_at[vcpu_id()] < awaited[vcpu_id()]) ticked_at[vcpu_id()] = now();
 }
@@ -23,7 +23,7 @@ static void tell(const char *what, const struct lateness *l) {
     print("%u %s: %u.%03u us late, at most %u.%03u\n", l->n, what, mean / 1000, mean % 1000, l->most / 1000, l->most % 1000);
 }
 
-/* A loop without memory or calls: only the engine itself can end it early. */
+/* A loop without memory accesses or calls, which only the engine itself can interrupt early. */
 static void compute(u32 turns) {
     u64 x = turns | 1;
     for (u32 i = 0; i < turns; i++) { x ^= x << 13; x ^= x >> 7; x ^= x << 17; }
@@ -34,7 +34,7 @@ static struct lateness timers(u64 n) {
     struct lateness l = {0, 0, 0};
     for (u64 i = 0; i < n; i++) {
         u64 deadline = now() + 200000 + i * 7919 % 300000;
-        /* It may be of another host, with another time, before a restore. */
+        /* The time may be that of another host, from before a restore. */
         ticked_at[0] = 0;
         awaited[0] = deadline;
         hypercall(HYPERVISOR_set_timer_op, deadline, 0, 0, 0);
@@ -60,10 +60,10 @@ static struct lateness ipis(u64 n) {
     return l;
 }
 
-/* What is told wakes the console's backend and its reader: not before all is measured. */
+/* Printing wakes the console's backend and its reader, so it is done only after everything has been measured. */
 void late(u64 n) {
     struct lateness t = timers(n), i = {0, 0, 0};
-    if (vcpus_online > 1) i = ipis(n);
+    if (is_online(1)) i = ipis(n);
     tell("timers", &t);
     if (i.n) tell("IPIs to vCPU 1", &i);
 }

@@ -1,4 +1,4 @@
-/* Start of day of the bundled guest: traps, events, console, xenstore, vCPUs, then the loop that runs the shell. */
+/* Start of day of the bundled guest: traps, events, console, xenstore and vCPUs, and then the loop that runs the shell. */
 #include "xen.h"
 
 struct start_info *start_info;
@@ -20,7 +20,7 @@ void traps_fill(struct trap_info *table) {
     }
 }
 
-/* Page-table base as vcpu_guest_context wants it: the machine address of the L4. */
+/* Returns the page-table base as vcpu_guest_context has it: the machine address of the L4 table. */
 u64 current_cr3(void) { return mfn_of((void *)start_info->pt_base) << 12; }
 
 void trap(struct registers *r) {
@@ -32,7 +32,8 @@ void trap(struct registers *r) {
     poweroff(SHUTDOWN_crash);
 }
 
-/* To what is the domain's and not in its memory. After a suspend again: the memory may be another domain's now. */
+/* Connects to what belongs to the domain but is not in its memory. This is done again after a suspend, because the memory may be another domain's
+ * now. */
 void connect(void) {
     shared_info = map_frame(start_info->shared_info >> 12, 0);
     memory_list_frames();
@@ -59,6 +60,15 @@ void main(struct start_info *info) {
         char how[32];
         int c, busy = work();
         while ((c = console_read()) >= 0) shell_input(c), busy = 1;
+        store_poll();
+        if (store_vcpus_changed()) {
+            u32 before = vcpus_online;
+            smp_follow();
+            if (vcpus_online != before) {
+                print("\nxenstore asks: %u vCPU%s online\n", (u64)vcpus_online, vcpus_online > 1 ? "s" : "");
+                shell_redraw();
+            }
+        }
         if (store_shutdown_requested(how, sizeof how)) {
             print("\nxenstore asks: %s\n", how);
             if (equal(how, "poweroff") || equal(how, "halt")) poweroff(SHUTDOWN_poweroff);

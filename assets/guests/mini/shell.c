@@ -1,4 +1,4 @@
-/* The shell: a line editor and a table of commands, driven by the bytes that arrive; it never waits. */
+/* The shell: a line editor and a table of commands, driven by the bytes that arrive. It never waits. */
 #include "xen.h"
 
 enum { LINE = 128, HISTORY = 16 };
@@ -27,8 +27,8 @@ static void mem(const char *arg) {
 static void cpu(const char *arg) {
     (void)arg;
     print("vCPU  ticks     work    state\n");
-    for (u64 n = 0; n < vcpus_online; n++)
-        print("%4u %6u %8u    %s\n", n, ticks[n], work_done[n], n < load_vcpus ? "load" : "idle");
+    for (u64 n = 0; n < MAX_VCPUS; n++)
+        if (is_online(n)) print("%4u %6u %8u    %s\n", n, ticks[n], work_done[n], has_load(n) ? "load" : "idle");
 }
 
 static void uptime(const char *arg) {
@@ -91,7 +91,7 @@ static void events(const char *arg) {
         if (event_count[port]) print("%4u %8u\n", port, event_count[port]);
 }
 
-/* What it costs to enter the hypervisor and come back: of all hypercalls, this one does least. */
+/* Measures what it costs to enter the hypervisor and come back. Of all hypercalls this one does least. */
 static void hypercalls(const char *arg) {
     u64 n = number(arg);
     if (!n || n > 100000000) { print("hypercalls N: times N of them, up to 100000000\n"); return; }

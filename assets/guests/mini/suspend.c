@@ -1,6 +1,6 @@
 /*
- * Suspending: Xen keeps the domain as it is in the hypercall, the toolstack writes it to a file. The hypercall returns in the domain that is
- * made of the file, whose frames and ports are others, or with 1 in this one.
+ * Suspending: while the hypercall lasts Xen keeps the domain as it is, and the toolstack writes it to a file. The hypercall returns in the domain
+ * that is made of the file, whose frames and ports are others, or in this one with 1.
  */
 #include "xen.h"
 
@@ -9,12 +9,12 @@ void suspend(void) {
     print("suspending\n");
     smp_stop();
     events_mask();
-    /* Frame numbers in memory are right in this domain only; the toolstack changes those of page tables and the P2M, and wants pfns here. */
+    /* Frame numbers in memory are right only in this domain. The toolstack changes those in page tables and in the P2M, and wants pfns here. */
     u64 store = pfn_of(start_info->store_mfn), console = pfn_of(start_info->console_mfn);
     start_info->store_mfn = store;
     start_info->console_mfn = console;
     u64 began = now();
-    /* shared_info is no page of the guest: its window shows its own page until connect(). Nothing may look at it before. */
+    /* shared_info is no page of the guest. Until connect(), its window shows the page that is really there. Nothing may look at it before. */
     map_frame(mfn_of(shared_info), 0);
     s64 cancelled = hypercall(HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&reason, mfn_of(start_info), 0);
     start_info->store_mfn = p2m[store];

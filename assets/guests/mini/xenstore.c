@@ -1,10 +1,10 @@
-/* A xenstore client (public/io/xs_wire.h): one request at a time, and one watch, on control/shutdown. */
+/* A xenstore client (public/io/xs_wire.h): one request at a time, and two watches, on control/shutdown and on cpu. */
 #include "xen.h"
 
 struct header { u32 type, request, transaction, length; };
 
 static struct store_ring *ring;
-static volatile int shutdown_fired;
+static volatile int shutdown_fired, vcpus_fired;
 static u32 next_request;
 
 static void woken(u32 port) { (void)port; }
@@ -48,20 +48,26 @@ static void receive_bytes(void *data, u32 n) {
     }
 }
 
-/* Reads one message; a watch event is noted and -1 returned. Else its payload's length, or -2 for an XS_ERROR. */
+/* Reads one message. A watch event is noted, and the result is -1. Otherwise it is the length of the payload, or -2 for an XS_ERROR. */
 static int receive(u32 request, char *reply, u32 size) {
     struct header h;
+    char path[8] = "";
     receive_bytes(&h, sizeof h);
-    u32 keep = h.type != XS_WATCH_EVENT && h.request == request ? (h.length < size - 1 ? h.length : size - 1) : 0;
+    if (h.type == XS_WATCH_EVENT) reply = path, size = sizeof path;
+    u32 keep = h.type == XS_WATCH_EVENT || h.request == request ? (h.length < size - 1 ? h.length : size - 1) : 0;
     if (keep) receive_bytes(reply, keep);
     receive_bytes(NULL, h.length - keep);
     event_send(start_info->store_evtchn);
-    if (h.type == XS_WATCH_EVENT) { shutdown_fired = 1; return -1; }
+    if (h.type == XS_WATCH_EVENT) {
+        if (starts(path, "cpu")) vcpus_fired = 1;
+        else shutdown_fired = 1;
+        return -1;
+    }
     reply[keep] = 0;
     return h.type == XS_ERROR ? -2 : (int)keep;
 }
 
-/* Returns the reply's length (cut to size - 1, NUL added), or -2 when xenstored answered with an error, which is then in reply. */
+/* Returns the reply's length (cut to size - 1, with a NUL added), or -2 if xenstored answered with an error, which is then in reply. */
 int store_request(u32 type, const char *path, const char *value, char *reply, u32 size) {
     u32 n = length(path) + 1, extra = value ? length(value) + (type == XS_WATCH) : 0;
     struct header h = {type, ++next_request, 0, n + extra};
@@ -74,10 +80,15 @@ int store_request(u32 type, const char *path, const char *value, char *reply, u3
     return got;
 }
 
+/* Takes what has come unasked: watches that fired. */
+void store_poll(void) {
+    char ignored[64];
+    while (store_waiting()) receive(0, ignored, sizeof ignored);
+}
+
 /* True once a watch on control/shutdown fired and the node has a value, which is acknowledged by emptying it. */
 int store_shutdown_requested(char *how, u32 size) {
     char ignored[64];
-    if (store_waiting()) receive(0, ignored, sizeof ignored);
     if (!shutdown_fired) return 0;
     shutdown_fired = 0;
     if (store_request(XS_READ, "control/shutdown", NULL, how, size) <= 0) return 0;
@@ -85,10 +96,27 @@ int store_shutdown_requested(char *how, u32 size) {
     return 1;
 }
 
+/* True once after a watch on cpu fired. */
+int store_vcpus_changed(void) {
+    int fired = vcpus_fired;
+    vcpus_fired = 0;
+    return fired;
+}
+
+/* Whether a vCPU is to run. Where xenstore says nothing of it, it is. */
+int store_vcpu_available(u32 vcpu) {
+    char path[32] = "cpu/", reply[16], *p = path + 4;
+    if (vcpu >= 10) *p++ = '0' + vcpu / 10;
+    *p++ = '0' + vcpu % 10;
+    copy_bytes(p, "/availability", 14);
+    return store_request(XS_READ, path, NULL, reply, sizeof reply) < 0 || !equal(reply, "offline");
+}
+
 void store_init(void) {
     char reply[64];
     ring = map_frame(start_info->store_mfn, 2);
     event_handle(start_info->store_evtchn, 0, woken);
     store_request(XS_WATCH, "control/shutdown", "s", reply, sizeof reply);
+    store_request(XS_WATCH, "cpu", "c", reply, sizeof reply);
     store_request(XS_WRITE, "control/feature-suspend", "1", reply, sizeof reply);
 }

@@ -18,11 +18,15 @@ interface Ask {
   domid: number | null;
   /** Says whether a name is that of a domain that the request makes or is about; null where those are not known. */
   isName: IsName | null;
+  /** How a domain that the request makes is told of; null where that is plain. */
+  making: Making | null;
   who: Client;
   /** A time of performance.now(); Infinity while the request is under way. */
   until: number;
 }
 export type IsName = (name: string) => boolean;
+/** Returns the title of the event that a domain of that name was made; null if the request did not make it. */
+export type Making = (name: string) => string | null;
 /** A request is the cause of one event, unless it `remains`. */
 export interface Cause {
   domid?: number;
@@ -39,8 +43,14 @@ export class Asked {
   #asks: Ask[] = [];
 
   /** The returned function is called when the request is answered. A refused request causes nothing. */
-  add(request: RequestName, who: Client, domid: number | null, isName: IsName | null): (refused: boolean) => void {
-    const ask: Ask = { request, domid, isName, who, until: Infinity };
+  add(
+    request: RequestName,
+    who: Client,
+    domid: number | null,
+    isName: IsName | null,
+    making: Making | null = null,
+  ): (refused: boolean) => void {
+    const ask: Ask = { request, domid, isName, making, who, until: Infinity };
     this.#asks = [...this.#asks.slice(1 - MOST), ask];
     return (refused) => {
       if (refused) this.#remove(ask);
@@ -49,17 +59,30 @@ export class Asked {
   }
 
   /** Returns who asked for what happens now; null if nobody did. */
-  who(requests: readonly RequestName[], { domid, name, remains = false }: Cause = {}): Client | null {
+  who(requests: readonly RequestName[], cause: Cause = {}): Client | null {
+    const found = this.#fitting(requests, cause)[0];
+    if (found && !cause.remains) this.#remove(found);
+    return found?.who ?? null;
+  }
+
+  /** Returns how a domain of that name is told of which one of the DEEDS makes now; null if none of them does. */
+  making(name: string): string | null {
+    for (const { making } of this.#fitting(DEEDS, { name })) {
+      const title = making?.(name) ?? null;
+      if (title !== null) return title;
+    }
+    return null;
+  }
+
+  #fitting(requests: readonly RequestName[], { domid, name }: Cause): Ask[] {
     const now = performance.now();
     this.#asks = this.#asks.filter(({ until }) => until > now);
-    const found = this.#asks.find(
+    return this.#asks.filter(
       (ask) =>
         requests.includes(ask.request) &&
         (domid === undefined || ask.domid === domid) &&
         (name === undefined || ask.isName === null || ask.isName(name)),
     );
-    if (found && !remains) this.#remove(found);
-    return found?.who ?? null;
   }
 
   #remove(ask: Ask): void {

@@ -6,7 +6,7 @@ import { Asked, DEEDS } from "./asked.ts";
 import { AwaitedGuests } from "./awaited.ts";
 import type { Client, Failure, JournalEntry } from "./entry.ts";
 import { Journal, type Work } from "./journal.ts";
-import { TASKS, namesOf, type Names } from "./tasks.ts";
+import { TASKS, makingOf, namesOf, type Names } from "./tasks.ts";
 
 const PAGES_PER_MIB = 256;
 /** Firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart: core/toolstack/power.ts and dom0.ts report each. */
@@ -73,7 +73,8 @@ export class HostJournal {
     const title = TASKS[request];
     if (!title) return null;
     const domid = typeof args.domid === "number" ? args.domid : null;
-    const answered = this.#asked.add(request, who, domid, namesOf(request, args, this.#names));
+    const isName = namesOf(request, args, this.#names);
+    const answered = this.#asked.add(request, who, domid, isName, makingOf(request, args, this.#names));
     const work = this.#journal.begin(title(args, this.#names), who, domid, cancel);
     if (request === "hostPowerOn") this.#powersOn = work;
     if (request === "save" && domid !== null) this.#saves.set(domid, work);
@@ -92,9 +93,8 @@ export class HostJournal {
   }
 
   /** Who asked for what happens to a domain now, by itself or as a part of something larger; null if nobody did. */
-  #who(requests: readonly RequestName[], name: string, domid?: number): Client | null {
-    const asked = this.#asked.who(requests, domid === undefined ? { name } : { domid });
-    return asked ?? this.#asked.who(DEEDS, { name, remains: true });
+  #who(requests: readonly RequestName[], name: string, domid: number): Client | null {
+    return this.#asked.who(requests, { domid }) ?? this.#asked.who(DEEDS, { name, remains: true });
   }
 
   /** Returns whether the guest still has to do it. */
@@ -140,9 +140,11 @@ export class HostJournal {
     const seen = { uuid, name, createdAt: Date.now(), paused: null, online: null, stopped: false };
     this.#seen.set(domid, seen);
     const replaced = [...this.#restarts].reverse().find(([, restart]) => restart.name === name);
-    const who = this.#who(["create", "createBundled", "restore", "keptStart"], name);
+    const plainly = this.#asked.who(["create", "createBundled", "restore", "keptStart"], { name });
+    const deed = plainly ? null : this.#asked.making(name);
+    const who = plainly ?? this.#asked.who(DEEDS, { name, remains: true });
     this.#journal.event({
-      title: `${name} was ${restored ? "restored" : "created"}`,
+      title: deed ?? `${name} was ${restored ? "restored" : "created"}`,
       domid,
       cause: replaced
         ? `Domain ${replaced[0]} stopped, ${replaced[1].why}`

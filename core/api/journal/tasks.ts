@@ -1,7 +1,8 @@
 /** Says which requests are tasks, and what they are called. */
+import { vdevName, vdevNumber } from "../../dom0/backends/blk/vdev.ts";
 import { isForkName } from "../fork-names.ts";
 import type { RequestName } from "../schema.ts";
-import type { IsName } from "./asked.ts";
+import type { IsName, Making } from "./asked.ts";
 
 /** Names of what a request is about. */
 export interface Names {
@@ -22,6 +23,33 @@ export function namesOf(request: RequestName, args: Record<string, unknown>, nam
   const name = typeof args.uuid === "string" ? names.kept(args.uuid) : null;
   if (request === "domainFork" && name !== null) return (each) => each === name || isForkName(each, name);
   return one(name);
+}
+/**
+ * Returns how the event of a domain is told that a request makes besides those that are simply created or restored; null for what makes none. The
+ * returned function gives null for a domain that was there before.
+ */
+export function makingOf(request: RequestName, args: Record<string, unknown>, names: Names): Making | null {
+  if (typeof args.uuid !== "string") return null;
+  const from = names.kept(args.uuid);
+  if (request === "domainFork") return (name) => (name === from ? null : `${name} was forked from ${from}`);
+  if (request === "snapshotClone") return (name) => `${name} was made from a snapshot of ${from}`;
+  if (request === "snapshotRevert") return (name) => `${name} went back to a snapshot`;
+  return null;
+}
+/** What devices are called, by the key of their list in xl.cfg. */
+const KINDS: Record<string, string> = {
+  vif: "network interface",
+  vfb: "screen",
+  vkb: "keyboard",
+  p9: "shared folder",
+};
+const kindOf = (key: unknown): string => KINDS[String(key)] ?? String(key);
+
+/** Returns the name of a disk, which may be told by its number in xenstore, as its guest and the window call it; of others their kind and number. */
+function deviceOf(key: unknown, device: unknown): string {
+  if (key !== "disk") return `${kindOf(key)} ${String(device)}`;
+  const number = vdevNumber(String(device));
+  return `disk ${(number !== null && vdevName(number)) || String(device)}`;
 }
 const ofFile = (file: unknown): string => String(file).split(/[\\/]/).at(-1)!;
 
@@ -63,12 +91,10 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   setVcpus: ({ domid, vcpus }, names) => `Set ${names.domain(domid)} to ${String(vcpus)} vCPUs`,
   setMemory: ({ domid, memoryMiB }, names) =>
     `Set the memory target of ${names.domain(domid)} to ${String(memoryMiB)} MiB`,
-  deviceAttach: ({ domid, key }, names) =>
-    `Attach a ${key === "vif" ? "network interface" : String(key)} to ${names.domain(domid)}`,
-  deviceDetach: ({ domid, device, key }, names) =>
-    `Detach ${key === "vif" ? "network interface " : ""}${String(device)} from ${names.domain(domid)}`,
+  deviceAttach: ({ domid, key }, names) => `Attach a ${kindOf(key)} to ${names.domain(domid)}`,
+  deviceDetach: ({ domid, device, key }, names) => `Detach ${deviceOf(key, device)} from ${names.domain(domid)}`,
   mediumInsert: ({ domid }, names) => `Change the medium in a drive of ${names.domain(domid)}`,
-  diskResize: ({ domid, device }, names) => `Make the disk ${String(device)} of ${names.domain(domid)} larger`,
+  diskResize: ({ domid, device }, names) => `Make ${deviceOf("disk", device)} of ${names.domain(domid)} larger`,
   keptKernelRemove: ({ name }) => `Remove the kernel or RAM disk ${String(name)}`,
   imageCreate: ({ name }) => `Create the disk image ${String(name)}`,
   imageGrow: ({ path }) => `Make the disk image ${ofFile(path)} larger`,

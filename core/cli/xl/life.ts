@@ -16,6 +16,7 @@ import {
   type XlCommand,
   type XlCommands,
 } from "./command.ts";
+import { configNameOf } from "../config-text.ts";
 import { connectConsole } from "./console.ts";
 import { json } from "./format.ts";
 import { viewIfAsked, VNC_OPTIONS } from "./viewer.ts";
@@ -109,7 +110,7 @@ async function create(call: Call): Promise<number> {
   const gone = options.F ? deaths(api) : null;
   const created = await api.request("create", {
     config: text,
-    configName: path.resolve(file),
+    configName: configNameOf(file),
     paused: options.p === true,
   });
   for (const { message } of created.warnings) complain(`warning: ${message}`);
@@ -135,7 +136,7 @@ const configUpdate: XlCommand = {
       throw isMissing ? new XlFailure("Config file not specified") : error;
     });
     complain(`Parsing config from ${file}`);
-    const { warnings } = await api.request("updateConfig", { domid, config: text, configName: path.resolve(file) });
+    const { warnings } = await api.request("updateConfig", { domid, config: text, configName: configNameOf(file) });
     for (const { message } of warnings) complain(`warning: ${message}`);
     complain(`setting dom${domid} configuration`);
     return 0;
@@ -292,7 +293,8 @@ const restore: XlCommand = {
 
 export const LIFE: XlCommands = {
   create: {
-    summary: "Create a domain from a config file, or start one that the host keeps by its name",
+    summary:
+      "Create a domain from a config file, or start one that the host keeps by its name; relative paths in the file are taken from the working folder",
     operands: "[configfile] [vars...]",
     dryRuns: true,
     options: [

@@ -1,7 +1,9 @@
 /** The hypervisor's own counts of a domain's hypercalls and accesses, read where they lie (hypervisor/abi/native.ts). */
 import * as area from "../../hypervisor/abi/native.ts";
 
-/** Machine address of the domain's structure; 0 when there is no such domain. `statistics`: machine address of the statistics area. */
+/**
+ * Returns the machine address of the domain's structure, or 0 if there is no such domain. `statistics` is the machine address of the statistics area.
+ */
 export function domainAt(memory: DataView, statistics: number, domid: number): number {
   const word = (at: number): number => memory.getUint32(at, true);
   let at = word(statistics + area.STATISTICS_DOMAINS);
@@ -9,7 +11,10 @@ export function domainAt(memory: DataView, statistics: number, domid: number): n
   return at;
 }
 
-/** Since the domain was created: hypercalls by number, then, from NR_HYPERCALLS on, accesses by kind. `at`: the domain's structure; 0: none, and so nothing. */
+/**
+ * Returns the counts since the domain was created: hypercalls by number and then, from NR_HYPERCALLS on, accesses by kind. `at` is the address of the
+ * domain's structure; with 0 there is no domain, and the result is empty.
+ */
 export function callsByNumber(memory: DataView, at: number): number[] {
   if (at === 0) return [];
   const word = (address: number): number => memory.getUint32(address, true);

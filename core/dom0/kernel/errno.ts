@@ -1,4 +1,4 @@
-/** Xen's errno numbers (public/errno.h) and the error a refused hypercall becomes. */
+/** Xen's errno numbers (public/errno.h), and the error that a refused hypercall becomes. */
 export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
@@ -58,7 +58,7 @@ export function errnoName(errno: number): string {
   return NAME_OF.get(errno) ?? `errno ${errno}`;
 }
 
-/** A hypercall that the hypervisor refused. `code` is the errno's name, `operation` what was asked for. */
+/** A hypercall that the hypervisor refused. `code` is the name of the errno, and `operation` what was asked for. */
 export class HypercallError extends Error {
   override readonly name = "HypercallError";
   readonly errno: number;

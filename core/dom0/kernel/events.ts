@@ -1,6 +1,6 @@
 /**
- * Event channels of a native domain: the 2-level bitmaps of shared_info, scanned when `native_event_word` changes.
- * The wait is Atomics.waitAsync, which does not keep Node alive: the owner of the worker holds a port open for that.
+ * The event channels of a native domain: the 2-level bitmaps of shared_info, which are scanned when `native_event_word` changes. It waits by
+ * Atomics.waitAsync, which does not keep Node alive. The owner of the worker keeps a port open for that.
  */
 import {
   SHARED_INFO_EVTCHN_MASK,
@@ -15,11 +15,11 @@ import type { PhysicalMemory } from "./memory.ts";
 
 export type EventHandler = () => void;
 
-/** Since the port was bound. An event that came while another was pending is delivered with it. */
+/** The counts begin when the port is bound. An event that comes while another one is pending is delivered together with it. */
 export interface PortTraffic {
-  /** Delivered to this domain. */
+  /** Events that were delivered to this domain. */
   received: number;
-  /** Sent by it. */
+  /** Events that this domain has sent. */
   sent: number;
 }
 
@@ -29,7 +29,7 @@ export class EventChannels {
   readonly #pending: BigUint64Array;
   readonly #mask: BigUint64Array;
   readonly #upcallPending: Uint8Array;
-  /** Address of the byte by which the vCPU takes no events. */
+  /** The address of the byte that makes the vCPU take no events. */
   readonly #upcallMask: number;
   readonly #selector: BigUint64Array;
   readonly #handlers = new Map<number, EventHandler>();
@@ -38,7 +38,7 @@ export class EventChannels {
   #stopped = false;
   #wake: Int32Array | null = null;
 
-  /** `sharedInfo`: machine address of the domain's shared_info. `onError` hears of handlers that throw. */
+  /** `sharedInfo` is the machine address of the domain's shared_info. `onError` is called for handlers that throw. */
   constructor(hypercalls: Hypercalls, sharedInfo: number, onError: (port: number, error: unknown) => void, vcpu = 0) {
     this.#hypercalls = hypercalls;
     this.#memory = hypercalls.memory;
@@ -52,7 +52,7 @@ export class EventChannels {
     this.#onError = onError;
   }
 
-  /** Calls `handler` for each event on the port, now unmasked. One that came before is not lost. */
+  /** Calls `handler` for each event on the port, which is unmasked now. An event that came before is not lost. */
   bind(port: number, handler: EventHandler): void {
     this.#handlers.set(port, handler);
     this.#traffic.set(port, { received: 0, sent: 0 });
@@ -71,18 +71,18 @@ export class EventChannels {
     return port;
   }
 
-  /** Closes the port. A port that the hypervisor closed already (its domain is gone) is no error. */
+  /** Closes the port. It is no error if the hypervisor has closed it already because its domain is gone. */
   close(port: number): void {
     this.#handlers.delete(port);
     this.#traffic.delete(port);
     try {
       this.#hypercalls.ports.close(port);
     } catch {
-      // EINVAL: closed with its domain.
+      // EINVAL: it was closed together with its domain.
     }
   }
 
-  /** Of a port that is bound here; null for another. */
+  /** Returns null for a port that is not bound here. */
   traffic(port: number): Readonly<PortTraffic> | null {
     return this.#traffic.get(port) ?? null;
   }
@@ -93,9 +93,9 @@ export class EventChannels {
     this.#hypercalls.ports.send(port);
   }
 
-  /** Delivers events until stop(). `word`: address given by native_event_word. */
+  /** Delivers events until stop(). `word` is the address that native_event_word returned. */
   async run(word: number): Promise<void> {
-    // The vCPU accepts events from now on.
+    // From now on the vCPU accepts events.
     this.#memory.set8(this.#upcallMask, 0);
     const words = this.#memory.words(word, 1);
     this.#wake = words;
@@ -104,7 +104,7 @@ export class EventChannels {
       this.deliver();
       const wait = Atomics.waitAsync(words, 0, seen);
       if (wait.async) await wait.value;
-      // Changed meanwhile: let timers and messages have their turn before the next scan.
+      // The word has changed meanwhile. Timers and messages get their turn before the next scan.
       else await new Promise((resolve) => setImmediate(resolve));
     }
   }
@@ -114,7 +114,7 @@ export class EventChannels {
     if (this.#wake) Atomics.notify(this.#wake, 0);
   }
 
-  /** One scan: takes every pending, unmasked port that has a handler and calls it. */
+  /** Makes one scan: takes every port that is pending, unmasked and has a handler, and calls the handler. */
   deliver(): void {
     while (Atomics.exchange(this.#upcallPending, 0, 0)) {
       let selector = Atomics.exchange(this.#selector, 0, 0n);

@@ -1,6 +1,6 @@
 /**
- * What every machine frame is, read from the hypervisor's frame table in the machine's memory. Reading takes no reference and no lock:
- * guests notice nothing, and a frame that changes hands meanwhile shows one state or the other.
+ * What every machine frame is, read from the hypervisor's frame table in the machine's memory. Reading takes no reference and no lock. Guests notice
+ * nothing, and a frame that changes hands meanwhile shows one state or the other.
  */
 import { DOMID_COW, DOMID_INVALID, DOMID_XEN, HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as area from "../../hypervisor/abi/native.ts";
@@ -9,10 +9,10 @@ import type { Hypercalls } from "./hypercalls.ts";
 import { PAGE_SHIFT, PAGE_SIZE, type PhysicalMemory } from "./memory.ts";
 
 /**
- * Kinds of frames. Of Xen's: what the machine keeps below the heap, the hypervisor's root, the frame table, the M2P, other heap. Shared: heap
- * that a guest sees (shared info, vCPU areas), grant-table: likewise. Of domains: the PGT_* type while it has references, "none" otherwise,
- * "granted" while another domain has it mapped or copies it by a grant. "copy-on-write" is shared by copies of a domain, and its owner DOMID_COW.
- * "other" is between two owners.
+ * The kinds of frames. Those of Xen are: what the machine keeps below the heap, the hypervisor's root, the frame table, the M2P, and the rest of the
+ * heap. "shared" is heap that a guest sees (shared info, vCPU areas), and so is "grant-table". A domain's frame has its PGT_* type while that has
+ * references. Otherwise it is "none", or "granted" while another domain has it mapped or copies it by a grant. "copy-on-write" is shared by copies of a
+ * domain, and its owner is DOMID_COW. "other" is a frame between two owners.
  */
 export const FRAME_KINDS = [
   "machine",
@@ -38,15 +38,19 @@ export const FRAME_KINDS = [
 export type FrameKind = (typeof FRAME_KINDS)[number];
 
 export interface FrameMap {
-  /** Machine frames, from mfn 0 on. */
+  /** The number of machine frames, from mfn 0 on. */
   frames: number;
-  /** What they are, and how many of each there are: 255 entries at most; domid 0x7ff2 is Xen, 0x7ff3 all copies of a domain, 0x7ff4 nobody. */
+  /** What the frames are, and how many of each there are, in at most 255 entries. Domid 0x7ff2 is Xen, 0x7ff3 all copies of
+   * domains, and 0x7ff4 nobody. */
   palette: { domid: number; kind: FrameKind; frames: number }[];
-  /** Runs of equal frames in order of mfn: u8 index in the palette, then the run's length as LEB128. At most two bytes for each frame. */
+  /**
+   * Runs of equal frames, in the order of mfns: a u8 index of the palette, and then the length of the run as LEB128. They take at most two bytes for
+   * each frame.
+   */
   runs: Uint8Array;
 }
 
-/** Where the hypervisor keeps what it knows of memory. Addresses and sizes in bytes. */
+/** Where the hypervisor keeps what it knows about memory. Addresses and sizes are in bytes. */
 export interface MemoryLayout {
   frames: number;
   frameTable: { address: number; bytes: number };
@@ -58,7 +62,7 @@ export interface MemoryLayout {
 const TYPES = ["none", "l1", "l2", "l3", "l4", "seg-desc", "none", "writable"] as const;
 const MOST_PALETTE = 255;
 const MOST_GRANT_FRAMES = 256;
-/** Marks of frames that grant tables tell of. */
+/** Marks of frames that grant tables name. */
 const GRANTED = 1;
 const GRANT_TABLE = 2;
 const KIND = Object.fromEntries(FRAME_KINDS.map((kind, i) => [kind, i])) as Record<FrameKind, number>;
@@ -67,7 +71,7 @@ export class FrameTable {
   readonly #memory: PhysicalMemory;
   readonly #hypercalls: Hypercalls;
   readonly #statistics: number;
-  /** Address, first byte behind, and words of the frame table. */
+  /** Machine address of the frame table. #words is the table itself. */
   readonly #table: number;
   readonly #frames: number;
   readonly #m2p: number;
@@ -76,7 +80,7 @@ export class FrameTable {
   #marks: Uint8Array | null = null;
   #marked: number[] = [];
 
-  /** Throws HypercallError if the caller may not know. */
+  /** Throws HypercallError if the caller may not read it. */
   constructor(hypercalls: Hypercalls) {
     this.#hypercalls = hypercalls;
     this.#memory = hypercalls.memory;
@@ -111,7 +115,7 @@ export class FrameTable {
       if (length === 0) return;
       let index = found.get(current);
       if (index === undefined) {
-        // More owners and kinds than indices: what is left over shares the last one.
+        // If there are more owners and kinds than indices, the rest share the last index.
         index = Math.min(palette.length, MOST_PALETTE - 1);
         found.set(current, index);
         const last = palette.length >= MOST_PALETTE - 1;
@@ -145,7 +149,7 @@ export class FrameTable {
     return this.#hypercalls.call("memory layout", HYPERVISOR_arch_7, area.NATIVE_memory, which);
   }
 
-  /** Owner << 8 | kind. */
+  /** Returns owner << 8 | kind. */
   #keyOf(mfn: number): number {
     const at = mfn * 8;
     const high = this.#words[at + 1]!;
@@ -174,7 +178,7 @@ export class FrameTable {
     return KIND["xen-heap"];
   }
 
-  /** Marks the frames of all grant tables, and those that a grant of theirs has pinned. */
+  /** Marks the frames of all grant tables, and the frames that an active grant has pinned. */
   #mark(): void {
     const marks = (this.#marks ??= new Uint8Array(this.#frames));
     for (const mfn of this.#marked) marks[mfn] = 0;
@@ -190,7 +194,7 @@ export class FrameTable {
       const owned = memory.get32(domain + area.DOMAIN_MEMORY);
       const grants = owned === 0 ? 0 : memory.get32(owned + area.MEMORY_GRANTS);
       if (grants === 0) continue;
-      // What is read of a domain that goes at this moment may be anything: a frame that is none ends the walk.
+      // What is read of a domain that goes away at this moment may be anything. A number that is no frame ends the walk.
       const frames = Math.min(MOST_GRANT_FRAMES, memory.get32(grants + area.GRANTS_FRAMES));
       for (let i = 0; i < frames; i++) set(memory.get32(grants + area.GRANTS_SHARED + 4 * i), GRANT_TABLE);
       if (memory.get32(grants + area.GRANTS_PINNED) === 0) continue;

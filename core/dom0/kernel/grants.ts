@@ -1,7 +1,7 @@
-/** Frames that other domains granted to this one, mapped while somebody uses them. */
+/** Frames that other domains have granted to this one. They are mapped while somebody uses them. */
 import type { Hypercalls } from "./hypercalls.ts";
 
-/** GNTST_* of public/grant_table.h, by -status. */
+/** The GNTST_* of public/grant_table.h, by -status. */
 const STATUS = [
   "okay",
   "general error",
@@ -28,7 +28,7 @@ export class GrantError extends Error {
   }
 }
 
-/** One mapped grant. `address` is the frame's machine address. */
+/** One mapped grant. `address` is the machine address of the frame. */
 export interface MappedGrant {
   readonly domid: number;
   readonly ref: number;
@@ -36,7 +36,7 @@ export interface MappedGrant {
   readonly handle: number;
 }
 
-/** Maps and unmaps, as many at once as there are: one hypercall for all of them. */
+/** Maps and unmaps any number of grants with one hypercall. */
 export class GrantMap {
   readonly #hypercalls: Hypercalls;
 
@@ -48,7 +48,7 @@ export class GrantMap {
     return this.mapAll(domid, [ref], readonly)[0]!;
   }
 
-  /** All of them or none. Throws GrantError for the first that can't be mapped. */
+  /** Maps all of them or none. Throws GrantError for the first one that can't be mapped. */
   mapAll(domid: number, refs: readonly number[], readonly = false): MappedGrant[] {
     const results = this.#hypercalls.grants.map(domid, refs, readonly);
     const maps = results.map(({ address, handle }, i) => ({ domid, ref: refs[i]!, address, handle }));

@@ -1,4 +1,4 @@
-/** Hypercalls about domains that number their frames themselves (PVH): what libxenguest and libxl make of them for such a domain. */
+/** Hypercalls about domains that number their frames themselves (PVH): those that libxenguest and libxl make for such a domain. */
 import {
   DOMCTL_HVMCONTEXT_BUFFER,
   XEN_DOMCTL_set_paging_mempool_size,
@@ -43,16 +43,16 @@ import { NATIVE_copy_memory, NATIVE_make_shareable } from "../../hypervisor/abi/
 import type { MemoryRegion } from "./hypercalls/frames.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 
-/** Extents in one populate_physmap. */
+/** The number of extents in one populate_physmap. */
 const EXTENTS_PER_CALL = 4096;
-/** Where the list of extents stands in the scratch area. */
+/** The place of the list of extents in the scratch area. */
 const LIST = 64;
-/** Bytes of a context that there is room for in the scratch area, behind the domctl: those of the most vCPUs that a domain may have take 98 KB. */
+/** The bytes for a context in the scratch area, after the domctl. The contexts of the most vCPUs that a domain may have take 98 KB. */
 export const CONTEXT_MOST = 0x1f000;
 const LARGE_ORDER = 9;
 const LARGE_FRAMES = 1 << LARGE_ORDER;
 
-/** What PVH domains are built with. */
+/** The calls by which PVH domains are built. */
 export class HvmHypercalls {
   readonly #hypercalls: Hypercalls;
 
@@ -60,7 +60,7 @@ export class HvmHypercalls {
     this.#hypercalls = hypercalls;
   }
 
-  /** Bytes of tables that the domain's second stage may have. */
+  /** Sets the bytes of tables that the domain's second stage may have. */
   setPagingPool(domid: number, bytes: number): void {
     const { memory } = this.#hypercalls;
     this.#hypercalls.domctl("set_paging_mempool_size", XEN_DOMCTL_set_paging_mempool_size, domid, (u) =>
@@ -71,7 +71,7 @@ export class HvmHypercalls {
   setMemoryMap = (domid: number, regions: readonly MemoryRegion[]): void =>
     this.#hypercalls.frames.setMemoryMap(domid, regions);
 
-  /** HVM_PARAM_* */
+  /** Sets HVM_PARAM_*. */
   setParameter(domid: number, index: number, value: number): void {
     const { memory } = this.#hypercalls;
     const at = this.#hypercalls.scratch(HVM_PARAM_SIZE);
@@ -90,14 +90,14 @@ export class HvmHypercalls {
     return Number(memory.get64(at + HVM_PARAM_VALUE));
   }
 
-  /** The highest guest frame number that has ever had memory. */
+  /** Returns the highest guest frame number that has ever had memory. */
   highestFrame(domid: number): number {
     const at = this.#hypercalls.scratch(8);
     this.#hypercalls.memory.set16(at, domid);
     return this.#hypercalls.call(`highest frame of domain ${domid}`, HYPERVISOR_memory_op, XENMEM_maximum_gpfn, at);
   }
 
-  /** State of all vCPUs, in Xen's records of HVM contexts. */
+  /** Returns the state of all vCPUs, as Xen's records of HVM contexts. */
   context(domid: number): Uint8Array {
     const { memory } = this.#hypercalls;
     let buffer = 0;
@@ -109,7 +109,7 @@ export class HvmHypercalls {
     return memory.bytes(buffer, memory.get32(u)).slice();
   }
 
-  /** The same from there. */
+  /** Sets the state from such records. */
   setContext(domid: number, records: Uint8Array): void {
     const { memory, buffer } = this.#hypercalls;
     this.#hypercalls.domctl("sethvmcontext", XEN_DOMCTL_sethvmcontext, domid, (u) => {
@@ -119,14 +119,17 @@ export class HvmHypercalls {
     });
   }
 
-  /** Memory at guest frames `first` to `first + count - 1`, in large extents where that is possible. How many frames it got, from `first` on. */
+  /**
+   * Gives memory to the guest frames `first` to `first + count - 1`, in large extents where that is possible. Returns how many frames have got
+   * memory, from `first` on.
+   */
   populate(domid: number, first: number, count: number): number {
     return this.#fill(domid, first, count, 0);
   }
 
   /**
-   * The same of memory that the domain gets when it first touches it; how many frames it may get so. To be followed by setOnDemandTarget, for
-   * until then none can be given.
+   * Does the same with memory that the domain gets only when it first touches it. Returns the number of such frames. setOnDemandTarget must follow,
+   * because until then no memory can be given.
    */
   populateOnDemand(domid: number, first: number, count: number): number {
     return this.#fill(domid, first, count, XENMEMF_populate_on_demand);
@@ -152,14 +155,14 @@ export class HvmHypercalls {
   }
 
   /**
-   * With what it gets on demand the domain comes to so many pages in all. Without effect on one that gets none so. Throws HypercallError: the host
-   * has too few.
+   * Together with what it gets on demand, the domain will have this many pages. This has no effect on a domain that gets nothing on demand. Throws
+   * HypercallError if the host has too few.
    */
   setOnDemandTarget(domid: number, pages: number): void {
     this.#podTarget(domid, XENMEM_set_pod_target, pages);
   }
 
-  /** Frames that the domain may still get on demand, and of how many of them there is memory in reserve. */
+  /** The number of frames for which the domain may still get memory on demand, and for how many of them there is memory in reserve. */
   onDemand(domid: number): { frames: number; reserve: number } {
     const at = this.#podTarget(domid, XENMEM_get_pod_target, 0);
     const { memory } = this.#hypercalls;
@@ -188,7 +191,7 @@ export class HvmHypercalls {
         done += got * LARGE_FRAMES;
         if (got > 0) continue;
       }
-      // Up to where a large one could begin again.
+      // Up to the place where a large extent could begin again.
       const small = Math.min(count - done, LARGE_FRAMES - (at % LARGE_FRAMES));
       const got = this.#extents(domid, at, small, 0, flags);
       done += got;
@@ -211,7 +214,7 @@ export class HvmHypercalls {
     return this.#hypercalls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, at);
   }
 
-  /** Runs `body` while frame 0 of the domain's grant table is its guest frame `gfn`. */
+  /** Runs `body` while frame 0 of the domain's grant table is mapped at its guest frame `gfn`. */
   withGrantTable(domid: number, gfn: number, body: () => void): void {
     const { memory } = this.#hypercalls;
     const add = this.#hypercalls.scratch(ADD_TO_PHYSMAP_SIZE);

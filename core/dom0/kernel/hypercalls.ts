@@ -1,4 +1,4 @@
-/** Hypercalls of a native domain, by what they are about. How each is made says hypercalls/calls.ts. */
+/** The hypercalls of a native domain, by subject. hypercalls/calls.ts has the way in which each is made. */
 import { NativeCalls } from "./hypercalls/calls.ts";
 import { DomainCalls } from "./hypercalls/domains.ts";
 import { FrameCalls } from "./hypercalls/frames.ts";
@@ -9,7 +9,7 @@ import { VcpuCalls } from "./hypercalls/vcpus.ts";
 
 export { SCRATCH_FRAMES, type NativeExports } from "./hypercalls/calls.ts";
 export type { DomainInfoRecord } from "./hypercalls/domain-record.ts";
-export { LIBXL_LIMITS, type CreationLimits, type GuestTypeName } from "./hypercalls/domains.ts";
+export { LIBXL_LIMITS, type CreationLimits, type DomainTypeName, type GuestTypeName } from "./hypercalls/domains.ts";
 export type { SchedulerParameters } from "./hypercalls/host.ts";
 
 export class Hypercalls extends NativeCalls {

@@ -1,6 +1,6 @@
 /**
- * What a control domain may see of a guest's page tables, memory, ports and grants, through NATIVE_inspect. Nothing of the
- * guest's changes by it: no accessed bit, no translated code, no reference that stays.
+ * What a control domain may see of the page tables, memory, ports and grants of a guest, through NATIVE_inspect. It changes nothing in the guest: it
+ * sets no accessed bit, translates no code and leaves no reference.
  */
 import { NATIVE_inspect } from "../../hypervisor/abi/native.ts";
 import { HYPERVISOR_arch_7 } from "../../abi/xen.ts";
@@ -9,17 +9,17 @@ import { HypercallError } from "./errno.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import { PAGE_SIZE, type FrameAllocator, type PhysicalMemory } from "./memory.ts";
 
-/** The words of the frame table and the machine-to-physical table. */
+/** The words of the frame table and of the machine-to-physical table. */
 export interface FrameWords {
   count: bigint;
   type: bigint;
   m2p: bigint;
 }
 export interface WalkedEntry {
-  /** Machine address of the entry. */
+  /** The machine address of the entry. */
   address: bigint;
   value: bigint;
-  /** What the frame table says of the frame that it names; all 0 where it names no frame of the host. */
+  /** What the frame table says about the frame that the entry names; all 0 if it names no frame of the host. */
   frame: FrameWords;
 }
 export interface PageRead {
@@ -28,19 +28,19 @@ export interface PageRead {
   executable: boolean;
 }
 export interface GrantUse {
-  /** How often it is held in each of the ways that Xen counts in an active entry (grant_table.c, act->pin). */
+  /** How often the frame is held in each of the ways that Xen counts in an active entry (grant_table.c, act->pin). */
   deviceRead: number;
   deviceWrite: number;
   hostRead: number;
   hostWrite: number;
-  /** domid of who holds it; null while nobody does. */
+  /** The domid of the domain that holds it; null while none does. */
   holder: number | null;
 }
 
 export class Inspector {
   readonly #hypercalls: Hypercalls;
   readonly #memory: PhysicalMemory;
-  /** A frame for structures and one that memory is read to. */
+  /** A frame for structures, and one into which memory is read. */
   readonly #struct: number;
   readonly #page: number;
 
@@ -51,14 +51,14 @@ export class Inspector {
     this.#page = frames.allocate() * PAGE_SIZE;
   }
 
-  /** The entries on a linear address' way, from the L4 table's on. `root`: mfn of that table. */
+  /** Returns the entries on the way of a linear address, from the L4 table on. `root` is the mfn of that table. */
   walk(domid: number, root: number, linear: bigint): WalkedEntry[] {
     const at = this.#linear(abi.WALK_SIZE, domid, root, linear);
     this.#call(`page tables of domain ${domid}`, abi.INSPECT_walk);
     return this.#walked(at);
   }
 
-  /** The entries of the domain's second stage on a guest-physical address' way. */
+  /** Returns the entries of the domain's second stage on the way of a guest-physical address. */
   second(domid: number, address: bigint): WalkedEntry[] {
     const at = this.#linear(abi.WALK_SIZE, domid, 0, address);
     this.#call(`second stage of domain ${domid}`, abi.INSPECT_second);
@@ -76,7 +76,7 @@ export class Inspector {
     });
   }
 
-  /** null for a number that no frame of the host has. */
+  /** Returns null for a number that is no frame of the host. */
   frame(mfn: number): FrameWords | null {
     const at = this.#zeroed(abi.FRAME_INSPECT_SIZE);
     this.#memory.set64(at + abi.FRAME_MFN, mfn);
@@ -84,7 +84,7 @@ export class Inspector {
     return this.#words(at + abi.FRAME_FACTS);
   }
 
-  /** Up to the end of the page; null where nothing is mapped. */
+  /** Reads up to the end of the page. Returns null if nothing is mapped. */
   read(domid: number, root: number, linear: bigint, bytes: number): PageRead | null {
     const length = Math.min(bytes, PAGE_SIZE - Number(linear & 0xfffn));
     this.#readTo(this.#linear(abi.READ_SIZE, domid, root, linear), length);
@@ -97,7 +97,7 @@ export class Inspector {
     };
   }
 
-  /** Of a frame that the domain owns, up to its end; null for another's. */
+  /** Reads from a frame that the domain owns, up to its end. Returns null for a frame of somebody else. */
   readMachine(domid: number, machine: bigint, bytes: number): Uint8Array | null {
     const length = Math.min(bytes, PAGE_SIZE - Number(machine & 0xfffn));
     this.#readTo(this.#linear(abi.READ_SIZE, domid, 0, machine), length);
@@ -105,7 +105,7 @@ export class Inspector {
     return this.#memory.bytes(this.#page, length).slice();
   }
 
-  /** Behind a guest-physical address of a domain with a second stage, up to the page's end; null where it has no memory. */
+  /** Reads what is behind a guest-physical address of a domain with a second stage, up to the end of the page. Returns null if there is no memory. */
   readPhysical(domid: number, address: bigint, bytes: number): Uint8Array | null {
     const length = Math.min(bytes, PAGE_SIZE - Number(address & 0xfffn));
     this.#readTo(this.#linear(abi.READ_SIZE, domid, 0, address), length);
@@ -113,7 +113,7 @@ export class Inspector {
     return this.#memory.bytes(this.#page, length).slice();
   }
 
-  /** mfn of the domain's pseudo-physical frame; null if it has none. `guess` is looked at first. */
+  /** Returns the mfn of the domain's pseudo-physical frame, or null if it has none. `guess` is looked at first. */
   findFrame(domid: number, pfn: number, guess: number): number | null {
     const at = this.#zeroed(abi.FIND_SIZE);
     this.#memory.set32(at + abi.FIND_DOMID, domid);
@@ -122,7 +122,7 @@ export class Inspector {
     return this.#found(`frame of pfn ${pfn}`, abi.INSPECT_find_frame, "ENOENT")?.value ?? null;
   }
 
-  /** Events that were made pending since the port was bound (they wrap at 2^32), and its FIFO priority. */
+  /** Returns the number of events that were made pending since the port was bound (it wraps at 2^32), and the port's FIFO priority. */
   port(domid: number, port: number): { events: number; priority: number } {
     const at = this.#zeroed(abi.PORT_INSPECT_SIZE);
     this.#memory.set32(at + abi.PORT_DOMID, domid);
@@ -172,7 +172,7 @@ export class Inspector {
     return this.#hypercalls.call(what, HYPERVISOR_arch_7, NATIVE_inspect, command, this.#struct);
   }
 
-  /** null when the hypervisor answers that there is no such thing. */
+  /** Returns null if the hypervisor answers that there is no such thing. */
   #found(what: string, command: number, none: string): { value: number } | null {
     try {
       return { value: this.#call(what, command) };

@@ -1,4 +1,4 @@
-/** The native domain's kernel: binds this thread to the domain's vCPU and sets up what everything else stands on. */
+/** The kernel of the native domain: binds this thread to the domain's vCPU and sets up what everything else is based on. */
 import { startClock } from "../../machine/clock.ts";
 import { instantiateCore, type MachineParts } from "../../machine/core-instance.ts";
 import { START_INFO_SHARED_INFO } from "../../abi/xen.ts";
@@ -10,22 +10,31 @@ import { FrameAllocator, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory } from "./memory.
 import { ForeignFrames, ownFrames } from "./native.ts";
 
 export interface NativeKernel {
-  /** The domain's own. */
+  /** The domain's own domid. */
   domid: number;
+  /** Machine address of its start_info. */
+  startInfo: number;
   memory: PhysicalMemory;
   frames: FrameAllocator;
   hypercalls: Hypercalls;
   events: EventChannels;
   grants: GrantMap;
   foreign: ForeignFrames;
-  /** Nanoseconds since host power-on. */
+  /** Returns the nanoseconds since the host's power-on. */
   now: () => number;
-  /** Begins to deliver events; resolves after events.stop(). */
+  /** Begins to deliver events. Resolves after events.stop(). */
   run: () => Promise<void>;
 }
 
-/** Throws HypercallError when the hypervisor has no such domain waiting for its thread. */
-export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
+/**
+ * `onError` hears of handlers of event channels that throw; if it is not given, that is written to the host's console. Throws HypercallError when the
+ * hypervisor has no such domain waiting for its thread.
+ */
+export function startKernel(
+  machine: MachineParts,
+  domid = 0,
+  onError?: (port: number, error: unknown) => void,
+): NativeKernel {
   const exports = instantiateCore(machine) as unknown as NativeExports;
   const attached = exports.native_attach(domid, 0);
   if (attached < 0) throw new HypercallError(`attaching to domain ${domid}`, -attached);
@@ -35,12 +44,14 @@ export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
   const frames = new FrameAllocator(own.first, own.count, [own.startInfo >>> PAGE_SHIFT, sharedInfo >>> PAGE_SHIFT]);
   const scratch = frames.allocate(SCRATCH_FRAMES) * PAGE_SIZE;
   const hypercalls = new Hypercalls(exports, memory, scratch);
-  const events = new EventChannels(hypercalls, sharedInfo, (port, error) => {
+  const tellHost = (port: number, error: unknown): void => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     hypercalls.host.writeConsole(`dom0: handler of event channel ${port}: ${text}\n`);
-  });
+  };
+  const events = new EventChannels(hypercalls, sharedInfo, onError ?? tellHost);
   return {
     domid,
+    startInfo: own.startInfo,
     memory,
     frames,
     hypercalls,

@@ -1,12 +1,12 @@
 /**
- * The host's physical memory as a native domain sees it, and the frames it was started with.
- * A guest pointer in a native domain's hypercalls is a machine address inside frames it owns.
+ * The host's physical memory as a native domain sees it, and the frames with which the domain was started. A guest pointer in a native domain's
+ * hypercalls is a machine address inside frames that the domain owns.
  */
 
 export const PAGE_SHIFT = 12;
 export const PAGE_SIZE = 4096;
 
-/** Little-endian access to machine memory by byte address (below 4 GiB). Bounds errors are RangeErrors: bugs of dom0. */
+/** Little-endian access to the machine's memory by byte address (below 4 GiB). An access outside throws RangeError, which is a bug in dom0. */
 export class PhysicalMemory {
   readonly memory: WebAssembly.Memory;
   #bytes: Uint8Array;
@@ -18,14 +18,14 @@ export class PhysicalMemory {
     this.#view = new DataView(memory.buffer);
   }
 
-  /** A view, not a copy: what a guest changes shows at once. */
+  /** Returns a view, not a copy: what a guest changes shows at once. */
   bytes(address: number, length: number): Uint8Array {
     if (address < 0 || address + length > this.#bytes.length)
       throw new RangeError(`machine address 0x${address.toString(16)} is outside the host's memory`);
     return this.#bytes.subarray(address, address + length);
   }
 
-  /** Words for Atomics; `address` must be a multiple of 4. */
+  /** Returns words for Atomics. `address` must be a multiple of 4. */
   words(address: number, count: number): Int32Array {
     return new Int32Array(this.memory.buffer, address, count);
   }
@@ -39,7 +39,7 @@ export class PhysicalMemory {
   set32 = (address: number, value: number): void => this.#view.setUint32(address, value >>> 0, true);
   set64 = (address: number, value: bigint | number): void => this.#view.setBigUint64(address, BigInt(value), true);
 
-  /** A zero-terminated ASCII string of at most `size` bytes. */
+  /** Reads a zero-terminated ASCII string of at most `size` bytes. */
   string(address: number, size: number): string {
     const bytes = this.bytes(address, size);
     const end = bytes.indexOf(0);
@@ -51,14 +51,16 @@ export class PhysicalMemory {
   }
 }
 
-/** First-fit allocator over a domain's own contiguous frames. Contiguous runs, because hypercall buffers need them. */
+/**
+ * A first-fit allocator for the domain's own frames, which are contiguous. It gives out contiguous runs, because the buffers of hypercalls need them.
+ */
 export class FrameAllocator {
   readonly #first: number;
   readonly #used: Uint8Array;
   #free: number;
   #hint = 0;
 
-  /** Frames `first` to `first + count - 1`, without the `reserved` ones (start_info, shared_info). */
+  /** Manages the frames `first` to `first + count - 1`, without those in `reserved` (start_info, shared_info). */
   constructor(first: number, count: number, reserved: readonly number[] = []) {
     this.#first = first;
     this.#used = new Uint8Array(count);
@@ -76,7 +78,7 @@ export class FrameAllocator {
     return this.#free;
   }
 
-  /** Takes `count` adjacent frames; the first one's mfn. Throws when dom0 has no such run. */
+  /** Takes `count` adjacent frames and returns the mfn of the first. Throws if dom0 has no such run. */
   allocate(count = 1): number {
     const total = this.#used.length;
     for (const [from, to] of [

@@ -1,12 +1,14 @@
 /**
- * `__HYPERVISOR_arch_7`: what a native domain has instead of page tables (core/README.md). The first argument is the
- * operation, the others are plain numbers, the result comes back in the return value.
+ * `__HYPERVISOR_arch_7`: what a native domain has instead of page tables (core/README.md). The first argument is the operation, the others are plain
+ * numbers, and the result is the return value.
  */
 import {
   NATIVE_map_frame,
   NATIVE_map_frame_to_read,
   NATIVE_map_frame_writable,
   NATIVE_own_frames,
+  NATIVE_set_frames,
+  NATIVE_thread_ended,
   NATIVE_unmap_frame,
   NATIVE_unmap_frame_writable,
 } from "../../hypervisor/abi/native.ts";
@@ -15,7 +17,7 @@ import { HypercallError } from "./errno.ts";
 import type { Hypercalls, NativeExports } from "./hypercalls.ts";
 import { PAGE_SIZE } from "./memory.ts";
 
-/** The memory a native domain was started with. */
+/** Returns the memory with which a native domain was started. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {
   const ask = (which: bigint): number => {
     const value = Number(exports.native_hypercall(HYPERVISOR_arch_7, BigInt(NATIVE_own_frames), which, 0n, 0n, 0n));
@@ -25,14 +27,29 @@ export function ownFrames(exports: NativeExports): { first: number; count: numbe
   return { first: ask(0n), count: ask(1n), startInfo: ask(2n) };
 }
 
-/** A frame of another domain's that is held. `address`: where it is in the machine. */
+/** What a domain's own thread will be told of its memory: `count` adjacent frames from `first` on, which has its start_info. */
+export function setOwnFrames(hypercalls: Hypercalls, domid: number, first: number, count: number): void {
+  const range = BigInt(first) | (BigInt(count) << 32n);
+  hypercalls.call(`memory of native domain ${domid}`, HYPERVISOR_arch_7, NATIVE_set_frames, domid, range);
+}
+
+/** The thread of a native domain has ended. Unless that was `meant`, the domain has crashed. */
+export function threadEnded(hypercalls: Hypercalls, domid: number, meant: boolean): void {
+  const operation = `end of domain ${domid}'s thread`;
+  hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_thread_ended, domid, meant ? 1 : 0);
+}
+
+/** A frame of another domain that is held. `address` is its place in the machine. */
 export interface HeldFrame {
   readonly domid: number;
   readonly address: number;
   readonly access: FrameAccess;
 }
 
-/** Who holds a frame to write it holds a reference of its writable type too: until that is given back, the domain can't make a page table of it. */
+/**
+ * To hold a frame for writing means to hold a reference of its writable type too. Until that is given back, the domain can't make a page table of the
+ * frame.
+ */
 export type FrameAccess = "read" | "write";
 
 const HOLDING: Readonly<Record<FrameAccess, { hold: number; release: number }>> = {
@@ -40,7 +57,7 @@ const HOLDING: Readonly<Record<FrameAccess, { hold: number; release: number }>> 
   write: { hold: NATIVE_map_frame_writable, release: NATIVE_unmap_frame_writable },
 };
 
-/** Frames of other domains, held while they are written or read. */
+/** Frames of other domains, which are held while they are written or read. */
 export class ForeignFrames {
   readonly #hypercalls: Hypercalls;
 
@@ -48,7 +65,10 @@ export class ForeignFrames {
     this.#hypercalls = hypercalls;
   }
 
-  /** Runs `body` with the machine address of what the domain calls frame `frame` (PVH: a guest frame number); the reference is given back whatever happens. */
+  /**
+   * Runs `body` with the machine address of what the domain calls frame `frame` (for PVH a guest frame number). The reference is given back whatever
+   * happens.
+   */
   with<T>(domid: number, frame: number, body: (address: number) => T): T {
     const operation = `frame ${frame} of domain ${domid}`;
     const held = this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_map_frame, domid, frame);
@@ -77,7 +97,10 @@ export class ForeignFrames {
     }
   }
 
-  /** Holds a frame of a domain's until release(). Throws HypercallError (EINVAL: it is not that domain's, or to be written and a page table). */
+  /**
+   * Holds a frame of a domain until release(). Throws HypercallError (EINVAL: the frame is not that domain's, or it is to be written and is a page
+   * table).
+   */
   hold(domid: number, frame: number, access: FrameAccess): HeldFrame {
     const operation = `frame ${frame} of domain ${domid}`;
     const held = this.#hypercalls.call(operation, HYPERVISOR_arch_7, HOLDING[access].hold, domid, frame);

@@ -1,6 +1,6 @@
 /**
- * What a control domain may see of other domains' event channels and grants, by the hypercalls that only report. Nothing
- * here changes anything of theirs.
+ * What a control domain may see of the event channels and grants of other domains, by hypercalls that only report. Nothing here changes anything in
+ * them.
  */
 import {
   GNTST_okay,
@@ -44,7 +44,7 @@ import type { Hypercalls } from "./hypercalls.ts";
 import { PAGE_SIZE, type FrameAllocator, type PhysicalMemory } from "./memory.ts";
 import { type ForeignFrames } from "./native.ts";
 
-/** By EVTCHNSTAT_*, as EVTCHNOP_status gives them. */
+/** By EVTCHNSTAT_*, as EVTCHNOP_status returns them. */
 const STATES = ["closed", "unbound", "interdomain", "pirq", "virq", "ipi"] as const;
 export type PortState = (typeof STATES)[number];
 
@@ -52,9 +52,9 @@ export type PortState = (typeof STATES)[number];
 export interface PortReport {
   port: number;
   state: PortState;
-  /** The vCPU that gets the port's events. */
+  /** The vCPU that gets the events of the port. */
   vcpu: number;
-  /** Unbound: who may bind to it; interdomain: the other end's domain. */
+  /** For an unbound port the domain that may bind to it, and for an interdomain port the domain at the other end. */
   remoteDomid: number | null;
   remotePort: number | null;
   virq: number | null;
@@ -69,7 +69,7 @@ export interface GrantReport {
   /** The domain that may use it. */
   domid: number;
   readonly: boolean;
-  /** Mapped or copied at this moment, for reading, for writing. */
+  /** Whether it is mapped or copied at this moment, for reading and for writing. */
   reading: boolean;
   writing: boolean;
   mfn: number;
@@ -79,7 +79,7 @@ export interface GrantTableReport {
   frames: number;
   maxFrames: number;
   entries: GrantReport[];
-  /** Entries in use that are not listed. */
+  /** The number of entries in use that are not listed. */
   more: number;
 }
 
@@ -102,7 +102,7 @@ export class Observer {
     this.#struct = frames.allocate() * PAGE_SIZE;
   }
 
-  /** null when the domain has no port of that number. */
+  /** Returns null if the domain has no port of that number. */
   port(domid: number, port: number): PortReport | null {
     const at = this.#zeroed(EVTCHN_STATUS_SIZE);
     this.#memory.set16(at + EVTCHN_STATUS_DOM, domid);
@@ -130,7 +130,7 @@ export class Observer {
     };
   }
 
-  /** All that are not closed, `MOST_PORTS` looked at. */
+  /** Returns all ports that are not closed. It looks at `MOST_PORTS` ports. */
   ports(domid: number): PortReport[] {
     const found: PortReport[] = [];
     for (let number = 1; number < MOST_PORTS; number++) {
@@ -145,14 +145,14 @@ export class Observer {
     return this.#bits(domid, 0) & native.PORT_BITS_fifo ? "FIFO" : "2-level";
   }
 
-  /** Those in use, up to a bound; `wanted`: references that are among them in any case. */
+  /** Returns the entries in use, up to a limit. `wanted` are references that are among them in any case. */
   grants(domid: number, wanted: ReadonlySet<number> = new Set()): GrantTableReport {
     const { frames, maxFrames } = this.#grantTableSize(domid);
     const version = this.#grantTableVersion(domid);
     const size = version === 2 ? GRANT_ENTRY_V2_SIZE : GRANT_ENTRY_V1_SIZE;
     const entries: GrantReport[] = [];
     let more = 0;
-    // No more than it has: asking for one more would make it.
+    // No more frames than the domain has, because asking for one more would make it.
     const mfns = this.#hypercalls.grants.setupTable(domid, Math.min(frames, MOST_GRANT_FRAMES));
     const perFrame = PAGE_SIZE / size;
     mfns.forEach((mfn, i) =>

@@ -1,4 +1,7 @@
-/** What getpageframeinfo3 tells of a frame, as it is kept in a byte and in saved images: a page table's level, or 0, and these. */
+/**
+ * What getpageframeinfo3 reports about a frame, in the form in which it is kept in a byte and in saved images: the level of a page table or 0, and
+ * these values.
+ */
 import {
   XEN_DOMCTL_PFINFO_LPINTAB,
   XEN_DOMCTL_PFINFO_LTAB_SHIFT,
@@ -6,9 +9,9 @@ import {
   XEN_DOMCTL_PFINFO_XTAB,
 } from "../../abi/domctl.ts";
 
-/** Beside the level: the table is pinned. */
+/** Together with the level: the table is pinned. */
 export const TABLE_PINNED = XEN_DOMCTL_PFINFO_LPINTAB >>> XEN_DOMCTL_PFINFO_LTAB_SHIFT;
-/** Alone: the frame is none of the domain's. */
+/** Alone: the frame does not belong to the domain. */
 export const NOT_THE_DOMAINS = XEN_DOMCTL_PFINFO_XTAB >>> XEN_DOMCTL_PFINFO_LTAB_SHIFT;
-/** Alone: the domain has a frame there that is all zeros, so that nothing of it is written in saved images; or gets one when it touches it. */
+/** Alone: the domain has a frame there that is all zeroes, or gets one when it touches it. Nothing of it is written in saved images. */
 export const ALL_ZEROS = XEN_DOMCTL_PFINFO_XALLOC >>> XEN_DOMCTL_PFINFO_LTAB_SHIFT;

@@ -1,18 +1,18 @@
-/** What the hypervisor counts, read from its own structures without a hypercall per number (hypervisor/abi/native.ts). */
+/** What the hypervisor counts, read from its own structures without a hypercall for each number (hypervisor/abi/native.ts). */
 import { HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as area from "../../hypervisor/abi/native.ts";
 import { callsByNumber, domainAt } from "./calls-by-number.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import type { PhysicalMemory } from "./memory.ts";
 
-/** Counts since the domain was created. Numbers above 2^53 would lose their last bits. */
+/** Counts since the domain was created. A number above 2^53 would lose its last bits. */
 export interface DomainCounters {
   hypercalls: number;
   /** Events that were made pending for it. */
   events: number;
-  /** Page faults that its kernel was given. */
+  /** Page faults that were passed to its kernel. */
   pageFaults: number;
-  /** Guest instructions retired on all its vCPUs. */
+  /** Guest instructions that were retired on all its vCPUs. */
   instructions: number;
   /** Exits from guest code to the hypervisor on all its vCPUs, by EXIT_* (core/machine/cpu/exits.ts). */
   exits: number[];
@@ -20,7 +20,7 @@ export interface DomainCounters {
   runstates: (RunstateTimes | null)[];
 }
 
-/** Nanoseconds that a vCPU has been in each RUNSTATE_*, the present one included up to now. */
+/** The nanoseconds that a vCPU has spent in each RUNSTATE_*, including the present one up to now. */
 export interface RunstateTimes {
   running: number;
   runnable: number;
@@ -28,12 +28,12 @@ export interface RunstateTimes {
   offline: number;
 }
 
-/** What one domain has asked of the hypervisor since it was created. Times in nanoseconds since power-on. */
+/** What one domain has asked of the hypervisor since it was created. Times are nanoseconds since power-on. */
 export interface DomainCalls extends Omit<DomainCounters, "runstates"> {
   created: number;
-  /** Nanoseconds that its vCPUs ran. */
+  /** The nanoseconds for which its vCPUs have run. */
   cpuTime: number;
-  /** As callsByNumber() has it. */
+  /** In the order of callsByNumber(). */
   calls: number[];
 }
 
@@ -51,11 +51,11 @@ export class StatisticsArea {
       throw new Error("the hypervisor's statistics area is not where it says");
   }
 
-  /** Of every domain that is in the list now, by domid. `now`: nanoseconds since power-on. */
+  /** Returns the counters of every domain that is in the list now, by domid. `now` is in nanoseconds since power-on. */
   domains(now: number): Map<number, DomainCounters> {
     const found = new Map<number, DomainCounters>();
     const memory = this.#memory;
-    // A domain that goes while this runs keeps its structure for two seconds, its link included.
+    // A domain that goes away while this runs keeps its structure for two seconds, including its link.
     let at = memory.get32(this.#address + area.STATISTICS_DOMAINS);
     while (at !== 0) {
       found.set(memory.get32(at + area.DOMAIN_DOMID), this.#countersAt(at, now));
@@ -64,7 +64,7 @@ export class StatisticsArea {
     return found;
   }
 
-  /** null when there is no such domain. */
+  /** Returns null if there is no such domain. */
   callsOf(domid: number, now: number): DomainCalls | null {
     const at = domainAt(this.#view, this.#address, domid);
     if (at === 0) return null;
@@ -77,7 +77,7 @@ export class StatisticsArea {
     };
   }
 
-  /** `at`: the domain's structure. */
+  /** `at`: the address of the domain's structure. */
   #countersAt(at: number, now: number): DomainCounters {
     const memory = this.#memory;
     const counters: DomainCounters = {
@@ -103,7 +103,7 @@ export class StatisticsArea {
     return counters;
   }
 
-  /** Read again if the vCPU changed its state meanwhile. */
+  /** They are read again if the vCPU has changed its state meanwhile. */
   #runstates(vcpu: number, now: number): RunstateTimes {
     const memory = this.#memory;
     for (;;) {

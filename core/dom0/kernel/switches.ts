@@ -7,11 +7,11 @@ import type { Hypercalls } from "./hypercalls.ts";
 export interface PcpuSwitches {
   pcpu: number;
   /**
-   * Oldest first, 16 bytes each, little-endian: u64 nanoseconds since power-on, u32 domid, u32 vCPU that came onto the pCPU then;
-   * 0xffffffff for both when it fell idle.
+   * Oldest first, with 16 bytes each, little-endian: u64 nanoseconds since power-on, u32 domid, and u32 vCPU that came onto the pCPU then. Both are
+   * 0xffffffff if the pCPU became idle.
    */
   records: Uint8Array;
-  /** There were more since then; the ring had no room for them. */
+  /** There were more switches since then, for which the ring had no room. */
   more: boolean;
 }
 
@@ -25,7 +25,7 @@ export class SwitchRings {
     this.#statistics = hypercalls.call("statistics area", HYPERVISOR_arch_7, area.NATIVE_statistics);
   }
 
-  /** All that is kept from that moment on, and the one before it, which says what ran then. */
+  /** Returns all switches that are kept from that moment on, and the one before it, which says what ran then. */
   since(nanoseconds: number): PcpuSwitches[] {
     const memory = this.#memory;
     const table = memory.get32(this.#statistics + area.STATISTICS_PCPU_TABLE);
@@ -35,7 +35,7 @@ export class SwitchRings {
       const ring = memory.get32(table + pcpu * stride + area.PCPU_SWITCH_RING);
       const records = ring === 0 ? [] : this.#copy(ring);
       const view = (record: Uint8Array): bigint => new DataView(record.buffer, record.byteOffset).getBigUint64(0, true);
-      // The first record that is not earlier than `from`. The one before it is wanted too: it says what ran at that moment.
+      // The first record that is not earlier than `from`. The one before it is needed too, because it says what ran at that moment.
       let first = records.findIndex((record) => view(record) >= from);
       if (first < 0) first = records.length;
       const wanted = records.slice(Math.max(0, first - 1));
@@ -44,12 +44,12 @@ export class SwitchRings {
     });
   }
 
-  /** The ring as it stands, without what was overwritten while it was copied. */
+  /** Copies the ring as it is now, without what was overwritten while it was copied. */
   #copy(ring: number): Uint8Array[] {
     const count = (): number => Atomics.load(this.#memory.words(ring + area.SWITCH_COUNT, 1), 0) >>> 0;
     const before = count();
     const copied = this.#memory.bytes(ring + area.SWITCH_RECORDS, area.SWITCHES * area.SWITCH_RECORD_SIZE).slice();
-    // The record after the last one counted may be half written. The count goes round at 2^32.
+    // The record after the last one that is counted may be half written. The count wraps at 2^32.
     const overwritten = ((count() - before) >>> 0) + 1;
     const kept = Math.max(0, Math.min(before, area.SWITCHES - overwritten));
     const records: Uint8Array[] = [];

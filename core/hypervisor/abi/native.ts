@@ -68,6 +68,20 @@ export const NATIVE_copy_memory = 15;
 /** The most frames in one of these calls. */
 export const COPY_MOST = 1024;
 
+/**
+ * (domid, mfn | count << 32): tells a native domain that was created what NATIVE_own_frames answers it: so many adjacent frames of its memory, of
+ * which the first has its start_info. 0. Privileged domains only.
+ */
+export const NATIVE_set_frames = 12;
+/**
+ * (domid, 1 or 0): tells the hypervisor that the thread of a native domain's vCPU has ended and will touch no memory any more. Unless it is 1, which
+ * says that this was meant, the domain has crashed. 0. Privileged domains only.
+ */
+export const NATIVE_thread_ended = 13;
+
+/** A flag of createdomain that only this hypervisor has, beside no other: a native domain. It has one vCPU. */
+export const CDF_native = 0x40000000;
+
 export const PORT_BITS_pending = 1;
 export const PORT_BITS_masked = 2;
 /** Set if the domain uses the FIFO ABI, clear if it uses the 2-level one. */

@@ -2,6 +2,7 @@
 import { XEN_SCHEDULER_CREDIT } from "../../abi/domctl";
 import { XEN_X86_MSR_RELAXED } from "../../abi/arch_x86";
 import * as abi from "../../abi/domctl";
+import { CDF_native } from "../abi/native";
 import { EACCES, EEXIST, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import {
   DOMAIN_DEBUGGER,
@@ -76,7 +77,7 @@ export function doDomctl(arg: u64): i64 {
 function create(op: usize): i32 {
   const u = op + abi.DOMCTL_U;
   const flags = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_FLAGS);
-  if (flags & ~(<u32>abi.XEN_DOMCTL_CDF_MAX * 2 - 1)) return -EINVAL;
+  if (flags & ~((<u32>abi.XEN_DOMCTL_CDF_MAX * 2 - 1) | (<u32>CDF_native))) return -EINVAL;
   const type = acceptingType(u);
   if (!type) return -EINVAL;
   const grantVersion = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_GRANT_OPTS) & 15;

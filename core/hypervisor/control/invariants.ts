@@ -7,7 +7,15 @@
 import { runsOnPcpus } from "../guest/type";
 import { LOG_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logText } from "../console/console";
-import { Domain, ROOT_DOMAIN_LIST_LOCK, ROOT_QUARANTINE_LOCK, Vcpu, domainList, vcpuOf } from "../domain/domain";
+import {
+  DOMAIN_HARDWARE,
+  Domain,
+  ROOT_DOMAIN_LIST_LOCK,
+  ROOT_QUARANTINE_LOCK,
+  Vcpu,
+  domainList,
+  vcpuOf,
+} from "../domain/domain";
 import { checkEventChannels } from "../event/check";
 import { checkMemory } from "../memory/check";
 import { checkTlbs } from "../memory/check_tlb";
@@ -66,6 +74,11 @@ function checkDomainList(): void {
   spinUnlock(ROOT_DOMAIN_LIST_LOCK);
 }
 
+/** Every domain but the control domain, whose thread looks. */
+function standsStill(d: Domain): bool {
+  return runsOnPcpus(d) || !(d.flags & DOMAIN_HARDWARE);
+}
+
 /** Returns the number of violations. Each of the first ones has a line in the Xen log. */
 export function checkInvariants(): i32 {
   // The reaper looks at this lock before it works.
@@ -74,7 +87,7 @@ export function checkInvariants(): i32 {
   // The queues are checked before the guests are paused, because paused vCPUs are on no queue.
   for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
-    if (runsOnPcpus(changetype<Domain>(each))) domainPause(changetype<Domain>(each));
+    if (standsStill(changetype<Domain>(each))) domainPause(changetype<Domain>(each));
   checkDomainList();
   const own = violations;
   // The TLBs come first, since taking memory for the other checks may make the pCPUs flush.
@@ -82,7 +95,7 @@ export function checkInvariants(): i32 {
   const memory = checkMemory();
   const events = checkEventChannels();
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
-    if (runsOnPcpus(changetype<Domain>(each))) domainUnpause(changetype<Domain>(each));
+    if (standsStill(changetype<Domain>(each))) domainUnpause(changetype<Domain>(each));
   spinUnlock(ROOT_QUARANTINE_LOCK);
   return own + (memory < 0 ? 1 : memory) + tlbs + events;
 }

@@ -228,6 +228,11 @@ export const VCPU_TRAPS: usize = 0x1000;
 export const VCPU_HVM: usize = 0x1000;
 export const VCPU_PAGE_ORDER: u32 = 1;
 
+/** `attached` of a native domain's vCPU: it has no thread; its thread is outside of the hypervisor; its thread makes a hypercall. */
+export const THREAD_NONE: u32 = 0;
+export const THREAD_OUTSIDE: u32 = 1;
+export const THREAD_INSIDE: u32 = 2;
+
 
 @unmanaged
 export class Vcpu {
@@ -353,7 +358,7 @@ export class Vcpu {
   // -- native --
   /** u32 word that native_event_word() names, changed on every event. */
   eventWord: u32;
-  /** 1 = a thread is attached. */
+  /** THREAD_*: changed by the thread, and when it has ended. Atomic. */
   attached: u32;
   /** Line buffer and mailbox stand-in of the native thread: a Pcpu structure (sched/pcpu.ts). */
   nativePcpu: usize;

@@ -3,7 +3,7 @@
  * its memory. As long as other domains hold frames of it (grants that they have mapped) it stays as a zombie, "dying". When they have let go it
  * disappears, and its structures are reused after a grace time.
  */
-import { ERESTART } from "../../abi/errno";
+import { EBUSY, ERESTART } from "../../abi/errno";
 import { VIRQ_DOM_EXC } from "../../abi/xen";
 import { evtchnDomainDestroy, evtchnDomainFree, sendGlobalVirq } from "../event/channels";
 import { freeXenheapPages } from "../memory/allocator";
@@ -28,6 +28,7 @@ import {
   ROOT_QUARANTINE,
   ROOT_QUARANTINE_LOCK,
   ROOT_ZOMBIES,
+  THREAD_NONE,
   VCPU_PAGE_ORDER,
   VPF_parked,
   Vcpu,
@@ -45,13 +46,23 @@ const STEP_VCPUS: u32 = 1;
 const STEP_MEMORY: u32 = 2;
 const STEP_DONE: u32 = 3;
 
+/** Whether one of its vCPUs is a thread that has not ended: it may still use what the domain has and what it has mapped. */
+function hasThread(d: Domain): bool {
+  for (let i: u32 = 0; i < d.maxVcpus; i++) {
+    const v = vcpuOf(d, i);
+    if (v && atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("attached")) != THREAD_NONE) return true;
+  }
+  return false;
+}
+
 /**
- * One step of destroying a domain: 0 when it is dead, -ERESTART if there is more to do.
+ * One step of destroying a domain: 0 when it is dead, -ERESTART if there is more to do, -EBUSY while it has a thread (see NATIVE_thread_ended).
  * The domctl lock is held; not for the caller's own domain.
  */
 export function domainKill(d: Domain): i32 {
   if (d.dying == DOMDYING_dead) return 0;
   if (d.dying == DOMDYING_alive) {
+    if (hasThread(d)) return -EBUSY;
     domainPause(d);
     d.dying = DOMDYING_dying;
     markDying(changetype<DomainMemory>(d.memory));

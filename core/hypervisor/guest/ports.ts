@@ -3,7 +3,7 @@
  * (EXIT_PRIVILEGED).
  */
 import { probeWrite, readSized, segmentAddress, writeSized } from "../../machine/cpu/access";
-import { MODE_64 } from "../../machine/cpu/decode/decode";
+import { MODE_64 } from "../../machine/cpu/mode_bits";
 import { fault } from "../../machine/cpu/machine";
 import { codeMode } from "../../machine/cpu/mode";
 import {

@@ -22,17 +22,21 @@ import {
   P2M_RAM,
   P2M_SHARED,
   entryType,
+  isReserved,
   p2mEntry,
   p2mOnDemand,
 } from "./entry";
-import { countOnDemand, dropEntry, markFlushDue, p2mLock } from "./p2m";
+import { countOnDemand, dropEntry, markFlushDue, p2mLock, p2mLook } from "./p2m";
 import { isShared, unshare } from "./sharing";
-import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
+import { P2M_GFNS, clearLeaf, entryAt, leafOf, makeLeaf } from "./tables";
 
 /** Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. */
 export function isOnDemand(d: DomainMemory, gfn: u64): bool {
-  const at = leafOf(d, gfn);
-  return at != 0 && entryType(partOf(at, gfn)) == P2M_ON_DEMAND;
+  return entryType(p2mLook(d, gfn)) == P2M_ON_DEMAND;
+}
+/** The same with the lock held. */
+function isWaiting(d: DomainMemory, gfn: u64): bool {
+  return entryType(entryAt(d, gfn)) == P2M_ON_DEMAND;
 }
 
 /**
@@ -82,17 +86,13 @@ function onDemandLock(d: DomainMemory): usize {
   return changetype<usize>(d) + offsetof<DomainMemory>("onDemandLock");
 }
 
-function isRam(d: DomainMemory, gfn: u64): bool {
-  const at = leafOf(d, gfn);
-  return at != 0 && entryType(partOf(at, gfn)) == P2M_RAM;
-}
-
 /**
  * Gives guest frame `gfn` memory of its own, if it gets that on demand, or shares a frame with other domains. Returns POPULATED also if it has some,
  * because another vCPU may have supplied it since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
-  if (!isOnDemand(d, gfn) && !isShared(d, gfn)) return isRam(d, gfn) ? POPULATED : NOT_ON_DEMAND;
+  const entry = p2mLook(d, gfn);
+  if (!isReserved(entry)) return entryType(entry) == P2M_RAM ? POPULATED : NOT_ON_DEMAND;
   spinLock(onDemandLock(d));
   let outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
   if (isShared(d, gfn) && !unshare(d, gfn)) outcome = NO_RESERVE;
@@ -105,7 +105,7 @@ function give(d: DomainMemory, gfn: u64): i32 {
   const mfn = allocOnDemand(d.domid);
   if (!mfn) return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
   spinLock(p2mLock(d));
-  const at = isOnDemand(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
+  const at = isWaiting(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
   const done = at != 0 && !(d.flags & MEM_DYING) && !getPageAndType(mfn, d.domid, PGT_writable_page);
   if (done) {
     m2pSet(mfn, gfn);
@@ -124,10 +124,10 @@ function give(d: DomainMemory, gfn: u64): i32 {
  */
 export function forgetReserved(d: DomainMemory, gfn: u64): bool {
   spinLock(p2mLock(d));
-  const at = isOnDemand(d, gfn) || isShared(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
+  const at = isReserved(entryAt(d, gfn)) ? makeLeaf(d, gfn, 1) : 0;
   if (at) {
     const entry = load<u64>(at);
-    atomic.store<u64>(at, 0);
+    clearLeaf(d, gfn);
     if (entryType(entry) == P2M_SHARED) {
       markFlushDue();
       dropEntry(entry);

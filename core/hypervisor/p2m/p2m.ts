@@ -36,7 +36,7 @@ import {
   p2mEntry,
   p2mLargeEntry,
 } from "./entry";
-import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
+import { P2M_GFNS, clearLeaf, entryAt, leafOf, makeLeaf } from "./tables";
 
 /** Whether the domain's frame numbers are guest frame numbers. */
 // @ts-ignore: decorator
@@ -49,6 +49,14 @@ export function isTranslated(d: DomainMemory): bool {
 @inline
 export function p2mLock(d: DomainMemory): usize {
   return changetype<usize>(d) + offsetof<DomainMemory>("p2mLock");
+}
+
+/** Returns what stands at guest frame `gfn`, as an entry of level 1; 0 where nothing is. It may have changed by the time the caller looks at it. */
+export function p2mLook(d: DomainMemory, gfn: u64): u64 {
+  spinLock(p2mLock(d));
+  const entry = entryAt(d, gfn);
+  spinUnlock(p2mLock(d));
+  return entry;
 }
 
 /** Whether this thread has changed an entry that mapped something since the last flush. */
@@ -183,7 +191,7 @@ function removeLocked(d: DomainMemory, gfn: u64, shared: bool): u32 {
   if (!at) return 0;
   const mfn = <u32>pteMfn(load<u64>(at));
   if (!shared && pageFlag(mfn, PGC_xen_heap)) return 0;
-  atomic.store<u64>(at, 0);
+  clearLeaf(d, gfn);
   m2pSet(mfn, INVALID_M2P_ENTRY);
   flushDue = true;
   return mfn;
@@ -200,9 +208,7 @@ export function gfnOf(d: DomainMemory, mfn: u32): u64 {
 /** The same with the lock held. The M2P alone is right only for a translated domain's own frames. */
 function placeOf(d: DomainMemory, mfn: u32): u64 {
   const gfn = m2pGet(mfn);
-  const at = leafOf(d, gfn);
-  if (!at) return P2M_GFNS;
-  const entry = partOf(at, gfn);
+  const entry = entryAt(d, gfn);
   return entryType(entry) == P2M_RAM && pteMfn(entry) == <u64>mfn ? gfn : P2M_GFNS;
 }
 
@@ -222,8 +228,7 @@ export function p2mPlace(d: DomainMemory, gfn: u64, mfn: u32): i32 {
 /** The same for the frame that is mapped at `from`. */
 export function p2mMove(d: DomainMemory, gfn: u64, from: u64): i32 {
   spinLock(p2mLock(d));
-  const at = leafOf(d, from);
-  const entry: u64 = at ? partOf(at, from) : 0;
+  const entry = entryAt(d, from);
   const error = entryType(entry) == P2M_RAM ? place(d, gfn, <u32>pteMfn(entry)) : -EINVAL;
   spinUnlock(p2mLock(d));
   return error;
@@ -239,12 +244,10 @@ function place(d: DomainMemory, gfn: u64, mfn: u32): i32 {
   if (old & PTE_P && pteMfn(old) == <u64>mfn) return 0;
   if (getPageAndType(mfn, d.domid, PGT_writable_page)) return -EINVAL;
   const before = placeOf(d, mfn);
-  if (before < P2M_GFNS) {
-    if (!removeLocked(d, before, true)) {
-      putPageAndType(mfn);
-      return -ENOMEM;
-    }
+  // What may fail of the removal below comes before anything is changed.
+  if (before < P2M_GFNS && !makeLeaf(d, before, 1)) {
     putPageAndType(mfn);
+    return -ENOMEM;
   }
   const wasShared = entryType(old) == P2M_SHARED;
   if (old & PTE_P) {
@@ -252,7 +255,12 @@ function place(d: DomainMemory, gfn: u64, mfn: u32): i32 {
     m2pSet(<u32>pteMfn(old), INVALID_M2P_ENTRY);
     flushDue = true;
   }
+  // The removal may free tables that are empty; that of `at` is not any more.
   atomic.store<u64>(at, p2mEntry(mfn, P2M_RAM));
+  if (before < P2M_GFNS) {
+    removeLocked(d, before, true);
+    putPageAndType(mfn);
+  }
   if (wasShared) dropEntry(old);
   if (isReserved(old)) countOnDemand(d, -1);
   m2pSet(mfn, gfn);
@@ -266,15 +274,12 @@ function place(d: DomainMemory, gfn: u64, mfn: u32): i32 {
  */
 export function p2mTake(d: DomainMemory, gfn: u64, writable: bool): u32 {
   spinLock(p2mLock(d));
-  const at = leafOf(d, gfn);
   let mfn: u32 = 0;
-  if (at) {
-    const entry = partOf(at, gfn);
-    if (entryType(entry) == P2M_RAM) {
-      mfn = <u32>pteMfn(entry);
-      const held = writable ? !getPageAndType(mfn, d.domid, PGT_writable_page) : getPage(mfn, d.domid);
-      if (!held) mfn = 0;
-    }
+  const entry = entryAt(d, gfn);
+  if (entryType(entry) == P2M_RAM) {
+    mfn = <u32>pteMfn(entry);
+    const held = writable ? !getPageAndType(mfn, d.domid, PGT_writable_page) : getPage(mfn, d.domid);
+    if (!held) mfn = 0;
   }
   spinUnlock(p2mLock(d));
   return mfn;
@@ -306,7 +311,10 @@ export function p2mAddGrant(d: DomainMemory, gfn: u64, mfn: u32, readonly: bool)
   return error;
 }
 
-/** Unmaps a grant, whose references pass to the caller. Returns false if `gfn` does not map `mfn` in this way. */
+/**
+ * Unmaps a grant, whose references pass to the caller. Returns false if `gfn` does not map `mfn` in this way. Its table stays, though it may be empty:
+ * grants come and go at the same places.
+ */
 export function p2mRemoveGrant(d: DomainMemory, gfn: u64, mfn: u32, readonly: bool): bool {
   spinLock(p2mLock(d));
   const at = leafOf(d, gfn);

@@ -22,17 +22,12 @@ import { tlbFlushAll } from "../memory/tlb";
 import { COPY_MOST } from "../abi/native";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, P2M_SHARED, entryType, p2mEntry, p2mOnDemand } from "./entry";
-import { countOnDemand, isTranslated, markFlushDue, p2mAddRam, p2mLock, settleP2m } from "./p2m";
-import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
+import { countOnDemand, isTranslated, markFlushDue, p2mAddRam, p2mLock, p2mLook, settleP2m } from "./p2m";
+import { P2M_GFNS, entryAt, leafOf, makeLeaf } from "./tables";
 
 /** Returns whether the domain has a shared frame at `gfn`. A domain without a second stage has none. */
 export function isShared(d: DomainMemory, gfn: u64): bool {
-  return entryType(entryOf(d, gfn)) == P2M_SHARED;
-}
-
-function entryOf(d: DomainMemory, gfn: u64): u64 {
-  const at = leafOf(d, gfn);
-  return at ? partOf(at, gfn) : 0;
+  return entryType(p2mLook(d, gfn)) == P2M_SHARED;
 }
 
 // ---- apart again -----------------------------------------------------------------------------------------------
@@ -97,7 +92,10 @@ function replaced(d: DomainMemory, gfn: u64, entry: u64): bool {
 
 /** Returns the guest frame after `gfn`; or where there is no table for it, the first one for which there may be another. */
 function after(d: DomainMemory, gfn: u64): u64 {
-  return leafOf(d, gfn) ? gfn + 1 : (gfn | (LARGE_FRAMES - 1)) + 1;
+  spinLock(p2mLock(d));
+  const hasTable = leafOf(d, gfn) != 0;
+  spinUnlock(p2mLock(d));
+  return hasTable ? gfn + 1 : (gfn | (LARGE_FRAMES - 1)) + 1;
 }
 
 /**
@@ -109,7 +107,7 @@ export function makeShareable(d: DomainMemory, first: u64, count: u32): i32 {
   const end = first + count;
   for (let gfn = first; gfn < end; gfn = after(d, gfn)) {
     spinLock(p2mLock(d));
-    const entry = entryOf(d, gfn);
+    const entry = entryAt(d, gfn);
     const mfn = <u32>pteMfn(entry);
     if (entryType(entry) == P2M_RAM && !pageFlag(mfn, PGC_xen_heap) && !(d.flags & MEM_DYING)) {
       const at = makeLeaf(d, gfn, 1);
@@ -142,7 +140,7 @@ export function copyMemory(from: DomainMemory, to: DomainMemory, first: u64, cou
 
 function copyOne(from: DomainMemory, to: DomainMemory, gfn: u64): i32 {
   spinLock(p2mLock(from));
-  const entry = entryOf(from, gfn);
+  const entry = entryAt(from, gfn);
   const mfn = <u32>pteMfn(entry);
   const type = entryType(entry);
   let held = type == P2M_SHARED;
@@ -183,7 +181,7 @@ function addReserved(d: DomainMemory, gfn: u64, entry: u64): i32 {
 }
 
 function addCopy(d: DomainMemory, gfn: u64, mfn: u32): i32 {
-  if (entryOf(d, gfn) & PTE_P) return -EINVAL;
+  if (p2mLook(d, gfn) & PTE_P) return -EINVAL;
   const own = allocDomheapPages(0, d.domid);
   if (!own) return -ENOMEM;
   // It is the new domain's, which does not run: nobody else uses it yet.

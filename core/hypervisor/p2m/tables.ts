@@ -1,12 +1,13 @@
 /**
  * The tables of a domain's second stage: four levels of Xen heap frames, which count against the domain's own pool (like the pool of Xen's paging
  * assistance), so that a guest that scatters its memory uses up nothing else.
- * Whoever changes anything here holds `p2mLock`. Walks take no lock: a table is filled before an entry leads to it, and is freed only when the domain
- * has no vCPUs any more (teardown.ts).
+ * Whoever changes anything here holds `p2mLock`. The engine's walks take no lock: a table is filled before an entry leads to it. A table that is freed is
+ * empty and stays so until it gets another use, before which all TLBs are flushed (memory/tlb.ts), and a flush waits for the walks that are under way.
+ * So whoever looks here without the lock must be using guest memory (sched/pcpu.ts, guestMode).
  */
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { PTE_LARGE } from "../../machine/cpu/paging/format";
-import { allocXenheapPages } from "../memory/allocator";
+import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { ROOT_SECOND_STAGES, frameAddress } from "../memory/frames";
 import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
@@ -36,6 +37,12 @@ export function leafOf(d: DomainMemory, gfn: u64): usize {
     table = <u32>pteMfn(entry);
   }
   return slot(table, gfn, 1);
+}
+
+/** Returns what stands at guest frame `gfn`, as an entry of level 1; 0 where nothing is. */
+export function entryAt(d: DomainMemory, gfn: u64): u64 {
+  const at = leafOf(d, gfn);
+  return at ? partOf(at, gfn) : 0;
 }
 
 /** Returns the entry of level 1 that stands for `gfn`'s part of the entry at `at`. */
@@ -101,6 +108,34 @@ export function makeLeaf(d: DomainMemory, gfn: u64, level: u32): usize {
     } else table = <u32>pteMfn(entry);
   }
   return slot(table, gfn, level);
+}
+
+/** Takes out what the entry of level 1 of guest frame `gfn` says, and frees the tables that are empty then. The caller holds the lock. */
+export function clearLeaf(d: DomainMemory, gfn: u64): void {
+  clearIn(d, d.p2mRoot, 4, gfn);
+}
+
+/** Takes it out below a table. Returns whether the table is empty now. */
+function clearIn(d: DomainMemory, table: u32, level: u32, gfn: u64): bool {
+  const at = slot(table, gfn, level);
+  if (level > 1) {
+    const below = <u32>pteMfn(load<u64>(at));
+    if (!clearIn(d, below, level - 1, gfn)) return false;
+    atomic.store<u64>(at, 0);
+    freeXenheapPages(below, 0);
+    d.p2mTables--;
+  } else atomic.store<u64>(at, 0);
+  return isEmpty(table, at);
+}
+
+/** Looks at a table's entries, first at those around `from`: memory is mostly taken out in the order of its frames, up or down. */
+function isEmpty(table: u32, from: usize): bool {
+  const start = frameAddress(table);
+  const end = start + TABLE_ENTRIES * PTE_SIZE;
+  if (from > start && load<u64>(from - PTE_SIZE)) return false;
+  for (let at = from; at < end; at += PTE_SIZE) if (load<u64>(at)) return false;
+  for (let at = start; at < from; at += PTE_SIZE) if (load<u64>(at)) return false;
+  return true;
 }
 
 /** Writes what a large entry says into a table. What each part holds stays the same, so nothing has to be flushed. */

@@ -1,7 +1,7 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
 import { runsOnPcpus } from "../guest/type";
 import { hostWait } from "../../machine/cpu/machine";
-import { Domain, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, vcpuOf } from "../domain/domain";
+import { Domain, THREAD_INSIDE, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, vcpuOf } from "../domain/domain";
 import { vcpuWake, vcpuSleepNosync } from "./wake";
 import { IPI_EVENT, sendIpi } from "./ipi";
 import { self } from "./pcpu";
@@ -50,16 +50,17 @@ export function pollWake(d: Domain, port: u32): void {
   }
 }
 
-/** Waits until no pCPU holds the vCPU's state in use. Not for the caller's own vCPU. */
+/** Waits until no pCPU holds the vCPU's state in use, or its own thread is outside of the hypervisor. Not for the caller's own vCPU. */
 function vcpuSync(v: Vcpu): void {
-  const running = changetype<usize>(v) + offsetof<Vcpu>("isRunning");
-  if (!runsOnPcpus(v.domain)) return;
-  if (self.current == changetype<usize>(v)) return;
+  const onPcpus = runsOnPcpus(v.domain);
+  if (onPcpus && self.current == changetype<usize>(v)) return;
+  const word = changetype<usize>(v) + (onPcpus ? offsetof<Vcpu>("isRunning") : offsetof<Vcpu>("attached"));
+  const busy: u32 = onPcpus ? 1 : THREAD_INSIDE;
   let spins = 0;
-  while (atomic.load<u32>(running)) {
+  while (atomic.load<u32>(word) == busy) {
     if (++spins > 1000) {
       spins = 0;
-      hostWait(running, 1, 50_000);
+      hostWait(word, busy, 50_000);
     }
   }
 }
@@ -73,7 +74,10 @@ export function vcpuPause(v: Vcpu): void {
   vcpuSync(v);
 }
 export function vcpuUnpause(v: Vcpu): void {
-  if (atomic.sub<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseCount"), 1) == 1) vcpuWake(v);
+  const word = changetype<usize>(v) + offsetof<Vcpu>("pauseCount");
+  if (atomic.sub<u32>(word, 1) != 1) return;
+  if (runsOnPcpus(v.domain)) vcpuWake(v);
+  else atomic.notify(word);
 }
 
 function domainPauseNosync(d: Domain): void {
@@ -92,7 +96,9 @@ export function domainPause(d: Domain): void {
   }
 }
 export function domainUnpause(d: Domain): void {
-  if (atomic.sub<u32>(changetype<usize>(d) + offsetof<Domain>("pauseCount"), 1) != 1) return;
+  const word = changetype<usize>(d) + offsetof<Domain>("pauseCount");
+  if (atomic.sub<u32>(word, 1) != 1) return;
+  if (!runsOnPcpus(d)) atomic.notify(word);
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
     if (v) vcpuWake(v);

@@ -8,18 +8,30 @@
 import { VECTOR_GP, cpu, fault, raise } from "./machine";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { translate } from "./access";
-import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "./block_layout";
+import {
+  BLOCK_HOST,
+  BLOCK_MODE,
+  BLOCK_NEXT,
+  PLACE_BLOCK,
+  PLACE_BYTES,
+  SET_BYTES,
+  SET_COUNT,
+  SET_FOLD,
+  SET_MODE,
+} from "./block_layout";
 import { codeVersion } from "./frames/code";
 import { beforeDecode, decodeHolds } from "./frames/decoding";
-import { MODE_64, MODE_UNLIMITED, decode, decodeEnds } from "./decode/decode";
+import { decode, decodeEnds } from "./decode/decode";
 import { H_NEXT } from "./handlers";
+import { codeLinear } from "./mode";
+import { MODE_64, MODE_UNLIMITED } from "./mode_bits";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
-import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_LIMIT, SEG_SIZE } from "./state";
+import { CPU_RIP, CPU_SEG, CS, SEG_LIMIT, SEG_SIZE } from "./state";
 import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
 /**
- * Header before a block's first op, of u32: host address of the first byte, mode, version, next in bucket, second page, its version, how often the
+ * Header before a block's first op, of u32: host address of the first byte, mode, version, next of the set's last place, second page, its version, how often the
  * block was reached by lookup or by a backward branch.
  */
 const BLOCK_HEADER = 64;
@@ -31,11 +43,11 @@ const BLOCK_HEAT = 24;
 const BLOCK_BYTES = 28;
 const BLOCK_OPS = 32;
 
-/** After the TLB come the bytes of an instruction across pages, room for one op and its end, the buckets, then the blocks. */
+/** After the TLB come the bytes of an instruction across pages, room for one op and its end, the sets, then the blocks. */
 const FETCH = TLB_BYTES;
 const SINGLE = TLB_BYTES + 64 + BLOCK_HEADER;
-const BUCKETS = TLB_BYTES + 0x1000;
-const ARENA = BUCKETS + BUCKET_COUNT * 4;
+const SETS = TLB_BYTES + 0x1000;
+const ARENA = SETS + SET_COUNT * SET_BYTES;
 const ARENA_SIZE = 16 << 20;
 const REGIONS = ARENA + ARENA_SIZE;
 export const REGION_SIZE = REGIONS + REGION_TABLE_BYTES;
@@ -49,22 +61,14 @@ export let cacheGeneration: u32 = 0;
 export function blocksInit(address: usize): void {
   region = address;
   arenaEnd = address + ARENA + ARENA_SIZE;
-  regionsInit(address + REGIONS, address + BUCKETS);
+  regionsInit(address + REGIONS, address + SETS);
   dropBlocks();
 }
 
 export function dropBlocks(): void {
-  memory.fill(region + BUCKETS, 0, <usize>BUCKET_COUNT * 4);
+  memory.fill(region + SETS, 0, <usize>SET_COUNT * SET_BYTES);
   arena = region + ARENA;
   cacheGeneration++;
-}
-
-/** Returns the linear address of the next instruction. */
-// @ts-ignore: decorator
-@inline
-export function codeLinear(mode: u32): u64 {
-  const rip = load<u64>(cpu, CPU_RIP);
-  return mode & MODE_64 ? rip : (rip + load<u64>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_BASE)) & 0xffffffff;
 }
 
 /** Bytes of code from CPU_RIP up to CS's limit. */
@@ -107,23 +111,61 @@ function findDecoded(mode: u32): usize {
     host = translate(lin, ACCESS_EXECUTE);
     if (!host) return 0;
   }
-  const bucket =
-    region + BUCKETS + (((host ^ (host >> BUCKET_FOLD) ^ (mode << BUCKET_MODE)) & (BUCKET_COUNT - 1)) << 2);
-  for (let block: usize = load<u32>(bucket); block; block = load<u32>(block, BLOCK_NEXT)) {
-    if (load<u32>(block, BLOCK_HOST) != <u32>host || load<u32>(block, BLOCK_MODE) != mode) continue;
-    if (load<u32>(block, BLOCK_VERSION) != codeVersion(<u32>(host >> 12))) break;
-    if (load<u32>(block, BLOCK_SECOND)) {
-      const second = translate(nextPage(lin, mode), ACCESS_EXECUTE);
-      if (!second) return 0;
-      if (
-        second != load<u32>(block, BLOCK_SECOND) ||
-        load<u32>(block, BLOCK_SECOND_VERSION) != codeVersion(<u32>(second >> 12))
-      )
-        break;
-    }
-    return block + BLOCK_HEADER;
+  const set = setOf(host, mode);
+  const block = blockIn(set, <u32>host, mode);
+  if (!block || load<u32>(block, BLOCK_VERSION) != codeVersion(<u32>(host >> 12)))
+    return buildBlock(lin, host, mode, set);
+  if (load<u32>(block, BLOCK_SECOND)) {
+    const second = translate(nextPage(lin, mode), ACCESS_EXECUTE);
+    if (!second) return 0;
+    if (
+      second != load<u32>(block, BLOCK_SECOND) ||
+      load<u32>(block, BLOCK_SECOND_VERSION) != codeVersion(<u32>(second >> 12))
+    )
+      return buildBlock(lin, host, mode, set);
   }
-  return buildBlock(lin, host, mode, bucket);
+  return block + BLOCK_HEADER;
+}
+
+// ---- sets ----
+
+// @ts-ignore: decorator
+@inline
+function setOf(host: usize, mode: u32): usize {
+  return region + SETS + ((host ^ (host >> SET_FOLD) ^ (mode << SET_MODE)) & (SET_COUNT - 1)) * SET_BYTES;
+}
+/** Returns the block, of whatever version; 0 if there is none. */
+// @ts-ignore: decorator
+@inline
+function blockIn(set: usize, host: u32, mode: u32): usize {
+  for (let place = set; place < set + SET_BYTES; place += PLACE_BYTES) {
+    if (load<u32>(place) != host) continue;
+    const block = load<u32>(place, PLACE_BLOCK);
+    if (load<u32>(block, BLOCK_MODE) == mode) return block;
+  }
+  return displaced(set, host, mode);
+}
+function lastPlace(set: usize): usize {
+  return set + SET_BYTES - PLACE_BYTES;
+}
+/** Returns the block if others have taken its place in the set. */
+function displaced(set: usize, host: u32, mode: u32): usize {
+  let block: usize = load<u32>(lastPlace(set), PLACE_BLOCK);
+  while (block && (load<u32>(block, BLOCK_HOST) != host || load<u32>(block, BLOCK_MODE) != mode))
+    block = load<u32>(block, BLOCK_NEXT);
+  return block;
+}
+/** Puts the block into its set, in the place of an older one of the same address and mode, or in a free place, or in the last one. */
+function enterBlock(block: usize, set: usize, host: u32, mode: u32): void {
+  const last = lastPlace(set);
+  let place = set;
+  for (; place < last; place += PLACE_BYTES) {
+    const other: usize = load<u32>(place, PLACE_BLOCK);
+    if (!other || (load<u32>(place) == host && load<u32>(other, BLOCK_MODE) == mode)) break;
+  }
+  store<u32>(block, place == last ? load<u32>(last, PLACE_BLOCK) : 0, BLOCK_NEXT);
+  store<u32>(place, host);
+  store<u32>(place, <u32>block, PLACE_BLOCK);
 }
 
 /** Returns whether the block that starts with `op` may be chained to and from: it lies in one page, and stays in the cache. */
@@ -146,11 +188,12 @@ export function warmBlock(first: usize, lin: u64): bool {
   store<u32>(block, ++heat, BLOCK_HEAT);
   if (heat & (LOOK_EVERY - 1) || load<u32>(block, BLOCK_SECOND)) return false;
   const host = load<u32>(block, BLOCK_HOST);
-  if (hasRegion(host)) {
+  const mode = load<u32>(block, BLOCK_MODE);
+  if (hasRegion(host, mode)) {
     store<u32>(block, heat | TRANSLATED_BIT, BLOCK_HEAT);
     return true;
   }
-  if (isAskedFor(heat)) requestRegion(host, lin, false);
+  if (isAskedFor(heat)) requestRegion(host, mode, lin, false);
   return false;
 }
 /** No region was found, so the block is interpreted, and counted again. */
@@ -192,7 +235,7 @@ function gather(lin: u64, host: usize, mode: u32): usize {
   return second;
 }
 
-function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
+function buildBlock(lin: u64, host: usize, mode: u32, set: usize): usize {
   if (arena + BLOCK_HEADER + (BLOCK_OPS + 1) * OP_SIZE > arenaEnd) dropBlocks();
   const block = arena;
   const first = block + BLOCK_HEADER;
@@ -238,8 +281,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
   store<u32>(block, offset - ((<u32>host) & 0xfff), BLOCK_BYTES);
   const holds = decodeHolds(host) && (!second || decodeHolds(second));
   if (holds) {
-    store<u32>(block, load<u32>(bucket), BLOCK_NEXT);
-    store<u32>(bucket, <u32>block);
+    enterBlock(block, set, <u32>host, mode);
     arena = op;
   } else {
     // Another pCPU has counted the frame as written meanwhile. The block is executed this once and its room is used again, so nothing may be chained

@@ -2,30 +2,53 @@
  * Bits of the control registers, EFER, debug registers, RFLAGS and of page faults' error codes that several files use. Intel's manual volume 3, 2.3,
  * 2.5, 4.7, 17.2.
  */
+import {
+  CR0_PE_BIT,
+  CR0_EM_BIT,
+  CR0_TS_BIT,
+  CR0_ET_BIT,
+  CR0_WP_BIT,
+  CR0_NW_BIT,
+  CR0_CD_BIT,
+  CR0_PG_BIT,
+  CR4_DE_BIT,
+  CR4_PSE_BIT,
+  CR4_PAE_BIT,
+  CR4_OSFXSR_BIT,
+  CR4_OSXMMEXCPT_BIT,
+  CR4_PCIDE_BIT,
+  CR4_OSXSAVE_BIT,
+  CR4_SMEP_BIT,
+  CR4_SMAP_BIT,
+  EFER_SCE_BIT,
+  EFER_LME_BIT,
+  EFER_LMA_BIT,
+  EFER_NXE_BIT,
+} from "./bit_numbers";
 
-export const CR0_PE: u64 = 1;
-export const CR0_EM: u64 = 1 << 2;
-export const CR0_TS: u64 = 1 << 3;
-export const CR0_ET: u64 = 1 << 4;
-export const CR0_WP: u64 = 1 << 16;
-export const CR0_NW: u64 = 1 << 29;
-export const CR0_CD: u64 = 1 << 30;
-export const CR0_PG: u64 = 1 << 31;
+export const CR0_PE: u64 = 1 << CR0_PE_BIT;
+export const CR0_EM: u64 = 1 << CR0_EM_BIT;
+export const CR0_TS: u64 = 1 << CR0_TS_BIT;
+export const CR0_ET: u64 = 1 << CR0_ET_BIT;
+export const CR0_WP: u64 = 1 << CR0_WP_BIT;
+export const CR0_NW: u64 = 1 << CR0_NW_BIT;
+export const CR0_CD: u64 = 1 << CR0_CD_BIT;
+export const CR0_PG: u64 = 1 << CR0_PG_BIT;
 
-export const CR4_DE: u64 = 1 << 3;
-export const CR4_PSE: u64 = 1 << 4;
-export const CR4_PAE: u64 = 1 << 5;
-export const CR4_OSFXSR: u64 = 1 << 9;
-export const CR4_OSXMMEXCPT: u64 = 1 << 10;
-export const CR4_PCIDE: u64 = 1 << 17;
-export const CR4_OSXSAVE: u64 = 1 << 18;
-export const CR4_SMEP: u64 = 1 << 20;
-export const CR4_SMAP: u64 = 1 << 21;
+export const CR4_DE: u64 = 1 << CR4_DE_BIT;
+export const CR4_PSE: u64 = 1 << CR4_PSE_BIT;
+export const CR4_PAE: u64 = 1 << CR4_PAE_BIT;
+export const CR4_OSFXSR: u64 = 1 << CR4_OSFXSR_BIT;
+export const CR4_OSXMMEXCPT: u64 = 1 << CR4_OSXMMEXCPT_BIT;
+export const CR4_PCIDE: u64 = 1 << CR4_PCIDE_BIT;
+export const CR4_OSXSAVE: u64 = 1 << CR4_OSXSAVE_BIT;
+export const CR4_SMEP: u64 = 1 << CR4_SMEP_BIT;
+export const CR4_SMAP: u64 = 1 << CR4_SMAP_BIT;
 
-export const EFER_SCE: u64 = 1;
-export const EFER_LME: u64 = 1 << 8;
-export const EFER_LMA: u64 = 1 << 10;
-export const EFER_NXE: u64 = 1 << 11;
+export const EFER_SCE: u64 = 1 << EFER_SCE_BIT;
+export const EFER_LME: u64 = 1 << EFER_LME_BIT;
+export const EFER_LMA: u64 = 1 << EFER_LMA_BIT;
+export const EFER_NXE: u64 = 1 << EFER_NXE_BIT;
 
 /** Error code of a page fault. */
 export const PF_PRESENT: u32 = 1;

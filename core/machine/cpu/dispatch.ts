@@ -11,7 +11,6 @@ import { clearCodeChanged, codeChanged, setRunningFrame } from "./frames/code";
 import { followGeneration } from "./frames/written";
 import { controlExecute } from "./control";
 import { dataExecute } from "./data";
-import { MODE_64, MODE_UNLIMITED } from "./decode/decode";
 import { EXIT_POLL, EXIT_SYSCALL, EXIT_WINDOW } from "./exits";
 import { debugTrap, settleFault } from "./faults";
 import { IF, TF } from "./flags";
@@ -41,7 +40,8 @@ import {
   setUnspent,
 } from "./machine";
 import { isCanonical } from "./paging/format";
-import { careful, codeMode, refreshMode, windowWanted } from "./mode";
+import { careful, codeLinear, codeMode, refreshMode, windowWanted } from "./mode";
+import { MODE_64, MODE_UNLIMITED } from "./mode_bits";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE, OP_TARGET, OP_TARGET2 } from "./op";
 import { runRegions } from "./regions";
 import { segmentExecute } from "./segment";
@@ -140,7 +140,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
     } else {
       const generation = cacheGeneration;
       op = findBlock(codeMode);
-      if (op && codeMode & MODE_64 && warmBlock(op, load<u64>(s, CPU_RIP)) && !bailed) {
+      if (op && warmBlock(op, codeLinear(codeMode)) && !bailed) {
         const before = left;
         left = runRegions(left, poll);
         floor = max(floor - before + left, 0);

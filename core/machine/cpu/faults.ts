@@ -1,5 +1,4 @@
 /** Handles faults and debug traps: either the guest's own handler runs, or run() returns with an exit. */
-import { codeLinear } from "./blocks";
 import { deliverFault } from "./exceptions";
 import { EXIT_EXCEPTION, EXIT_OUTSIDE, EXIT_PRIVILEGED, EXIT_SHUTDOWN, EXIT_VMCALL } from "./exits";
 import { outsideAccess, outsideAddress } from "./outside";
@@ -15,7 +14,7 @@ import {
   faultError,
   raise,
 } from "./machine";
-import { codeMode } from "./mode";
+import { codeLinear, codeMode } from "./mode";
 import { CPU_DEPRIVILEGED, CPU_DR, CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_EXIT_VECTOR } from "./state";
 
 /** Makes the exit that reports the exception in `fault`. */

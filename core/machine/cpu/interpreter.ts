@@ -3,12 +3,11 @@ import { clearDebugHits } from "./access";
 import { REGION_SIZE, blocksInit } from "./blocks";
 import { clearCodeChanged, setRunningFrame } from "./frames/code";
 import { beginTranslations } from "./frames/written";
-import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
 import { clearFault, cpu, pollWord, requestExit, setActivityOf, setModeStale, setUnspent } from "./machine";
 import { walkInit } from "./paging/walk";
-import { careful, codeMode, refreshMode, windowWanted } from "./mode";
+import { careful, refreshMode, windowWanted } from "./mode";
 import { adoptRegions, runRegions } from "./regions";
 import { BAILED_SYSCALL, CPU_BAILED, CPU_RETIRED, CPU_SHADOW, CPU_ZERO } from "./state";
 import { tlbInit } from "./tlb";
@@ -44,14 +43,7 @@ export function run(): i32 {
   refreshMode();
   const poll = pollWord();
   // Most runs of a busy guest begin and end in translated code, and execute() has much to set up.
-  if (
-    codeMode & MODE_64 &&
-    !careful &&
-    !windowWanted &&
-    !load<u32>(s, CPU_SHADOW) &&
-    budget > 0 &&
-    !atomic.load<u32>(poll)
-  ) {
+  if (!careful && !windowWanted && !load<u32>(s, CPU_SHADOW) && budget > 0 && !atomic.load<u32>(poll)) {
     const left = runRegions(budget, poll);
     store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(budget - left), CPU_RETIRED);
     setUnspent(left, interpreted);

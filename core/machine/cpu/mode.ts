@@ -3,14 +3,15 @@
  * one by one.
  */
 import { accessNeedsInspection, setLinearMasks } from "./access";
-import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_REAL, MODE_STACK32 } from "./decode/decode";
 import { RF, TF, VM } from "./flags";
 import { cpu, setModeStale } from "./machine";
+import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_REAL, MODE_STACK32 } from "./mode_bits";
 import {
   CPU_CR0,
   CPU_DR,
   CPU_EFER,
   CPU_RFLAGS,
+  CPU_RIP,
   CPU_SEG,
   CPU_WINDOW,
   CS,
@@ -56,4 +57,12 @@ export function refreshMode(): void {
   careful = (load<u64>(cpu, CPU_RFLAGS) & (TF | RF)) != 0 || (load<u64>(cpu, CPU_DR + 7 * 8) & 0xff) != 0;
   windowWanted = load<u32>(cpu, CPU_WINDOW) != 0;
   tlbSelect(accessNeedsInspection());
+}
+
+/** Returns the linear address of the next instruction, of code of this mode. */
+// @ts-ignore: decorator
+@inline
+export function codeLinear(mode: u32): u64 {
+  const rip = load<u64>(cpu, CPU_RIP);
+  return mode & MODE_64 ? rip : (rip + load<u64>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_BASE)) & 0xffffffff;
 }

@@ -1,11 +1,12 @@
 /**
  * Translated code of one pCPU: regions of hot guest code that ../translator has turned into WebAssembly functions, called from the run loop between
- * blocks. A region is entered only at its first byte, in 64-bit mode, and executes whole instructions: wherever it returns, the vCPU's state is that
- * at an instruction boundary. What it can't do (a fault, a privileged instruction, an access across pages) it leaves undone and reports (CPU_BAILED),
+ * blocks. A region is entered only at its first byte, in the mode (mode_bits.ts) for which it was made, and executes whole instructions: wherever it
+ * returns, the vCPU's state is that at an instruction boundary. What it can't do (a fault, a privileged instruction, an access across pages) it leaves undone and reports (CPU_BAILED),
  * and the interpreter executes that instruction.
  * Two tables of this pCPU find regions:
- * - by the host address of the first byte, in sets of 4 entries of 8 bytes: u32 host address, u32 index in the instance's function table;
- * - by linear address, direct-mapped, entries of 32 bytes: u64 address, u64 ASID and epoch, u64 count of code changes, u32 index (0: there is no
+ * - by the host address of the first byte and the mode, in sets of 4 entries of 8 bytes: u32 host address, u16 index in the instance's function
+ *   table, u16 mode;
+ * - by linear address, direct-mapped, entries of 32 bytes: u64 address, u64 ASID, mode and epoch, u64 count of code changes, u32 index (0: there is no
  *   region).
  *   This one is filled after looking at the region's record in shared memory (layout.ts): every page of the region must be mapped
  *   where it was, with the code version that it had. An entry holds until a translation is forgotten, code changes anywhere, or regions
@@ -16,9 +17,13 @@
 import { translate } from "./access";
 import { ANY_FRAME, codeChanges, codeVersion, setRunningFrame } from "./frames/code";
 import { followGeneration } from "./frames/written";
+import { checkSegment, linearMask, segmentChecked } from "./inspection";
 import { clearFault, cpu, setActivity } from "./machine";
+import { codeLinear, codeMode } from "./mode";
+import { MODE_BITS } from "./mode_bits";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
-import { CPU_BAILED, CPU_CR3, CPU_RIP, CPU_SECOND_ROOT, CPU_TLB_TAG } from "./state";
+import { spaceKey } from "./paging/space";
+import { CPU_BAILED, CPU_SECOND_ROOT, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,
   RECORD_COUNT,
@@ -30,11 +35,12 @@ import {
   RECORD_PAGE_VERSION,
   RECORD_SIZE,
   REQUEST_BLOCKS,
-  REQUEST_CR3,
   REQUEST_LARGE,
   REQUEST_LINEAR,
+  REQUEST_MODE,
   REQUEST_SECOND,
   REQUEST_SIZE,
+  REQUEST_SPACE,
   TRANSLATOR_BELL,
   TRANSLATOR_HEAD,
   TRANSLATOR_READY,
@@ -51,6 +57,7 @@ const BY_LINEAR: u32 = 8192;
 const BY_LINEAR_TABLE = 65536 * 8;
 export const REGION_TABLE_BYTES = 65536 * 8 + 8192 * 32;
 const HOST_INDEX = 4;
+const HOST_MODE = 6;
 const LINEAR_SPACE = 8;
 const LINEAR_CHANGES = 16;
 const LINEAR_INDEX = 24;
@@ -61,7 +68,7 @@ const HEAT_ASKED: u32 = 4096;
 const HEAT_LARGE: u32 = 32768;
 
 let table: usize = 0;
-/** Buckets of this pCPU's decoded blocks, which show what code has run. */
+/** Sets of this pCPU's decoded blocks, which show what code has run. */
 let decodedBlocks: usize = 0;
 let seenReady: u32 = 0;
 /** Incremented when regions come or go. */
@@ -75,9 +82,9 @@ let regionEpoch: u64 = 0;
  */
 declare function adopt(): bool;
 
-export function regionsInit(address: usize, buckets: usize): void {
+export function regionsInit(address: usize, sets: usize): void {
   table = address;
-  decodedBlocks = buckets;
+  decodedBlocks = sets;
   memory.fill(address, 0, REGION_TABLE_BYTES);
 }
 
@@ -87,16 +94,17 @@ export function regionsInit(address: usize, buckets: usize): void {
 function hostSet(host: u32): usize {
   return table + (((host ^ (host >> 15)) & (BY_HOST - WAYS)) << 3);
 }
-/** Returns the entry of `host`, 0 if there is none. */
-function hostEntry(host: u32): usize {
+/** Returns the entry of `host` and `mode`, 0 if there is none. */
+function hostEntry(host: u32, mode: u32): usize {
   const set = hostSet(host);
-  for (let entry = set; entry < set + (WAYS << 3); entry += 8) if (load<u32>(entry) == host) return entry;
+  for (let entry = set; entry < set + (WAYS << 3); entry += 8)
+    if (load<u32>(entry) == host && load<u16>(entry, HOST_MODE) == mode) return entry;
   return 0;
 }
 
-/** Makes function `index` the region at machine address `host`, which is used as long as its record holds. */
-export function regionAdopt(host: u32, index: u32): void {
-  let entry = hostEntry(host);
+/** Makes function `index` the region at machine address `host` for code of `mode`, which is used as long as its record holds. */
+export function regionAdopt(host: u32, mode: u32, index: u32): void {
+  let entry = hostEntry(host, mode);
   if (!entry) {
     // A free entry, or one that is used, whose region will then be requested again in vain. With four to choose from this is rare.
     const set = hostSet(host);
@@ -104,14 +112,16 @@ export function regionAdopt(host: u32, index: u32): void {
     while (load<u32>(entry) && entry < set + ((WAYS - 1) << 3)) entry += 8;
   }
   store<u32>(entry, host);
-  store<u32>(entry, index, HOST_INDEX);
+  store<u16>(entry, <u16>index, HOST_INDEX);
+  store<u16>(entry, <u16>mode, HOST_MODE);
   regionEpoch++;
 }
 
 /** Forgets the region at `host` if it is still function `index`. */
 export function regionDrop(host: u32, index: u32): void {
-  const entry = hostEntry(host);
-  if (entry && load<u32>(entry, HOST_INDEX) == index) store<u32>(entry, 0);
+  const set = hostSet(host);
+  for (let entry = set; entry < set + (WAYS << 3); entry += 8)
+    if (load<u32>(entry) == host && load<u16>(entry, HOST_INDEX) == index) store<u32>(entry, 0);
   regionEpoch++;
 }
 
@@ -126,11 +136,11 @@ export function adoptRegions(): bool {
   return more;
 }
 
-/** Returns whether there is a region at `host` for the present code of its frames. */
-export function hasRegion(host: u32): bool {
-  const entry = hostEntry(host);
+/** Returns whether there is a region at `host` for code of `mode`, and for the present code of its frames. */
+export function hasRegion(host: u32, mode: u32): bool {
+  const entry = hostEntry(host, mode);
   if (!entry) return false;
-  const record = recordOf(load<u32>(entry, HOST_INDEX));
+  const record = recordOf(load<u16>(entry, HOST_INDEX));
   for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
     const page = record + RECORD_PAGES + <usize>n * RECORD_PAGE_SIZE;
     if (load<u32>(page, RECORD_PAGE_VERSION) != codeVersion(load<u32>(page, RECORD_PAGE_HOST) >> 12)) return false;
@@ -141,30 +151,30 @@ export function hasRegion(host: u32): bool {
 /** pCPUs may overwrite each other's increments, since the count need not be exact. */
 // @ts-ignore: decorator
 @inline
-function countEntry(index: u32): void {
+function countEntry(index: u32, lin: u64): void {
   const record = recordOf(index);
   const entered = load<u32>(record, RECORD_ENTERED) + 1;
   store<u32>(record, entered, RECORD_ENTERED);
-  if (entered == HEAT_LARGE) growRegion(record);
+  if (entered == HEAT_LARGE) growRegion(record, lin);
 }
-function growRegion(record: usize): void {
-  const lin = load<u64>(cpu, CPU_RIP);
-  requestRegion(load<u32>(record, RECORD_PAGES + RECORD_PAGE_HOST) + ((<u32>lin) & 0xfff), lin, true);
+function growRegion(record: usize, lin: u64): void {
+  requestRegion(load<u32>(record, RECORD_PAGES + RECORD_PAGE_HOST) + ((<u32>lin) & 0xfff), codeMode, lin, true);
 }
 
 function recordOf(index: u32): usize {
   return TRANSLATOR_RECORDS + <usize>index * RECORD_SIZE;
 }
 
-/** Requests the region at machine address `host`, which is linear address `lin` of the present address space, from the translator. */
-export function requestRegion(host: u32, lin: u64, large: bool): void {
+/** Requests the region at machine address `host`, which is linear address `lin` of the present address space, from the translator, as code of `mode`. */
+export function requestRegion(host: u32, mode: u32, lin: u64, large: bool): void {
   const head = atomic.load<u32>(TRANSLATOR_HEAD);
   if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return;
   const slot = atomic.add<u32>(TRANSLATOR_HEAD, 1) & (<u32>TRANSLATOR_REQUESTS - 1);
   const request = TRANSLATOR_RING + <usize>slot * REQUEST_SIZE;
-  store<u32>(request, large ? 1 : 0, REQUEST_LARGE);
+  store<u16>(request, large ? 1 : 0, REQUEST_LARGE);
+  store<u16>(request, <u16>mode, REQUEST_MODE);
   store<u64>(request, lin, REQUEST_LINEAR);
-  store<u64>(request, load<u64>(cpu, CPU_CR3), REQUEST_CR3);
+  store<u64>(request, spaceKey(), REQUEST_SPACE);
   store<u32>(request, <u32>decodedBlocks, REQUEST_BLOCKS);
   store<u32>(request, <u32>load<u64>(cpu, CPU_SECOND_ROOT), REQUEST_SECOND);
   atomic.store<u32>(request, host);
@@ -191,27 +201,27 @@ function executable(lin: u64): usize {
 /** Returns the index of the region at linear address `lin` of the current address space, 0 if there is none. */
 // @ts-ignore: decorator
 @inline
-function regionAt(lin: u64): u32 {
+function regionAt(lin: u64, mode: u32): u32 {
   const entry = table + BY_LINEAR_TABLE + ((((<usize>lin) ^ (<usize>(lin >> 12))) & (BY_LINEAR - 1)) << 5);
   if (
     load<u64>(entry) == lin &&
-    load<u64>(entry, LINEAR_SPACE) == currentSpace() &&
+    load<u64>(entry, LINEAR_SPACE) == currentSpace(mode) &&
     load<u64>(entry, LINEAR_CHANGES) == codeChanges()
   )
     return load<u32>(entry, LINEAR_INDEX);
-  return findRegion(lin, entry);
+  return findRegion(lin, mode, entry);
 }
 
 // @ts-ignore: decorator
 @inline
-function currentSpace(): u64 {
-  return spaceTag | ((flushEpoch + regionEpoch) << 12);
+function currentSpace(mode: u32): u64 {
+  return spaceTag | ((<u64>mode) << 12) | ((flushEpoch + regionEpoch) << (12 + MODE_BITS));
 }
 
-function findRegion(lin: u64, entry: usize): u32 {
+function findRegion(lin: u64, mode: u32, entry: usize): u32 {
   const changes = codeChanges();
-  const space = currentSpace();
-  const index = checkedRegion(lin);
+  const space = currentSpace(mode);
+  const index = checkedRegion(lin, mode);
   store<u64>(entry, lin);
   store<u64>(entry, space, LINEAR_SPACE);
   store<u64>(entry, changes, LINEAR_CHANGES);
@@ -219,18 +229,18 @@ function findRegion(lin: u64, entry: usize): u32 {
   return index;
 }
 
-function checkedRegion(lin: u64): u32 {
+function checkedRegion(lin: u64, mode: u32): u32 {
   pageRelied(lin);
   const host = <u32>executable(lin);
-  const known = host ? hostEntry(host) : 0;
+  const known = host ? hostEntry(host, mode) : 0;
   if (!known) return 0;
-  const index = load<u32>(known, HOST_INDEX);
+  const index = <u32>load<u16>(known, HOST_INDEX);
   const record = recordOf(index);
   const first = lin & ~(<u64>0xfff);
   for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
     const page = record + RECORD_PAGES + <usize>n * RECORD_PAGE_SIZE;
     const frame = load<u32>(page, RECORD_PAGE_HOST);
-    const linear = first + <u64>(<i64>load<i32>(page, RECORD_PAGE_OFFSET));
+    const linear = (first + <u64>(<i64>load<i32>(page, RECORD_PAGE_OFFSET))) & linearMask;
     pageRelied(linear);
     if (<u32>executable(linear) != frame) return 0;
     if (load<u32>(page, RECORD_PAGE_VERSION) != codeVersion(frame >> 12)) return 0;
@@ -240,23 +250,31 @@ function checkedRegion(lin: u64): u32 {
 
 /**
  * Runs regions from CPU_RIP on, until there is none, one bails out, or something else has to be looked at. Returns how many instructions are left. To
- * be called between blocks, in 64-bit mode, when instructions need not be executed one by one.
+ * be called between blocks, when instructions need not be executed one by one.
  */
 export function runRegions(left: i32, poll: usize): i32 {
   const s = cpu;
+  const mode = codeMode;
   store<u32>(s, 0, CPU_BAILED);
-  if (tlbTag != spaceTag) return left;
-  let index = regionAt(load<u64>(s, CPU_RIP));
+  if (tlbTag != spaceTag) {
+    // An operand may have made the interpreter compare accesses with their segment. Regions do that themselves.
+    if (!segmentChecked) return left;
+    checkSegment(false);
+    if (tlbTag != spaceTag) return left;
+  }
+  let lin = codeLinear(mode);
+  let index = regionAt(lin, mode);
   if (!index) return left;
   setRunningFrame(ANY_FRAME);
   store<u64>(s, tlbTag, CPU_TLB_TAG);
   do {
-    countEntry(index);
+    countEntry(index, lin);
     setActivity(index);
     left = call_indirect<i32>(index, s, left, tlbBase, poll);
     if (load<u32>(s, CPU_BAILED) || left <= 0 || atomic.load<u32>(poll)) break;
     followGeneration();
-    index = regionAt(load<u64>(s, CPU_RIP));
+    lin = codeLinear(mode);
+    index = regionAt(lin, mode);
   } while (index);
   setActivity(ACTIVITY_INTERPRETER);
   return left;

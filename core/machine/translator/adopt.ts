@@ -12,7 +12,7 @@ export interface AdoptMessage {
 export class AdoptedRegions {
   readonly #imports: WebAssembly.Imports;
   readonly #table: WebAssembly.Table;
-  readonly #adopt: (host: number, index: number) => void;
+  readonly #adopt: (host: number, mode: number, index: number) => void;
   readonly #drop: (host: number, index: number) => void;
   readonly #regions = new Map<number, RegionPlace[]>();
 
@@ -25,7 +25,7 @@ export class AdoptedRegions {
     });
     HELPER_NAMES.forEach((name, n) => helpers.set(n, core[name]));
     this.#imports = { core: { memory, helpers } };
-    this.#adopt = core.region_adopt as (host: number, index: number) => void;
+    this.#adopt = core.region_adopt as (host: number, mode: number, index: number) => void;
     this.#drop = core.region_drop as (host: number, index: number) => void;
   }
 
@@ -33,9 +33,9 @@ export class AdoptedRegions {
     const { exports } = new WebAssembly.Instance(module, this.#imports);
     const last = Math.max(...regions.map(({ index }) => index));
     if (last >= this.#table.length) this.#table.grow(last + 1);
-    regions.forEach(({ host, index }, i) => {
+    regions.forEach(({ host, mode, index }, i) => {
       this.#table.set(index, exports[i]);
-      this.#adopt(host, index);
+      this.#adopt(host, mode, index);
     });
     this.#regions.set(id, regions);
   }

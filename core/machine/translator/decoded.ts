@@ -1,6 +1,8 @@
 /** A decoded operation (../cpu/op.ts) as the translator looks at it. */
 import * as H from "../cpu/handlers.ts";
+import * as I from "../cpu/ids.ts";
 import * as O from "../cpu/op.ts";
+import { CPU_SEG, FS, SEG_SIZE } from "../cpu/state.ts";
 
 /** What executes an operation if the translator does not; ../cpu has a file for each. */
 export type Family =
@@ -53,8 +55,8 @@ function familyOf(handler: number): Family {
   return handler >= H.H_JCC ? "control" : "data";
 }
 
-function isDirectBranch(handler: number): boolean {
-  return handler === H.H_JMP || handler === H.H_CALL || handler >= H.H_JCC;
+function isDirectBranch(family: Family, id: number): boolean {
+  return family === "control" && (id === I.ID_JMP_REL || id === I.ID_CALL_REL || id === I.ID_JCC);
 }
 
 export interface DecodedOp {
@@ -81,8 +83,11 @@ export interface DecodedOp {
   base: number;
   index: number;
   scale: number;
-  /** Offset in the vCPU's state of the segment base to be added; 0 = none. */
+  /** The segment of the memory operand, and the offset in the vCPU's state of its base if that is to be added; 0 = none. */
+  segment: number;
   segmentSlot: number;
+  /** The segment has no limit that the operand could exceed, and all rights. */
+  isUnlimited: boolean;
   disp: number;
   /** Offset from the beginning of the region's first page to the instruction's page, and to the instruction. */
   page: number;
@@ -101,12 +106,15 @@ export interface DecodedOp {
 export function readOp(view: DataView, at: number, page: number): DecodedOp {
   const prefix = view.getUint8(at + O.OP_PREFIX);
   const handler = view.getUint16(at + O.OP_HANDLER, true);
-  const seg = view.getUint8(at + O.OP_SEG);
+  const family = familyOf(handler);
+  const id = view.getUint16(at + O.OP_ID, true);
+  const segment = view.getUint8(at + O.OP_SEG);
+  const isUnlimited = (view.getUint8(at + O.OP_FLAGS) & O.OPF_SIMPLE) !== 0;
   return {
     raw: new Uint8Array(view.buffer, at, O.OP_SIZE).slice(),
-    family: familyOf(handler),
+    family,
     handler,
-    id: view.getUint16(at + O.OP_ID, true),
+    id,
     length: view.getUint8(at + O.OP_LENGTH),
     size: view.getUint8(at + O.OP_OPSIZE),
     addressSize: view.getUint8(at + O.OP_ADDRSIZE),
@@ -120,11 +128,13 @@ export function readOp(view: DataView, at: number, page: number): DecodedOp {
     base: view.getUint8(at + O.OP_BASE),
     index: view.getUint8(at + O.OP_INDEX),
     scale: view.getUint8(at + O.OP_SCALE),
-    segmentSlot: seg >= 4 ? view.getUint16(at + O.OP_SEG_SLOT, true) : 0,
+    segment,
+    segmentSlot: segment >= FS || !isUnlimited ? CPU_SEG + segment * SEG_SIZE : 0,
+    isUnlimited,
     disp: view.getInt32(at + O.OP_DISP, true),
     page,
     offset: page + view.getUint16(at + O.OP_OFFSET, true),
-    imm: view.getBigInt64(at + O.OP_IMM, true) + (isDirectBranch(handler) ? BigInt(page) : 0n),
+    imm: view.getBigInt64(at + O.OP_IMM, true) + (isDirectBranch(family, id) ? BigInt(page) : 0n),
     vreg: view.getUint8(at + O.OP_VREG),
     form: view.getUint8(at + O.OP_FORM),
     condition: view.getUint8(at + O.OP_CONDITION),

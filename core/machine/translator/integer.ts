@@ -178,6 +178,19 @@ function writeData(w: RegionWriter, op: DecodedOp): boolean {
         w.writeSized(op.rm, op.rm8, size, value);
       }
       return true;
+    case I.ID_MOV_MOFFS: {
+      const stores = op.form === I.FORM_RM_REG;
+      w.hostAtOffset(op, op.imm, size, stores);
+      if (stores) {
+        w.register(RAX);
+        w.store(size);
+      } else {
+        w.load(size);
+        code.set(value);
+        w.writeSized(RAX, 0, size, value);
+      }
+      return true;
+    }
     case I.ID_LEA:
       w.offset(op);
       code.set(value);
@@ -279,24 +292,20 @@ function writeReversed(w: RegionWriter, size: number, value: number): void {
 
 /** Register `to` gets what register `from` points at, and RSP the address after it. */
 function popFrom(w: RegionWriter, op: DecodedOp, from: number, to: number): void {
-  const { code } = w;
+  const { size } = op;
   const value = w.temporary("value", I64);
-  w.register(from);
-  w.host(op, 8, false);
-  w.load(8);
-  code.set(value);
-  w.register(from);
-  code.i64(8).op(Op.i64Add);
-  w.setRegister(RSP);
-  code.get(value);
-  w.setRegister(to);
+  w.hostOnStack(op, from, 0, size, false);
+  w.load(size);
+  w.code.set(value);
+  w.moveStack(from, size);
+  w.writeSized(to, 0, size, value);
 }
 
-/** 64-bit pushes and pops. */
+/** Pushes and pops, in 64-bit mode of 8 bytes. */
 function writeStack(w: RegionWriter, op: DecodedOp): boolean {
   const { code } = w;
   const value = w.temporary("value", I64);
-  if (op.size !== 8) return false;
+  if (w.mode.isLong && op.size !== 8) return false;
   switch (op.id) {
     case I.ID_PUSH_REG:
       w.register(op.rm);
@@ -306,7 +315,7 @@ function writeStack(w: RegionWriter, op: DecodedOp): boolean {
       code.i64(op.imm).set(value);
       break;
     case I.ID_PUSH_RM:
-      rmValue(w, op, 8);
+      rmValue(w, op, op.size);
       code.set(value);
       break;
     case I.ID_POP_REG:
@@ -322,29 +331,21 @@ function writeStack(w: RegionWriter, op: DecodedOp): boolean {
   return true;
 }
 
-/** Pushes the local's 64 bits. */
+/** Pushes as many bytes of the local as the operation has. */
 export function push(w: RegionWriter, op: DecodedOp, value: number): void {
-  const { code } = w;
-  w.register(RSP);
-  code.i64(-8).op(Op.i64Add);
-  w.host(op, 8, true);
-  code.get(value);
-  w.store(8);
-  w.register(RSP);
-  code.i64(-8).op(Op.i64Add);
-  w.setRegister(RSP);
+  w.hostOnStack(op, RSP, -op.size, op.size, true);
+  w.code.get(value);
+  w.store(op.size);
+  w.moveStack(RSP, -op.size);
 }
 
-/** Leaves the 64-bit value on top of the stack in the local; RSP stays. */
+/** Leaves the value on top of the stack, of the operation's size, in the local; RSP stays. */
 export function peek(w: RegionWriter, op: DecodedOp, value: number): void {
-  w.register(RSP);
-  w.host(op, 8, false);
-  w.load(8);
+  w.hostOnStack(op, RSP, 0, op.size, false);
+  w.load(op.size);
   w.code.set(value);
 }
-/** Drops 8 bytes from the stack. */
-export function drop(w: RegionWriter): void {
-  w.register(RSP);
-  w.code.i64(8).op(Op.i64Add);
-  w.setRegister(RSP);
+/** Drops bytes from the stack. */
+export function drop(w: RegionWriter, bytes: number): void {
+  w.moveStack(RSP, bytes);
 }

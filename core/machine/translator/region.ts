@@ -4,8 +4,8 @@
  * and jumps, what lies too far away, and what has never run leave the region.
  * Places are offsets from the beginning of the page in which the region begins; they reach into other pages.
  */
-import * as H from "../cpu/handlers.ts";
 import * as I from "../cpu/ids.ts";
+import type { CodeMode } from "./code-mode.ts";
 import type { DecodedOp } from "./decoded.ts";
 
 /** A place to continue at. `block` is null if it is not part of the region. */
@@ -33,6 +33,7 @@ export interface Block {
 }
 
 export interface Region {
+  mode: CodeMode;
   /** The first is where it begins. */
   blocks: Block[];
 }
@@ -55,28 +56,33 @@ export type WasReached = (offset: number) => boolean;
 
 type Kind = "jump" | "condition" | "call" | "return" | "callIndirect" | "jumpIndirect" | "syscall" | "interpret";
 
+const NEAR: Record<number, Kind> = {
+  [I.ID_JCC]: "condition",
+  [I.ID_JMP_REL]: "jump",
+  [I.ID_CALL_REL]: "call",
+  [I.ID_CALL_RM]: "callIndirect",
+  [I.ID_JMP_RM]: "jumpIndirect",
+  [I.ID_RET]: "return",
+};
+
 /** Returns what an instruction does if it ends a block, otherwise null. */
-function kindOf(op: DecodedOp): Kind | null {
-  if (op.handler >= H.H_JCC) return "condition";
-  switch (op.handler) {
-    case H.H_JMP:
-      return "jump";
-    case H.H_CALL:
-      return "call";
-    case H.H_CALL_R:
-    case H.H_CALL_M:
-      return "callIndirect";
-    case H.H_JMP_R:
-    case H.H_JMP_M:
-      return "jumpIndirect";
-    case H.H_RET:
-      return "return";
+function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
+  switch (op.family) {
+    case "control":
+      if (op.id === I.ID_SYSCALL && mode.isLong) return "syscall";
+      // Transfers of another size than the mode's are rare.
+      return (op.size === mode.word && NEAR[op.id]) || "interpret";
+    case "sse":
+      // FXSAVE, LDMXCSR and similar instructions read or write the whole state of x87 and SSE.
+      return op.map === 1 && op.opcode === 0xae ? "interpret" : null;
+    case "system":
+      return [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id) ? null : "interpret";
+    case "segment":
+    case "invalid":
+      return "interpret";
+    default:
+      return null;
   }
-  if (op.family === "control" && op.id === I.ID_SYSCALL) return "syscall";
-  // FXSAVE, LDMXCSR and similar instructions read or write the whole state of x87 and SSE.
-  if (op.family === "sse" && op.map === 1 && op.opcode === 0xae) return "interpret";
-  if (op.family === "system" && [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id)) return null;
-  return ["segment", "control", "system", "invalid"].includes(op.family) ? "interpret" : null;
 }
 
 /** A call that was followed: the context in which it was made, and where it returns to. 0 is the region's own context. */
@@ -96,13 +102,15 @@ class Finder {
   readonly #decode: Decode;
   readonly #reached: WasReached;
   readonly #limits: RegionLimits;
+  readonly #mode: CodeMode;
   readonly #ops = new Map<number, DecodedOp | null>();
   readonly #contexts: Context[] = [];
   readonly #found: { context: number; offset: number }[] = [];
   readonly #waiting: { context: number; offset: number }[] = [];
   #count = 0;
 
-  constructor(decode: Decode, reached: WasReached, limits: RegionLimits) {
+  constructor(mode: CodeMode, decode: Decode, reached: WasReached, limits: RegionLimits) {
+    this.#mode = mode;
     this.#decode = decode;
     this.#reached = reached;
     this.#limits = limits;
@@ -119,7 +127,10 @@ class Finder {
       this.#found.push(next);
       this.#take(next.context, next.offset);
     }
-    return { blocks: this.#found.map(({ context, offset }) => this.#block(this.#contexts[context]!, offset)) };
+    return {
+      mode: this.#mode,
+      blocks: this.#found.map(({ context, offset }) => this.#block(this.#contexts[context]!, offset)),
+    };
   }
 
   #context(parent: number, returnTo: number, depth: number): number {
@@ -148,7 +159,7 @@ class Finder {
       context.taken.add(at);
       this.#count++;
       const after = at + op.length;
-      const kind = kindOf(op);
+      const kind = kindOf(op, this.#mode);
       if (kind === "condition") for (const way of [after, Number(op.imm)]) if (this.#reached(way)) wait(way);
       if (kind === "jump") wait(Number(op.imm));
       if (kind === "call" && context.depth < this.#limits.depth) {
@@ -174,7 +185,7 @@ class Finder {
       const op = this.#op(at);
       if (!op) return { ops, transfer: { kind: "jump", to: { offset: at, block: null }, branches: false } };
       if (!context.taken.has(at)) return goesOn();
-      const kind = kindOf(op);
+      const kind = kindOf(op, this.#mode);
       if (kind === "interpret") return { ops, transfer: { kind, offset: at } };
       ops.push(op);
       const after = at + op.length;
@@ -209,6 +220,12 @@ class Finder {
   }
 }
 
-export function findRegion(entry: number, decode: Decode, reached: WasReached, limits: RegionLimits): Region {
-  return new Finder(decode, reached, limits).find(entry);
+export function findRegion(
+  entry: number,
+  mode: CodeMode,
+  decode: Decode,
+  reached: WasReached,
+  limits: RegionLimits,
+): Region {
+  return new Finder(mode, decode, reached, limits).find(entry);
 }

@@ -15,8 +15,9 @@
  */
 import * as S from "../cpu/state.ts";
 import { STATE } from "./imports.ts";
+import { Neighbours, type NeighbourState } from "./neighbours.ts";
 import { V } from "./simd.ts";
-import { I64, Mem, V128, type Code, type ValueType } from "./wasm.ts";
+import { I64, Mem, Op, V128, type Code, type ValueType } from "./wasm.ts";
 
 /** Registers have one common numbering: general ones from 0, XMM registers from here. */
 const VECTORS = 16;
@@ -29,6 +30,7 @@ export interface RegisterState {
   available: ReadonlySet<number>;
   unsaved: ReadonlySet<number>;
   depth: number;
+  neighbours: NeighbourState;
 }
 
 export class RegisterWriter {
@@ -42,6 +44,8 @@ export class RegisterWriter {
   /** Registers that the running block touches, and those of them that it writes. */
   touched = new Set<number>();
   written = new Set<number>();
+  /** What is known of the registers' values, and of memory that they point to. */
+  readonly neighbours = new Neighbours();
 
   constructor(code: Code, temporary: (name: string, type: ValueType) => number) {
     this.#code = code;
@@ -51,12 +55,14 @@ export class RegisterWriter {
   #local(n: number): number {
     return (this.#locals[n] ??= n < VECTORS ? this.#temporary(`r${n}`, I64) : this.#temporary(`x${n - VECTORS}`, V128));
   }
-  get #inArm(): boolean {
+  /** Whether the code that is written now may be skipped. */
+  get inArm(): boolean {
     return this.#code.depth > this.#depth;
   }
 
   /** Begins a block with these registers available, of which these are unsaved. */
-  begin(available: Iterable<number>, unsaved: Iterable<number>): void {
+  begin(available: Iterable<number>, unsaved: Iterable<number>, neighbours: NeighbourState): void {
+    this.neighbours.state = neighbours;
     this.#available = new Set(available);
     this.#unsaved = new Set(unsaved);
     this.#depth = this.#code.depth;
@@ -68,9 +74,15 @@ export class RegisterWriter {
   }
   /** What is known here, for a second way that continues from here. */
   get state(): RegisterState {
-    return { available: new Set(this.#available), unsaved: new Set(this.#unsaved), depth: this.#depth };
+    return {
+      available: new Set(this.#available),
+      unsaved: new Set(this.#unsaved),
+      depth: this.#depth,
+      neighbours: this.neighbours.state,
+    };
   }
-  set state({ available, unsaved, depth }: RegisterState) {
+  set state({ available, unsaved, depth, neighbours }: RegisterState) {
+    this.neighbours.state = neighbours;
     this.#available = new Set(available);
     this.#unsaved = new Set(unsaved);
     this.#depth = depth;
@@ -92,7 +104,7 @@ export class RegisterWriter {
     this.touched.add(n);
     if (this.#available.has(n)) return void this.#code.get(this.#local(n));
     this.#load(n);
-    if (this.#inArm) return;
+    if (this.inArm) return;
     this.#code.tee(this.#local(n));
     this.#available.add(n);
   }
@@ -100,10 +112,23 @@ export class RegisterWriter {
   write(n: number): void {
     this.touched.add(n);
     this.written.add(n);
+    if (n < VECTORS) this.neighbours.changed(n);
     this.#code.set(this.#local(n));
-    if (this.#inArm) return this.#store(n);
+    if (this.inArm) return this.#store(n);
     this.#available.add(n);
     this.#unsaved.add(n);
+  }
+
+  /**
+   * Writes the sum of a register's value and a number, in all 64 bits. In an arm this is allowed only if what is known is set back after it (state):
+   * where the arm was skipped the register does not have the sum.
+   */
+  writeSum(n: number, from: number, distance: number): void {
+    const sum = this.neighbours.sum(from, distance);
+    this.read(from);
+    this.#code.i64(distance).op(Op.i64Add);
+    this.write(n);
+    this.neighbours.set(n, sum);
   }
 
   /** Makes the registers available, for a loop that begins next or goes back. */
@@ -112,19 +137,20 @@ export class RegisterWriter {
       if (this.#available.has(n)) continue;
       this.#load(n);
       this.#code.set(this.#local(n));
-      if (!this.#inArm) this.#available.add(n);
+      if (!this.inArm) this.#available.add(n);
     }
   }
   /** Stores all registers in memory. */
   save(): void {
     for (const n of this.#unsaved) this.#store(n);
-    if (!this.#inArm) this.#unsaved.clear();
+    if (!this.inArm) this.#unsaved.clear();
   }
   /** Records that something else has changed the registers in memory, after save(). */
   changed(registers: Iterable<number>): void {
     for (const n of registers) {
+      if (n < VECTORS) this.neighbours.changed(n);
       if (!this.#available.has(n)) continue;
-      if (this.#inArm) {
+      if (this.inArm) {
         this.#load(n);
         this.#code.set(this.#local(n));
       } else this.#available.delete(n);

@@ -7,6 +7,7 @@ import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import { lowerThisThread } from "../priority.ts";
 import type { ToPcpu } from "./messages.ts";
+import { regionKey } from "./region-key.ts";
 import { Translator, type RegionPlace, type RegionRequest } from "./translator.ts";
 
 export interface TranslatorData extends MachineParts {
@@ -39,15 +40,17 @@ function takeRequests(): RegionRequest[] {
     const host = Atomics.load(words, at >> 2) >>> 0;
     // The request is claimed but not written yet.
     if (!host) break;
-    const large = view.getUint32(at + layout.REQUEST_LARGE, true) !== 0;
+    const large = view.getUint16(at + layout.REQUEST_LARGE, true) !== 0;
+    const mode = view.getUint16(at + layout.REQUEST_MODE, true);
     const linear = view.getBigUint64(at + layout.REQUEST_LINEAR, true);
-    const cr3 = view.getBigUint64(at + layout.REQUEST_CR3, true);
+    const space = view.getBigUint64(at + layout.REQUEST_SPACE, true);
     const second = view.getUint32(at + layout.REQUEST_SECOND, true);
     const blocks = view.getUint32(at + layout.REQUEST_BLOCKS, true);
     Atomics.store(words, at >> 2, 0);
     tail = (tail + 1) | 0;
     Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
-    requests.set(host, { host, linear, cr3, second, large, blocks });
+    const request = { host, mode, linear, space, second, large, blocks };
+    requests.set(regionKey(request), request);
   }
   return [...requests.values()];
 }
@@ -124,7 +127,7 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
     {
       memory: data.memory,
       decode: core.engine_decode as (...args: number[]) => number,
-      codePage: core.engine_code_page as (cr3: bigint, second: number, linear: bigint) => number,
+      codePage: core.engine_code_page as (space: bigint, second: number, linear: bigint) => number,
       codeVersions: view.getUint32(layout.TRANSLATOR_CODE_VERSIONS, true),
       codeFlags: view.getUint32(layout.TRANSLATOR_CODE_FLAGS, true),
       records: layout.TRANSLATOR_RECORDS,

@@ -5,7 +5,9 @@ import type { DecodedOp, Family } from "./decoded.ts";
 import type { FlagState } from "./flags.ts";
 import type { HelperName } from "./imports.ts";
 import { drop, peek, push, writeInteger } from "./integer.ts";
+import type { NeighbourState } from "./neighbours.ts";
 import { rmValue } from "./operands.ts";
+import { cut } from "./segments.ts";
 import type { Block, Region, Target } from "./region.ts";
 import { smallLoops } from "./small-loops.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
@@ -22,14 +24,15 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   const unknown: RegionUse = {
     touched: new Map(),
     written: new Map(),
+    serves: null,
     flags: true,
     movesCodeBase: true,
   };
   const windows = chooseWindows(region, flow);
-  const first = new RegionWriter(unknown, windows, () => 0);
+  const first = new RegionWriter(region, unknown, windows, () => 0);
   new BlockWriter(region, flow, unknown, first).write();
   first.use.flags = first.flags.used;
-  const writer = new RegionWriter(first.use, windows, keep);
+  const writer = new RegionWriter(region, first.use, windows, keep);
   new BlockWriter(region, flow, first.use, writer).write();
   return writer.finish();
 }
@@ -48,6 +51,22 @@ const RSP = 4;
 const RBP = 5;
 const RSI = 6;
 const RDI = 7;
+const ALL_OLD = [RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI];
+
+/** What instructions do that give a register the value of a register plus a number, in all 64 bits; null for all others. */
+function sumOf(op: DecodedOp): { to: number; from: number; distance: number } | null {
+  const { family, id, form, reg, rm, base } = op;
+  if (op.size !== 8) return null;
+  if (id === I.ID_LEA && family === "data")
+    return op.addressSize === 8 && base < 16 && op.index >= 16 ? { to: reg, from: base, distance: op.disp } : null;
+  if (op.isMemory) return null;
+  if (family === "data" && id === I.ID_MOV && form === I.FORM_REG_RM) return { to: reg, from: rm, distance: 0 };
+  if (family === "data" && id === I.ID_MOV && form === I.FORM_RM_REG) return { to: rm, from: reg, distance: 0 };
+  if (family !== "alu") return null;
+  if (id === I.ID_INC || id === I.ID_DEC) return { to: rm, from: rm, distance: id === I.ID_INC ? 1 : -1 };
+  if (form !== I.FORM_RM_IMM || (id !== I.ID_ADD && id !== I.ID_SUB)) return null;
+  return { to: rm, from: rm, distance: id === I.ID_ADD ? Number(op.imm) : -Number(op.imm) };
+}
 
 /** The families that the interpreter executes for the translator, and the registers beyond their operands that these may read or change. */
 const EXECUTED: Partial<Record<Family, { name: HelperName; implied: number[] }>> = {
@@ -105,6 +124,8 @@ class BlockWriter {
   /** Registers that are available (registers.ts) at the end of blocks, and at the heads of loops. */
   readonly #availableAfter = new Map<number, ReadonlySet<number>>();
   readonly #availableAt = new Map<number, ReadonlySet<number>>();
+  /** What is known of their neighbours (neighbours.ts) at the end of blocks. */
+  readonly #neighboursAfter = new Map<number, NeighbourState>();
   /** The small loop (small-loops.ts) that a block belongs to. */
   readonly #smallLoops: ReadonlyMap<number, ReadonlySet<number>>;
   readonly #known: RegionUse;
@@ -130,7 +151,7 @@ class BlockWriter {
     const available = this.#availableBefore(block);
     this.#availableAt.set(block, available);
     if (!loops.has(block)) return this.#within(block, joined);
-    registers.begin(available, []);
+    registers.begin(available, [], registers.neighbours.nothing());
     registers.fetch(this.#touchedInLoop(block));
     registers.fetch(this.#unsavedAround(block));
     this.#availableAt.set(block, registers.state.available);
@@ -148,6 +169,12 @@ class BlockWriter {
   #availableBefore(block: number): ReadonlySet<number> {
     const [first, ...others] = this.#flow.forward.get(block)!.map((from) => this.#availableAfter.get(from)!);
     return new Set([...(first ?? [])].filter((n) => others.every((other) => other.has(n))));
+  }
+  /** In a loop, the earlier turns may have changed everything. */
+  #neighboursBefore(block: number): NeighbourState {
+    const { neighbours } = this.#w.registers;
+    if (this.#flow.loops.has(block)) return neighbours.nothing();
+    return neighbours.joined(this.#flow.forward.get(block)!.map((from) => this.#neighboursAfter.get(from)!));
   }
   #touchedInLoop(head: number): Set<number> {
     const { order, number, backward } = this.#flow;
@@ -177,7 +204,7 @@ class BlockWriter {
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
     w.vectorsChecked = false;
-    w.registers.begin(this.#availableAt.get(number)!, this.#unsavedAround(number));
+    w.registers.begin(this.#availableAt.get(number)!, this.#unsavedAround(number), this.#neighboursBefore(number));
     w.use.touched.set(number, w.registers.touched);
     w.use.written.set(number, w.registers.written);
     const { ops, transfer } = block;
@@ -194,14 +221,17 @@ class BlockWriter {
   #instruction(op: DecodedOp): void {
     const w = this.#w;
     if (op.family === "system" && op.id === I.ID_MFENCE) return void w.code.fence();
-    if (writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
-    this.#byInterpreter(op);
+    const sum = sumOf(op);
+    const value = sum && w.registers.neighbours.sum(sum.from, sum.distance);
+    if (!writeInteger(w, op) && !(op.family === "sse" && writeVector(w, op))) this.#byInterpreter(op);
+    if (sum) w.registers.neighbours.set(sum.to, value!);
   }
 
   #byInterpreter(op: DecodedOp): void {
     const w = this.#w;
     const { name, implied } = EXECUTED[op.family]!;
-    const touched = new Set([...implied, op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
+    const popsAll = op.family === "stack" && op.id === I.ID_POPA;
+    const touched = new Set([...(popsAll ? ALL_OLD : implied), op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
     for (const n of [op.base, op.index]) if (n < 16) touched.add(n);
     w.execute(name, op, touched, flagUse(op));
   }
@@ -218,7 +248,9 @@ class BlockWriter {
       // The interpreter's functions may have left registers of the loop in memory alone.
       if (this.#smallLoops.has(number)) w.registers.fetch(this.#unsavedAround(number));
       else w.registers.save();
-      this.#availableAfter.set(number, w.registers.state.available);
+      const { available, neighbours } = w.registers.state;
+      this.#availableAfter.set(number, available);
+      this.#neighboursAfter.set(number, neighbours);
       w.count(length);
       w.done = 0;
       this.#flagsAfter.set(number, w.flags.state);
@@ -247,20 +279,25 @@ class BlockWriter {
       case "call":
         this.#nextInstruction(op, next);
         if (transfer.to.block === null) {
-          code.get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add).set(target);
-          w.canonical(op, target);
+          this.#address(op, transfer.to.offset, target);
+          w.target(op, target);
         }
         push(w, op, next);
         end();
+        if (transfer.to.block === null && !w.mode.isFlat) {
+          code.get(target);
+          return w.leaveTo(0);
+        }
         return this.#edge(number, transfer.to, null);
       case "return":
         peek(w, op, target);
         if (transfer.to && transfer.to.block !== null) {
           w.registers.save();
           const known = w.registers.state;
-          code.get(target).get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add, Op.i64Eq);
-          code.if();
-          drop(w);
+          code.get(target);
+          w.codeAddress(transfer.to.offset);
+          code.op(Op.i64Eq).if();
+          drop(w, op.size + Number(op.imm));
           const { done } = w;
           const { state } = w.flags;
           end();
@@ -270,13 +307,11 @@ class BlockWriter {
           w.registers.state = known;
           code.end();
         }
-        w.canonical(op, target);
-        drop(w);
+        w.target(op, target);
+        drop(w, op.size + Number(op.imm));
         break;
       case "callIndirect":
-        rmValue(w, op, 8);
-        code.set(target);
-        w.canonical(op, target);
+        this.#indirect(op, target);
         this.#nextInstruction(op, next);
         push(w, op, next);
         break;
@@ -291,9 +326,7 @@ class BlockWriter {
         w.sayWhy(BAILED_SYSCALL);
         break;
       case "jumpIndirect":
-        rmValue(w, op, 8);
-        code.set(target);
-        w.canonical(op, target);
+        this.#indirect(op, target);
         break;
     }
     code.get(target);
@@ -301,11 +334,22 @@ class BlockWriter {
   }
 
   #nextInstruction(op: DecodedOp, local: number): void {
-    this.#w.code
-      .get(this.#w.pageBase)
-      .i64(op.offset + op.length)
-      .op(Op.i64Add)
-      .set(local);
+    this.#w.codeAddress(op.offset + op.length);
+    this.#w.code.set(local);
+  }
+  /** Leaves in the local the address to which a direct transfer goes. */
+  #address(op: DecodedOp, offset: number, local: number): void {
+    this.#w.codeAddress(offset);
+    if (op.size === 2) cut(this.#w.code, 2);
+    this.#w.code.set(local);
+  }
+  /** Leaves in the local the address to which an indirect transfer goes. */
+  #indirect(op: DecodedOp, local: number): void {
+    const w = this.#w;
+    rmValue(w, op, op.size);
+    if (!op.isMemory) cut(w.code, op.size);
+    w.code.set(local);
+    w.target(op, local);
   }
 
   /**
@@ -320,15 +364,16 @@ class BlockWriter {
     const goesOn = block !== null && !cut.has(edgeKey(from, block));
     if (!goesOn || !this.#smallLoops.get(from)?.has(block)) w.registers.save();
     if (!goesOn) {
-      if (branch && (offset < 0 || offset >= 4096)) {
-        const target = w.temporary("target", I64);
-        code.get(w.pageBase).i64(offset).op(Op.i64Add).set(target);
-        // The branch itself faults, so it is not done although it was counted.
-        w.done = -1;
-        w.canonical(branch, target);
-        w.done = 0;
-      }
-      return w.leave(offset, 0);
+      const mayFault = w.mode.isLong ? offset < 0 || offset >= 4096 : !w.mode.isFlat;
+      if (!branch || !mayFault) return w.leave(offset, 0);
+      const target = w.temporary("target", I64);
+      this.#address(branch, offset, target);
+      // If the branch itself faults, it is not done although it was counted.
+      w.done = -1;
+      w.target(branch, target);
+      w.done = 0;
+      code.get(target);
+      return w.leaveTo(0);
     }
     const isBackward = number.get(block)! <= number.get(from)!;
     const inherits = !isBackward && !merges.has(block);

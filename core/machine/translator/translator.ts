@@ -15,32 +15,39 @@ import {
   RECORD_PAGE_VERSION,
   RECORD_SIZE,
 } from "../layout.ts";
+import { CodeMode } from "./code-mode.ts";
 import { readOp, type DecodedOp } from "./decoded.ts";
 import { HELPER_NAMES, REGION_TYPE, SHARED, TYPES } from "./imports.ts";
 import { CodePages, type CodePage } from "./pages.ts";
 import { ReachedCode } from "./reached.ts";
+import { regionKey } from "./region-key.ts";
 import { LARGE_REGION, SMALL_REGION, findRegion } from "./region.ts";
 import { RegionTooLarge, translateRegion } from "./translate.ts";
 import { moduleBytes, type FunctionBody } from "./wasm.ts";
 
-const MODE_64 = 1;
 const LONGEST_INSTRUCTION = 15;
+const END_OF_32_BITS = 1n << 32n;
 
-/** What a pCPU requests: the region at a machine address, which is a linear address in an address space. */
+/** What a pCPU requests: the region at a machine address, which is a linear address in an address space, as code of a mode. */
 export interface RegionRequest {
   host: number;
+  /** MODE_* of ../cpu/mode_bits.ts. */
+  mode: number;
   linear: bigint;
-  cr3: bigint;
+  /** The key of the address space; see ../cpu/paging/space.ts. */
+  space: bigint;
   /** Machine address of the root of the second stage of translation; 0 if there is none. */
   second: number;
   large: boolean;
-  /** Buckets of the pCPU's decoded blocks; 0 if all code counts as having run. */
+  /** Sets of the pCPU's decoded blocks; 0 if all code counts as having run. */
   blocks: number;
 }
 /** A region as the pCPUs are told of it. */
 export interface RegionPlace {
   /** Machine address of its first byte. */
   host: number;
+  /** The mode whose code it is. */
+  mode: number;
   /** Its index in the function table. */
   index: number;
 }
@@ -57,7 +64,7 @@ export interface TranslatorMachine {
   /** The decoder of core.wasm; see ../cpu/decode/decode.ts. */
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
   /** The page walk of core.wasm; see ../cpu/paging/code_page.ts. */
-  codePage(cr3: bigint, second: number, linear: bigint): number;
+  codePage(space: bigint, second: number, linear: bigint): number;
   /** Machine addresses of the tables of ../cpu/frames/tables.ts, of the regions' records and of the pool (../layout.ts). */
   codeVersions: number;
   codeFlags: number;
@@ -77,7 +84,7 @@ export class Translator {
   readonly #freeOps: number[] = [];
   readonly #freeIndices: number[] = [];
   readonly #modules = new Map<number, { ops: number[]; indices: number[] }>();
-  /** Regions by machine address of their first byte. */
+  /** Regions by what they are found by (regionKey). */
   readonly #made = new Map<number, { pages: CodePage[]; large: boolean }>();
   /** How many of both there are, free or not. */
   readonly #allOps: number;
@@ -122,8 +129,8 @@ export class Translator {
     const regions: RegionPlace[] = [];
     const ops: number[] = [];
     for (const request of requests) {
-      const { host, large } = request;
-      const made = this.#made.get(host);
+      const { host, mode, large } = request;
+      const made = this.#made.get(regionKey(request));
       if (!this.#freeIndices.length || (made && (made.large || !large) && this.#pages.hold(made.pages))) continue;
       const kept: number[] = [];
       const pages: CodePage[] = [];
@@ -134,9 +141,9 @@ export class Translator {
       }
       const index = this.#freeIndices.pop()!;
       this.#record(index, pages);
-      this.#made.set(host, { pages, large });
+      this.#made.set(regionKey(request), { pages, large });
       ops.push(...kept);
-      regions.push({ host, index });
+      regions.push({ host, mode, index });
       bodies.push(body);
     }
     if (!bodies.length) return null;
@@ -147,7 +154,7 @@ export class Translator {
 
   /** Lets the regions be requested again. */
   forget(regions: RegionPlace[]): void {
-    for (const { host } of regions) this.#made.delete(host);
+    for (const region of regions) this.#made.delete(regionKey(region));
   }
 
   #record(index: number, pages: CodePage[]): void {
@@ -164,13 +171,18 @@ export class Translator {
 
   /** `pages` receives the pages of its code; `kept` receives the operations taken from the pool. */
   #region(request: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
-    const { host, linear, cr3, second, large, blocks } = request;
+    const { host, linear, space, second, large, blocks } = request;
+    const mode = new CodeMode(request.mode);
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
       let at = frames.get(offset);
-      if (at === undefined)
-        frames.set(offset, (at = this.#machine.codePage(cr3, second, base + BigInt(offset)) || null));
+      if (at !== undefined) return at;
+      const to = base + BigInt(offset);
+      // Code does not go on from one end of the linear addresses at the other.
+      const isPossible = mode.isLong || (to >= 0n && to < END_OF_32_BITS);
+      at = (isPossible && this.#machine.codePage(space, second, to)) || null;
+      frames.set(offset, at);
       return at;
     };
     const page = (offset: number): CodePage | null => {
@@ -185,15 +197,15 @@ export class Translator {
       const at = frame(offset - (offset & 0xfff));
       return at === null ? null : at + (offset & 0xfff);
     };
-    const decode = (offset: number) => this.#decode(offset, page);
+    const decode = (offset: number) => this.#decode(offset, request.mode, page);
     const reached = (offset: number) => {
       const at = place(offset);
-      return at !== null && this.#reached.has(at, blocks);
+      return at !== null && this.#reached.has(at, request.mode, blocks);
     };
     try {
-      const region = findRegion(host & 0xfff, decode, reached, large ? LARGE_REGION : SMALL_REGION);
+      const region = findRegion(host & 0xfff, mode, decode, reached, large ? LARGE_REGION : SMALL_REGION);
       if (!region.blocks[0]!.ops.length) return null;
-      for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!);
+      for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!, request.mode);
       return translateRegion(region, (op) => this.#keep(op, kept));
     } catch (error) {
       if (!(error instanceof PoolFull || error instanceof RegionTooLarge)) this.#failed(error);
@@ -201,19 +213,19 @@ export class Translator {
     }
   }
 
-  #decode(offset: number, page: (offset: number) => CodePage | null): DecodedOp | null {
+  #decode(offset: number, mode: number, page: (offset: number) => CodePage | null): DecodedOp | null {
     const { pool, decode } = this.#machine;
     const within = offset & 0xfff;
     const first = page(offset - within);
     if (!first) return null;
     const room = 4096 - within;
-    if (decode(pool, MODE_64, first.host + within, room, within) < 0) {
+    if (decode(pool, mode, first.host + within, room, within) < 0) {
       const second = page(offset - within + 4096);
       if (!second) return null;
       const bytes = pool + OP_SIZE;
       this.#bytes.copyWithin(bytes, first.host + within, first.host + 4096);
       this.#bytes.copyWithin(bytes + room, second.host, second.host + LONGEST_INSTRUCTION + 1 - room);
-      decode(pool, MODE_64, bytes, LONGEST_INSTRUCTION + 1, within);
+      decode(pool, mode, bytes, LONGEST_INSTRUCTION + 1, within);
     }
     return readOp(this.#view, pool, offset - within);
   }

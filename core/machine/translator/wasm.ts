@@ -11,6 +11,7 @@ export type ValueType = typeof I32 | typeof I64 | typeof V128;
 /** Opcodes without immediates. Blocks, locals, constants, memory and calls are methods of Code. */
 export const Op = {
   unreachable: 0x00,
+  return: 0x0f,
   drop: 0x1a,
   select: 0x1b,
   i32Eqz: 0x45,

@@ -5,13 +5,19 @@
  */
 import * as S from "../cpu/state.ts";
 import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
+import type { CodeMode } from "./code-mode.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
 import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, callHelper, type HelperName } from "./imports.ts";
+import type { Neighbour, Place } from "./neighbours.ts";
+import type { Region } from "./region.ts";
 import { RegisterWriter, vectorNumber } from "./registers.ts";
+import { SegmentWriter, cut } from "./segments.ts";
 import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wasm.ts";
 
 const PAGE = -4096n;
+const PAGE_32 = 0xfffff000n;
+const RSP = 4;
 /** Offset of the addend in an entry of the TLB. */
 const ADDEND = 8;
 
@@ -20,21 +26,32 @@ export interface RegionUse {
   /** By block number, the registers (registers.ts) that the block touches and writes. */
   touched: Map<number, ReadonlySet<number>>;
   written: Map<number, ReadonlySet<number>>;
+  /** Operations next to whose memory operand others are (neighbours.ts); null while that is not known. */
+  serves: Set<DecodedOp> | null;
   /** Whether some instruction leaves its flags in locals. */
   flags: boolean;
   /** Whether the interpreter executes an instruction in a page other than the first, so that it has to be told the page. */
   movesCodeBase: boolean;
 }
 
+/** How many accesses are kept for their neighbours: more would be kept in memory, by V8's first code even if nobody needs them any more. */
+const MOST_NEIGHBOURS = 6;
+/** The same while it is found out which of them have neighbours. */
+const MOST_CANDIDATES = 12;
+
 /** Takes a decoded operation into the pool that translated code refers to. Returns its machine address. */
 export type KeepOp = (op: DecodedOp) => number;
 
 export class RegionWriter {
+  readonly mode: CodeMode;
+  readonly #region: Region;
+  readonly segments: SegmentWriter;
   readonly code = new Code();
   readonly flags: FlagWriter;
-  readonly use: RegionUse = {
-    touched: new Map(),
-    written: new Map(),
+  readonly use = {
+    touched: new Map<number, ReadonlySet<number>>(),
+    written: new Map<number, ReadonlySet<number>>(),
+    serves: new Set<DecodedOp>(),
     flags: false,
     movesCodeBase: false,
   };
@@ -46,7 +63,7 @@ export class RegionWriter {
   readonly #locals: ValueType[] = [];
   readonly #named = new Map<string, number>();
   readonly registers: RegisterWriter;
-  /** Linear address of the page; and where to continue. */
+  /** RIP of the first byte of the page in which the region begins; and where to continue. */
   readonly pageBase: number;
   readonly #rip: number;
   /** Labels of the ways out: everything is set; RIP and the count have to be computed from an offset and a number; the same and it bails. */
@@ -58,7 +75,10 @@ export class RegionWriter {
   /** Writes the code that stores those parts of the vCPU's state that are only in locals at the moment; null while there are none. */
   unsettled: (() => void) | null = null;
 
-  constructor(known: RegionUse, windows: Map<DecodedOp, number>, keep: KeepOp) {
+  constructor(region: Region, known: RegionUse, windows: Map<DecodedOp, number>, keep: KeepOp) {
+    this.mode = region.mode;
+    this.#region = region;
+    this.segments = new SegmentWriter(this);
     this.#windows = windows;
     this.#known = known;
     this.#keep = keep;
@@ -203,20 +223,102 @@ export class RegionWriter {
     }
     if (!hasBase && op.index === 16) code.i64(displacement);
     else if (displacement) code.i64(displacement).op(Op.i64Add);
-    if (op.addressSize === 4) code.op(Op.i32WrapI64, Op.i64ExtendI32U);
+    cut(code, op.addressSize);
   }
 
-  /** Pushes the linear address. */
-  address(op: DecodedOp): void {
-    this.offset(op);
-    if (op.segmentSlot) this.code.get(STATE).memory(Mem.i64Load, op.segmentSlot).op(Op.i64Add);
+  /** Takes an offset in the operation's segment and pushes the linear address of `size` bytes there. */
+  #linearOf(op: DecodedOp, size: number): void {
+    if (!op.isUnlimited) this.segments.linear(op, op.segment, size);
+    else if (op.segmentSlot) this.code.get(STATE).memory(Mem.i64Load, op.segmentSlot).op(Op.i64Add);
   }
 
-  /** Takes a linear address and pushes the host address of `size` bytes there; bails out if the TLB does not have it. */
-  host(op: DecodedOp, size: number, write: boolean): void {
+  /**
+   * Pushes the host address of `size` bytes on the stack, where a register, plus a distance, points to; bails out if the TLB does not have it, or SS does
+   * not allow it.
+   */
+  hostOnStack(op: DecodedOp, register: number, distance: number, size: number, write: boolean): void {
+    this.stackPointer(register, distance);
+    if (!this.mode.isFlat) this.segments.linear(op, S.SS, size);
     this.code.set(this.#linear);
-    this.#lookUp(op, size, write);
+    const place = this.mode.isLong ? this.registers.neighbours.placeIn(register, distance) : null;
+    this.#find(op, place, size, write, () => this.#lookUp(op, size, write));
+  }
+  /** Pushes a register, as a stack pointer, plus a distance. */
+  stackPointer(register: number, distance: number): void {
+    this.register(register);
+    if (distance) this.code.i64(distance).op(Op.i64Add);
+    cut(this.code, this.mode.stackPointer);
+  }
+  /** The stack pointer becomes a register plus a distance. */
+  moveStack(register: number, distance: number): void {
+    if (this.mode.isLong) return this.registers.writeSum(RSP, register, distance);
+    this.stackPointer(register, distance);
+    if (this.mode.stackPointer > 2) return this.setRegister(RSP);
+    const pointer = this.temporary("stackPointer", I64);
+    this.code.set(pointer);
+    this.writeSized(RSP, 0, 2, pointer);
+  }
+
+  /** Pushes the host address of `size` bytes at an offset in the operation's segment, as hostOf(). */
+  hostAtOffset(op: DecodedOp, offset: bigint, size: number, write: boolean): void {
+    this.code.i64(offset);
+    this.#linearOf(op, size);
+    this.code.set(this.#linear);
+    this.#find(op, null, size, write, () => this.#lookUp(op, size, write));
+  }
+  /** The same for the operation's memory operand. */
+  hostOf(op: DecodedOp, size: number, write: boolean): void {
+    this.offset(op);
+    this.#linearOf(op, size);
+    this.code.set(this.#linear);
+    const window = this.#windows.get(op);
+    const place = this.registers.neighbours.placeOf(op);
+    this.#find(op, place, size, write, () => {
+      if (window === undefined) this.#lookUp(op, size, write);
+      else this.#look(window, op, size, write);
+    });
+  }
+
+  /** Pushes the host address for the linear address in its local: from a neighbour's if there is one. `otherwise` sets the local `host`. */
+  #find(op: DecodedOp, place: Place | null, size: number, write: boolean, otherwise: () => void): void {
+    const { neighbours, inArm } = this.registers;
+    const neighbour = place && neighbours.of(place, size, write);
+    if (neighbour) {
+      this.use.serves.add(neighbour.found.op);
+      return this.#fromNeighbour(op, neighbour, size, write);
+    }
+    otherwise();
     this.code.get(this.#host);
+    if (!place || inArm || this.#known.serves?.has(op) === false) return;
+    const local = neighbours.record(place, op, size, write, this.#known.serves ? MOST_NEIGHBOURS : MOST_CANDIDATES);
+    this.code.tee(this.temporary(`found${local}`, I32));
+  }
+  #fromNeighbour(op: DecodedOp, { found, distance, least, most }: Neighbour, size: number, write: boolean): void {
+    const { code } = this;
+    const local = this.temporary(`found${found.local}`, I32);
+    if (least === null && most === null) return void code.get(local).i32(distance).op(Op.i32Add);
+    // The sum is made where the ways have joined, as V8 then knows that its upper half is clear.
+    const same = code.block();
+    code.get(local).set(this.#host);
+    code.get(local).i32(4095).op(Op.i32And);
+    if (least !== null) code.i32(least).op(Op.i32GeU);
+    else code.i32(most!).op(Op.i32LeU);
+    code.branchIfLikely(same);
+    this.#askHelper(op, size, write);
+    code.i32(distance).op(Op.i32Sub).set(this.#host);
+    code.end();
+    code.get(this.#host).i32(distance).op(Op.i32Add);
+  }
+
+  /** Pushes the host address that the interpreter's function finds for the linear address in its local; bails out if there is none. */
+  #askHelper(op: DecodedOp, size: number, write: boolean): void {
+    const { code } = this;
+    code.get(this.#linear).i32(size);
+    this.call(write ? "region_write" : "region_read");
+    code.tee(this.#host).op(Op.i32Eqz);
+    code.ifUnlikely();
+    this.bail(op);
+    code.end().get(this.#host);
   }
   /** Sets the host address of `size` bytes at the linear address in its local. */
   #lookUp(op: DecodedOp, size: number, write: boolean): void {
@@ -235,18 +337,11 @@ export class RegionWriter {
     if (size > 1) code.i64(size - 1).op(Op.i64Add);
     code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Eq);
     code.branchIfLikely(found);
-    code.get(this.#linear).i32(size);
-    this.call(write ? "region_write" : "region_read");
-    code.tee(this.#host).op(Op.i32Eqz);
-    code.ifUnlikely();
-    this.bail(op);
-    code.end().end();
+    this.#askHelper(op, size, write);
+    code.op(Op.drop).end();
   }
-  /** The same for the operation's memory operand. */
-  hostOf(op: DecodedOp, size: number, write: boolean): void {
-    this.address(op);
-    const window = this.#windows.get(op);
-    if (window === undefined) return this.host(op, size, write);
+  /** The same by a window. */
+  #look(window: number, op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
     const name = `${write ? "write" : "read"}Window${window}`;
     const page = this.temporary(`${name}Page`, I64);
@@ -254,7 +349,6 @@ export class RegionWriter {
     // A window that shows nothing can't be expressed by a page number, because guests use any address, canonical or not.
     const closed = this.temporary(`${name}Closed`, I64);
     this.#usedWindows.add(closed);
-    code.set(this.#linear);
     const inside = code.block();
     code
       .get(this.#linear)
@@ -269,7 +363,7 @@ export class RegionWriter {
     code.get(this.#linear).i64(PAGE).op(Op.i64And).set(page).i64(0).set(closed);
     code.get(this.#host).get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);
     code.end();
-    code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add);
+    code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add).set(this.#host);
   }
 
   /** Takes a host address and pushes the value there, zero-extended. */
@@ -279,6 +373,19 @@ export class RegionWriter {
   /** Takes a host address and a value. */
   store(size: number): void {
     this.code.memory([0, Mem.i64Store8, Mem.i64Store16, 0, Mem.i64Store32, 0, 0, 0, Mem.i64Store][size]!);
+  }
+
+  // ---- code addresses ----
+
+  /** Pushes RIP of the code at an offset from the page's beginning. */
+  codeAddress(offset: number): void {
+    this.code.get(this.pageBase).i64(offset).op(Op.i64Add);
+    if (!this.mode.isLong) cut(this.code, 4);
+  }
+  /** Bails out at `op`, a near transfer to the address in the local, if nothing can be there. */
+  target(op: DecodedOp, local: number): void {
+    if (this.mode.isLong) this.#canonical(op, local);
+    else if (!this.mode.isFlat) this.segments.target(op, local);
   }
 
   // ---- ways out ----
@@ -324,8 +431,7 @@ export class RegionWriter {
     this.code.get(POLL).memory(Mem.i32Load).branchIfUnlikely(label);
     this.code.get(LEFT).i32(0).op(Op.i32LeS).branchIfUnlikely(label);
   }
-  /** Takes a canonical address and leaves it in the local; bails at `op` if it is not canonical. */
-  canonical(op: DecodedOp, local: number): void {
+  #canonical(op: DecodedOp, local: number): void {
     const { code } = this;
     code.get(local).i64(16).op(Op.i64Shl).i64(16).op(Op.i64ShrS).get(local).op(Op.i64Ne);
     code.ifUnlikely();
@@ -367,8 +473,7 @@ export class RegionWriter {
 
   finish(): FunctionBody {
     const before = new Code();
-    before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP).i64(PAGE).op(Op.i64And).tee(this.pageBase);
-    before.memory(Mem.i64Store, S.CPU_CODE_BASE);
+    this.#begin(before);
     if (this.has("tag")) before.get(STATE).memory(Mem.i64Load, S.CPU_TLB_TAG).set(this.#tag);
     for (const closed of this.#usedWindows) before.i64(-1).set(closed);
     if (this.has("noVectors")) {
@@ -377,17 +482,41 @@ export class RegionWriter {
       before.get(STATE).memory(Mem.i32Load, S.CPU_CR4).i32(0x200).op(Op.i32And, Op.i32Eqz, Op.i32Or);
       before.set(this.temporary("noVectors", I32));
     }
+    this.segments.begin(before);
     this.flags.begin(before);
 
     const { code } = this;
     code.op(Op.unreachable).end();
     this.sayWhy(S.BAILED_UNDONE);
     code.end();
-    code.get(this.#rip).get(this.pageBase).op(Op.i64Add).set(this.#rip);
+    code.get(this.#rip).get(this.pageBase).op(Op.i64Add);
+    if (!this.mode.isLong) cut(code, 4);
+    code.set(this.#rip);
     code.get(LEFT).get(this.temporary("done", I32)).op(Op.i32Sub).set(LEFT).end();
     this.flags.storeSettled();
     code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
     code.get(LEFT);
     return { locals: this.#locals, code: [before, code] };
+  }
+
+  /** Finds out where the page is. */
+  #begin(before: Code): void {
+    const { mode } = this;
+    const { blocks } = this.#region;
+    before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP);
+    if (mode.isFlat) before.i64(mode.isLong ? PAGE : PAGE_32).op(Op.i64And);
+    else {
+      // CS may begin anywhere, so RIP and the page have different beginnings.
+      cut(before, 4);
+      before.i64(blocks[0]!.ops[0]!.offset).op(Op.i64Sub);
+    }
+    before.tee(this.pageBase).memory(Mem.i64Store, S.CPU_CODE_BASE);
+    if (mode.isFlat) return;
+    const places = blocks.flatMap(({ ops, transfer }) => {
+      if (ops.length) return ops.flatMap(({ offset, length }) => [offset, offset + length - 1]);
+      // Jumps also lead to blocks of which nothing could be translated.
+      return transfer.kind === "jump" ? [transfer.to.offset] : "offset" in transfer ? [transfer.offset] : [];
+    });
+    this.segments.beginCode(before, this.pageBase, Math.min(...places), Math.max(...places), mode.word);
   }
 }

@@ -356,7 +356,9 @@ class FastSide {
     if (this.#hasRounded) code.get(this.#local("Result")).i32(16).op(Op.i32ShrU).i32(0x200).op(Op.i32And, Op.i32Or);
     code.get(this.#local("Top")).i32(tags.top).op(Op.i32Add).i32(7).op(Op.i32And).i32(11).op(Op.i32Shl, Op.i32Or);
     code.memory(Mem.i32Store16, S.CPU_FSW);
-    code.get(STATE).get(this.#w.pageBase).i64(this.#last.offset).op(Op.i64Add).memory(Mem.i64Store, S.CPU_FIP);
+    code.get(STATE);
+    this.#w.codeAddress(this.#last.offset);
+    code.memory(Mem.i64Store, S.CPU_FIP);
   }
 }
 

@@ -1,20 +1,20 @@
-/** What vCPUs of a domain that crashed were doing: read while it is held as it stopped, as its memory goes with it. */
+/** What the vCPUs of a domain that crashed were doing. It is read while the domain is held as it stopped, because its memory is freed with it. */
 import type { Inspection } from "./inspection.ts";
 import type { KernelSymbols } from "./kernel-symbols.ts";
 import type { RegistersReport } from "./report.ts";
 
-/** Symbols are waited for so long, in milliseconds: a debug kernel's image takes a while to be read. */
+/** How long symbols are waited for, in milliseconds. It takes a while to read the image of a debug kernel. */
 const NAMES_MS = 2000;
 /** A domain is held no longer than this before its on_crash is carried out. */
 const MOST_MS = 3000;
-/** Reports are kept of the latest domains that crashed, and of so many vCPUs each: about 10 KiB a vCPU. */
+/** Reports are kept of the latest domains that crashed, and of this many vCPUs of each: about 10 KiB for each vCPU. */
 const MOST_DOMAINS = 64;
 const MOST_VCPUS = 8;
 
 export interface CrashesParts {
   inspection: Pick<Inspection, "registers">;
   symbols: Pick<KernelSymbols, "whenRead">;
-  /** Highest number of a vCPU of the domain; null where there is none. */
+  /** Returns the highest number of a vCPU of the domain, or null if there is no vCPU. */
   lastVcpu: (domid: number) => number | null;
 }
 
@@ -26,7 +26,7 @@ export class Crashes {
     this.#parts = parts;
   }
 
-  /** The domain has crashed and is held. Resolves when it may go: never rejects, and takes MOST_MS at most. */
+  /** The domain has crashed and is held. Resolves when it may go. It never rejects, and takes MOST_MS at most. */
   take(domid: number): Promise<void> {
     const taken = this.#read(domid);
     this.#taken.delete(domid);
@@ -35,12 +35,15 @@ export class Crashes {
     return within(MOST_MS, taken);
   }
 
-  /** Of each vCPU that was up; none of a domain that has not crashed, or too long ago. Waits while they are being read. */
+  /**
+   * Returns a report of each vCPU that was up. There are none for a domain that has not crashed, or crashed too long ago. Waits while they are being
+   * read.
+   */
   async of(domid: number): Promise<RegistersReport[]> {
     return (await this.#taken.get(domid)) ?? [];
   }
 
-  /** Without names there are addresses alone. */
+  /** Without names there are only addresses. */
   async #read(domid: number): Promise<RegistersReport[]> {
     const { inspection, symbols, lastVcpu } = this.#parts;
     const found: RegistersReport[] = [];
@@ -50,14 +53,14 @@ export class Crashes {
       try {
         found.push(await inspection.registers({ domid, vcpu }));
       } catch {
-        // It was never brought up, or somebody has destroyed the domain meanwhile: the others are what there is.
+        // The vCPU was never brought up, or somebody has destroyed the domain meanwhile. The other reports are all there is.
       }
     }
     return found;
   }
 }
 
-/** Resolves when `work` does, and after that time at the latest. */
+/** Resolves when `work` does, and at the latest after that time. */
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));

@@ -1,23 +1,23 @@
-/** Machine code as text, by iced-x86. */
+/** Machine code as text, made by iced-x86. */
 import type { Decoder, Formatter, Instruction } from "iced-x86";
 
 export interface Line {
   address: bigint;
   length: number;
   text: string;
-  /** Of a near branch, or of an operand relative to RIP. */
+  /** The target of a near branch, or of an operand relative to RIP. */
   target: bigint | null;
 }
 
 type Iced = typeof import("iced-x86");
-/** Code before this many bytes is not looked at for a place to begin. */
+/** The search for a place where reading can begin goes back no more than this many bytes. */
 const MOST_BACK = 96;
 
 export class Disassembler {
   readonly #iced: Iced;
   readonly #formatter: Formatter;
 
-  /** The library is a WebAssembly module: loaded when code is looked at for the first time. */
+  /** The library is a WebAssembly module. It is loaded when code is looked at for the first time. */
   static async load(): Promise<Disassembler> {
     return new Disassembler(await import("iced-x86"));
   }
@@ -32,7 +32,7 @@ export class Disassembler {
     this.#formatter.branchLeadingZeros = false;
   }
 
-  /** All of the bytes from `address` on; what is no instruction is a line of one byte. */
+  /** Returns all of the bytes as lines, beginning at `address`. A byte that belongs to no instruction gets a line of its own. */
   lines(bytes: Uint8Array, address: bigint, bits: 64 | 32 | 16): Line[] {
     const decoder = this.#decoder(bytes, address, bits);
     const lines: Line[] = [];
@@ -41,7 +41,7 @@ export class Disassembler {
         const at = address + BigInt(decoder.position);
         const instruction = decoder.decode();
         const invalid = instruction.code === this.#iced.Code.INVALID;
-        // Cut off by the end of the bytes.
+        // The end of the bytes cuts the instruction off.
         if (invalid && bytes.length - Number(at - address) < 15) {
           instruction.free();
           break;
@@ -64,8 +64,8 @@ export class Disassembler {
   }
 
   /**
-   * `before` lines that end where `rip` begins, that one and `after` more. x86 cannot be read backwards: it begins at
-   * `known`, where an instruction is known to begin, or where reading on meets `rip`.
+   * Returns `before` lines that end where `rip` begins, that one, and `after` more. x86 code cannot be read backwards. So reading begins at `known`,
+   * where an instruction is known to begin, or at a place from which reading reaches `rip`.
    */
   around(
     code: { start: bigint; bytes: Uint8Array },
@@ -83,7 +83,8 @@ export class Disassembler {
     };
     let lead: Line[] | null = null;
     if (known !== null && known >= code.start && known < rip) lead = earlier(Number(known - code.start));
-    // The first bytes may be an instruction's middle, but soon the two readings meet: the farthest back is the best guess.
+    // The first bytes may be in the middle of an instruction, but soon the two ways of reading meet. So the place that is farthest back is the best
+    // guess.
     for (let start = Math.max(0, to - MOST_BACK); lead === null && start < to; start++) lead = earlier(start);
     const rest = this.lines(code.bytes.subarray(to), rip, bits);
     return [...(lead ?? []).slice(-before), ...rest.slice(0, after + 1)];

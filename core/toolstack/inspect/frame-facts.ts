@@ -1,10 +1,10 @@
-/** The frame table's words, in Xen's names. */
+/** The words of the frame table, with the names that Xen gives them. */
 import { DOMID_FIRST_RESERVED } from "../../abi/xen.ts";
 import * as abi from "../../hypervisor/abi/inspect.ts";
 import type { FrameWords } from "../../dom0/kernel/inspector.ts";
 import type { FrameFacts } from "./report.ts";
 
-/** public/xen.h. */
+/** From public/xen.h. */
 const RESERVED: Record<number, string> = { 0x7ff1: "DOMID_IO", 0x7ff2: "Xen", 0x7ff3: "DOMID_COW" };
 const TYPES: Record<number, string> = {
   0: "PGT_none",

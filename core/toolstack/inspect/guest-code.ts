@@ -1,9 +1,9 @@
-/** A vCPU's memory as it was at one moment, read by pages as it is asked for, and what lies on its stack. */
+/** The memory of a vCPU as it was at one moment, read page by page when it is asked for, and what lies on the vCPU's stack. */
 import type { PageRead } from "../../dom0/kernel/inspector.ts";
 import { isCanonical } from "./hex.ts";
 
 const PAGE = 4096n;
-/** Pages that one look reads at most. */
+/** The largest number of pages that one look reads. */
 const MOST_PAGES = 160;
 const MOST_STACK_BYTES = 8192;
 const MOST_FRAMES = 48;
@@ -19,7 +19,7 @@ export class GuestCode {
   readonly #read: (linear: bigint, length: number) => PageRead | null;
   readonly #pages = new Map<bigint, PageRead | null>();
 
-  /** `read`: what is mapped at a linear address, up to the end of its page. */
+  /** `read` returns what is mapped at a linear address, up to the end of its page. */
   constructor(read: (linear: bigint, length: number) => PageRead | null) {
     this.#read = read;
   }
@@ -35,7 +35,7 @@ export class GuestCode {
     return found;
   }
 
-  /** From `address` to where nothing is mapped any more, at most `length`. */
+  /** Returns the bytes from `address` up to where nothing is mapped any more, and at most `length` of them. */
   bytes(address: bigint, length: number): Uint8Array {
     const parts: Uint8Array[] = [];
     for (let at = address, left = length; left > 0;) {
@@ -49,7 +49,7 @@ export class GuestCode {
     return Uint8Array.from(Buffer.concat(parts));
   }
 
-  /** The mapped bytes around `address`: at most `before` and `after`, and all of them adjacent. */
+  /** Returns the mapped bytes around `address`: at most `before` and `after` of them, and all adjacent to each other. */
   around(address: bigint, before: number, after: number): { start: bigint; bytes: Uint8Array } {
     const page = address & ~0xfffn;
     let start = address - BigInt(before);
@@ -58,14 +58,14 @@ export class GuestCode {
     return { start, bytes: this.bytes(start, Number(address - start) + after) };
   }
 
-  /** Something may run there, and what stands before it is a CALL. */
+  /** Whether code may run at this address and the instruction before it is a CALL. */
   isReturnAddress(address: bigint): boolean {
     if (address < PAGE || !isCanonical(address) || !this.#page(address)?.executable) return false;
     const before = this.bytes(address - BigInt(CALL_BYTES), CALL_BYTES);
     return before.length === CALL_BYTES && endsWithCall(before);
   }
 
-  /** What a stack walk finds from `rsp` on: RBP's chain while it leads up the stack, and return addresses that lie there. */
+  /** Returns what a walk of the stack finds from `rsp` on: the chain of RBP as long as it leads up the stack, and return addresses. */
   stack(rsp: bigint, rbp: bigint): { frames: FoundFrame[]; bytes: number } {
     const first = (rsp + 7n) & ~7n;
     const bytes = isCanonical(first) ? this.bytes(first, MOST_STACK_BYTES) : new Uint8Array();
@@ -80,7 +80,7 @@ export class GuestCode {
     return { frames, bytes: bytes.length };
   }
 
-  /** Slots of the return addresses that RBP's chain leads to. */
+  /** Returns the slots of the return addresses to which the chain of RBP leads. */
   #chain(words: BigUint64Array, first: bigint, rbp: bigint): Set<bigint> {
     const slots = new Set<bigint>();
     const last = first + BigInt(8 * (words.length - 2));
@@ -88,7 +88,7 @@ export class GuestCode {
       const n = Number((frame - first) / 8n);
       if (!this.isReturnAddress(words[n + 1]!)) break;
       slots.add(frame + 8n);
-      // It leads up, so it ends.
+      // The chain must lead upwards, so it ends here.
       if (words[n]! <= frame) break;
       frame = words[n]!;
     }
@@ -96,7 +96,7 @@ export class GuestCode {
   }
 }
 
-/** E8 rel32, or FF /2 in any form (Intel SDM 2A, CALL), as the last bytes of seven. */
+/** Whether the last of these seven bytes are E8 rel32, or any form of FF /2 (Intel SDM 2A, CALL). */
 export function endsWithCall(bytes: Uint8Array): boolean {
   const from = (length: number): number => bytes[CALL_BYTES - length]!;
   if (from(5) === 0xe8) return true;
@@ -105,7 +105,7 @@ export function endsWithCall(bytes: Uint8Array): boolean {
   return false;
 }
 
-/** Bytes of FF /2 with that ModRM byte; 0 for another /digit. */
+/** Returns the length of FF /2 with that ModRM byte, or 0 for another /digit. */
 function indirectLength(modrm: number): number {
   if (((modrm >> 3) & 7) !== 2) return 0;
   const mode = modrm >> 6;

@@ -1,26 +1,30 @@
 /**
- * The page tables that a PVH guest keeps for itself, in whatever format its control registers choose (Intel SDM 3A chapter 4), walked as the processor walks
- * them but without a trace: they and what they name lie in guest-physical memory, behind the second stage.
+ * The page tables that a PVH guest keeps for itself, in whatever format its control registers choose (Intel SDM 3A chapter 4). They are walked as the
+ * processor walks them, but without leaving a trace. The tables and what they name lie in guest-physical memory, behind the second stage.
  */
 import type { FrameWords, Inspector, PageRead, WalkedEntry } from "../../dom0/kernel/inspector.ts";
+import {
+  CR0_PG_BIT,
+  CR4_PAE_BIT,
+  CR4_PSE_BIT,
+  EFER_LMA_BIT,
+  PTE_LARGE_BIT,
+  PTE_NX_BIT,
+  PTE_PRESENT_BIT,
+  PTE_USER_BIT,
+  PTE_WRITE_BIT,
+} from "../../machine/cpu/bit_numbers.ts";
 
-const CR0_PG = 1n << 31n;
-const CR4_PSE = 1n << 4n;
-const CR4_PAE = 1n << 5n;
-const EFER_LMA = 1n << 10n;
-const PRESENT = 1n;
-const WRITABLE = 2n;
-const USER = 4n;
-const LARGE = 0x80n;
-const NO_EXECUTE = 1n << 63n;
+/** Whether a register or an entry has the bit of this number. */
+const has = (value: bigint, bit: number): boolean => ((value >> BigInt(bit)) & 1n) === 1n;
 const ADDRESS = 0x000ffffffffff000n;
 
-/** How a format's tables are: by level, from the highest on, the lowest bit of its index and how many bits that has. */
+/** What the tables of a format look like: for each level, from the highest one down, the lowest bit of its index and the number of index bits. */
 export interface TableFormat {
   name: string;
   levels: readonly { level: 4 | 3 | 2 | 1; shift: bigint; bits: bigint }[];
   entryBytes: 4 | 8;
-  /** Bits of a linear address that count. */
+  /** How many bits of a linear address count. */
   linearBits: bigint;
 }
 const FOUR: TableFormat = {
@@ -58,16 +62,19 @@ const NONE: TableFormat = { name: "paging off", levels: [], entryBytes: 8, linea
 export interface GuestStep {
   level: 4 | 3 | 2 | 1;
   index: number;
-  /** Guest-physical address of the entry. */
+  /** The guest-physical address of the entry. */
   address: bigint;
   value: bigint;
-  /** It maps a page, or names a table: at this guest-physical address; null for an entry that is not present. */
+  /** Whether the entry maps a page or names a table, and the guest-physical address of that. null for an entry that is not present. */
   names: bigint | null;
   isLeaf: boolean;
 }
 export interface GuestWalk {
   steps: GuestStep[];
-  /** Where it leads to, and the size of the page; null where it ends before, with the guest-physical address of a table in no memory if that is why. */
+  /**
+   * Where the walk leads to, and the size of the page; null if it ends before. `missing` is the guest-physical address of a table that lies in no
+   * memory, if that is why it ends.
+   */
   leads: { physical: bigint; pageBytes: number } | null;
   missing: bigint | null;
   writable: boolean;
@@ -85,10 +92,16 @@ export class GuestTables {
     this.#inspector = inspector;
     this.#domid = domid;
     this.#control = control;
-    this.format = !(control.cr0 & CR0_PG) ? NONE : control.efer & EFER_LMA ? FOUR : control.cr4 & CR4_PAE ? PAE : TWO;
+    this.format = !has(control.cr0, CR0_PG_BIT)
+      ? NONE
+      : has(control.efer, EFER_LMA_BIT)
+        ? FOUR
+        : has(control.cr4, CR4_PAE_BIT)
+          ? PAE
+          : TWO;
   }
 
-  /** Guest-physical address of the highest table; null with paging off. */
+  /** The guest-physical address of the highest table; null while paging is off. */
   get root(): bigint | null {
     const { cr3 } = this.#control;
     if (this.format === NONE) return null;
@@ -115,16 +128,16 @@ export class GuestTables {
       const value = Buffer.from(bytes).readUIntLE(0, 4);
       const high = this.format.entryBytes === 8 ? Buffer.from(bytes).readUInt32LE(4) : 0;
       const entry = (BigInt(high) << 32n) | BigInt(value);
-      const isLeaf = level === 1 || (this.#mayBeLarge(level) && (entry & LARGE) !== 0n);
+      const isLeaf = level === 1 || (this.#mayBeLarge(level) && has(entry, PTE_LARGE_BIT));
       const pageBytes = 1n << shift;
-      const names = entry & PRESENT ? this.#named(entry, isLeaf ? pageBytes : 4096n) : null;
+      const names = has(entry, PTE_PRESENT_BIT) ? this.#named(entry, isLeaf ? pageBytes : 4096n) : null;
       walked.steps.push({ level, index: Number(index), address, value: entry, names, isLeaf });
       if (names === null) return walked;
-      // The four entries of PAE's highest level have no rights.
+      // The four entries of the highest level of PAE have no rights.
       if (this.format !== PAE || level !== 3) {
-        walked.writable &&= (entry & WRITABLE) !== 0n;
-        walked.user &&= (entry & USER) !== 0n;
-        walked.executable &&= this.format === TWO || (entry & NO_EXECUTE) === 0n;
+        walked.writable &&= has(entry, PTE_WRITE_BIT);
+        walked.user &&= has(entry, PTE_USER_BIT);
+        walked.executable &&= this.format === TWO || !has(entry, PTE_NX_BIT);
       }
       if (isLeaf)
         return { ...walked, leads: { physical: names + (within & (pageBytes - 1n)), pageBytes: Number(pageBytes) } };
@@ -135,24 +148,24 @@ export class GuestTables {
 
   #mayBeLarge(level: number): boolean {
     if (this.format === FOUR) return level === 2 || level === 3;
-    return level === 2 && (this.format === PAE || (this.#control.cr4 & CR4_PSE) !== 0n);
+    return level === 2 && (this.format === PAE || has(this.#control.cr4, CR4_PSE_BIT));
   }
 
-  /** With 2 levels an entry of 4 MiB has 8 more bits of its address in bits 13 to 20 (PSE-36). */
+  /** In the format with 2 levels, an entry for 4 MiB has 8 more bits of its address in bits 13 to 20 (PSE-36). */
   #named(entry: bigint, pageBytes: bigint): bigint {
     if (this.format !== TWO) return entry & ADDRESS & ~(pageBytes - 1n);
     if (pageBytes === 4096n) return entry & 0xfffff000n;
     return (entry & 0xffc00000n) | (((entry >> 13n) & 0xffn) << 32n);
   }
 
-  /** Up to the end of the page; null where nothing is mapped. */
+  /** Reads up to the end of the page. Returns null where nothing is mapped. */
   read(linear: bigint, length: number): PageRead | null {
     const { leads, writable, executable } = this.walk(linear);
     const bytes = leads && this.#inspector.readPhysical(this.#domid, leads.physical, length);
     return bytes && { bytes, writable, executable };
   }
 
-  /** What stands in the host's frame table of a machine frame; null for none of its frames. */
+  /** Returns what the host's frame table says about a machine frame, or null if that is no frame of the host. */
   frame(mfn: number): FrameWords | null {
     return this.#inspector.frame(mfn);
   }

@@ -1,4 +1,7 @@
-/** A PVH vCPU's state in words: of the records of an HVM context (public/arch-x86/hvm/save.h) and, by Intel's manual volume 3, of its local APIC's page. */
+/**
+ * The state of a PVH vCPU in words: from the records of an HVM context (public/arch-x86/hvm/save.h) and, as Intel's manual volume 3 describes it,
+ * from the page of its local APIC.
+ */
 import * as abi from "../../abi/hvm_save.ts";
 import { hex64 } from "./hex.ts";
 import { CR0, CR4, flagsValue, rflagsValue, type Bits } from "./registers.ts";
@@ -15,7 +18,7 @@ const GENERAL = [
   ["RSP", abi.HVM_HW_CPU_RSP],
   ...Array.from({ length: 8 }, (_, n) => [`R${8 + n}`, abi.HVM_HW_CPU_R8 + 8 * n] as const),
 ] as const;
-/** In the record's order. */
+/** The segment registers in the order of the record. */
 const SEGMENTS = ["CS", "DS", "ES", "FS", "GS", "SS", "TR", "LDTR"];
 const EFER: Bits = [
   [0, "SCE"],
@@ -31,7 +34,7 @@ const APIC_BASE: Bits = [
 const LMA = 1n << 10n;
 const VM = 1n << 17n;
 
-/** Offsets in an APIC's page. */
+/** Offsets in the page of an APIC. */
 const ISR = 0x100;
 const TMR = 0x180;
 const IRR = 0x200;
@@ -60,7 +63,7 @@ const LVT_MASKED: Bits = [[16, "masked"]];
 const SVR_BITS: Bits = [[8, "enabled"]];
 const TIMER_MODES = ["one-shot", "periodic", "TSC deadline", "reserved mode"];
 
-/** Records by type and vCPU. */
+/** Returns the record of that type for that vCPU. */
 function recordOf(context: Uint8Array, code: number, vcpu: number): DataView | null {
   const view = new DataView(context.buffer, context.byteOffset, context.byteLength);
   for (let at = 0; at + abi.HVM_SAVE_DESCRIPTOR_SIZE <= context.length;) {
@@ -86,7 +89,7 @@ export class HvmVcpuState {
     this.#vcpu = vcpu;
   }
 
-  /** `context`: as XEN_DOMCTL_gethvmcontext gives it. null for a vCPU that is down: it has no registers. */
+  /** `context` is what XEN_DOMCTL_gethvmcontext returns. The result is null for a vCPU that is down, which has no registers. */
   static of(context: Uint8Array, vcpu: number): HvmVcpuState | null {
     const cpu = recordOf(context, abi.HVM_SAVE_CODE_CPU, vcpu);
     return cpu && new HvmVcpuState(cpu, context, vcpu);
@@ -105,7 +108,7 @@ export class HvmVcpuState {
       attributes: word(abi.HVM_HW_CPU_CS_ARBYTES),
     };
   }
-  /** A linear address of `offset` in a segment: bases count outside of 64-bit code only. */
+  /** Returns the linear address of `offset` in a segment. Bases count only outside of 64-bit code. */
   #linear(segment: string, offset: bigint): bigint {
     if (this.bits === 64) return offset;
     return (this.#segment(segment).base + offset) & 0xffffffffn;
@@ -124,7 +127,7 @@ export class HvmVcpuState {
     if (this.control.efer & LMA && attributes & 0x200) return 64;
     return attributes & 0x400 && !(this.#get(abi.HVM_HW_CPU_RFLAGS) & VM) ? 32 : 16;
   }
-  /** Linear. */
+  /** This is a linear address. */
   get rip(): bigint {
     return this.#linear("CS", this.#get(abi.HVM_HW_CPU_RIP));
   }
@@ -231,7 +234,7 @@ export class HvmVcpuState {
 const DATA = ["read", "read/write", "read, expand-down", "read/write, expand-down"];
 const CODE = ["execute", "execute/read", "execute, conforming", "execute/read, conforming"];
 
-/** In the form of a descriptor's second word, from bit 8 on, without the limit's bits (Intel SDM 3A 3.4.5). */
+/** `value` has the form of the second word of a descriptor, from bit 8 on, without the bits of the limit (Intel SDM 3A 3.4.5). */
 function attributesOf(name: string, value: number): string[] {
   if (!(value & 0x80)) return ["unusable"];
   const type = value & 15;

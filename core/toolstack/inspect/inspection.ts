@@ -1,4 +1,4 @@
-/** The Inspect requests: registers, page tables, memory, event channels and grants of a domain, as they are now. */
+/** The requests of Inspect: registers, page tables, memory, event channels and grants of a domain as they are now. */
 import { HypercallError } from "../../dom0/kernel/errno.ts";
 import type { DomainInfoRecord, Hypercalls } from "../../dom0/kernel/hypercalls.ts";
 import { guestTypeOf } from "../../dom0/kernel/hypercalls/domains.ts";
@@ -30,7 +30,7 @@ import type {
 } from "./report.ts";
 
 const LINES = { before: 10, after: 12 };
-/** Bytes of code that hold that many lines, and a function's beginning if it is near. */
+/** The number of bytes of code that contain that many lines, and the beginning of a function if it is near. */
 const CODE_BEFORE = 1024;
 const CODE_AFTER = 400;
 const PAGE = 4096n;
@@ -41,14 +41,14 @@ export interface InspectionParts {
   inspector: Inspector;
   observer: Observer;
   symbols: KernelSymbols;
-  /** Nanoseconds since power-on. */
+  /** Returns the nanoseconds since power-on. */
   now: () => number;
 }
 
 export class Inspection {
   readonly #parts: InspectionParts;
   #disassembler: Promise<Disassembler> | null = null;
-  /** Where a domain's frames were found last: those of a range often follow each other. */
+  /** Where the frame of a domain was found last, because the frames of a range often follow each other. */
   #guess = { domid: -1, pfn: 0, mfn: 0 };
 
   constructor(parts: InspectionParts) {
@@ -69,7 +69,7 @@ export class Inspection {
       : { start: rip, bytes: new Uint8Array() };
     const found = symbols?.find(rip);
     const lines = disassembler.around(around, rip, bits, found ? rip - BigInt(found.offset) : null, LINES);
-    // Words of 8 bytes are looked through, as 64-bit code has them.
+    // The stack is searched in words of 8 bytes, as 64-bit code has them.
     const stack = bits === 64 ? code.stack(rsp, rbp) : { frames: [], bytes: 0 };
     const after = hypercalls.vcpus.info(domid, vcpu);
     return {
@@ -135,7 +135,7 @@ export class Inspection {
       return isPvh ? this.#guestPhysical(domid, at, length) : this.#pseudoPhysical(domid, at, length);
     };
     const pieces: MemoryReport["pieces"] = [];
-    // From the last address on there is nothing.
+    // Nothing comes after the last address.
     const end = address + BigInt(bytes) > 1n << 64n ? 1n << 64n : address + BigInt(bytes);
     for (let at = address; at < end;) {
       const length = Number(end < (at & ~0xfffn) + PAGE ? end - at : (at & ~0xfffn) + PAGE - at);
@@ -173,7 +173,7 @@ export class Inspection {
         const { events, priority } = inspector.port(domid, port.port);
         const { remoteDomid, remotePort } = port;
         const other = remoteDomid !== null && remotePort !== null ? this.#otherEnd(remoteDomid, remotePort) : null;
-        // An IPI is sent to itself.
+        // A domain sends an IPI to itself.
         return { ...port, received: events, sent: port.state === "ipi" ? events : other, priority };
       }),
     };
@@ -183,7 +183,7 @@ export class Inspection {
     try {
       return this.#parts.inspector.port(domid, port).events;
     } catch (error) {
-      // It went meanwhile.
+      // The domain has gone meanwhile.
       if (error instanceof HypercallError) return null;
       throw error;
     }
@@ -204,7 +204,7 @@ export class Inspection {
     if (!this.#parts.hypercalls.domains.info(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
   }
 
-  /** Of a domain whose vCPUs are x86 code. */
+  /** For a domain whose vCPUs run x86 code. */
   #guest(domid: number): DomainInfoRecord {
     this.#exists(domid);
     if (domid === 0)
@@ -236,7 +236,7 @@ export class Inspection {
   }
 }
 
-/** That an entry of a second stage maps at an address. */
+/** Returns the frame that an entry of a second stage maps at an address. */
 function machineFrame(address: bigint, entry: bigint): number | null {
   if (!(entry & 1n)) return null;
   const large = (entry & 0x80n) !== 0n;

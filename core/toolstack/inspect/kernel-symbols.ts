@@ -1,31 +1,31 @@
-/** The symbols of domains' kernels: read once for each domain, in a thread beside dom0's. */
+/** The symbols of domains' kernels. They are read once for each domain, by a thread beside that of dom0. */
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Lifecycle, ManagedDomain } from "../lifecycle.ts";
 import { Symbols, type SymbolTable } from "../profile/symbols.ts";
 
 export interface SymbolsRequest {
-  /** Contents, or path. */
+  /** The contents of the kernel, or its path. */
   kernel: Uint8Array | string;
 }
-/** null: it has none. */
+/** null: the kernel has no symbols. */
 export type SymbolsReply = SymbolTable | null;
 
-/** Domains whose symbols are kept. */
+/** The number of domains whose symbols are kept. */
 const MOST = 8;
 
 export class KernelSymbols {
   readonly #domains: Lifecycle["domains"];
-  /** By domain: undefined while they are read. The one asked for last is the last. */
+  /** By domain: undefined while the symbols are being read. The domain that was asked for last stands last. */
   readonly #kept = new Map<ManagedDomain, Symbols | null | undefined>();
-  /** Readings that are under way. */
+  /** The readings that are under way. */
   readonly #reading = new Map<ManagedDomain, Promise<void>>();
 
   constructor(domains: Lifecycle["domains"]) {
     this.#domains = domains;
   }
 
-  /** undefined while they are being read; null when the kernel has none. */
+  /** Returns undefined while they are being read, and null if the kernel has none. */
   of(domid: number): Symbols | null | undefined {
     const domain = this.#domains.get(domid);
     if (!domain) return null;
@@ -39,7 +39,7 @@ export class KernelSymbols {
     return found;
   }
 
-  /** Resolves when of() knows; at once where there is no such domain. */
+  /** Resolves when of() has an answer, and at once if there is no such domain. */
   async whenRead(domid: number): Promise<void> {
     if (this.of(domid) === undefined) await this.#reading.get(this.#domains.get(domid)!);
   }
@@ -47,7 +47,7 @@ export class KernelSymbols {
   #read(domain: ManagedDomain): void {
     const { config, options } = domain;
     const given = options.files?.[config.kernel];
-    // The kernel lies on the domain's disk, which the domain writes to.
+    // The kernel is on the domain's disk, to which the domain itself writes.
     if (config.bootloader) return void this.#kept.set(domain, null);
     const folder = options.configName ? path.dirname(path.resolve(options.configName)) : ".";
     const request: SymbolsRequest = { kernel: given ?? path.resolve(folder, config.kernel) };
@@ -57,7 +57,7 @@ export class KernelSymbols {
     const worker = new Worker(new URL("symbols.js", import.meta.url), { workerData: request, name: "symbols" });
     worker.once("message", (table: SymbolsReply) => take(table && Symbols.of(table)));
     worker.once("error", () => take(null));
-    // Whatever ended it: who asks is not to wait for ever.
+    // This resolves whatever has ended the reading, so that nobody waits for ever.
     const ended = new Promise<void>((resolve) =>
       worker.once("exit", () => {
         if (this.#kept.get(domain) === undefined) take(null);

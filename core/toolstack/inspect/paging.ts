@@ -1,4 +1,7 @@
-/** Walks through page tables in words (Intel SDM 3A 4.5; Xen's mark of a PV kernel's own pages: bit 52): a PV guest's, and a PVH guest's two stages. */
+/**
+ * Walks through page tables in words (Intel SDM 3A 4.5; bit 52 is Xen's mark of a PV kernel's own pages): those of a PV guest, and the two stages of
+ * a PVH guest.
+ */
 import type { WalkedEntry } from "../../dom0/kernel/inspector.ts";
 import { frameFacts } from "./frame-facts.ts";
 import { hex64, isCanonical } from "./hex.ts";
@@ -46,7 +49,7 @@ const GUEST_FLAGS: FlagMeanings = [
   [0x800n, "AVL11", "Available to software"],
   [NO_EXECUTE, "XD", "Execute disable"],
 ];
-/** What the bits 9 to 11 of a second stage's entry say of the page that it maps (core/hypervisor/p2m/entry.ts). */
+/** What bits 9 to 11 of an entry of a second stage say about the page that it maps (core/hypervisor/p2m/entry.ts). */
 const SECOND_KINDS: readonly (readonly [name: string, meaning: string])[] = [
   ["table", "Leads to another table"],
   ["ram", "Memory of the domain’s own, or of Xen’s that is shared with it"],
@@ -68,7 +71,7 @@ function flagsOf(level: number, value: bigint, meanings: FlagMeanings): WalkStep
 
 const FOUR_LEVELS = ([4, 3, 2, 1] as const).map((level) => ({ level, shift: LEVEL_SHIFT[level], bits: 9n }));
 
-/** The parts of a linear address, as a walk of that format takes it apart. */
+/** Returns the parts of a linear address as a walk in that format takes it apart. */
 function partsOf(address: bigint, levels: TableFormat["levels"], linearBits: bigint): WalkReport["parts"] {
   const parts: WalkReport["parts"] = [];
   if (linearBits === 48n)
@@ -90,7 +93,7 @@ function sizeText(bytes: number): string {
 const NOT_CANONICAL =
   "The address is not canonical: bits 48 to 63 are not as bit 47 is, so the processor walks no tables.";
 
-/** The way of a guest-physical address through the second stage, as the hypervisor read it. */
+/** Returns the way of a guest-physical address through the second stage, as the hypervisor has read it. */
 function secondWalk(address: bigint, entries: readonly WalkedEntry[]): SecondWalk {
   const steps = entries.map(({ address: at, value, frame }, n): WalkStep => {
     const level = (4 - n) as WalkStep["level"];
@@ -125,11 +128,11 @@ function secondWalk(address: bigint, entries: readonly WalkedEntry[]): SecondWal
   };
 }
 
-/** Of a PVH vCPU: each entry of its own tables with the way of what it names through the second stage. */
+/** For a PVH vCPU: each entry of its own tables, together with the way through the second stage of the address that the entry names. */
 export function twoStageWalk(address: bigint, tables: GuestTables): Walked {
   const { levels, linearBits } = tables.format;
   const second = (physical: bigint): SecondWalk => secondWalk(physical, tables.second(physical));
-  /** Of a large page the words in the walk are its first frame's. */
+  /** For a large page, the words in the walk are those of its first frame. */
   const frameBehind = ({ machine }: SecondWalk): WalkStep["frame"] => {
     const mfn = machine === null ? 0 : Number(BigInt(machine) >> 12n);
     const words = machine === null ? null : tables.frame(mfn);
@@ -174,7 +177,7 @@ export function twoStageWalk(address: bigint, tables: GuestTables): Walked {
   };
 }
 
-/** Of a PV vCPU: `entries` as the hypervisor read them, from L4 on. */
+/** For a PV vCPU: `entries` as the hypervisor has read them, from L4 on. */
 export function pvWalk(address: bigint, entries: readonly WalkedEntry[]): Omit<Walked, "root"> {
   const steps = entries.map(({ address: at, value, frame }, n): WalkStep => {
     const level = (4 - n) as WalkStep["level"];

@@ -95,11 +95,11 @@ export function rflagsValue(value: bigint): FlagsValue {
   return { ...named, set: [...named.set, ...(iopl ? [`IOPL=${iopl}`] : [])] };
 }
 
-/** What of a PV vCPU's context the reports show. */
+/** Those parts of a PV vCPU's context that the reports show. */
 export class VcpuContext {
   readonly #view: DataView;
 
-  /** Bytes as XEN_DOMCTL_getvcpucontext gives them. */
+  /** The bytes that XEN_DOMCTL_getvcpucontext returns. */
   constructor(bytes: Uint8Array) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -132,11 +132,11 @@ export class VcpuContext {
   get online(): boolean {
     return (this.#get(abi.VCPU_GUEST_CONTEXT_FLAGS) & BigInt(abi.VGCF_online)) !== 0n;
   }
-  /** mfn of its L4 table; 0 where it has none. */
+  /** Returns the mfn of the vCPU's L4 table, or 0 if it has none. */
   root(tables: "kernel" | "user"): number {
     return Number(this.#control(tables === "kernel" ? 3 : 1) >> 12n);
   }
-  /** Where the descriptor of CS stands: a frame of the GDT and the offset in it; null for Xen's own and for the LDT. */
+  /** Where the descriptor of CS is: a frame of the GDT and the offset in it. null for Xen's own descriptors and for those in the LDT. */
   get csDescriptor(): { mfn: number; offset: number } | null {
     const { cs } = this;
     if (cs & 4 || cs >> 12 >= 14) return null;

@@ -1,10 +1,12 @@
-/** What the Inspect requests answer. Types only: safe to import anywhere. Numbers of 64 bits are "0x" and 16 hex digits. */
+/**
+ * What the requests of Inspect answer. There are only types here, so every file may import this one. Numbers of 64 bits are "0x" and 16 hex digits.
+ */
 import type { GrantUse } from "../../dom0/kernel/inspector.ts";
 import type { GrantReport, PortReport } from "../../dom0/kernel/observe.ts";
 
 export type Hex = string;
 
-/** A PV vCPU has two: a kernel's, which map its user's half too, and a user's. */
+/** A PV vCPU has two sets of tables: those of the kernel, which map the user's half too, and those of the user. */
 export type Tables = "kernel" | "user";
 
 export interface VcpuArguments {
@@ -24,28 +26,28 @@ export interface NamedValue {
   name: string;
   value: Hex;
 }
-/** A register whose bits have names; those of the bits that are set. */
+/** A register whose bits have names, and the names of the bits that are set. */
 export interface FlagsValue extends NamedValue {
   set: string[];
 }
 export interface SegmentValue {
   name: string;
-  /** null for the base that SWAPGS would bring in. */
+  /** null for the base that SWAPGS would load. */
   selector: number | null;
-  /** null where XEN_DOMCTL_getvcpucontext has none: the descriptor's is what counts. */
+  /** null where XEN_DOMCTL_getvcpucontext returns none. Then the base in the descriptor is what counts. */
   base: Hex | null;
-  /** Of a PVH vCPU, whose hidden parts Xen gives: its last byte, and what its attributes say. */
+  /** For a PVH vCPU, whose hidden parts Xen returns: the last byte of the segment, and what its attributes say. */
   limit: number | null;
   attributes: string[];
 }
-/** A local APIC, as its vCPU would read it (Intel SDM 3A 10.4). */
+/** A local APIC as its vCPU would read it (Intel SDM 3A 10.4). */
 export interface ApicReport {
-  /** IA32_APIC_BASE. */
+  /** The register IA32_APIC_BASE. */
   base: FlagsValue;
   mode: "off" | "xAPIC" | "x2APIC";
-  /** By its register of spurious interrupts. */
+  /** According to its spurious-interrupt register. */
   enabled: boolean;
-  /** Vectors: requested, in service, and of those in service that were level-triggered. */
+  /** The vectors that are requested, that are in service, and of the latter those that are level-triggered. */
   irr: number[];
   isr: number[];
   tmr: number[];
@@ -60,13 +62,13 @@ export interface CodeLine {
 }
 export interface Place {
   address: Hex;
-  /** "name+0x10"; null where no symbol is known. */
+  /** "name+0x10"; null if no symbol is known. */
   symbol: string | null;
 }
 export interface StackFrame extends Place {
-  /** Where on the stack it lies; null for RIP itself. */
+  /** Where it lies on the stack; null for RIP itself. */
   slot: Hex | null;
-  /** `rip`; `frame`: RBP's chain leads there; `scan`: an executable address behind a CALL, which may be left over. */
+  /** `rip`; `frame`: the chain of RBP leads there; `scan`: an executable address after a CALL, which may be left over from an earlier call. */
   by: "rip" | "frame" | "scan";
 }
 export interface RegistersReport {
@@ -77,68 +79,68 @@ export interface RegistersReport {
   blocked: boolean;
   mode: Tables;
   bits: 64 | 32 | 16;
-  /** evtchn_upcall_mask: a PV vCPU takes no events, as with IF clear. */
+  /** evtchn_upcall_mask: the PV vCPU takes no events, as if IF were clear. */
   eventsMasked: boolean;
   general: NamedValue[];
   rip: Place;
   rflags: FlagsValue;
   segments: SegmentValue[];
-  /** CR0, CR2, CR3 (the kernel's tables), CR3 of a PV vCPU's user's tables, CR4; of a PVH vCPU CR8 too. */
+  /** CR0, CR2, CR3 (the kernel's tables), the CR3 of a PV vCPU's user tables, and CR4; for a PVH vCPU CR8 too. */
   control: FlagsValue[];
-  /** Of a PVH vCPU, which has its own. */
+  /** For a PVH vCPU, which has MSRs of its own. */
   msrs: FlagsValue[];
   apic: ApicReport | null;
   code: CodeLine[];
   stack: StackFrame[];
-  /** Bytes from RSP on that were looked through. */
+  /** The number of bytes from RSP on that were searched. */
   stackBytes: number;
-  /** The vCPU ran between the reading of its registers and that of its code and stack: these may be newer. */
+  /** The vCPU ran between the reading of its registers and that of its code and stack, so code and stack may be newer. */
   ranMeanwhile: boolean;
   symbols: { state: "ready" | "reading" | "none"; count: number };
 }
 
-/** What of it is one vCPU's state. */
+/** The part of it that is the state of one vCPU. */
 export type VcpuRegisters = Pick<
   RegistersReport,
   "mode" | "online" | "eventsMasked" | "general" | "rflags" | "segments" | "control" | "msrs" | "apic"
 >;
 
-/** A frame of the host's, as frame table and machine-to-physical table have it. */
+/** A frame of the host as the frame table and the machine-to-physical table describe it. */
 export interface FrameFacts {
   mfn: number;
   /** "domain 1", "Xen", "free", … */
   owner: string;
-  /** null when no domain owns it. */
+  /** null if no domain owns it. */
   domid: number | null;
   references: number;
-  /** PGC_* that are set. */
+  /** The PGC_* flags that are set. */
   flags: string[];
-  /** PGT_*; it means something while there are references of it. */
+  /** The PGT_* type. It has a meaning only while there are references of it. */
   type: string;
   typeReferences: number;
   typeFlags: string[];
-  /** The pseudo-physical number that its owner has it under; null for none. */
+  /** The pseudo-physical number under which the owner knows it; null if there is none. */
   pfn: number | null;
 }
 export interface WalkStep {
   level: 1 | 2 | 3 | 4;
   index: number;
-  /** Machine address of the entry; in a PVH guest's own tables its guest-physical one. */
+  /** The machine address of the entry. In the tables of a PVH guest it is the guest-physical address. */
   address: Hex;
   value: Hex;
   flags: { name: string; meaning: string }[];
-  /** What it names; null where it is not present or names no frame of the host's. */
+  /** The frame that the entry names; null if it is not present or names no frame of the host. */
   frame: FrameFacts | null;
-  /** In a PVH guest's own tables: the way that the guest-physical address it names takes through the second stage. */
+  /** In the tables of a PVH guest: the way through the second stage of the guest-physical address that the entry names. */
   second: SecondWalk | null;
 }
-/** A walk through a PVH domain's second stage. */
+/** A walk through the second stage of a PVH domain. */
 export interface SecondWalk {
-  /** Guest-physical. */
+  /** A guest-physical address. */
   address: Hex;
   steps: WalkStep[];
   end: string;
-  /** Where it leads to; null where nothing is mapped. */
+  /** Where it leads to; null if nothing is mapped. */
   machine: Hex | null;
 }
 export interface WalkReport {
@@ -147,19 +149,19 @@ export interface WalkReport {
   tables: Tables;
   address: Hex;
   symbol: string | null;
-  /** null where a PVH guest's CR3 names no memory, and where it has turned paging off. */
+  /** null if the CR3 of a PVH guest names no memory, or if the guest has turned paging off. */
   root: FrameFacts | null;
-  /** Of a PVH vCPU: from what CR3 names, or, with paging off, from the address itself, through the second stage; null of a PV one. */
+  /** For a PVH vCPU: the walk through the second stage from what CR3 names or, with paging off, from the address itself. null for a PV vCPU. */
   rootSecond: SecondWalk | null;
-  /** The address' own parts, from its highest bits on: of a name and what stands there. */
+  /** The parts of the address, from its highest bits on: the name of each, and the text for its value. */
   parts: { name: string; text: string; kind: "sign" | "index" | "offset" }[];
   steps: WalkStep[];
-  /** Where it ends and why, a sentence. */
+  /** A sentence that says where the walk ends and why. */
   end: string;
-  /** Where it leads to; null if it ends before. */
+  /** Where the walk leads to; null if it ends before. */
   machine: Hex | null;
   pageBytes: number | null;
-  /** As all its entries together allow. */
+  /** What all entries of the walk together allow. */
   rights: { writable: boolean; user: boolean; executable: boolean } | null;
 }
 
@@ -167,15 +169,18 @@ export interface MemoryReport {
   domid: number;
   space: "virtual" | "pseudo-physical";
   address: Hex;
-  /** From the address on, in pieces that end with their page; null: nothing is there. */
+  /** The bytes from the address on, in pieces that end at the end of their page. null where nothing is mapped. */
   pieces: { address: Hex; length: number; bytes: Uint8Array | null; mfn: number | null }[];
 }
 
 export interface EventPort extends PortReport {
-  /** Made pending here, and at the other end, since the port was bound; they wrap at 2^32. `sent` is null for no other end. */
+  /**
+   * How often it was made pending here, and at the other end, since the port was bound. The counters wrap at 2^32. `sent` is null if there is no
+   * other end.
+   */
   received: number;
   sent: number | null;
-  /** FIFO ABI: 0 is the highest. */
+  /** In the FIFO ABI 0 is the highest. */
   priority: number;
 }
 export interface EventsReport {
@@ -195,6 +200,6 @@ export interface GrantsReport {
   frames: number;
   maxFrames: number;
   entries: InspectedGrant[];
-  /** Entries in use that are not listed. */
+  /** The number of entries in use that are not listed. */
   more: number;
 }

@@ -1,4 +1,4 @@
-/** The thread that kernel-symbols.ts starts: reads the symbols of a kernel's file and ends. */
+/** The thread that kernel-symbols.ts starts. It reads the symbols from the file of a kernel and ends. */
 import { readFile } from "node:fs/promises";
 import { workerData } from "node:worker_threads";
 import { loadKernel } from "../../dom0/builder/image.ts";
@@ -15,7 +15,7 @@ async function read(): Promise<SymbolsReply> {
     const found = elfSymbols(bytes) ?? kallsyms(bytes);
     return found ? found.table() : null;
   } catch {
-    // The domain runs: who created it saw that it is a kernel. Its file may have gone since.
+    // The domain runs, so the code that created it has seen that this is a kernel. Its file may be gone since.
     return null;
   }
 }

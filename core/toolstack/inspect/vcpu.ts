@@ -1,4 +1,4 @@
-/** A vCPU that is looked at, whatever its type: where it is, what of memory it sees, and its registers in words. */
+/** A vCPU that is being looked at, whatever its type: where it is, what memory it sees, and its registers in words. */
 import { FLAT_RING3_CS32 } from "../../abi/arch_x86.ts";
 import type { Inspector, PageRead } from "../../dom0/kernel/inspector.ts";
 import { frameFacts } from "./frame-facts.ts";
@@ -11,22 +11,22 @@ import type { VcpuContext } from "./registers.ts";
 import type { Tables, VcpuRegisters } from "./report.ts";
 
 export interface LookedVcpu {
-  /** Linear addresses. */
+  /** These are linear addresses. */
   readonly rip: bigint;
   readonly rsp: bigint;
   readonly rbp: bigint;
   readonly bits: 64 | 32 | 16;
   report(): VcpuRegisters;
-  /** Up to the end of the page, through the tables that it uses now; null where nothing is mapped. */
+  /** Reads up to the end of the page, through the tables that the vCPU uses now. Returns null where nothing is mapped. */
   read(linear: bigint, length: number): PageRead | null;
-  /** The same through the tables that are named. Throws Refusal for tables that it has not. */
+  /** Does the same through the tables that are named. Throws Refusal for tables that the vCPU does not have. */
   readBy(tables: Tables, linear: bigint, length: number): PageRead | null;
   walk(tables: Tables, linear: bigint): Walked;
 }
 
 const DESCRIPTOR_L = 1n << 53n;
 
-/** Its tables are of machine frames, and Xen's part is in them. */
+/** The tables of a PV vCPU name machine frames, and they contain Xen's part. */
 export class PvVcpu implements LookedVcpu {
   readonly #inspector: Inspector;
   readonly #domid: number;
@@ -83,7 +83,7 @@ export class PvVcpu implements LookedVcpu {
   }
 }
 
-/** Its tables are its own, of guest frame numbers; it has one set of them at a time. */
+/** The tables of a PVH vCPU are its own and name guest frame numbers. It has one set of them at a time. */
 export class PvhVcpu implements LookedVcpu {
   readonly #state: HvmVcpuState;
   readonly #tables: GuestTables;

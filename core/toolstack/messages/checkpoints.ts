@@ -1,8 +1,8 @@
-/** What is said of the images of disks under running domains: what snapshots are made with. */
+/** Messages about the images of disks under running domains, by which snapshots are made. */
 import type { CreateResult, RestoreAs } from "./domains.ts";
 import type { FrozenImage } from "../../dom0/backends/blk/disks.ts";
 
-/** An image of a disk, and how it is to be read. */
+/** An image of a disk, and its format. */
 export interface ImageFile {
   file: string;
   format: string;
@@ -14,40 +14,40 @@ export interface RecordFile {
   text: string;
 }
 
-/** A disk that its domain may write, and keeps. */
+/** A disk that its domain may write and that keeps what is written. */
 export interface KeptDisk extends ImageFile {
-  /** Of the device. */
+  /** The id of the device. */
   id: string;
-  /** As the configuration calls it. */
+  /** Its name in the configuration. */
   vdev: string;
 }
 
 export interface CheckpointArguments {
   domid: number;
   /**
-   * With memory the guest must be able to suspend; without ("none"), the disks are as after a loss of power. "file": into the file. "held": dom0
-   * holds it, for domains that are made of it at once (heldContinue), until heldForget.
+   * If memory is wanted, the guest must be able to suspend. Without it ("none"), the disks are as after a loss of power. "file": the memory is
+   * written into the file. "held": dom0 holds it for domains that are made of it at once (heldContinue), until heldForget.
    */
   memory: "none" | "file" | "held";
-  /** What is held is called so. */
+  /** The name of what is held. */
   held?: string;
-  /** Domains that are to be made of what is held. */
+  /** The number of domains that are to be made of what is held. */
   copies?: number;
-  /** Where the domain is written: as a saved one, without memory if that is not wanted; null: nowhere. */
+  /** The file to which the domain is written: as a saved one, or without memory if that is not wanted. null: it is written nowhere. */
   file: string | null;
-  /** Of every disk that the domain may write: its device's id, the image that it has, and the new one in qcow2, which is based on that. */
+  /** For every disk that the domain may write: the id of its device, the image that it has, and the new qcow2 image that is based on that one. */
   disks: { id: string; from: string; file: string }[];
   record: RecordFile;
 }
 export interface CheckpointResult {
-  /** Of the file; null where none was written. */
+  /** The size of the file; null if none was written. */
   bytes: number | null;
   memoryMiB: number;
-  /** Why the file was not written although the disks were exchanged; null where all is well. */
+  /** Why the file was not written although the disks were exchanged; null if all is well. */
   problem: { code: string; message: string } | null;
-  /** Milliseconds that the domain stood still. */
+  /** The milliseconds for which the domain stood still. */
   stood: number;
-  /** What its screen showed: bytes red, green, blue and 255, row by row; null where it has none or nobody draws on it. */
+  /** What its screen showed: bytes red, green, blue and 255, row by row. null if it has no screen or nobody draws on it. */
   screen: { width: number; height: number; pixels: Uint8Array } | null;
   /** The last bytes of its console. */
   console: Uint8Array;
@@ -69,27 +69,28 @@ export interface DiskChainArguments {
 
 /** Requests: name → arguments and result. */
 export interface CheckpointRequests {
-  /** The disks of a running domain that it may write, and keeps. */
+  /** The disks of a running domain that it may write and that keep what is written. */
   keptDisks: { args: { domid: number }; result: KeptDisk[] };
-  /** Images that nobody may write from now on; those of the time before may be written again. */
+  /** The images that nobody may write from now on. Those that were frozen before and are not named here may be written again. */
   imagesFreeze: { args: { images: FrozenImage[] }; result: null };
   /**
-   * The disks of a running domain, and its memory if wanted, as they are at one moment: from then on it writes to `disks`, new images that are based
-   * on those that it had, which change no more. `record` is written before anything is written to them, whole or not at all.
+   * Fixes the disks of a running domain, and its memory if wanted, as they are at one moment. From then on the domain writes to `disks`, which are
+   * new images based on those it had, and those change no more. Before anything is written to the new images, `record` is written, whole or not at
+   * all.
    */
   checkpoint: { args: CheckpointArguments; result: CheckpointResult };
-  /** Another domain of memory that is held; it is paused. */
+  /** Makes another domain of memory that is held. It is paused. */
   heldContinue: { args: { held: string; as: Required<RestoreAs> }; result: CreateResult };
-  /** It is there no more. */
+  /** The held memory is freed. */
   heldForget: { args: { held: string }; result: null };
   /**
-   * `base` takes in what `top` has, which is based on it, and which nobody writes; domains may read both meanwhile. `absorbing` events
-   * by `task` tell the bytes; ECANCELED after absorbCancel, with nothing lost.
+   * `base` takes in what `top` contains. `top` is based on it, and nobody writes to it; domains may read both meanwhile. `absorbing` events with
+   * `task` report the bytes. After absorbCancel the answer is ECANCELED, and nothing is lost.
    */
   imageAbsorb: { args: AbsorbArguments; result: { bytes: number } };
   absorbCancel: { args: { task: string }; result: null };
-  /** A running domain's disk is based on `base` from now on, whose content the image in between has: `record` is written then. */
+  /** From now on the disk of a running domain is based on `base`, which contains what the image in between contains. Then `record` is written. */
   diskRebase: { args: DiskChainArguments; result: null };
-  /** A running domain's disk becomes `base`, which takes in what it has beyond that; the domain's requests wait. */
+  /** The disk of a running domain becomes `base`, which takes in what the disk has beyond that. The domain's requests wait meanwhile. */
   diskFold: { args: DiskChainArguments; result: null };
 }

@@ -1,11 +1,11 @@
-/** What is said of domains: their configurations, their life, and what of them can be changed. */
+/** Messages about domains: their configurations, their life, and what can be changed in them. */
 import type { CreationLimits, GuestTypeName } from "../../dom0/kernel/hypercalls.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
 
-/** SHUTDOWN_* (xen/sched.h); a guest may give Xen any number from 0 to 255 as its reason: "unknown" are those that mean nothing. */
+/** SHUTDOWN_* (xen/sched.h). A guest may give Xen any number from 0 to 255 as its reason. Numbers without a meaning are "unknown". */
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset" | "unknown";
 
-/** xl.cfg(5)'s values of on_poweroff, on_reboot, on_watchdog, on_crash and on_soft_reset. */
+/** The values of on_poweroff, on_reboot, on_watchdog, on_crash and on_soft_reset in xl.cfg(5). */
 export const SHUTDOWN_ACTIONS = [
   "destroy",
   "restart",
@@ -18,52 +18,55 @@ export const SHUTDOWN_ACTIONS = [
 
 export type ShutdownAction = (typeof SHUTDOWN_ACTIONS)[number];
 
-/** xl.cfg(5)'s values of tsc_mode, by XEN_CPUID_TSC_MODE_*. */
+/** The values of tsc_mode in xl.cfg(5), by XEN_CPUID_TSC_MODE_*. */
 export const TSC_MODES = ["default", "always_emulate", "native"] as const;
 
 export type TscMode = (typeof TSC_MODES)[number];
 
 export type DomainType = "native" | GuestTypeName;
 
-/** An xl.cfg whose values are checked and defaults filled in. Sizes are MiB. */
+/** An xl.cfg after its values were checked and defaults were filled in. Sizes are in MiB. */
 export interface DomainConfig {
   name: string;
   type: GuestTypeName;
   uuid: string;
   kernel: string;
   ramdisk: string | null;
-  /** The whole kernel command line: `cmdline`, or `root=` + `extra`. */
+  /** The whole command line of the kernel: `cmdline`, or `root=` and `extra`. */
   cmdline: string;
-  /** Not null: kernel and ramdisk are paths on the first disk, or "" and null for what its boot menu says; cmdline is added to that. */
+  /**
+   * If this is not null, kernel and ramdisk are paths on the first disk, or "" and null for what the disk's boot menu says, and cmdline is added to
+   * the menu's.
+   */
   bootloader: { program: string; arguments: readonly string[] } | null;
-  /** Of a PVH domain: Xen's shim is what is started, and `kernel`, a PV kernel, runs inside it (pvshim). */
+  /** For a PVH domain with pvshim: Xen's shim is what is started, and `kernel`, a PV kernel, runs inside it. */
   shim?: { path: string; cmdline: string };
   memoryMiB: number;
   maxmemMiB: number;
   vcpus: number;
   maxvcpus: number;
-  /** pCPUs that each vCPU may run on (hard affinity), and those it should run on (soft); null, or no entry for a vCPU: all. */
+  /** The pCPUs on which each vCPU may run (hard affinity) and on which it should run (soft affinity). null, or no entry for a vCPU, means all. */
   cpus: number[][] | null;
   cpusSoft: number[][] | null;
   cpuWeight: number;
-  /** Percent of one pCPU, 0: no cap. */
+  /** In percent of one pCPU; 0 means no cap. */
   cap: number;
   tscMode: TscMode;
-  /** RDMSR of a register that the host has and the guest has not gives 0 instead of #GP, WRMSR does nothing. */
+  /** RDMSR of a register that the host has and the guest does not returns 0 instead of raising #GP, and WRMSR does nothing. */
   msrRelaxed: boolean;
   limits: CreationLimits;
-  /** It has backends for others and a toolstack that sees to them: `xl devd`. */
+  /** The domain has backends for other domains and a toolstack of its own that looks after them: `xl devd`. */
   driverDomain: boolean;
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;
   onWatchdog: ShutdownAction;
   onCrash: ShutdownAction;
   onSoftReset: ShutdownAction;
-  /** Split devices beside the first console, in the order of the file. */
+  /** Split devices besides the first console, in the order of the file. */
   devices: DeviceSpec[];
 }
 
-/** One finding about an xl.cfg. Line and column are 1-based; 0 where none applies (a value from the caller). */
+/** One finding about an xl.cfg. Line and column begin at 1. They are 0 if there is none (a value from the caller). */
 export interface ConfigDiagnostic {
   severity: "error" | "warning";
   message: string;
@@ -73,7 +76,7 @@ export interface ConfigDiagnostic {
 }
 
 export interface ParsedConfig {
-  /** null when a diagnostic is an error. */
+  /** null if one of the diagnostics is an error. */
   config: DomainConfig | null;
   diagnostics: ConfigDiagnostic[];
 }
@@ -83,23 +86,23 @@ export interface DomainInfo {
   uuid: string;
   name: string;
   type: DomainType;
-  /** Exactly one of these is what `xl list` shows as r, b, p, s, c or d; several may hold at once. */
+  /** Each of these is one of the letters r, b, p, s, c and d in `xl list`. Several of them may hold at once. */
   state: { running: boolean; blocked: boolean; paused: boolean; shutdown: boolean; crashed: boolean; dying: boolean };
-  /** `xl list`'s State column, as "r-----". */
+  /** The State column of `xl list`, such as "r-----". */
   stateString: string;
   shutdownReason: ShutdownReason | null;
-  /** The number that stands for it; null while it has not stopped. */
+  /** The number of the reason; null while the domain has not stopped. */
   shutdownCode: number | null;
   memoryMiB: number;
   maxmemMiB: number;
   vcpus: number;
   onlineVcpus: number;
   cpuTimeSeconds: number;
-  /** What it was created from; null for dom0. */
+  /** The configuration from which it was created; null for dom0. */
   config: DomainConfig | null;
   /** Milliseconds since 1970. */
   createdAt: number;
-  /** Why a device's backend keeps it paused, a sentence; null when none does. */
+  /** A sentence that says why the backend of a device keeps it paused; null if none does. */
   held: string | null;
 }
 
@@ -107,9 +110,9 @@ export interface VcpuInfo {
   domid: number;
   name: string;
   vcpu: number;
-  /** pCPU it runs or last ran on; null when never. */
+  /** The pCPU on which it runs or last ran; null if it never ran. */
   pcpu: number | null;
-  /** As `xl vcpu-list`: "r--", "-b-", "--p". */
+  /** As in `xl vcpu-list`: "r--", "-b-", "--p". */
   stateString: string;
   cpuTimeSeconds: number;
   hardAffinity: string;
@@ -117,15 +120,15 @@ export interface VcpuInfo {
 }
 
 export interface CreateOptions {
-  /** Text of an xl.cfg. */
+  /** The text of an xl.cfg. */
   config: string;
-  /** Named in messages; relative kernel and ramdisk paths are taken from its folder. */
+  /** Its last part is named in messages; relative paths in the text are taken from the folder before that. There need not be such a file. */
   configName?: string;
-  /** Contents for `kernel`/`ramdisk` names that are no paths on disk (dropped files). Looked at before the disk. */
+  /** The contents for names in `kernel` and `ramdisk` that are not paths on disk (dropped files). They are looked at before the disk. */
   files?: Record<string, Uint8Array>;
-  /** Leave the domain paused. */
+  /** The domain stays paused. */
   paused?: boolean;
-  /** What it is known by, whatever its configuration says. */
+  /** The UUID by which the domain is known, whatever its configuration says. */
   uuid?: string;
 }
 
@@ -134,38 +137,38 @@ export interface CreateResult {
   name: string;
   uuid: string;
   warnings: ConfigDiagnostic[];
-  /** Milliseconds of each step of the build, by name. */
+  /** The milliseconds of each step of the build, by name. */
   timings: { name: string; milliseconds: number }[];
 }
 
-/** What of a domain can be changed while it runs, as it is now. */
+/** What can be changed in a domain while it runs, as it is now. */
 export interface DomainSettings {
   weight: number;
-  /** Percent of one pCPU, 0: no cap. */
+  /** In percent of one pCPU; 0 means no cap. */
   cap: number;
-  /** vCPUs that it was told to have online, of those that it has at all. */
+  /** How many of its vCPUs the domain was told to have online. */
   vcpus: number;
   maxvcpus: number;
-  /** Target of its balloon driver; null where it has none. */
+  /** The target of its balloon driver; null if it has none. */
   memoryTargetMiB: number | null;
   maxmemMiB: number;
 }
 
-/** What of a saved domain is another when it is restored. */
+/** What is different in a saved domain when it is restored. */
 export interface RestoreAs {
-  /** xl.cfg. */
+  /** An xl.cfg. */
   config?: string;
   name?: string;
   uuid?: string;
 }
 
-/** Why a domain stopped, said once per stop, before its on_* action is carried out. */
+/** Why a domain stopped. It is reported once for each stop, before the domain's on_* action is carried out. */
 export interface DomainStopped {
   domid: number;
   name: string;
   uuid: string;
   reason: ShutdownReason;
-  /** The number that stands for it. */
+  /** The number of the reason. */
   code: number;
   action: ShutdownAction;
 }
@@ -174,26 +177,29 @@ export interface DomainStopped {
 export interface DomainRequests {
   list: { args: Record<string, never>; result: DomainInfo[] };
   vcpuList: { args: { domid?: number }; result: VcpuInfo[] };
-  /** A domid, as digits or number, or a name. */
+  /** A domid, as digits or as a number, or a name. */
   resolve: { args: { domain: string | number }; result: number };
   parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };
   create: { args: CreateOptions; result: CreateResult };
-  /** What a domain is to be made from again, as it is by now: with what was attached to it and the name that it was given since. */
+  /** What a domain would be made from again, as it is by now: with what was attached to it and the name that it has got since. */
   definition: { args: { domid: number }; result: Pick<CreateOptions, "config" | "configName"> };
   /** The files that were given with that. */
   definitionFiles: { args: { domid: number }; result: Record<string, Uint8Array> };
-  /** Ends a `create` that is under way: it is refused with ECANCELED. */
+  /** Ends a `create` that is under way, which is then refused with ECANCELED. */
   createCancel: { args: { name: string }; result: null };
   /**
-   * Suspends the guest and writes it to a file of the host's computer, whole or not at all; `resume`: it goes on afterwards, otherwise it is
-   * gone. ETIMEDOUT when it does not suspend.
+   * Suspends the guest and writes it to a file on the host's computer, whole or not at all. With `resume` the domain goes on afterwards, otherwise it
+   * is gone. ETIMEDOUT if it does not suspend.
    */
   save: { args: { domid: number; file: string; resume?: boolean }; result: { bytes: number } };
-  /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
+  /** Ends a `save` that is under way. It is refused with ECANCELED, and the guest goes on. */
   saveCancel: { args: { domid: number }; result: null };
-  /** An ELF file of the domain's memory and vCPUs, as `xl dump-core`; the domain stands still meanwhile. EINVAL: its memory can't be found. */
+  /**
+   * Writes an ELF file of the domain's memory and vCPUs, as `xl dump-core` does. The domain stands still meanwhile. EINVAL: its memory can't be
+   * found.
+   */
   dumpCore: { args: { domid: number; file: string }; result: { bytes: number } };
-  /** The domain of such a file, under the name and UUID that it had, or as `as` says. */
+  /** Makes the domain of such a file, under the name and UUID that it had, or as `as` says. */
   restore: { args: { file: string; paused?: boolean; as?: RestoreAs }; result: CreateResult };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
   pause: { args: { domid: number }; result: null };
@@ -203,18 +209,18 @@ export interface DomainRequests {
   rename: { args: { domid: number; name: string }; result: null };
   setScheduler: { args: { domid: number; weight?: number; cap?: number }; result: { weight: number; cap: number } };
   domainSettings: { args: { domid: number }; result: DomainSettings };
-  /** CPULISTs for hard and soft affinity; what is left out stays. EINVAL: it is no list, or leaves no pCPU. EOPNOTSUPP: of dom0. */
+  /** CPULISTs for hard and soft affinity. What is left out stays as it is. EINVAL: the text is no list, or leaves no pCPU. EOPNOTSUPP: for dom0. */
   setAffinity: {
     args: { domid: number; vcpu: number; cpus?: string; soft?: string; force?: boolean };
     result: null;
   };
-  /** The most memory that Xen lets a domain have; EINVAL below the target of its balloon driver. */
+  /** The most memory that Xen lets the domain have. EINVAL if it is below the target of its balloon driver. */
   setMaxMemory: { args: { domid: number; memoryMiB: number }; result: null };
-  /** A magic system request, as Linux has them, through control/sysrq. */
+  /** A magic system request as Linux has them, through control/sysrq. */
   sysrq: { args: { domid: number; key: string }; result: null };
-  /** EOPNOTSUPP: not an NMI, which is the only trigger of a PV domain. */
+  /** EOPNOTSUPP: it is not an NMI, which is the only trigger of a PV domain. */
   trigger: { args: { domid: number; trigger: string; vcpu: number }; result: null };
-  /** What the domain is restarted with from now on. */
+  /** The configuration with which the domain is restarted from now on. */
   updateConfig: {
     args: { domid: number } & Pick<CreateOptions, "config" | "configName" | "files">;
     result: { warnings: ConfigDiagnostic[] };

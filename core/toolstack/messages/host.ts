@@ -1,4 +1,4 @@
-/** What is said of the host as a whole: its figures, its log, how it came up, its power. */
+/** Messages about the host as a whole: its figures, its log, how it came up, its power. */
 import type { FrameMap, MemoryLayout } from "../../dom0/kernel/frame-table.ts";
 import type { DomainCalls } from "../../dom0/kernel/statistics.ts";
 import type { SchedulerParameters } from "../../dom0/kernel/hypercalls.ts";
@@ -29,12 +29,12 @@ export interface HostInfo {
   freeMemoryMiB: number;
 }
 
-/** Counters are since the domain (or host) began; times in nanoseconds. A reader takes differences. */
+/** Counters begin when the domain (or the host) begins, and times are nanoseconds. A reader takes differences. */
 export interface VcpuStatistics {
   vcpu: number;
   online: boolean;
   cpuTime: number;
-  /** Nanoseconds in each runstate, up to now; null where the hypervisor's counters can't be read. */
+  /** The nanoseconds in each runstate, up to now; null if the hypervisor's counters can't be read. */
   runstates: { running: number; runnable: number; blocked: number; offline: number } | null;
 }
 
@@ -45,20 +45,20 @@ export interface DomainStatistics {
   cpuTime: number;
   memoryPages: number;
   maxPages: number;
-  /** What xenstore has of its memory: the target of its balloon driver and the most it was created for; null where it has none. */
+  /** What xenstore has about its memory: the target of its balloon driver and the most that it was created for; null if it has none. */
   memoryTargetMiB: number | null;
   staticMaxMiB: number | null;
-  /** Bytes that went through its disks and networks, as the backends here counted them. */
+  /** The bytes that went through its disks and networks, as far as the backends here counted them. */
   diskRead: number;
   diskWritten: number;
   netReceived: number;
   netSent: number;
-  /** null where the hypervisor doesn't count it. */
+  /** null if the hypervisor doesn't count them. */
   hypercalls: number | null;
   events: number | null;
   pageFaults: number | null;
   instructions: number | null;
-  /** Exits from guest code to the hypervisor by EXIT_* (core/machine/cpu/exits.ts). */
+  /** Exits from guest code to the hypervisor, by EXIT_* (core/machine/cpu/exits.ts). */
   exits: number[] | null;
   vcpus: VcpuStatistics[];
 }
@@ -66,18 +66,18 @@ export interface DomainStatistics {
 /** What a domain has asked of the hypervisor since it was created. */
 export interface DomainCounts extends DomainCalls {
   domid: number;
-  /** When it was read, nanoseconds since power-on. */
+  /** The time at which it was read, in nanoseconds since power-on. */
   time: number;
 }
 
 export interface PcpuStatistics {
   pcpu: number;
-  /** Nanoseconds spent idle. */
+  /** The nanoseconds spent idle. */
   idleTime: number;
 }
 
 export interface StatisticsSnapshot {
-  /** Nanoseconds since host power-on. */
+  /** Nanoseconds since the host's power-on. */
   time: number;
   totalMemoryMiB: number;
   freeMemoryMiB: number;
@@ -85,11 +85,11 @@ export interface StatisticsSnapshot {
   pcpus: PcpuStatistics[];
 }
 
-/** Addresses and sizes in bytes. */
+/** Addresses and sizes are in bytes. */
 export interface BootBuilt {
   memory: MemoryLayout;
   freeFrames: number;
-  /** dom0's memory and its start-of-day page, as struct start_info has it. */
+  /** dom0's memory and its start-of-day page, as struct start_info describes them. */
   dom0: {
     from: number;
     to: number;
@@ -108,20 +108,20 @@ export interface HostRequests {
   dmesg: { args: { clear?: boolean }; result: string };
   statistics: { args: Record<string, never>; result: StatisticsSnapshot };
   domainCounts: { args: { domid: number }; result: DomainCounts };
-  /** Violations of the hypervisor's invariants (references = mappings, ports paired, ...), described on the Xen console. */
+  /** The number of violations of the hypervisor's invariants (references = mappings, ports paired, ...). The Xen console describes them. */
   checkInvariants: { args: Record<string, never>; result: number };
-  /** Machine address of the hypervisor's counters (core/hypervisor/abi/native.ts), for who shares the machine's memory. */
+  /** The machine address of the hypervisor's counters (core/hypervisor/abi/native.ts), for threads that share the machine's memory. */
   statisticsArea: { args: Record<string, never>; result: { address: number } };
-  /** Machine address of the trace buffers (core/hypervisor/abi/trace.ts), made when first asked for. */
+  /** The machine address of the trace buffers (core/hypervisor/abi/trace.ts), which are made when they are first asked for. */
   traceBuffers: { args: Record<string, never>; result: { address: number } };
-  /** Whether the domain's hypercalls are recorded in them. */
+  /** Whether the hypercalls of the domain are recorded in them. */
   traceDomain: { args: { domid: number; on: boolean }; result: null };
   debugKeys: { args: { keys: string }; result: null };
   schedulerParameters: { args: Record<string, never>; result: SchedulerParameters };
   frameMap: { args: Record<string, never>; result: FrameMap };
   bootBuilt: { args: Record<string, never>; result: BootBuilt };
-  /** Context switches from `since` on, in nanoseconds since power-on, and the time now. */
+  /** The context switches after `since`, in nanoseconds since power-on, and the present time. */
   switches: { args: { since: number }; result: { time: number; pcpus: PcpuSwitches[] } };
-  /** Asks every guest to power off, destroys what is left after the time, then shuts the host down. */
+  /** Asks every guest to power off, destroys what is left when the time is over, and then shuts the host down. */
   hostShutdown: { args: { reboot?: boolean; graceMilliseconds: number }; result: null };
 }

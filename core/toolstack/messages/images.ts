@@ -1,57 +1,57 @@
-/** What is said of files before a domain is made of them: kernels, RAM disks and disks. */
+/** Messages about files before a domain is made of them: kernels, RAM disks and disks. */
 import type { DiskPart } from "../../dom0/bootloader/contents.ts";
 import type { ImageKind } from "../../dom0/builder/image.ts";
 
-/** What a file is, without starting it. */
+/** What a file is, found out without starting it. */
 export interface ImageDescription {
   kind: ImageKind;
-  /** May be given as `kernel` of a PV domain. */
+  /** Whether it may be given as `kernel` of a PV domain. */
   bootable: boolean;
-  /** May be given as `ramdisk`. */
+  /** Whether it may be given as `ramdisk`. */
   ramdisk: boolean;
-  /** "Linux 6.1.0-… bzImage, zstd payload": what it is in a few words. */
+  /** What it is in a few words, such as "Linux 6.1.0-… bzImage, zstd payload". */
   summary: string;
-  /** When it can't be started: a sentence saying what it is and what would do; else null. */
+  /** If it can't be started: a sentence that says what it is and what could be used instead. Otherwise null. */
   reason: string | null;
-  /** Kernel version string, when the file has one. */
+  /** The kernel's version string, if the file has one. */
   version: string | null;
   size: number;
-  /** Xen ELF notes as name and printable value, in file order. */
+  /** The Xen ELF notes, as names and printable values, in the order of the file. */
   notes: { name: string; value: string }[];
 }
 
 /** What an image is and what is on it, before anything is made of it. */
 export interface DiskReport {
-  /** As disk specifications have it: "raw", "qcow2"; and in words. */
+  /** The format as disk specifications have it, "raw" or "qcow2", and in words. */
   format: string;
   summary: string;
   isCd: boolean;
-  /** Bytes of the disk that a guest sees, and that the file takes on this computer. */
+  /** The bytes of the disk that a guest sees, and those that the file takes on this computer. */
   size: number;
   allocated: number;
   parts: DiskPart[];
-  /** What could be booted from it; or a sentence why nothing. */
+  /** What could be booted from it, or a sentence that says why there is nothing. */
   boot: DiskBootReport | null;
   bootProblem: string | null;
 }
 
-/** What a disk offers to boot. Paths as "(1)/boot/vmlinuz": of partition 1; without a number of a disk that has none. */
+/** What a disk offers for booting. A path such as "(1)/boot/vmlinuz" is on partition 1. It has no number if the disk has no partitions. */
 export interface DiskBootReport {
-  /** Path of the configuration that was found. */
+  /** The path of the configuration that was found. */
   source: string;
   entries: { title: string; kernel: string; initrds: string[]; cmdline: string }[];
-  /** Index in `entries`. */
+  /** An index of `entries`. */
   default: number;
-  /** Seconds that the menu is shown; null when the configuration does not say. */
+  /** The seconds for which the menu is shown; null if the configuration does not say. */
   timeout: number | null;
 }
 
 /** Requests: name → arguments and result. */
 export interface ImageRequests {
-  /** `by`: any name by which inspectCancel ends it. */
+  /** `by`: any name, by which inspectCancel can end the request. */
   inspect: { args: { path?: string; name?: string; bytes?: Uint8Array; by?: string }; result: ImageDescription };
-  /** Ends every `inspect` of that name that is under way: refused with ECANCELED. */
+  /** Ends every `inspect` of that name that is under way. They are refused with ECANCELED. */
   inspectCancel: { args: { by: string }; result: null };
-  /** What is on an image of the host's computer; its format is told by its first bytes where it is not given. */
+  /** What is on an image of the host's computer. If the format is not given, the first bytes decide. */
   inspectDisk: { args: { path: string; format?: string }; result: DiskReport };
 }

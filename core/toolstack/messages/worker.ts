@@ -6,23 +6,23 @@ import type { KeptNetwork } from "../../dom0/network/networks.ts";
 export interface Dom0WorkerData {
   memory: WebAssembly.Memory;
   module: WebAssembly.Module;
-  /** process.hrtime.bigint() at host power-on: the zero of `env.now()`. */
+  /** process.hrtime.bigint() at the host's power-on, which is the zero of `env.now()`. */
   clockBase: bigint;
   autostart: AutostartEntry[];
-  /** Bytes of console log kept per domain. */
+  /** The bytes of console log that are kept for each domain. */
   consoleLogBytes?: number;
-  /** Where what is written to disposable disks lies until it is thrown away. */
+  /** Where what guests write to disposable disks lies until it is thrown away. */
   scratchFolder?: string;
   /** Where what domains write on their consoles is kept in files. */
   consoleFolder?: string;
-  /** As they were when the host was on before. */
+  /** The networks as they were when the host was last on. */
   networks?: readonly KeptNetwork[];
   /** Images that nobody may write. */
   frozen?: readonly FrozenImage[];
 }
 
 export interface AutostartEntry {
-  /** Text; read from the file `configName` when left out. */
+  /** The text. If it is left out, the file `configName` is read. */
   config?: string;
   configName: string;
   files?: Record<string, Uint8Array>;

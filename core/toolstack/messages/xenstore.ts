@@ -1,34 +1,34 @@
-/** What is said of xenstore, as dom0 sees it. */
+/** Messages about xenstore, as dom0 sees it. */
 
 export interface XenstoreNode {
   path: string;
   value: string;
-  /** As xenstore-ls -p: "n0", "r5". The first names the owner. */
+  /** As in xenstore-ls -p: "n0", "r5". The first one names the owner. */
   permissions: string[];
   children: string[];
 }
 
-/** Nodes whose name, or path if the text has a slash, or value has the text; `more` when there are others. */
+/** Nodes whose name or value contains the text; or whose path does, if the text has a slash. `more` is set if there are others. */
 export interface XenstoreMatches {
   matches: { path: string; value: string; permissions: string[] }[];
   more: boolean;
 }
 
-/** What a domain holds of xenstored. dom0 has no quota. */
+/** What a domain takes up in xenstored. dom0 has no quota. */
 export interface XenstoreAccount {
   domid: number;
   name: string;
   nodes: number;
   watches: number;
-  /** Open now, and nodes that the largest of them has touched. */
+  /** The transactions that are open now, and the number of nodes that the largest of them has touched. */
   transactions: number;
   touched: number;
-  /** Replies and events that it has not taken yet. */
+  /** Replies and events that the domain has not taken yet. */
   waitingReplies: number;
   waitingBytes: number;
-  /** xenstored listens to it no more: it broke the ring's protocol. */
+  /** xenstored no longer listens to the domain, because it broke the ring's protocol. */
   broken: boolean;
-  /** Since it was introduced: all but `conflicts` are of what was asked, conflicts were answered EAGAIN. */
+  /** Since the domain was introduced. All except `conflicts` count what was asked; a conflict was answered EAGAIN. */
   requests: number;
   events: number;
   begun: number;
@@ -38,7 +38,7 @@ export interface XenstoreAccount {
 
 export interface XenstoreAccounts {
   nodes: number;
-  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` and `transactionChanges` of one transaction. */
+  /** For each domain. Sizes are in bytes; `permissions` is for one node, and `transactionNodes` and `transactionChanges` are for one transaction. */
   quota: {
     nodes: number;
     nodeSize: number;
@@ -58,11 +58,11 @@ export interface XenstoreAccounts {
 export interface XenstoreRequests {
   xenstoreRead: { args: { path: string }; result: XenstoreNode };
   xenstoreList: { args: { path: string }; result: string[] };
-  /** In the order asked for; null where there is none. */
+  /** In the order in which they were asked for; null where there is no node. */
   xenstoreNodes: { args: { paths: string[] }; result: { nodes: (XenstoreNode | null)[] } };
   xenstoreSearch: { args: { text: string; below: string }; result: XenstoreMatches };
   xenstoreAccounts: { args: Record<string, never>; result: XenstoreAccounts };
-  /** As dom0, who may do everything. Each character of a value is a byte. */
+  /** Written as dom0, who may do everything. Each character of a value is a byte. */
   xenstoreWrite: { args: { path: string; value: string }; result: null };
   xenstoreMkdir: { args: { path: string }; result: null };
   xenstoreRemove: { args: { path: string }; result: null };

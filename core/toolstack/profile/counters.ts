@@ -1,4 +1,4 @@
-/** Counters of the machine and the hypervisor, read where they lie (layout.ts, hypervisor/abi/native.ts). */
+/** The counters of the machine and of the hypervisor, read where they lie (layout.ts, hypervisor/abi/native.ts). */
 import * as area from "../../hypervisor/abi/native.ts";
 import * as layout from "../../machine/layout.ts";
 import type { DomainCounts, TlbCounts } from "./samples.ts";
@@ -9,7 +9,7 @@ export class Counters {
   readonly #view: DataView;
   readonly #area: number;
 
-  /** `statistics`: machine address of the hypervisor's statistics area. */
+  /** `statistics`: the machine address of the hypervisor's statistics area. */
   constructor(memory: WebAssembly.Memory, statistics: number) {
     this.#view = new DataView(memory.buffer);
     this.#area = statistics;
@@ -28,14 +28,14 @@ export class Counters {
     return Array.from({ length: count }, (_, n) => this.#long(at + 8 * n));
   }
 
-  /** Address of the vCPU on a pCPU, 0 if there is none. */
+  /** Returns the address of the vCPU on a pCPU, or 0 if there is none. */
   currentVcpu(pcpu: number): number {
     const table = this.#word(this.#area + area.STATISTICS_PCPU_TABLE);
     const stride = this.#word(this.#area + area.STATISTICS_PCPU_STRIDE);
     return this.#word(table + pcpu * stride + area.PCPU_CURRENT);
   }
 
-  /** Machine addresses of domains that are in the list now, but for dom0. */
+  /** Returns the machine addresses of the domains that are in the list now, without dom0. */
   domains(): number[] {
     const found: number[] = [];
     for (let at = this.#word(this.#area + area.STATISTICS_DOMAINS); at !== 0; at = this.#word(at + area.DOMAIN_NEXT))

@@ -1,11 +1,11 @@
 /**
- * The table of symbols that Linux has in its own image for oopses (CONFIG_KALLSYMS, kernel/kallsyms.c), which distributions' kernels
- * keep when their symbol table is stripped. Nothing says where it is; it is found by its table of tokens, which has the ten digits at
- * their places in a row, and every step is checked against what must follow.
+ * The table of symbols that Linux keeps in its own image for its oops messages (CONFIG_KALLSYMS, kernel/kallsyms.c). The kernels of distributions
+ * have it although their symbol table is stripped. Nothing says where the table is. It is found by its table of tokens, in which the ten digits stand
+ * at their places in a row, and every step is checked against what must follow.
  *
- * Parts in the file, each aligned to 8 bytes: offsets (i32 by symbol), base (u64), count (u32), names, markers (u32: where every 256th
- * name begins), in some versions an order of the names, tokens (256 strings), index of tokens (u16). Since 6.4, offsets and base come
- * behind the tokens.
+ * The parts in the file, each aligned to 8 bytes, are: offsets (i32 for each symbol), base (u64), count (u32), names, markers (u32: where every 256th
+ * name begins), in some versions an order of the names, tokens (256 strings), and an index of tokens (u16). Since 6.4, offsets and base come after
+ * the tokens.
  */
 import { Symbols } from "./symbols.ts";
 
@@ -14,13 +14,13 @@ const TOKENS = 256;
 const NAMES_PER_MARKER = 256;
 const LONGEST_TOKEN = 1000;
 const MOST_SYMBOLS = 1 << 20;
-/** Names, markers and what may lie between them and the tokens, of as many symbols. */
+/** The bytes that names, markers and what may lie between them and the tokens take at most, with that many symbols. */
 const MOST_BYTES_BEFORE = 24 << 20;
 const DIGITS = Buffer.from([...Array(10).keys()].flatMap((digit) => [0x30 + digit, 0]));
 
 const aligned = (at: number): number => (at + 7) & ~7;
 
-/** Null if there is no such table, or one of another kind. */
+/** Returns null if there is no such table, or one of another kind. */
 export function kallsyms(bytes: Uint8Array): Symbols | null {
   const image = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = image.indexOf(DIGITS); at >= 0; at = image.indexOf(DIGITS, at + 1)) {
@@ -37,12 +37,12 @@ export function kallsyms(bytes: Uint8Array): Symbols | null {
 
 interface Tokens {
   start: number;
-  /** Behind the index. */
+  /** The end of the index. */
   end: number;
   texts: string[];
 }
 
-/** The table of tokens whose "0" is at `digits`. */
+/** Returns the table of tokens in which "0" is at `digits`. */
 function tokensAround(image: Buffer, digits: number): Tokens | null {
   let start = digits;
   for (let token = 0x30; token > 0; token--) {
@@ -51,7 +51,7 @@ function tokensAround(image: Buffer, digits: number): Tokens | null {
     if (before < 0 || start - before > LONGEST_TOKEN) return null;
     start = before + 1;
   }
-  // The first token begins where the table does; what is before it are zeroes too, or the last marker.
+  // The first token begins where the table does. Before it are zeroes too, or the last marker.
   const texts: string[] = [];
   const starts: number[] = [];
   let at = start;
@@ -70,12 +70,12 @@ function tokensAround(image: Buffer, digits: number): Tokens | null {
 
 interface Names {
   count: number;
-  /** Where the count stands, and the first name. */
+  /** Where the count is, and where the first name is. */
   countAt: number;
   start: number;
 }
 
-/** The count is followed by so many names, and these by markers that say where the first and the 257th begin. */
+/** The count is followed by that many names, and these by markers that say where the first name and the 257th begin. */
 function namesBefore(image: Buffer, tokens: number): Names | null {
   for (let countAt = (tokens - 8) & ~7; countAt >= Math.max(0, tokens - MOST_BYTES_BEFORE); countAt -= 8) {
     const count = image.readUInt32LE(countAt);
@@ -92,7 +92,7 @@ function namesBefore(image: Buffer, tokens: number): Names | null {
   return null;
 }
 
-/** Bytes of the tokens of a name, and where they begin. */
+/** The number of bytes that the tokens of a name take, and where they begin. */
 function nameAt(image: Buffer, at: number): { length: number; tokens: number } {
   const first = image[at]!;
   return first & 0x80
@@ -100,7 +100,7 @@ function nameAt(image: Buffer, at: number): { length: number; tokens: number } {
     : { length: first, tokens: at + 1 };
 }
 
-/** Where the names end; 0 if there are not so many before `limit`. */
+/** Returns where the names end, or 0 if there are not that many before `limit`. */
 function skipNames(image: Buffer, start: number, count: number, limit: number): number {
   let at = start;
   for (let n = 0; n < count; n++) {
@@ -111,7 +111,7 @@ function skipNames(image: Buffer, start: number, count: number, limit: number): 
   return at;
 }
 
-/** By symbol. Offsets are absolute where they are positive (CONFIG_KALLSYMS_ABSOLUTE_PERCPU). */
+/** Returns the addresses by symbol. An offset that is positive is absolute (CONFIG_KALLSYMS_ABSOLUTE_PERCPU). */
 function addressesOf(image: Buffer, { count, countAt }: Names, tokensEnd: number): BigUint64Array | null {
   const places = [
     { base: countAt - 8, offsets: (countAt - 8 - 4 * count) & ~7 },

@@ -23,11 +23,11 @@ export class Profiler {
       this.#worker.once("error", reject);
       this.#worker.once("exit", () => reject(new Error("the profiler's thread ended without a profile")));
     });
-    // Who stops it is told.
+    // The caller of stop() is told.
     this.#profile.catch(() => {});
   }
 
-  /** What was seen since it was started. To be asked for while the host is on. */
+  /** Returns what was seen since the start. It must be called while the host is on. */
   stop(): Promise<Profile> {
     Atomics.store(this.#stop, 0, 1);
     Atomics.notify(this.#stop, 0);

@@ -28,9 +28,9 @@ const HYPERCALLS =
   );
 
 export interface ReportContext {
-  /** Of the domain's kernel. */
+  /** The symbols of the domain's kernel. */
   symbols: Symbols | null;
-  /** What to say where there are none. */
+  /** What to say if there are none. */
   symbolsMissing: string | null;
 }
 
@@ -100,7 +100,7 @@ function nameOf(address: bigint, symbols: Symbols | null): string | null {
   return found ? `${found.name}+0x${found.offset.toString(16)}` : null;
 }
 
-/** Samples by function, with how many of them were where. */
+/** Samples by function, and how many of them were at each place. */
 function functions({ spots }: Profile, busy: number, symbols: Symbols): string {
   const found = new Map<string, Record<Executor, number>>();
   for (const { address, executor, samples } of spots) {

@@ -1,6 +1,6 @@
 /**
- * The profiler's thread: looks at what every pCPU is at, a thousand times a second, and counts. It only reads: the pCPUs do for it no more
- * than one plain store when they change between translated code, interpreter and hypervisor.
+ * The profiler's thread. A thousand times a second it looks at what every pCPU is doing, and counts. It only reads: all that the pCPUs do for it is
+ * one plain store when they change between translated code, interpreter and hypervisor.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import * as area from "../../hypervisor/abi/native.ts";
@@ -12,16 +12,16 @@ import type { DomainCounts, Executor, Profile, Spot } from "./samples.ts";
 
 export interface SamplerData {
   memory: WebAssembly.Memory;
-  /** Machine address of the hypervisor's statistics area. */
+  /** The machine address of the hypervisor's statistics area. */
   statistics: number;
-  /** One word: nonzero when the profile is wanted. */
+  /** One word. When it becomes nonzero, the thread hands the profile over and ends. */
   stop: SharedArrayBuffer;
 }
 
 const PERIOD_MS = 1;
-/** Looks between two reads of the domains' counters. */
+/** The number of looks between two reads of the domains' counters. */
 const LOOKS_PER_COUNT = 50;
-/** Structures of a domain that is gone stay readable for 2 s (hypervisor/abi/native.ts). */
+/** The structures of a domain that is gone stay readable for 2 s (hypervisor/abi/native.ts). */
 const READABLE_MS = 1500;
 
 const { memory, statistics, stop } = workerData as SamplerData;
@@ -30,7 +30,7 @@ const view = new DataView(memory.buffer);
 const stopped = new Int32Array(stop);
 const counters = new Counters(memory, statistics);
 const spots = new Map<string, Spot>();
-/** By the address of the domain's structure; where the last read of it that may be trusted is from. */
+/** By the address of the domain's structure. `seen` is the time of the last read that can be trusted. */
 const domains = new Map<number, { counts: DomainCounts; seen: number }>();
 let samples = 0;
 let idle = 0;
@@ -49,7 +49,7 @@ function look(pcpu: number): void {
   if (vcpu === 0) return void hostOnly++;
   const executor = executorOf(activity);
   const domid = view.getUint32(vcpu + area.VCPU_DOMID, true);
-  // Regions write it when they are left: while one runs it is where that was entered.
+  // Regions write this when they are left. While one runs, it is the address at which the region was entered.
   const address = view.getBigUint64(vcpu + area.VCPU_STATE + CPU_RIP, true);
   const key = `${executor} ${domid} ${address}`;
   const spot = spots.get(key);
@@ -62,7 +62,7 @@ function count(): void {
   for (const at of counters.domains()) domains.set(at, { counts: counters.domain(at), seen: now });
 }
 
-/** The last counts of those that have just gone, too. */
+/** Reads the last counts, also those of domains that have just gone. */
 function countLast(): void {
   const now = performance.now();
   for (const [at, { counts, seen }] of domains) {

@@ -3,19 +3,16 @@ import type { TranslationStatistics } from "../../machine/translator/statistics.
 
 export type Executor = "translated" | "interpreted" | "hypervisor";
 
-/** A place in a domain where samples found a pCPU. */
+/** A place in a domain at which samples found a pCPU. */
 export interface Spot {
   executor: Executor;
   domid: number;
-  /**
-   * Linear address: of the region's first byte, of the interpreted block, or of the instruction after which the hypervisor was
-   * entered.
-   */
+  /** A linear address: of the first byte of the region, of the interpreted block, or of the instruction after which the hypervisor was entered. */
   address: bigint;
   samples: number;
 }
 
-/** Of a domain, while it was looked at. */
+/** Counts of a domain while it was observed. */
 export interface DomainCounts {
   domid: number;
   vcpus: number;
@@ -36,9 +33,9 @@ export interface TlbCounts {
 export interface Profile {
   pcpus: number;
   seconds: number;
-  /** All of them, one for each pCPU at each look. */
+  /** The number of all samples: one for each pCPU at each look. */
   samples: number;
-  /** Of them: the pCPU was idle; it was in the hypervisor with no vCPU. */
+  /** Of these, the samples in which the pCPU was idle, and those in which it was in the hypervisor without a vCPU. */
   idle: number;
   hostOnly: number;
   spots: Spot[];

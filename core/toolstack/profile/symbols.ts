@@ -1,6 +1,6 @@
-/** Names of a kernel's functions, from its ELF file or a System.map. */
+/** The names of a kernel's functions, from its ELF file or from a System.map. */
 
-/** Functions are not longer: what is further behind the last symbol is none of it. */
+/** No function is longer than this: an address that is further behind the last symbol does not belong to it. */
 const MOST_BYTES = 1n << 20n;
 const KERNEL_HALF = 1n << 63n;
 
@@ -11,11 +11,11 @@ const SYMBOL_BYTES = 24;
 
 export interface KernelSymbol {
   name: string;
-  /** Of the address, from the symbol's. */
+  /** The distance of the address from the symbol's. */
   offset: number;
 }
 
-/** Symbols as they go from one thread to another: sorted addresses, and a name on each line. */
+/** Symbols in the form in which they are sent from one thread to another: sorted addresses, and a name on each line. */
 export interface SymbolTable {
   addresses: BigUint64Array;
   names: string;
@@ -27,7 +27,7 @@ export class Symbols {
 
   constructor(symbols: Iterable<[address: bigint, name: string]>) {
     const sorted = [...symbols].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    // The first name of several for one address.
+    // If several names have the same address, the first one is kept.
     const distinct = sorted.filter(([address], n) => n === 0 || sorted[n - 1]![0] !== address);
     this.#addresses = BigUint64Array.from(distinct, ([address]) => address);
     this.#names = distinct.map(([, name]) => name);
@@ -43,12 +43,12 @@ export class Symbols {
     return this.#names.length;
   }
 
-  /** Where the function of that name begins; null if there is none. */
+  /** Returns where the function of that name begins, or null if there is none. */
   addressOf(name: string): bigint | null {
     return this.#addresses[this.#names.indexOf(name)] ?? null;
   }
 
-  /** The function that a kernel's address lies in; null for a user's, and if none is near. */
+  /** Returns the function in which an address of the kernel lies. null for an address of the user's, and if no function is near. */
   find(address: bigint): KernelSymbol | null {
     if (address < KERNEL_HALF) return null;
     let low = 0;
@@ -64,7 +64,7 @@ export class Symbols {
   }
 }
 
-/** Lines of System.map or /proc/kallsyms: address, type, name. Null if it is no such text. */
+/** Reads the lines of System.map or /proc/kallsyms: address, type, name. Returns null if the text is no such table. */
 export function systemMapSymbols(text: string): Symbols | null {
   const found: [bigint, string][] = [];
   for (const [, address, name] of text.matchAll(/^([0-9a-f]{8,16}) [tTwW] (\S+)/gm))
@@ -72,7 +72,7 @@ export function systemMapSymbols(text: string): Symbols | null {
   return found.some(([address]) => address !== 0n) ? new Symbols(found) : null;
 }
 
-/** Functions in the symbol table of a 64-bit ELF file; null if it has none, as distributions' kernels. */
+/** Returns the functions in the symbol table of a 64-bit ELF file. null if it has none, as the kernels of distributions. */
 export function elfSymbols(bytes: Uint8Array): Symbols | null {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (file.length < 64 || file.readUInt32BE(0) !== 0x7f454c46 || file[4] !== 2 || file[5] !== 1) return null;
@@ -102,7 +102,7 @@ export function elfSymbols(bytes: Uint8Array): Symbols | null {
         const end = file.indexOf(0, name);
         if (end > name) found.push([file.readBigUInt64LE(at + 8), file.toString("latin1", name, end)]);
       }
-      // A file has one.
+      // A file has only one symbol table.
       break;
     }
   } catch (error) {

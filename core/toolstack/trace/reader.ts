@@ -1,7 +1,7 @@
 /**
- * The trace's thread: takes the records out of the hypervisor's rings (hypervisor/abi/trace.ts), twenty times a second, and hands them
- * over by domain. While what it has handed over is not taken it leaves the rings alone: the hypervisor then counts what it could
- * not record. It writes nothing but the rings' consumers.
+ * The trace's thread: takes the records out of the hypervisor's rings (hypervisor/abi/trace.ts) twenty times a second, and hands them over by domain.
+ * As long as what it has handed over is not taken, it leaves the rings alone, and the hypervisor counts what it could not record. It writes nothing
+ * but the consumer indices of the rings.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import * as area from "../../hypervisor/abi/native.ts";
@@ -10,11 +10,11 @@ import { startClock } from "../../machine/clock.ts";
 import { callsByNumber, domainAt } from "../../dom0/kernel/calls-by-number.ts";
 import { COMMAND_END, CONTROL_COMMAND, CONTROL_WAITING, type FromReader, type ReaderData } from "./batches.ts";
 
-/** With the size of a ring, this is what bounds a trace's cost: a pCPU records no more than 4096 hypercalls in that time. */
+/** Together with the size of a ring, this limits the cost of a trace: a pCPU records no more than 4096 hypercalls in this time. */
 const PERIOD_MS = 50;
 const LOOKS_PER_BATCH = 2;
 const MOST_WAITING = 2;
-/** Records of one handing over. */
+/** The largest number of records in one message. */
 const MOST_RECORDS = 65_536;
 const SIZE = trace.TRACE_RECORD_SIZE;
 
@@ -30,7 +30,7 @@ const rings = Array.from({ length: word(buffers + trace.TRACE_RINGS) }, (_, i) =
 );
 const ringRecords = word(buffers + trace.TRACE_RECORDS);
 
-/** Low halves of VCPU_TRACE_LOST, as far as they have been told; by domid and vCPU. */
+/** The low halves of VCPU_TRACE_LOST, as far as they have been reported, by domid and vCPU. */
 const told = new Map<number, number>();
 const vcpuKey = (domid: number, vcpu: number): number => domid * 0x10000 + vcpu;
 
@@ -54,7 +54,7 @@ function take(ring: number): void {
   takenRecords += count;
 }
 
-/** What was lost until now and has not been told, by domain; from then on it is. */
+/** Returns what has been lost and has not been reported yet, by domain. From then on it counts as reported. */
 function lostSince(): Map<number, number> {
   const lost = new Map<number, number>();
   for (
@@ -76,14 +76,14 @@ function lostSince(): Map<number, number> {
 
 function newlyLost(domid: number, vcpu: number, total: number): number {
   const key = vcpuKey(domid, vcpu);
-  // What began before others that were handed over already knows of fewer.
+  // A record that began before others which were handed over already knows of fewer.
   const more = (total - (told.get(key) ?? 0)) | 0;
   if (more <= 0) return 0;
   told.set(key, total);
   return more;
 }
 
-/** What was taken, in the order of the times it began. */
+/** Returns what was taken, in the order in which it began. */
 function sorted(): { records: DataView; order: Uint32Array } {
   const all = new Uint8Array(takenRecords * SIZE);
   let end = 0;
@@ -98,7 +98,7 @@ function sorted(): { records: DataView; order: Uint32Array } {
     Number(records.getBigUint64(n * SIZE + trace.TRACE_TIME, true)),
   );
   const order = Uint32Array.from({ length: times.length }, (_, n) => n * SIZE);
-  // One ring's are nearly so: a multicall's own record follows those of its entries.
+  // The records of one ring are nearly in order: the record of a multicall follows those of its entries.
   return { records, order: order.sort((a, b) => times[a / SIZE]! - times[b / SIZE]!) };
 }
 
@@ -143,7 +143,7 @@ function handOver(): void {
   );
 }
 
-// What others left there before is nobody's.
+// What others left in the rings before belongs to nobody.
 for (const ring of rings)
   Atomics.store(words, (ring + trace.TRACE_CONSUMER) >>> 2, Atomics.load(words, (ring + trace.TRACE_PRODUCER) >>> 2));
 lostSince();

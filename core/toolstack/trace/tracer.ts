@@ -1,4 +1,7 @@
-/** Traces hypercalls and accesses of domains of a host that is on, for any number of listeners; of a domain only while somebody listens to it. */
+/**
+ * Traces hypercalls and accesses of the domains of a host that is on, for any number of listeners. A domain is traced only while somebody listens to
+ * it.
+ */
 import { Worker } from "node:worker_threads";
 import type { PoweredHost } from "../power.ts";
 import { startClock } from "../../machine/clock.ts";
@@ -16,7 +19,7 @@ import {
 export type { TraceBatch };
 export type TraceListener = (batch: TraceBatch) => void;
 
-/** How often a domain has made each hypercall and access, as callsByNumber() has it, until `time` (nanoseconds since power-on). */
+/** How often a domain has made each hypercall and access, in the order of callsByNumber(), up to `time` (nanoseconds since power-on). */
 export type CallCounts = Pick<TraceBatch, "time" | "calls">;
 
 interface Reader {
@@ -39,9 +42,9 @@ export class Tracer {
   }
 
   /**
-   * From then on the listener gets what the domain does, at most ten batches a second. Rejects with ToolstackError: ESRCH if there is no
-   * such domain, ENOMEM if the hypervisor has no memory for the rings. What is returned ends it, after what was recorded until then
-   * has been handed over.
+   * From now on the listener gets what the domain does, in at most ten batches a second. Rejects with ToolstackError: ESRCH if there is no such
+   * domain, ENOMEM if the hypervisor has no memory for the rings. The returned function ends it, after what was recorded until then has been handed
+   * over.
    */
   async listen(domid: number, listener: TraceListener): Promise<() => Promise<void>> {
     await this.#inTurn(() => this.#add(domid, listener));
@@ -49,7 +52,7 @@ export class Tracer {
     return () => (ending ??= this.#inTurn(() => this.#remove(domid, listener)));
   }
 
-  /** Of a domain that is listened to; empty otherwise. */
+  /** The counts of a domain that is listened to; empty for any other. */
   counts(domid: number): CallCounts {
     return this.#reader?.counts(domid) ?? { time: 0, calls: [] };
   }
@@ -87,7 +90,7 @@ export class Tracer {
     if (listeners.size === 0) this.#listeners.delete(domid);
   }
 
-  /** Resolves when all that was recorded until now has been told. */
+  /** Resolves when everything that was recorded until now has been passed on. */
   async #handedOver(): Promise<void> {
     const reader = this.#reader;
     if (!reader) return;
@@ -136,7 +139,7 @@ export class Tracer {
     return { worker, control, ended, counts };
   }
 
-  /** Resolves when what it had taken has been handed over. */
+  /** Resolves when everything that the reader had taken has been handed over. */
   async #readerStops(): Promise<void> {
     const reader = this.#reader;
     this.#reader = null;

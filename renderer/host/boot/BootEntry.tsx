@@ -55,20 +55,11 @@ export function BootEntry({
         void attempt(request("setBootEntry", { entry: number, title, cmdline }));
       }}
     >
-      <label>
-        <span>Title {booted && <span className="badge">{onPower ? "next" : "booted"}</span>}</span>
-        <input value={title} maxLength={128} onChange={({ target }) => setWords({ title: target.value, cmdline })} />
-      </label>
-      <label>
-        <span>Xen’s command line</span>
-        <textarea
-          className="mono"
-          rows={3}
-          spellCheck={false}
-          value={cmdline}
-          onChange={({ target }) => setWords({ title, cmdline: target.value })}
-        />
-      </label>
+      <EntryFields
+        words={{ title, cmdline }}
+        badge={booted ? (onPower ? "next" : "booted") : null}
+        onChange={setWords}
+      />
       <Refusal text={error} />
       <div className="button-row">
         <button type="submit" className={changed ? "primary" : undefined} disabled={!changed && !onDone}>
@@ -94,5 +85,35 @@ export function BootEntry({
         )}
       </div>
     </form>
+  );
+}
+
+function EntryFields({
+  words: { title, cmdline },
+  badge,
+  onChange,
+}: {
+  words: Words;
+  /** Stands beside the title, if there is anything to say. */
+  badge: string | null;
+  onChange: (words: Words) => void;
+}) {
+  return (
+    <>
+      <label>
+        <span>Title {badge && <span className="badge">{badge}</span>}</span>
+        <input value={title} maxLength={128} onChange={({ target }) => onChange({ title: target.value, cmdline })} />
+      </label>
+      <label>
+        <span>Xen’s command line</span>
+        <textarea
+          className="mono"
+          rows={3}
+          spellCheck={false}
+          value={cmdline}
+          onChange={({ target }) => onChange({ title, cmdline: target.value })}
+        />
+      </label>
+    </>
   );
 }

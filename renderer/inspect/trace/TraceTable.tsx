@@ -58,15 +58,7 @@ export function TraceTable({
 
   return (
     <div className="trace-table" role="grid" aria-label="Hypercalls" aria-rowcount={rows.length + 1} aria-colcount={6}>
-      <div role="rowgroup">
-        <div role="row" className="trace-head" aria-rowindex={1}>
-          {COLUMNS.map(([title, term]) => (
-            <span role="columnheader" key={title}>
-              {term ? <Term of={term}>{title}</Term> : title}
-            </span>
-          ))}
-        </div>
-      </div>
+      <TraceHead />
       <div
         ref={box}
         className="trace-rows"
@@ -94,6 +86,20 @@ export function TraceTable({
             );
           })}
         </div>
+      </div>
+    </div>
+  );
+}
+
+function TraceHead() {
+  return (
+    <div role="rowgroup">
+      <div role="row" className="trace-head" aria-rowindex={1}>
+        {COLUMNS.map(([title, term]) => (
+          <span role="columnheader" key={title}>
+            {term ? <Term of={term}>{title}</Term> : title}
+          </span>
+        ))}
       </div>
     </div>
   );

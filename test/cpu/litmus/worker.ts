@@ -33,7 +33,7 @@ const linear = at.CODE_LINEAR + BigInt(thread) * 0x1000n;
 const host = at.CODE_FRAME + thread * 0x1000;
 
 function takePart(): void {
-  code?.translate({ host, linear, cr3: BigInt(processor.cr3), second: 0, large: false, blocks: 0 });
+  code?.translate(code.request(host, linear));
   for (let n = 0; n < 16; n++)
     processor.setReg(n, processor.view.getBigUint64(block + at.BLOCK_REGISTERS + 8 * n, true));
   processor.setReg(RSP, at.STACK_LINEAR + BigInt(thread) * 0x1000n + 0x800n);

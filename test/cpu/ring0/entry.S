@@ -1,4 +1,5 @@
-/* The kernel's assembly: entry, exception stubs, and the pieces of code that are tried. Loaded at 1 MiB by multiboot, entered in flat 32-bit mode. */
+/* The kernel's assembly code: its entry, the stubs of exceptions, and the pieces of code that are tried. It is loaded at 1 MiB by multiboot and
+ * entered in flat 32-bit mode. */
     .intel_syntax noprefix
     .section .head, "ax"
     .code32
@@ -15,7 +16,7 @@ _start:
     jmp 1b
 
     .text
-/* int attempt(void (*code)(void)): 1 if it came back, 0 if it ended in an exception (finish()). */
+/* int attempt(void (*code)(void)) returns 1 if the code came back, and 0 if it ended in an exception (finish()). */
     .globl attempt
 attempt:
     push ebp
@@ -31,7 +32,7 @@ done:
     pop ebx
     pop ebp
     ret
-/* From an exception or a call back to attempt(), in any segments and at any level: the caller is in flat ring 0 code. */
+/* Goes from an exception or a call back to attempt(), in any segments and at any level. The caller is flat code in ring 0. */
     .globl finish
 finish:
     mov ax, 0x10
@@ -75,7 +76,7 @@ common:
     mov es, ax
     push esp
     call exception
-    /* Back into what was interrupted. */
+    /* Back into the code that was interrupted. */
     add esp, 4
     pop es
     pop ds
@@ -179,7 +180,7 @@ gate_target:
     mov seen, cs
     retf
     .globl gate_target_params
-/* From ring 3 with two parameters: says the stack it sees, returns and releases them. */
+/* Called from ring 3 with two parameters: prints the stack that it sees, returns, and releases the parameters. */
 gate_target_params:
     push eax
     push ds
@@ -439,7 +440,7 @@ real_code:
     mov ax, 0x8800
     mov es, ax
     xor di, di
-    /* An interrupt that counts, a division that fails, far calls, segment arithmetic. (TCG has no limits: none is met.) */
+    /* An interrupt that counts, a division that fails, far calls, and segment arithmetic. (TCG checks no limits, so no limit is exceeded here.) */
     int 0x21
     mov es:[di], cx
     mov es:[di + 2], sp
@@ -470,7 +471,7 @@ real_code:
     push cs
     pop ax
     mov es:[di + 24], ax
-    /* Back. */
+    /* Goes back. */
     cli
     mov eax, cr0
     or al, 1
@@ -486,7 +487,7 @@ real_int21:
     iret
     .globl real_fault
 real_fault:
-    /* #DE and #GP in real mode push no error code: step over the two bytes. */
+    /* #DE and #GP push no error code in real mode. This steps over the two bytes of the instruction. */
     mov bp, sp
     add word ptr [bp], 2
     mov bp, [bp]
@@ -578,7 +579,7 @@ long_start:
     step
     int 64
     over
-    /* SYSCALL from ring 0 lands in LSTAR; the kernel returns to ring 3 by SYSRETQ, which comes back by INT 65. */
+    /* SYSCALL from ring 0 goes to LSTAR. The kernel returns to ring 3 by SYSRETQ, and ring 3 comes back by INT 65. */
     mov ecx, 0xc0000081
     xor eax, eax
     mov edx, 0x00230018
@@ -613,7 +614,7 @@ long_start:
     push rax
     retfq
     over
-    /* A call gate of 16 bytes. */
+    /* A call gate has 16 bytes. */
     step
     call fword ptr [rip + long_gate_pointer]
     mov edi, 7
@@ -672,7 +673,7 @@ compat_user:
     mov ecx, cs
     int 65
     .code64
-/* void long_say(number, value): through the 32-bit printer's buffer. */
+/* void long_say(number, value): prints through the buffer of the 32-bit printer. */
 long_say:
     push rax
     push rbx

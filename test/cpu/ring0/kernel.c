@@ -1,6 +1,6 @@
 /*
- * A kernel that tries what ring 0 can do and prints what it sees, by port E9: the same on any x86 machine. Run by QEMU and by our engine, whose
- * prints are compared. Build: see build.ts.
+ * A kernel that tries what ring 0 can do and prints what it sees to port E9. It must be the same on any x86 machine. QEMU and our engine run it, and
+ * what the two print is compared. kernel.ts builds it.
  */
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -38,7 +38,7 @@ static u32 tss[2 + 0x2000 / 4 + 32], task_tss[32], other_tss[32];
 static u32 pages[8][1024] __attribute__((aligned(4096)));
 static u8 ring0_stack[4096] __attribute__((aligned(16))), task_stack[4096] __attribute__((aligned(16)));
 
-/* Traps that go on: counted up to a few, and printed. */
+/* Traps after which the code goes on: they are counted up to a few, and printed. */
 static int tracing;
 
 void exception(struct frame *f) {
@@ -64,7 +64,7 @@ void exception(struct frame *f) {
     if (f->vector == 65) { field("eax", f->eax); field("ebx", f->ebx); field("ecx", f->ecx); field("edx", f->edx); }
     if (f->vector == 1 && tracing) {
         tracing--;
-        /* An instruction breakpoint would come again. */
+        /* Otherwise an instruction breakpoint would be hit again. */
         if (dr6 & 2) f->eflags |= 0x10000;
         return;
     }
@@ -117,12 +117,12 @@ static void selectors(void) {
         asm volatile("xor %0, %0\n lar %w3, %0\n pushf\n pop %2\n lsl %w3, %1" : "=&r"(rights), "+r"(limit), "=&r"(flags) : "r"(selector) : "cc");
         u8 r, w;
         asm volatile("verr %w2\n setz %0\n verw %w2\n setz %1" : "=&q"(r), "=&q"(w) : "r"(selector) : "cc");
-        /* The limit's place is undefined. */
+        /* The place of the limit is undefined. */
         field("lar", rights & 0xf0ff00); field("zf", (flags >> 6) & 1); field("lsl", limit); field("verr", r); field("verw", w); put('\n');
         TRY(load_ds); TRY(load_ss);
         if ((selector & ~3) != 0x40 && (selector & ~3) != 0x68) {
             TRY(load_ldt); asm volatile("lldt %w0" : : "r"(0x68));
-            /* TCG loads a null TR. */
+            /* TCG accepts a null TR. */
             if (selector) TRY(load_tr);
             load_task();
         }
@@ -161,7 +161,7 @@ static void tasks(void) {
     field("cr0", cr0 & 0xf); field("ecx", task_tss[11]); put('\n');
     far_pointer.selector = 0x90; TRY(task_jump);
     field("seen", seen[0]); field("other", (u32)(gdt[18] >> 40) & 0xff); field("own", (u32)(gdt[8] >> 40) & 0xff); put('\n');
-    /* Busy, not present, too short, by a task gate. */
+    /* A task that is busy, one that is not present, one that is too short, and one by a task gate. */
     far_pointer.selector = 0x40; TRY(task_call);
     gdt[17] = segment((u32)task_tss, 0x67, 0x09); far_pointer.selector = 0x88; TRY(task_call);
     gdt[17] = segment((u32)task_tss, 0x66, 0x89); TRY(task_call);
@@ -175,7 +175,7 @@ static void tasks(void) {
 }
 
 static void controls(void) {
-    /* QEMU's TCG does not refuse PG without PE, NW without CD, unknown bits of CR4 and EFER: test/cpu/ring0.test.ts has those. */
+    /* QEMU's TCG does not refuse PG without PE, NW without CD, and unknown bits of CR4 and EFER. test/cpu/ring0.test.ts tries these. */
     static const u32 cr0s[] = {0x11, 0x60000011, 0x10033};
     for (int i = 0; i < 3; i++) { control = cr0s[i]; field("cr0", control); TRY(write_cr0); }
     control = 0x11; TRY(write_cr0);
@@ -196,7 +196,7 @@ static void touch(u32 address) {
     TRY(read); TRY(write); TRY(execute);
 }
 static void paging(void) {
-    /* Two levels: 4 MiB pages of the first 8 MiB, a table for 0x800000. */
+    /* Two levels: pages of 4 MiB for the first 8 MiB, and a table for 0x800000. */
     pages[0][0] = 0x83; pages[0][1] = 0x400083;
     pages[0][2] = (u32)pages[1] | 7;
     pages[1][0] = (u32)pages[4] | 3; pages[1][1] = (u32)pages[4] | 1; pages[1][2] = (u32)pages[4] | 2; pages[1][3] = (u32)pages[4] | 7;
@@ -206,7 +206,7 @@ static void paging(void) {
     touch(0x1000000);
     for (int n = 0; n < 4; n++) field("pte", pages[1][n] & 0xfff);
     field("pde", pages[0][2] & 0xfff); field("pde", pages[0][0] & 0xfff); put('\n');
-    /* Ring 3 there: the kernel's pages are not its own. */
+    /* From ring 3, which may not use the pages of the kernel. */
     pages[0][0] = 0x87; asm volatile("mov %%cr3, %%eax\n mov %%eax, %%cr3" : : : "eax", "memory"); USER(kernel_data);
     pages[0][0] = 0x83; asm volatile("mov %%cr3, %%eax\n mov %%eax, %%cr3" : : : "eax", "memory"); USER(kernel_data);
     no_paging();
@@ -217,7 +217,7 @@ static void paging(void) {
     table[0] = (u32)pages[4] | 3 | (u64)1 << 63; table[1] = (u32)pages[4] | 1; table[3] = (u32)pages[4] | 3;
     asm volatile("mov $0xc0000080, %%ecx\n rdmsr\n or $0x800, %%eax\n wrmsr" : : : "eax", "ecx", "edx");
     set_paging((u32)top, 0x20);
-    /* Reserved bits are not among it: TCG leaves out P of the error code then. */
+    /* Reserved bits are left out, because TCG then does not set P in the error code. */
     for (u32 at = 0x800000; at < 0x804000; at += 0x1000) { pages[4][0] = 0xc3; touch(at); }
     for (int n = 0; n < 4; n++) field("pte", (u32)table[n] & 0xfff);
     put('\n');
@@ -288,7 +288,7 @@ static void longs(void) {
 }
 
 void main(void) {
-    /* No interrupts but our own. */
+    /* There are no interrupts but our own. */
     asm volatile("outb %0, $0x21\n outb %0, $0xa1" : : "a"((u8)0xff));
     gdt[1] = segment(0, 0xfffff, 0xc9b); gdt[2] = segment(0, 0xfffff, 0xc93);
     gdt[3] = segment(0, 0xfffff, 0xa9b); gdt[4] = segment(0, 0xffff, 0x9b); gdt[5] = segment(0, 0xffff, 0x93);
@@ -308,7 +308,7 @@ void main(void) {
     asm volatile("lidt %0" : : "m"(idt_pointer));
     asm volatile("ljmp $8, $1f\n 1: mov %w0, %%ds\n mov %w0, %%es\n mov %w0, %%ss\n mov %w0, %%fs\n mov %w0, %%gs\n lldt %w1" : : "r"(0x10), "r"(0x68));
     tss[1] = (u32)(ring0_stack + sizeof ring0_stack); tss[2] = 0x10; tss[25] = 104 << 16;
-    /* Ports: every second one is allowed. */
+    /* Every second port is allowed. */
     for (int n = 26; n < 2074; n++) tss[n] = 0x55555555;
     load_task();
     asm volatile("mov %0, %%dr6" : : "r"(0));

@@ -110,14 +110,8 @@ export class Engine {
     this.#exports.engine_code_written!(CODE_FRAME);
     this.#exports.engine_flush!();
     this.#exports.engine_refresh!();
-    this.#translated?.translate({
-      host: CODE_FRAME + (CODE_ADDRESS & 0xfff),
-      linear: BigInt(CODE_ADDRESS),
-      cr3: BigInt(TABLES),
-      second: 0,
-      large: false,
-      blocks: 0,
-    });
+    const code = this.#translated;
+    code?.translate(code.request(CODE_FRAME + (CODE_ADDRESS & 0xfff), BigInt(CODE_ADDRESS)));
 
     let exit: number;
     do exit = this.#exports.engine_run!();

@@ -1,7 +1,7 @@
 /*
- * Executes single instructions on the real CPU: reads cases from standard input, writes what each did to standard
- * output. A case is a whole user-visible state; the instruction is followed by INT3, so that every case ends in a
- * signal, whose frame is the result. Build: gcc -O1 -o silicon silicon.c (x86-64 Linux).
+ * Executes single instructions on the real CPU: reads cases from standard input, and writes what each did to standard output. A case is the whole
+ * state that a user program sees. The instruction is followed by INT3, so every case ends in a signal, and the signal's frame is the result. Build:
+ * gcc -O1 -o silicon silicon.c (x86-64 Linux).
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -19,7 +19,7 @@
 enum { WINDOW = 512 };
 #define CODE_PAGE ((uint8_t *)0x10000000)
 #define CODE (CODE_PAGE + 0x800)
-/* The window lies across a page boundary; the pages around the two are not mapped. */
+/* The window lies across a page boundary. The pages around these two are not mapped. */
 #define DATA_PAGES ((uint8_t *)0x20000000)
 #define WINDOW_START (DATA_PAGES + 0x1000 - WINDOW / 2)
 

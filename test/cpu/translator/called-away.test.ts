@@ -29,8 +29,7 @@ function loop(instructions: readonly number[], turns: bigint): Machine {
   m.bytes.set(instructions, CODE_FRAME);
   m.exports.engine_flush!();
   const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL);
-  const request = { host: CODE_FRAME, linear: CODE, cr3: BigInt(m.cr3), second: 0, large: false, blocks: 0 };
-  expect(code.translate(request)).toBe(true);
+  expect(code.translate(code.request(CODE_FRAME, CODE))).toBe(true);
   m.setReg(2, DATA);
   m.setReg(15, turns);
   m.rip = CODE;

@@ -1,9 +1,9 @@
-/** Two machines run the same programs, one interpreting them and one translating them. Every exit must find both in the same state. */
+/** Random programs of 64-bit code, interpreted and translated. */
 import * as state from "../../../core/machine/cpu/state.ts";
 import { compileEngine } from "../engine.ts";
-import { Machine } from "../machine.ts";
+import { PRESENT, USER, WRITABLE } from "../machine.ts";
+import { Lockstep, type Difference } from "./lockstep.ts";
 import { makeProgram, Random, REGISTERS, type Program } from "./program.ts";
-import { TranslatedCode } from "./translated.ts";
 
 const EDGES = [1n << 63n, 0x7fff_ffff_ffe0n, 0x8000_0000_0000n, 0xffff_7fff_ffff_ffe0n, 0xffff_8000_0000_0000n];
 const CODE = 0x40_0000n;
@@ -13,51 +13,39 @@ const CODE_FRAME = 0x3a00000;
 const DATA = 0x60_0000n;
 const DATA_FRAME = 0x3a10000;
 const DATA_PAGES = 2;
+/** Distance between the frames of neighbouring pages, with something else between them. */
+const APART = 0x2000;
 const STACK = 0x70_0000n;
 const STACK_FRAME = 0x3a20000;
-const POOL = 0x3b00000;
+const STACK_PAGES = 2;
 const ENTRIES = 4;
-const PAGES = 1024;
-const STANDING_NS = 1_000_000_000;
-
-export interface Difference {
-  seed: number;
-  entry: number;
-  text: string;
-}
 
 export class Differential {
-  readonly #interpreter: Machine;
-  readonly #translated: Machine;
-  readonly #code: TranslatedCode;
-  /** Runs that ended by themselves, and the number of regions made. */
-  runs = 0;
+  readonly #machines: Lockstep;
 
   static async create(): Promise<Differential> {
     return new Differential(await compileEngine());
   }
 
   private constructor(compiled: WebAssembly.Module) {
-    // Stores into the code and jumps into the middle of instructions produce RDTSC and RDRAND too. Time stands still, so that both see the same.
-    const now = (): number => STANDING_NS;
-    this.#interpreter = new Machine(compiled, null, PAGES, now);
-    this.#translated = new Machine(compiled, null, PAGES, now);
-    for (const m of [this.#interpreter, this.#translated]) {
+    this.#machines = new Lockstep(compiled, [
+      { name: "code", from: CODE_FRAME, length: 0x2000 },
+      { name: "data", from: DATA_FRAME, length: DATA_PAGES * APART },
+      { name: "stack", from: STACK_FRAME, length: STACK_PAGES * APART },
+    ]);
+    for (const m of this.#machines.both) {
       m.map(CODE, CODE_FRAME);
       m.map(CODE + 0x1000n, CODE_FRAME + 0x1000);
       for (const alias of ALIASES) m.map(alias, CODE_FRAME);
-      for (let i = 0; i < DATA_PAGES; i++) m.map(DATA + BigInt(i) * 0x1000n, DATA_FRAME + i * 0x1000);
-      m.map(STACK, STACK_FRAME);
-      m.exports.engine_budget!(20_000);
+      for (let i = 0; i < STACK_PAGES; i++) m.map(STACK + BigInt(i) * 0x1000n, STACK_FRAME + i * APART);
     }
-    this.#code = new TranslatedCode(
-      this.#translated.exports as unknown as WebAssembly.Exports,
-      this.#translated.memory,
-      POOL,
-    );
+  }
+  /** Runs that ended by themselves, and the number of regions made. */
+  get runs(): number {
+    return this.#machines.runs;
   }
   get regions(): number {
-    return this.#code.count;
+    return this.#machines.code.count;
   }
 
   /** Runs the program of a seed. Returns null if both agree at every exit. */
@@ -68,28 +56,15 @@ export class Differential {
     const program = makeProgram(random, place > 2048 ? 4096 : 2000);
     this.#load(program, place, random);
     const large = random.chance(70);
-    this.#code.translateAll(
-      program.blocks.map((offset) => ({
-        host: CODE_FRAME + place + offset,
-        linear: CODE + BigInt(place + offset),
-        cr3: BigInt(this.#translated.cr3),
-        second: 0,
-        large,
-        blocks: 0,
-      })),
+    const { code } = this.#machines;
+    code.translateAll(
+      program.blocks.map((offset) => code.request(CODE_FRAME + place + offset, CODE + BigInt(place + offset), large)),
     );
     for (let entry = 0; entry < ENTRIES; entry++) {
       const at = BigInt(place + random.pick(program.blocks)) + (random.chance(30) ? random.pick(ALIASES) : CODE);
-      this.#interpreter.rip = at;
-      this.#translated.rip = at;
-      const exit = this.#interpreter.run();
-      const other = this.#translated.run();
-      // A budget does not end at the same place in both. The fuel of loops makes that rare.
-      if (exit === 0 || other === 0)
-        return exit === other ? null : { seed, entry, text: `exit ${exit} translated ${other}` };
-      this.runs++;
-      const text = exit === other ? this.#compare() : `exit ${exit} translated ${other}`;
-      if (text) return { seed, entry, text };
+      const outcome = this.#machines.run(at);
+      if (outcome === "budget") return null;
+      if (outcome.text) return { seed, entry, text: outcome.text };
     }
     return null;
   }
@@ -97,9 +72,11 @@ export class Differential {
   #load(program: Program, place: number, random: Random): void {
     const registers = Array.from({ length: 16 }, () => random.u64());
     registers[REGISTERS.FUEL] = BigInt(1 + random.below(40));
-    registers[REGISTERS.DATA] = DATA + BigInt(0x200 + random.below(0xe00));
+    // Often near the border of two pages.
+    registers[REGISTERS.DATA] =
+      DATA + BigInt(random.chance(40) ? 0xf80 + random.below(0x100) : 0x200 + random.below(0xe00));
     registers[REGISTERS.EDGE] = DATA + BigInt(DATA_PAGES * 0x1000 - random.below(8));
-    registers[REGISTERS.RSP] = STACK + 0x800n + BigInt(random.chance(90) ? 0 : random.below(0x800));
+    registers[REGISTERS.RSP] = STACK + (random.chance(70) ? 0x1800n : 0xfd0n + BigInt(random.below(0x60)));
     for (let n = 0; n < 4; n++) {
       if (random.chance(60)) registers[n] = BigInt(random.below(64));
       // The borders of what is canonical, and the number farthest from it.
@@ -112,13 +89,19 @@ export class Differential {
     const flags = (random.next() & 0x8d5) | 0x202;
     const xmm = Array.from({ length: 32 }, () => random.u64());
     const control = random.chance(90) ? 0x37f : 0x340;
-    for (const m of [this.#interpreter, this.#translated]) {
+    const readOnly = random.chance(20) ? random.below(DATA_PAGES) : -1;
+    for (const m of this.#machines.both) {
+      for (let i = 0; i < DATA_PAGES; i++)
+        m.map(DATA + BigInt(i) * 0x1000n, DATA_FRAME + i * APART, PRESENT | USER | (i === readOnly ? 0n : WRITABLE));
       m.exports.engine_code_written!(CODE_FRAME);
       m.exports.engine_code_written!(CODE_FRAME + 0x1000);
       m.bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 0x2000);
       m.bytes.set(program.bytes, CODE_FRAME + place);
-      m.bytes.set(new Uint8Array(data.buffer), DATA_FRAME);
-      m.bytes.fill(0x11, STACK_FRAME, STACK_FRAME + 4096);
+      for (let i = 0; i < DATA_PAGES; i++) {
+        m.bytes.fill(0x22, DATA_FRAME + i * APART, DATA_FRAME + (i + 1) * APART);
+        m.bytes.set(new Uint8Array(data.buffer, i * 0x1000, 0x1000), DATA_FRAME + i * APART);
+      }
+      m.bytes.fill(0x11, STACK_FRAME, STACK_FRAME + STACK_PAGES * APART);
       m.exports.engine_flush!();
       registers.forEach((value, n) => m.setReg(n, value));
       xmm.forEach((value, n) => m.set(state.CPU_XMM + 8 * n, value));
@@ -131,37 +114,5 @@ export class Differential {
       m.set(state.CPU_RETIRED, 0n);
       m.flags = flags;
     }
-  }
-
-  #compare(): string | null {
-    const [a, b] = [this.#interpreter, this.#translated];
-    const found: string[] = [];
-    const same = (name: string, x: bigint | number, y: bigint | number) => {
-      if (x !== y) found.push(`${name} ${x.toString(16)} translated ${y.toString(16)}`);
-    };
-    same("rip", a.rip, b.rip);
-    same("flags", a.flags, b.flags);
-    for (let n = 0; n < 16; n++) same(`r${n}`, a.reg(n), b.reg(n));
-    for (let n = 0; n < 32; n++)
-      same(`xmm${n >> 1}.${n & 1}`, a.get(state.CPU_XMM + 8 * n), b.get(state.CPU_XMM + 8 * n));
-    for (let n = 0; n < 16; n++)
-      same(`st${n >> 1}.${n & 1}`, a.get(state.CPU_FPR + 8 * n), b.get(state.CPU_FPR + 8 * n));
-    for (const [name, at] of Object.entries({ fcw: state.CPU_FCW, fsw: state.CPU_FSW }))
-      same(name, a.view.getUint16(a.cpu + at, true), b.view.getUint16(b.cpu + at, true));
-    same("ftw", a.view.getUint8(a.cpu + state.CPU_FTW), b.view.getUint8(b.cpu + state.CPU_FTW));
-    same("fip", a.get(state.CPU_FIP), b.get(state.CPU_FIP));
-    same("mxcsr", a.view.getUint32(a.cpu + state.CPU_MXCSR, true), b.view.getUint32(b.cpu + state.CPU_MXCSR, true));
-    same("vector", a.vector, b.vector);
-    same("error", a.error, b.error);
-    same("address", a.address, b.address);
-    same("retired", a.retired, b.retired);
-    for (const [name, from, length] of [
-      ["code", CODE_FRAME, 0x2000],
-      ["data", DATA_FRAME, DATA_PAGES * 0x1000],
-      ["stack", STACK_FRAME, 0x1000],
-    ] as const)
-      if (Buffer.compare(a.bytes.subarray(from, from + length), b.bytes.subarray(from, from + length)) !== 0)
-        found.push(`${name} differs`);
-    return found.length ? found.join(", ") : null;
   }
 }

@@ -1,11 +1,12 @@
 /** Which instructions are translated. One that is not takes a decoded operation of the pool and the interpreter's function for it. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { MODE_64 } from "../../../core/machine/cpu/mode_bits.ts";
+import { CodeMode } from "../../../core/machine/translator/code-mode.ts";
 import { readOp } from "../../../core/machine/translator/decoded.ts";
 import { translateRegion } from "../../../core/machine/translator/translate.ts";
 import { compileEngine } from "../engine.ts";
 import { Machine } from "../machine.ts";
 
-const MODE_64 = 1;
 const PAGES = 1024;
 const OP = 0x3a00000;
 const BYTES = 0x3a00100;
@@ -25,7 +26,7 @@ function taken(hex: string): number {
   const op = readOp(machine.view, OP, 0);
   const kept: unknown[] = [];
   const transfer = { kind: "interpret", offset: bytes.length } as const;
-  translateRegion({ blocks: [{ ops: [op], transfer }] }, (each) => kept.push(each));
+  translateRegion({ mode: new CodeMode(MODE_64), blocks: [{ ops: [op], transfer }] }, (each) => kept.push(each));
   return kept.length;
 }
 

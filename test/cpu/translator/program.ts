@@ -130,7 +130,9 @@ function instruction(a: Assembler, random: Random): void {
   };
   const z = size === 1 ? 1 : size === 2 ? 2 : 4;
   const big = size === 1 ? 4 : size;
-  switch (random.below(24)) {
+  switch (random.below(25)) {
+    case 24:
+      return pointer(a, random);
     case 0:
     case 1:
     case 2:
@@ -203,6 +205,8 @@ function instruction(a: Assembler, random: Random): void {
           [0x9f],
           [0x9e],
           [0x90],
+          // RDTSC
+          [0x0f, 0x31],
         ]),
       );
       return;
@@ -214,6 +218,65 @@ function instruction(a: Assembler, random: Random): void {
     }
     default:
       return rarer(a, random, reg, rm, inMemory);
+  }
+}
+
+/** A register that points into data, is moved by small distances and copied, and accesses through it. */
+function pointer(a: Assembler, random: Random): void {
+  const free = [0, 1, 2, 3, 5, 6, 7];
+  let base = random.pick(free);
+  // LEA base, [R14 + disp8]
+  a.bytes.push(0x49, 0x8d, 0x40 | (base << 3) | (DATA & 7), random.below(256));
+  for (let n = 2 + random.below(6); n > 0; n--) {
+    const other = random.pick(free);
+    const small = random.below(64);
+    switch (random.below(10)) {
+      case 0:
+        // ADD or SUB base, imm8, in 32 bits at times
+        if (random.chance(90)) a.bytes.push(0x48);
+        a.bytes.push(0x83, random.pick([0xc0, 0xe8]) | base, small);
+        break;
+      case 1:
+        // INC or DEC
+        a.bytes.push(0x48, 0xff, random.pick([0xc0, 0xc8]) | base);
+        break;
+      case 2:
+        // MOV other, base in one of its two forms
+        a.bytes.push(
+          0x48,
+          ...random.pick([
+            [0x89, 0xc0 | (base << 3) | other],
+            [0x8b, 0xc0 | (other << 3) | base],
+          ]),
+        );
+        base = other;
+        break;
+      case 3:
+        // LEA base, [base + disp8]
+        a.bytes.push(0x48, 0x8d, 0x40 | (base << 3) | base, (small - 32) & 0xff);
+        break;
+      case 4:
+        // CMOVcc base, other: nobody knows what it points to.
+        if (random.chance(30)) a.bytes.push(0x48, 0x0f, 0x40 | random.below(16), 0xc0 | (base << 3) | other);
+        break;
+      default: {
+        const opcode = random.pick([
+          [0x8b],
+          [0x8b],
+          [0x89],
+          [0x89],
+          [0x01],
+          [0x03],
+          [0x8a],
+          [0x88],
+          [0x0f, 0xb7],
+          [0xff],
+        ]);
+        if (random.chance(60)) a.bytes.push(0x48);
+        // The last one is INC, with no other register.
+        a.bytes.push(...opcode, 0x40 | (opcode[0] === 0xff ? 0 : random.pick(free) << 3) | base, (small - 32) & 0xff);
+      }
+    }
   }
 }
 
@@ -350,7 +413,7 @@ export function makeProgram(random: Random, size: number): Program {
     blocks.push(a.bytes.length);
     for (let n = random.below(9); n >= 0; n--) instruction(a, random);
     const later = block + 1 + random.below(Math.max(1, count - block - 1));
-    const kind = random.below(12);
+    const kind = random.below(14);
     if (block === count - 1) break;
     if (kind < 6) {
       a.bytes.push(0x70 + random.below(16), 0);

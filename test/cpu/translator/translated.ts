@@ -1,9 +1,11 @@
 /** Translation at once, for tests: the region at an address is made and adopted before the next run. */
 import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
-import { TRANSLATOR_RECORDS } from "../../../core/machine/layout.ts";
+import { RECORD_ENTERED, RECORD_SIZE, TRANSLATOR_RECORDS } from "../../../core/machine/layout.ts";
 import { Translator, type RegionRequest } from "../../../core/machine/translator/translator.ts";
 
 const POOL_BYTES = 0x100000;
+/** As many regions as two programs have. */
+const MOST_COUNTED = 64;
 
 type Functions = Record<string, (...args: number[]) => number>;
 
@@ -12,6 +14,9 @@ export class TranslatedCode {
   readonly #translator: Translator;
   readonly #adopted: AdoptedRegions;
   readonly #modules: number[] = [];
+  readonly #view: DataView;
+  /** The indices of the regions made last. */
+  #made: number[] = [];
   /** The number of regions made. */
   count = 0;
 
@@ -30,7 +35,7 @@ export class TranslatedCode {
       {
         memory,
         decode: (...args) => core.engine_decode!(...args),
-        codePage: exports.engine_code_page as (cr3: bigint, second: number, linear: bigint) => number,
+        codePage: exports.engine_code_page as (space: bigint, second: number, linear: bigint) => number,
         codeVersions: core.engine_code_versions!(),
         codeFlags: core.engine_code_flags!(),
         // The engine looks for them there.
@@ -44,6 +49,15 @@ export class TranslatedCode {
       },
     );
     this.#adopted = new AdoptedRegions(exports, memory);
+    this.#view = new DataView(memory.buffer);
+  }
+
+  /** Returns the request that the vCPU, in its present mode and address space, would make for the code at a machine and a linear address. */
+  request(host: number, linear: bigint, large = false): RegionRequest {
+    this.#core.engine_refresh!();
+    const mode = this.#core.engine_mode!();
+    const space = BigInt.asUintN(64, BigInt(this.#core.engine_space!()));
+    return { host, mode, linear, space, second: 0, large, blocks: 0 };
   }
 
   /** Translates the region at a machine address. Returns false if it cannot be one. */
@@ -63,6 +77,18 @@ export class TranslatedCode {
     this.#adopted.adopt({ ...made, module: new WebAssembly.Module(made.bytes) });
     this.#modules.push(made.id);
     this.count += made.regions.length;
+    this.#made = [...this.#made, ...made.regions.map(({ index }) => index)].slice(-MOST_COUNTED);
     return true;
+  }
+
+  /** Returns how often the regions made last were entered since this was asked before. */
+  entered(): number {
+    let sum = 0;
+    for (const index of this.#made) {
+      const at = TRANSLATOR_RECORDS + index * RECORD_SIZE + RECORD_ENTERED;
+      sum += this.#view.getUint32(at, true);
+      this.#view.setUint32(at, 0, true);
+    }
+    return sum;
   }
 }

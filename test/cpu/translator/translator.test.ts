@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { breath } from "../../breath.ts";
 import { againstCorpus, buildEngine, conformance, siliconMissing } from "../silicon/run.ts";
+import { againstLegacyCorpus } from "../silicon/legacy/run.ts";
 import { Differential } from "./differential.ts";
+import { LegacyDifferential } from "./legacy-differential.ts";
+import { LEGACY_MODES } from "./legacy-modes.ts";
 
 describe("translated code", () => {
   it("agrees with the record of silicon, every instruction as a region", async () => {
@@ -23,8 +26,6 @@ describe("translated code", () => {
 
   it("agrees with the interpreter on random programs with branches, calls, faults and self-modification", async () => {
     const machines = await Differential.create();
-    // Its stores produce an RDTSC.
-    expect(machines.run(353_654)).toBeNull();
     const seed = Date.now() % 0x3fffffff;
     for (let i = 0; i < 6000; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
@@ -32,5 +33,24 @@ describe("translated code", () => {
     }
     expect(machines.runs).toBeGreaterThan(15_000);
     expect(machines.regions).toBeGreaterThan(20_000);
+  }, 240_000);
+
+  it("of 16 and 32 bits agrees with the record of silicon, every instruction as a region", async () => {
+    const { count, samples, mismatches, regions } = await againstLegacyCorpus(true);
+    expect([...samples].slice(0, 5), `${mismatches} of ${count} differ`).toEqual([]);
+    expect(regions).toBeGreaterThan(2_500);
+  }, 240_000);
+
+  it("of every mode agrees with the interpreter, also where one page is translated for one mode and runs in another", async () => {
+    const machines = await LegacyDifferential.create();
+    const seed = Date.now() % 0x3fffffff;
+    for (let i = 0; i < 3000; i++) {
+      expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
+      if (i % 100 === 0) await breath();
+    }
+    for (const { name } of LEGACY_MODES) {
+      expect(machines.runs.get(name), name).toBeGreaterThan(1_500);
+      expect(machines.entered.get(name), name).toBeGreaterThan(2_500);
+    }
   }, 240_000);
 });

@@ -35,15 +35,7 @@ function loopAt(access: number[], rdx: bigint, mapped: bigint | null = null): Ma
   m.exports.engine_flush!();
   m.exports.engine_budget!(10_000);
   const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL);
-  const isTranslated = code.translate({
-    host: CODE_FRAME,
-    linear: CODE,
-    cr3: BigInt(m.cr3),
-    second: 0,
-    large: false,
-    blocks: 0,
-  });
-  expect(isTranslated).toBe(true);
+  expect(code.translate(code.request(CODE_FRAME, CODE))).toBe(true);
   m.setReg(0, 0x1234n);
   m.setReg(2, rdx);
   m.setReg(15, TURNS);

@@ -30,7 +30,7 @@ export function fakeHost(kinds: readonly DeviceKind[], { consoleFolder }: { cons
   const grants = new GrantMap(hypercalls);
   const foreign = new ForeignFrames(hypercalls);
   const dom0 = assembleDom0({
-    kernel: { domid: 0, memory, frames, hypercalls, events, grants, foreign, now: () => 0 },
+    kernel: { domid: 0, startInfo: 0, memory, frames, hypercalls, events, grants, foreign, now: () => 0 },
     kinds,
     consoleLogBytes: 4096,
     consoleFolder,

@@ -1,6 +1,6 @@
 /*
- * Writes numbered blocks of 4 KiB past the page cache to places that follow from their number, 32 of them, then flushes and says so: "F number".
- * What is on the disk after a crash can then be held against what was promised. Argument: the device.
+ * Writes numbered blocks of 4 KiB without the page cache, to places that follow from their numbers. After each 32 of them it flushes and reports
+ * that: "F number". So what is on the disk after a crash can be compared with what was promised. Argument: the device.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

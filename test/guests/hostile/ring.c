@@ -1,9 +1,9 @@
 /*
- * A program that plays one end of a split device by hand and means harm: through the devices that Linux's kernel gives its programs
- * (/dev/xen/xenbus, gntalloc, gntdev, evtchn). In its domain no driver has the device.
+ * A hostile program that plays one end of a split device by hand, through the devices that Linux's kernel gives to programs (/dev/xen/xenbus,
+ * gntalloc, gntdev, evtchn). In its domain no driver has the device.
  *
- *   ring front KIND ID ROUNDS SEED   the frontend of device/KIND/ID (vbd or vif), ROUNDS spoiled requests
- *   ring back KIND DOMID ID ROUNDS SEED   the backend of that frontend, ROUNDS spoiled responses and states
+ * ring front KIND ID ROUNDS SEED        the frontend of device/KIND/ID (vbd or vif): ROUNDS spoiled requests
+ * ring back KIND DOMID ID ROUNDS SEED   the backend of that frontend: ROUNDS spoiled responses and states
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ static int opened(const char *path)
 
 static int store = -1;
 static char reply[PAGE];
-/* The reply's text; NULL for an error. */
+/* Returns the text of the reply, or NULL for an error. */
 static char *xs(uint32_t type, const char *payload, uint32_t length)
 {
 	struct { uint32_t type, request, transaction, length; } head = { type, 1, 0, length };
@@ -98,7 +98,7 @@ static int put_number(const char *directory, const char *name, long value)
 	snprintf(text, sizeof text, "%ld", value);
 	return put(directory, name, text);
 }
-/* Waits for one of two states of the other end; what it is. -1 when none has come in so many seconds. */
+/* Waits for one of two states of the other end. Returns the state, or -1 if neither has come within that many seconds. */
 static long wait_state(const char *directory, long one, long other, int seconds)
 {
 	for (int i = 0; i < 100 * seconds; i++) {
@@ -110,7 +110,7 @@ static long wait_state(const char *directory, long one, long other, int seconds)
 	return -1;
 }
 
-/* For the ring of a frontend, or NULL; `ref` is its grant. */
+/* Returns a page for the ring of a frontend, or NULL. `ref` is its grant. */
 static volatile uint8_t *grant_page(int gntalloc, int domid, uint32_t *ref)
 {
 	struct ioctl_gntalloc_alloc_gref alloc = { .domid = domid, .flags = GNTALLOC_FLAG_WRITABLE, .count = 1 };
@@ -143,7 +143,7 @@ static int slots(void)
 	return is_disk ? 32 : 256;
 }
 
-/* Plausible enough to be looked at, or nothing but noise. */
+/* The request is plausible enough to be looked at, or it is nothing but noise. */
 static void make_request(volatile uint8_t *slot, uint32_t ref)
 {
 	spoil(slot, slot_bytes());
@@ -185,7 +185,7 @@ static int front(const char *kind, const char *id, long rounds)
 	int port = -1;
 	long done = 0, connections = 0, refused = 0;
 	while (done < rounds) {
-		/* A fresh ring, as a driver begins. */
+		/* A fresh ring, with which a driver begins. */
 		for (volatile uint8_t *page = ring;; page = second) {
 			for (int i = 0; i < PAGE; i++)
 				page[i] = 0;
@@ -201,7 +201,7 @@ static int front(const char *kind, const char *id, long rounds)
 		put_number(mine, "state", 1);
 		if (wait_state(back, 2, 4, 10) < 0)
 			break;
-		/* Sometimes what it says of its rings makes no sense either. */
+		/* Sometimes what it says about its rings makes no sense either. */
 		int lies = any() % 8 == 0;
 		put_number(mine, is_disk ? "ring-ref" : "tx-ring-ref", lies ? any() : ref);
 		put_number(mine, "rx-ring-ref", lies ? any() : other);
@@ -226,7 +226,7 @@ static int front(const char *kind, const char *id, long rounds)
 		for (int i = 0; i < 400 && done < rounds; i++, done++) {
 			for (uint32_t n = any() % 8; n; n--, producer++)
 				make_request(ring + 64 + (producer % slots()) * slot_bytes(), data);
-			/* Once in a while it claims what can't be. */
+			/* Once in a while it claims what cannot be. */
 			*word(ring, 0) = any() % 100 ? producer : any();
 			if (any() % 50 == 0)
 				spoil(ring, 64);
@@ -258,7 +258,7 @@ static int back(const char *kind, int domid, const char *id, long rounds)
 	snprintf(theirs, sizeof theirs, "%s", get(mine, "frontend"));
 	int gntdev = opened("/dev/xen/gntdev"), evtchn = opened("/dev/xen/evtchn");
 	long done = 0, connections = 0;
-	/* Whose nodes it may not have: each of these must fail. */
+	/* Tries nodes that it may not have. Each of these attempts must fail. */
 	int reached = put("/local/domain/0", "name", "taken") + put(theirs, "state", "4") + put("/libxl/1", "name", "x") +
 		      put("/local/domain/0/backend/vbd/1/51712", "params", "raw:/etc/passwd");
 	put(mine, "frontend", "/local/domain/0/device/vbd/0");
@@ -295,7 +295,7 @@ static int back(const char *kind, int domid, const char *id, long rounds)
 		put_number(mine, "state", 4);
 		for (long i = 0; i < rounds && done < rounds; i++, done++) {
 			uint32_t requests = ring ? *word(ring, 0) : 0, responses = ring ? *word(ring, 8) : 0;
-			/* At first it answers in order: the frontend gets as far as having a disk. */
+			/* At first it answers in order, so that the frontend gets as far as having a disk. */
 			for (uint32_t n = responses; ring && n != requests && n - responses < 32; n++) {
 				volatile uint8_t *slot = ring + 64 + (n % slots()) * slot_bytes();
 				if (i > rounds / 10 && any() % 2)

@@ -1,10 +1,10 @@
 /*
- * guest-load: what a kernel build asks of a machine, for a time, with every result checked: processes, exec, pipes, signals,
- * copy on write, shared memory, threads, page faults, floating point over context switches.
+ * guest-load: what the build of a kernel asks of a machine, for a given time, with every result checked: processes, exec, pipes, signals, copy on
+ * write, shared memory, threads, page faults, floating point across context switches.
  *
  * Build: gcc -O2 -static -pthread -o guest-load guest-load.c
- * Use: guest-load SECONDS [WORKERS]. Each worker does jobs in random order; each job has one right result, whatever else runs.
- * Output: "LOAD-WRONG <job> ..." for a wrong one, and at the end "LOAD-DONE jobs=<n> wrong=<n>" with the jobs by kind before.
+ * Use: guest-load SECONDS [WORKERS]. Each worker does jobs in random order. Each job has one right result, whatever else runs.
+ * Output: "LOAD-WRONG <job> ..." for a wrong result. At the end come the jobs by kind, and then "LOAD-DONE jobs=<n> wrong=<n>".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@
 
 enum { PAGE = 4096, MOST_KINDS = 16 };
 
-/* Shared by all workers. */
+/* All workers share this. */
 struct totals {
     atomic_ullong jobs[MOST_KINDS];
     atomic_ullong wrong;
@@ -59,7 +59,7 @@ static void wrong(const char *format, ...) {
     if (write(STDOUT_FILENO, text, length) != length) _exit(98);
 }
 
-/* A call that must not fail: the guest has memory and processes enough. */
+/* A call that must not fail, because the guest has enough memory and processes. */
 static long must(const char *call, long result) {
     if (result >= 0) return result;
     wrong("%s: %s", call, strerror(errno));
@@ -83,7 +83,7 @@ static void write_all(int fd, const void *data, size_t bytes) {
         bytes -= done;
     }
 }
-/* Up to the end of what there is. */
+/* Reads up to the end. */
 static size_t read_all(int fd, void *data, size_t bytes) {
     size_t sum = 0;
     while (sum < bytes) {
@@ -96,7 +96,7 @@ static size_t read_all(int fd, void *data, size_t bytes) {
     return sum;
 }
 
-/* Waits for a child that must exit with `status`. */
+/* Waits for a child, which must exit with `status`. */
 static void reap(pid_t child, int status) {
     int found;
     pid_t pid;
@@ -111,7 +111,7 @@ static uint64_t hash(uint64_t h, const uint8_t *data, size_t bytes) {
     return h;
 }
 
-/* Three processes and three pipes: bytes made, changed on the way, hashed at the end. */
+/* Three processes and three pipes: bytes are made, changed on the way and hashed at the end. */
 static void job_pipeline(uint64_t seed) {
     enum { MOST = 1 << 16 };
     size_t bytes = 1 + next_random(&seed) % MOST, chunk = 1 + next_random(&seed) % 6000;
@@ -156,14 +156,14 @@ static void job_pipeline(uint64_t seed) {
     reap(maker, 1), reap(filter, 2), reap(hasher, 3);
 }
 
-/* What --child prints. */
+/* The value that --child prints. */
 static uint64_t child_value(uint64_t seed) {
     uint64_t sum = 0;
     for (int i = 0; i < 20000; i++) sum = sum * 31 + (next_random(&seed) >> (i & 31));
     return sum;
 }
 
-/* As make starts compilers: many at once, each a new program with arguments, environment and a pipe. */
+/* As make starts compilers: many at the same time, each a new program with arguments, an environment and a pipe. */
 static void job_exec(uint64_t seed) {
     enum { MOST = 6 };
     int count = 1 + next_random(&seed) % MOST, pipes[MOST][2];
@@ -197,7 +197,7 @@ static void job_exec(uint64_t seed) {
 static volatile sig_atomic_t usr1_seen;
 static void on_usr1(int signal) { (void)signal, usr1_seen++; }
 
-/* Queued signals arrive all, in order of their numbers, with their values; a ping-pong by SIGUSR1 loses none. */
+/* All queued signals must arrive, in the order of their numbers and with their values, and a ping-pong by SIGUSR1 must lose none. */
 static void job_signals(uint64_t seed) {
     enum { QUEUED = 60, ROUNDS = 30 };
     sigset_t waited, old;
@@ -251,7 +251,7 @@ static void job_signals(uint64_t seed) {
     sigprocmask(SIG_SETMASK, &old, 0);
 }
 
-/* Children killed by signals say so; groups are signalled as a whole; stopped ones continue. */
+/* Children that signals kill must report so, groups must get signals as a whole, and stopped children must continue. */
 static void job_kill(uint64_t seed) {
     static const int signals[] = {SIGKILL, SIGTERM, SIGSEGV, SIGPIPE, SIGABRT};
     int signal = signals[next_random(&seed) % 5], status;
@@ -281,7 +281,7 @@ static void job_kill(uint64_t seed) {
     if (!WIFSIGNALED(status) || WTERMSIG(status) != signal) wrong("status is %x, not signal %d", status, signal);
 }
 
-/* Writes after fork are seen by who wrote only, in every page of a tree of processes. */
+/* Only the process that writes after a fork may see it, in every page of a tree of processes. */
 static void job_copy_on_write(uint64_t seed) {
     enum { PAGES = 200, DEPTH = 3 };
     uint64_t *memory = map_memory(PAGES * PAGE, MAP_PRIVATE);
@@ -291,7 +291,7 @@ static void job_copy_on_write(uint64_t seed) {
     for (; depth < DEPTH; depth++) {
         children[depth] = MUST(fork());
         if (children[depth]) break;
-        /* The child owns what it changes, and hands it on to its own. */
+        /* The child owns what it changes, and passes it on to its own child. */
         for (int i = depth; i < PAGES; i += 2) memory[i * 512 + i] ^= 0x1111ull << depth;
     }
     for (int round = 0; round < 2; round++) {
@@ -314,7 +314,7 @@ struct shared {
     uint64_t guarded, sum;
 };
 
-/* Processes that share memory: atomic counts are exact, and a mutex between them excludes. */
+/* Processes that share memory: atomic counts must be exact, and a mutex between them must exclude. */
 static void job_shared(uint64_t seed) {
     enum { CHILDREN = 3, ROUNDS = 400 };
     struct shared *shared = map_memory(PAGE, MAP_SHARED);
@@ -367,7 +367,7 @@ static void *take_items(void *argument) {
     return 0;
 }
 
-/* Threads with a bounded queue between them: futexes, wake-ups, stacks made and unmapped. */
+/* Threads with a bounded queue between them: futexes, wake-ups, stacks that are made and unmapped. */
 static void job_threads(uint64_t seed) {
     enum { THREADS = 3, ITEMS = 500 };
     struct queue q = {.mutex = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER, .emptied = PTHREAD_COND_INITIALIZER};
@@ -401,7 +401,7 @@ static void on_fault(int signal, siginfo_t *info, void *context) {
     faults++;
 }
 
-/* Every first write to a protected page faults once, with its address, and goes on after the handler. */
+/* Every first write to a protected page must fault once, with its address, and go on after the handler. */
 static void job_faults(uint64_t seed) {
     enum { PAGES = 64 };
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO}, old;
@@ -428,13 +428,13 @@ static void on_tick(int signal) {
     disturbed = disturbed * 1.0000001 + (double)((long double)ticks / 3);
 }
 
-/* Floating point, SSE and x87, interrupted by timer signals and other processes: the result is always the same. */
+/* Floating point, SSE and x87, interrupted by timer signals and other processes. The result must always be the same. */
 static void job_floating(uint64_t seed) {
     static uint64_t expected[8];
     struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART}, old;
     struct itimerval interval = {{0, 700}, {0, 700}}, off = {{0, 0}, {0, 0}};
     int kind = seed & 7;
-    /* The first time undisturbed by signals. */
+    /* The first time it is not disturbed by signals. */
     if (expected[kind]) sigaction(SIGALRM, &action, &old), setitimer(ITIMER_REAL, &interval, 0);
     double s = 0.5 + kind, t[4] = {1, 2, 3, 4};
     long double x = 0.25L + kind;
@@ -451,7 +451,7 @@ static void job_floating(uint64_t seed) {
     else if (bits != expected[kind]) wrong("%llx, not %llx", (unsigned long long)bits, (unsigned long long)expected[kind]);
 }
 
-/* Files: written, renamed, mapped, cut, removed. */
+/* Files are written, renamed, mapped, cut and removed. */
 static void job_files(uint64_t seed) {
     enum { BYTES = 50000 };
     char name[32], other[40];

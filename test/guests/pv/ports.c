@@ -1,4 +1,4 @@
-/* Ports, as a program under a PV Linux kernel gets at them. */
+/* Ports, as a program under a PV Linux kernel can reach them. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 static sigjmp_buf refused;
 static void on_signal(int number) { siglongjmp(refused, number); }
 
-/* A read of the port, or the signal that it ended with. */
+/* Reads the port. Prints the value, or the signal in which the attempt ended. */
 static void in(const char *when, unsigned short port) {
     int number = sigsetjmp(refused, 1);
     if (number) printf("PORTS %s: signal %d\n", when, number);

@@ -1,6 +1,6 @@
 /*
- * What the files of this kernel have in common: how a check is reported, and how code is tried that may trap.
- * Every check prints one line, "CHECK name: value", which abi.test.ts compares with what real Xen said.
+ * What the files of this kernel have in common: how the result of a check is reported, and how code that may trap is tried. Every check prints one
+ * line, "CHECK name: value". abi.test.ts compares it with what real Xen printed.
  */
 #ifndef ABI_H
 #define ABI_H
@@ -16,37 +16,37 @@ enum { MMUEXT_NEW_USER_BASEPTR = 15, MMUEXT_TLB_FLUSH_MULTI = 8, MMUEXT_INVLPG_M
 
 enum { SIF_INITDOMAIN = 2 };
 
-/* Where the guest was entered; vectors are below 32. */
+/* Where the guest was entered. Vectors are below 32. */
 enum { NOTHING = 0xff, FAILSAFE = 0x20, SYSCALL = 0x21, SYSENTER = 0x22, SYSCALL32 = 0x23, SOFTWARE = 0x24 };
 
-/* The entry that trap.S met: registers in encoding order, then Xen's frame, taken apart. */
+/* The entry that trap.S has seen: the registers in the order of their encoding, then Xen's frame, taken apart. */
 struct seen {
     u64 kind, at, gpr[16];
     u64 rcx, r11, ds, es, fs, gs, error, rip, cs, rflags, rsp, ss;
 };
 extern struct seen seen;
 
-/* Calls code(argument). Returns NOTHING if it came back, else the kind of the entry that ended it; `seen` has the rest. */
+/* Calls code(argument). Returns NOTHING if that came back, or else the kind of entry that ended it, whose details are in `seen`. */
 u64 attempt(void (*code)(u64), u64 argument);
-/* A user program at `code` with its own stack; rflags as given. */
+/* Runs a user program at `code` with a stack of its own and with the given rflags. */
 u64 attempt_user(void (*code)(void), u64 rflags);
 u64 attempt_user_with(void (*code)(void), u64 rflags, u64 cs, u64 ss, u64 flags);
 
 void check(const char *name, u64 value);
-/* A line that is no check: "what name: value". */
+/* Prints a line that is no check: "what name: value". */
 void report(const char *what, const char *name, u64 value);
-/* `name kind`, error, how far RIP is behind `start`, CS, the flags that are no arithmetic flags, SS. */
+/* Prints, under `name`, the kind of the entry, its error code, the distance of RIP from `start`, CS, the flags except the arithmetic ones, and SS. */
 void check_entry(const char *name, const void *start);
-/* The same, and how far RSP is behind `stack`. */
+/* Prints the same, and the distance of RSP from `stack`. */
 void check_stack(const char *name, u64 stack);
 void install_traps(void);
 extern u8 user_stack_top[];
 
 struct iret_context { u64 rax, r11, rcx, flags, rip, cs, rflags, rsp, ss; };
 void do_iret(u64 context);
-/* Lets the code that `seen` is about go on; `flags` are the iret context's. What comes next is in `seen` then. */
+/* Lets the code that `seen` describes go on. `flags` are those of the iret context. What comes next is in `seen` afterwards. */
 u64 attempt_on(u64 flags);
-/* Machine code under a name: a subject of a check. */
+/* Machine code with a name, which a check can be about. */
 #define SUBJECT(name, text) \
     asm(".text\n.globl s_" #name "\ns_" #name ": " text "\n ret\n"); \
     extern void s_##name(u64)
@@ -59,10 +59,10 @@ static inline s64 mmuext(u32 cmd, u64 arg1, u64 arg2) {
     return hypercall(HYPERVISOR_mmuext_op, (u64)&op, 1, 0, DOMID_SELF);
 }
 extern u8 spare_pages[8][PAGE];
-/* Maps a page of the kernel's anew, with these flags (bit 1: writable). */
+/* Maps a page of the kernel again with these flags (bit 1: writable). */
 void remap(void *page, u64 flags);
 
-/* Copies a subject to LOW, where 32-bit code can run. */
+/* Copies the code of a check to LOW, where 32-bit code can run. */
 #define LOW 0x10000ul
 void low_code(void (*code)(u64));
 

@@ -1,6 +1,6 @@
 /**
- * A PV kernel of our own (main.c and the files it calls) tries what the PV interface promises and prints what it sees. What it prints under real Xen
- * is in xen-4.17.txt, made by `npx vite-node test/hypervisor/abi/real-xen.ts`.
+ * A PV kernel of our own (main.c and the files it calls) tries what the PV interface promises and prints what it sees. xen-4.17.txt has what it
+ * prints under real Xen; `npx vite-node test/hypervisor/abi/real-xen.ts` makes that file.
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -71,7 +71,7 @@ describe.skipIf(compilerMissing())("the PV interface beside real Xen 4.17 (needs
 
   it("has the time of day that this computer has", () => {
     expect(wallClockLate.length).toBeGreaterThan(0);
-    // Output takes some time to arrive here, so the fastest says most.
+    // Output takes some time to arrive here, so the output that arrived fastest says most.
     expect(Math.min(...wallClockLate)).toBeGreaterThan(-3);
     expect(Math.min(...wallClockLate)).toBeLessThan(250);
   });

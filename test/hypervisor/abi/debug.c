@@ -1,4 +1,4 @@
-/* Debug exceptions: TF, breakpoints, and what holds or drops them. */
+/* Debug exceptions: TF, breakpoints, and what delays them or drops them. */
 #include "abi.h"
 
 SUBJECT(step_rep, "mov $3, %ecx; rep stosb; nop; ud2");
@@ -42,14 +42,14 @@ static u64 dr6(void) {
     hypercall(HYPERVISOR_set_debugreg, 6, 0, 0, 0);
     return value;
 }
-/* Entries of the kernel from here on, until it is #UD: the code's end. */
+/* Follows the entries of the kernel from here on, until there is one by #UD, which is the end of the code. */
 static void follow(const char *what, const void *start) {
     for (u32 n = 0; n < 9; n++) {
         check_entry(numbered(what, n), start);
         if (seen.kind == 1) {
             u64 conditions = dr6();
             check(numbered(what, n + 10), conditions);
-            /* Else a breakpoint on the instruction hits again. */
+            /* Otherwise a breakpoint on the instruction would be hit again. */
             if (conditions & 15) seen.rflags |= 0x10000;
         }
         if (seen.kind == 6 || seen.kind == NOTHING) return;

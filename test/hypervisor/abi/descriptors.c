@@ -1,4 +1,4 @@
-/* Descriptors: which a table may hold, and what one that it may not hold does to the others. */
+/* Descriptors: which of them a table may hold, and what one that it may not hold does to the others. */
 #include "abi.h"
 
 SUBJECT(load_ds, "mov %edi, %ds");
@@ -9,7 +9,7 @@ SUBJECT(lar, "lar %edi, %eax");
 static u64 table[1024] __attribute__((aligned(4096), section(".bss.page")));
 static u64 scratch_page[512] __attribute__((aligned(4096), section(".bss.page")));
 
-/* Base 0, limit all ones; the access byte and the upper flags. */
+/* A descriptor with base 0 and a limit of all ones, and with the given access byte and upper flags. */
 static u64 descriptor(u64 access, u64 flags) { return access << 40 | flags << 52 | 0xffff | 0xful << 48; }
 enum { DATA = 0xf2, CODE = 0xfa, LONG = 0xa, BIG = 0xc };
 static const struct { const char *name; u64 value; } kinds[] = {

@@ -1,4 +1,4 @@
-/* What hypercalls answer to arguments that are wrong, or nearly right. */
+/* What hypercalls answer when their arguments are wrong or nearly right. */
 #include "abi.h"
 
 static s64 timer(u32 op, u64 first, u64 second) {
@@ -99,7 +99,7 @@ void check_errno(void) {
     check("set_ldt number above 32 bits", mmuext(MMUEXT_SET_LDT, page, 0xabcd00000000));
     check("set_ldt 1 entry Xen's base", mmuext(MMUEXT_SET_LDT, 0xffff830000000000, 1));
 
-    /* A new L4 entry shows the accessed bit, whatever was asked for. The L3 behind it is empty. */
+    /* A new L4 entry has the accessed bit, whatever was asked for. The L3 table that it points to is empty. */
     u64 *l4 = (u64 *)start_info->pt_base, l3_mfn = mfn_of(spare_pages[1]);
     remap(spare_pages[1], 0);
     check("new L4 entry", update(mfn_of(l4) << 12 | 8, l3_mfn << 12 | 7, 0));
@@ -107,7 +107,7 @@ void check_errno(void) {
     check("remove L4 entry", update(mfn_of(l4) << 12 | 8, 0, 0));
     remap(spare_pages[1], 2);
 
-    /* Real dom0 has the machine's map instead. */
+    /* A real dom0 has the machine's memory map instead. */
     if (!(start_info->flags & SIF_INITDOMAIN)) {
         struct { u64 start, size; u32 type; } __attribute__((packed)) map[4] = {0};
         struct { u32 entries, pad; u64 buffer; } arg = {4, 0, (u64)map};

@@ -1,4 +1,4 @@
-/* GNTTABOP_set_version: what stays of the table, and when it is refused. */
+/* GNTTABOP_set_version: what is left of the table, and when the call is refused. */
 #include "abi.h"
 
 enum { SETUP_TABLE = 2, SET_VERSION = 8, GET_STATUS_FRAMES = 9, GET_VERSION = 10 };

@@ -1,4 +1,4 @@
-/* Ports: who may use them, by I/O privilege level and by bitmap. 0x80 to 0x87 hurt nobody when dom0 really reads them. */
+/* Ports: who may use them, by the I/O privilege level and by the bitmap. The ports 0x80 to 0x87 do no harm when dom0 really reads them. */
 #include "abi.h"
 
 SUBJECT(in_80, "in $0x80, %al; ud2");

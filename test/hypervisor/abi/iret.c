@@ -1,4 +1,4 @@
-/* HYPERVISOR_iret: what becomes of a return that fails, of one inside a multicall; and what SYSCALL and SYSENTER leave. */
+/* HYPERVISOR_iret: what becomes of a return that fails and of one inside a multicall, and what SYSCALL and SYSENTER leave behind. */
 #include "abi.h"
 
 SUBJECT(target, "ud2");
@@ -15,7 +15,7 @@ static u64 table[512] __attribute__((aligned(4096), section(".bss.page")));
 
 static u64 code(u64 flags) { return flags << 40 | 0x00000000ffffull | 0xful << 48; }
 static void set_table(void) {
-    /* P 80, DPL 3 60, S 10, code 08, conforming 04, read/write 02; flags of the upper half: L 2, D 4, G 8. */
+    /* The bits of the access byte are P 80, DPL 3 60, S 10, code 08, conforming 04, read/write 02. The flags of the upper half are L 2, D 4, G 8. */
     table[1] = code(0xa0 << 8 | 0x7a);  /* 64-bit code, not present */
     table[2] = code(0xc0 << 8 | 0xf2);  /* data */
     table[3] = code(0xc0 << 8 | 0x72);  /* data, not present */
@@ -68,7 +68,7 @@ void check_iret(void) {
     for (u32 i = 0; i < sizeof returns / sizeof *returns; i++) {
         u16 cs = returns[i].cs, ss = returns[i].ss;
         try_return(joined("iret user ", returns[i].name), cs | 3, ss, 0, (u64)s_target, 0x202);
-        /* 32-bit code would lose the upper half of the kernel's stack. */
+        /* 32-bit code would lose the upper half of the address of the kernel's stack. */
         if (cs != 3 && cs != 0x20 && cs != 0xe023) try_return(joined("iret kernel ", returns[i].name), cs & ~3, ss, 0, (u64)s_target, 0x202);
     }
     check("rax of a failed iret", seen.gpr[0]);
@@ -93,7 +93,8 @@ void check_iret(void) {
     low_code(s_user_int80);
     attempt_user_with(low, 0x202, 0xe023, 0xe02b, 0); check_entry("user int 0x80 compat", (void *)LOW);
     attempt_user(USER(user_syscall), 0x602); check_entry("user syscall DF", s_user_syscall);
-    /* As dom0 of real Xen in QEMU, SYSENTER ends in a double fault of Xen's (its stack for it is not mapped on the first processor). */
+    /* When this kernel is dom0 of real Xen in QEMU, SYSENTER ends in a double fault of Xen itself, because its stack for SYSENTER is not mapped on
+     * the first processor. */
     if (!(start_info->flags & SIF_INITDOMAIN)) {
         attempt_user(USER(user_sysenter), 0x202); check_entry("user sysenter", (void *)0);
         check_stack("user sysenter rsp", 0);

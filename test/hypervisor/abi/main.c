@@ -1,4 +1,4 @@
-/* Start of day, reporting, and what the checks share. */
+/* Start of day, the printing of results, and what the checks share. */
 #include "abi.h"
 
 struct start_info *start_info;
@@ -57,7 +57,7 @@ static void entry_text(const void *start) {
     text(" error "); hex(seen.error);
     text(" rip "); number(seen.rip - (u64)start);
     text(" cs "); hex(seen.cs);
-    /* CF PF AF ZF SF OF are the code's own. */
+    /* The code itself changes CF, PF, AF, ZF, SF and OF. */
     text(" flags "); hex(seen.rflags & ~0x8d5ul);
     text(" ss "); hex(seen.ss);
 }
@@ -123,7 +123,7 @@ void poweroff(u32 reason) {
     for (;;) hypercall(HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&reason, 0, 0);
 }
 
-/* The kernel's tables are the user's too: everything of a PV guest is mapped for ring 3 anyway. */
+/* The user uses the kernel's page tables too, because everything in a PV guest is mapped for ring 3 anyway. */
 static u64 kernel_stack[1024] __attribute__((aligned(16)));
 
 void main(struct start_info *info) {
@@ -155,7 +155,7 @@ void main(struct start_info *info) {
     check_io();
     check_time();
     begin("end"); text("of the checks"); end();
-    /* A new watchdog of 0 s is due at once: that is how this domain ends. */
+    /* A new watchdog of 0 s is due at once. That is how this domain ends. */
     u32 watchdog[2] = {0, 0}, forever[4] = {0};
     hypercall(HYPERVISOR_sched_op, 6, (u64)watchdog, 0, 0);
     u64 poll[3] = {(u64)forever, 0, shared_info->vcpu[0].time.system_time + 3000000000};

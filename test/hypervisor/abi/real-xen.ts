@@ -1,7 +1,7 @@
 /**
- * Asks real Xen: runs the kernel of this folder as dom0 of Debian's Xen 4.17 in QEMU (by TCG, so that any computer can), and writes its output to
- * xen-4.17.txt. `npx vite-node test/hypervisor/abi/real-xen.ts`; QEMU names another qemu-system-x86_64 than the one in PATH. It should be version 10
- * (bookworm-backports), because 7.2 does not set RF in what it saves of a fault.
+ * Asks real Xen: runs the kernel of this folder as dom0 of Debian's Xen 4.17 in QEMU (by TCG, so that every computer can do it), and writes its
+ * output to xen-4.17.txt. The command is `npx vite-node test/hypervisor/abi/real-xen.ts`. The environment variable QEMU names another
+ * qemu-system-x86_64 than the one in PATH. It should be version 10 (bookworm-backports), because 7.2 does not set RF in the flags that a fault saves.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

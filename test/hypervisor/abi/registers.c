@@ -1,8 +1,8 @@
-/* Control registers, model-specific registers, and the instructions about them, as a guest's kernel sees them. */
+/* Control registers, model-specific registers and the instructions that use them, as the kernel of a guest sees them. */
 #include "abi.h"
 
 #define TRY(name) do { attempt(s_##name, (u64)spare_pages[0]); check_entry(#name, s_##name); } while (0)
-/* What it leaves in RAX goes to `result` if it comes back. */
+/* If the code comes back, the value that it left in RAX goes to `result`. */
 u64 result __attribute__((used));
 #define VALUE(name) do { if (attempt(s_##name, (u64)spare_pages[0]) == NOTHING) check(#name, result); else check_entry(#name, s_##name); } while (0)
 #define KEEP "\n mov %rax, result(%rip)"
@@ -121,6 +121,6 @@ void check_registers(void) {
     }
     struct { u32 submap, features; } features = {0, 0};
     hypercall(HYPERVISOR_xen_version, 6, (u64)&features, 0, 0);
-    /* Bit 11 is dom0's, and bit 4 is asked for by dom0's builder, not by libxenguest. */
+    /* Only dom0 has bit 11. The builder of dom0 asks for bit 4, but libxenguest does not. */
     check("features", features.features & ~(1u << 11 | 1u << 4));
 }

@@ -1,4 +1,4 @@
-/* Timers, and the watchdogs. */
+/* Timers and watchdogs. */
 #include "abi.h"
 
 static u64 system_time(void) {
@@ -15,7 +15,7 @@ static s64 watchdog(u32 id, u32 timeout) {
 }
 static u64 pending(u32 port) { return shared_info->evtchn_pending[port / 64] >> port % 64 & 1; }
 static void clear(u32 port) { __atomic_fetch_and(&shared_info->evtchn_pending[port / 64], ~(1ul << port % 64), __ATOMIC_SEQ_CST); }
-/* Waits for the port, at most for a second. */
+/* Waits for an event on the port, for a second at most. */
 static u64 comes(u32 port) {
     u32 ports[1] = {port};
     struct { u64 ports; u32 count, pad; u64 timeout; } poll = {(u64)ports, 1, 0, system_time() + 1000000000};
@@ -25,7 +25,7 @@ static u64 comes(u32 port) {
     return came;
 }
 
-/* The time of day as shared_info has it, in nanoseconds since 1970, a few times: who reads it compares with his own. */
+/* Prints the time of day from shared_info, in nanoseconds since 1970, a few times. The reader compares it with his own clock. */
 void say_wall_clock(void) {
     for (u32 n = 0; n < 20; n++) {
         volatile struct vcpu_time_info *t = &shared_info->vcpu[0].time;

@@ -1,4 +1,4 @@
-/* Entries of the kernel: each says which it is and leaves the rest to trap_met(), which goes back to who tried. */
+/* The entries of the kernel. Each says which one it is and leaves the rest to trap_met(), which goes back to whoever tried the code. */
     .file "trap.S"
 .text
 .macro entry name, kind
@@ -52,7 +52,7 @@ lost:
     call trap_lost
     ud2
 
-/* attempt(code, argument): what it needs to come back is kept below the caller's stack. */
+/* attempt(code, argument): what is needed to come back is kept below the caller's stack. */
 .globl attempt
 attempt:
     pushq %rbx; pushq %rbp; pushq %r12; pushq %r13; pushq %r14; pushq %r15
@@ -70,7 +70,7 @@ back:
     popq %r15; popq %r14; popq %r13; popq %r12; popq %rbp; popq %rbx
     ret
 
-/* do_iret(context): the hypercall with the whole structure on the stack. */
+/* do_iret(context): makes the hypercall with the whole structure on the stack. */
 .globl do_iret
 do_iret:
     movq %rdi, %rsp
@@ -78,7 +78,7 @@ do_iret:
     syscall
     ud2
 
-/* go_on(context): the same, with the other registers as trap_met() saw them: the code that trapped goes on. */
+/* go_on(context): does the same, but with the other registers as trap_met() saw them, so that the code that trapped goes on. */
 .globl go_on
 go_on:
     movq %rdi, %rsp

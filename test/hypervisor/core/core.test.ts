@@ -7,7 +7,7 @@ import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
 import * as layout from "../../../core/machine/layout.ts";
 import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
 
-/** domain/domain.ts */
+/** From domain/domain.ts. */
 const ROOT_LAST_DOMID = layout.XEN_HEAP_START + 0x1050;
 const UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 
@@ -90,7 +90,7 @@ describe("xen_version", () => {
     const call = (nr: number, ...args: bigint[]): bigint =>
       dom0.core.native_hypercall(nr, args[0] ?? 0n, args[1] ?? 0n, args[2] ?? 0n, 0n, 0n);
     expect(call(17, 99n, 0n)).toBe(-38n);
-    // These are not dom0's memory: the hypervisor's own, beyond the end, wrapping around.
+    // Memory that is not dom0's: the hypervisor's own, beyond the end, and ranges that wrap around.
     for (const bad of [0x201000n, 0xfffff000n, 0xffffffffffffff00n, 1n << 40n]) expect(call(17, 1n, bad)).toBe(-14n);
     expect(call(63)).toBe(-38n);
     expect(call(0)).toBe(-38n);
@@ -137,7 +137,7 @@ describe("domctl", () => {
     expect(dom0.core.check_invariants()).toBe(0);
     dom0.calls.domains.destroy(domid);
     expect(dom0.calls.domains.info(domid)).toBeNull();
-    // Its structures are kept a moment longer for whoever still looks at them.
+    // The structures are kept a moment longer for whoever still looks at them.
     const end = Date.now() + 6000;
     while (dom0.calls.host.physicalInfo().freePages !== free && Date.now() < end)
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -57,7 +57,7 @@ export class Machine {
     this.physical.set64(layout.BOOT_WALLCLOCK, BigInt(Date.now()) * 1_000_000n);
     this.physical.bytes(layout.BOOT_CMDLINE, cmdline.length).set(Buffer.from(cmdline));
     for (let id = 0; id < pcpus; id++) {
-      // Nobody translates here: the port's other end never sends a module.
+      // Nothing is translated here: the other end of the port never sends a module.
       const { port1: translator } = new MessageChannel();
       const workerData: PcpuData = { ...this.#parts, id, translator };
       const worker = new Worker(PCPU, { workerData, transferList: [translator] });
@@ -89,7 +89,7 @@ export class Machine {
     return text.toString("latin1");
   }
 
-  /** An instance for a native domain's thread. */
+  /** Makes an instance of core.wasm for the thread of a native domain. */
   instance(): CoreExports {
     return instantiateCore(this.#parts) as unknown as CoreExports;
   }

@@ -43,7 +43,7 @@ function vcpusOf(domid: number, vcpus: number): number[] {
   throw new Error(`watchers see no domain ${domid}`);
 }
 
-/** Nanoseconds of both pCPUs, long enough for anything that is under way. */
+/** Nanoseconds on both pCPUs, which are enough for anything that is under way to end. */
 const MOMENT = 50e6;
 
 interface Times {
@@ -161,7 +161,7 @@ describe("credit scheduler on 2 pCPUs", () => {
     await runs(domid);
     dom0.calls.domains.pause(domid);
     const then = cpuTime(domid, 2);
-    // The pCPUs continue. What has run there runs no more.
+    // The pCPUs go on. What ran there before runs no more.
     dom0.calls.domains.unpause(other);
     await runs(other);
     expect(cpuTime(domid, 2)).toBe(then);

@@ -134,7 +134,7 @@ export function isWaiting(domid: u32, vcpu: u32): bool {
   return (vcpuOf(domainById(domid)!, vcpu)!.pauseFlags & (VPF_blocked | VPF_polling)) != 0;
 }
 
-/** What a handler returns that must be called again, and with which command. */
+/** The code that a handler returns if it must be called again, and the command with which to do so. */
 export function continueCode(): i64 {
   return HYPERCALL_CONTINUE;
 }

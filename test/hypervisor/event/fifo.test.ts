@@ -35,7 +35,7 @@ describe("set-up", () => {
     expect(a.initControl(CONTROL_FRAME, 4)).toBe(EINVAL);
     expect(a.initControl(CONTROL_FRAME, 4096 - 64)).toBe(EINVAL);
     expect(a.initControl(0x7fffffff)).toBe(EINVAL);
-    // Another domain's frame.
+    // A frame that belongs to another domain.
     expect(a.op(EVTCHNOP_init_control, [b.frames[1]!, 0, 0, 0])).toBe(EINVAL);
     expect(core.usesFifo(1)).toBe(0);
     expect(a.initControl(CONTROL_FRAME, 4096 - 72)).toBe(0);
@@ -137,7 +137,7 @@ describe("queues", () => {
     const [r1, r2] = [b.bindInterdomain(1, one), b.bindInterdomain(1, two)];
     b.send(r1);
     b.send(r2);
-    // It is linked already, so it stays where it is this time.
+    // The event is already linked into a queue, so it stays there this time.
     a.bindVcpu(two, 1);
     b.send(r2);
     expect(a.ready(1)).toBe(0);
@@ -176,7 +176,7 @@ describe("hostile guests", () => {
       else a.send(port);
     }
     expect(core.checkEventChannels(), host.log()).toBe(0);
-    // The guest is honest again, and everything is heard.
+    // From here on the guest is honest again, and it hears every event.
     a.reset();
     host.bytes.fill(0, a.address(CONTROL_FRAME), a.address(CONTROL_FRAME) + 4096);
     host.bytes.fill(0, a.address(WORDS_FRAME), a.address(WORDS_FRAME) + 4096);

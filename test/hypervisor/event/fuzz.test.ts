@@ -49,7 +49,7 @@ it.each([3, 77, 20260])("keeps the channels consistent, seed %i", async (seed) =
   for (let i = 0; i < 15_000; i++) {
     const d = domains[next(3)]!;
     let command = next(16);
-    // This must be rare, or nothing else would live long.
+    // This must be rare, because otherwise nothing else would exist for long.
     if ((command === EVTCHNOP_reset || command === EVTCHNOP_reset_cont) && next(20)) command = 4;
     const result = d.op(command, argument(command), next(4));
     expect(result === 0 || result > -100 || BigInt(result) === BigInt(Number(core.continueCode()))).toBe(true);

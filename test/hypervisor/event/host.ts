@@ -125,7 +125,7 @@ export class EventDomain {
   }
   selector = (vcpu = 0): bigint => this.host.get64(this.#shared + vcpu * 64 + 8);
   upcall = (vcpu = 0): number => this.host.bytes[this.#shared + vcpu * 64]!;
-  /** The vCPU handles everything that is pending. */
+  /** Handles everything that is pending for the vCPU. */
   acknowledge(vcpu = 0): void {
     this.host.bytes[this.#shared + vcpu * 64] = 0;
     this.host.set64(this.#shared + vcpu * 64 + 8, 0);

@@ -4,7 +4,7 @@ import { unreached } from "./reach.ts";
 
 const SECONDS = 120;
 /**
- * After this many calls each hypercall has succeeded many times. A machine that is too busy for them reaches fewer, but it has seen all kinds of
+ * After this many calls each hypercall has succeeded many times. A machine that is too busy makes fewer calls, but it has still seen all kinds of
  * rounds.
  */
 const ENOUGH = 2_000_000;
@@ -19,7 +19,7 @@ it.skipIf(!haveCompiler)(
       `${calls} hypercalls in ${rounds} rounds and ${seconds.toFixed(0)} s from seed ${SEED}, ${checks} checks: 0 breaks`,
     );
     expect(rounds).toBeGreaterThanOrEqual(KINDS);
-    // At least once in each round, and while it runs.
+    // The checker looks at least once in each round, and also while the guests run.
     expect(checks).toBeGreaterThan(rounds);
     if (calls >= ENOUGH) expect(unreached(tally), `seed ${SEED}`).toEqual([]);
   },

@@ -14,7 +14,7 @@ import { TraceWatch } from "./traced.ts";
 
 /** Hostile guests that have said nothing for this long make no calls any more. */
 const QUIET_MS = 3000;
-/** A round that has made its own calls slow makes room for the next. */
+/** A round whose own calls have become slow ends, to make room for the next one. */
 const LONGEST_MS = 10_000;
 /**
  * The time that each vCPU has to make its first calls, both of the clock and of processor time, which a busy computer gives only in the longest time.
@@ -150,7 +150,7 @@ export class FuzzHost {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const violations = await this.lastLook();
-      // Only after a failure: what Xen still prints, which nobody here can know the end of, is to be in the report.
+      // This is done only after a failure: the report must contain what Xen still prints, and nothing here can tell when Xen has printed everything.
       await wait(300);
       this.log += `violations at the end: ${violations}\n`;
       throw new Error(`seed ${at} (first ${seed}), ${this.result.calls} calls: ${reason}\n${this.log}`, {
@@ -307,7 +307,7 @@ export class FuzzHost {
   private lastDomid = 2;
 
   /**
-   * Finds vCPUs that have not reported any calls yet, because a guest that does nothing finds nothing. A domain that has ended by its own wild calls
+   * Finds vCPUs that have not reported any calls yet, because a guest that does nothing finds no fault. A domain that its own wild calls have ended
    * is excused.
    */
   private idle(domid: number, vcpus: number, wild: boolean): string[] {

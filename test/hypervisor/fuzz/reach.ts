@@ -1,11 +1,11 @@
-/** What the hostile guest must have succeeded with, so that a fuzz that reaches nothing does not pass: "number.operation" of its tally. */
+/** What the hostile guests must have succeeded with, as "number.operation" of their tally, so that a fuzz that reaches nothing does not pass. */
 
 /** Hypercalls by number, with the operations that succeed for an unprivileged guest (0 where a call has none). */
 const SUCCEEDS: Record<string, number[]> = {
   // set_trap_table, mmu_update (normal, M2P, preserving, untranslated; 5: plain store to a table, 6: access through own tables)
   "0": [0],
   "1": [0, 1, 2, 3, 5, 6],
-  // set_gdt (0: set, 1: dropped, 2: a selector of it loaded), stack_switch, set_callbacks, fpu_taskswitch, sched_op_compat
+  // set_gdt (0: set, 1: removed, 2: a selector of it loaded), stack_switch, set_callbacks, fpu_taskswitch, sched_op_compat
   "2": [0, 1, 2],
   "3": [0],
   "4": [0],
@@ -57,8 +57,8 @@ const SUCCEEDS_PVH: Record<string, number[]> = {
 };
 
 /**
- * What is tried and must never succeed. Only a control domain may do these: platform_op, console reading, remote shutdown, map_pirq, sysctl, domctl,
- * the host's memory map, the map of another domain (12.26). Only domains with a second stage may do these: hvm_op, dm_op, add_to_physmap.
+ * What is tried and must never succeed. Only a control domain may make these calls: platform_op, console reading, remote shutdown, map_pirq, sysctl,
+ * domctl, the host's memory map, the map of another domain (12.26). Only domains with a second stage may make these: hvm_op, dm_op, add_to_physmap.
  */
 const REFUSED = [
   "7.0",
@@ -82,7 +82,7 @@ const named = (succeeds: Record<string, number[]>): string[] =>
   Object.entries(succeeds).flatMap(([number, operations]) => operations.map((each) => `${number}.${each}`));
 const ofPvh = (name: string): string => `P${name}`;
 
-/** Returns operations that never succeeded though they should, and those that succeeded though they must not, or were never tried. */
+/** Returns the operations that never succeeded although they should, and those that must be refused but succeeded, or were never tried. */
 export function unreached(tally: ReadonlyMap<string, { ok: number; tried: number }>): string[] {
   const wanted = [...named(SUCCEEDS), ...named(SUCCEEDS_PVH).map(ofPvh)];
   const refused = [...REFUSED, ...REFUSED_PVH.map(ofPvh)];

@@ -13,7 +13,7 @@ describe.skipIf(!compiler)("a guest and its stale translations (needs gcc, make)
 
   it("writes a page table through one, and through that all memory", async () => {
     const domid = await arena.attack("own", { memoryMiB: 32, options: "frames=65536" });
-    // Without a stale translation the write faults, and the guest ends.
+    // If there is no stale translation the write faults, and the guest ends.
     expect(await arena.ended(domid)).toBe("");
     expect(arena.text(domid)).toContain("pin 0, hook 0");
     expect(arena.text(domid)).toMatch(/trap 14/);

@@ -1,4 +1,4 @@
-/* A guest that writes to Xen's log what Xen would write, floods it, and asks to be shut down; with a command line, it crashes. */
+/* A guest that writes to Xen's log what Xen itself would write, floods the log, and asks to be shut down. With a command line it crashes instead. */
 #include "xen.h"
 
 enum { HYPERVISOR_sched_op_compat = 6, HYPERVISOR_console_io = 18 };
@@ -8,7 +8,7 @@ struct shared_info *shared_info;
 u32 vcpus_online = 1;
 volatile u64 ticks[MAX_VCPUS];
 
-/* Nothing of this is needed: it takes no traps and no events. */
+/* None of this is needed here: the guest takes no traps and no events. */
 void install_traps(void) {}
 void events_dispatch(void) {}
 void vcpu_main(u32 me) { (void)me; for (;;); }
@@ -39,8 +39,8 @@ void main(struct start_info *info) {
     say("\n");
     for (u32 i = 0; i < 300; i++) say("flood\n");
     say("the end\n");
-    /* No handler: Xen has something to say of that. */
+    /* There is no handler, and Xen logs something about that. */
     if (info->cmd_line[0]) __builtin_trap();
-    /* Xen says of this that the domain asked for it. */
+    /* Xen logs about this that the domain asked for it. */
     for (;;) hypercall(HYPERVISOR_sched_op_compat, SCHEDOP_shutdown, 0, 0, 0);
 }

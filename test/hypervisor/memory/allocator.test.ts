@@ -41,7 +41,7 @@ test("what is given out again holds nothing of its last owner", () => {
   expect(core.allocXenheapPages(0)).toBe(0);
   expect(core.makeDomain(9, 0, 16)).toBe(0);
   for (const next of held) core.freeDomheapPages(BigInt(next), 0, DOM0);
-  // Buddies have joined, so there is a big block again.
+  // Buddies have been joined, so there is a big block again.
   const big = core.allocDomheapPages(12, DOM0);
   expect(big).toBeGreaterThan(0);
   core.freeDomheapPages(BigInt(big), 12, DOM0);
@@ -77,7 +77,7 @@ test("references: only the owner's frames, none of numbers that are no frames", 
   expect(core.getPage(BigInt(mfn), DOM0)).toBe(1);
   expect(core.getPage(BigInt(mfn), 1)).toBe(0);
   core.freeDomheapPages(BigInt(mfn), 0, DOM0);
-  // The reference keeps it alive.
+  // The reference keeps the frame alive.
   expect(core.pageCount(mfn)).toBe(1);
   core.putPage(mfn);
   expect(core.getPage(BigInt(mfn), DOM0)).toBe(0);
@@ -87,7 +87,7 @@ test("references: only the owner's frames, none of numbers that are no frames", 
 // ---- claims (XENMEM_claim_pages, xen/include/public/memory.h) ----
 
 const RESERVATION = { start: 0, count: 8, order: 16, flags: 20, domid: 24 };
-/** Makes XENMEM_claim_pages as `caller`; `spoil` may change its argument. Returns 0 or -errno. */
+/** Makes XENMEM_claim_pages as domain `caller`. `spoil` may change its argument before the call. Returns 0 or -errno. */
 function claimPages(domid: number, pages: number, spoil: (at: number) => void = () => {}, caller = DOM0): bigint {
   const { core } = host;
   core.become(DOM0);
@@ -102,7 +102,7 @@ function claimPages(domid: number, pages: number, spoil: (at: number) => void = 
 }
 const callers = new Map<number, PvDomain>();
 const callOf = (domid: number): PvDomain => callers.get(domid)!;
-/** Takes frames one by one until there are no more, and returns how many. They are given back. */
+/** Takes frames one by one until there are no more, gives them all back, and returns how many there were. */
 function takeAll(domid: number): number {
   const { core } = host;
   const got: number[] = [];
@@ -132,7 +132,7 @@ describe("claims", () => {
     expect(claimPages(A, has + 1, (at) => host.set32(at + RESERVATION.order, 1))).toBe(-EINVAL);
     expect(claimPages(A, has + 1, (at) => host.set32(at + RESERVATION.flags, 1))).toBe(-EINVAL);
     expect(claimPages(77, 100)).toBe(-EINVAL);
-    // DOMID_SELF is no domain's number.
+    // DOMID_SELF is not the number of any domain.
     expect(claimPages(SELF, 100)).toBe(-EINVAL);
     expect(claimPages(A, has + 1, () => {}, B)).toBe(-EPERM);
     expect(claimPages(A, has)).toBe(-EINVAL);
@@ -150,10 +150,10 @@ describe("claims", () => {
     expect(takeAll(B)).toBe(free - 1000);
     expect(claimPages(B, core.totPages(B) + free - 999)).toBe(-ENOMEM);
     expect(claimPages(B, core.totPages(B) + free - 1000)).toBe(0n);
-    // Everything is promised.
+    // Every free frame is promised to a claim.
     expect(core.allocXenheapPages(0)).toBe(0);
     expect(takeAll(A)).toBe(1000);
-    // It has received what it claimed: what it gave back is free for all, while B's is not.
+    // The domain has received what it claimed. What it gives back afterwards is free for everybody, while what B claimed is not.
     const mfn = core.allocXenheapPages(0);
     expect(mfn).toBeGreaterThan(0);
     core.freeXenheapPages(mfn, 0);
@@ -165,7 +165,7 @@ describe("claims", () => {
     const { core } = host;
     const total = core.totPages(A) + 10;
     expect(claimPages(A, total)).toBe(0n);
-    // Only one claim at a time.
+    // A domain can have only one claim at a time.
     expect(claimPages(A, total + 1)).toBe(-EINVAL);
     const mfn = core.allocDomheapPages(2, A);
     expect([core.claimOf(A), core.claimFits(A, total)]).toEqual([6, 1]);
@@ -173,7 +173,7 @@ describe("claims", () => {
     expect([core.claimOf(A), core.claimFits(A, total)]).toEqual([8, 1]);
     const rest = core.allocDomheapContiguous(11, A);
     expect(core.claimOf(A)).toBe(0);
-    // The claim is over, so what the domain gives back now is free for all.
+    // The claim is over, so what the domain gives back now is free for everybody.
     core.freeDomheapPages(BigInt(mfn + 2), 1, A);
     for (let i = 0; i < 11; i++) core.freeDomheapPages(BigInt(rest + i), 0, A);
     expect(core.claimOf(A)).toBe(0);
@@ -208,7 +208,7 @@ describe("claims", () => {
     expect(claimPages(C, 500)).toBe(-EINVAL);
     core.putPage(held);
     destroy(host, C);
-    // Its Domain and Vcpu stay with the test.
+    // The test never frees the Domain and Vcpu structures that it made.
     expect(free - core.freePages()).toBeLessThan(8);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * AssemblyScript entry for the tests of the invariant checker: the host of the tests of event channels, and the addresses of the words that the
- * checker looks at.
+ * AssemblyScript entry for the tests of the invariant checker. It has the host of the tests of event channels, and functions that return the
+ * addresses of the words that the checker looks at.
  */
 import { Domain, ROOT_DOMAIN_LIST, VPF_down, Vcpu, domainById, vcpuOf } from "../../../core/hypervisor/domain/domain";
 import { TAILS } from "../../../core/hypervisor/event/fifo_pages";
@@ -36,7 +36,10 @@ export function become(domid: u32): void {
   becomeMemory(domid);
 }
 
-/** Like memory-entry's. Its vCPUs are down, so that the checker's pauses do not start them, and the list has the domains in their order. */
+/**
+ * Like makeDomain of memory-entry. The vCPUs are marked as down, so that the checker's pausing does not start them, and the list holds the domains in
+ * the order of their numbers.
+ */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   if (!makeEventDomain(domid, flags, maxPages)) return false;
   const d = domainById(domid)!;
@@ -49,7 +52,7 @@ export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   return true;
 }
 
-/** Puts vCPUs 0 and 1 of a domain on pCPU 0's queue, or takes them off. */
+/** Puts vCPUs 0 and 1 of a domain on the queue of pCPU 0, or takes them off it. */
 export function queue(domid: u32): void {
   for (let i: u32 = 0; i < 2; i++) enqueue(pcpuAt(0), vcpuOf(domainById(domid)!, i)!);
 }
@@ -57,7 +60,7 @@ export function unqueue(domid: u32): void {
   for (let i: u32 = 0; i < 2; i++) dequeue(pcpuAt(0), vcpuOf(domainById(domid)!, i)!);
 }
 
-// ---- where words are -------------------------------------------------------------------------------------------
+// ---- the addresses of the words --------------------------------------------------------------------------------
 
 export function pageListAt(domid: u32): usize {
   return changetype<usize>(domainMemory(domid)!) + offsetof<DomainMemory>("pageList");

@@ -1,4 +1,4 @@
-/** The checker looks into the TLB of every pCPU while guests run. Entries that should not be there are planted, and must be found. */
+/** The checker looks into the TLB of every pCPU while guests run. The tests plant entries that must not be there, and the checker must find them. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -11,14 +11,14 @@ import { dist } from "../../dist.ts";
 const root = path.resolve(import.meta.dirname, "../../..");
 const PCPUS = 2;
 const IPI_TLB_FLUSH = 4;
-/** memory/root.ts */
+/** From memory/root.ts. */
 const ROOT_TOTAL_FRAMES = XEN_HEAP_START;
 const FRAME_TABLE = XEN_HEAP_START + 0x10000;
-/** From sched/pcpu.ts: the data of pCPU 0, the bytes from one pCPU to the next, and where the address of its TLB is. */
+/** From sched/pcpu.ts: the address of pCPU 0's data, the bytes from one pCPU's data to the next, and where the address of its TLB stands in them. */
 const PCPU_TABLE = XEN_HEAP_START + 0x2000;
 const PCPU_SIZE = 0x400;
 const PCPU_REGION = 0x68;
-/** machine/cpu/tlb.ts */
+/** From machine/cpu/tlb.ts. */
 const SPACES = 0x30000;
 
 interface Entry {
@@ -75,7 +75,7 @@ function findFrame(wanted: (frame: Frame) => boolean): number {
 }
 
 /**
- * The frame is free, and no frame of the block that it lies in was ever used. The block's first frame has the block's order and a stamp
+ * Whether the frame is free and no frame of the block that it lies in was ever used. The block's first frame holds the block's order and a stamp
  * (memory/buddy.ts).
  */
 function isUnused({ mfn, isFree }: Frame): boolean {
@@ -87,7 +87,7 @@ function isUnused({ mfn, isFree }: Frame): boolean {
   return false;
 }
 
-/** Entries that can be hit, in a table of all pCPUs except those that flush before they execute again. */
+/** The entries that can still be hit: those of all pCPUs in a table, except pCPUs that flush before they execute again. */
 function entries(table: number): Entry[] {
   const found: Entry[] = [];
   for (let id = 0; id < PCPUS; id++) {
@@ -106,14 +106,14 @@ function entries(table: number): Entry[] {
   return found;
 }
 
-/** Makes an entry lead to another frame at a moment when its guest does not run. Returns what the checker says. */
+/** Makes an entry lead to another frame at a moment when its guest does not run. Returns the checker's answer. */
 async function checkWith(table: number, mfn: number): Promise<number> {
   const pause = async () => {
     for (const domid of domids) await host.toolstack.request("pause", { domid });
     return entries(table).find(({ owner }) => owner === domids[0]);
   };
   let entry = await pause();
-  // It is given something to do until there is one.
+  // The guest is given work until there is an entry.
   for (let tries = 0; !entry && tries < 100; tries++) {
     for (const domid of domids) await host.toolstack.request("unpause", { domid });
     await host.toolstack.request("consoleInput", { domid: domids[0]!, bytes: Buffer.from("help\r") });
@@ -169,7 +169,7 @@ it.each([
       findFrame((each) => each.isXen && each.owner === 0x7ff2),
     ),
   ).toBe(1);
-  // The frame was never used, so nobody flushes for it.
+  // The frame was never used, so nobody flushes translations because of it.
   const free = findFrame(isUnused);
   expect(await checkWith(table, free)).toBe(1);
   expect(await check()).toBe(0);

@@ -1,6 +1,6 @@
 /**
- * The invariant checker finds what is wrong. In each structure that it looks at one word is spoiled, and the checker must report and name it. After
- * the repair all must be well again.
+ * The invariant checker finds what is wrong. One word is spoiled in each structure that it looks at, and the checker must report it and name it.
+ * After the repair it must find nothing wrong.
  */
 import { beforeAll, expect, it } from "vitest";
 import { VIRQ_DEBUG } from "../../../core/abi/xen.ts";
@@ -56,21 +56,21 @@ interface CheckedCore extends EventCore {
   queueLastAt(): number;
 }
 
-/** PV domains: one grants, and the other maps the grant. */
+/** Two PV domains: one grants a frame, and the other maps the grant. */
 const GRANTER = 1;
 const MAPPER = 2;
 const PVH = 3;
-/** Native domains with event channels between them, one of them with the FIFO ABI. */
+/** Two native domains with event channels between them. One of them uses the FIFO ABI. */
 const FIFO = 4;
 const TWO_LEVEL = 5;
 const HANDLE = 0;
 const REF = 8;
-/** memory/root.ts */
+/** From memory/root.ts. */
 const ROOT_FREE_PAGES = XEN_HEAP_START + 12;
 const ROOT_XENHEAP_PAGES = XEN_HEAP_START + 36;
 const ROOT_CLAIMED_PAGES = XEN_HEAP_START + 40;
 const ROOT_FREE_LISTS = XEN_HEAP_START + 0x100;
-/** memory/frames.ts: words of a frame's entry. */
+/** From memory/frames.ts: the words of a frame's entry. */
 const FRAME_TABLE = XEN_HEAP_START + 0x10000;
 const OWNER = 4;
 const FLAGS = 6;
@@ -79,28 +79,28 @@ const NEXT = 16;
 const PREV = 20;
 const ORDER = 30;
 const NO_FRAME = 0x7fffffff;
-/** Half of the host's memory. No free block is that large. */
+/** The order of half of the host's memory. No free block is that large. */
 const LARGEST_ORDER = 13;
 
 let host: Host;
 let core: CheckedCore;
 let granter: PvDomain;
 let mapper: PvDomain;
-/** Ports: the FIFO domain's end of a channel, its VIRQ and IPI; and the two-level domain's end. */
+/** Ports: the FIFO domain's end of a channel, its VIRQ and its IPI, and the two-level domain's end. */
 let fifoEnd: number;
 let virqPort: number;
 let ipiPort: number;
 let twoLevelEnd: number;
 
 const info = (mfn: number): number => FRAME_TABLE + mfn * 32;
-/** Returns the `index`th mfn of the list whose head is at `head`. */
+/** Returns the mfn at place `index` of the list whose head is at `head`. */
 function listed(head: number, index: number): number {
   let mfn = host.get32(head);
   for (let i = 0; i < index && mfn; i++) mfn = host.get32(info(mfn) + NEXT);
   if (!mfn) throw new Error(`the list has no frame ${index}`);
   return mfn;
 }
-/** In the middle of the list of single free frames, because frames are taken at its head while the checker looks. */
+/** A place in the middle of the list of single free frames, because frames are taken at its head while the checker looks. */
 const free = (index: number): number => info(listed(ROOT_FREE_LISTS, index));
 const owned = (index: number): number => info(listed(core.pageListAt(GRANTER), index));
 const entryOf = (domain: PvDomain, index: number): number => domain.entryAddress(index);
@@ -110,7 +110,7 @@ beforeAll(async () => {
   core = host.core as CheckedCore;
   granter = new PvDomain(host, GRANTER, 40);
   mapper = new PvDomain(host, MAPPER, 40);
-  // A mapped grant, in the entry of the mapper's own frame 30.
+  // A mapped grant, in the page-table entry of the mapper's own frame 30.
   granter.grantOp(2, (at) => {
     host.set16(at, SELF);
     host.set32(at + 4, 1);
@@ -128,7 +128,7 @@ beforeAll(async () => {
   });
   expect(host.get16(map + 18)).toBe(0);
   expect(host.get32(map + 20)).toBe(HANDLE);
-  // A PVH domain with two frames.
+  // A PVH domain that has two frames.
   expect(core.makeDomain(PVH, 4, 64)).toBe(1);
   core.become(DOM0);
   for (const gfn of [0n, 1n]) {
@@ -150,7 +150,7 @@ beforeAll(async () => {
   expect(a.send(ipiPort)).toBe(0);
   core.queue(TWO_LEVEL);
   expect(core.claim(GRANTER, BigInt(core.totPages(GRANTER) + 16))).toBe(0);
-  // Single free frames, each beside one that stays taken.
+  // Single free frames, each of which has a buddy that stays taken.
   const frames = Array.from({ length: 24 }, () => core.allocDomheapPages(0, DOM0));
   for (let i = 0; i < frames.length; i += 2) core.freeDomheapPages(BigInt(frames[i]!), 0, DOM0);
   expect(core.checkInvariants(), host.log()).toBe(0);
@@ -164,7 +164,7 @@ const plus =
 const be = (value: () => number) => (): number => value();
 
 const words: Word[] = [
-  // Lists of frames.
+  // The lists of frames.
   [
     "a page list's link",
     32,
@@ -242,7 +242,7 @@ const words: Word[] = [
     "table of another domain in",
   ],
   ["a vCPU's info frame", 32, () => core.vcpuInfoMfnAt(GRANTER, 1), be(() => granter.mfns[25]!), "references of"],
-  // A second stage, and what the M2P says of it.
+  // A second stage, and what the M2P says about its frames.
   [
     "an M2P entry",
     64,

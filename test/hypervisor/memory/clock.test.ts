@@ -1,14 +1,14 @@
-/** The TLB clock (memory/tlb.ts) when its low half wraps: whoever takes a frame again must flush, whenever that is. */
+/** The TLB clock (memory/tlb.ts) when its low half wraps: whoever takes a frame again must flush first, however long ago it was freed. */
 import { expect, it } from "vitest";
 import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { Host } from "./host.ts";
 
-/** memory/root.ts */
+/** From memory/root.ts. */
 const ROOT_TLB_CLOCK = XEN_HEAP_START + 56;
 const ROOT_TLB_FLUSHED = XEN_HEAP_START + 64;
 const IPI_TLB_FLUSH = 4;
 const DOMID = 1;
-/** A second pCPU that is never in a guest. The bit in its mailbox shows that it was told to flush. */
+/** A second pCPU that never runs a guest. The bit in its mailbox shows that it was told to flush. */
 const OTHER_MAILBOX = PCPU_MAILBOX + PCPU_MAILBOX_SIZE;
 
 async function hostAt(clock: bigint) {
@@ -23,7 +23,7 @@ async function hostAt(clock: bigint) {
     host.set32(OTHER_MAILBOX, 0);
     return (bits & IPI_TLB_FLUSH) !== 0;
   };
-  // The odd frame of a pair stays taken, so that the even one is given out again by itself.
+  // The odd frame of each pair stays taken, so that the even one cannot join it and is given out again alone.
   const pair = () => {
     for (;;) {
       const mfn = take();

@@ -1,10 +1,10 @@
-/** Calls that stop because something waits for their pCPU, and continue from there. */
+/** Calls that stop because something waits for their pCPU, and that go on later from the place where they stopped. */
 import type { Host } from "./host.ts";
 
-/** HYPERCALL_CONTINUE of core/hypervisor/hypercall/continuation.ts. */
+/** HYPERCALL_CONTINUE from core/hypervisor/hypercall/continuation.ts. */
 export const CONTINUE = -0x7fffffffffffff01n;
 
-/** Repeats the call until it is done. Returns how often it was continued, and the last result. */
+/** Repeats a call until it is complete. Returns how often it was continued, and the last result. */
 export function toTheEnd(
   host: Host,
   call: (a0: bigint, a1: bigint, a2: bigint) => bigint,

@@ -1,7 +1,7 @@
 /**
- * Two hostile PV domains that work together against the memory code: random page-table updates, pins, reservations and grants, from nonsense to
- * nearly right. The host must never trap, a domain that does nothing wrong must not notice, the checker must find every reference in its place, and
- * all memory must come back.
+ * Two hostile PV domains work together against the memory code with random page-table updates, pins, reservations and grants, from nonsense to nearly
+ * valid calls. The host must never trap, a domain that does nothing wrong must not notice anything, the checker must find every reference accounted
+ * for, and all memory must come back.
  */
 import { expect, test } from "vitest";
 import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";
@@ -9,7 +9,7 @@ import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";
 const SEED = Number(process.env["FUZZ_SEED"] ?? 1);
 const CALLS = Number(process.env["FUZZ_CALLS"] ?? 150_000);
 
-/** xorshift32 */
+/** The xorshift32 generator. */
 function random(seed: number): (below: number) => number {
   let x = seed | 0 || 1;
   return (below) => {
@@ -57,7 +57,7 @@ test(`${CALLS} random memory and grant hypercalls, seed ${SEED}`, async () => {
     const g = guests[r(2)]!;
     const other = guests[g === guests[0] ? 1 : 0]!;
     g.become();
-    // Arguments lie in a frame that the guest itself may have unmapped meanwhile: then the call faults, as it should.
+    // The arguments lie in a frame that the guest itself may have unmapped meanwhile. Then the call faults, as it should.
     const at = g.address(g.args);
     const va = g.va(g.args);
     host.bytes.fill(0, at, at + 256);
@@ -104,7 +104,7 @@ test(`${CALLS} random memory and grant hypercalls, seed ${SEED}`, async () => {
       case 10:
       case 11:
       case 12: {
-        // A grant of the other's, and a map of it.
+        // The other domain makes a grant, and this one maps it.
         other.become();
         host.set16(other.address(other.args), SELF);
         host.set32(other.address(other.args) + 4, 1);
@@ -156,7 +156,7 @@ test(`${CALLS} random memory and grant hypercalls, seed ${SEED}`, async () => {
     if (call % 5000 === 4999) {
       core.become(DOM0);
       expect(core.checkMemory(), `after call ${call}\n${host.log()}`).toBe(0);
-      // Guests wear out: they have given away what they need to do harm.
+      // Domains wear out: after some time they have given away the frames that they need to do harm.
       destroyBoth();
       guests = [new PvDomain(host, 1, 96, 64), new PvDomain(host, 2, 96, 64)];
     }
@@ -168,21 +168,22 @@ test(`${CALLS} random memory and grant hypercalls, seed ${SEED}`, async () => {
       core.dropVcpu(domid);
       while (core.relinquishMemory(domid));
     }
-    // Each may have held what the other granted.
+    // Each domain may have held frames that the other one granted.
     for (const domid of [1, 2]) {
       expect(core.memoryDomainGone(domid), `domain ${domid} stays\n${host.log()}`).toBe(1);
     }
     for (const domid of [1, 2]) core.forgetDomain(domid);
   }
 
-  // Both kinds of answers happened, a lot.
+  // Calls succeeded often, and they failed often.
   expect(counts.get(0n)).toBeGreaterThan(CALLS / 10);
   expect(counts.get(-22n)).toBeGreaterThan(CALLS / 50);
   expect(host.bytes.subarray(sibling.address(20), sibling.address(21)).every((byte) => byte === 0x5a)).toBe(true);
   destroyBoth();
   destroy(host, 3);
   expect(core.checkMemory(), host.log()).toBe(0);
-  // The test's own Domain and Vcpu frames (three each for every domain it made) and the two pages of memory/scratch.ts are all that is missing.
+  // All that is missing at the end is what the test itself keeps: three frames of Domain and Vcpu structures for every domain it made, and the two
+  // pages of memory/scratch.ts.
   const made = 1 + 2 * (1 + Math.floor(CALLS / 5000));
   expect(before - core.freePages()).toBeLessThanOrEqual(made * 3 + 2);
 });

@@ -1,6 +1,6 @@
 /**
- * One pCPU thread of threads.test.ts: does one thing with the frames of a domain, again and again, as the other thread does its own thing
- * with them, until both have done so beside each other `wanted` times, or `most` times in all.
+ * One pCPU thread of threads.test.ts. It does one thing with the frames of a domain again and again, while the other thread does its own thing with
+ * them. Both stop when they have done so at the same time `wanted` times, or after `most` times altogether.
  */
 import { parentPort, workerData } from "node:worker_threads";
 
@@ -22,7 +22,7 @@ const XENMEM_exchange = 11n;
 const EINVAL = 22n;
 const CLAIMED = core.totPages(domid) + 20;
 
-/** XENMEM_exchange of the frames in the list at LIST of the thread's page, into as many extents of `outOrder` there. */
+/** Makes XENMEM_exchange for the frames in the list at LIST in the thread's page, which become as many extents of `outOrder` there. */
 function exchange(inCount, outOrder) {
   for (const [at, count, order] of [
     [page, inCount, 0],
@@ -37,7 +37,7 @@ function exchange(inCount, outOrder) {
   view.setBigUint64(page + 64, 0n, true);
   return core.doMemoryOp(XENMEM_exchange, va);
 }
-/** A frame to begin with, which nobody else has; it stands in the list of `exchange`. */
+/** A frame to begin with, which nobody else has. It stands in the list for `exchange`. */
 const own = ["exchange", "undo", "keep a table"].includes(work) ? core.allocDomheapPages(0, domid) : 0;
 view.setBigUint64(page + LIST, BigInt(own), true);
 
@@ -45,7 +45,7 @@ const XENMEM_memory_map = 9n;
 const XENMEM_set_memory_map = 13n;
 const ENTRIES = 60;
 const MAP = { at: page + 1024, va: va + 1024n, words: ENTRIES * 5 };
-/** Which map is set next: all its words are this. */
+/** The memory map that is set next has this number in all of its words. */
 let pattern = 0;
 
 function setMap() {
@@ -64,17 +64,17 @@ function take() {
 const works = {
   /** Takes two frames and gives them back. */
   take,
-  /** The same while it has a claim, from which they come and to which they return. */
+  /** Does the same while the domain has a claim: the frames come out of the claim and return to it. */
   "take claimed": take,
-  /** Claims a few frames more than the domain has, and ends the claim. */
+  /** Claims a few frames more than the domain has, and then ends the claim. */
   claim: () =>
     core.claim(domid, BigInt(CLAIMED)) === 0 && core.claimFits(domid, CLAIMED) && core.claim(domid, 0n) === 0,
-  /** The same where it may not have more. */
+  /** Does the same where the domain may not have more frames. */
   "try to take"() {
     const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
     return taken.every((mfn) => !mfn || core.freeDomheapPages(BigInt(mfn), 0, domid));
   },
-  /** Lets the domain have no more than it has, looks whether it gets more all the same, and lets it have more again. */
+  /** Forbids the domain more frames than it has, tries whether it gets more all the same, and allows it more again. */
   limit() {
     core.setMaxPages(domid, 1);
     const total = core.totPages(domid);
@@ -83,14 +83,14 @@ const works = {
     core.setMaxPages(domid, 1000);
     return most === total;
   },
-  /** Lets go of a page table that is kept for a while, and of what is kept. */
+  /** Drops a page table, which is then kept for a while, and gives up what is kept. */
   "keep a table"() {
     const kept = core.keepTable(domid, own);
     core.settle(domid);
     return kept;
   },
   "set the map": setMap,
-  /** The map is one of those that are set, and all of it is. */
+  /** The map that is read must be one of those that were set, and it must be complete. */
   "read the map"() {
     view.setUint32(page, ENTRIES, true);
     view.setBigUint64(page + 8, MAP.va, true);
@@ -99,9 +99,9 @@ const works = {
     for (let i = 1; i < MAP.words; i++) if (view.getUint32(MAP.at + i * 4, true) !== first) return false;
     return true;
   },
-  /** Changes a frame for another. */
+  /** Exchanges one frame for another. */
   exchange: () => exchange(1, 0) === 0n,
-  /** The same, but the second frame of the list is none, so the first one is returned. */
+  /** Does the same, but the second frame of the list does not exist, so the first one must be returned. */
   undo() {
     view.setBigUint64(page + LIST + 8, 0xffffffffn, true);
     return exchange(2, 1) === -EINVAL;
@@ -111,7 +111,7 @@ const works = {
 if (work.endsWith("the map") && !setMap()) throw new Error("no map");
 if (work === "take claimed" && core.claim(domid, BigInt(CLAIMED)) !== 0) throw new Error("no claim");
 
-// Shared: what each thread has done, and how many threads have met the other often enough.
+// Shared by the threads: what each has done, and how many threads have met the other often enough.
 const [mine, other, ENOUGH] = [pcpu - 1, 2 - pcpu, 2];
 let failed = 0;
 let meetings = 0;
@@ -119,7 +119,7 @@ for (let i = 0; i < most && Atomics.load(shared, ENOUGH) < 2; i++) {
   const before = Atomics.load(shared, other);
   if (!works[work]()) failed++;
   Atomics.add(shared, mine, 1);
-  // On a busy machine the threads seldom run at the same time: only what they did beside each other counts.
+  // On a busy machine the threads seldom run at the same time, so only what they did at the same time counts.
   if (Atomics.load(shared, other) !== before && ++meetings === wanted) Atomics.add(shared, ENOUGH, 1);
 }
 if (work === "take claimed" && (!core.claimFits(domid, CLAIMED) || core.claim(domid, 0n) !== 0)) failed++;

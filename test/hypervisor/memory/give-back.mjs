@@ -1,4 +1,4 @@
-/** The other pCPU thread of threads.test.ts's domains that are taken apart: it gives back the frames that `shared` names, when it is told to. */
+/** The other pCPU thread in the test of threads.test.ts that takes domains apart. It gives back the frames that `shared` names when it is told to. */
 import { parentPort, workerData } from "node:worker_threads";
 
 const { memory, module, versions, flags, frames, domid, shared, begin, end, names, count } = workerData;
@@ -14,7 +14,7 @@ core.become(0);
 parentPort.postMessage("ready");
 
 for (let round = 1; ; round++) {
-  // No wait of the operating system's: the other would be done before this one is awake.
+  // This does not use a wait of the operating system, because the other thread would be done before this one is awake.
   let begun;
   while ((begun = Atomics.load(shared, begin)) !== round && begun >= 0);
   if (begun < 0) break;

@@ -1,4 +1,4 @@
-/** Grant tables at their edges: growth without memory, the end of the domain, the two halves of a handle. */
+/** Grant tables at their limits: growth without free memory, the end of a domain, the two halves of a handle. */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { beforeEach, expect, test } from "vitest";
@@ -41,10 +41,10 @@ test("a table that cannot grow for want of a status frame has not grown", () => 
   host.set32(a.address(a.args), 2);
   expect(core.doGrantTableOp(8, a.va(a.args), 1)).toBe(0n);
   expect(setup(a, 8)).toBe(0);
-  // Its map tracks are there from the first try on.
+  // The map tracks of the domain exist from its first attempt on.
   expect(map(b, 8 * VERSION_2_REFS, 2, 20).status).toBe(BAD_REF);
   core.become(DOM0);
-  // The ninth frame needs four pages of active entries, itself, and a second status frame: that is one page too many.
+  // The ninth frame needs four pages of active entries, the frame itself, and a second status frame. That is one page more than there is.
   while (core.freePages() > 5) core.allocXenheapPages(0);
   expect(setup(a, 9)).not.toBe(0);
   const before = host.bytes.slice(0, 4096);
@@ -63,7 +63,7 @@ test("the table's structure stays as long as somebody may wait for its lock", ()
   expect(core.memoryDomainGone(1)).toBe(1);
   expect(core.pageCount(mfn)).toBe(1);
   expect(core.grantTableMfn(1)).toBe(mfn);
-  // Who has found it finds no grant in it, and cannot make it larger.
+  // Somebody who has found the domain finds no grant in its table and cannot make the table larger.
   expect(map(b, 8, 2, 20).status).toBe(BAD_REF);
   core.become(DOM0);
   core.forgetDomain(1);
@@ -106,7 +106,7 @@ test("copies: no byte more than the frame has, and nothing is held afterwards", 
   expect([a.mfns[30]! + 1, b.mfns[30]! + 1].map((mfn) => host.bytes.slice(mfn * 4096, mfn * 4096 + 16))).toEqual(
     neighbours,
   );
-  // The mapping of its own owner and the owner's reference.
+  // The two references are the mapping by the frame's own owner and the owner's reference itself.
   expect(core.pageCount(a.mfns[30]!)).toBe(2);
   expect(core.pageCount(b.mfns[30]!)).toBe(2);
   expect(host.get16(table + 8 * 8)).toBe(1);
@@ -137,7 +137,7 @@ test("two pCPUs unmap the halves of a handle: it is free once", async () => {
     },
   });
   await once(worker, "message");
-  // DEVICE_MAP and HOST_MAP; this thread unmaps the host's half, the worker the device's.
+  // The mapping is both a DEVICE_MAP and a HOST_MAP. This thread unmaps the host half, and the worker unmaps the device half.
   for (let round = 1; round <= 2000; round++) {
     const { status, handle } = map(b, 8, 3, 20);
     expect(status).toBe(0);

@@ -14,7 +14,7 @@ const CONTAINS_PTE = 16;
 let host: Host;
 let a: PvDomain;
 let b: PvDomain;
-/** Machine address of a's first grant frame. */
+/** Machine address of the first grant frame of domain a. */
 let table: number;
 beforeEach(async () => {
   host = await Host.boot(64);
@@ -32,7 +32,7 @@ beforeEach(async () => {
 const status = (at: number): number => (host.get16(at) << 16) >> 16;
 const check = (): void => expect(host.core.checkMemory(), host.log()).toBe(0);
 
-/** Grant `ref` of a: frame `index` to `domid`. */
+/** Makes grant `ref` of domain a: its frame `index` is granted to `domid`. */
 function grant(ref: number, index: number, domid: number, flags = 1): void {
   host.set32(table + ref * 8 + 4, a.mfns[index]!);
   host.set16(table + ref * 8 + 2, domid);
@@ -67,7 +67,7 @@ test("map at an address and through an entry, write, unmap", () => {
   expect(pte.status).toBe(0);
   expect(host.get64(b.entryAddress(31)) & RW).toBe(0n);
   check();
-  // Wrong place, wrong handle, right ones, again.
+  // The wrong place, the wrong handle, the right ones, and the right ones again.
   expect(unmap(b.va(29), by.handle)).toBe(-1);
   expect(unmap(b.va(30), 999)).toBe(-4);
   expect(unmap(b.va(30), by.handle)).toBe(0);
@@ -104,7 +104,7 @@ test("what is not granted is refused", () => {
   expect(map(b.va(30), 10).status).toBe(-1);
   expect(map(b.va(30), 1 << 20).status).toBe(-3);
   expect(map(b.va(30), 8, 0).status).toBe(-3);
-  // A page table cannot be granted writable, a frame of somebody else not at all.
+  // A page table cannot be granted for writing, and somebody else's frame cannot be granted at all.
   grant(11, 3, 2);
   expect(map(b.va(30), 11).status).toBe(-1);
   expect(flagsOf(11)).toBe(1);
@@ -164,7 +164,7 @@ test("a native domain maps by address of the frame", () => {
   expect(host.get64(page + 24)).toBe(BigInt(a.address(20)));
   const handle = host.get32(page + 20);
   check();
-  // The frame is held though the granter lets it go.
+  // The mapping holds the frame although the granter gives it up.
   host.bytes.fill(0, page, page + 64);
   host.set64(page + 8, a.address(20));
   host.set32(page + 16, handle);
@@ -255,7 +255,7 @@ test("version 2: status in frames of its own, sub-page grants copied within thei
 test("no handles without end: tracks are limited", () => {
   grant(8, 20, 2);
   let mapped = 0;
-  // 255 pins a kind and reference is the most there can be.
+  // Each reference can have at most 255 pins of each kind.
   for (let i = 0; i < 300; i++) if (map(b.entryAddress(31), 8, HOST_MAP | CONTAINS_PTE).status === 0) mapped++;
   expect(mapped).toBe(255);
   expect(host.get64(b.entryAddress(31)) & P).toBe(P);
@@ -269,7 +269,7 @@ test("the version changes though dom0 has the reserved grants mapped, and their 
   const by = map(b.va(30), 1);
   expect(by.status).toBe(0);
   expect(host.get32(a.grantOp(8, (op) => host.set32(op, 2)))).toBe(2);
-  // Version 2's entry has the flags without marks, its status word the marks.
+  // In version 2 the entry has the flags without the marks, and its status word has the marks.
   expect(host.get16(table + 16)).toBe(1);
   const frames = a.grantOp(9, (op) => {
     host.set32(op, 1);
@@ -295,7 +295,7 @@ test("a grant is of the kind that was checked, though its flags change all the t
   const entry = table + 8 * 16;
   host.set64(entry + 8, a.mfns[20]!);
   host.set16(entry + 2, 2);
-  // Another thread makes the grant one of 16 bytes and one of the whole frame, in turn.
+  // Another thread changes the entry in turn between a grant of 16 bytes and a grant of the whole frame.
   const flipper = new Worker(
     `const { workerData: { memory, at } } = require("node:worker_threads");
      const half = new Uint16Array(memory.buffer), word = new Int32Array(memory.buffer);
@@ -306,12 +306,12 @@ test("a grant is of the kind that was checked, though its flags change all the t
   await once(flipper, "message");
   let mapped = 0;
   let wrong = 0;
-  // On a busy machine the other thread may stand still for long, with a grant that cannot be mapped.
+  // On a busy machine the other thread may stand still for long with an entry that cannot be mapped.
   for (let i = 0; i < 20_000 || mapped < 500; i++) {
     const first = map(b.va(30), 8, HOST_MAP | READONLY);
     if (first.status) continue;
     mapped++;
-    // What is mapped whole may be mapped once more; a pin that says it stands for some bytes only is refused.
+    // A frame that is mapped whole may be mapped once more. That is refused if the first map was noted as one of some bytes only.
     const second = map(b.va(31), 8, HOST_MAP | READONLY);
     if (second.status) wrong++;
     else unmap(b.va(31), second.handle);

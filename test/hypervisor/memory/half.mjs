@@ -1,4 +1,4 @@
-/** The second pCPU of grant_life.test.ts: unmaps the device half of each handle it is told. */
+/** The second pCPU of grant_life.test.ts. It unmaps the device half of each handle that it is given. */
 import { parentPort, workerData } from "node:worker_threads";
 
 const { memory, module, versions, flags, frames, domid, args, va, bus, shared } = workerData;

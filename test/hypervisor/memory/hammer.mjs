@@ -1,6 +1,6 @@
 /**
- * One pCPU thread of threads.test.ts: random page-table updates, grants and reservations as the domain it is given, whose
- * frames are half shared with the other thread's calls through grants and by naming the same domain's tables.
+ * One pCPU thread of threads.test.ts. It makes random page-table updates, grants and reservations as the domain it is given. Half of that domain's
+ * frames are shared with the calls of the other thread, by grants and because both name the tables of the same domain.
  */
 import { parentPort, workerData } from "node:worker_threads";
 
@@ -25,7 +25,7 @@ const r = (below) => {
 };
 const view = new DataView(memory.buffer);
 const BASE = 0x10000000n;
-// Each thread has an argument frame of its own; both act for the same domain if domid is.
+// Each thread has an argument frame of its own. Both threads act for the same domain if their domid is the same.
 const at = mfns[args] * 4096;
 const va = BASE + BigInt(args) * 4096n;
 const SELF = 0x7ff0;
@@ -57,7 +57,7 @@ for (let i = 0; i < calls; i++) {
       result = core.doMmuextOp(va, 1, 0n, SELF);
       break;
     case 6:
-      // Maps or unmaps grants of the other domain through an entry of its own table.
+      // Maps or unmaps grants of the other domain through an entry of the thread's own table.
       view.setBigUint64(at, (BigInt(mfns[3]) << 12n) | BigInt((64 + r(16)) * 8), true);
       view.setUint32(at + 8, [18, 22][r(2)], true);
       view.setUint32(at + 12, 8 + r(8), true);

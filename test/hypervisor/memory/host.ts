@@ -1,4 +1,4 @@
-/** A booted host for the tests of the memory side, and a PV domain with page tables to call from. */
+/** A booted host for the tests of memory, and a PV domain with page tables that makes calls. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -71,7 +71,7 @@ export interface Core {
 
 export const DOM0 = 0;
 export const SELF = 0x7ff0;
-/** pageTypeOf */
+/** Types as pageTypeOf returns them. */
 export const WRITABLE = 7;
 
 export class Host {
@@ -90,7 +90,7 @@ export class Host {
     this.bytes = new Uint8Array(buffer);
   }
 
-  /** `mebibytes` of memory with dom0, a privileged native domain that owns nothing yet. */
+  /** Boots a host with `mebibytes` of memory. Its dom0 is a privileged native domain that owns nothing yet. */
   static async boot(mebibytes: number, entry = "memory-entry"): Promise<Host> {
     const output = path.join(root, `dist/test/${path.basename(entry)}.wasm`);
     await buildWasm(path.join(here, `${entry}.ts`), output, CORE_FOLDERS);
@@ -110,7 +110,7 @@ export class Host {
     return host;
   }
 
-  /** The Xen log so far, for messages of failing tests. */
+  /** Returns the Xen log so far, for the messages of tests that fail. */
   log(): string {
     const producer = this.view.getUint32(SERIAL_PRODUCER, true);
     const from = Math.max(0, producer - SERIAL_SIZE, this.view.getUint32(SERIAL_CONSUMER, true));
@@ -131,19 +131,19 @@ export const P = 1n;
 export const RW = 2n;
 export const US = 4n;
 
-/** Linear address at which a PV domain's frames appear, frame i at BASE + i * 4096. */
+/** The linear address at which the frames of a PV domain appear: frame i is at BASE + i * 4096. */
 export const BASE = 0x10000000n;
 
 /**
- * A PV domain of `pages` frames: frame 0 is its L4, 1 L3, 2 L2, 3... as many L1 tables as it takes to map all of it, the
- * tables read-only. The L4 is pinned and loaded.
+ * A PV domain of `pages` frames: frame 0 is its L4 table, 1 the L3, 2 the L2, and from 3 on there are as many L1 tables as it takes to map all
+ * frames. The tables are mapped read-only. The L4 table is pinned and loaded.
  */
 export class PvDomain {
   readonly host: Host;
   readonly domid: number;
   readonly mfns: number[] = [];
   readonly tables: number;
-  /** Index of the frame used for hypercall arguments. */
+  /** The index of the frame that is used for the arguments of hypercalls. */
   readonly args: number;
 
   constructor(host: Host, domid: number, pages: number, spare = 16) {
@@ -170,14 +170,14 @@ export class PvDomain {
     if (error) throw new Error(`setRoot: ${error}`);
   }
 
-  /** Machine address of frame `index`. */
+  /** The machine address of frame `index`. */
   address = (index: number): number => this.mfns[index]! * 4096;
-  /** Linear address of frame `index`. */
+  /** The linear address of frame `index`. */
   va = (index: number): bigint => BASE + BigInt(index) * 4096n;
-  /** Machine address of the L1 entry that maps frame `index`. */
+  /** The machine address of the L1 entry that maps frame `index`. */
   entryAddress = (index: number): number => this.address(3 + Math.floor(index / 512)) + (index % 512) * 8;
 
-  /** Pins frame `index` as a table, called by dom0 as the domain builder does. */
+  /** Pins frame `index` as a page table. dom0 makes the call, as the domain builder does. */
   pin(index: number, command: number): void {
     const result = this.pinResult(index, command);
     if (result !== 0n) throw new Error(`pin: ${result}\n${this.host.log()}`);
@@ -211,7 +211,7 @@ export class PvDomain {
     this.host.set64(at + 16, arg2);
     return this.host.core.doMmuextOp(this.va(this.args), 1, 0n, SELF);
   }
-  /** Writes a structure, makes a grant_table_op of it; returns the structure's machine address. */
+  /** Writes a structure and makes a grant_table_op of it. Returns the structure's machine address. */
   grantOp(command: number, fill: (at: number) => void): number {
     this.become();
     const at = this.address(this.args);
@@ -231,7 +231,7 @@ export class PvDomain {
 }
 
 const dom0Pages = new WeakMap<Host, number>();
-/** Machine address of a frame of dom0's. */
+/** The machine address of a frame that dom0 owns. */
 export function dom0Page(host: Host): number {
   let page = dom0Pages.get(host);
   if (!page) {
@@ -241,7 +241,7 @@ export function dom0Page(host: Host): number {
   return page;
 }
 
-/** Takes a domain apart completely. Throws if anything of it stays. */
+/** Takes a domain apart completely. Throws if anything of it is left. */
 export function destroy(host: Host, domid: number): void {
   const { core } = host;
   core.become(DOM0);

@@ -1,7 +1,7 @@
 /**
- * AssemblyScript entry for the tests of frames, page tables and grants: the hypervisor's real modules over a small
- * memory, with domains made of the real structures but no pCPU loop. The hypercall implementations are called as one
- * domain or another; a PV domain's guest pointers go through page tables that the test has built.
+ * AssemblyScript entry for the tests of frames, page tables and grants. It has the hypervisor's real modules over a small memory, and domains made of
+ * the real structures, but no pCPU loop. The test calls the implementations of hypercalls as one domain or another. The guest pointers of a PV domain
+ * go through page tables that the test has built.
  */
 import { setFrameTables } from "../../../core/machine/cpu/frames/tables";
 import { setCpu } from "../../../core/machine/cpu/machine";
@@ -116,14 +116,14 @@ export { memoryDomainGone } from "../../../core/hypervisor/memory/teardown";
 export { doGrantTableOp } from "../../../core/hypervisor/grant/grant_op";
 export { frameAddress, pageCount, pageOwner, pageTypeCount, pageTypeOf, m2pGet, nativeHold };
 
-/** As domainKill() does it, which marks the domain at its beginning. */
+/** Does what domainKill() does, which marks the domain first. */
 export function relinquishMemory(domid: u32): i32 {
   const d = domainMemory(domid);
   if (d != null) markDying(d);
   return relinquish(domid);
 }
 
-/** Addresses of the code tables, for the other threads' attach. */
+/** The addresses of the code tables, for the other threads' `attach`. */
 let versions: usize = 0;
 let codeFlags: usize = 0;
 export function codeVersionTable(): usize {
@@ -133,7 +133,7 @@ export function codeFlagTable(): usize {
   return codeFlags;
 }
 
-/** Makes this instance pCPU `id` of the host that another instance has booted. */
+/** Makes this instance pCPU `id` of a host that another instance has booted. */
 export function attach(id: u32, versionTable: usize, flagTable: usize, frames: u32): void {
   setSelf(pcpuAt(id));
   pcpuAt(id).id = id;
@@ -143,7 +143,7 @@ export function attach(id: u32, versionTable: usize, flagTable: usize, frames: u
   tlbInit(allocXenheapBytes(TLB_BYTES));
 }
 
-/** Of the types of guests what is used here: guest/table.ts would bring the whole hypervisor along. */
+/** Describes only what is used here of the types of guests, because guest/table.ts would bring the whole hypervisor along. */
 function describeGuestTypes(): void {
   const native = guestType(GUEST_NATIVE);
   native.traits = TRAITS_NATIVE;
@@ -166,7 +166,7 @@ function describeGuestTypes(): void {
 }
 
 function countNothing(d: Domain): void {}
-/** A vCPU without paging: its pointers are guest-physical addresses. */
+/** Translates for a vCPU without paging, whose pointers are guest-physical addresses. */
 function physicalTranslate(v: Vcpu, guest: u64, how: u32): usize {
   const at = leafOf(changetype<DomainMemory>(v.domain.memory), guest >> 12);
   const entry: u64 = at ? partOf(at, guest >> 12) : 0;
@@ -174,7 +174,7 @@ function physicalTranslate(v: Vcpu, guest: u64, how: u32): usize {
   return ((<usize>pteMfn(entry)) << 12) | ((<usize>guest) & 4095);
 }
 
-/** Lays out a host of `frames` frames; false if that is too small. */
+/** Lays out a host of `frames` frames. Returns false if that is too small. */
 export function boot(frames: u32): bool {
   store<u32>(ROOT_PCPUS, 1);
   setSelf(pcpuAt(0));
@@ -195,13 +195,15 @@ export function boot(frames: u32): bool {
   return true;
 }
 
-/** The host has so many pCPUs; those that no instance is are in no guest. */
+/** Says how many pCPUs the host has. Those without an instance never run a guest. */
 export function setPcpus(count: u32): void {
   for (let id: u32 = 1; id < count; id++) pcpuAt(id).id = id;
   store<u32>(ROOT_PCPUS, count);
 }
 
-/** Whether a flusher waits for this pCPU: before, in, and after an access to a guest's byte within a longer one, and after that one. */
+/**
+ * Whether a flusher waits for this pCPU: before an access to a byte of a guest inside a longer access, during it, after it, and after the longer one.
+ */
 export function waitedFor(guest: u64): u32 {
   const mode = changetype<usize>(self) + offsetof<Pcpu>("guestMode");
   let seen: u32 = load<u32>(mode) & 1;
@@ -213,7 +215,7 @@ export function waitedFor(guest: u64): u32 {
   return (seen << 1) | (load<u32>(mode) & 1);
 }
 
-/** Native domain `holder` holds a frame of `domid`'s to write it, and no more. */
+/** Makes the native domain `holder` hold a frame of `domid` for writing, and does nothing else. */
 export function holdWritable(holder: u32, domid: u32, frame: u64): i32 {
   return nativeMapFrameWritable(domainById(holder)!, domid, frame);
 }
@@ -221,7 +223,7 @@ export function dropWritable(holder: u32, mfn: u64): i32 {
   return nativeUnmapFrameWritable(domainById(holder)!, mfn);
 }
 
-/** A domain with one vCPU; `flags`: 1 privileged (DOMAIN_PRIVILEGED, MEM_PRIVILEGED), 2 native, 4 PVH, else PV. */
+/** Makes a domain with one vCPU. `flags` is a sum: 1 privileged (DOMAIN_PRIVILEGED, MEM_PRIVILEGED), 2 native, 4 PVH; without 2 and 4 it is PV. */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   const native = (flags & 2) != 0;
   const translated = (flags & 4) != 0;
@@ -252,7 +254,7 @@ export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   return true;
 }
 
-/** The following hypercalls come from this domain's vCPU 0. */
+/** Makes the hypercalls that follow come from vCPU 0 of this domain. */
 export function become(domid: u32): void {
   const d = domainById(domid)!;
   const v = vcpuOf(d, 0)!;
@@ -260,7 +262,7 @@ export function become(domid: u32): void {
   setCpu(v.cpu);
 }
 
-/** Gives a PV vCPU its first page-table root, as the domain builder's setvcpucontext does. */
+/** Gives a PV vCPU its first page-table root, as setvcpucontext of the domain builder does. */
 export function setRoot(domid: u32, mfn: u32): i32 {
   const v = vcpuOf(domainById(domid)!, 0)!;
   const error = getPageAndType(mfn, domid, PGT_l4_page_table);
@@ -271,7 +273,7 @@ export function setRoot(domid: u32, mfn: u32): i32 {
   return 0;
 }
 
-/** What the domain code does before it relinquishes memory. */
+/** Does what the domain code does before it relinquishes memory. */
 export function dropVcpu(domid: u32): void {
   const d = domainById(domid)!;
   const v = vcpuOf(d, 0)!;
@@ -358,12 +360,12 @@ export function tablesOfSecondStage(domid: u32): u32 {
 export function idOfSecondStage(domid: u32): u32 {
   return domainMemory(domid)!.p2mId;
 }
-/** As the domain code does when all of a PVH domain's memory is relinquished. */
+/** Does what the domain code does when all memory of a PVH domain is relinquished. */
 export function unshareInfo(domid: u32): void {
   unshareXenPage(domainById(domid)!.sharedInfoMfn);
 }
 
-/** Forgets a domain that is gone. Its Domain and Vcpu frames stay with the test. */
+/** Forgets a domain that is gone. The test keeps its Domain and Vcpu frames. */
 export function forgetDomain(domid: u32): void {
   let link: usize = ROOT_DOMAIN_LIST;
   const d = changetype<usize>(domainById(domid));
@@ -380,7 +382,9 @@ export function kernelRoot(domid: u32): u32 {
   return vcpuOf(domainById(domid)!, 0)!.kernelCr3;
 }
 
-/** XENMEM_claim_pages; and whether the claim is for what the domain lacks of `total` frames, or there is none. */
+/**
+ * XENMEM_claim_pages. claimFits, below, says whether the claim is for exactly what the domain lacks of `total` frames, or there is no claim.
+ */
 export function claim(domid: u32, total: u64): i32 {
   return setClaim(domainMemory(domid)!, total);
 }
@@ -396,7 +400,10 @@ export function claimOf(domid: u32): u32 {
   return domainMemory(domid)!.claim;
 }
 
-/** Takes a reference of a page table and lets go of it when nothing is left of the budget, so that it is kept. False if it is no such table. */
+/**
+ * Takes a reference to a page table and drops it when nothing is left of the budget, so that the table is kept. Returns false if the frame is no such
+ * table.
+ */
 export function keepTable(domid: u32, mfn: u32): bool {
   if (getPageAndType(mfn, domid, PGT_l1_page_table)) return false;
   beginTables();
@@ -404,18 +411,18 @@ export function keepTable(domid: u32, mfn: u32): bool {
   putPageAndType(mfn);
   return true;
 }
-/** Gives up tables that are kept; true if that were all. */
+/** Gives up tables that are kept. Returns true if none are left. */
 export function settle(domid: u32): bool {
   return settleOnce(domainMemory(domid)!);
 }
 
-/** From now on (or not) something waits for this pCPU, so a call with more to do is to stop where it can. */
+/** From now on something waits for this pCPU, or no longer does. While it waits, a call that has more to do must stop where it can. */
 export function interrupt(waiting: bool): void {
   atomic.store<u32>(mailbox(self.id), waiting ? 2 : 0);
 }
-/** Frame of a domain's grant table. */
+/** Returns the frame of a domain's grant table. */
 export function grantTableMfn(domid: u32): u32 {
   return <u32>(changetype<usize>(grantTableOf(domid)) >> 12);
 }
-/** What a continued call is called with again. */
+/** The arguments with which a continued call is made again. */
 export { nextArg0, nextArg1, nextArg2 } from "../../../core/hypervisor/hypercall/continuation";

@@ -1,4 +1,4 @@
-/** Memory on demand, as the control domain sets it up: what is marked, what is in reserve, and what the calls say. */
+/** Memory on demand, as the control domain sets it up: which frames are marked, which are in reserve, and what the calls report. */
 import { beforeAll, expect, test } from "vitest";
 import {
   MEMORY_RESERVATION_DOMID,
@@ -59,7 +59,7 @@ test("an extent is marked whole or not at all", async () => {
   expect(mark(d, 0x208n, 3)).toBe(1n);
   expect(now(host).onDemand).toBe(8);
   checked(host);
-  // Nor is what is marked lost where memory can't be put: at a grant.
+  // A marked frame is not lost either when a grant of it is mapped while there is no memory to put there.
   expect(d.add(XENMAPSPACE_grant_table, 0n, 0x1000n)).toBe(0n);
   d.grant(0x1000n, 8, 1, 5n);
   expect(d.reserve(XENMEM_decrease_reservation, 0x20cn)).toBe(1n);
@@ -80,7 +80,7 @@ test("the reserve grows with the target, never beyond what is on demand, and is 
   expect(aim(host, has + 50)).toEqual({ result: 0, reserve: 100, onDemand: 512 });
   expect(aim(host, 0).reserve).toBe(100);
   expect(aim(host, has + 1000).reserve).toBe(512);
-  // What is given back on demand takes along what is in reserve for it.
+  // When frames that are marked are given back, what is in reserve for them goes too.
   for (let gfn = 0x1000n; gfn < 0x1100n; gfn++) expect(d.reserve(XENMEM_decrease_reservation, gfn)).toBe(1n);
   expect(now(host)).toEqual({ result: 0, reserve: 256, onDemand: 256 });
   checked(host);

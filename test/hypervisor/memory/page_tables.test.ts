@@ -8,7 +8,7 @@ const ESRCH = -3n;
 const EFAULT = -14n;
 const KERNEL = 1n << 52n;
 const NX = 1n << 63n;
-/** INVALID_M2P_ENTRY, as WebAssembly gives it. */
+/** INVALID_M2P_ENTRY, as WebAssembly returns it. */
 const NO_M2P_ENTRY = -1n;
 
 let host: Host;
@@ -31,10 +31,10 @@ test("pinning validates the whole tree and takes its references", () => {
   expect(core.pageTypeOf(a.mfns[2]!)).toBe(2);
   expect(core.pageTypeOf(a.mfns[3]!)).toBe(1);
   expect(core.pageTypeOf(a.mfns[10]!)).toBe(WRITABLE);
-  // Owner's reference, pin, root; and the read-only mapping.
+  // The owner's reference, the pin and the root, and the read-only mapping.
   expect(core.pageCount(a.mfns[0]!)).toBe(4);
   expect(core.pageTypeCount(a.mfns[0]!)).toBe(2);
-  // Xen's slots: the M2P at 256, the per-domain area at 260, nothing else.
+  // Xen's slots: the M2P is at 256 and the per-domain area at 260. Nothing else is there.
   for (let slot = 256; slot < 272; slot++) {
     const entry = host.get64(a.address(0) + slot * 8);
     expect(entry !== 0n).toBe(slot === 256 || slot === 260);
@@ -47,7 +47,7 @@ test("a table may not be mapped writable, a writable frame may not become a tabl
   expect(a.mmuUpdate(a.entryAddress(20), entry | RW)).toBe(EBUSY);
   expect(a.mmuUpdate(a.entryAddress(20), entry)).toBe(0n);
   expect(a.pinResult(10, 0)).toBe(EINVAL);
-  // Without its writable mapping it can: all zero is a good table of any level.
+  // Without its writable mapping the frame can be used: one that is all zero is a valid table of any level.
   expect(a.mmuUpdate(a.entryAddress(10), (BigInt(a.mfns[10]!) << 12n) | P | US)).toBe(0n);
   expect(a.pinResult(10, 0)).toBe(0n);
   expect(a.pinResult(10, 0)).toBe(EINVAL);
@@ -64,7 +64,7 @@ test("a frame that dom0 holds to write is no table, and becomes none as long as 
   const mfn = a.mfns[10]!;
   expect([hold(mfn), hold(mfn)]).toEqual([mfn, mfn]);
   check();
-  // The guest's own writable mapping is gone; dom0's is enough.
+  // The guest's own writable mapping is gone, but the one of dom0 is enough.
   expect(a.mmuUpdate(a.entryAddress(10), (BigInt(mfn) << 12n) | P | US)).toBe(0n);
   expect(a.pinResult(10, 0)).toBe(EINVAL);
   expect(core.dropWritable(DOM0, BigInt(mfn))).toBe(0);
@@ -86,9 +86,9 @@ test("entries: foreign frames, no frames, bad flags, superpages are refused", ()
   const l2 = a.address(2) + Number((BASE >> 21n) & 511n) * 8;
   expect(a.mmuUpdate(l2 + 8, (BigInt(a.mfns[20]!) << 12n) | P | RW | 0x80n)).toBe(EINVAL);
   expect(a.mmuUpdate(l2 + 8, (BigInt(a.mfns[20]!) << 12n) | P | RW)).toBe(EINVAL);
-  // The hypervisor's L4 slots stay as they are.
+  // The L4 slots of the hypervisor stay as they are.
   for (const slot of [256, 260, 271]) expect(a.mmuUpdate(a.address(0) + slot * 8, 0n)).toBe(EINVAL);
-  // Somebody else's table, named or not.
+  // A table of somebody else, with the owner named in the call or not.
   const theirs = host.get64(b.entryAddress(20));
   expect(a.mmuUpdate(b.entryAddress(20), 0n)).toBe(EINVAL);
   expect(a.mmuUpdate(b.entryAddress(20), 0n, ((2 + 1) << 16) | SELF)).toBe(EPERM);
@@ -133,7 +133,7 @@ test("linear page tables: read-only, of the same level, no cycles", () => {
   expect(a.mmuUpdate(slot, self | P)).toBe(0n);
   check();
   expect(a.mmuUpdate(slot, 0n)).toBe(0n);
-  // A second L4, and entries between the two.
+  // A second L4 table, and entries of each of the two for the other.
   expect(a.mmuUpdate(a.entryAddress(12), (BigInt(a.mfns[12]!) << 12n) | P)).toBe(0n);
   expect(a.pinResult(12, 3)).toBe(0n);
   expect(a.mmuUpdate(slot, (BigInt(a.mfns[12]!) << 12n) | P)).toBe(0n);
@@ -147,7 +147,7 @@ test("a new base pointer, and the old tables go when nothing holds them", () => 
   const { core } = host;
   const ro = (i: number): bigint => a.mmuUpdate(a.entryAddress(i), (BigInt(a.mfns[i]!) << 12n) | P);
   expect(ro(14)).toBe(0n);
-  // The copy shares the lower tables.
+  // The copy shares the lower tables with the first one.
   host.bytes.copyWithin(a.address(14), a.address(0), a.address(0) + 256 * 8);
   expect(a.mmuext(5, a.mfns[14]!)).toBe(0n);
   expect(core.kernelRoot(1)).toBe(a.mfns[14]);
@@ -157,7 +157,7 @@ test("a new base pointer, and the old tables go when nothing holds them", () => 
   expect(a.mmuext(15, 0)).toBe(0n);
   expect(a.mmuext(4, a.mfns[0]!)).toBe(0n);
   expect(core.pageTypeCount(a.mfns[0]!)).toBe(0);
-  // What was Xen's in it is not the guest's to read.
+  // The guest must not be able to read what was Xen's in the table.
   expect(host.get64(a.address(0) + 256 * 8)).toBe(0n);
   expect(a.mmuext(4, a.mfns[0]!)).toBe(EINVAL);
   check();
@@ -180,7 +180,7 @@ test("clear, copy, and operations that have nothing to act on", () => {
   expect(a.mmuext(99)).toBe(-38n);
   expect(a.mmuext(13, 0x123n, 1n)).toBe(EINVAL);
   expect(a.mmuext(13, a.va(30), 8193n)).toBe(EINVAL);
-  // nr_ents has 32 bits: Linux leaves something behind it, and no base for no entries.
+  // nr_ents has 32 bits: Linux leaves something else behind it. With no entries there need be no base either.
   expect(a.mmuext(13, 0x123n, 7n << 32n)).toBe(0n);
   expect(a.mmuext(13, a.va(30), (7n << 32n) | 512n)).toBe(0n);
   expect(a.mmuext(13, a.va(30), 512n)).toBe(0n);
@@ -191,7 +191,7 @@ test("requests: how many were done, holes in the request array", () => {
   const { core } = host;
   a.become();
   const last = a.mfns.length - 1;
-  // The array begins at the end of the last mapped frame: one request fits, the second is not mapped.
+  // The array begins at the end of the last mapped frame: one request fits, and the second one is not mapped.
   const at = a.address(last) + 4096 - 16;
   host.set64(at, a.entryAddress(20));
   host.set64(at + 8, 0n);
@@ -217,14 +217,14 @@ test("memory_op: populate, decrease, exchange, questions", () => {
   expect(a.memoryOp(6, (at) => reservation(at, 4, 2))).toBe(4n);
   const got = [0, 1, 2, 3].map((i) => Number(host.get64(list + i * 8)));
   expect(core.m2pGet(got[2]! + 3)).toBe(0x100bn);
-  // The limit is 16 more than the domain began with: the next extent fails.
+  // The limit is 16 frames more than the domain began with, so the next extent fails.
   host.set64(list, 0x2000);
   expect(a.memoryOp(6, (at) => reservation(at, 1, 0))).toBe(0n);
   expect(a.memoryOp(3, (at) => host.set16(at, SELF))).toBe(56n);
   expect(a.memoryOp(4, (at) => host.set16(at, SELF))).toBe(56n);
   expect(a.memoryOp(3, (at) => host.set16(at, 2))).toBe(EPERM);
   expect(a.memoryOp(2, () => undefined)).toBe(64n * 256n);
-  // Four extents of four frames for one of sixteen.
+  // Gets four extents of four frames for one of sixteen.
   got.forEach((mfn, i) => host.set64(list + i * 8, mfn));
   host.set64(list + 64, 0x3000);
   const swap = (at: number): void => {
@@ -238,7 +238,7 @@ test("memory_op: populate, decrease, exchange, questions", () => {
   expect(core.m2pGet(big + 15)).toBe(0x300fn);
   expect(core.totPages(1)).toBe(56);
   check();
-  // A frame in use cannot be exchanged; nothing is lost.
+  // A frame that is in use cannot be exchanged, and nothing is lost by the attempt.
   host.set64(list, a.mfns[25]!);
   host.set64(list + 64, 0x3000);
   expect(
@@ -265,7 +265,7 @@ test("memory_op: populate, decrease, exchange, questions", () => {
 
 test("everything comes back when the domains are gone", () => {
   const { core } = host;
-  // As every guest says of its frames.
+  // Enters each frame in the M2P, as every guest does.
   for (const domain of [a, b])
     domain.mfns.forEach((mfn, i) => expect(domain.mmuUpdate((BigInt(mfn) << 12n) | 1n, BigInt(i))).toBe(0n));
   destroy(host, 1);

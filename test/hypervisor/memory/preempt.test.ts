@@ -1,6 +1,6 @@
 /**
- * Calls of which the guest says how much they have to do: with something waiting for the pCPU each stops after a bounded number of
- * steps, says where, and goes on from there to the same end.
+ * Calls whose length the guest chooses. While something waits for the pCPU, each stops after a bounded number of steps, says where it stopped, and
+ * goes on from there to the same result.
  */
 import { beforeAll, expect, test } from "vitest";
 import {
@@ -23,7 +23,7 @@ import { CONTINUE, toTheEnd } from "./continued.ts";
 import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";
 import { ARGS, PvhDomain } from "./pvh-domain.ts";
 
-/** The most steps of any of them between two looks. */
+/** The largest number of steps that any of these calls makes between two looks. */
 const MOST_STEPS = 64;
 
 let host: Host;
@@ -86,7 +86,7 @@ test("memory_op: populate, decrease, exchange", () => {
   const [populated, got] = toTheEnd(host, memoryOp, 6n, d.va(30));
   expect([got, core.totPages(1)]).toEqual([BigInt(count), before + count]);
   expect(populated).toBeGreaterThanOrEqual(count / MOST_STEPS - 1);
-  // In for as many others: each chunk is a step, and the guest's structure says how far it is.
+  // An exchange of as many frames for others: each chunk is a step, and the structure of the guest says how far the call is.
   host.bytes.copyWithin(d.address(21), d.address(20), d.address(20) + 4096);
   args(d.address(30), d.va(21), count);
   args(d.address(30) + 32, d.va(20), count);
@@ -130,14 +130,14 @@ test("a large tree of page tables is validated and let go of in pieces, and noth
   expect(core.pageTypeCount(d.mfns[600]!)).toBe(types);
   for (let i = 0; i < TABLES; i++) expect(core.pageTypeCount(d.mfns[FIRST_L1 + i]!)).toBe(0);
   expect(core.checkMemory(), host.log()).toBe(0);
-  // A bad entry at the very end: all that was kept for the next try goes.
+  // There is a bad entry at the very end: everything that was kept for the next attempt is given up.
   host.set64(d.address(FIRST_L1 + TABLES - 1) + 8, (BigInt(d.mfns[0]!) << 12n) | 7n);
   expect(toTheEnd(host, pinOp(1, L2), d.va(30), 1n)[1]).toBeLessThan(0n);
   expect(toTheEnd(host, (a0, a1) => core.doMmuextOp(a0, Number(a1), 0n, SELF), d.va(30), 0n)[1]).toBe(0n);
   expect(core.pageTypeCount(d.mfns[600]!)).toBe(types);
   expect(core.checkMemory(), host.log()).toBe(0);
   host.set64(d.address(FIRST_L1 + TABLES - 1) + 8, 0);
-  // Somebody else's small calls meanwhile do not undo what was reached.
+  // Small calls of somebody else between the steps do not undo what was reached.
   const others = dom0Page(host);
   host.set64(others, (BigInt(d.mfns[25]!) << 12n) | 1n);
   host.set64(others + 8, 25);
@@ -157,14 +157,14 @@ test("a large tree of page tables is validated and let go of in pieces, and noth
   expect(tries).toBeLessThan(15);
   expect(toTheEnd(host, pinOp(4, L2), d.va(30), 1n)[1]).toBe(0n);
   expect(core.pageTypeCount(d.mfns[600]!)).toBe(types);
-  // A small tree with a bad entry: nothing is left of it when the call has failed.
+  // A small tree that has a bad entry: nothing is left of it when the call has failed.
   for (let i = 100; i < TABLES; i++) host.set64(d.address(L2) + i * 8, 0);
   host.set64(d.address(FIRST_L1 + 99) + 8, (BigInt(d.mfns[0]!) << 12n) | 7n);
   expect(toTheEnd(host, pinOp(1, L2), d.va(30), 1n)[1]).toBeLessThan(0n);
   for (let i = 0; i < 100; i++) expect(core.pageTypeCount(d.mfns[FIRST_L1 + i]!), `table ${i}`).toBe(0);
   host.set64(d.address(FIRST_L1 + 99) + 8, 0);
   for (let i = 100; i < TABLES; i++) host.set64(d.address(L2) + i * 8, (BigInt(d.mfns[FIRST_L1 + i]!) << 12n) | 7n);
-  // Given up half way: the tables are kept until the domain goes.
+  // The call is given up half way. The tables are kept until the domain is destroyed.
   core.interrupt(true);
   expect(pinOp(1, L2)(d.va(30), 1n, 0n)).toBe(CONTINUE);
   core.interrupt(false);
@@ -183,7 +183,7 @@ test("memory_op of a PVH domain: add_to_physmap of a range, and of a batch, as l
   const call = (a0: bigint, a1: bigint): bigint => large.core.doMemoryOp(a0, a1);
   const at = pvh.args;
   const args = ARGS * 4096n;
-  // Each frame goes to where it is: all of the 256 MiB are looked at, 2 MiB entries taken apart.
+  // Each frame is moved to where it is already. The call looks at all of the 256 MiB and takes the 2 MiB entries apart.
   large.set16(at, SELF);
   large.set16(at + ADD_TO_PHYSMAP_SIZE_MEMBER, size);
   large.set32(at + ADD_TO_PHYSMAP_SPACE, XENMAPSPACE_gmfn_range);
@@ -192,7 +192,7 @@ test("memory_op of a PVH domain: add_to_physmap of a range, and of a batch, as l
   const [ranges, range] = toTheEnd(large, call, BigInt(XENMEM_add_to_physmap), args);
   expect(range).toBe(0n);
   expect(ranges).toBeGreaterThanOrEqual(Math.floor(size / MOST_STEPS));
-  // One frame to and fro between two places; the entry in the middle is of no frame, and only that one is wrong.
+  // One frame is moved to and fro between two places. The entry in the middle names no frame, and only that one is wrong.
   const [idxs, gpfns, errs] = [0x100n, 0x300n, 0x500n];
   for (let i = 0; i < size; i++) {
     large.set64(pvh.mfn(idxs) * 4096 + i * 8, i === 30_000 ? 0x20000 : i % 2 ? 0x11000 : 0x1000);
@@ -210,7 +210,7 @@ test("memory_op of a PVH domain: add_to_physmap of a range, and of a batch, as l
   expect(batch).toBe(0n);
   expect(batches).toBeGreaterThanOrEqual(Math.floor(size / MOST_STEPS));
   const errors = Array.from({ length: size }, (_, i) => large.get32(pvh.mfn(errs) * 4096 + i * 4) | 0);
-  // The frame stays where it was, so the entry behind it finds none either.
+  // The frame has stayed where it was, so the entry after that one finds no frame either.
   expect(errors.flatMap((error, i) => (error ? [`${i}: ${error}`] : []))).toEqual([
     `30000: ${-EINVAL}`,
     `30001: ${-EINVAL}`,

@@ -1,4 +1,4 @@
-/** memory-entry with the engine, for stores to page tables that the hypervisor executes for the guest. */
+/** memory-entry together with the engine, for stores to page tables that the hypervisor executes for the guest. */
 import { cpuInit, cpuRegionSize, step } from "../../../core/machine/cpu/interpreter";
 import { walkInit } from "../../../core/machine/cpu/paging/walk";
 import {
@@ -27,7 +27,7 @@ import { ptwrEmulate } from "../../../core/hypervisor/memory/ptwr";
 
 export * from "./memory-entry";
 
-/** Gives pCPU 0 its engine; after boot(). */
+/** Gives pCPU 0 its engine. Call it after boot(). */
 export function startEngine(): void {
   cpuInit(0, allocXenheapBytes(<u32>cpuRegionSize()));
   walkInit((<u64>totalFrames()) << 12);
@@ -37,7 +37,7 @@ function cpuOf(domid: u32): usize {
   return vcpuOf(domainById(domid)!, 0)!.cpu;
 }
 
-/** Ring 3, 64-bit, at `rip`, as a PV kernel runs. */
+/** Sets a vCPU to ring 3 and 64-bit mode at `rip`, as a PV kernel runs. */
 export function setGuest(domid: u32, rip: u64): void {
   const at = cpuOf(domid);
   store<u64>(at, rip, CPU_RIP);
@@ -66,8 +66,8 @@ export function getRip(domid: u32): u64 {
 }
 
 /**
- * Executes one instruction. On a write fault of a present page it is offered to ptwrEmulate: 1 if that took it, 0 if not;
- * -1 for an uneventful instruction, else 1000 + vector.
+ * Executes one instruction. If it faults because it writes to a page that is present, ptwrEmulate gets it. Returns 1 if that took it and 0 if not, -1
+ * for an instruction without any event, and 1000 + vector for another fault.
  */
 export function stepOrEmulate(domid: u32): i32 {
   const at = cpuOf(domid);

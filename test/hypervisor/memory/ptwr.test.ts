@@ -28,7 +28,7 @@ beforeEach(async () => {
   guest = new PvDomain(host, 1, 40);
 });
 
-/** Executes `code` with RDI at the L1 entry of frame 20, as the guest sees it. */
+/** Executes `code` with the linear address of frame 20's L1 entry in RDI, as the guest sees it. */
 function execute(code: number[], rax: bigint): number {
   host.bytes.set(code, guest.address(CODE));
   guest.become();
@@ -84,7 +84,7 @@ test("a store across two entries, or to a table of another level, is not emulate
 });
 
 test("a 32-bit store to half an entry", () => {
-  // Clears the low half of the entry: present goes.
+  // Clears the low half of the entry, and with it the present bit.
   expect(execute([0x89, 0x07], 0n)).toBe(1);
   expect(entry() & P).toBe(0n);
   expect(host.core.pageTypeCount(guest.mfns[20]!)).toBe(0);

@@ -1,4 +1,4 @@
-/** A PVH domain for the tests of second stages. Its vCPU has no paging: pointers in its calls are guest-physical addresses. */
+/** A PVH domain for the tests of second stages. Its vCPU has no paging, so the pointers in its calls are guest-physical addresses. */
 import { expect } from "vitest";
 import {
   ADD_TO_PHYSMAP_GPFN,
@@ -22,10 +22,10 @@ import {
 } from "../../../core/abi/grant_table.ts";
 import { DOM0, Host, SELF, dom0Page } from "./host.ts";
 
-/** Where the guest has its arguments: a frame of its own. */
+/** The guest frame that holds the arguments of the guest's calls and nothing else. */
 export const ARGS = 0x10n;
 
-/** A PVH domain with memory at guest frame 0 on. */
+/** A PVH domain whose memory begins at guest frame 0. */
 export class PvhDomain {
   readonly host: Host;
   readonly domid: number;
@@ -38,12 +38,12 @@ export class PvhDomain {
   }
   entry = (gfn: bigint): bigint => this.host.core.secondStage(this.domid, gfn);
   mfn = (gfn: bigint): number => Number((this.entry(gfn) & 0xffffffffff000n) >> 12n);
-  /** Machine address of the arguments. */
+  /** The machine address of the arguments. */
   get args(): number {
     return this.mfn(ARGS) * 4096;
   }
 
-  /** By dom0, as the domain builder does. */
+  /** Populates memory. dom0 makes the call, as the domain builder does. */
   populate(gfn: bigint, count: bigint, order = 0, flags = 0): bigint {
     const { host } = this;
     host.core.become(DOM0);
@@ -66,7 +66,7 @@ export class PvhDomain {
     host.set32(at + MEMORY_RESERVATION_EXTENT_ORDER, order);
     host.set16(at + MEMORY_RESERVATION_DOMID, domid);
   }
-  /** The guest's own populate or decrease of one extent; how many were done. */
+  /** The guest itself populates or gives back one extent. Returns how many extents were done. */
   reserve(operation: number, gfn: bigint, order = 0): bigint {
     const { host } = this;
     host.core.become(this.domid);
@@ -94,7 +94,7 @@ export class PvhDomain {
     host.set64(this.args + REMOVE_FROM_PHYSMAP_GPFN, gfn);
     return host.core.doMemoryOp(BigInt(XENMEM_remove_from_physmap), ARGS * 4096n);
   }
-  /** map_grant_ref of another domain's reference at guest frame `gfn`: status and handle. */
+  /** map_grant_ref of a reference of domain `granter` at guest frame `gfn`. Returns status and handle. */
   map(granter: number, ref: number, gfn: bigint, flags = GNTMAP_host_map): { status: number; handle: number } {
     const { host } = this;
     host.core.become(this.domid);
@@ -117,7 +117,7 @@ export class PvhDomain {
     expect(host.core.doGrantTableOp(GNTTABOP_unmap_grant_ref, ARGS * 4096n, 1)).toBe(0n);
     return (host.get16(at + 20) << 16) >> 16;
   }
-  /** The guest's entry `ref`, in its grant table mapped at `table`, lets `domid` have guest frame `gfn`. */
+  /** Writes entry `ref` of the guest's grant table, which is mapped at `table`: `domid` may use guest frame `gfn`. */
   grant(table: bigint, ref: number, domid: number, gfn: bigint): void {
     const at = this.mfn(table) * 4096 + ref * 8;
     this.host.set32(at + 4, Number(gfn));

@@ -1,4 +1,4 @@
-/** The second stage of a PVH domain: what its calls put where, what that holds, and that nothing of it stays. */
+/** The second stage of a PVH domain: what its calls put where, what that keeps alive, and that nothing of it is left at the end. */
 import { beforeAll, expect, test } from "vitest";
 import {
   XENMAPSPACE_gmfn,
@@ -20,10 +20,10 @@ import { DOM0, Host, PvDomain, SELF, destroy } from "./host.ts";
 import { ARGS, PvhDomain } from "./pvh-domain.ts";
 
 const MIB = 256n;
-/** memory/root.ts: of the TLB clock, the last flush; and the count of second stages. */
+/** From memory/root.ts: the TLB clock's value at the last flush, and the number of second stages. */
 const ROOT_TLB_FLUSHED = XEN_HEAP_START + 64;
 const ROOT_SECOND_STAGES = XEN_HEAP_START + 72;
-/** INVALID_M2P_ENTRY, as WebAssembly gives it. */
+/** INVALID_M2P_ENTRY, as WebAssembly returns it. */
 const INVALID = -1n;
 
 function checked(host: Host): void {
@@ -31,7 +31,7 @@ function checked(host: Host): void {
   expect(host.core.checkMemory(), host.log()).toBe(0);
 }
 
-// Compiles the hypervisor's part, which takes its time on a busy computer.
+// This compiles the hypervisor's part, which takes long on a busy computer.
 beforeAll(() => Host.boot(64), 300_000);
 
 test("memory is where it was populated, is the domain's, and goes when it is given back", async () => {
@@ -48,12 +48,12 @@ test("memory is where it was populated, is the domain's, and goes when it is giv
   expect(d.entry(5n)).toBe(0n);
   expect(host.core.totPages(1)).toBe(before - 1);
   expect(host.core.m2pGet(mfn)).toBe(INVALID);
-  // Once only; and no frame of anybody's at a number that maps nothing.
+  // That works only once, and a guest frame number that maps nothing gives back nobody's frame.
   expect(d.reserve(XENMEM_decrease_reservation, 5n)).toBe(0n);
   expect(d.reserve(XENMEM_decrease_reservation, 1n << 40n)).toBe(0n);
   expect(d.reserve(XENMEM_populate_physmap, 5n)).toBe(1n);
   expect(d.entry(5n)).not.toBe(0n);
-  // Guest frame numbers end; machine frames can't be had by exchange.
+  // Guest frame numbers have an upper end, and a guest of this type cannot get machine frames by an exchange.
   expect(d.reserve(XENMEM_populate_physmap, 1n << 28n)).toBe(0n);
   expect(d.reserve(XENMEM_populate_physmap, (1n << 64n) - 1n)).toBe(0n);
   host.bytes.fill(0, d.args, d.args + 128);
@@ -82,7 +82,7 @@ test("2 MiB are one entry until a part of them changes, and hold what their part
   expect(host.core.tablesOfSecondStage(1)).toBe(tables + 1);
   expect([d.entry(8n * MIB + 77n), d.mfn(8n * MIB + 78n)]).toEqual([0n, first + 78]);
   checked(host);
-  // Into a hole of 4 KiB no large one fits, but its parts do, around what is there.
+  // A frame of 4 KiB fits into the hole. A whole extent of 2 MiB goes where nothing is yet.
   expect(d.reserve(XENMEM_populate_physmap, 8n * MIB + 77n)).toBe(1n);
   expect(d.reserve(XENMEM_populate_physmap, 10n * MIB, 9)).toBe(1n);
   checked(host);
@@ -103,13 +103,13 @@ test("shared info and grant table are mapped at one place each; what was there g
   expect(d.add(XENMAPSPACE_grant_table, 0n, 0x1000n)).toBe(0n);
   expect(d.add(XENMAPSPACE_grant_table, 1n, 0x1001n)).toBe(0n);
   expect(d.add(XENMAPSPACE_grant_table, 0x1000n, 0x1002n)).toBe(BigInt(-EINVAL));
-  // Xen's own frames are not the guest's to give away, nor freed by being unmapped.
+  // The guest cannot give Xen's own frames away, and they are not freed when they are unmapped.
   expect(d.reserve(XENMEM_decrease_reservation, 8n)).toBe(0n);
   expect(d.remove(8n)).toBe(0n);
   expect(d.remove(8n)).toBe(BigInt(-ENOENT));
   expect(d.add(XENMAPSPACE_shared_info, 0n, 8n)).toBe(0n);
   expect(d.mfn(8n)).toBe(shared);
-  // Its own memory moves, and is nowhere twice.
+  // The domain's own memory is moved, and is at two places at no time.
   const mfn = d.mfn(20n);
   expect(d.add(XENMAPSPACE_gmfn, 20n, 0x2000n)).toBe(0n);
   expect([d.entry(20n), d.mfn(0x2000n), host.core.m2pGet(mfn)]).toEqual([0n, mfn, 0x2000n]);
@@ -127,7 +127,7 @@ test("the tables of a guest that scatters its memory are taken from its own pool
   while (d.reserve(XENMEM_populate_physmap, gfn) === 1n) gfn += 512n;
   expect(host.core.tablesOfSecondStage(1)).toBe(256);
   expect(host.core.freePages()).toBeGreaterThan(4096);
-  // What is mapped already can go on.
+  // What is mapped already can go on being used.
   expect(d.reserve(XENMEM_decrease_reservation, 3n)).toBe(1n);
   expect(d.reserve(XENMEM_populate_physmap, 3n)).toBe(1n);
   checked(host);
@@ -145,9 +145,9 @@ test("grants: to and from a PVH domain, mapped where nothing else can take them 
   granter.grant(0x1000n, 9, 2, 0x5000n);
   granter.grant(0x1000n, 10, 3, 31n);
   const mfn = granter.mfn(30n);
-  // A frame number that maps nothing at the granter's is no frame.
+  // A frame number that maps nothing in the granter's second stage names no frame.
   expect(d.map(1, 9, 0x3000n).status).toBeLessThan(0);
-  // There is no IOMMU; nor bits for the guest.
+  // There is no IOMMU that device_map could apply to. An entry has no bits for the guest's own use either.
   expect(d.map(1, 8, 0x3000n, GNTMAP_host_map | GNTMAP_device_map).status).toBeLessThan(0);
   const { status, handle } = d.map(1, 8, 0x3000n);
   expect(status).toBe(0);
@@ -156,18 +156,18 @@ test("grants: to and from a PVH domain, mapped where nothing else can take them 
   expect(twice.status).toBe(0);
   expect(d.entry(0x3001n) & 2n).toBe(0n);
   checked(host);
-  // Only unmap_grant_ref takes it out; and nothing goes over it.
+  // Only unmap_grant_ref takes the mapping out, and nothing can be put over it.
   expect(d.reserve(XENMEM_decrease_reservation, 0x3000n)).toBe(0n);
   expect(d.remove(0x3000n)).toBe(BigInt(-ENOENT));
   expect(d.reserve(XENMEM_populate_physmap, 0x3000n)).toBe(0n);
   expect(d.add(XENMAPSPACE_gmfn, 12n, 0x3000n)).toBeLessThan(0n);
   expect(d.add(XENMAPSPACE_gmfn, 0x3000n, 0x4000n)).toBe(BigInt(-EINVAL));
   expect(d.map(1, 8, 0x3000n).status).toBeLessThan(0);
-  // Nor can it be granted on as its own.
+  // The domain cannot grant the mapped frame on as its own either.
   expect(d.add(XENMAPSPACE_grant_table, 0n, 0x1000n)).toBe(0n);
   d.grant(0x1000n, 8, 1, 0x3000n);
   expect(granter.map(2, 8, 0x6000n).status).toBeLessThan(0);
-  // The granter gives the frame away meanwhile: it stays what it was for who has it mapped.
+  // The granter gives the frame away meanwhile. For the domain that has it mapped it stays what it was.
   expect(granter.reserve(XENMEM_decrease_reservation, 30n)).toBe(1n);
   expect(host.core.pageOwner(mfn)).toBe(1);
   checked(host);
@@ -178,7 +178,7 @@ test("grants: to and from a PVH domain, mapped where nothing else can take them 
   expect(host.core.pageCount(mfn)).toBe(0);
   checked(host);
 
-  // To a PV domain, whose page tables have it.
+  // The grant goes to a PV domain, which maps the frame in its page tables.
   const at = pv.grantOp(GNTTABOP_map_grant_ref, (op) => {
     host.set64(op, pv.va(40));
     host.set32(op + 8, GNTMAP_host_map);
@@ -188,7 +188,7 @@ test("grants: to and from a PVH domain, mapped where nothing else can take them 
   expect((host.get16(at + 18) << 16) >> 16).toBe(0);
   checked(host);
 
-  // Who dies with a grant mapped lets go of it; who has granted stays until then.
+  // A domain that is destroyed with a grant mapped drops it. The granter stays until then.
   expect(d.map(1, 8, 0x3000n).status).toBeLessThan(0);
   granter.grant(0x1000n, 11, 2, 33n);
   expect(d.map(1, 11, 0x3000n).status).toBe(0);

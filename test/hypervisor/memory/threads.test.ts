@@ -34,7 +34,9 @@ async function hammer(host: Host, runs: { domain: PvDomain; other: PvDomain; arg
     expect(answer.get(0n) ?? 0, JSON.stringify([...answer].map(String))).toBeGreaterThan(CALLS / 10);
 }
 
-/** Two threads do what give-and-take.mjs calls `works`, each with the frames of its domain, many times beside each other: what came of each. */
+/**
+ * Two threads do what give-and-take.mjs calls `works`, each with the frames of its domain, many times at the same time. Returns what came of each.
+ */
 async function beside(
   host: Host,
   domains: readonly PvDomain[],
@@ -68,7 +70,7 @@ async function beside(
   return answers;
 }
 
-/** Grants 8 to 15 of `from` to `to`: frames 12 to 19. */
+/** Grants frames 12 to 19 of `from` to `to` by the references 8 to 15. */
 function grantSome(host: Host, from: PvDomain, to: PvDomain): void {
   from.grantOp(2, (op) => {
     host.set16(op, SELF);
@@ -112,9 +114,8 @@ test("two pCPUs at once, on two domains that map each other's frames, then on on
 }, 120_000);
 
 /**
- * What each row is for: the lock in the functions that stand behind it. Taken out, one at a time, each made its row fail in at least 9 of 10 runs;
- * that is what the numbers of meetings are for.
- *
+ * What each row tests: the lock in the functions that stand after the colon. With one lock taken out at a time, its row failed in at least 9 of 10
+ * runs. The numbers of meetings are chosen so that this is the case.
  * - take, take: reserve, assign, freeLastReference, detachBlock, giveBlock
  * - take, exchange: stealPage
  * - take, undo: returnStolenPage
@@ -122,8 +123,8 @@ test("two pCPUs at once, on two domains that map each other's frames, then on on
  * - claim, claim: setClaim, the heap's lock
  * - take claimed, claim: growClaim
  * - try to take, limit: setMaxPages
- * - keep a table, keep a table: those of kept tables, where one is listed and where one is given up
- * - set the map, read the map: that of the memory map, where it is set and where it is read
+ * - keep a table, keep a table: the locks of kept tables, where one is listed and where one is given up
+ * - set the map, read the map: the lock of the memory map, where it is set and where it is read
  */
 test.each([
   ["take", "take", "one domain", 100_000],
@@ -158,7 +159,10 @@ test.each([
   120_000,
 );
 
-/** Without either of the two locks of its walk along the domain's frames, that comes to its end too early in less than a hundred rounds: frames stay. */
+/**
+ * Without either of the two locks that the walk along the domain's frames takes, the walk ends too early within less than a hundred rounds, and
+ * frames are left.
+ */
 test("a domain is taken apart while another pCPU gives its frames back: nothing of it stays", async () => {
   const host = await Host.boot(128);
   const { core } = host;
@@ -187,7 +191,7 @@ test("a domain is taken apart while another pCPU gives its frames back: nothing 
   for (let round = 1; round <= MOST && meetings < MEETINGS; round++) {
     if (!core.makeDomain(DOMID, 2, COUNT)) throw new Error("no memory for the domain");
     const mfns = Array.from({ length: COUNT }, () => core.allocDomheapPages(0, DOMID));
-    // Half of them, in the order of its list, so along with the walk: the others are the walk's to find.
+    // Half of the frames, in the order of the domain's list, so in the direction of the walk. The walk has to find the others.
     shared.set(mfns.reverse().slice(0, COUNT / 2), names);
     core.become(DOM0);
     core.dropVcpu(DOMID);

@@ -1,4 +1,7 @@
-/** The trace of a PVH domain's accesses to ports and to what is no memory: each with its place, width, value and instruction; and none of it changes what the guest sees. */
+/**
+ * The trace of a PVH domain's accesses to ports and to what is no memory: each record has place, width, value and instruction, and the trace changes
+ * nothing of what the guest sees.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { traceCalls, type TraceCall } from "../../../core/api/trace/calls.ts";
 import { ACCESSES } from "../../../core/api/trace/names.ts";
@@ -8,7 +11,7 @@ import { PvhHost, haveCompiler } from "./pvh.ts";
 
 const HOLE = 0x30000000n;
 const ONES = [0xffn, 0xffffn, 0xffffffffn, 0xffffffffffffffffn] as const;
-/** Of guest/accesses.c: at which label, what, where, how wide, and the value; null: any. */
+/** What guest/accesses.c does: at which label, what kind of access, where, how wide, and the value (null: any value). */
 const EXPECTED: [label: string, name: string, address: bigint, width: number, value: bigint | null][] = [
   ["inb", "port read", 0x71n, 1, ONES[0]],
   ["inw", "port read", 0x3f8n, 2, ONES[1]],
@@ -34,7 +37,7 @@ const EXPECTED: [label: string, name: string, address: bigint, width: number, va
   ["write2", "device write", HOLE + 2n, 2, 0x1234n],
   ["write4", "device write", HOLE + 4n, 4, 0x12345678n],
   ["write8", "device write", HOLE + 8n, 8, 0x1122334455667788n],
-  // One read and one write.
+  // It is one read and one write.
   ["add", "device read", HOLE + 0x10n, 4, ONES[2]],
   ["add", "device write", HOLE + 0x10n, 4, 4n],
   ["wide", "device read", HOLE + 0x20n, 8, ONES[3]],
@@ -62,12 +65,12 @@ describe.skipIf(!haveCompiler)("a PVH domain's accesses", () => {
   }, 120_000);
   afterAll(() => host.close());
 
-  /** What the hypervisor has counted, by what it is called. */
+  /** What the hypervisor has counted, by the names of the calls. */
   const counts = (calls: number[]): Record<string, number> =>
     Object.fromEntries([...ACCESSES].map(([number, name]) => [name, calls[number]!]));
   const addressOf = (said: string[], label: string): bigint =>
     BigInt(`0x${said.find((line) => line.startsWith(`AT ${label} `))!.split(" ")[2]}`);
-  /** Traced from its first instruction to its end, or to where it waits. */
+  /** Traces a guest from its first instruction to its end, or to the point where it waits. */
   async function traced(
     words: string,
   ): Promise<{ domid: number; accesses: TraceCall[]; lost: number; calls: number[] }> {
@@ -108,7 +111,7 @@ describe.skipIf(!haveCompiler)("a PVH domain's accesses", () => {
         vcpu: 0,
       })),
     );
-    // A loop, also when it is translated: each of its accesses once.
+    // A loop, also after it was translated: each of its accesses is recorded once.
     const rest = found.slice(EXPECTED.length);
     expect(rest.length).toBe(1000);
     for (const { name, address, rip } of rest)
@@ -140,7 +143,7 @@ describe.skipIf(!haveCompiler)("a PVH domain's accesses", () => {
     const { toolstack } = host.host;
     const counted = await toolstack.request("domainCounts", { domid });
     expect(counts(counted.calls)["device write"]).toBe(expectedOf("device write"));
-    // It has made its last hypercall, each by a VMCALL; it spins, and has had no page fault.
+    // The guest has made its last hypercall, each of them by a VMCALL. It now spins, and it has had no page fault.
     expect(counted.exits[EXIT_VMCALL]).toBe(counted.hypercalls);
     expect(counted.hypercalls).toBeGreaterThan(SAID.length);
     expect(counted.pageFaults).toBe(0);

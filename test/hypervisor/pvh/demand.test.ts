@@ -1,4 +1,4 @@
-/** A PVH domain whose maxmem is above its memory: it is told of all, gets memory when it touches it, and no more than its target. */
+/** A PVH domain whose maxmem is above its memory: it is told of all of maxmem, gets memory when it touches it, and gets no more than its target. */
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../temporary.ts";
@@ -36,7 +36,7 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
         "TOUCHED 4096",
       ]),
     );
-    // 24 MiB, and what every PVH domain has besides, are the domain's from the first: in reserve.
+    // The domain owns 24 MiB, and what every PVH domain has besides, from the beginning: they are in reserve.
     const owned = said.map((line) => OWNED.exec(line)?.[1]).filter((pages) => pages !== undefined);
     expect(Number(owned[0])).toBe(24 * 256 + 17);
     expect(said).not.toContain("ALL");
@@ -69,12 +69,12 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     await toolstack.request("setMemory", { domid, memoryMiB: 40 });
     expect(Math.floor((await info()).memoryMiB)).toBe(40);
     expect(await free()).toBeLessThanOrEqual(before - 40);
-    // What it was promised it keeps until its balloon driver gives it back, as in Xen.
+    // As in Xen, the domain keeps what it was promised until its balloon driver gives it back.
     await toolstack.request("setMemory", { domid, memoryMiB: 16 });
     expect(Math.floor((await info()).memoryMiB)).toBe(40);
     expect(await free()).toBeLessThanOrEqual(before - 40);
 
-    // Looked at as a whole it gets nothing, so that there is something left for what it touches afterwards.
+    // Looking at the whole domain gives it no memory, so that there is something left for what it touches afterwards.
     const poke = async (domain: number, order: number): Promise<void> => {
       await host.until(`order ${order}`, () => host.said(domain).includes(`WAITS ${order}`));
       await toolstack.request("trigger", { domid: domain, trigger: "nmi", vcpu: 0 });
@@ -88,8 +88,8 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     await host.until("what it touches", () => host.said(domid).includes("ALIVE 64"));
     expect(Math.floor((await info()).memoryMiB)).toBe(40);
 
-    // What it gives back takes the reserve along; then it can be saved, with what it has not touched yet. In its tour it gave back one frame, and put Xen's or a
-    // grant at three.
+    // What the domain gives back takes the reserve along. Then the domain can be saved, together with what it has not touched yet. In its tour it
+    // gave back one frame, and put frames of Xen's or a grant at three places.
     const kept = 16 * 256 - 4 + 17;
     await poke(domid, 2);
     await host.until("its balloon", () => host.said(domid).includes(`BALLOONED owned ${kept}`));
@@ -112,7 +112,7 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     const before = await free();
     const domid = await host.start("demand above", { memoryMiB: 64, maxmemMiB: 4000 });
     await host.until("its memory", () => host.said(domid).some((line) => line.startsWith("WAITS")));
-    // 3,840 MiB below the hole, and the rest behind it. Where nothing is, reads give ones.
+    // There are 3,840 MiB below the hole, and the rest is above it. Where nothing is, reads return ones.
     expect(host.said(domid), host.log.slice(-3000)).toEqual(
       expect.arrayContaining([
         "MAP 0 f0000000 type 1",
@@ -124,6 +124,8 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     );
     const kept = 0x2200 + 2 + 17;
     expect(host.said(domid)).toContain(`WAITS owned ${kept}`);
+    // What was given back, page by page, needs no tables any more: they would be 8 MiB.
+    expect(before - (await free())).toBeLessThan(kept / 256 + 2);
     const file = path.join(folder, "above");
     const saved = toolstack.request("save", { domid, file });
     await toolstack.request("trigger", { domid, trigger: "nmi", vcpu: 0 });

@@ -1,4 +1,7 @@
-/** PVH guests that attack: nothing of others is touched, the books are right while they run and afterwards, and they can be destroyed. */
+/**
+ * PVH guests that attack: nothing of others may be touched, the hypervisor's accounts must be right while they run and afterwards, and it must be
+ * possible to destroy them.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PvhHost, haveCompiler } from "./pvh.ts";
 
@@ -87,7 +90,7 @@ describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
     const domids = await Promise.all(seeds.map((seed) => host.start(`nonsense rounds=20000 seed=${seed}`)));
     for (const domid of domids) {
       const { reason, said } = await host.ended(domid, 100);
-      // Behind bytes that it wrote without a line's end.
+      // The line follows bytes that the guest wrote without the end of a line.
       expect(`${reason} ${said.join("\n")}`, host.log.slice(-3000)).toMatch(/^poweroff [^]*NONSENSE done/);
     }
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);

@@ -1,4 +1,7 @@
-/** What Inspect says of a PVH vCPU whose state is known: registers with their hidden parts, its local APIC, both stages of its page tables, its memory. */
+/**
+ * What Inspect says about a PVH vCPU in a known state: its registers with their hidden parts, its local APIC, both stages of its page tables, and its
+ * memory.
+ */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -38,7 +41,7 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
     const control = Object.fromEntries(report.control.map(({ name, ...rest }) => [name, rest]));
     expect(control.CR0!.set).toEqual(expect.arrayContaining(["PE", "PG", "WP"]));
     expect(control.CR4!.set).toEqual(expect.arrayContaining(["PAE", "PGE"]));
-    // TPR 0x20.
+    // The task priority is 0x20.
     expect(BigInt(control.CR8!.value)).toBe(2n);
     expect(report.rflags.set).toContain("IF");
     const segments = Object.fromEntries(report.segments.map(({ name, ...rest }) => [name, rest]));
@@ -47,7 +50,7 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
     expect(segments.GDTR).toMatchObject({ selector: null, limit: 31 });
     expect(segments.IDTR).toMatchObject({ limit: 256 * 16 - 1 });
     expect(report.msrs.find(({ name }) => name === "EFER")!.set).toEqual(["SCE", "LME", "LMA", "NXE"]);
-    // It waits behind its HLT.
+    // The vCPU waits after its HLT instruction.
     const at = report.code.findIndex(({ address }) => address === report.rip.address);
     expect(report.code[at - 1]).toMatchObject({ text: "hlt" });
   });
@@ -66,7 +69,7 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
     expect(report.steps.map(({ level }) => level)).toEqual([4, 3, 2]);
     expect(report.pageBytes).toBe(2 ** 21);
     expect(report.rights).toEqual({ writable: true, user: true, executable: true });
-    // It maps its memory where it is.
+    // The guest maps its memory one to one.
     const last = report.steps.at(-1)!;
     expect(BigInt(last.second!.address)).toBe(marker);
     expect(last.frame).toMatchObject({ owner: `domain ${domid}`, pfn: Number(marker >> 12n) });
@@ -79,7 +82,7 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
       expect({ owner, pfn }).toEqual({ owner: `domain ${domid}`, pfn: Number(BigInt(address) >> 12n) });
     }
     expect(report.parts.map(({ kind }) => kind).join(" ")).toBe("sign index index index index offset");
-    // The page of its APIC is mapped by its own tables, and nothing is behind that.
+    // The guest's own tables map the page of the APIC, and the second stage maps nothing there.
     const apic = await walk(0xfee00000n);
     expect(apic.steps).toHaveLength(3);
     expect(apic).toMatchObject({ machine: null });
@@ -111,7 +114,7 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
       return image.subarray(parseInt(offset!, 16), parseInt(offset!, 16) + parseInt(size!, 16));
     };
     expect(sections).not.toContain(".xen_p2m");
-    // Behind the empty note: header, with the magic of such a domain, the vCPUs that are up, pages, their size.
+    // After the empty note comes the header: the magic number of such a domain, the vCPUs that are up, the number of pages and their size.
     const header = at(".note.Xen").subarray(16 + 16);
     const [magic, vcpus, pages, pageSize] = [0, 8, 16, 24].map((offset) => Number(header.readBigUInt64LE(offset)));
     expect({ magic, vcpus, pageSize }).toEqual({ magic: 0xf00febee, vcpus: 1, pageSize: 4096 });
@@ -120,7 +123,7 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
     expect(gfns).toEqual(Array.from({ length: pages! }, (_, i) => i));
     const place = Number(marker);
     expect(at(".xen_pages").toString("latin1", place, place + MARKER.length)).toBe(MARKER);
-    // struct vcpu_guest_context: RIP is where Inspect has it, CR3 too.
+    // struct vcpu_guest_context: RIP must be what Inspect says, and CR3 too.
     const { rip, control } = await registers();
     const context = at(".xen_prstatus");
     expect(context.readBigUInt64LE(RIP)).toBe(BigInt(rip.address));
@@ -165,7 +168,7 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
     };
     await look();
     expect(refusals).toEqual([]);
-    // A table whose entries all name it: four steps, and the table itself as the page.
+    // A table whose entries all name that table: the walk has four steps, and the page at its end is the table itself.
     const walk = await toolstack.request("inspectWalk", { ...at, tables: TABLES, address: 0x8000000000n });
     expect(new Set(walk.steps.slice(1).map(({ index, value }) => `${index} ${value}`)).size).toBe(1);
     expect(walk.steps).toHaveLength(4);

@@ -1,4 +1,7 @@
-/** What a PVH vCPU keeps while its domain is saved and restored, besides what Linux shows (../../guests/pvh-save.test.ts): its APIC's timer, and its TSC. */
+/**
+ * What a PVH vCPU keeps while its domain is saved and restored, besides what Linux shows (../../guests/pvh-save.test.ts): the timer of its APIC, and
+ * its TSC.
+ */
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../temporary.ts";
@@ -24,7 +27,7 @@ describe.skipIf(!haveCompiler)("a PVH vCPU that is saved", () => {
       const file = path.join(folder, `${mode}.saved`);
       await toolstack.request("consoleAttach", { domid });
       const saved = toolstack.request("save", { domid, file });
-      // It suspends when something is typed.
+      // The guest suspends when something is typed.
       await toolstack.request("consoleInput", { domid, bytes: Buffer.from("s") });
       await saved;
       const restored = await toolstack.request("restore", { file });

@@ -1,4 +1,7 @@
-/** A PVH guest is saved in every mode of a processor, with interrupts in service and requested and with timers that wait, and compares all it has. */
+/**
+ * A PVH guest is saved in every mode of the processor, with interrupts in service and requested and with timers that wait. Afterwards it compares
+ * everything that it has.
+ */
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { temporaryFolder } from "../../temporary.ts";
@@ -23,7 +26,8 @@ describe.skipIf(!haveCompiler)("a PVH domain that is saved and restored", () => 
     const { said } = await host.ended(restored, 100);
     expect(said, host.log.slice(-3000)).toEqual([
       "GOES ON 0 forward 1 deadline 1",
-      // 16-bit code: ECX, ES and CS, CR0's lowest bits; 32-bit code without paging and with 4 MiB pages: ECX, CR0 (an INIT sets CD and NW), CR4.
+      // First 16-bit code: ECX, ES and CS, the lowest bits of CR0. Then 32-bit code without paging and with 4 MiB pages: ECX, CR0 (an INIT sets CD
+      // and NW), CR4.
       "MODE a000: 89abcdef a005678 10",
       "MODE b000: 13579bdf 60000011 0",
       "MODE c000: 2468ace0 e0000011 10",

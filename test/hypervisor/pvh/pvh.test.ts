@@ -1,4 +1,6 @@
-/** A small kernel of our own as a PVH domain: from its 32-bit entry to the events of a timer, and other vCPUs by INIT and start-up IPIs. */
+/**
+ * A small kernel of our own runs as a PVH domain, from its 32-bit entry to the events of a timer, and starts other vCPUs by INIT and start-up IPIs.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PvhHost, haveCompiler } from "./pvh.ts";
 
@@ -84,7 +86,7 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         `READ edge ffffffff11223344 hole ${ones} apic ffffffff00000000`,
         "WRITE edge 99aabbcc",
         `WIDE ffffffff99aabbcc ${ones}`,
-        // What was 5, and has ones above, which take the carry and lose it.
+        // The value was 5 with ones above it, which take the carry and drop it.
         "ADD edge 6",
         "XCHG edge ffffffff00000006 then 1",
         "CMPXCHG edge ffffffff00000001 then 9",

@@ -1,4 +1,4 @@
-/** A host for PVH kernels of the tests (guest/), and what they say by console_io. */
+/** A host for the PVH kernels of the tests (guest/), and what these print by console_io. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -7,7 +7,7 @@ import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { dist } from "../../dist.ts";
 import { temporaryFolder } from "../../temporary.ts";
 
-/** False where the kernel can't be built; an error in CI, where it must. */
+/** False where the kernel can't be built. That is an error in CI, where it must be possible. */
 export const haveCompiler = (() => {
   try {
     execFileSync("gcc", ["--version"]);
@@ -30,7 +30,7 @@ export function pvhKernel(): Buffer {
 
 export class PvhHost {
   readonly host: PoweredHost;
-  /** Xen's log: what guests write by console_io stands in it, "(d1) …". */
+  /** Xen's log. What guests write by console_io is in it as "(d1) …". */
   log = "";
   readonly #stopped = new Map<number, string>();
   #gone: string | null = null;
@@ -54,7 +54,7 @@ export class PvhHost {
     return opened;
   }
 
-  /** Starts the kernel; its domid. */
+  /** Starts the kernel and returns its domid. */
   async start(
     cmdline: string,
     {
@@ -74,10 +74,10 @@ export class PvhHost {
     return domid;
   }
 
-  /** Until the domain has stopped: why, and what it said. */
+  /** Waits until the domain has stopped. Returns the reason, and what the guest printed. */
   async ended(domid: number, seconds = 60): Promise<{ reason: string; said: string[] }> {
     await this.until(`the end of domain ${domid}`, () => this.#stopped.has(domid), seconds);
-    // The serial port may be behind: what the hypervisor's own ring has is to come.
+    // The serial port may be late: what the hypervisor's own ring has will still come.
     const last = (await this.host.toolstack.request("dmesg", {})).trimEnd().split("\n").at(-1)!.trim();
     await this.until(`the line ${last}`, () => this.log.includes(last), seconds);
     return { reason: this.#stopped.get(domid)!, said: this.said(domid) };

@@ -1,8 +1,11 @@
-/** How much memory a PVH domain may ask for: what can't be is refused with a sentence, at creation or before, and leaves nothing behind. */
+/**
+ * How much memory a PVH domain may ask for. What can't be given is refused with a sentence, when the domain is made or before, and leaves nothing
+ * behind.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PvhHost, haveCompiler, pvhKernel } from "./pvh.ts";
 
-/** MiB. */
+/** The memory of the host in MiB. */
 const HOST = 256;
 
 describe.skipIf(!haveCompiler)("the size of a PVH domain", () => {
@@ -62,13 +65,13 @@ describe.skipIf(!haveCompiler)("the size of a PVH domain", () => {
 
   it("may go far beyond what the host has when it comes on demand", async () => {
     const domid = await create("memory = 24\nmaxmem = 16384");
-    // What it was promised is nobody else's.
+    // What the domain was promised belongs to nobody else.
     expect(await free()).toBeLessThanOrEqual(before - 24);
     await host.host.toolstack.request("destroy", { domid });
   });
 
   it("leaves nothing behind, whatever it was", async () => {
-    // The structures of a domain are let go of a moment after its end.
+    // The structures of a domain are freed a moment after its end.
     await expect.poll(free, { timeout: 30_000 }).toBe(before);
     expect(await host.violations(), host.log.slice(-2000)).toBe(0);
   });

@@ -1,4 +1,4 @@
-/** A certificate for 127.0.0.1 that nobody trusts but the tests that say so, and its key: made with openssl req -x509, for a hundred years. */
+/** A certificate for 127.0.0.1 and its key. Nobody trusts it but the tests that say so. It was made with openssl req -x509, for a hundred years. */
 export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUN9f31zC1h/N2OHIwqlKPwNtTsL4wCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyODIzMzIxMFoYDzIxMjYxMTA0

@@ -1,4 +1,7 @@
-/** The guests that a first-time user is offered: the list that is written at the first start, and everything in it fetched, from the loopback in its servers' place. */
+/**
+ * The guests that are offered at the first start: the list that is written then, and a download of everything in it, from a server on the loopback in
+ * place of the real ones.
+ */
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -29,7 +32,7 @@ it("are a list in a file that is written once, of addresses by https, each with 
   const wanted = guests.map((guest) => filesOf(guest).map((file) => file.wanted));
   for (const { url, checksums } of wanted.flat())
     for (const address of [url, checksums]) if (address) expect(new URL(address).protocol).toBe("https:");
-  // Sizes and checksums change with each point release, so lists that lie beside the files are named; Alpine has none there.
+  // Sizes and checksums change with each point release, so each guest names lists of checksums that lie beside its files. Alpine has none there.
   expect(guests.map(({ id }, i) => [id, wanted[i]!.map(({ checksums }) => checksums !== null)])).toEqual([
     ["debian-12", [true]],
     ["debian-12-installer", [true, true]],
@@ -53,7 +56,7 @@ it("are fetched whole, and checked against the lists that Debian has beside them
   for (const { role, wanted } of here.flatMap(filesOf))
     files.set(new URL(wanted.url).pathname, role === "disk" ? readFileSync(image) : randomBytes(5000));
   for (const [at, bytes] of files) server.answers.set(at, fileAnswer(bytes));
-  // As Debian's are written: SHA512SUMS names files of its folder, SHA256SUMS of the installer those of all folders below.
+  // The lists look like Debian's: SHA512SUMS names the files of its own folder, and the installer's SHA256SUMS names those of all folders below.
   const other = "f".repeat(64);
   for (const address of new Set(here.flatMap(filesOf).flatMap(({ wanted }) => wanted.checksums ?? []))) {
     const at = new URL(address).pathname;

@@ -1,4 +1,4 @@
-/** Files from the web, from servers that are honest, broken and hostile, all on the loopback. */
+/** Files from the web, from servers that are honest, broken or hostile. All of them are on the loopback. */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -47,7 +47,7 @@ function fetched(
   const wanted = { url, kind: "disk", name: null, bytes: null, checksum: null, checksums: null, ...rest } as const;
   return downloads.fetch(wanted, reach, progress, signal);
 }
-/** The sentence it fails with, and its code. */
+/** Returns the message with which it fails, and the error's code. */
 async function failure(promise: Promise<unknown>): Promise<string> {
   const error = (await promise.then(
     () => new Error("it did not fail"),
@@ -55,7 +55,7 @@ async function failure(promise: Promise<unknown>): Promise<string> {
   )) as Error & { code?: string };
   return `${error.code}: ${error.message}`;
 }
-/** What is in the library: whole files by name, and parts. */
+/** Returns what is in the library: whole files by name, and parts. */
 const kept = (): string[] => (existsSync(path.join(folder, "images")) ? readdirSync(path.join(folder, "images")) : []);
 const parts = (): string[] =>
   existsSync(path.join(folder, "downloads"))
@@ -74,7 +74,7 @@ describe("a file from the web", () => {
     expect(seen.at(-1)).toBe(1);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     expect([kept(), parts(), downloads.all]).toEqual([["disk.img"], [], []]);
-    // The same again lies beside it: a disk is its domain's own.
+    // A second copy of the same file lies beside it, because a disk belongs to its domain alone.
     expect((await fetched("/a/disk.img")).name).toBe("disk-2.img");
   });
 
@@ -179,11 +179,11 @@ describe("a download that is interrupted", () => {
   it("begins again when the file has changed, or the server can't go on", async () => {
     const other = randomBytes(290_000);
     const hows: Answering[] = [
-      // Another ETag, so that If-Range gives the whole file.
+      // The ETag is another one, so that If-Range gives the whole file.
       fileAnswer(other, { ETag: '"two"' }),
-      // No ranges at all.
+      // The server does not give parts of files at all.
       (_, response) => response.writeHead(200, { "Content-Length": other.length }).end(other),
-      // A part of another file, that lies about where it begins or what it is.
+      // The server gives a part of another file, and lies about where it begins or what it is.
       (request, response) =>
         request.headers.range
           ? response.writeHead(206, { ETag: '"two"', "Content-Range": `bytes 0-9/${other.length}` }).end("0123456789")
@@ -211,7 +211,7 @@ describe("a download that is interrupted", () => {
     expect(await fetched("/sum.img", { checksum })).toMatchObject({ sha256: sha256(other) });
     expect(ranges().at(-2)).toMatch(/^bytes=/);
     expect(ranges().at(-1)).toBeNull();
-    // A weak ETag says nothing of bytes.
+    // A weak ETag does not promise the same bytes.
     answer("/weak.img", brokenAfter(BYTES, 200_000, fileAnswer(other, { ETag: 'W/"one"' }), { ETag: 'W/"one"' }));
     expect(await fetched("/weak.img")).toMatchObject({ sha256: sha256(other) });
   });
@@ -225,13 +225,13 @@ describe("a download that is interrupted", () => {
     const [part] = parts();
     const bytes = path.join(folder, "downloads", part!, "bytes");
     const about = path.join(folder, "downloads", part!, "about.json");
-    // As a power failure leaves it: longer than what is known to have reached the disk.
+    // As a power failure leaves the file: longer than what is known to have reached the disk.
     const { durable } = JSON.parse(readFileSync(about, "utf8")) as { durable: number };
     writeFileSync(bytes, Buffer.concat([BYTES.subarray(0, durable), Buffer.alloc(70_000)]));
     answer("/disk.img", fileAnswer(BYTES));
     downloads = made();
     expect(await fetched("/disk.img")).toMatchObject({ sha256: sha256(BYTES) });
-    // And what says where it comes from is no JSON.
+    // Also when the file that says where it comes from is no JSON.
     answer(
       "/other.img",
       brokenAfter(BYTES, 200_000, (_, response) => response.destroy()),
@@ -344,7 +344,7 @@ describe("a server that means harm", () => {
     expect(await failure(fetched("/no"))).toMatch(/EACCES: .*answers 403 for \/no: it does not give that to us/);
     expect(await failure(fetched("/none"))).toMatch(/ENOENT: .*there is no such file/);
     expect(kept()).toEqual([]);
-    // What stopped for a reason that may pass is kept, no more.
+    // A download is kept if what stopped it may pass, and no other.
     expect(downloads.all.map(({ name }) => name)).toEqual(["stalls"]);
   });
 

@@ -1,4 +1,4 @@
-/** What a name stands for decides where a window's download goes: all of it. */
+/** All addresses that a name stands for decide where a download of the window may go. */
 import type { LookupAddress } from "node:dns";
 import { expect, it, vi } from "vitest";
 

@@ -1,4 +1,4 @@
-/** Where a page may not send the host, and the way out that the environment names. */
+/** Where a page may not send the host, and the proxy that the environment names. */
 import http from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -31,7 +31,7 @@ describe("a window's download", () => {
       ...["[fe80::1]", "[fd00:ec2::254]", "[fc00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "255.255.255.255"],
     ])
       expect(await told(`http://${host}:${port}/x`, reach), host).toMatch(/is this computer or in its own network/);
-    // A name counts as what it stands for.
+    // A name is judged by the address that it stands for.
     expect(await told(`http://localhost:${port}/x`, reach)).toMatch(/is this computer or in its own network/);
     expect(server.asked).toEqual([]);
     for (const host of ["93.184.216.34", "[2606:2800:220:1::1]", "172.32.0.1", "example.org"])
@@ -48,7 +48,7 @@ describe("a window's download", () => {
       expect(await told(`${other.origin}/x`, reach)).toMatch(/in its own network/);
       expect(await told(`${server.origin}/on`, reach)).toMatch(/in its own network/);
       expect(other.asked).toEqual([]);
-      // The user's own command line goes anywhere.
+      // The user's own command line may go anywhere.
       expect(await told(`${server.origin}/on`, ANYWHERE)).toBe("secret");
     } finally {
       await other.close();
@@ -118,7 +118,7 @@ describe("a proxy of the environment", () => {
     expect(await told(`${server.origin}/x`, reach)).toMatch(/in its own network/);
     expect(await told(`http://localhost:${server.port}/x`, reach)).toMatch(/in its own network/);
     expect(went).toEqual([]);
-    // What only the proxy can look up is the proxy's to judge.
+    // A name that only the proxy can look up is for the proxy to judge.
     expect(await told("http://mirror.invalid/x", reach)).toBe("by the proxy");
   });
 });

@@ -1,4 +1,4 @@
-/** A server on the loopback that answers each path as a test says, and remembers what it was asked. */
+/** A server on the loopback that answers each path as the test says and remembers what it was asked. */
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
@@ -43,7 +43,7 @@ export async function startServer(scheme: "http" | "https" = "http"): Promise<Te
   };
 }
 
-/** A file as a good server gives it: with its length, a validator, and any part that is asked for. */
+/** Answers with a file as a good server does: with its length, with a validator, and with any part that is asked for. */
 export function fileAnswer(bytes: Buffer, headers: Record<string, string> = { ETag: '"one"' }): Answering {
   return (request, response) => {
     const first = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
@@ -66,14 +66,14 @@ export function fileAnswer(bytes: Buffer, headers: Record<string, string> = { ET
   };
 }
 
-/** The same, but the connection breaks after so many bytes; the next time it goes on as `then` says. */
+/** Does the same, but the connection breaks after that many bytes. The next request is answered as `then` says. */
 export function brokenAfter(bytes: Buffer, sent: number, then: Answering, headers?: Record<string, string>): Answering {
   let isBroken = false;
   return (request, response) => {
     if (isBroken) return then(request, response);
     isBroken = true;
     response.writeHead(200, { ...(headers ?? { ETag: '"one"' }), "Content-Length": bytes.length });
-    // Its end comes behind what was sent, and does not take that away.
+    // The end of the connection comes after what was sent, so that nothing of that is lost.
     response.write(bytes.subarray(0, sent), () => response.socket?.end());
   };
 }

@@ -1,4 +1,4 @@
-/** A disk whose content is a number, in blocks all over it: what a process that is killed leaves can be judged by it. */
+/** A disk whose content is a number, in blocks all over it, by which to judge what a killed process leaves behind. */
 import { openStore } from "../../../core/dom0/storage/open.ts";
 import { readFileSync } from "node:fs";
 import { writeWholeSync } from "../../../core/files/whole.ts";
@@ -17,7 +17,7 @@ export async function writeVersion(image: { file: string; format: string }, vers
   }
 }
 
-/** The numbers of its blocks. */
+/** Returns the numbers in its blocks. */
 export async function versionsOf(image: { file: string; format: string }): Promise<number[]> {
   const store = await openStore(image.file, image.format, "read");
   try {
@@ -34,7 +34,7 @@ export async function versionsOf(image: { file: string; format: string }): Promi
   }
 }
 
-/** Definitions of one domain in a file that is whole at any time. */
+/** The definitions of one domain, in a file that is whole at any time. */
 export class FileDefinitions implements Definitions {
   readonly #file: string;
   constructor(file: string) {

@@ -1,5 +1,5 @@
 /**
- * A process of its own that takes, reverts to and deletes snapshots and writes to the disk in between, says what it is about to do and what is
+ * A process of its own that takes, reverts to and deletes snapshots and writes to the disk in between. It reports what it is about to do and what is
  * done, until it is killed. Arguments: folder, UUID, seed.
  */
 import { writeSync } from "node:fs";

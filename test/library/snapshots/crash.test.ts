@@ -1,6 +1,6 @@
 /**
- * kill -9 of who takes, reverts to and deletes snapshots, at random points: the tree opens, what was acknowledged is there, every disk is what it
- * was, and nothing is left that nobody needs. XENARIUM_CRASH_POINTS: more of them.
+ * kill -9 of a process that takes, reverts to and deletes snapshots, at random points. The tree must open, what was acknowledged must be there, every
+ * disk must be what it was, and nothing may be left that nobody needs. XENARIUM_CRASH_POINTS asks for more points.
  */
 import { build } from "esbuild";
 import { spawn } from "node:child_process";
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await build({ entryPoints, ...node, banner, outfile: worker });
 });
 
-/** What it said until it was killed: in one of its first deeds, some milliseconds after it began that. */
+/** Returns what the process said until it was killed. That happens in one of its first steps, some milliseconds after the step began. */
 async function killed(library: string, uuid: string, seed: number): Promise<string[]> {
   const child = spawn(process.execPath, [worker, library, uuid, String(seed)], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -64,7 +64,7 @@ it(
     const definitions = new FileDefinitions(path.join(library, "definition.json"));
     const config = `name = "web"\nkernel = "k"\nmemory = 32\ndisk = [ "${original},raw,xvda,rw" ]\n`;
     definitions.write({ name: "web", config, configName: null, isSaved: false, files: () => Promise.resolve({}) });
-    /** By snapshot, the disk's version then. */
+    /** The version of the disk at each snapshot. */
     const then = new Map<string, number>();
     let now = 1;
     const deeds = new Map<string, number>();
@@ -101,7 +101,7 @@ it(
         const { snapshots: found, layers } = await tree();
         const formats = new Map(layers.map(({ file, format }) => [file, format]));
         for (const { id, disks } of found) {
-          // A snapshot that was not acknowledged is of what was then.
+          // A snapshot that was not acknowledged is of the present state.
           if (!then.has(id) && deed === "take") then.set(id, now);
           const { file } = disks[0]!;
           const versions = await versionsOf({ file, format: formats.get(file)! });

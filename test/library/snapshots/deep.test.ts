@@ -1,4 +1,4 @@
-/** A disk 50 snapshots deep opens and is read at speed: what matters is how much longer than without any. */
+/** A disk that is 50 snapshots deep can be opened and read quickly. What matters is how much longer it takes than without any snapshot. */
 import path from "node:path";
 import { expect, it } from "vitest";
 import { openStore } from "../../../core/dom0/storage/open.ts";
@@ -55,6 +55,6 @@ it(`reads through ${DEPTH} images what each of them has`, async () => {
   const words = ({ open, random: each, whole }: typeof flat): string =>
     `opened in ${open.toFixed(1)} ms, 4 KiB in ${(each * 1000).toFixed(0)} us, 64 MiB in ${whole.toFixed(0)} ms`;
   console.log(`one image: ${words(flat)}; ${DEPTH} on it: ${words(deep)}`);
-  // A look-up is in memory: a read of a file takes longer than all of them.
+  // A look-up happens in memory, and one read of a file takes longer than all of them.
   expect(deep.random).toBeLessThan(20 * flat.random + 2);
 }, 120_000);

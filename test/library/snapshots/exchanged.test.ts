@@ -1,4 +1,4 @@
-/** Disks that somebody exchanges by hand, in the configuration or under a running domain, between one deed with snapshots and the next. */
+/** Disks that somebody exchanges by hand, in the configuration or under a running domain, between one operation on snapshots and the next. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => host.powerOff(0));
 
-/** Two images of one size, which nothing but their content tells apart. */
+/** Two images of the same size that differ only in their content. */
 async function images(name: string): Promise<{ one: string; other: string }> {
   const there = path.join(folder, name);
   mkdirSync(there);

@@ -1,5 +1,5 @@
 /**
- * A host that forks a small guest again and again, and takes each fork away, until it is killed. It says what it is about to do and what is done.
+ * A host that forks a small guest again and again and removes each fork, until it is killed. It reports what it is about to do and what is done.
  * Arguments: folder with `web.cfg`, dist's URL, the domain's UUID ("" for a new one).
  */
 import { readFileSync, writeSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * kill -9 of a host in the middle of forks, at random points: the domain has all that it had, copies are all there and whole, or none is, and nothing is left of
- * those that are not. XENARIUM_CRASH_POINTS: more points; XENARIUM_SEED chooses them.
+ * kill -9 of a host in the middle of forks, at random points. The domain must have everything it had, its copies must all be there and be whole or
+ * none may be there, and nothing may be left of copies that are not there. XENARIUM_CRASH_POINTS asks for more points, and XENARIUM_SEED chooses
+ * them.
  */
 import { build } from "esbuild";
 import { spawn } from "node:child_process";
@@ -18,13 +19,13 @@ import { builtHost } from "../../built-host.ts";
 import { bundledGuest, dist } from "../../dist.ts";
 
 const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 3);
-/** So many points also meet the moment in which a fork ends. */
+/** With this many points some also meet the moment in which a fork ends. */
 const isLong = POINTS > 20;
 
 const folder = temporaryFolder("fork-crash");
 const worker = path.join(folder, "worker.mjs");
 const random = seeded(SEED);
-/** Milliseconds that a fork takes here, as the last one has shown. */
+/** The milliseconds that a fork takes here, as the last one has shown. */
 let forkTakes = 400;
 
 beforeAll(async () => {
@@ -37,20 +38,20 @@ beforeAll(async () => {
 });
 
 /**
- * When to kill it, as a part of the time that a fork takes. A few points can't be left to chance: they are in the middle of a fork and well after one by
- * turns, and never near its end, where nobody can tell on which side of it they are.
+ * When to kill it, as a part of the time that a fork takes. A few points can't be left to chance: they alternate between the middle of a fork and
+ * well after it. They are never near its end, where nobody can tell whether the fork had ended.
  */
 function killedAt(point: number): number {
   if (isLong) return random() * 1.3;
   return point % 2 === 1 ? random() * 0.6 : 1.3 + random() * 0.4;
 }
 
-/** What it said until it was killed, while it made its first or second fork, or somewhat later. */
+/** Returns what the host said until it was killed, while it made its first or second fork or some time after that. */
 async function killed(uuid: string, point: number): Promise<string[]> {
   const child = spawn(process.execPath, [worker, folder, dist.href, uuid], { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   const ended = new Promise((resolve) => child.once("close", resolve));
-  // How long a fork takes here is not known before the first has ended.
+  // Before the first fork has ended, nobody knows how long one takes here.
   const forks = point === 1 ? 2 : 1 + Math.floor(random() * 2);
   await new Promise<void>((resolve) => {
     void ended.then(() => resolve());
@@ -67,7 +68,7 @@ async function killed(uuid: string, point: number): Promise<string[]> {
   return said.split("\n").filter(Boolean);
 }
 
-/** As the application would open it again, off. */
+/** Opens the library again as the application would, with the host off. */
 async function opened(): Promise<HostService> {
   const host = builtHost({ libraryFolder: path.join(folder, "library") });
   await host.library.open();
@@ -113,7 +114,7 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
     const others = kept.filter((each) => each !== uuid);
     expect(kept, `point ${point}, ${last}`).toContain(uuid);
     if (forks === "unfinished" && others.length === 2 && host.notices.length === 0) {
-      // It was killed between the end of the fork and the word that it had ended: hardly ever.
+      // The kill came between the moment in which the fork became valid as a whole and the message that it had ended. Everything below holds for it too.
       found.unsaid++;
     } else if (forks === "unfinished") {
       expect(others, `point ${point}`).toEqual([]);
@@ -126,10 +127,10 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
     expect(
       said.filter((each) => !/being made from web when that was broken off, and (is|are) gone/.test(each)),
     ).toEqual([]);
-    // Disks are what they were: nobody has written to them since the last point.
+    // The disks must be what they were, because nobody has written to them since the last point.
     for (const each of kept)
       expect(await versionOf(host, each), `point ${point}, ${each}`).toEqual(new Set([point - 1]));
-    // Whatever is there is known to somebody.
+    // Every file that is there must be known to a domain.
     const known = new Set(
       [...kept, ...(await host.library.bin()).map((each) => each.uuid)].flatMap((each) =>
         treeOf(each).layers.map(({ file }) => path.basename(file)),
@@ -151,7 +152,8 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
     expect(await versionOf(host, uuid)).toEqual(new Set([point - 1]));
     await writeVersion({ file: original, format: "raw" }, point);
   }
-  expect(found.unfinished).toBeGreaterThan(0);
-  expect(found.unsaid).toBeLessThanOrEqual(isLong ? 1 : 0);
   console.log(`forks at ${POINTS} points: ${JSON.stringify(found)}`);
+  expect(found.unfinished).toBeGreaterThan(0);
+  // That moment is short beside a fork: most points must have met a fork that was not valid yet.
+  expect(found.unsaid).toBeLessThanOrEqual(isLong ? found.unfinished / 5 : 0);
 });

@@ -1,4 +1,7 @@
-/** Forks of a small guest of Xenarium's own, while something else is done with it, with its copies or with the host; and of what only one domain can have. */
+/**
+ * Forks of Xenarium's own small guest while something else is done with it, with its copies or with the host, and forks of domains with something
+ * that only one domain can have.
+ */
 import { readdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -130,7 +133,7 @@ describe("a fork", { timeout: 120_000 }, () => {
     toolstack.request = ((name: "heldContinue" | "destroy", args: never) => {
       if (name === "heldContinue" && ++copies === 2) return Promise.reject(new Error("the second is not to be"));
       if (name !== "destroy") return request(name, args);
-      // It was asked to end, and nobody will tell when it has.
+      // The guest was asked to end, and nobody will tell when it has.
       void host.powerOff(0);
       return Promise.resolve(null);
     }) as never;
@@ -191,12 +194,12 @@ describe("a fork", { timeout: 120_000 }, () => {
     const { snapshots } = host;
     const off = vi.spyOn(snapshots, "fork").mockImplementationOnce(async (...args) => {
       const forking = snapshots.fork(...args);
-      // It is refused before the host is off: that is looked at afterwards.
+      // The fork is refused before the host is off. The refusal is looked at afterwards.
       forking.catch(() => {});
       await host.powerOff(0);
       return forking;
     });
-    // A host that goes off has no domains that run from that moment on.
+    // From that moment on, a host that goes off has no domains that run.
     await expect(client.request("domainFork", { uuid, copies: 1 })).rejects.toThrow(
       /^That domain does not run: one that stands still is cloned\.$/,
     );

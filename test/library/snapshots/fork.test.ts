@@ -1,4 +1,4 @@
-/** A running Linux goes on in copies: each with the memory of that moment, a disk of its own, and a name and addresses of its own. */
+/** A running Linux goes on in copies. Each has the memory of that moment, and a disk, a name and addresses of its own. */
 import { existsSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -35,7 +35,7 @@ describe.skipIf(missing !== null)(`a fork${missing ? ` (${missing})` : ""}`, { t
 
   const { shown } = onConsole(() => host);
   let commands = 0;
-  /** What the shell answers. */
+  /** Returns what the shell answers. */
   const shell = async (of: number, command: string): Promise<string> => {
     const mark = `m${++commands}`;
     await host.toolstack.request("consoleInput", {
@@ -122,7 +122,7 @@ describe.skipIf(missing !== null)(`a fork${missing ? ` (${missing})` : ""}`, { t
     const again = await client.request("domainFork", { uuid: first.uuid, copies: 1 });
     expect(again.copies[0]!.name).toBe("web-fork-2");
     expect(await shell(again.copies[0]!.domid, "echo $X")).toBe("then");
-    // What others are based on goes last.
+    // A disk that others are based on is deleted last.
     await end(again.copies);
     await client.request("binPurge", {});
     await end([first]);

@@ -1,4 +1,4 @@
-/** Snapshots of domains that do not run: whatever is taken, reverted, deleted and cloned in whatever order, every disk is what it was then. */
+/** Snapshots of domains that do not run. Whatever is taken, reverted, deleted and cloned in whatever order, every disk must be what it was then. */
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -9,7 +9,7 @@ import { temporaryFolder } from "../../temporary.ts";
 import { contentOf, DISK_BYTES, TestLibrary } from "./library.ts";
 
 const folder = temporaryFolder("snapshots");
-/** A small file system needs the right to mount one. */
+/** Mounting a small file system needs the right to do so. */
 const noTmpfs = process.getuid?.() === 0 && process.platform === "linux" ? null : "needs root on Linux";
 let next = 0;
 const fresh = (): TestLibrary => new TestLibrary(path.join(folder, String(next++)));
@@ -20,7 +20,7 @@ const treeOf = (
 ): { snapshots: Snapshot[]; layers: { file: string; format: string }[] } =>
   JSON.parse(readFileSync(path.join(library.folder, "domains", uuid, "snapshots", "tree.json"), "utf8")) as never;
 
-/** The snapshot's disk as a domain that is made of it would see it. */
+/** Returns the disk of a snapshot as a domain made from that snapshot would see it. */
 async function shown(library: TestLibrary, uuid: string, id: string, disk = 0): Promise<Buffer> {
   const tree = treeOf(library, uuid);
   const { file } = tree.snapshots.find((each) => each.id === id)!.disks[disk]!;
@@ -48,7 +48,7 @@ describe("snapshots of a domain that does not run", () => {
     expect((await library.snapshots.frozen()).map(({ file }) => file)).toEqual([original!.file]);
     await library.snapshots.revert(uuid, snapshot.id, null);
     expect((await library.read(uuid)).equals(before)).toBe(true);
-    // Of what was written since nothing is left.
+    // Nothing is left of what was written since.
     expect(library.files).toHaveLength(2);
   });
 
@@ -98,7 +98,7 @@ describe("snapshots of a domain that does not run", () => {
     interface Known {
       now: Buffer;
       then: Map<string, Buffer>;
-      /** Snapshots that have clones. */
+      /** The snapshots that have clones. */
       origin: { uuid: string; id: string } | null;
     }
     const known = new Map<string, Known>([[first, { now: await library.read(first), then: new Map(), origin: null }]]);
@@ -157,7 +157,7 @@ describe("snapshots of a domain that does not run", () => {
       }
     }
     expect(library.warnings).toEqual([]);
-    // Clones first: then all can go, and only the image is there that everything began with.
+    // Deletes clones first. Then everything else can be deleted, and only the image with which everything began is left.
     for (const uuid of [...known.keys()].reverse()) {
       for (const id of known.get(uuid)!.then.keys()) await library.snapshots.remove(uuid, id);
       if (uuid !== first) await library.snapshots.forget(uuid);
@@ -212,7 +212,7 @@ describe("snapshots of a domain that does not run", () => {
           expect((await shown(library, uuid, snapshot.id))[0]).toBe(5);
           const again = library.reopened();
           expect(await again.snapshots.report(uuid)).toMatchObject({ snapshots: [{ name: "one" }], unmerged: 0 });
-          // `former` is what the configuration may have named before it was written: it goes with the next deed that can write.
+          // `former` is what the configuration may have named before it was written. The next operation that can write removes it.
           expect({ ...treeOf(library, uuid), former: [] }).toEqual({ ...tree, former: [] });
           expect(library.files.filter((name) => name.startsWith(`on-${full}`))).toHaveLength(2);
         } finally {

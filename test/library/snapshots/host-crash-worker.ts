@@ -1,6 +1,7 @@
 /**
- * A host with a Linux that writes numbers to its disk, each to stay before it is said, while snapshots are taken and deleted live. It says what it
- * is about to do and what is done until it is killed. Arguments: folder with `linux.cfg`, dist's URL, UUID ("" for a new domain), first number, seed.
+ * A host with a Linux that writes numbers to its disk and flushes each before it reports it, while snapshots are taken and deleted live. The host
+ * reports what it is about to do and what is done until it is killed. Arguments: folder with `linux.cfg`, dist's URL, UUID ("" for a new domain),
+ * first number, seed.
  */
 import { readFileSync, writeSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** A library of one domain or more that do not run, with disks whose content is known: what tests of snapshots stand on. */
+/** A library of one or more domains that do not run, with disks whose content is known. Tests of snapshots use it. */
 import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { openStore } from "../../../core/dom0/storage/open.ts";
@@ -47,12 +47,12 @@ export class TestLibrary {
     });
   }
 
-  /** As after a restart of the application. */
+  /** Opens it again, as after a restart of the application. */
   reopened(): TestLibrary {
     return new TestLibrary(this.folder, this.definitions);
   }
 
-  /** A domain with an empty disk of that format beside the library. */
+  /** Adds a domain with an empty disk of that format, which lies beside the library. */
   async domain(name: string, format: "raw" | "qcow2", disks = 1): Promise<string> {
     const uuid = crypto.randomUUID();
     const images = path.join(this.folder, "images");
@@ -82,7 +82,7 @@ export class TestLibrary {
     return uuid;
   }
 
-  /** Images that the domain starts from. */
+  /** Returns the images that the domain starts from. */
   images(uuid: string): { file: string; format: string }[] {
     return disksOf(this.definitions.known.get(uuid)!);
   }
@@ -102,7 +102,7 @@ export class TestLibrary {
     return contentOf(file, format);
   }
 
-  /** Names of the files beside the images. */
+  /** The names of the files beside the images. */
   get files(): string[] {
     return readdirSync(path.join(this.folder, "images")).sort();
   }

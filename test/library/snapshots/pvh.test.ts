@@ -1,4 +1,4 @@
-/** A snapshot of a PVH guest that runs, with memory of which it was told more than it has: taken live, and gone back to, with its disk. */
+/** A snapshot of a running PVH guest that was told of more memory than it has. It is taken live and reverted to, together with its disk. */
 import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ import { temporaryFolder } from "../../temporary.ts";
 
 const missing = guestsMissing();
 const folder = temporaryFolder("pvh-snapshot");
-/** It answers each line with what both its CPUs say, a word that it keeps in memory and one that it has on its disk. */
+/** The guest answers each line with what both of its CPUs say, with a word that it keeps in memory, and with one that it has on its disk. */
 const SCRIPT = [
   "word=none; echo WAITS",
   "while read what value; do",

@@ -1,4 +1,4 @@
-/** Snapshots of a real Linux that runs and writes to its disk, over the API: taken, reverted, merged and cloned live. */
+/** Snapshots of a real Linux that runs and writes to its disk, over the API. They are taken, reverted to, merged and cloned live. */
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
@@ -32,7 +32,7 @@ describe.skipIf(missing !== null)(
     const consoles = onConsole(() => host);
     const shown = (): Promise<string> => consoles.shown(domid);
     let commands = 0;
-    /** What the shell answers. */
+    /** Returns what the shell answers. */
     const shell = async (command: string): Promise<string> => {
       const mark = `m${++commands}`;
       const text = `echo ${mark}-$(${command})-end\n`;
@@ -41,7 +41,7 @@ describe.skipIf(missing !== null)(
       await expect.poll(shown, SLOW).toMatch(answer);
       return answer.exec(await shown())![1]!;
     };
-    /** A block of its own, on the disk to stay. */
+    /** Writes a block and flushes it to the disk. */
     const write = (text: string, at = AT) =>
       shell(
         `printf %-4096s ${text} | dd of=/dev/xvda bs=4096 seek=${at / 4096} conv=notrunc,fsync 2>/dev/null; echo ok`,
@@ -182,7 +182,7 @@ describe.skipIf(missing !== null)(
         (error: Error) => error.message,
       );
       if (ended === "taken") {
-        // It was written sooner than it could be called off.
+        // The snapshot was written before it could be cancelled.
         const { id } = (await tree()).snapshots.find(({ name }) => name === "never")!;
         await client.request("snapshotDelete", { uuid, snapshot: id });
       } else expect(ended).toContain("cancelled");
@@ -193,7 +193,7 @@ describe.skipIf(missing !== null)(
     });
 
     it("deleted while it runs, the disks are merged into the image that everything began with", async () => {
-      // More than fits into the last step, and a guest that writes and checks meanwhile.
+      // There is more than fits into the last step, and the guest writes and checks meanwhile.
       await shell("dd if=/dev/urandom of=/dev/xvda bs=1M count=19 conv=notrunc,fsync 2>/dev/null; echo ok");
       const sum = "dd if=/dev/xvda bs=1M count=19 2>/dev/null | md5sum | cut -c 1-32";
       const whole = await shell(sum);

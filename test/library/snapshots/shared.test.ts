@@ -1,4 +1,7 @@
-/** Images that several domains stand on, of which not all are known: what is deleted, merged or emptied from the bin spoils nobody's disk. */
+/**
+ * Images that several domains are based on, some of them unknown to the library. Whatever is deleted, merged or emptied from the bin must spoil
+ * nobody's disk.
+ */
 import { cpSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
@@ -8,7 +11,7 @@ import { contentOf, TestLibrary } from "./library.ts";
 const folder = temporaryFolder("shared");
 let next = 0;
 
-/** A domain with two snapshots, another that was made from the first, and what that one's disk shows. */
+/** A domain with two snapshots, another domain that was made from the first one, and what that domain's disk shows. */
 async function withClone() {
   const library = new TestLibrary(path.join(folder, String(next++)));
   const first = await library.domain("first", "raw");

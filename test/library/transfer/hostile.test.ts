@@ -1,4 +1,7 @@
-/** Archives that mean harm in ways that the format itself gives: whatever is tried, it is refused with a sentence, nothing is left, and nothing outside is touched. */
+/**
+ * Hostile archives that use what the format itself allows. Whatever they try must be refused with a sentence, nothing may be left behind, and nothing
+ * outside may be touched.
+ */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -30,7 +33,7 @@ function imported(file: string): Promise<ImportedDomain> {
     new AbortController().signal,
   );
 }
-/** The sentence it is refused with; what there was is there, and nothing else. */
+/** Returns the message of the refusal. Everything that was there must still be there, and nothing else. */
 async function refusal(bytes: Buffer, name = "evil.tar"): Promise<string> {
   writeFileSync(at(name), bytes);
   const error = (await imported(at(name)).catch((each: unknown) => each)) as Error & { code?: string };
@@ -40,7 +43,7 @@ async function refusal(bytes: Buffer, name = "evil.tar"): Promise<string> {
   return `${error.code}: ${error.message}`;
 }
 
-/** A header as it is written, with whatever is wanted in it. */
+/** Writes a header that may contain anything. */
 function header(name: string, size: number | Buffer, type = "0"): Buffer {
   const block = Buffer.alloc(512);
   block.write(name, 0, 100);
@@ -59,7 +62,7 @@ function member(name: string, bytes: Buffer | string, type = "0"): Buffer {
   return Buffer.concat([header(name, content.length, type), content, padding]);
 }
 const END = Buffer.alloc(1024);
-/** Of a pax header: each with its own length in front. */
+/** Writes the entries of a pax header, each with its own length in front. */
 function pax(...entries: [string, string][]): Buffer {
   return Buffer.concat(
     entries.map(([key, value]) => {
@@ -78,7 +81,7 @@ const about = (config: string, disks: { bytes: number }[] = []): Buffer =>
     }),
   );
 const KERNEL = 'name = "shop"\nkernel = "files/0"\n';
-/** A whole archive of ours, with something between its description and its kernel. */
+/** Makes a whole archive like those we write, with something between its description and its kernel. */
 function whole(config = KERNEL, ...between: Buffer[]): Buffer {
   const description = about(config);
   const sums = `${sha256(description)}  domain.json\n${sha256(Buffer.from("kern"))}  files/0\n`;
@@ -99,7 +102,7 @@ describe("headers of a tar that say otherwise", () => {
       ["files/../files/0", /leads out/],
     ] as const)
       expect(await refusal(named(name)), name).toMatch(expected);
-    // One for all that follow counts for none.
+    // A header that is meant for all members that follow counts for none.
     writeFileSync(at("global.tar"), whole(KERNEL, member("g", pax(["path", "../secret"], ["size", "1"]), "g")));
     expect((await imported(at("global.tar"))).name).toBe("shop");
     for (const size of ["99999999999999999999", "-1", "1e9", "x", "9007199254740993"])
@@ -178,7 +181,7 @@ describe("descriptions that say otherwise", () => {
         expect(await refusal(bytes), line).toMatch(expected);
         continue;
       }
-      // Means nothing here: it stays in the text, with a warning where that is read.
+      // The line has no meaning here. It stays in the text, and whoever reads the text there gets a warning.
       writeFileSync(at("line.tar"), bytes);
       expect((await imported(at("line.tar"))).config, line).toContain(line);
     }
@@ -247,7 +250,7 @@ describe("descriptions that say otherwise", () => {
       change(bytes);
       return package_(bytes);
     };
-    // An external data file; encryption; an L1 table or a size beyond all bounds; a cluster size that is none.
+    // An external data file, encryption, an L1 table or a size beyond all bounds, and an invalid cluster size.
     for (const change of [
       (bytes: Buffer) => bytes.writeBigUInt64BE(4n, 72),
       (bytes: Buffer) => bytes.writeUInt32BE(1, 32),

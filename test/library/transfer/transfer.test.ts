@@ -1,4 +1,4 @@
-/** Domains in one file: there and back again, archives of other hypervisors, and those that mean harm. */
+/** Domains in one file: exported and imported again, archives of other hypervisors, and hostile archives. */
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ beforeEach(() => {
   folder = temporaryFolder("transfer");
 });
 
-/** Imports it; what would become a domain. */
+/** Imports the file. Returns what would become a domain. */
 async function imported(file: string, name: string | null = null, signal = never): Promise<ImportedDomain> {
   const options = { images: new KeptFolder(at("images"), "disk image"), scratch: at("scratch"), name };
   const taken = { ...options, takenNames: () => ["taken"] };
@@ -38,7 +38,7 @@ async function imported(file: string, name: string | null = null, signal = never
 async function refusal(file: string): Promise<string> {
   const error = (await imported(file).catch((each: unknown) => each)) as Error & { code?: string };
   expect(error, "it was refused").toBeInstanceOf(Error);
-  // Nothing half done is left.
+  // Nothing is left of what was only half done.
   expect([images(), existsSync(at("scratch")) ? readdirSync(at("scratch")) : []]).toEqual([[], []]);
   return `${error.code}: ${error.message}`;
 }
@@ -70,7 +70,7 @@ async function archive(name: string, entries: Entry[]): Promise<string> {
   return at(name);
 }
 
-/** A disk of 4 MiB in qcow2 over a raw one, so that it takes both to make it whole. */
+/** A qcow2 disk of 4 MiB over a raw one, so that both are needed to make it whole. */
 async function disk(name: string): Promise<Buffer> {
   const bytes = Buffer.alloc(4 * 2 ** 20);
   randomBytes(100_000).copy(bytes, 1_000_000);
@@ -180,7 +180,7 @@ describe("a domain in one file", () => {
       half.signal,
     );
     await expect(importing).rejects.toThrow("enough");
-    // And if nobody can keep what came.
+    // The same must hold when nobody can keep what has arrived.
     const failing = importDomain(
       file,
       { ...options, takenNames: () => [] },
@@ -195,7 +195,7 @@ describe("a domain in one file", () => {
   it("that is damaged anywhere is refused", async () => {
     const { file } = await exported();
     const bytes = readFileSync(file);
-    // In a disk, in a file, in the list of checksums; cut off.
+    // Damage in a disk, in a file and in the list of checksums, and an archive that is cut off.
     for (const place of [bytes.length - 10_000_000 > 0 ? 700_000 : Math.floor(bytes.length / 2), 3 * 512 + 2]) {
       const spoiled = Buffer.from(bytes);
       spoiled[place]! ^= 1;
@@ -266,7 +266,7 @@ describe("an archive that means harm", () => {
     expect(
       await refusal(await made({ config: 'name = "shop"\nkernel = "/etc/shadow"\nramdisk = "files/0"\n' })),
     ).toMatch(/EACCES: Its configuration names shadow, a file that did not come with it/);
-    // Nor a folder: a guest would have all that lies in it.
+    // It may not name a folder either, because a guest would get everything in it.
     expect(
       await refusal(
         await made(config('p9 = [ "tag=home, path=/home, security_model=none" ]\nmemory = 64\n'), {
@@ -291,7 +291,7 @@ describe("an archive that means harm", () => {
     expect(await refusal(await archive("a.tar", [{ name: "domain.json", bytes: large }]))).toMatch(
       /EFBIG: domain.json has 3145728 bytes; allowed: up to 2097152/,
     );
-    // A long name of 3 GiB, of which the first megabytes are there.
+    // A long name of 3 GiB, of which only the first megabytes are there.
     const header = Buffer.alloc(512);
     header.write("././@LongLink");
     header.write("0000644\0", 100);

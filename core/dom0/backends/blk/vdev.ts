@@ -15,9 +15,26 @@ export function vdevNumber(vdev: string): number | null {
   return disk <= 3 && partition <= 63 ? ((disk < 2 ? 3 : 22) << 8) | ((disk & 1) << 6) | partition : null;
 }
 
+/** Returns what a disk of that number is called; null if it has no name. The reverse of vdevNumber(). */
+export function vdevName(number: number): string | null {
+  const name = (kind: string, disk: number, partition: number): string =>
+    `${kind}${lettersOf(disk)}${partition > 0 ? partition : ""}`;
+  if (number >>> 28 === 1) return name("xvd", (number >>> 8) & 0xfffff, number & 0xff);
+  const [major, minor] = [number >>> 8, number & 0xff];
+  if (major === 202) return name("xvd", minor >> 4, minor & 15);
+  if (major === 8) return name("sd", minor >> 4, minor & 15);
+  if ((major === 3 || major === 22) && minor < 128) return name("hd", (major === 3 ? 0 : 2) + (minor >> 6), minor & 63);
+  return null;
+}
+
 function xvd(disk: number, partition: number): number | null {
   if (disk >= 1 << 20 || partition > 255) return null;
   return disk <= 15 && partition <= 15 ? (202 << 8) | (disk << 4) | partition : (1 << 28) | (disk << 8) | partition;
+}
+
+function lettersOf(number: number): string {
+  const [rest, last] = [Math.floor(number / 26), String.fromCharCode(97 + (number % 26))];
+  return rest > 0 ? lettersOf(rest - 1) + last : last;
 }
 
 /** a is 0, z 25, aa 26. */

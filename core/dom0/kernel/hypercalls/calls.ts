@@ -1,6 +1,6 @@
 /**
- * How a native domain makes hypercalls: the C structures of Xen's public headers are built in scratch frames the domain owns,
- * and handed to `native_hypercall`. One call at a time (the thread is the vCPU), so one scratch area serves all.
+ * How a native domain makes hypercalls: it builds the C structures of Xen's public headers in scratch frames that the domain owns, and passes them to
+ * `native_hypercall`. There is one call at a time, because the thread is the vCPU, so one scratch area is enough for all.
  */
 import {
   DOMCTL_CMD,
@@ -23,11 +23,11 @@ export interface NativeExports {
 
 export const SCRATCH_FRAMES = 32;
 const SCRATCH_BYTES = SCRATCH_FRAMES << PAGE_SHIFT;
-/** Offset in the scratch area of the buffer that the structure at its beginning points to, and how many bytes it may have. */
+/** The offset in the scratch area of the buffer to which the structure at its beginning points, and the size of that buffer in bytes. */
 export const BUFFER = PAGE_SIZE;
 export const BUFFER_BYTES = SCRATCH_BYTES - BUFFER;
 
-/** Fills in a hypercall's structure at machine address `struct`; `u`: address of the operation's own part of it. */
+/** Fills in the structure of a hypercall at machine address `struct`. `u` is the address of the part that belongs to the operation. */
 export type Fill = (u: number, struct: number) => void;
 const nothing: Fill = () => {};
 
@@ -36,14 +36,14 @@ export class NativeCalls {
   readonly #exports: NativeExports;
   readonly #scratch: number;
 
-  /** `scratch`: machine address of SCRATCH_FRAMES frames that the domain owns and uses for nothing else. */
+  /** `scratch`: the machine address of SCRATCH_FRAMES frames that the domain owns and uses for nothing else. */
   constructor(exports: NativeExports, memory: PhysicalMemory, scratch: number) {
     this.#exports = exports;
     this.memory = memory;
     this.#scratch = scratch;
   }
 
-  /** A hypercall as the guest ABI has it. Throws HypercallError for a negative result. */
+  /** Makes a hypercall as the guest ABI defines it. Throws HypercallError for a negative result. */
   call(operation: string, nr: number, ...args: (number | bigint)[]): number {
     const a = [0n, 0n, 0n, 0n, 0n];
     args.forEach((value, i) => (a[i] = BigInt(value)));
@@ -52,7 +52,7 @@ export class NativeCalls {
     return result;
   }
 
-  /** A structure of `size` zero bytes in the scratch area. Valid until the next hypercall is prepared. */
+  /** Returns the address of a structure of `size` zero bytes in the scratch area. It is valid until the next hypercall is prepared. */
   scratch(size: number): number {
     if (size > SCRATCH_BYTES)
       throw new RangeError(`a hypercall argument of ${size} bytes is larger than the scratch area`);
@@ -60,12 +60,12 @@ export class NativeCalls {
     return this.#scratch;
   }
 
-  /** Where the buffer of the last domctl or sysctl stands. */
+  /** The address of the buffer of the last domctl or sysctl. */
   get buffer(): number {
     return this.#scratch + BUFFER;
   }
 
-  /** Runs a domctl. The address of its operation's structure, as the hypervisor left it. */
+  /** Makes a domctl. Returns the address of its operation's structure, as the hypervisor has left it. */
   domctl(name: string, cmd: number, domid: number, fill = nothing): number {
     const struct = this.scratch(PAGE_SIZE);
     this.memory.set32(struct + DOMCTL_CMD, cmd);
@@ -76,7 +76,7 @@ export class NativeCalls {
     return struct + DOMCTL_U;
   }
 
-  /** Runs a sysctl, in the same way. */
+  /** Makes a sysctl in the same way. */
   sysctl(name: string, cmd: number, fill = nothing): number {
     const struct = this.scratch(PAGE_SIZE);
     this.memory.set32(struct + SYSCTL_CMD, cmd);

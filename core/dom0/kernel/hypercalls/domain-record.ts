@@ -1,8 +1,8 @@
-/** What the hypervisor says of a domain, for one (a domctl) or for all (a sysctl): struct xen_domctl_getdomaininfo. */
+/** What the hypervisor reports about one domain (a domctl) or all domains (a sysctl): struct xen_domctl_getdomaininfo. */
 import * as domctl from "../../../abi/domctl.ts";
 import type { PhysicalMemory } from "../memory.ts";
 
-/** Of a xen_domain_handle_t. */
+/** The size of a xen_domain_handle_t. */
 export const UUID_BYTES = 16;
 
 export interface DomainInfoRecord {
@@ -14,7 +14,7 @@ export interface DomainInfoRecord {
   cpuTime: number;
   onlineVcpus: number;
   maxVcpuId: number;
-  /** 16 bytes of the UUID as lower-case hex with dashes. */
+  /** The 16 bytes of the UUID as lower-case hex digits with dashes. */
   handle: string;
 }
 

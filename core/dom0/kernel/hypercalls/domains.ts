@@ -1,15 +1,18 @@
-/** Domctls on whole domains: their making, their life, what they may have. */
+/** Domctls on whole domains: how they are made, their life, and what they may have. */
 import { XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86.ts";
 import * as domctl from "../../../abi/domctl.ts";
 import { PFINFO_MOST } from "../../../hypervisor/abi/implied.ts";
+import { CDF_native } from "../../../hypervisor/abi/native.ts";
 import { HypercallError } from "../errno.ts";
 import { type NativeCalls } from "./calls.ts";
 import { domainRecord, UUID_BYTES, uuidToBytes, type DomainInfoRecord } from "./domain-record.ts";
 
-/** Types of guests that create() makes. */
+/** Types of domains that execute x86 code. */
 export type GuestTypeName = "pv" | "pvh";
+/** Types of domains that create() makes. */
+export type DomainTypeName = GuestTypeName | "native";
 
-/** The type of a domain other than dom0, which is native; `flags`: of its DomainInfoRecord. */
+/** The type of a domain that is not native; `flags`: of its DomainInfoRecord. */
 export function guestTypeOf({ flags }: DomainInfoRecord): GuestTypeName {
   return flags & domctl.XEN_DOMINF_hvm_guest ? "pvh" : "pv";
 }
@@ -22,7 +25,7 @@ export interface CreationLimits {
   eventChannels: number;
 }
 
-/** libxl's defaults. */
+/** The defaults of libxl. */
 export const LIBXL_LIMITS: CreationLimits = {
   grantFrames: 64,
   maptrackFrames: 1024,
@@ -31,6 +34,11 @@ export const LIBXL_LIMITS: CreationLimits = {
 };
 
 const PFN_BYTES = 8;
+const CREATION_FLAGS: Readonly<Record<DomainTypeName, number>> = {
+  pv: 0,
+  pvh: domctl.XEN_DOMCTL_CDF_hvm | domctl.XEN_DOMCTL_CDF_hap,
+  native: CDF_native,
+};
 
 export class DomainCalls {
   readonly #calls: NativeCalls;
@@ -39,19 +47,18 @@ export class DomainCalls {
     this.#calls = calls;
   }
 
-  /** Makes a domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. */
+  /** Makes a domain with no memory and no vCPU. If 0 is given, the hypervisor chooses the domid. */
   create(
     uuid: string,
     maxVcpus: number,
     limits = LIBXL_LIMITS,
-    { msrRelaxed = false, domid = 0, type = "pv" as GuestTypeName } = {},
+    { msrRelaxed = false, domid = 0, type = "pv" as DomainTypeName } = {},
   ): number {
     const { memory } = this.#calls;
     const u = this.#calls.domctl("createdomain", domctl.XEN_DOMCTL_createdomain, domid, (at) => {
       const isPvh = type === "pvh";
       memory.bytes(at + domctl.DOMCTL_CREATEDOMAIN_HANDLE, UUID_BYTES).set(uuidToBytes(uuid));
-      const flags = isPvh ? domctl.XEN_DOMCTL_CDF_hvm | domctl.XEN_DOMCTL_CDF_hap : 0;
-      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_FLAGS, flags);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_FLAGS, CREATION_FLAGS[type]);
       memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_VCPUS, maxVcpus);
       memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT, limits.eventChannels);
       memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES, limits.grantFrames);
@@ -80,7 +87,7 @@ export class DomainCalls {
     );
   }
 
-  /** `mode`: XEN_CPUID_TSC_MODE_*; `khz`: 0 for the host's. */
+  /** `mode` is XEN_CPUID_TSC_MODE_*. `khz` 0 means the frequency of the host. */
   setTscInfo(domid: number, mode: number, khz = 0): void {
     this.#calls.domctl("settscinfo", domctl.XEN_DOMCTL_settscinfo, domid, (u) => {
       this.#calls.memory.set32(u + domctl.DOMCTL_TSC_INFO_TSC_MODE, mode);
@@ -88,19 +95,19 @@ export class DomainCalls {
     });
   }
 
-  /** A global VIRQ goes to this domain from now on, and back to dom0 when the domain dies. */
+  /** From now on a global VIRQ goes to this domain. When the domain dies, it goes to dom0 again. */
   setVirqHandler(domid: number, virq: number): void {
     this.#calls.domctl("set_virq_handler", domctl.XEN_DOMCTL_set_virq_handler, domid, (u) =>
       this.#calls.memory.set32(u + domctl.DOMCTL_SET_VIRQ_HANDLER_VIRQ, virq),
     );
   }
 
-  /** The record, or null when no such domain exists. */
+  /** Returns the record, or null if no such domain exists. */
   info(domid: number): DomainInfoRecord | null {
     try {
       const u = this.#calls.domctl("getdomaininfo", domctl.XEN_DOMCTL_getdomaininfo, domid);
       const record = domainRecord(this.#calls.memory, u);
-      // Xen answers with the next higher domain when this one is gone.
+      // If this domain is gone, Xen answers with the next higher one.
       return record.domid === domid ? record : null;
     } catch (error) {
       if (error instanceof HypercallError && error.code === "ESRCH") return null;
@@ -114,14 +121,14 @@ export class DomainCalls {
     );
   }
 
-  /** Fills the frame with the hypercall stubs of the domain's type. */
+  /** Fills the frame with the hypercall stubs for the domain's type. */
   initHypercallPage(domid: number, mfn: number): void {
     this.#calls.domctl("hypercall_init", domctl.XEN_DOMCTL_hypercall_init, domid, (u) =>
       this.#calls.memory.set64(u + domctl.DOMCTL_HYPERCALL_INIT_GMFN, mfn),
     );
   }
 
-  /** Credit scheduler. Weight 1 to 65535; cap in percent of one pCPU, 0 for none. */
+  /** For the credit scheduler: a weight from 1 to 65535, and a cap in percent of one pCPU, 0 for none. */
   setCredit(domid: number, weight: number, cap: number): void {
     this.#calls.domctl("scheduler_op", domctl.XEN_DOMCTL_scheduler_op, domid, (u) => {
       this.#credit(u, domctl.XEN_DOMCTL_SCHEDOP_putinfo);
@@ -149,8 +156,8 @@ export class DomainCalls {
   }
 
   /**
-   * What the domain's frames are, for each mfn: a page table's level, plus PFINFO_LPINTAB if it is pinned; PFINFO_XTAB: not the domain's; PFINFO_XALLOC: memory
-   * that it gets on demand, and does not get by this.
+   * Returns what the domain's frames are, for each mfn: the level of a page table, plus PFINFO_LPINTAB if it is pinned. PFINFO_XTAB: it does not
+   * belong to the domain. PFINFO_XALLOC: memory that the domain gets on demand, and that this call does not give to it.
    */
   pageTypes(domid: number, mfns: Uint32Array): Uint8Array {
     const { memory } = this.#calls;

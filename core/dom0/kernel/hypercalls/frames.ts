@@ -7,6 +7,7 @@ import {
   MEMORY_MAP_BUFFER,
   MEMORY_MAP_NR_ENTRIES,
   MEMORY_RESERVATION_DOMID,
+  MEMORY_RESERVATION_EXTENT_ORDER,
   MEMORY_RESERVATION_EXTENT_START,
   MEMORY_RESERVATION_NR_EXTENTS,
   MEMORY_RESERVATION_SIZE,
@@ -29,12 +30,12 @@ import {
 import { NATIVE_copy_frames } from "../../../hypervisor/abi/native.ts";
 import type { NativeCalls } from "./calls.ts";
 
-/** Frame numbers that fit the scratch area in one memory_op, behind the reservation structure. */
+/** The number of frame numbers that the scratch area has room for in one memory_op, after the reservation structure. */
 const EXTENTS_PER_CALL = 8192;
 const UPDATES_PER_CALL = 4096;
 const PAIR_BYTES = 8;
 
-/** Of what a guest is told of its memory; `type`: E820_*. */
+/** A region of the memory map that a guest is given. `type` is E820_*. */
 export interface MemoryRegion {
   start: number;
   bytes: number;
@@ -49,8 +50,26 @@ export class FrameCalls {
   }
 
   /**
-   * Gives a domain frames for the guest frames `firstPfn` to `firstPfn + count - 1`; their mfns go into `mfns` from
-   * index `firstPfn`. Returns how many it got: fewer when the host's memory ran out.
+   * Gives a domain 2^`order` adjacent frames for the guest frames from `firstPfn` on. Returns the first one's mfn, or null when the host has no so
+   * many that lie side by side.
+   */
+  populateExtent(domid: number, firstPfn: number, order: number): number | null {
+    const { memory } = this.#calls;
+    const struct = this.#calls.scratch(MEMORY_RESERVATION_SIZE + EXTENT_BYTES);
+    const extent = struct + MEMORY_RESERVATION_SIZE;
+    memory.set64(extent, firstPfn);
+    memory.set64(struct + MEMORY_RESERVATION_EXTENT_START, extent);
+    memory.set64(struct + MEMORY_RESERVATION_NR_EXTENTS, 1);
+    memory.set32(struct + MEMORY_RESERVATION_EXTENT_ORDER, order);
+    memory.set16(struct + MEMORY_RESERVATION_DOMID, domid);
+    const operation = `populate_physmap of domain ${domid}`;
+    const got = this.#calls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, struct);
+    return got === 1 ? Number(memory.get64(extent)) : null;
+  }
+
+  /**
+   * Gives a domain frames for the guest frames `firstPfn` to `firstPfn + count - 1`. Their mfns are put into `mfns` from index `firstPfn` on. Returns
+   * how many frames it got, which are fewer if the host ran out of memory.
    */
   populatePhysmap(domid: number, firstPfn: number, count: number, mfns: Float64Array | Uint32Array): number {
     const { memory } = this.#calls;
@@ -111,7 +130,7 @@ export class FrameCalls {
     this.#calls.call(`set_memory_map of domain ${domid}`, HYPERVISOR_memory_op, XENMEM_set_memory_map, struct);
   }
 
-  /** Pins a page table of the domain, of level 1 to 4: validates the whole tree below it. */
+  /** Pins a page table of the domain, of level 1 to 4, which validates the whole tree below it. */
   pinTable(domid: number, level: number, mfn: number): void {
     const struct = this.#calls.scratch(MMUEXT_OP_SIZE);
     this.#calls.memory.set32(struct + MMUEXT_OP_CMD, MMUEXT_PIN_L1_TABLE + level - 1);
@@ -119,7 +138,7 @@ export class FrameCalls {
     this.#calls.call(`pinning page table ${mfn} of domain ${domid}`, HYPERVISOR_mmuext_op, struct, 1, 0, domid);
   }
 
-  /** mmu_update: pairs of `ptr` (with the command in its low bits) and `value`, for the domain's own memory. */
+  /** Makes mmu_update: pairs of `ptr` (with the command in its low bits) and `value`, for the domain's own memory. */
   mmuUpdate(domid: number, updates: readonly (readonly [ptr: bigint, value: bigint])[]): void {
     const { memory } = this.#calls;
     for (let i = 0; i < updates.length; i += UPDATES_PER_CALL) {

@@ -3,7 +3,7 @@ import * as grant from "../../../abi/grant_table.ts";
 import { HYPERVISOR_grant_table_op } from "../../../abi/xen.ts";
 import type { NativeCalls } from "./calls.ts";
 
-/** Grants mapped or unmapped by one hypercall. */
+/** The number of grants that one hypercall maps or unmaps. */
 const GRANTS_PER_CALL = 1024;
 const FRAME_BYTES = 8;
 
@@ -11,7 +11,7 @@ export interface GrantMapResult {
   /** GNTST_*. */
   status: number;
   handle: number;
-  /** Machine address of the frame that is mapped. */
+  /** The machine address of the frame that is mapped. */
   address: number;
 }
 
@@ -22,7 +22,7 @@ export class GrantCalls {
     this.#calls = calls;
   }
 
-  /** Maps granted frames, many in one hypercall; what became of each, in order. */
+  /** Maps granted frames, many in one hypercall. Returns the outcome of each, in order. */
   map(domid: number, refs: readonly number[], readonly: boolean): GrantMapResult[] {
     const { memory } = this.#calls;
     const flags = grant.GNTMAP_device_map | grant.GNTMAP_host_map | (readonly ? grant.GNTMAP_readonly : 0);
@@ -47,7 +47,7 @@ export class GrantCalls {
     return results;
   }
 
-  /** The first status (GNTST_*) that is not okay, or 0. */
+  /** Returns the first status (GNTST_*) that is not okay, or 0. */
   unmap(maps: readonly { handle: number; address: number }[]): number {
     const { memory } = this.#calls;
     const size = grant.GNTTAB_UNMAP_GRANT_REF_SIZE;
@@ -66,7 +66,7 @@ export class GrantCalls {
     return status;
   }
 
-  /** Makes `nrFrames` grant frames of a domain and returns their mfns. */
+  /** Makes `nrFrames` grant frames for a domain and returns their mfns. */
   setupTable(domid: number, nrFrames: number): number[] {
     const struct = this.#calls.scratch(grant.GNTTAB_SETUP_TABLE_SIZE + FRAME_BYTES * nrFrames);
     const list = struct + grant.GNTTAB_SETUP_TABLE_SIZE;
@@ -81,7 +81,7 @@ export class GrantCalls {
     return Array.from({ length: nrFrames }, (_, i) => Number(memory.get64(list + FRAME_BYTES * i)));
   }
 
-  /** A GNTST_*, which is an int16_t. */
+  /** Reads a GNTST_*, which is an int16_t. */
   #status(at: number): number {
     return (this.#calls.memory.get16(at) << 16) >> 16;
   }

@@ -1,4 +1,4 @@
-/** Hypercalls about the host: sysctls, what Xen says of itself, its console and its power. */
+/** Hypercalls about the host: sysctls, what Xen reports about itself, its console and its power. */
 import { DOMCTL_GETDOMAININFO_SIZE, XEN_SCHEDULER_CREDIT } from "../../../abi/domctl.ts";
 import { SCHEDOP_shutdown, SCHED_SHUTDOWN_REASON, SCHED_SHUTDOWN_SIZE } from "../../../abi/sched.ts";
 import * as sysctl from "../../../abi/sysctl.ts";
@@ -42,13 +42,13 @@ export interface PhysicalInfo {
   nrNodes: number;
   cpuKhz: number;
   totalPages: number;
-  /** That are promised to nobody. */
+  /** Those that are promised to nobody. */
   freePages: number;
 }
 
-/** Records that one getdomaininfolist takes. */
+/** The number of records that one getdomaininfolist has room for. */
 const DOMAINS_PER_CALL = 256;
-/** Bytes of version.h's xen_extraversion_t, xen_capabilities_info_t, xen_changeset_info_t and xen_commandline_t. */
+/** The sizes of xen_extraversion_t, xen_capabilities_info_t, xen_changeset_info_t and xen_commandline_t in version.h. */
 const EXTRAVERSION_LEN = 16;
 const CAPABILITIES_LEN = 1024;
 const CHANGESET_LEN = 64;
@@ -62,7 +62,7 @@ export class HostCalls {
     this.#calls = calls;
   }
 
-  /** The console ring's text: `xl dmesg`. */
+  /** Returns the text of the console ring, as `xl dmesg` prints it. */
   readConsole(clear = false): string {
     const { memory, buffer } = this.#calls;
     const u = this.#calls.sysctl("readconsole", sysctl.XEN_SYSCTL_readconsole, (at) => {
@@ -74,7 +74,7 @@ export class HostCalls {
     return Buffer.from(memory.bytes(buffer, count)).toString("latin1");
   }
 
-  /** Reports on the Xen console, one for each of at most 64 characters. */
+  /** Makes reports on the Xen console, one for each of at most 64 characters. */
   debugKeys(keys: string): void {
     const { memory, buffer } = this.#calls;
     this.#calls.sysctl("debug_keys", sysctl.XEN_SYSCTL_debug_keys, (u) => {
@@ -85,7 +85,7 @@ export class HostCalls {
     });
   }
 
-  /** Of the credit scheduler of CPU pool 0. */
+  /** The parameters of the credit scheduler of CPU pool 0. */
   schedulerParameters(): SchedulerParameters {
     const { memory } = this.#calls;
     const u = this.#calls.sysctl("scheduler_op", sysctl.XEN_SYSCTL_scheduler_op, (at) => {
@@ -117,7 +117,7 @@ export class HostCalls {
     };
   }
 
-  /** All domains from `first` on, in order of domid. */
+  /** Returns all domains from `first` on, in the order of their domids. */
   listDomains(first = 0): DomainInfoRecord[] {
     const { memory, buffer } = this.#calls;
     const found: DomainInfoRecord[] = [];
@@ -134,7 +134,7 @@ export class HostCalls {
     }
   }
 
-  /** Idle nanoseconds of each pCPU. */
+  /** Returns the nanoseconds for which each pCPU has been idle. */
   cpuIdleTimes(): number[] {
     const { memory, buffer } = this.#calls;
     const u = this.#calls.sysctl("getcpuinfo", sysctl.XEN_SYSCTL_getcpuinfo, (at) => {
@@ -167,7 +167,7 @@ export class HostCalls {
     return this.#calls.memory.string(struct, size);
   }
 
-  /** The lowest address that is Xen's in a PV guest. */
+  /** Returns the lowest address in a PV guest that belongs to Xen. */
   platformParameters(): bigint {
     const struct = this.#calls.scratch(PLATFORM_PARAMETERS_SIZE);
     this.#calls.call("xen_version", HYPERVISOR_xen_version, XENVER_platform_parameters, struct);
@@ -177,7 +177,7 @@ export class HostCalls {
   compileInfo(): { compiler: string; by: string; domain: string; date: string } {
     const struct = this.#calls.scratch(COMPILE_INFO_SIZE);
     this.#calls.call("xen_version", HYPERVISOR_xen_version, XENVER_compile_info, struct);
-    // A member ends where the next one begins: they stand one behind the other.
+    // A member ends where the next one begins, because they lie one after the other.
     const text = (from: number, to: number): string => this.#calls.memory.string(struct + from, to - from);
     return {
       compiler: text(COMPILE_INFO_COMPILER, COMPILE_INFO_COMPILE_BY),
@@ -187,7 +187,7 @@ export class HostCalls {
     };
   }
 
-  /** Writes to the hypervisor's console, as dom0's own kernel log does. */
+  /** Writes to the hypervisor's console, as the log of dom0's own kernel does. */
   writeConsole(text: string): void {
     const bytes = Buffer.from(text, "utf8");
     for (let i = 0; i < bytes.length; i += PAGE_SIZE) {
@@ -198,7 +198,7 @@ export class HostCalls {
     }
   }
 
-  /** dom0 leaves: Xen turns the host off or restarts it (SHUTDOWN_*). */
+  /** dom0 shuts down: Xen turns the host off or restarts it (SHUTDOWN_*). */
   shutdown(reason: number): void {
     const struct = this.#calls.scratch(SCHED_SHUTDOWN_SIZE);
     this.#calls.memory.set32(struct + SCHED_SHUTDOWN_REASON, reason);

@@ -10,7 +10,7 @@ export class PortCalls {
     this.#calls = calls;
   }
 
-  /** An unbound port in `domid` that `remote` may bind to. */
+  /** Returns an unbound port in `domid` to which `remote` may bind. */
   allocUnbound(domid: number, remote: number): number {
     const { memory } = this.#calls;
     const at = this.#calls.scratch(evtchn.EVTCHN_ALLOC_UNBOUND_SIZE);
@@ -38,7 +38,7 @@ export class PortCalls {
     return memory.get32(at + evtchn.EVTCHN_BIND_VIRQ_PORT);
   }
 
-  // The structures of these three hold the port and nothing else.
+  // The structures of these three calls contain the port and nothing else.
   close = (port: number): void => this.#ofPort("close", evtchn.EVTCHNOP_close, port);
   send = (port: number): void => this.#ofPort("send", evtchn.EVTCHNOP_send, port);
   unmask = (port: number): void => this.#ofPort("unmask", evtchn.EVTCHNOP_unmask, port);

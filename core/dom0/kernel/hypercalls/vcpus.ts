@@ -4,13 +4,13 @@ import * as domctl from "../../../abi/domctl.ts";
 import { XENCTL_BITMAP_BITMAP, XENCTL_BITMAP_NR_BITS } from "../../../abi/xen.ts";
 import type { NativeCalls } from "./calls.ts";
 
-/** Bitmaps of pCPUs, 32 at most. */
+/** Bitmaps of pCPUs, of which there are at most 32. */
 export interface Affinity {
   hard: number;
   soft: number;
 }
 const PCPUS = 32;
-/** One behind the other in the buffer: the hard and the soft bitmap. */
+/** The hard and the soft bitmap lie one after the other in the buffer. */
 const SOFT_BITMAP = 8;
 
 export interface VcpuInfoRecord {
@@ -60,7 +60,7 @@ export class VcpuCalls {
     this.#calls.memory.set64(u + domctl.DOMCTL_VCPUCONTEXT_CTXT, this.#calls.buffer);
   }
 
-  /** `context`: a struct xen_domctl_ext_vcpucontext, whose vCPU number is set here. */
+  /** `context`: a struct xen_domctl_ext_vcpucontext. The number of the vCPU is put into it here. */
   setExtContext(domid: number, vcpu: number, context: Uint8Array): void {
     const { memory } = this.#calls;
     this.#calls.domctl("set_ext_vcpucontext", domctl.XEN_DOMCTL_set_ext_vcpucontext, domid, (u) => {
@@ -77,7 +77,7 @@ export class VcpuCalls {
     return memory.bytes(u, domctl.DOMCTL_EXT_VCPUCONTEXT_SIZE).slice();
   }
 
-  /** What is left out stays as it is. `force`: also if the guest's kernel pinned the vCPU for a while. */
+  /** What is left out stays as it is. With `force` this also works if the guest's kernel has pinned the vCPU for a while. */
   setAffinity(domid: number, vcpu: number, { hard, soft }: Partial<Affinity>, force = false): void {
     const flags =
       (hard === undefined ? 0 : domctl.XEN_VCPUAFFINITY_HARD) |
@@ -107,7 +107,7 @@ export class VcpuCalls {
     this.#bitmap(u + domctl.DOMCTL_VCPUAFFINITY_CPUMAP_SOFT, buffer + SOFT_BITMAP);
   }
 
-  /** A struct xenctl_bitmap at `at`, for the bits at `bits`. */
+  /** Writes a struct xenctl_bitmap at `at`, for the bits at `bits`. */
   #bitmap(at: number, bits: number): void {
     this.#calls.memory.set64(at + XENCTL_BITMAP_BITMAP, bits);
     this.#calls.memory.set32(at + XENCTL_BITMAP_NR_BITS, PCPUS);

@@ -3,13 +3,14 @@
  * and NATIVE_map_frame_writable. The latter are counted in an open-addressed hash table of (u32 key, u32 count) pairs, which grows with what is held.
  * Only the domain's own thread changes it.
  */
-import { EBUSY, EINVAL, ENOMEM } from "../../../abi/errno";
+import { EBUSY, EINVAL, ENOMEM, ESRCH } from "../../../abi/errno";
 import { allocXenheapPages, freeXenheapPages } from "../../memory/allocator";
 import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageCount, pageOwner } from "../../memory/frames";
 import { putPage } from "../../memory/references";
 import { expectReference } from "../../memory/expected";
-import { Domain, Vcpu } from "../../domain/domain";
+import { DOMAIN_HARDWARE, Domain, Vcpu, domainById } from "../../domain/domain";
 import { putPageAndType } from "../../memory/page_type";
+import { GUEST_NATIVE, isOfType } from "../type";
 
 /** A slot: u32 key, u32 count. */
 const SLOT_SIZE: u32 = 8;
@@ -172,4 +173,20 @@ export function nativeReleaseAll(d: Domain): void {
     for (let count = nativeSlotCount(d, slot); count; count--) drop(key);
   }
   forgetTable(d);
+}
+
+/**
+ * NATIVE_set_frames: notes what NATIVE_own_frames will answer. Nothing relies on it but the domain, whose pointers are checked one by one. 0, -ESRCH,
+ * or -EINVAL for a domain that is no native one and for frames that are not.
+ */
+export function nativeSetFrames(domid: u32, first: u32, count: u32): i32 {
+  const d = domainById(domid);
+  if (!d) return -ESRCH;
+  if (!isOfType(d, GUEST_NATIVE) || d.flags & DOMAIN_HARDWARE) return -EINVAL;
+  const last: u64 = <u64>first + <u64>count - 1;
+  if (count == 0 || !mfnValid(first) || !mfnValid(last)) return -EINVAL;
+  d.nativeFirstMfn = first;
+  d.nativeFrames = count;
+  d.startInfo = frameAddress(first);
+  return 0;
 }

@@ -12,7 +12,9 @@ import {
   NATIVE_memory,
   NATIVE_own_frames,
   NATIVE_port_bits,
+  NATIVE_set_frames,
   NATIVE_statistics,
+  NATIVE_thread_ended,
   NATIVE_trace,
   NATIVE_trace_buffers,
   NATIVE_unmap_frame,
@@ -33,6 +35,8 @@ import {
   nativeUnmapFrame,
   nativeUnmapFrameWritable,
 } from "./map_frame";
+import { nativeSetFrames } from "./frames";
+import { nativeThreadEnded } from "./thread";
 
 export function doNativeOp(operation: u64, a: u64, b: u64, c: u64): i64 {
   const d = currentVcpu.domain;
@@ -70,6 +74,10 @@ export function doNativeOp(operation: u64, a: u64, b: u64, c: u64): i64 {
       return isPrivileged(d) ? traceDomain(<u32>a, b != 0) : -EPERM;
     case NATIVE_inspect:
       return isPrivileged(d) ? doInspect(d, <u32>a, b) : -EPERM;
+    case NATIVE_set_frames:
+      return isPrivileged(d) ? nativeSetFrames(<u32>a, <u32>b, <u32>(b >> 32)) : -EPERM;
+    case NATIVE_thread_ended:
+      return isPrivileged(d) ? nativeThreadEnded(<u32>a, b != 0) : -EPERM;
     case NATIVE_memory:
       return isPrivileged(d) ? memoryReport(a) : -EPERM;
     default:

@@ -1,5 +1,14 @@
 /** Describes native domains: their vCPUs are threads of TypeScript, their pointers are machine addresses. */
+import {
+  DOMCTL_CREATEDOMAIN_EMULATION_FLAGS,
+  DOMCTL_CREATEDOMAIN_FLAGS,
+  DOMCTL_CREATEDOMAIN_IOMMU_OPTS,
+  DOMCTL_CREATEDOMAIN_MAX_VCPUS,
+  DOMCTL_CREATEDOMAIN_MISC_FLAGS,
+  DOMCTL_CREATEDOMAIN_VMTRACE_SIZE,
+} from "../../../abi/domctl";
 import { EINVAL } from "../../../abi/errno";
+import { CDF_native } from "../../abi/native";
 import { Vcpu } from "../../domain/domain";
 import { VM_ASSISTS_PV64 } from "../pv/assists";
 import { GuestType, TRAITS_NATIVE, suppliesNothing } from "../type";
@@ -11,7 +20,7 @@ export function describeNative(type: GuestType): void {
   type.traits = TRAITS_NATIVE;
   type.addressSize = 64;
   type.vmAssists = VM_ASSISTS_PV64;
-  type.accepts = acceptsNone;
+  type.accepts = accepts;
   type.release = nativeReleaseAll;
   type.countHeld = countNativeHolds;
   type.initVcpu = initVcpu;
@@ -24,9 +33,13 @@ export function describeNative(type: GuestType): void {
   type.supply = suppliesNothing;
 }
 
-/** The hypervisor makes the control domain itself, and no other domain is native. */
-function acceptsNone(config: usize): bool {
-  return false;
+/** One vCPU, whose thread makes no x86 instruction and so needs nothing of what guests are given. (The hypervisor makes the control domain itself.) */
+function accepts(config: usize): bool {
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_FLAGS) != <u32>CDF_native) return false;
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_MAX_VCPUS) != 1) return false;
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_IOMMU_OPTS) || load<u32>(config, DOMCTL_CREATEDOMAIN_EMULATION_FLAGS))
+    return false;
+  return !load<u32>(config, DOMCTL_CREATEDOMAIN_VMTRACE_SIZE) && !load<u32>(config, DOMCTL_CREATEDOMAIN_MISC_FLAGS);
 }
 function initVcpu(v: Vcpu): i32 {
   return 0;

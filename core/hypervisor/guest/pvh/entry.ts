@@ -34,6 +34,8 @@ import { DOMAIN_HVM_PARAMS, Domain, GUEST_INITIALISED, VPF_down, Vcpu } from "..
 import { domainCrash, domainShutdown } from "../../domain/lifecycle";
 import { vcpuDown } from "../../hypercall/vcpu_op";
 import { P2M_ON_DEMAND, P2M_SHARED, entryType, isGrant } from "../../p2m/entry";
+import { p2mLook } from "../../p2m/p2m";
+import { DomainMemory } from "../../memory/domain_memory";
 import { PTE_P } from "../../memory/pte";
 import { spinLock, spinUnlock } from "../../sched/lock";
 import { self } from "../../sched/pcpu";
@@ -47,7 +49,7 @@ import { resetApic } from "./apic_reset";
 import { requestTick, tickTaken, timerWasDue } from "./apic_timer";
 import { intercepted } from "./intercepted";
 import { deliverInterruptTo, deliverNmiTo, injectExceptionInto, supplied } from "./on_demand";
-import { allows, outsideMiss, outsideRead, outsideWrite, secondStageAt } from "./outside";
+import { allows, outsideMiss, outsideRead, outsideWrite } from "./outside";
 import { HvmVcpu, SIPI_CAME, callbackVector, hvm } from "./state";
 import { vmcall } from "./vmcall";
 
@@ -206,7 +208,7 @@ function halt(v: Vcpu): void {
 function outside(v: Vcpu, mayAlone: bool): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
   const access = load<u32>(cpu, CPU_EXIT_ERROR);
-  const entry = secondStageAt(address);
+  const entry = p2mLook(changetype<DomainMemory>(v.domain.memory), address >> 12);
   const allowed = allows(entry, access);
   const lacks = entryType(entry) == P2M_ON_DEMAND || (entryType(entry) == P2M_SHARED && !allowed);
   // If memory is there now, because another vCPU or we have just mapped it, the instruction is executed again. A debug trap comes after its

@@ -9,7 +9,7 @@ import { currentVcpu } from "../../domain/domain";
 import { DomainMemory } from "../../memory/domain_memory";
 import { PTE_P, PTE_RW } from "../../memory/pte";
 import { P2M_ON_DEMAND, entryType } from "../../p2m/entry";
-import { leafOf, partOf } from "../../p2m/tables";
+import { entryAt } from "../../p2m/tables";
 import { IPI_EVENT, sendIpi } from "../../sched/ipi";
 import { self } from "../../sched/pcpu";
 import { accessLeaves, memoryAccess } from "./accesses";
@@ -18,13 +18,6 @@ import { readApicPage, writeApicPage } from "./apic_registers";
 import { hvm } from "./state";
 
 const ALL_ONES: u64 = 0xffffffffffffffff;
-
-/** Returns the current entry of the current domain's second stage for a guest-physical address. */
-export function secondStageAt(address: u64): u64 {
-  const gfn = address >> 12;
-  const at = leafOf(changetype<DomainMemory>(currentVcpu.domain.memory), gfn);
-  return at ? partOf(at, gfn) : 0;
-}
 
 /** Whether such an entry allows an access. */
 export function allows(entry: u64, access: u32): bool {
@@ -37,7 +30,7 @@ export function allows(entry: u64, access: u32): bool {
  * to wait.
  */
 export function outsideMiss(address: u64, access: i32): u32 {
-  const entry = secondStageAt(address);
+  const entry = entryAt(changetype<DomainMemory>(currentVcpu.domain.memory), address >> 12);
   if (allows(entry, access)) return OUTSIDE_AGAIN;
   const isMemory = (entry & PTE_P) != 0 || entryType(entry) == P2M_ON_DEMAND;
   return isMemory || access == ACCESS_EXECUTE || accessLeaves() ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;

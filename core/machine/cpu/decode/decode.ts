@@ -41,24 +41,13 @@ import {
   PREFIX_VEX,
 } from "../op";
 import { H_LENGTH, H_UD } from "../handlers";
+import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_REAL, MODE_UNLIMITED } from "../mode_bits";
 import { reg8Offset } from "../access";
 import { genericHandler } from "./hot_forms";
 import { decodeMap0 } from "./map";
 import { decodeMap1 } from "./map0f";
 import { decodeMap2, decodeMap3 } from "./map0f38";
 import { decodeVex } from "./vex";
-
-/**
- * Mode bits that decoding depends on. FLAT: outside 64-bit mode, ES CS SS DS have base 0 and no limit. REAL: real or virtual-8086 mode, which has no
- * VEX.
- */
-export const MODE_64: u32 = 1;
-export const MODE_CODE32: u32 = 2;
-export const MODE_STACK32: u32 = 4;
-export const MODE_FLAT: u32 = 8;
-export const MODE_REAL: u32 = 16;
-/** CS has no limit that code could run into, so jumps need not check it. */
-export const MODE_UNLIMITED: u32 = 9;
 
 const LENGTH_MAX: u32 = 15;
 

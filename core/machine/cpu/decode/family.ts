@@ -4,11 +4,10 @@
  */
 import * as H from "../handlers";
 import * as I from "../ids";
+import { MODE_64, MODE_UNLIMITED } from "../mode_bits";
 import { OP_CONDITION, OP_FORM, OP_ID, OP_MODRM, OP_REG, OP_RM, PREFIX_66, PREFIX_MEMORY, PREFIX_REXW } from "../op";
 import { sseIdentify } from "../sse/sse";
 import {
-  MODE_64,
-  MODE_UNLIMITED,
   endsBlock,
   immediateIsRelative,
   mode,

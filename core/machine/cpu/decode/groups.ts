@@ -1,9 +1,9 @@
 /** The opcode groups, in which ModRM.reg chooses the instruction. Intel's manual volume 2, appendix A.4. */
 import * as H from "../handlers";
 import * as I from "../ids";
+import { MODE_64 } from "../mode_bits";
 import { OP_FORM, OP_IMM, OP_MODRM, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../op";
 import {
-  MODE_64,
   allowLock,
   endsBlock,
   immediate8,

@@ -4,12 +4,11 @@
  */
 import * as H from "../handlers";
 import * as I from "../ids";
+import { MODE_64, MODE_UNLIMITED } from "../mode_bits";
 import { OP_FORM, OP_IMM, OP_REG, OP_REG8, OP_RM, OP_RM8, PREFIX_LOCK } from "../op";
 import { CS, DS, ES, GS } from "../state";
 import { x87Identify } from "../x87/x87";
 import {
-  MODE_64,
-  MODE_UNLIMITED,
   allowLock,
   endsBlock,
   immediate16u,

@@ -1,10 +1,10 @@
 /** The opcode map after 0F: integer and system instructions. The rest belongs to the vector families. */
 import * as H from "../handlers";
 import * as I from "../ids";
+import { MODE_64 } from "../mode_bits";
 import { OP_CONDITION, OP_FORM, OP_REG, OP_RM8, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../op";
 import { DS, FS, GS, SS } from "../state";
 import {
-  MODE_64,
   allowLock,
   defaultSegment,
   immediate8u,

@@ -1,8 +1,8 @@
 /** Near transfers for the dispatch loop's own forms to a target that is not in the op, in 64-bit mode. */
 import { clearCodeChanged } from "../frames/code";
-import { MODE_64 } from "../decode/decode";
 import { VECTOR_GP, fault, raise } from "../machine";
 import { codeMode } from "../mode";
+import { MODE_64 } from "../mode_bits";
 import { isCanonical } from "../paging/format";
 import { OP_LENGTH, OP_OFFSET } from "../op";
 import { CPU_CODE_BASE, CPU_RIP } from "../state";

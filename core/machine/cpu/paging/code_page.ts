@@ -1,14 +1,14 @@
 /** For the translator, in its own instance: finds where code lies that a pCPU has executed. */
-import { ACCESS_READ, ADDRESS, SPACE_NX, SPACE_PAGING } from "./format";
+import { ACCESS_READ, SPACE_SMAP, SPACE_SMEP, SPACE_USER, SPACE_WP } from "./format";
 import { NO_ADDRESS, walkBothStages, walkInit, walkTables } from "./walk";
 
 /**
- * Returns the machine address of the page at `linear` of 64-bit code, through the tables at `cr3` and the second stage at machine address `second`
+ * Returns the machine address of the page at `linear` in the address space with this key (space.ts) and the second stage at machine address `second`
  * (0: none), ignoring access rights; 0 if there is none.
  */
-export function codePage(cr3: u64, second: u32, linear: u64): f64 {
+export function codePage(space: u64, second: u32, linear: u64): f64 {
   walkInit((<u64>memory.size()) << 16);
-  const key = SPACE_PAGING | SPACE_NX | (cr3 & ADDRESS);
+  const key = space & ~(SPACE_USER | SPACE_WP | SPACE_SMEP | SPACE_SMAP);
   const page = second
     ? walkBothStages(key, second, linear, ACCESS_READ, false)
     : walkTables(key, linear, ACCESS_READ, false);

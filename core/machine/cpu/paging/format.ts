@@ -2,14 +2,23 @@
  * The formats of page tables (Intel's manual volume 3, chapter 4): the number of levels, the meaning of an entry's bits, and which entries map a
  * page. An address space consists of a root and those parts of the processor's mode that decide about translations, as bits SPACE_*.
  */
+import {
+  PTE_PRESENT_BIT,
+  PTE_WRITE_BIT,
+  PTE_USER_BIT,
+  PTE_ACCESSED_BIT,
+  PTE_DIRTY_BIT,
+  PTE_LARGE_BIT,
+  PTE_NX_BIT,
+} from "../bit_numbers";
 
-export const PTE_PRESENT: u64 = 1;
-export const PTE_WRITE: u64 = 2;
-export const PTE_USER: u64 = 4;
-export const PTE_ACCESSED: u64 = 0x20;
-export const PTE_DIRTY: u64 = 0x40;
-export const PTE_LARGE: u64 = 0x80;
-export const PTE_NX: u64 = 1 << 63;
+export const PTE_PRESENT: u64 = 1 << PTE_PRESENT_BIT;
+export const PTE_WRITE: u64 = 1 << PTE_WRITE_BIT;
+export const PTE_USER: u64 = 1 << PTE_USER_BIT;
+export const PTE_ACCESSED: u64 = 1 << PTE_ACCESSED_BIT;
+export const PTE_DIRTY: u64 = 1 << PTE_DIRTY_BIT;
+export const PTE_LARGE: u64 = 1 << PTE_LARGE_BIT;
+export const PTE_NX: u64 = 1 << PTE_NX_BIT;
 /** The machine address in an entry, or in a root. */
 export const ADDRESS: u64 = 0x000ffffffffff000;
 

@@ -1,4 +1,4 @@
-/* Compiled programs of some size or shape: indirect calls, a virtual machine, sorting, hashing, doubles, trees. Prints what they computed. */
+/* Compiled programs of some size or shape: indirect calls, a virtual machine, sorting, hashing, doubles, trees. It prints what they have computed. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

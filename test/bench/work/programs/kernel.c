@@ -1,4 +1,4 @@
-/* What programs ask a kernel for, many times: fork, pipe, mprotect, map, signals, threads. Prints how often. */
+/* What programs ask of a kernel, many times: fork, pipe, mprotect, map, signals, threads. It prints how often. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>

@@ -2,6 +2,7 @@
 import * as exits from "../../../../core/machine/cpu/exits.ts";
 import * as state from "../../../../core/machine/cpu/state.ts";
 import { Machine, NX, PRESENT, USER, WRITABLE } from "../../machine.ts";
+import { TranslatedCode } from "../../translator/translated.ts";
 import { CODE_ADDRESS, DATA_PAGES, WINDOW, WINDOW_START } from "../generate.ts";
 import { CASE, RESULT } from "./generate.ts";
 import { attributes, CODE_PAGE, descriptor, LDT } from "./segments.ts";
@@ -11,15 +12,20 @@ const DATA_FRAME = 0x3810000;
 /** The descriptor tables lie in supervisor pages, as in Linux. */
 const TABLES = 0xffff_8000_0000_0000n;
 const TABLES_FRAME = 0x3820000;
+const POOL = 0x3b00000;
 const LDT_OFFSET = 0x800;
 const SEGMENTS = [state.ES, state.SS, state.DS, state.FS, state.GS];
 
 export class LegacyEngine {
   readonly #machine: Machine;
+  readonly #translated: TranslatedCode | null;
 
-  constructor(compiled: WebAssembly.Module) {
+  /** With `translates`, every case is translated to WebAssembly before it runs. */
+  constructor(compiled: WebAssembly.Module, translates = false) {
     const m = new Machine(compiled);
     this.#machine = m;
+    const exports = m.exports as unknown as WebAssembly.Exports;
+    this.#translated = translates ? new TranslatedCode(exports, m.memory, POOL) : null;
     m.map(BigInt(CODE_PAGE), CODE_FRAME);
     for (const page of [0, 0x1000]) m.map(BigInt(DATA_PAGES + page), DATA_FRAME + page, PRESENT | WRITABLE | USER | NX);
     m.map(TABLES, TABLES_FRAME, PRESENT | WRITABLE);
@@ -39,7 +45,11 @@ export class LegacyEngine {
     m.set(state.CPU_GDTR_BASE, TABLES);
     m.view.setUint32(m.cpu + state.CPU_GDTR_LIMIT, 127, true);
     m.segment(state.LDTR, 0x50, 0x82, TABLES + BigInt(LDT_OFFSET), 8 * (LDT.length + 1) - 1);
-    m.bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 4096);
+  }
+
+  /** The number of regions made. */
+  get regions(): number {
+    return this.#translated?.count ?? 0;
   }
 
   /** Runs one case until its trap. The result has the layout of legacy.c's `struct result`. */
@@ -47,6 +57,8 @@ export class LegacyEngine {
     const m = this.#machine;
     const input = new DataView(test.buffer, test.byteOffset);
     const selector = (n: number): number => input.getUint16(CASE.segments + 2 * n, true);
+    // An earlier case may have written to either.
+    m.bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 4096);
     m.bytes.set(test.subarray(CASE.code, CASE.code + 24), CODE_FRAME + (CODE_ADDRESS & 0xfff));
     m.bytes.fill(0, DATA_FRAME, DATA_FRAME + 8192);
     m.bytes.set(test.subarray(CASE.memory, CASE.memory + WINDOW), DATA_FRAME + (WINDOW_START - DATA_PAGES));
@@ -62,6 +74,8 @@ export class LegacyEngine {
     m.rip = BigInt(input.getUint32(CASE.eip, true));
     m.flags = input.getUint32(CASE.eflags, true);
     m.exports.engine_refresh!();
+    const translated = this.#translated;
+    translated?.translate(translated.request(CODE_FRAME + (CODE_ADDRESS & 0xfff), BigInt(CODE_ADDRESS)));
     let exit: number;
     do exit = m.run();
     while (exit === exits.EXIT_POLL);

@@ -1,8 +1,8 @@
 /*
- * Executes single instructions of 16- and 32-bit code on the real CPU, in compatibility mode through segments of the LDT: reads the LDT, then
- * cases, from standard input, writes what each did to standard output. A case is all that a 32-bit user program has in registers and segments,
- * but for the FPU; the instruction is followed by INT3, so that every case ends in a signal, whose frame is the result.
- * Build: gcc -O1 -no-pie -fno-stack-protector -o legacy legacy.c (x86-64 Linux).
+ * Executes single instructions of 16- and 32-bit code on the real CPU, in compatibility mode through segments of the LDT. It reads the LDT and then
+ * cases from standard input, and writes what each case did to standard output. A case is everything that a 32-bit user program has in registers and
+ * segments, except the FPU. The instruction is followed by INT3, so every case ends in a signal, and the signal's frame is the result. Build: gcc -O1
+ * -no-pie -fno-stack-protector -o legacy legacy.c (x86-64 Linux).
  */
 #define _GNU_SOURCE
 #include <asm/ldt.h>
@@ -21,7 +21,7 @@
 enum { WINDOW = 512 };
 #define CODE_PAGE ((uint8_t *)0x10000000)
 #define CODE (CODE_PAGE + 0x800)
-/* The window lies across a page boundary; the pages around the two are not mapped. */
+/* The window lies across a page boundary. The pages around these two are not mapped. */
 #define DATA_PAGES ((uint8_t *)0x20000000)
 #define WINDOW_START (DATA_PAGES + 0x1000 - WINDOW / 2)
 
@@ -43,7 +43,7 @@ struct result {
     uint8_t memory[WINDOW];
 };
 
-/* What the entry code below reaches by 32-bit absolute addresses: the segments are the case's by then. */
+/* What the entry code below reaches by 32-bit absolute addresses, because by then the segments are those of the case. */
 struct entry {
     uint64_t gpr[8], rflags;
     uint32_t target;
@@ -61,7 +61,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     (void)number; (void)info;
     uint16_t ds, es, fs, gs;
     asm volatile("mov %%ds, %0\n mov %%es, %1\n mov %%fs, %2\n mov %%gs, %3" : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
-    /* Before anything of the C library: its thread lies at FS. */
+    /* This comes before anything of the C library, whose thread data lies at FS. */
     long ignored;
     asm volatile("mov %4, %%fs\n syscall" : "=a"(ignored) : "a"(SYS_arch_prctl), "D"(ARCH_SET_FS), "S"(fs_base), "r"(0) : "rcx", "r11", "memory");
     ucontext_t *u = context;
@@ -115,8 +115,9 @@ int main(void) {
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS};
     for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
-    memset(CODE_PAGE, 0xcc, 4096);
     while (fread(&test, sizeof test, 1, stdin) == 1) {
+        /* An earlier case may have written to the page. */
+        memset(CODE_PAGE, 0xcc, 4096);
         memcpy(CODE, test.code, sizeof test.code);
         for (int i = 0; i < 8; i++) entry.gpr[i] = test.gpr[i];
         entry.rflags = test.eflags;

@@ -104,19 +104,24 @@ function compareLegacy(engine: LegacyEngine, batch: readonly LegacyInstance[], s
 }
 
 /** Returns what differs from the record of silicon, and how many instances were compared. */
-export async function againstLegacyCorpus(): Promise<Report> {
+export async function againstLegacyCorpus(translates = false): Promise<Report & { regions: number }> {
   const report: Report = { count: 0, mismatches: 0, samples: new Map() };
-  const engine = new LegacyEngine(await compileEngine());
+  const engine = new LegacyEngine(await compileEngine(), translates);
   for (const [one, silicon] of readLegacyCorpus()) {
     compareLegacy(engine, [one], silicon, report);
     if (report.count % 500 === 0) await breath();
   }
-  return report;
+  return { ...report, regions: engine.regions };
 }
 
-export async function legacyConformance(seed: number, count: number, only?: string): Promise<Report> {
+export async function legacyConformance(
+  seed: number,
+  count: number,
+  only?: string,
+  translates = false,
+): Promise<Report> {
   const report: Report = { count: 0, mismatches: 0, samples: new Map() };
-  const engine = new LegacyEngine(await compileEngine());
+  const engine = new LegacyEngine(await compileEngine(), translates);
   const binary = buildLegacySilicon();
   let batch: LegacyInstance[] = [];
   const flush = async (): Promise<void> => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { DISKS, diskText, parseDisk } from "../../../../core/dom0/backends/blk/config.ts";
 import { readDisk, writeDisk } from "../../../../core/dom0/backends/blk/spec-text.ts";
-import { vdevNumber } from "../../../../core/dom0/backends/blk/vdev.ts";
+import { vdevName, vdevNumber } from "../../../../core/dom0/backends/blk/vdev.ts";
 import { SpecError } from "../../../../core/dom0/xenbus/kind.ts";
 
 const parsed = (text: string) => {
@@ -28,6 +28,12 @@ describe("the numbers of virtual disks", () => {
     ["0x300", 768],
     ["01400", 768],
   ])("%s is %i", (vdev, number) => expect(vdevNumber(vdev)).toBe(number));
+
+  it.each(["xvda", "xvdb2", "xvdp15", "xvdq", "xvdtq37", "xvda16", "sda", "sdb3", "hda", "hdb7", "hdc2", "hdd"])(
+    "that of %s leads back to the name",
+    (vdev) => expect(vdevName(vdevNumber(vdev)!)).toBe(vdev),
+  );
+  it("that no name stands for has none", () => expect([0, 1, 255 << 8].map(vdevName)).toEqual([null, null, null]));
 
   it.each(["", "xvd", "hde", "sdq", "sda16", "xvda256", "d0", "vda", "xvda1x", "-1"])("%j is none", (vdev) =>
     expect(vdevNumber(vdev)).toBe(null),

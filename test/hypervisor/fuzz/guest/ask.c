@@ -1,7 +1,7 @@
-/* Calls that only ask. */
+/* Calls that only ask for something and change nothing. */
 #include "fuzz.h"
 
-/* What others have: domains with a second stage, device models, control domains. */
+/* Calls for others: for domains with a second stage, for device models and for control domains. */
 static void not_for_us(struct lane *l) {
     u64 *a = argument(l, 64), *list = argument(l, 64), peer = once_in(l, 2) ? some_peer(l) : DOMID_SELF;
     struct frame *f = frame_in(l, DATA);
@@ -30,7 +30,7 @@ static void not_for_us(struct lane *l) {
         break;
     case 4: a[0] = 3, a[1] = (u64)list; call(l, HYPERVISOR_memory_op, 10, 10, (u64)a, 0, 0); break;
     default:
-        /* What it was told its memory is, changed; a map of a peer's must not be. */
+        /* The memory map that Xen gives this domain, which the domain changes. It must not be able to set the map of a peer. */
         a[0] = peer, a[1] = below(l, 3), a[2] = (u64)list;
         call(l, HYPERVISOR_memory_op, peer == DOMID_SELF ? 13 : 26, 13, (u64)a, 0, 0);
     }
@@ -77,7 +77,7 @@ void ask_play(struct lane *l) {
             else call(l, HV_console_io, 1, 1, 8, (u64)a, 0);
         } else if (once_in(l, 2)) install_traps(), count(l, 0, 0, 1), count(l, 4, 0, 1), count(l, 3, 0, 1);
         else {
-            /* What only a control domain may. */
+            /* Calls that only a control domain may make. */
             static const u8 numbers[] = {7, 35, 36, 33, 29};
             u32 nr = numbers[below(l, 5)];
             if (nr == 29) *a = some_peer(l), call(l, nr, 4, 4, (u64)a, 0, 0);

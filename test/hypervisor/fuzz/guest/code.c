@@ -1,10 +1,10 @@
-/* Code that changes: by stores, by mappings, by hypercalls, and under another vCPU's feet; and the ways back from the kernel. */
+/* Code that changes by stores, by mappings, by hypercalls, and while another vCPU executes it; and the ways back from the kernel. */
 #include "fuzz.h"
 
 enum { CODE_WINDOW = 0, ALIAS_WINDOW = PRIVATE - 2 };
 extern char returned_entry[], user_code[];
 
-/* mov $value, %eax; ret */
+/* Writes the code: mov $value, %eax; ret. */
 static void write_code(volatile u8 *p, u32 value) {
     p[0] = 0xb8, p[1] = value, p[2] = value >> 8, p[3] = value >> 16, p[4] = value >> 24, p[5] = 0xc3;
 }
@@ -37,7 +37,7 @@ static void own_code(struct lane *l) {
         break;
     }
     default: {
-        /* Through its life as another's frame. */
+        /* The frame changes by being another domain's frame for a while. */
         u64 pfn = start_info->nr_pages - 1 - l->id * FRAMES - index_of(l, f), mfn = f->mfn;
         struct memory_reservation r = {&mfn, 1, 0, 0, DOMID_SELF};
         withdraw(l, f);
@@ -56,8 +56,8 @@ static void own_code(struct lane *l) {
 }
 
 /*
- * An instruction that other vCPUs exchange while this one executes it: what Xen emulates must be what was fetched once. Eight bytes,
- * stored at once; a mixture of two may be anything, so only wild domains do this.
+ * An instruction that other vCPUs exchange while this one executes it. When Xen emulates it, it must emulate what it fetched once. The eight bytes
+ * are stored at once. A vCPU may still see a mixture of two instructions, which can do anything, so only wild domains do this.
  */
 static u64 changing[LANES][512] __attribute__((aligned(4096), section(".bss.page")));
 static const u64 variants[] = {
@@ -66,12 +66,12 @@ static const u64 variants[] = {
     0xc36c, 0xc36e,       /* ins, outs */
     0xc36cf3, 0xc36ef3,   /* rep */
     0xc3320f, 0xc3300f,   /* rdmsr, wrmsr */
-    0xc3c0200f, 0xc3c0220f, 0xc3d0200f, 0xc3d8200f, 0xc3e0200f, 0xc3e0220f, /* mov cr */
-    0xc3c0210f, 0xc3c0230f, 0xc3f8210f, /* mov dr */
+    0xc3c0200f, 0xc3c0220f, 0xc3d0200f, 0xc3d8200f, 0xc3e0200f, 0xc3e0220f, /* mov to and from control registers */
+    0xc3c0210f, 0xc3c0230f, 0xc3f8210f, /* mov to and from debug registers */
     0xc3060f, 0xc3fa, 0xc3fb, /* clts, cli, sti */
     0xc33f010f, 0xc337010f, /* invlpg, lmsw (%rdi) */
     0xc3d1010f, 0xc3090f, 0xc3310f, 0xc3f9010f, /* xsetbv, wbinvd, rdtsc, rdtscp */
-    0xa20f6e65780b0f,     /* forced cpuid, without a return */
+    0xa20f6e65780b0f,     /* the forced cpuid of PV guests, without a return after it */
     0xc3078948, 0xc3078748, 0xc3ab48, 0xc33fb10f48f0, 0xc307c70f48f0 & 0, /* stores to (%rdi) */
     0xc3, 0xc390,
 };
@@ -96,7 +96,7 @@ void code_play(struct lane *l) {
     }
     if (once_in(l, 2)) own_code(l);
     else {
-        /* What Xen executes for a kernel, one at a time. */
+        /* Executes the instructions that Xen executes for a kernel, one at a time. */
         u64 value, cr = 0;
         switch (below(l, 8)) {
         case 0: asm volatile("movq %%cr0, %0; movq %0, %%cr0" : "=r"(value)); break;
@@ -135,12 +135,13 @@ void return_play(struct lane *l) {
         hypercall_iret((u64)returned_entry, 0xe030, 0x100, rflags, 0xe02b);
         break;
     case 3:
-        /* With a user base that has the kernel's half too, or it ends in a page fault in user mode. Without one Xen ends the domain. */
+        /* Goes to user mode with a user base that has the kernel's half too, because otherwise this ends in a page fault in user mode. Without any
+         * user base Xen ends the domain. */
         if (extended(l, NEW_USER_BASEPTR, mfn_of((void *)start_info->pt_base), 0)) return;
         hypercall_iret((u64)user_code, 0xe033, once_in(l, 2) ? 0x100 : 0, rflags | 0x200, 0xe02b);
         break;
     case 4:
-        /* Selectors that cannot be loaded: the failsafe callback, which is an invalid opcode. */
+        /* With selectors that cannot be loaded. Then Xen calls the failsafe callback, which is an invalid opcode here. */
         hypercall_iret((u64)returned_entry, below(l, 0x2000) << 3, 0, rflags, below(l, 0x2000) << 3 | 3);
         break;
     case 5: asm volatile("int $0x80"); break;

@@ -1,4 +1,4 @@
-/* Descriptor tables: the vCPU's GDT and LDT of its own frames, and segments loaded from them. */
+/* Descriptor tables: the vCPU makes a GDT and an LDT of its own frames and loads segments from them. */
 #include "fuzz.h"
 
 enum { LDT_WINDOW = PRIVATE - 1 };
@@ -39,7 +39,7 @@ static void gdt(struct lane *l) {
 static void ldt(struct lane *l) {
     void *at = window_address(l, LDT_WINDOW);
     if (l->ldt_frame && once_in(l, 2)) {
-        /* The window may go before the LDT does: Xen holds the page. */
+        /* The window may be taken away before the LDT is, because Xen holds the page. */
         if (once_in(l, 2)) window_set(l, LDT_WINDOW, 0, 0, below(l, 3));
         table_check(l, &l->frames[l->ldt_frame - 1]);
         if (!extended(l, SET_LDT, 0, 0)) drop(l, &l->ldt_frame);
@@ -53,7 +53,7 @@ static void ldt(struct lane *l) {
     if (window_set(l, LDT_WINDOW, f->mfn, 0, 2) || extended(l, SET_LDT, (u64)at, 1 + below(l, 512))) return;
     f->state = DESCRIPTORS;
     f->level = 0;
-    f->loose = ALWAYS; /* it becomes a page of descriptors at its first use only */
+    f->loose = ALWAYS; /* it becomes a page of descriptors only when it is first used */
     l->ldt_frame = index_of(l, f) + 1;
 }
 

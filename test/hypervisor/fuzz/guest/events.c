@@ -1,4 +1,4 @@
-/* Event channels of both ABIs. Events are masked all the time; waiting for them is vcpus.c's. */
+/* Event channels of both ABIs. Events are masked all the time, and vcpus.c is what waits for them. */
 #include "fuzz.h"
 
 enum { INTERDOMAIN = 0, BIND_VIRQ = 1, BIND_PIRQ = 2, CLOSE = 3, SEND = 4, STATUS = 5, UNBOUND = 6, BIND_IPI = 7, BIND_VCPU = 8, UNMASK = 9,
@@ -27,7 +27,7 @@ void event_play(struct lane *l) {
     switch (below(l, 16)) {
     case 0:
     case 1:
-        /* Most often the peer may bind it; ourselves now and then. */
+        /* Most often the peer may bind the port, and now and then this domain itself. */
         *b = DOMID_SELF | (below(l, 3) ? some_peer(l) : DOMID_SELF) << 16;
         if (!op(l, UNBOUND, a)) keep(l, a[1]);
         break;
@@ -53,7 +53,7 @@ void event_play(struct lane *l) {
             *b = DOMID_SELF;
             op(l, RESET, a);
         } else {
-            /* The form before Xen 3.0.2: the command, then its argument. */
+            /* The form of the call before Xen 3.0.2: the command, then its argument. */
             a[0] = SEND, a[1] = some_port(l);
             call(l, HV_event_channel_op_compat, 0, (u64)a, 0, 0, 0);
         }

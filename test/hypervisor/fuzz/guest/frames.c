@@ -1,4 +1,4 @@
-/* A vCPU's frames, and the windows that show them. */
+/* The frames of a vCPU, and the windows that show them. */
 #include "fuzz.h"
 
 u8 windows[LANES][WINDOWS][PAGE] __attribute__((aligned(4096), section(".bss.page")));
@@ -38,21 +38,22 @@ u64 *view(struct lane *l, struct frame *f, int writable) { return view_mfn(l, f-
 void withdraw(struct lane *l, struct frame *f) {
     for (u32 w = 0; w < PRIVATE + SHARED; w++) {
         if (l->window_mfn[w] != f->mfn) continue;
-        /* By its table or by its address, to nothing or to another frame: all ways that a mapping ends. */
+        /* The window's entry is changed by its table or by its address, to nothing or to another frame. These are all the ways in which a mapping
+         * ends. */
         struct frame *other = once_in(l, 3) ? frame_in(l, DATA) : NULL;
         if (other && other != f && (w < PRIVATE || index_of(l, other) >= FRAMES / 3)) window_set(l, w, other->mfn, once_in(l, 2), kinds[below(l, 8)]);
         if (l->window_mfn[w] == f->mfn) window_set(l, w, 0, 0, kinds[below(l, 8)]);
     }
 }
 
-/* Reads and writes what another vCPU's shared windows show, by whatever translation this pCPU has. */
+/* Reads and writes what the shared windows of another vCPU show, by whatever translation this pCPU has. */
 void scribble(struct lane *l) {
     struct lane *other = &lanes[below(l, lane_count)];
     u32 window = below(l, 4) ? PRIVATE + below(l, SHARED) : PRIVATE + SHARED + below(l, MAPS);
     volatile u64 *p = window_address(other, window);
     u32 at = below(l, 512), n = 1 + below(l, 16);
     u64 value = random64(l);
-    /* A forged entry is what does harm in a page table. */
+    /* In a page table a forged entry does the most harm. */
     if (once_in(l, 2)) value = (value & 0x1ffff) << 12 | 0x67;
     for (u32 i = 0; i < n; i++) {
         if (below(l, 4)) p[(at + i) & 511] = value;
@@ -60,11 +61,11 @@ void scribble(struct lane *l) {
     }
 }
 
-/* A shared window gets another frame, or none. */
+/* Puts another frame, or none, into a shared window. */
 void window_play(struct lane *l) {
     u32 window = PRIVATE + below(l, SHARED);
     struct frame *f = once_in(l, 4) ? NULL : frame_in(l, once_in(l, 8) ? GRANTED : DATA);
-    if (f && index_of(l, f) < FRAMES / 3) f = NULL; /* the first third is never shown to others: it is what is sealed */
+    if (f && index_of(l, f) < FRAMES / 3) f = NULL; /* the first third is never shown to others, because it is what gets sealed */
     window_set(l, window, f ? f->mfn : 0, below(l, 4) != 0, kinds[below(l, 8)]);
     if (f && once_in(l, 2)) {
         volatile u64 *p = window_address(l, window);

@@ -1,11 +1,11 @@
-/* The loop of operations, and how hypercalls are made and counted. */
+/* The loop of operations, and the functions that make hypercalls and count them. */
 #include "fuzz.h"
 
 u8 arguments[LANES][2 * PAGE] __attribute__((aligned(4096), section(".bss.page")));
 static u32 over;
 enum { REPORT_EVERY = 16384, SAY_EVERY = 1024 };
 
-/* One behind the other, from anywhere on: now and then across the end of a page, or not aligned. */
+/* Gives out pieces one after the other, beginning anywhere, so that now and then one is not aligned or crosses the end of a page. */
 void *argument(struct lane *l, u32 bytes) {
     if (l->argument_at + bytes > sizeof arguments[0]) l->argument_at = 0;
     void *p = arguments[l->id] + l->argument_at;
@@ -54,7 +54,7 @@ s64 call(struct lane *l, u32 nr, u32 sub, u64 a, u64 b, u64 c, u64 d) {
     return result;
 }
 
-/* What has been tried and has succeeded since the last time, as "nr.sub=ok/tried". */
+/* Reports what was tried and what succeeded since the last report, as "nr.sub=ok/tried". */
 void report(struct lane *l) {
     char line[200];
     u32 n = 0;
@@ -102,7 +102,7 @@ static void (*const plays[])(struct lane *) = {
 
 void fuzz(struct lane *l) {
     __builtin_setjmp(l->resume);
-    /* self() again: what a register held before the jump may be gone. */
+    /* Calls self() again, because what a register held before the jump may be lost. */
     for (;;) {
         l = self();
         l->info->evtchn_upcall_mask = 1;

@@ -1,13 +1,13 @@
 /*
- * The hostile guest: 2 to 4 vCPUs that make random and nearly valid hypercalls. Each vCPU has frames, windows, grant references and
- * page tables of its own and knows what they are, so that long sequences succeed; the others write into them meanwhile, by addresses
- * whose translations may be stale. What a vCPU knows of its frames is also what isolation is judged by (judge.c).
+ * The hostile guest: 2 to 4 vCPUs that make random and nearly valid hypercalls. Each vCPU has frames, windows, grant references and page tables of
+ * its own and knows what they are, so that long sequences of calls succeed. The other vCPUs write into them meanwhile, by addresses whose
+ * translations may be stale. Isolation is judged by what a vCPU knows of its frames (judge.c).
  */
 #ifndef FUZZ_H
 #define FUZZ_H
 #include "xen.h"
 
-/* The numbers that mini's xen.h has not. */
+/* The numbers that mini's xen.h does not have. */
 enum {
     HV_mmu_update = 1, HV_set_gdt = 2, HV_stack_switch = 3, HV_fpu_taskswitch = 5, HV_sched_op_compat = 6, HV_set_debugreg = 8,
     HV_get_debugreg = 9, HV_update_descriptor = 10, HV_multicall = 13, HV_event_channel_op_compat = 16, HV_console_io = 18,
@@ -18,28 +18,28 @@ enum {
 enum { PIN_L1 = 0, UNPIN = 4, NEW_BASEPTR = 5, SET_LDT = 13, NEW_USER_BASEPTR = 15 };
 
 enum {
-    LANES = 4,            /* vCPUs at most */
+    LANES = 4,            /* the largest number of vCPUs */
     STACK = 32768,
-    FRAMES = 48,          /* of each vCPU, from the top of the domain's memory */
-    PRIVATE = 8,          /* windows that only their vCPU uses */
-    SHARED = 8,           /* windows that the other vCPUs write into and read at any time */
-    MAPS = 12,            /* windows for grants of the peer's */
+    FRAMES = 48,          /* frames of each vCPU, from the top of the domain's memory downwards */
+    PRIVATE = 8,          /* windows that only the vCPU itself uses */
+    SHARED = 8,           /* windows that the other vCPUs write to and read at any time */
+    MAPS = 12,            /* windows for grants that the peers make */
     WINDOWS = PRIVATE + SHARED + MAPS,
-    HOOK_SLOT = 320,      /* L4 slot of the boot tables that vCPU 0's own tables hang at; the next ones are the others' */
-    FIRST_REF = 16, REFS = 24, SEALED_REFS = 8, /* grant references of each vCPU; the first of them read-only, of sealed frames */
+    HOOK_SLOT = 320,      /* L4 slot of the boot tables to which vCPU 0's own tables are attached; those of the other vCPUs follow */
+    FIRST_REF = 16, REFS = 24, SEALED_REFS = 8, /* grant references of each vCPU; the first ones grant sealed frames, for reading only */
     SUBOPS = 32, NUMBERS = 42,
 };
 
 enum state {
     ABSENT,   /* given back to Xen */
-    DATA,     /* ours; anybody in this domain may have written to it */
-    SEALED,   /* full of a pattern that nobody may change; perhaps granted read-only */
-    GRANTED,  /* granted to the peer for writing */
-    TABLE,    /* pinned as a page table: changes by this vCPU's updates only */
-    DESCRIPTORS, /* in this vCPU's GDT */
+    DATA,     /* this domain's; any of its vCPUs may have written to it */
+    SEALED,   /* full of a pattern that nobody may change; it may be granted for reading */
+    GRANTED,  /* granted to a peer for writing */
+    TABLE,    /* pinned as a page table: it changes only by this vCPU's updates */
+    DESCRIPTORS, /* in the GDT of this vCPU */
 };
 
-/* A table whose content is not known just now; or for as long as it is one. */
+/* A table whose contents are not known just now (ONCE), or are not known for as long as it is a table (ALWAYS). */
 enum { ONCE = 1, ALWAYS = 2 };
 struct frame { u64 mfn; u32 state, level, ref; int loose; };
 
@@ -49,13 +49,13 @@ struct lane {
     u32 id, depth, traps, argument_at;
     u64 calls, reported;
     struct frame frames[FRAMES];
-    u64 window_mfn[WINDOWS];      /* what each window maps; 0 = nothing */
+    u64 window_mfn[WINDOWS];      /* the frame that each window maps; 0 if none */
     u8 window_writable[WINDOWS];
-    u32 turn;                     /* of the private windows */
+    u32 turn;                     /* which of the private windows is used next */
     struct vcpu_info *info;
     u32 ports[8];
-    u32 gdt_frame, ldt_frame, base_frame; /* index + 1 of what is loaded */
-    volatile u32 arrived;         /* the last word of code that was jumped to */
+    u32 gdt_frame, ldt_frame, base_frame; /* the number of the frame that is loaded, plus 1 */
+    volatile u32 arrived;         /* the last word that code which was jumped to has left */
     u32 tried[NUMBERS][SUBOPS], ok[NUMBERS][SUBOPS];
 };
 
@@ -66,7 +66,7 @@ extern u8 windows[LANES][WINDOWS][PAGE];
 extern u8 stacks[LANES][STACK];
 extern u64 shadow[LANES][FRAMES][512];
 
-/* The lane of the vCPU that runs: found by its stack, so that no register that is played with matters. */
+/* Returns the lane of the vCPU that runs. It is found by the stack, so that none of the registers that are changed at random matters. */
 static inline struct lane *self(void) {
     u64 sp;
     asm volatile("movq %%rsp, %0" : "=r"(sp));
@@ -81,27 +81,27 @@ static inline u64 random64(struct lane *l) {
 }
 static inline u64 below(struct lane *l, u64 n) { return (u64)((random64(l) >> 32) * n) >> 32; }
 static inline int once_in(struct lane *l, u64 n) { return below(l, n) == 0; }
-/* The other hostile domains: a PV and a PVH one. */
+/* Returns one of the other two hostile domains: a PV domain and a PVH domain. */
 static inline u64 some_peer(struct lane *l) { return peers[below(l, 2)]; }
 static inline u32 index_of(struct lane *l, struct frame *f) { return f - l->frames; }
 
-/* main.c */
+/* In main.c. */
 void say(const char *text, u64 value);
 void say_line(const char *text, u32 n);
 void install_traps(void);
 u32 append(char *line, u32 n, const char *text, u64 value);
 
-/* fuzz.c */
+/* In fuzz.c. */
 void fuzz(struct lane *l);
-/* A hypercall that is counted under nr and sub; now and then it is one of a multicall. */
+/* Makes a hypercall that is counted under `nr` and `sub`. Now and then it is made as one of a multicall. */
 s64 call(struct lane *l, u32 nr, u32 sub, u64 a, u64 b, u64 c, u64 d);
 void count(struct lane *l, u32 nr, u32 sub, int ok);
-/* The same for operations of which each has its own status, which count() is told of. */
+/* Makes one whose operations each have a status of their own. The caller tells count() about them. */
 s64 call_raw(struct lane *l, u32 nr, u64 a, u64 b, u64 c, u64 d);
 void report(struct lane *l);
 void next_operation(struct lane *l) __attribute__((noreturn));
 
-/* judge.c */
+/* In judge.c. */
 void broken(const char *what, u64 a, u64 b);
 void canaries_init(void);
 void canaries_check(void);
@@ -113,10 +113,10 @@ void table_check(struct lane *l, struct frame *f);
 void judge_some(struct lane *l);
 void judge_domain(void) __attribute__((noreturn));
 
-/* frames.c */
+/* In frames.c. */
 void frames_init(struct lane *l);
 struct frame *frame_in(struct lane *l, enum state state);
-/* Shows a frame in a private window; aborts the operation if it cannot be (so mapped). */
+/* Shows a frame in a private window. Ends the operation if the frame cannot be mapped, or not in this way. */
 u64 *view(struct lane *l, struct frame *f, int writable);
 u64 *view_mfn(struct lane *l, u64 mfn, int writable);
 s64 window_set(struct lane *l, u32 window, u64 mfn, int writable, u32 flush);
@@ -126,13 +126,13 @@ void scribble(struct lane *l);
 void window_play(struct lane *l);
 static inline void *window_address(struct lane *l, u32 window) { return windows[l->id][window]; }
 
-/* Room for a hypercall's structures; in a wild domain the other vCPUs write into it while the call runs. */
+/* Returns room for the structures of a hypercall. In a wild domain the other vCPUs write into it while the call runs. */
 void *argument(struct lane *l, u32 bytes);
-/* Nanoseconds from now on in system time. */
+/* Returns the system time that is `ns` nanoseconds from now. */
 u64 in_ns(struct lane *l, u64 ns);
 extern u8 arguments[LANES][2 * PAGE];
 
-/* One subject each: an operation on what the lane has. */
+/* One function for each subject. Each does an operation with what the lane has. */
 s64 update(struct lane *l, u64 address, u64 value, u32 kind, u64 domid);
 s64 extended(struct lane *l, u32 cmd, u64 a, u64 b);
 void table_play(struct lane *l);

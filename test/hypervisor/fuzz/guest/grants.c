@@ -1,6 +1,6 @@
 /*
- * Grants. Each vCPU has references of its own in the domain's table: the first ones grant sealed frames for reading, the others frames for
- * writing. The peer has the same, so each maps and copies by guess what the other most probably grants.
+ * Grants. Each vCPU has references of its own in the domain's table: the first ones grant sealed frames for reading, and the others grant frames for
+ * writing. The peers use the same references, so each domain maps and copies by guess what the others most probably grant.
  */
 #include "fuzz.h"
 
@@ -24,8 +24,9 @@ struct copy { struct copy_side from, to; u16 length, flags; short status; };
 struct setup { u16 domid; u32 frames; short status; u64 *list; };
 
 /*
- * What is mapped, by window of a lane: only that lane maps there, but any vCPU may unmap or replace it. Whoever replaces counts in `replacing` before
- * its call and in `replaced` after it: while the two differ, a frame of our own may appear in the window, for handles are given again.
+ * What is mapped, by the window of a lane. Only that lane maps there, but any vCPU may unmap it or replace it. A vCPU that replaces it counts in
+ * `replacing` before its call and in `replaced` after it. While the two differ, a frame of this domain may appear in the window, because handles are
+ * used again.
  */
 static struct mapped { volatile u32 used, flags, replacing, replaced; u32 handle; u64 address, bus; } mapped[LANES][MAPS];
 
@@ -59,7 +60,7 @@ int grant_in_use(struct lane *l, struct frame *f) {
     return f->ref && in_use(f->ref);
 }
 
-/* Takes an entry back; false if the peer uses it. Xen may be marking it at this moment. */
+/* Takes an entry back. Returns false if a peer uses it. Xen may be marking the entry at this moment. */
 static int take_back(u32 ref) {
     if (version == 1) {
         u16 flags = v1(ref)->flags;
@@ -74,8 +75,9 @@ static int take_back(u32 ref) {
 }
 
 /*
- * The frame goes away: nobody may use its grant anew. False if the peer may write to it just now: then its number must not come back to us,
- * for an active grant goes on meaning it, whatever it is by then. (A reader may: that is no harm.)
+ * The frame goes away, so nobody may begin to use its grant any more. Returns false if a peer may be writing to the frame just now: then this domain
+ * must not get its number again, because an active grant goes on meaning that number, whatever the frame is by then. (A reader may go on, which does
+ * no harm.)
  */
 int grant_end(struct frame *f) {
     if (!f->ref) return 1;
@@ -90,7 +92,7 @@ int grant_end(struct frame *f) {
 static void grant(struct lane *l) {
     u32 n = below(l, REFS), ref = reference(l, n), sealed = n < SEALED_REFS;
     if (!take_back(ref)) return;
-    /* Whatever it granted is not granted any more. */
+    /* Whatever the vCPU granted is not granted any more. */
     for (u32 i = 0; i < FRAMES; i++)
         if (l->frames[i].ref == ref) {
             l->frames[i].ref = 0;
@@ -108,10 +110,10 @@ static void grant(struct lane *l) {
         v2(ref)->domid = some_peer(l);
         v2(ref)->frame = f->mfn;
         v2(ref)->offset = below(l, 4096);
-        v2(ref)->length = 64 + below(l, 4032); /* as the frame of a version 1 entry it is none of ours */
+        v2(ref)->length = 64 + below(l, 4032); /* to a reader of version 1 entries this would be a frame that is not ours */
         if (once_in(l, 6)) flags |= SUB_PAGE;
         if (once_in(l, 8) && !sealed) {
-            /* What the peer grants us, it may have back through us. */
+            /* A peer may get back through this domain what it grants to it. */
             flags = TRANSITIVE;
             v2(ref)->offset = some_peer(l);
             v2(ref)->frame = FIRST_REF + below(l, LANES * REFS);
@@ -139,7 +141,7 @@ static void set_version(struct lane *l) {
     if (want != 1 && want != 2) return;
     s64 error = call(l, HV_grant_table_op, SET_VERSION, SET_VERSION, (u64)wanted, 1, 0);
     if (error || want == version) return;
-    /* All entries are gone; who was just writing one grants nonsense, which is refused. */
+    /* All entries are gone. A vCPU that was just writing one grants nonsense, which is refused. */
     if (want == 2) show_status();
     version = want;
 }
@@ -200,12 +202,12 @@ void grant_play(struct lane *l) {
 
 static u32 guess(struct lane *l) { return FIRST_REF + below(l, LANES * REFS); }
 
-/* An L1 entry of our own to put a grant into, by its machine address. */
+/* Returns the machine address of an L1 entry of this vCPU, for a grant to be put into. */
 static u64 entry_address(struct lane *l) {
     for (u32 i = 0; i < FRAMES; i++) {
         struct frame *f = &l->frames[i];
         if (f->state != TABLE || f->level != 1) continue;
-        f->loose = ALWAYS; /* who unmaps the grant changes it */
+        f->loose = ALWAYS; /* the vCPU that unmaps the grant changes it */
         return f->mfn << 12 | below(l, 512) * 8;
     }
     return 0;
@@ -238,7 +240,7 @@ static void map(struct lane *l) {
     m->used = 1;
     if (flags & CONTAINS_PTE || !(flags & HOST_MAP)) return;
     volatile u64 *p = (u64 *)address + below(l, 512);
-    /* Without this the window's translation may still be that of its last frame, which is ours. */
+    /* Without this the window's translation may still lead to the frame it showed before, which is ours. */
     extended(l, 7, address, 0);
     if (flags & MAP_READ_ONLY && below(l, 4)) (void)*p;
     else {
@@ -256,7 +258,7 @@ static void unmap(struct lane *l) {
     int half = once_in(l, 6);
     if (!half && !(flags & CONTAINS_PTE) && flags & HOST_MAP && once_in(l, 4)) {
         struct frame *f = frame_in(l, DATA);
-        u32 window = PRIVATE; /* of our own, shared: its frame goes to where the grant was */
+        u32 window = PRIVATE; /* a shared window of this vCPU: its frame goes to the place where the grant was */
         if (!f || index_of(l, f) < FRAMES / 3 || window_set(l, window, f->mfn, 1, 0)) return;
         struct replace *r = argument(l, sizeof *r);
         *r = (struct replace){m->address, (u64)window_address(l, window), handle, -100};
@@ -265,7 +267,7 @@ static void unmap(struct lane *l) {
         int ok = !error && !r->status;
         __atomic_add_fetch(&m->replaced, 1, __ATOMIC_SEQ_CST);
         count(l, HV_grant_table_op, REPLACE, ok);
-        /* Our frame stands in a window of grants now, where the next map puts it out. */
+        /* Our frame is in a window for grants now. The next map there takes it out. */
         if (ok) l->window_mfn[window] = 0;
         if (ok && !(flags & DEVICE_MAP)) m->used = 0;
         return;
@@ -277,7 +279,7 @@ static void unmap(struct lane *l) {
     s64 error = call_raw(l, HV_grant_table_op, UNMAP, (u64)op, 1, 0);
     count(l, HV_grant_table_op, UNMAP, !error && !op->status);
     if (error) return;
-    /* A mapping that was replaced or whose table is gone cannot be unmapped any more: forget it now and then. */
+    /* A mapping that was replaced, or whose table is gone, cannot be unmapped any more, so it is forgotten now and then. */
     if ((op->status == 0 && whole) || (op->status && once_in(l, 4))) m->used = 0;
 }
 

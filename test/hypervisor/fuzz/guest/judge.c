@@ -1,6 +1,6 @@
 /*
- * Isolation, judged by who is isolated: canaries, sealed frames, page tables and fresh frames are never changed by another's hand. A
- * domain that makes wild calls cannot judge itself: those may hit frames of its own.
+ * Judges isolation as the one who is isolated: canaries, sealed frames, page tables and fresh frames must never be changed by anybody else. A domain
+ * that makes wild calls cannot judge itself, because they may hit frames of its own.
  */
 #include "fuzz.h"
 
@@ -35,14 +35,14 @@ void canaries_check(void) {
             }
 }
 
-/* The L1 entry of a kernel address: the builder shows all of its tables. */
+/* Returns the L1 entry of a kernel address. The domain builder maps all of its page tables. */
 static u64 entry_of(const void *address) {
     u64 *table = (u64 *)start_info->pt_base, va = (u64)address;
     for (u32 shift = 39; shift > 12; shift -= 9) table = (u64 *)(VIRT_BASE + pfn_of(table[va >> shift & 511] >> 12 & 0xfffffffff) * PAGE);
     return table[va >> 12 & 511];
 }
 
-/* What else is known of a frame that has changed: which windows show it, in their entries and in what their lanes think. */
+/* Says what else is known of a frame that has changed: which windows show it, by their page-table entries and by what their lanes remember. */
 static void where(struct lane *l, struct frame *f, u32 k) {
     char line[160];
     u32 n;
@@ -73,7 +73,8 @@ void seal(struct lane *l, struct frame *f) {
     for (u32 k = 0; k < 512; k++) p[k] = pattern(f->mfn, k);
     f->state = SEALED;
 }
-/* A frame that a shared window showed may be written by the guest's own stale translations: only others are sealed. */
+/* Checks the pattern of a sealed frame. This domain's own stale translations may write to a frame that was in a shared window, so only frames that
+ * were not are sealed. */
 void seal_check(struct lane *l, struct frame *f) {
     if (wild_permille) return;
     u64 *p = view(l, f, 0);
@@ -90,7 +91,7 @@ void seal_check(struct lane *l, struct frame *f) {
         }
 }
 
-/* What Xen gives is all zero, or it would be somebody's. */
+/* A frame that Xen gives must be all zero, or else it would show what somebody had in it. */
 void fresh_check(struct lane *l, u64 mfn) {
     if (wild_permille) return;
     u64 *p = view_mfn(l, mfn, 0);
@@ -102,7 +103,7 @@ void fresh_check(struct lane *l, u64 mfn) {
         }
 }
 
-/* Bits that silicon sets: accessed and dirty; in descriptors, accessed. */
+/* The bits that the processor sets by itself: accessed and dirty, in descriptors accessed. */
 static u64 silicon(struct frame *f) { return f->state == DESCRIPTORS ? 1ul << 40 : 0x60; }
 static int is_xens(struct frame *f, u32 k) { return f->state == TABLE && f->level == 4 && k >= 256 && k < 272; }
 
@@ -135,8 +136,8 @@ void judge_some(struct lane *l) {
 }
 
 /*
- * A domain that does nothing but judge: it takes frames, looks that they are empty, fills them, looks again a little later and gives them
- * back. Frames that others have just given up are what it gets, so who still writes to them is seen.
+ * A domain that does nothing but judge: it takes frames, checks that they are empty, fills them, checks them again a little later and gives them
+ * back. It gets frames that others have just given up, so it notices whoever still writes to them.
  */
 void judge_domain(void) {
     enum { TAKEN = 64 };

@@ -1,4 +1,4 @@
-/* Start of day: command line, traps, the other vCPUs. Its words go to Xen's log: that way cannot be lost. */
+/* Start of day: the command line, traps and the other vCPUs. The guest writes to Xen's log, because nothing it does itself can break that way. */
 #include "fuzz.h"
 
 struct start_info *start_info;
@@ -27,7 +27,7 @@ void install_traps(void) {
     hypercall(HV_stack_switch, KERNEL_SS, (u64)stacks[l->id] + STACK / 2, 0, 0);
 }
 
-/* Events are taken and forgotten. */
+/* Events are taken and nothing is done with them. */
 void events_dispatch(void) {
     struct lane *l = self();
     l->info->evtchn_upcall_pending = 0;
@@ -56,7 +56,7 @@ void poweroff(u32 reason) {
 
 static u32 said_trap;
 
-/* A trap ends the operation. One inside a trap means that what the handler needs is lost. */
+/* A trap ends the operation. A trap inside a trap means that something the handler needs is lost. */
 void trap(struct registers *r) {
     struct lane *l = self();
     if (l->depth++) {
@@ -68,13 +68,13 @@ void trap(struct registers *r) {
         say("FUZZ-TRAP at ", r->rip);
         poweroff(SHUTDOWN_crash);
     }
-    /* In the log once: the first that is no page fault and none of the privileged instructions that are tried. */
+    /* Logs one trap: the first that is neither a page fault nor caused by one of the privileged instructions that are tried. */
     if (r->vector == 8 && !said_trap++) say("FUZZ-TRAP double fault at ", r->rip);
     l->traps++;
     next_operation(l);
 }
 
-/* A trap that vanished would leave the handler's depth: each operation begins with none. */
+/* A trap that got lost would leave its handler's depth behind, so each operation begins at none. */
 void next_operation(struct lane *l) {
     l->depth = 0;
     __builtin_longjmp(l->resume, 1);
@@ -166,6 +166,6 @@ static void begin(void) {
 
 void main(struct start_info *info) {
     start_info = info;
-    /* On a stack by which the vCPU is known. */
+    /* Runs on a stack by which the vCPU is recognised. */
     asm volatile("movq %0, %%rsp; xorl %%ebp, %%ebp; call *%1; ud2" :: "r"(stacks[0] + STACK), "r"(begin));
 }

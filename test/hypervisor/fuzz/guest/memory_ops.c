@@ -1,4 +1,4 @@
-/* Frames go back to Xen, come again, are exchanged. */
+/* Frames are given back to Xen, are taken again, and are exchanged. */
 #include "fuzz.h"
 
 enum { MOST = 8, EXCHANGE = 11 };
@@ -28,7 +28,7 @@ static void give(struct lane *l) {
         f->state = ABSENT;
     }
     s64 done = n ? reserve(l, XENMEM_decrease_reservation, list, n, 0) : 0;
-    /* Those that were not taken stay ours, as plain data. */
+    /* The frames that Xen did not take stay with this domain as plain data. */
     for (u64 i = done < 0 ? 0 : done; i < n; i++) given[i]->state = DATA;
 }
 
@@ -52,7 +52,7 @@ static void take(struct lane *l) {
     s64 done = reserve(l, once_in(l, 4) ? 0 : XENMEM_populate_physmap, list, n, 0);
     u64 mfns[MOST];
     for (s64 i = 0; i < done; i++) mfns[i] = list[i];
-    /* All are noted before one is looked at: a trap there would lose the others. */
+    /* All frames are noted before the first is looked at, because a trap there would lose the others. */
     for (s64 i = 0; i < done; i++) taken[i]->mfn = mfns[i], taken[i]->state = DATA, taken[i]->loose = 0;
     for (s64 i = 0; i < done; i++) come(l, taken[i], mfns[i]);
 }

@@ -1,7 +1,8 @@
-/* Page tables of the vCPU's own frames: made, pinned, changed by hypercalls and by plain writes, hung into the address space, loaded as CR3. */
+/* Page tables in the vCPU's own frames. They are made, pinned, changed by hypercalls and by plain stores, put into the address space, and loaded
+ * as CR3. */
 #include "fuzz.h"
 
-enum { ENTRY = 0x67, READ_ONLY = 0x65, USER_SLOTS = 256, NEVER_AN_ENTRY = 0x19 /* present, with cache attributes that no guest may ask for */ };
+enum { ENTRY = 0x67, READ_ONLY = 0x65, USER_SLOTS = 256, NEVER_AN_ENTRY = 0x19 /* present, with cache attributes that a guest may not ask for */ };
 
 s64 update(struct lane *l, u64 address, u64 value, u32 kind, u64 domid) {
     u64 *request = argument(l, 16);
@@ -28,7 +29,8 @@ static struct frame *table_of(struct lane *l, u32 level) {
     return NULL;
 }
 
-/* An entry for a table of that level; 0 if there is nothing to point at. Only frames that others see anyway are mapped for writing. */
+/* Returns an entry for a table of that level, or 0 if there is nothing to point to. Only frames that other vCPUs see anyway are mapped for
+ * writing. */
 static u64 entry_for(struct lane *l, u32 level) {
     struct frame *f = level == 1 ? frame_in(l, below(l, 8) ? DATA : GRANTED) : table_of(l, level - 1);
     if (!f) return 0;
@@ -49,7 +51,7 @@ static void make(struct lane *l) {
             if ((k < 256 || k > 271) && (k < HOOK_SLOT || k >= HOOK_SLOT + LANES)) p[k] = boot[k];
     }
     for (u64 n = 1 + below(l, 12); n; n--) p[below(l, level == 4 ? USER_SLOTS : 512)] = entry_for(l, level);
-    /* A linear table now and then. */
+    /* Makes a linear page table now and then. */
     if (level > 1 && once_in(l, 8)) p[below(l, USER_SLOTS)] = f->mfn << 12 | READ_ONLY;
     if (below(l, 16)) withdraw(l, f);
     if (extended(l, PIN_L1 + level - 1, f->mfn, 0)) return;
@@ -76,7 +78,7 @@ static void change(struct lane *l, struct frame *f) {
     *s = now;
 }
 
-/* A plain store to a table that is mapped read-only: Xen executes it, if it likes it. */
+/* Makes a plain store to a table that is mapped read-only. Xen executes the store if it allows it. */
 static void write_plainly(struct lane *l, struct frame *f) {
     volatile u64 *p = view(l, f, 0) + below(l, 512);
     u64 value = once_in(l, 2) ? 0 : entry_for(l, 1), was;
@@ -87,7 +89,7 @@ static void write_plainly(struct lane *l, struct frame *f) {
     case 2: was = *p; __atomic_compare_exchange_n(p, &was, value, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); break;
     default: asm volatile("lock; btrq $1, %0" : "+m"(*p) :: "memory"); break;
     }
-    /* It worked, or we would not be here. */
+    /* The store has worked, or else the operation would have ended before this line. */
     count(l, HV_mmu_update, 5, 1);
 }
 
@@ -98,7 +100,7 @@ static void hang(struct lane *l) {
     update(l, hook_of(l), f && below(l, 3) ? f->mfn << 12 | ENTRY : 0, 0, DOMID_SELF);
 }
 
-/* Somewhere below somebody's tables, where there probably is something. */
+/* Accesses an address somewhere below a vCPU's tables, where there probably is something. */
 static void walk(struct lane *l) {
     u32 lane = below(l, lane_count);
     u64 va = 0xffff000000000000ul | (u64)(HOOK_SLOT + lane) << 39;
@@ -106,7 +108,7 @@ static void walk(struct lane *l) {
     if (!(boot[HOOK_SLOT + lane] & 1)) return;
     struct lane *owner = &lanes[lane];
     for (u32 level = 3; level; level--) {
-        /* Its shadow says which entries are there. */
+        /* The table's shadow says which entries are present. */
         u32 k = below(l, 512);
         struct frame *t = table_of(owner, level);
         if (t) {
@@ -116,7 +118,8 @@ static void walk(struct lane *l) {
         va |= (u64)k << (12 + 9 * (level - 1));
     }
     volatile u64 *p = (u64 *)va + below(l, 512);
-    /* A frame that is mapped read-only there may be a page table by now: Xen does the store then, if it is of an entry that may be. It may not. */
+    /* A frame that is mapped read-only there may have become a page table. Then Xen executes the store if the entry is one that is allowed, and
+     * this one is not. */
     if (once_in(l, 2)) *p = random64(l) | NEVER_AN_ENTRY;
     else (void)*p;
     count(l, HV_mmu_update, 6, 1);
@@ -138,7 +141,7 @@ static void flush(struct lane *l) {
 static void whole_page(struct lane *l) {
     struct frame *f = frame_in(l, DATA), *g = frame_in(l, once_in(l, 2) ? SEALED : DATA);
     if (!f || !g) return;
-    if (once_in(l, 8)) f = frame_in(l, TABLE) ?: f; /* which is refused */
+    if (once_in(l, 8)) f = frame_in(l, TABLE) ?: f; /* Xen must refuse this */
     if (once_in(l, 2)) {
         if (!extended(l, 16, f->mfn, 0) && f->state == TABLE && !wild_permille) broken("table was cleared ", f->mfn, 0);
     } else extended(l, 17, f->mfn, g->mfn);
@@ -164,13 +167,13 @@ void table_play(struct lane *l) {
     }
 }
 
-/* CR3: to tables of our own and back, which may lose their pin meanwhile; and the user's. */
+/* Loads CR3 with tables of this vCPU, which may lose their pin meanwhile, and loads the boot tables again. Loads the user base too. */
 void base_play(struct lane *l) {
     u64 boot = mfn_of((void *)start_info->pt_base);
     struct frame *f = table_of(l, 4);
     switch (below(l, 8)) {
     case 0: case 1: case 2:
-        /* One that still has the kernel's slot: another vCPU may have written to it before it was pinned. */
+        /* A table that still has the kernel's slot, because another vCPU may have written to the table before it was pinned. */
         if (!f || (shadow[l->id][index_of(l, f)][511] ^ ((u64 *)start_info->pt_base)[511]) & ~0x60ul) return;
         if (extended(l, NEW_BASEPTR, f->mfn, 0)) return;
         l->base_frame = index_of(l, f) + 1;
@@ -183,13 +186,13 @@ void base_play(struct lane *l) {
     case 4: if (f) extended(l, NEW_USER_BASEPTR, f->mfn, 0); return;
     case 5: extended(l, NEW_USER_BASEPTR, once_in(l, 2) ? 0 : boot, 0); return;
     case 6: {
-        /* A table of another level. A frame of plain data might pass, as tables without a kernel. */
+        /* A table of another level. A frame of plain data might be accepted, as a table that does not map the kernel. */
         struct frame *wrong = frame_in(l, TABLE);
         if (wrong && wrong->level != 4) extended(l, NEW_BASEPTR, wrong->mfn, 0);
         return;
     }
     default: {
-        /* By MOV to CR3, which Xen executes. */
+        /* Loads CR3 by a MOV instruction, which Xen executes. */
         int own = f && once_in(l, 2) && !((shadow[l->id][index_of(l, f)][511] ^ ((u64 *)start_info->pt_base)[511]) & ~0x60ul);
         u64 value = (own ? f->mfn : boot) << 12;
         asm volatile("movq %0, %%cr3" :: "r"(value) : "memory");

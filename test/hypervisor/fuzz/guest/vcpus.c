@@ -1,4 +1,4 @@
-/* The domain's vCPUs: up and down, their timers and areas, waiting, and the small state that Xen keeps of each. */
+/* The vCPUs of the domain: they are started and stopped, have timers and areas, wait, and change the small state that Xen keeps for each. */
 #include "fuzz.h"
 
 enum { UP = 1, DOWN = 2, IS_UP = 3, RUNSTATE = 4, RUNSTATE_AREA = 5, PERIODIC = 6, STOP_PERIODIC = 7, SINGLESHOT = 8, STOP_SINGLESHOT = 9,
@@ -10,7 +10,7 @@ extern char event_entry[], failsafe_entry[], syscall_entry[];
 static s64 op(struct lane *l, u32 cmd, u32 vcpu, void *a) { return call(l, HYPERVISOR_vcpu_op, cmd, cmd, vcpu, (u64)a, 0); }
 
 static void up_and_down(struct lane *l) {
-    /* The last one is put to sleep; the others wake it. */
+    /* The last vCPU is stopped, and the others start it again. */
     u32 victim = lane_count - 1;
     if (!victim) return;
     if (once_in(l, 4)) op(l, DOWN, victim, 0);
@@ -53,8 +53,8 @@ static void timers(struct lane *l) {
 }
 
 /*
- * Sleeps, with something that surely wakes: a poll has a time-out. A block has an event that is pending already, for another vCPU may close
- * any port and change the ABI before one comes.
+ * Sleeps, always with something that is sure to wake the vCPU. A poll has a time-out. For a block an event is already pending, because another vCPU
+ * may close any port and change the ABI before one arrives.
  */
 static void wait(struct lane *l) {
     u32 *a = argument(l, 24);
@@ -79,7 +79,7 @@ static void small_state(struct lane *l) {
     case 0: call(l, HYPERVISOR_sched_op, 0, 0, 0, 0, 0); break;
     case 1: call(l, HV_sched_op_compat, 0, 0, 0, 0, 0); break;
     case 2: {
-        /* A watchdog that is stopped at once, or it would end the domain. */
+        /* Sets a watchdog that is stopped at once, because otherwise it would end the domain. */
         ((u32 *)a)[0] = 0, ((u32 *)a)[1] = 100;
         s64 id = call(l, HYPERVISOR_sched_op, 6, 6, (u64)a, 0, 0);
         if (id < 1) return;

@@ -1,4 +1,4 @@
-/* Calls with arguments from wild to nearly right; also the structures of calls that other vCPUs make just now are written into. */
+/* Calls whose arguments range from wild to nearly right. The structures of calls that other vCPUs are making are written to as well. */
 #include "fuzz.h"
 
 static u64 own_mfn(struct lane *l) {
@@ -52,7 +52,7 @@ static u64 value(struct lane *l, u32 depth) {
     }
 }
 
-/* Those that would only end or stop the test: shutting down, sleeping for ever, unmapping its own code. */
+/* Calls that would only end the test or make it stand still: shutting down, sleeping for ever, unmapping the guest's own code. */
 static int spared(struct lane *l, u64 nr, u64 a, u64 b) {
     if (nr == HYPERVISOR_sched_op) return a == 1 || a == 2 || a == 3 || a == 5 || a == 6;
     if (nr == HV_sched_op_compat) return a == 1 || a == 2;
@@ -64,7 +64,7 @@ static int spared(struct lane *l, u64 nr, u64 a, u64 b) {
     return 0;
 }
 
-/* What another vCPU has just put into a structure changes while Xen reads it. */
+/* Changes what another vCPU has just put into a structure, while Xen reads it. */
 static void disturb(struct lane *l) {
     u8 *page = arguments[below(l, lane_count)];
     u64 *word = (u64 *)(page + below(l, PAGE / 8) * 8);
@@ -84,7 +84,7 @@ void wild_play(struct lane *l) {
         return;
     }
     u64 nr = below(l, 58), a = value(l, 0), b = value(l, 0), c = value(l, 0), d = value(l, 0);
-    /* The first argument is most often a sub-operation's number or a structure. */
+    /* The first argument most often is the number of a sub-operation or a structure. */
     if (below(l, 4)) a = below(l, 2) ? below(l, 40) : structure(l, 0);
     if (below(l, 2)) b = structure(l, 0);
     if (once_in(l, 3)) d = some_domid(l);

@@ -1,4 +1,4 @@
-/* Events, vCPUs, parameters, questions; and calls with arguments that make no sense. */
+/* Events, vCPUs, parameters and questions; and calls whose arguments make no sense. */
 #include "fuzz.h"
 
 enum { KEPT = 8, SET_PARAM = 0, GET_PARAM = 1, UPCALL_VECTOR = 23, DM_OP = 41, VM_ASSIST = 21, PHYSDEV_OP = 33 };
@@ -33,7 +33,7 @@ void event_play(struct lane *l)
     case 12: a[0] = some_port(l); event_op(l, 9, a); break;
     case 13: a[0] = some_port(l), a[1] = below(l, 17); event_op(l, 13, a); break;
     case 14:
-        /* Xen writes events into frames of ours that all may write to. */
+        /* Xen writes events into frames of this domain that all vCPUs may write to. */
         place = place_in(l, DATA, 0);
         if (place < 0) break;
         *b = gfn_of(l, place);
@@ -51,7 +51,7 @@ void event_play(struct lane *l)
 static u8 areas[LANES][PAGE] __attribute__((aligned(4096)));
 static s64 vcpu_op(struct lane *l, u32 cmd, u32 vcpu, void *a) { return call(l, VCPU_OP, cmd, cmd, vcpu, (u64)a); }
 
-/* The system time at which this vCPU began to run what it runs. */
+/* Returns the system time at which this vCPU was last given a pCPU. */
 static u64 lately(struct lane *l)
 {
     u64 *state = argument(l, 48);
@@ -81,7 +81,7 @@ void vcpu_play(struct lane *l)
         break;
     }
     default: {
-        /* A watchdog that is stopped at once, or it would end the domain. */
+        /* Sets a watchdog that is stopped at once, because otherwise it would end the domain. */
         u32 *w = (u32 *)a;
         w[0] = 0, w[1] = 100;
         s64 id = call(l, SCHED_OP, 6, 6, (u64)w, 0);
@@ -93,8 +93,8 @@ void vcpu_play(struct lane *l)
 }
 
 /*
- * What a call is counted as that names another domain and must be refused. In a wild domain another vCPU may put its own in that one's place
- * before Xen reads it, and the call may succeed: nobody judges those.
+ * The number under which a call is counted that names another domain and must be refused. In a wild domain another vCPU may replace that domid by its
+ * own before Xen reads it, and the call may succeed. Such calls are not judged.
  */
 static u32 of_another(u32 refused) { return wild_permille ? 28 : refused; }
 
@@ -110,7 +110,7 @@ static void parameter(struct lane *l)
     s64 error = call(l, HVM_OP, foreign ? of_another(30) + command : command, command, (u64)p, 0);
     if (!error && foreign && !wild_permille) broken("parameter of another domain", p->domid, p->index);
 }
-/* struct xen_dm_op_buf: the operation is the first buffer. Only device models may, of which none is a guest. */
+/* Makes a call with struct xen_dm_op_buf, of which the first buffer is the operation. Only device models may make it, and no guest is one. */
 static void device_model(struct lane *l)
 {
     u32 *op = argument(l, 64);
@@ -128,7 +128,7 @@ static void memory_maps(struct lane *l)
     case 0: case 1: a[0] = below(l, 2) ? 16 : random64(l) & 0xffffffff, a[1] = (u64)list; call(l, MEMORY_OP, 9, 9, (u64)a, 0); break;
     case 2: a[0] = 16, a[1] = (u64)list; call(l, MEMORY_OP, 10, 10, (u64)a, 0); break;
     default:
-        /* Its own, or a peer's; no more than there is room for when it asks. */
+        /* Sets its own memory map or a peer's, with no more entries than there is room for when the map is asked for. */
         a[0] = once_in(l, 2) ? SELF : some_peer(l), a[1] = below(l, 17), a[2] = (u64)list;
         call(l, MEMORY_OP, a[0] == SELF ? 13 : of_another(26), 13, (u64)a, 0);
     }
@@ -160,7 +160,7 @@ void ask_play(struct lane *l)
     }
     case 6: device_model(l); break;
     default: {
-        /* What only a control domain may, or other types of guests. */
+        /* Calls that only a control domain or a guest of another type may make. */
         static const u8 numbers[] = { 1, 7, 14, 26, PHYSDEV_OP, 35, 36, 31 };
         *a = 21ul << 32 | below(l, 90), a[1] = some_peer(l);
         call(l, numbers[below(l, sizeof numbers)], 0, (u64)a, 1, 0);
@@ -168,7 +168,7 @@ void ask_play(struct lane *l)
     }
 }
 
-/* Not to end it, or to sleep for ever; nor its memory by thousands of frames. */
+/* Calls that would end the domain, make it sleep for ever, or give away its memory by thousands of frames. */
 static int spared(struct lane *l, u64 nr, u64 a)
 {
     if (nr == SCHED_OP) return a != 0;
@@ -191,7 +191,7 @@ static u64 value(struct lane *l)
 }
 void wild_play(struct lane *l)
 {
-    /* What another has just put into a structure changes while Xen reads it. */
+    /* Changes what another vCPU has just put into a structure, while Xen reads it. */
     if (once_in(l, 3)) {
         u64 *words = (u64 *)lanes[below(l, lane_count)].arguments;
         for (u32 n = 0; n < 32; n++) words[below(l, 2 * PAGE / 8)] = value(l);

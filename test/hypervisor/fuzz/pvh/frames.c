@@ -1,4 +1,4 @@
-/* The second stage: frames go, come, move, and are judged by what they hold. */
+/* The second stage: frames go, come and move, and are judged by what they hold. */
 #include "fuzz.h"
 
 enum { MOST = 8, CANARIES = 64 };
@@ -56,7 +56,8 @@ static void seal_check(struct lane *l, u32 n)
             return;
         }
 }
-/* What Xen gives is all zero, or it would be somebody's. Others of us may have written to one that is not private. */
+/* A frame that Xen gives must be all zero, or else it would show what somebody had in it. At a place that is not private other vCPUs of this
+ * domain may have written to it. */
 static void fresh_check(struct lane *l, u32 n)
 {
     if (wild_permille || !is_private(n)) return;
@@ -106,7 +107,7 @@ static void take(struct lane *l)
     for (s64 i = 0; i < done; i++) fresh_check(l, taken[i]);
 }
 
-/* A frame to another place of the same sort; what is there goes back to the host. */
+/* Whether a frame may be moved to another place of the same kind. The frame that is there goes back to the host. */
 static int may_move(struct lane *l, u32 from, u32 to)
 {
     if (from == to || is_private(from) != is_private(to)) return 0;
@@ -132,7 +133,7 @@ static void move(struct lane *l)
     struct { u16 domid, space, size, extra; u64 *indices, *gfns; s32 *errors; } *b = argument(l, 32);
     u64 *lists = argument(l, 64);
     s32 *errors = argument(l, 16);
-    /* There and nowhere; the others of the list are at no place of anybody's. */
+    /* One entry of the list is a place with a frame. The others name places that no vCPU uses. */
     u64 at = below(l, 3);
     for (u32 i = 0; i < 3; i++) {
         lists[i] = i == at ? gfn_of(l, from) : NOWHERE + 0x100 + below(l, 16);
@@ -144,7 +145,7 @@ static void move(struct lane *l)
     if (!error && !errors[at]) moved(l, from, to);
 }
 
-/* Stays ours and is nowhere: it can't be named any more, so not often. */
+/* Takes a frame out of the second stage. The domain still owns it but can't name it any more, so this is done rarely. */
 static void lose(struct lane *l)
 {
     s32 place = place_in(l, DATA, once_in(l, 2));
@@ -154,7 +155,7 @@ static void lose(struct lane *l)
     l->places[place].state = ABSENT;
     if (call(l, MEMORY_OP, MEM_REMOVE_FROM_PHYSMAP, MEM_REMOVE_FROM_PHYSMAP, (u64)r, 0)) l->places[place].state = DATA;
 }
-/* Xen's own frames: shared info, which all vCPUs have. */
+/* Maps frames of Xen's own: the shared info page, which all vCPUs use. */
 static void show_info(struct lane *l)
 {
     struct add_to_physmap *a = argument(l, sizeof *a);

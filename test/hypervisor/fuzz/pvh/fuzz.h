@@ -1,7 +1,7 @@
 /*
- * The hostile guest as a PVH domain: 2 to 4 vCPUs that change their second stage, grants, events and devices at random, in calls that are
- * nearly valid. Each vCPU has places of its own, guest frame numbers, and knows what is at them; the others write there meanwhile, but for
- * the private ones, by which isolation is judged.
+ * The hostile guest as a PVH domain: 2 to 4 vCPUs that change their second stage, grants, events and devices at random, by calls that are nearly
+ * valid. Each vCPU has places of its own, which are guest frame numbers, and knows what is at them. The others write there meanwhile, except to
+ * private places, by which isolation is judged.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -9,15 +9,15 @@
 
 enum {
     LANES = 4,
-    STACK = 16384,     /* ../../pvh/guest/entry.S */
-    PLACES = 48,       /* of each vCPU; every third is private */
-    RAM_PLACES = 24,   /* those of them that are memory from the beginning on */
-    MAPS = 12,         /* where the peers' grants are mapped */
-    FIRST_REF = 16, REFS = 24, /* as in ../guest: what the peers map by guess */
+    STACK = 16384,     /* as in ../../pvh/guest/entry.S */
+    PLACES = 48,       /* places of each vCPU; every third one is private */
+    RAM_PLACES = 24,   /* the first of these places are memory from the beginning on */
+    MAPS = 12,         /* places where grants of the peers are mapped */
+    FIRST_REF = 16, REFS = 24, /* as in ../guest: the peers guess these references and map them */
     SUBOPS = 32, NUMBERS = 42,
 };
 
-/* Guest frame numbers. Memory ends at 16 MiB; what is beyond is places that nothing is at until something is put there. */
+/* Guest frame numbers. Memory ends at 16 MiB. The places above are empty until something is put there. */
 #define RAM_PLACE(lane, n) (0xc00ul + (lane) * 0x40ul + (n))
 #define HOLE_PLACE(lane, n) (0x8000ul + (lane) * 0x40ul + (n))
 #define MAP_PLACE(lane, n) (0x9000ul + (lane) * 0x40ul + (n))
@@ -66,15 +66,15 @@ static inline u64 some_peer(struct lane *l) { return peers[below(l, 2)]; }
 static inline u64 gfn_of(struct lane *l, u32 place) { return place < RAM_PLACES ? RAM_PLACE(l->id, place) : HOLE_PLACE(l->id, place - RAM_PLACES); }
 static inline int is_private(u32 place) { return place % 3 == 0; }
 
-/* main.c */
+/* In main.c. */
 s64 call(struct lane *l, u32 nr, u32 sub, u64 a, u64 b, u64 c);
 s64 call_raw(struct lane *l, u32 nr, u64 a, u64 b, u64 c);
 void count(struct lane *l, u32 nr, u32 sub, int ok);
 void broken(const char *what, u64 a, u64 b);
-/* Room for a call's structures, all zero, one behind the other; in a wild domain the other vCPUs write into it. */
+/* Returns room for the structures of a call, all zero, one piece after the other. In a wild domain the other vCPUs write into it. */
 void *argument(struct lane *l, u32 bytes);
 
-/* frames.c: an operation each, as below. */
+/* In frames.c. Each does one operation, as do the functions below. */
 void frames_init(struct lane *l);
 s32 place_in(struct lane *l, enum state state, int private);
 void frame_play(struct lane *l);
@@ -85,7 +85,7 @@ void canaries_init(void);
 void grants_init(void);
 void grant_play(struct lane *l);
 void map_play(struct lane *l);
-/* False if a peer may be using the place's frame by its grant. */
+/* Returns false if a peer may be using the frame of that place by its grant. */
 int grant_end(struct lane *l, u32 place);
 
 void event_play(struct lane *l);

@@ -1,9 +1,9 @@
-/* Grants of places to the peers, and of the peers' frames at places of their own. As in ../guest/grants.c. */
+/* This domain grants its places to the peers, and maps frames of the peers at places of its own. See also ../guest/grants.c. */
 #include "fuzz.h"
 
 enum { MAP = 0, UNMAP = 1, SETUP = 2, COPY = 5, QUERY = 6, REPLACE = 7, SET_VERSION = 8, STATUS = 9, GET_VERSION = 10, SWAP = 11, CACHE = 12 };
 enum { PERMIT = 1, TRANSITIVE = 3, READ_ONLY = 4, IN_USE = 24, SUB_PAGE = 256 };
-/* XENMAPIDX_grant_table_status */
+/* This is XENMAPIDX_grant_table_status. */
 #define STATUS_FRAME 0x80000000ul
 enum { DEVICE_MAP = 1, HOST_MAP = 2, MAP_READ_ONLY = 4 };
 
@@ -14,7 +14,7 @@ struct unmap_grant { u64 host, bus; u32 handle; short status; };
 struct side { u64 what; u16 domid, offset, pad[2]; };
 struct copy { struct side from, to; u16 length, flags; short status; };
 
-/* It may be moved at any time; entries that are written where it was are lost. */
+/* The table may be moved at any time. Entries that are written where it was before are lost. */
 static volatile u64 table_at = TABLE_PLACE;
 static volatile u32 version = 1;
 static struct v1 *v1(u32 ref) { return (struct v1 *)(table_at * PAGE) + ref; }
@@ -22,9 +22,9 @@ static struct v2 *v2(u32 ref) { return (struct v2 *)(table_at * PAGE) + ref; }
 static u16 in_use(u32 ref) { return *((volatile u16 *)(STATUS_PLACE * PAGE) + ref) & IN_USE; }
 
 /*
- * How many vCPUs just now write entries; -1 while one moves the table or changes its version. An entry of one version that is written over
- * entries of the other would grant frames that nobody chose, canaries too, and an entry that is taken back where the table was is still
- * there. Nobody waits: an operation that may not begin is left out.
+ * How many vCPUs are writing entries just now; -1 while one moves the table or changes its version. Without this, an entry of one version that is
+ * written over entries of the other would grant frames that nobody chose, canaries too, and an entry that is taken back at the place where the table
+ * was would still be in the table. Nobody waits: an operation that may not begin is left out.
  */
 static s32 writers;
 static int begin_writing(void)
@@ -48,7 +48,7 @@ static void show_table(struct lane *l, u64 gfn)
     if (!call(l, MEMORY_OP, 25, MEM_ADD_TO_PHYSMAP, (u64)a, 0)) table_at = gfn;
     end_alone();
 }
-/* There is none in version 1. */
+/* Version 1 has no status frames. */
 static void show_status(struct lane *l)
 {
     struct add_to_physmap *a = argument(l, sizeof *a);
@@ -57,7 +57,8 @@ static void show_status(struct lane *l)
 }
 void grants_init(void) { show_table(&lanes[0], TABLE_PLACE); }
 
-/* False if a peer uses the entry. Xen may be marking it at this moment. For who writes entries. */
+/* Takes an entry back. Returns false if a peer uses it. Xen may be marking the entry at this moment. Only a vCPU that has begun to write entries
+ * may call this. */
 static int take_back(u32 ref)
 {
     if (version == 1) {
@@ -106,7 +107,7 @@ static void grant(struct lane *l)
         e->length = 64 + below(l, 4032);
         if (once_in(l, 6)) flags |= SUB_PAGE;
         if (once_in(l, 8)) {
-            /* What a peer grants us, it or the other may have through us. */
+            /* A peer, or the other peer, may get through this domain what a peer grants to it. */
             flags = TRANSITIVE;
             e->offset = some_peer(l);
             e->frame = guess(l);
@@ -153,7 +154,7 @@ static void unmap(struct lane *l)
     count(l, GRANT_TABLE_OP, UNMAP, !error && !op->status);
     if (!error && (!op->status || once_in(l, 8))) m->used = 0;
 }
-/* Between places that are not private, and what the peers grant. */
+/* Copies between places that are not private and frames that the peers grant. */
 static void copy(struct lane *l)
 {
     s32 f = place_in(l, DATA, 0), g = place_in(l, DATA, 0);
@@ -171,14 +172,14 @@ static void copy(struct lane *l)
     if (!error && !c->status && !wild_permille && (u32)(from > to ? from : to) + c->length > 4096) broken("copied beyond a frame", from, to);
 }
 
-/* All entries are gone after it, what a vCPU still takes for granted too. */
+/* Changes the version. All entries are gone after it, also those which a vCPU still believes it has granted. */
 static void set_version(struct lane *l)
 {
     if (!begin_alone()) return;
     u32 *wanted = argument(l, 4), want = once_in(l, 3) ? 3 - version : version;
     struct { u16 domid; u64 gfn; } *r = argument(l, sizeof *r);
     *wanted = want;
-    /* There is no way back while a status frame is to be seen. */
+    /* The version cannot be set back to 1 while a status frame is mapped. */
     r->domid = SELF, r->gfn = STATUS_PLACE;
     if (want == 1 && version == 2) call(l, MEMORY_OP, MEM_REMOVE_FROM_PHYSMAP, MEM_REMOVE_FROM_PHYSMAP, (u64)r, 0);
     s64 error = call(l, GRANT_TABLE_OP, SET_VERSION, SET_VERSION, (u64)wanted, 1);
@@ -206,7 +207,7 @@ static void ask(struct lane *l)
         break;
     }
     case 3: {
-        /* References of nobody's. */
+        /* References that nobody uses. */
         struct { u32 a, b; short status; } *s = argument(l, 12);
         s->a = 200 + below(l, 8), s->b = 200 + below(l, 8);
         error = call_raw(l, GRANT_TABLE_OP, SWAP, (u64)s, 1);

@@ -1,9 +1,9 @@
-/* Start of day, traps, and the loop of operations. What it says goes to Xen's log. */
+/* Start of day, traps, and the loop of operations. The guest writes to Xen's log. */
 #include "fuzz.h"
 
 extern u32 start_info_at;
 struct start_info *info;
-/* What ../../pvh/guest's files want of their kernel. */
+/* What the files of ../../pvh/guest need from their kernel. */
 void (*volatile others_work)(u32 vcpu);
 
 struct lane lanes[LANES];
@@ -14,7 +14,7 @@ enum { REPORT_EVERY = 16384, SAY_EVERY = 1024, SAID = 10 };
 
 static void escape(void) { __builtin_longjmp(self()->resume, 1); }
 
-/* A fault ends the operation. An NMI, which the others send, and an interrupt, which nobody waits for, do not. */
+/* A fault ends the operation. An NMI, which the other vCPUs send, and an interrupt, which nobody waits for, do not. */
 void trap(struct regs *r)
 {
     struct lane *l = self();
@@ -26,7 +26,7 @@ void trap(struct regs *r)
     l->traps++;
     r->rip = (u64)escape;
     r->rflags = 2;
-    /* As behind a call. */
+    /* The stack is aligned as it is after a call. */
     r->rsp = (r->rsp & ~0xful) - 8;
 }
 
@@ -116,7 +116,7 @@ static void lane_init(struct lane *l, u32 id, u64 seed)
     frames_init(l);
 }
 
-/* Nobody plays before all have their trap tables: an NMI sent to one that is still in real mode is a triple fault. */
+/* No vCPU begins before all of them have their trap tables, because an NMI that is sent to a vCPU in real mode is a triple fault. */
 static u32 ready;
 static void begin_together(void)
 {

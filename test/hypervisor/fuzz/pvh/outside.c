@@ -1,7 +1,8 @@
-/* What is executed outside of memory: ports, registers, the APIC, addresses that nothing answers; and code that changes while it is. */
+/* What is executed outside of memory: ports, registers, the APIC, addresses at which nothing answers; and code that changes while it is executed. */
 #include "fuzz.h"
 
-/* An address for an access: nowhere, the APIC's page, a place that comes and goes, a grant. Aligned, and not at the end of its page. */
+/* Returns an address for an access: one where nothing is, in the page of the APIC, a place that comes and goes, or a grant. It is aligned, and is
+ * not at the end of its page. */
 static u64 somewhere(struct lane *l)
 {
     u64 at = below(l, 0xff0) & ~7ul;
@@ -29,7 +30,8 @@ static void ports(struct lane *l)
 static void registers(struct lane *l)
 {
     u32 msr = once_in(l, 2) ? 0x800 + below(l, 64) : below(l, 3) ? below(l, 0x500) : random64(l);
-    /* Not its own APIC off its place or off, an INIT, its system calls, its hypercall page over something. */
+    /* Leaves out what would harm the vCPU itself: moving its APIC or switching it off, an INIT, its system calls, its hypercall page over
+     * something else. */
     if (msr == 0x830 || msr == 0x1b || msr == 0x40000000 || (msr & ~0xfffu) == 0xc0000000 || msr == 0x277 || msr == 0x10) return;
     if (once_in(l, 2)) rdmsr(msr);
     else wrmsr(msr, random64(l));
@@ -39,7 +41,7 @@ static void apic(struct lane *l)
     u32 offset = below(l, 0xff8);
     if (once_in(l, 2)) apic_read(offset);
     else if ((offset & 0xff0) == 0x300) {
-        /* To itself, to one, to all: a vector or an NMI. */
+        /* Sends an IPI to itself, to one vCPU or to all: a vector or an NMI. */
         apic_write(0x310, below(l, lane_count) * 2 << 24);
         apic_write(0x300, (once_in(l, 4) ? 0x400 : 32 + below(l, 224)) | below(l, 4) << 18);
     } else apic_write(offset, random64(l));
@@ -69,8 +71,8 @@ void device_play(struct lane *l)
 }
 
 /*
- * An instruction that other vCPUs exchange while this one executes it, most of them of those that Xen or the device side finishes. Eight bytes
- * are stored at once; RDI and RSI are addresses as above, DX a port, RCX a small number.
+ * An instruction that other vCPUs exchange while this one executes it, most often for one that Xen or a device completes. The eight bytes are stored
+ * at once. RDI and RSI hold addresses as above, DX a port, and RCX a small number.
  */
 static u64 changing[LANES][8] __attribute__((aligned(64)));
 static const u64 variants[] = {
@@ -84,8 +86,8 @@ static const u64 variants[] = {
     0xc30b0f, 0xc3cc, 0xc3,
 };
 /*
- * Returns fill the rest of the eight bytes. Who stands behind an instruction when another takes its place goes on in the middle of that one, and would
- * run through zeros, which add to wherever RAX points: it would be its own hand that changes what it judges by.
+ * Fills the rest of the eight bytes with returns. A vCPU that stands behind an instruction when another takes its place goes on in the middle of that
+ * one. It would run through zeros, which add to wherever RAX points: the guest itself would change what it judges by.
  */
 static u64 with_returns(u64 variant)
 {

@@ -1,4 +1,4 @@
-/* The allocator against itself: one vCPU takes blocks, the other gives back frames that are not given out yet. */
+/* Attacks on the allocator: one vCPU takes blocks while another gives back frames that are just being given out. */
 #include "attack.h"
 
 static volatile u64 guess, hits, tries;
@@ -30,8 +30,8 @@ void attack_race(void) {
 }
 
 /*
- * A frame that goes back to the heap while it is being given out must not be in the domain's list and in the heap's: it would be taken
- * again and mapped, and then be somebody else's as well.
+ * A frame that goes back to the heap while it is being given out must not be both in the domain's list and in the heap's. Otherwise it would be taken
+ * again and mapped, and would then belong to somebody else too.
  */
 void attack_take(void) {
     static u64 list[1], taken[8];
@@ -68,7 +68,7 @@ void attack_take(void) {
     print("END tries %u caught %x mapped %x twice %u changed %u\n", tries, caught, mine, twice, changed);
 }
 
-/* More memory than the domain may have, through an exchange that fails half way while another vCPU takes what it can. */
+/* Tries to get more memory than the domain may have, by an exchange that fails half way while another vCPU takes all it can get. */
 struct exchange { struct memory_reservation in, out; u64 done; };
 
 static void take_all(u32 me) {
@@ -84,7 +84,7 @@ void attack_quota(void) {
     static struct exchange x;
     u64 rounds = option("rounds", 20000);
     u16 self = DOMID_SELF;
-    /* A large extent: stealing it takes a while. The list of what is wanted is not there: all is returned. */
+    /* A large extent, because stealing it takes a while. The list for the new extents lies where nothing is mapped, so everything is returned. */
     memory_give(1024);
     in[0] = 0x10000;
     if (reservation(XENMEM_populate_physmap, in, 1, 9) != 1) { print("END no extent\n"); return; }
@@ -102,7 +102,7 @@ void attack_quota(void) {
     print("END may have %d, had %d, took %u\n", most, has, tries);
 }
 
-/* Not an attack: memory full of a pattern, looked at again and again. */
+/* This is no attack: it fills memory with a pattern and checks it again and again. */
 void attack_canary(void) {
     u64 first = start_info->nr_pages - option("pages", 1024), changed = 0;
     for (u64 n = first; n < start_info->nr_pages; n++) {

@@ -1,6 +1,6 @@
 /*
- * A kernel that attacks its host. The command line says how: attack=NAME and what the attack wants (option()). Each attack prints
- * its last line as "END ..." with what it saw; the tests beside this folder judge.
+ * A kernel that attacks its host. The command line says how: attack=NAME and the options of that attack (option()). Each attack prints what it saw in
+ * its last line, which begins with "END". The tests beside this folder judge it.
  */
 #ifndef ATTACK_H
 #define ATTACK_H
@@ -20,37 +20,37 @@ struct mmuext { u32 cmd, pad; u64 arg1, arg2; };
 struct update { u64 pointer, value; };
 struct multicall { u64 op, result, args[6]; };
 
-/* main.c */
+/* In main.c. */
 u64 option(const char *name, u64 otherwise);
-/* What stands behind "name=", with all that follows it; NULL if nothing does. */
+/* Returns what follows "name=" up to the end of the command line, or NULL if the option is not there. */
 const char *option_text(const char *name);
-/* Gives a function to another vCPU, which calls it with its number and then waits for the next one. */
+/* Gives a function to another vCPU. That calls it with its own number, and then waits for the next function. */
 typedef void (*job)(u32 vcpu);
 void give_job(u32 vcpu, job function);
 /* Jobs end when this is set. */
 extern volatile int stop;
-/* Page faults at [first, last) are not told, only counted: the access is made again. */
+/* A page fault at an address in [first, last) is not reported but only counted, and the access is made again. */
 extern volatile u64 expected_first, expected_last, faults[MAX_VCPUS];
 void wait_ms(u64 milliseconds);
-/* A line of Xen's log, with numbers behind the text: for who has closed its console's port. */
+/* Writes a line to Xen's log, with numbers after the text. For attacks that have closed the port of their console. */
 void log_line(const char *text, u32 count, const s64 *values);
 
-/* window.c: pages of this kernel whose mappings are replaced */
+/* In window.c: pages of this kernel whose mappings are replaced. */
 extern u8 pool[64][PAGE];
 s64 set_entry(volatile void *page, u64 entry, u64 flags);
 s64 set_table(u64 table_mfn, u32 index, u64 entry);
 s64 mmuext(u32 cmd, u64 arg1);
 s64 reservation(u32 operation, u64 *list, u64 count, u32 order);
-/* Address of a frame of the first mapping. */
+/* Returns the address at which the first mapping of memory shows a frame. */
 u64 *address_of(u64 mfn);
 /*
- * A GiB of linear addresses that shows three pages again and again: lists without end, of structures of any size up to them. 0 if it
- * could not be made.
+ * Maps a GiB of linear addresses that shows three pages again and again. It serves as a list without end, of structures of any size up to three
+ * pages. Returns 0 if it could not be made.
  */
 enum { REPEATED = 3 * 512 };
 u64 endless(void);
 extern u64 repeated[REPEATED];
-/* The L3 table of the kernel's half, and in it the index of an entry that is free. */
+/* The L3 table of the kernel's half of the address space, and the index of a free entry in it. */
 u64 kernel_l3(void);
 s32 free_slot(u64 *table, u32 from, u32 below);
 

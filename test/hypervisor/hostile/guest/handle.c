@@ -1,4 +1,4 @@
-/* Grant handles: two vCPUs unmap the two halves (host, device) of one at once. */
+/* Grant handles: two vCPUs unmap the two halves of one handle (host and device) at the same time. */
 #include "attack.h"
 
 struct map { u64 host; u32 flags, ref; u16 domain; short status; u32 handle; u64 bus; } __attribute__((packed));
@@ -22,7 +22,7 @@ static s32 unmap(void *at, u64 bus, u32 handle) {
     hypercall(HYPERVISOR_grant_table_op, UNMAP, (u64)&u, 1, 0);
     return u.status;
 }
-/* The table, with REF granted to this domain itself. Its number is the one by which it can map that. */
+/* Sets up the table and grants REF to this domain itself. Returns the domain's number, by which it can map that grant. */
 static int open_table(void) {
     static u64 frames[1];
     static struct setup s = {DOMID_SELF, 0, 1, 0, 0, 0, frames};
@@ -62,7 +62,7 @@ void attack_handle(void) {
         for (volatile u64 k = 0; k < (i & 127); k++);
         unmap(pool[1], 0, m.handle);
         while (answered != mine) asm volatile("pause");
-        /* If the list of free handles is a circle now, two mappings at once get the same one. */
+        /* If the list of free handles has become a circle, two mappings at the same time get the same handle. */
         s32 first = map(&a, pool[2], HOST_MAP), second = map(&b, pool[3], HOST_MAP);
         if (!first && !second && a.handle == b.handle) twice++;
         if (!first) unmap(pool[2], 0, a.handle);
@@ -72,7 +72,7 @@ void attack_handle(void) {
     print("END mapped %u twice %u\n", mapped, twice);
 }
 
-/* Leaves grants mapped, of itself and copied, and dies with them. */
+/* Leaves grants of its own mapped and copied, and ends like that. */
 void attack_leak(void) {
     static struct map m;
     u64 mapped = 0;
@@ -89,8 +89,8 @@ void attack_leak(void) {
 }
 
 /*
- * Writes through a mapping for as long as it can. Once the grant's marks are gone its frame is the granter's alone: a write that
- * still arrives then was made through a translation that should not be any more.
+ * Writes through a mapping for as long as it can. Once the grant's marks are gone, its frame belongs to the granter alone. A write that still arrives
+ * then was made through a translation that should not exist any more.
  */
 enum { LATE_MAPS = 48 };
 static volatile u64 late_writes, late_rounds, tried;
@@ -124,10 +124,10 @@ void attack_late(void) {
         for (int k = 0; k < LATE_MAPS; k++) u[k] = (struct unmap){(u64)pool[1 + k], 0, m[k].handle, 0, 0};
         u64 end = now() + 100000;
         while (now() < end) asm volatile("pause");
-        turn++;                                    /* odd: what is seen from now on is of this round */
+        turn++;                                    /* odd: what is seen from now on belongs to this round */
         hypercall(HYPERVISOR_grant_table_op, UNMAP, (u64)u, LATE_MAPS, 0);
         late_rounds += !m[0].status && !u[0].status;
-        /* Whatever the other does on its pCPU: it has written, from beginning to end, or has tried to. */
+        /* Whatever happens on the pCPU of the other vCPU: by then it has made a whole write, or has tried to. */
         u64 before = tried, faulted = faults[1];
         while (tried < before + 2 && faults[1] == faulted) asm volatile("pause");
         turn++;
@@ -136,7 +136,7 @@ void attack_late(void) {
     print("END unmapped %u late %u faults %u\n", late_rounds, late_writes, faults[1]);
 }
 
-/* Two guests: one offers its frame to domain "peer", the other maps what domain "peer" offers. Neither lets go. */
+/* Two guests: one offers its frame to the domain that the option "peer" names, and the other maps what that domain offers. Neither drops it. */
 static void stay(void) {
     print("BEGIN\n");
     for (;;) hypercall(HYPERVISOR_sched_op, SCHEDOP_block, 0, 0, 0);

@@ -21,7 +21,7 @@ void resume(struct registers *r) __attribute__((noreturn));
 void poweroff(u32 reason) {
     for (;;) hypercall(HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&reason, 0, 0);
 }
-/* What mini measures of itself. */
+/* What mini measures about itself is not needed here. */
 void ticked(void) {}
 
 void trap(struct registers *r) {

@@ -1,13 +1,13 @@
 /*
- * Event channels against themselves: one vCPU gives the FIFO ABI its pages and resets all of it, again and again, while others bind, send,
- * unmask and close what there is just now, and stop and start one of themselves, which is one that events are for.
+ * Attacks on event channels: one vCPU gives the FIFO ABI its pages and resets all channels again and again. The others bind, send, unmask and close
+ * whatever ports there are, and stop and start one vCPU, which is itself one that events are for.
  */
 #include "attack.h"
 
 enum { ALLOC_UNBOUND = 6, BIND_IPI = 7, BIND_VCPU = 8, UNMASK = 9, RESET = 10, INIT_CONTROL = 11, EXPAND = 12, PRIORITY = 13, INTERDOMAIN = 0 };
 enum { PORTS = 96 };
 static volatile u64 sent, bound, downs, pages;
-/* Nobody binds: the reset leaves no port, so that the FIFO's pages go. */
+/* A round in which nobody binds a port: the reset leaves none, so the pages of the FIFO go away. */
 static volatile u32 unbound_round;
 
 static s64 op(u32 cmd, void *argument) { return hypercall(HYPERVISOR_event_channel_op, cmd, (u64)argument, 0, 0); }
@@ -38,7 +38,7 @@ static void play(u32 me) {
         case 6: op(UNMASK, &port); break;
         case 7: x.b = (r >> 8) % 16; op(PRIORITY, &x); break;
         case 8:
-            /* The last vCPU is the one that is stopped. */
+            /* The last vCPU is the one that gets stopped. */
             if (me == victim) break;
             downs += !hypercall(HYPERVISOR_vcpu_op, VCPUOP_down, victim, 0, 0);
             hypercall(HYPERVISOR_vcpu_op, VCPUOP_up, victim, 0, 0);
@@ -57,7 +57,7 @@ void attack_mix(void) {
         for (u32 vcpu = 0; vcpu < vcpus_online; vcpu++) give_pages(vcpu, vcpu);
         for (volatile u64 k = 0; k < (i * 37 & 2047); k++);
         u16 domid = DOMID_SELF;
-        /* -EAGAIN: something was bound meanwhile, so the pages stay. */
+        /* -EAGAIN means that something was bound meanwhile, so the pages stay. */
         s64 error = op(RESET, &domid);
         resets += !error || error == -11;
         whole += !error;

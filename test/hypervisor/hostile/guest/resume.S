@@ -1,4 +1,5 @@
-/* resume(registers): back to what a trap interrupted. mini's own traps end the guest, an attacker's may be part of the attack. */
+/* resume(registers) goes back to what a trap has interrupted. mini's own traps end the guest, but the traps of an attacker may be part of the
+ * attack. */
     .file "resume.S"
 .text
 .globl resume
@@ -9,7 +10,7 @@ resume:
     addq $8, %rsp                                  /* vector */
     popq %rcx
     popq %r11
-    movq $0, (%rsp)                                /* the error code's place: the iret hypercall's flags */
+    movq $0, (%rsp)                                /* in the place of the error code: the flags of the iret hypercall */
     jmp hypercall_page + 23 * 32
 
 .section .note.GNU-stack, "", @progbits

@@ -1,4 +1,4 @@
-/* Nonsense on the rings that dom0 reads. */
+/* Writes nonsense to the rings that dom0 reads. */
 #include "attack.h"
 
 static struct store_ring *ring;

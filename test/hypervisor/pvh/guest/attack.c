@@ -1,14 +1,14 @@
 /*
- * Attacks of a PVH guest: on the rights of others (rights), on the second stage by two vCPUs at a time (races), and with calls, registers,
- * ports and device accesses that make no sense (nonsense); a vCPU whose traps are written where its stack was (trapped), one that is to be
- * given a new state while it runs (rewritten).
+ * Attacks of a PVH guest: on the rights of others (rights), on the second stage by two vCPUs at the same time (races), and with calls, registers,
+ * ports and device accesses that make no sense (nonsense); a vCPU whose traps are written where its stack was (trapped), and one that is to be given
+ * a new state while it runs (rewritten).
  */
 #include "pvh.h"
 
-/* 16 guest frames that both vCPUs take away, put back, move and write to. */
+/* The first of 16 guest frames that both vCPUs take away, put back, move and write to. */
 #define FIRST 0x8000ul
 #define COUNT 16ul
-/* A frame of grants, and where grants are mapped. */
+/* The frame of the grant table, and the place where grants are mapped. */
 #define TABLE 0x9000ul
 #define MAPPED 0xa000ul
 
@@ -38,7 +38,7 @@ static u32 own_domid(void)
 
 static volatile u32 stop, stopped, foreign, mapped;
 
-/* What the frame holds is nothing, or what one of us has written. */
+/* The frame must hold zeroes or what one of this domain's vCPUs has written. */
 static void look(u64 gfn)
 {
     volatile u64 *page = (volatile u64 *)(gfn * PAGE);
@@ -93,7 +93,7 @@ static void races(void)
 {
     u64 rounds = number_of("rounds", 20000);
     say("TABLE %d", add_to_physmap(SPACE_GRANT_TABLE, 0, TABLE));
-    /* Grants to itself of the frames that come and go. */
+    /* The domain grants to itself the frames that come and go. */
     for (u32 i = 0; i < 4; i++) {
         volatile u32 *entry = (volatile u32 *)(TABLE * PAGE) + 2 * (8 + i);
         entry[1] = FIRST + i;
@@ -112,7 +112,8 @@ static void races(void)
     say("RACES %d and %d foreign %d", rounds_done[0] >= rounds ? 1 : 0, rounds_done[1] > 100 ? 1 : 0, (u64)foreign);
 }
 
-/* A vCPU that is trapped after an instruction of the hypervisor's writes to its stack, whose frame the other vCPU gives away meanwhile. */
+/* A vCPU is trapped after an instruction that the hypervisor executes. The trap is written to its stack, whose frame the other vCPU gives away
+ * meanwhile. */
 extern char trapped_start[], trapped_handler[], trapped_end[];
 #define STACK 6ul
 #define NEXT 0xb000ul
@@ -156,7 +157,7 @@ static void trapped(void)
     say("TRAPPED %s stale %d", held > rounds / 2 ? "enough" : "too little", stale);
 }
 
-/* VCPUOP_initialise of a vCPU that runs, started by an IPI. */
+/* VCPUOP_initialise of a vCPU that runs, because an IPI has started it. */
 static void spinning(u32 vcpu)
 {
     (void)vcpu;
@@ -178,7 +179,7 @@ static void rights(void)
 {
     u64 index = 0x1000, gfn = FIRST;
     s32 error = 1;
-    /* struct xen_add_to_physmap_batch: another domain's frame. */
+    /* struct xen_add_to_physmap_batch that names a frame of another domain. */
     struct { u16 domid, space, size, foreign; u64 *indices, *gfns; s32 *errors; } batch =
         { SELF, SPACE_GMFN_FOREIGN, 1, 0, &index, &gfn, &error };
     say("FOREIGN batch %d", hypercall(MEMORY_OP, 23, (u64)&batch, 0, 0));
@@ -200,7 +201,7 @@ static void rights(void)
     struct map_grant m = { MAPPED * PAGE, 2, 8, number_of("victim", 1), 0, 0, 0 };
     hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
     say("GRANT %s", m.status < 0 ? "refused" : "MAPPED");
-    /* GNTMAP_contains_pte, application_map: of page tables that Xen changes. The grant itself is good. */
+    /* GNTMAP_contains_pte and application_map are for page tables that Xen changes. The grant itself is valid. */
     add_to_physmap(SPACE_GRANT_TABLE, 0, TABLE);
     volatile u32 *entry = (volatile u32 *)(TABLE * PAGE) + 2 * 8;
     entry[1] = 0x100;
@@ -222,7 +223,7 @@ static void in_nowhere(void)
         switch (dice() % 6) {
         case 0: *hole = dice(); break;
         case 1: *(volatile u8 *)hole += 3; break;
-        /* What is locked and misaligned the engine does not do with devices: that ends the guest, as other such things do in Xen. */
+        /* The engine does not make locked accesses to devices that are misaligned. They end the guest, as other accesses of this kind do in Xen. */
         case 2: hole = (volatile u64 *)((u64)hole & ~7ul); asm volatile("lock xaddl %%eax, %0" : "+m"(*(volatile u32 *)hole) :: "eax"); break;
         case 3: asm volatile("rep stosb" :: "D"(hole), "c"(dice() % 64), "a"(1) : "memory"); break;
         case 4: asm volatile("rep movsq" :: "D"(hole), "S"(hole + 8), "c"(dice() % 32) : "memory"); break;
@@ -239,7 +240,7 @@ static void nonsense(void)
     static u64 rounds;
     rounds = number_of("rounds", 20000);
     seed += number_of("seed", 1) << 32;
-    /* Calls may answer with more than they were given: behind the arguments is room for that, not the guest's tables. */
+    /* Calls may answer with more than they were given. Room for that follows the arguments, so that the guest's tables are not hit. */
     static u64 arguments[64 + 2048];
     static volatile u64 round;
     __builtin_setjmp(escape_to);
@@ -252,22 +253,23 @@ static void nonsense(void)
             static const u8 numbers[] = { MEMORY_OP, SET_TIMER_OP, XEN_VERSION, GRANT_TABLE_OP, 21, VCPU_OP,
                                           EVENT_CHANNEL_OP, 33, HVM_OP, 35, 36, 7, 1, 26, 28 };
             u64 number = dice() % 4 ? numbers[dice() % sizeof(numbers)] : dice() % 64;
-            /* What would end it, or take all of its memory. */
+            /* Leaves out calls that would end the guest or take all of its memory. */
             if (number == SCHED_OP || number == 6 || number == 13) continue;
             u64 a = dice() % 40, b = dice() % 4 ? (u64)arguments : dice();
             if (number == MEMORY_OP && (a == MEM_DECREASE || a == MEM_POPULATE)) continue;
             if (number == VCPU_OP && (a & 63) == 2) continue;
-            /* Of grants it is a count: as many answers as an address says would be written over the guest's own way out of faults. */
+            /* For grants the third argument is a count. If it were an address, that many answers would be written, over what the guest needs to
+             * get out of faults. */
             u64 third = dice() % 4 ? (u64)arguments : dice() % 8;
             hypercall(number, a, b, number == GRANT_TABLE_OP ? third % 8 : third, dice() % 4);
         } else if (what == 4) {
             u32 msr = dice() % 2 ? 0x800 + dice() % 64 : dice() % 3 ? dice() % 0x500 : dice();
-            /* Not its own APIC off its place, its segments, or an INIT for itself. */
+            /* Leaves out moving its own APIC away, changing its segments, and sending an INIT to itself. */
             if (msr == 0x830 || (msr & ~0xfffu) == 0xc0000000 || msr == 0x40000000) continue;
             if (dice() % 2) rdmsr(msr);
             else if (msr != 0x1b && msr != 0x174 && msr != 0x277) wrmsr(msr, dice());
         } else if (what == 5) {
-            /* A device's access is inside one page (machine/cpu/outside.ts): across two it ends the guest. */
+            /* A device's access lies inside one page (machine/cpu/outside.ts). One across two pages ends the guest. */
             u32 offset = dice() % 0xff9;
             if ((offset & 0xff0) == 0x300) continue;
             if (dice() % 2) apic_read(offset);
@@ -285,7 +287,7 @@ static void nonsense(void)
     say("NONSENSE done");
 }
 
-/* A fault of an INS, which Xen carries out, without a gate for it or for what follows from that. */
+/* A fault of an INS, which Xen carries out, when there is no gate for the fault or for the faults that follow from it. */
 static void undeliverable(void)
 {
     struct { u16 limit; u64 base; } __attribute__((packed)) none = { 0, 0 };

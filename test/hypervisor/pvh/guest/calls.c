@@ -1,21 +1,21 @@
 /*
- * Every call with a count that a PVH guest can make, the largest count, and lists without end, again and again: the second word of the
- * command line says which. What it came to, if it came to anything, is said when that changes.
+ * Makes one of the calls with a count that a PVH guest can make again and again, with the largest count and endless lists. The second word of the
+ * command line says which call. If it comes to an end, its result is printed whenever it changes.
  */
 #include "pvh.h"
 
 enum { ENTRIES = 3 * 512, GRANT_FRAMES = 64, EVENT_PAGES = 128 };
-/* Guest frames that the kernel has no use for: memory that goes and comes, errors, words of events, and where nothing is. */
+/* Guest frames that the kernel does not need: memory that goes and comes, error codes, event words, and a place where nothing is. */
 #define MOVED 0x1000ul
 #define ERRORS 0x1700ul
 #define WORDS 0x1800ul
-/* The number of the directory entry, of 1 GiB, that shows the lists. */
+/* The number of the page-directory entry, of 1 GiB, that shows the lists. */
 #define SLOT 8
 
 static u64 repeated[ENTRIES] __attribute__((aligned(4096)));
 static u64 l2[512] __attribute__((aligned(4096))), l1[3][512] __attribute__((aligned(4096)));
 
-/* A GiB that shows three pages again and again, for structures of any size up to them. */
+/* Maps a GiB that shows three pages again and again, for structures of any size up to three pages. */
 static u64 endless(void)
 {
     u64 root;
@@ -42,7 +42,7 @@ static s64 console(u64 lists)
 {
     static u32 waited;
     for (u32 i = 0; i < sizeof repeated; i++) ((u8 *)repeated)[i] = '\n';
-    /* What was said before is not to be lost among them. */
+    /* The lines that were printed before must not be lost among these. */
     while (waited < 30000000) waited++, __builtin_ia32_pause();
     return hypercall(CONSOLE_IO, 0, 0x7fffffff, lists, 0);
 }
@@ -55,7 +55,7 @@ static s64 grant_replace(u64 lists) { return grant_op(7, (void *)lists, 0x7fffff
 static s64 grant_swap(u64 lists) { return grant_op(11, (void *)lists, 0x7fffffff); }
 static s64 cache_flush(u64 lists) { return grant_op(12, (void *)lists, 0x7fffffff); }
 
-/* The status, which is in the structure. */
+/* Returns the status, which is in the structure, if the call itself succeeded. */
 static s64 setup_table_of(u64 lists, u32 count)
 {
     struct { u16 domid, pad; u32 count; short status; u64 list; } s = { SELF, 0, count, 1, lists };
@@ -86,7 +86,7 @@ static s64 reserve(u32 operation, u64 lists)
     struct reservation r = { (u64 *)lists, 0x3ffffff, 0, 0, SELF };
     return memory_op(operation, &r);
 }
-/* As many frames less than it may have, which is a little more than it was begun with, as the lists have entries. */
+/* Gives back as many frames as the lists have entries, after the domain has taken all it may have, which is a little more than it began with. */
 static void make_room(u64 lists)
 {
     struct reservation all = { 0, 0x3ffffff, 0, 0, SELF };
@@ -94,13 +94,14 @@ static void make_room(u64 lists)
     for (u32 i = 0; i < ENTRIES; i++) repeated[i] = MOVED + i;
     reserve(MEM_DECREASE, lists);
 }
-/* The first of the list again, which is there then, is somewhere else in memory: what stood there is the domain's still. */
+/* When the list comes to its first frame again, that one is there already and gets other memory. The memory that was there still belongs to the
+ * domain. */
 static s64 populate(u64 lists)
 {
     make_room(lists);
     return reserve(MEM_POPULATE, lists);
 }
-/* Frames that are nowhere: nobody names them, to give them back, so from the second time on there are none to be had. */
+/* These frames are at no place, so nobody can name them to give them back. From the second time on no more can be had. */
 static s64 increase(u64 lists)
 {
     static s64 got = -1;
@@ -112,7 +113,7 @@ static s64 increase(u64 lists)
     return more ? more : got;
 }
 
-/* Each frame to where it is. */
+/* Moves each frame to the place where it is already. */
 static s64 add_to_physmap_range(u64 lists)
 {
     (void)lists;
@@ -148,7 +149,7 @@ static s64 poll(u64 lists)
     event_op(3, &ipi.port);
     return error;
 }
-/* As many ports as there can be, with words of the FIFO ABI for all of them. The last one's number. */
+/* Makes as many ports as there can be, with words of the FIFO ABI for all of them. Returns the number of the last one. */
 static s64 reset_fifo(u64 lists)
 {
     (void)lists;

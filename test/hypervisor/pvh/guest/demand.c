@@ -1,7 +1,8 @@
-/* Memory on demand: whoever touches it first gets zeroes, also Xen for this kernel; what is given back is a hole; and it ends where the target is. */
+/* Memory on demand: whoever touches a frame first gets zeroes, and that may also be Xen on behalf of this kernel. What is given back becomes a
+ * hole. Memory ends where the target is reached. */
 #include "pvh.h"
 
-/* Guest frames from here on nobody has touched: one for each thing that is tried. */
+/* Nobody has touched the guest frames from here on. There is one for each thing that is tried. */
 #define UNTOUCHED 0x2000ul
 enum { READ, WRITTEN, BUFFER, STACK, GIVEN, GRANTED, TABLE, MAPPED, PORT, SHARED, NMI_STACK, DEBUG_STACK };
 static u64 address(u32 which) { return (UNTOUCHED + which) * PAGE; }
@@ -25,7 +26,7 @@ static s64 reserve(u64 operation, u64 gfn)
 }
 struct map_grant { u64 host; u32 flags, ref; u16 domid; short status; u32 handle; u64 bus; };
 
-/* A stack of their own each, which nobody has touched, have NMI and #DB. */
+/* NMI and #DB each have a stack of their own, which nobody has touched. */
 static u64 descriptors[6];
 static u8 task[104] __attribute__((aligned(8)));
 static volatile u32 pokes;
@@ -47,7 +48,7 @@ static void own_stacks(void)
     for (u32 i = 0; i < 4; i++) descriptors[i] = gdt[i];
     descriptors[4] = (sizeof task - 1) | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
     descriptors[5] = base >> 32;
-    /* IST1 and IST2. */
+    /* The fields IST1 and IST2. */
     *(u64 *)(task + 36) = address(NMI_STACK) + PAGE;
     *(u64 *)(task + 44) = address(DEBUG_STACK) + PAGE;
     table.limit = sizeof descriptors - 1;
@@ -59,9 +60,9 @@ static void own_stacks(void)
     on_trap = poked;
 }
 
-/* Two vCPUs touch the same frame at once, for which there is just one in reserve: the one that was given back before. */
+/* Two vCPUs touch the same frame at the same time, while there is just one frame in reserve: the one that was given back before. */
 #define ROUNDS 2000u
-/* 24 MiB of 64: what is touched below is the target. What is given back lies behind this kernel. */
+/* 24 of 64 MiB. What is touched below this counts towards the target. The frames that are given back lie above this kernel. */
 #define TARGET 0x1800ul
 #define GIVEN_BACK 0x0c00ul
 static volatile u32 round_open, round_done;
@@ -91,7 +92,7 @@ static void together(void)
     power_off(0);
 }
 
-/* What the control domain has it do by NMIs, one after the other. */
+/* The steps that the control domain asks for by NMIs, one after the other. */
 #define SUSPEND 2
 static u64 touched_so_far, touched_from = 0x3e00;
 static void suspend(void)
@@ -100,13 +101,13 @@ static void suspend(void)
     hypercall(SCHED_OP, 2, (u64)&reason, 0, 0);
     say("BACK owned %d", owned());
 }
-/* At first the last frames there are, which a look at all of them comes to last. */
+/* Touches frames, beginning with the last ones that there are, which a look at all frames reaches last. */
 static void touch_some(void)
 {
     for (u32 i = 0; i < 64; i++) *(volatile u64 *)((touched_from + touched_so_far++) * PAGE) = 1;
     say("ALIVE %d", touched_so_far);
 }
-/* All but 16 MiB; what the tour has touched, this kernel's stacks among it, stays. */
+/* Gives back all but 16 MiB. Frames that the tour has touched stay, among them the stacks of this kernel. */
 static void balloon(void)
 {
     for (u64 gfn = 0xf00; gfn < 0x4000; gfn++)
@@ -126,7 +127,7 @@ static void obey(void)
     power_off(0);
 }
 
-/* Memory goes on at 4 GiB: its first word and its last one are kept, all else but the first 33 MiB is given back, and the domain is saved. */
+/* Memory goes on at 4 GiB. Its first and its last word are kept, everything else but the first 33 MiB is given back, and the domain is saved. */
 #define KEPT_FRAMES 0x2200ul
 #define LARGE 512ul
 static u64 tables_above[LARGE] __attribute__((aligned(4096)));
@@ -179,17 +180,17 @@ void demand(void)
     say("READ %x %x", words[0], words[511]);
     *(volatile u64 *)address(WRITTEN) = 0x1234567;
     say("WRITTEN %x", *(volatile u64 *)address(WRITTEN));
-    /* xen_version(XENVER_extraversion): Xen writes to it first. */
+    /* xen_version(XENVER_extraversion) into a frame that Xen is the first to write to. */
     s64 result = hypercall(XEN_VERSION, 1, address(BUFFER), 0, 0);
     say("BUFFER %d %d", result, (u64) * (volatile u8 *)address(BUFFER));
-    /* An interrupt's frame is what is written first to this stack. */
+    /* The frame of an interrupt is the first thing that is written to this stack. */
     on_interrupt = take;
     apic_write(0xf0, 0x1ff);
     apic_write(0x300, 0x40000 | 0x61);
     asm volatile("movq %%rsp, %%rbx; movq %0, %%rsp; sti; nop; nop; cli; movq %%rbx, %%rsp" ::"r"(address(STACK) + PAGE)
                  : "rbx", "memory");
     say("STACK %d", (u64)taken);
-    /* So are the stacks of an NMI, and of a trap after an instruction that is not executed again. */
+    /* The same holds for the stack of an NMI, and of a trap after an instruction that is not executed again. */
     own_stacks();
     apic_write(0x300, 0x40000 | 0x400);
     while (!pokes) asm volatile("pause");
@@ -197,14 +198,14 @@ void demand(void)
     u64 expected;
     asm volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; 1: nop; nop; nop; leaq 1b(%%rip), %0" : "=r"(expected)::"memory", "cc");
     say("TRAPPED %d", trapped_at - expected);
-    /* Read by OUTSB, written by INSB. */
+    /* The frame is read by OUTSB and written by INSB. */
     u64 at = address(PORT);
     asm volatile("outsb" : "+S"(at) : "d"(0x1234) : "memory");
     say("PORT %d", at - address(PORT));
     result = reserve(MEM_DECREASE, UNTOUCHED + GIVEN);
     say("GIVEN %d reads %x", result, *(volatile u64 *)address(GIVEN));
     say("AGAIN %d", reserve(MEM_DECREASE, UNTOUCHED + GIVEN));
-    /* A frame that nobody has touched is granted to itself. */
+    /* A frame that nobody has touched is granted to this domain itself. */
     u32 a, b, domid, d;
     cpuid(0x40000004, 0, &a, &b, &domid, &d);
     add_to_physmap(SPACE_GRANT_TABLE, 0, UNTOUCHED + TABLE);
@@ -216,12 +217,12 @@ void demand(void)
     *(volatile u64 *)address(MAPPED) = 77;
     say("GRANT %d %d", (s64)m.status, *(volatile u64 *)address(GRANTED));
     say("SHARED %d", add_to_physmap(SPACE_SHARED_INFO, 0, UNTOUCHED + SHARED));
-    /* Itself it may not ask for more of it. */
+    /* The domain itself may not ask for more memory on demand. */
     struct reservation more = { &(u64){ 0x30000 }, 1, 0, 1u << 16, SELF };
     say("ITSELF %d", hypercall(MEMORY_OP, MEM_POPULATE, (u64)&more, 0, 0));
     say("OWNED %d", owned());
     if (has_word("wait")) obey();
-    /* Of 64 MiB it was promised 24. */
+    /* The domain was promised 24 MiB of these 64. */
     u64 touched = 0;
     for (u64 gfn = 0x2100; gfn < 0x4000; gfn++) {
         *(volatile u64 *)(gfn * PAGE) = gfn;

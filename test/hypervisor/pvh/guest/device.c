@@ -1,8 +1,9 @@
-/* Accesses that lie across the end of memory, or of the APIC's page, or are locked where no memory is: each comes to its end, and the guest goes on. */
+/* Accesses that cross the end of memory or of the APIC's page, or that are locked where no memory is. Each must come to its end, and the guest
+ * must go on. */
 #include "pvh.h"
 
 #define ONES 0xfffffffffffffffful
-/* Where nothing is, mapped by the kernel's own tables. */
+/* A place where nothing is, which the kernel's own page tables map. */
 #define HOLE 0x30000000ul
 
 static void across(u64 memory_end)

@@ -1,6 +1,6 @@
 /*
- * A PVH kernel's beginning: protected mode without paging, EBX at hvm_start_info. It says so by console_io, makes page tables, goes to long
- * mode and calls C. Other vCPUs come from real mode (ap_start, copied below 1 MiB) the same way.
+ * The beginning of a PVH kernel: protected mode without paging, with EBX at hvm_start_info. It reports that by console_io, makes page tables, goes to
+ * long mode and calls C. The other vCPUs get there in the same way from real mode (ap_start, copied below 1 MiB).
  */
 #define STACK_SIZE 16384
     .section .note.Xen, "a", @note

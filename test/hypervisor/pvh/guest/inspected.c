@@ -1,11 +1,11 @@
-/* A vCPU that stands still in a state that is known: an interrupt in service, one requested behind it, a timer that is masked. */
+/* A vCPU that stands still in a known state: one interrupt is in service, another is requested and waits for it, and the timer is masked. */
 #include "pvh.h"
 
 static const char marker[64] = "This stands in the memory of a PVH guest.";
 
 static void keep(struct regs *r)
 {
-    /* Without an end of interrupt: it stays in service. */
+    /* There is no end of interrupt, so the interrupt stays in service. */
     (void)r;
 }
 
@@ -22,11 +22,12 @@ void inspected(void)
     for (;;) asm volatile("sti; hlt" ::: "memory");
 }
 
-/* Two roots that change all the time: their first entry is the kernel's, the last names themselves, the second a table of entries that name it. */
+/* Two page-table roots between which the vCPU changes all the time. The first entry of each is the kernel's, the last one names the root itself,
+ * and the second one names a table whose entries all name that table. */
 static u64 roots[2][512] __attribute__((aligned(4096)));
 static u64 circle[512] __attribute__((aligned(4096)));
 
-/* Page tables, stack pointer and frame pointer are something else in each turn; the code needs none of them but the first entry. */
+/* Page tables, stack pointer and frame pointer are different in each turn. The code needs none of them except the first entry. */
 void inspected_changing(void)
 {
     u64 root;

@@ -1,10 +1,10 @@
-/* What a vCPU keeps while it is saved and restored: the settings of its APIC's timer, which goes on counting, and how its TSC was moved. */
+/* What a vCPU keeps while it is saved and restored: the settings of its APIC's timer, which goes on counting, and the offset of its TSC. */
 #include "pvh.h"
 
 enum { TIMER = 0x320, INITIAL = 0x380, DIVIDE = 0x3e0, PERIODIC = 0x20000, TSC_DEADLINE = 0x40000, BY_2 = 0 };
 enum { TSC = 0x10, TSC_ADJUST = 0x3b, DEADLINE = 0x6e0 };
 #define VECTOR 0x70u
-/* HVM_PARAM_CONSOLE_PFN; where the console's ring says how much has been typed. */
+/* HVM_PARAM_CONSOLE_PFN, and the place in the console's ring that says how much has been typed. */
 #define CONSOLE_PFN 17
 #define IN_PROD 3076
 #define SUSPEND 2

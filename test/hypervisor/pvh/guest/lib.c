@@ -1,4 +1,4 @@
-/* Text, the command line, and the end. */
+/* Text, the command line, and power-off. */
 #include <stdarg.h>
 #include "pvh.h"
 

@@ -1,4 +1,5 @@
-/* The tour of a PVH guest: what it finds, hypercalls both ways, shared info, a timer's event by its vector, another vCPU, and off. */
+/* The tour of a PVH guest: what it finds at its start, hypercalls in both ways, shared info, a timer's event by its vector, another vCPU, and
+ * power-off. */
 #include "pvh.h"
 
 extern u32 start_info_at, entry_cr0, hello_result, parameters32[2];
@@ -12,7 +13,7 @@ void (*volatile on_trap)(struct regs *);
 static u8 hypercall_page[PAGE] __attribute__((aligned(4096)));
 static volatile u32 events, ticks;
 
-/* Guest frames that nothing is at. */
+/* Guest frames at which nothing is. */
 #define SHARED_INFO 0x20000ul
 #define HOLE 0x30000ul
 
@@ -49,7 +50,7 @@ s64 add_to_physmap(u32 space, u64 index, u64 gfn)
     return hypercall(MEMORY_OP, MEM_ADD_TO_PHYSMAP, (u64)&a, 0, 0);
 }
 
-/* Upcall of events: pending flag and selector of this vCPU, in shared info. */
+/* The upcall of events: clears the pending flag and the selector of this vCPU in shared info. */
 static void upcall(struct regs *r)
 {
     volatile u8 *vcpu = (volatile u8 *)(SHARED_INFO * PAGE);
@@ -102,7 +103,7 @@ after:
     say("APIC id %x version %x base %x", (u64)apic_read(0x20), (u64)apic_read(0x30), rdmsr(0x1b));
 }
 
-/* Whether an event comes within so many nanoseconds of the TSC. */
+/* Whether an event arrives within that many nanoseconds of the TSC. */
 static int timer_came(u32 before, u64 ns)
 {
     u32 low, high;
@@ -134,7 +135,7 @@ static void about_events(void)
         while (events == before) asm volatile("sti; hlt; cli" ::: "memory");
     }
     asm volatile("cli");
-    /* A time has 64 bits, of which 32-bit code gives the low half first: one hour on it is not over. */
+    /* A time has 64 bits, of which 32-bit code passes the low half first. This time is one hour away, so it must not be over. */
     u64 then = *(volatile u64 *)(SHARED_INFO * PAGE + 32 + 16) + 3600000000000ul;
     u32 before = events;
     s32 set = hypercall32(SET_TIMER_OP, 1, then >> 32);

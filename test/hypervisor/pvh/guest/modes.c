@@ -1,4 +1,5 @@
-/* What a vCPU has is what it had when the domain was saved: in long mode with all its registers, asleep with a timer, and in the modes before. */
+/* After it was saved and restored, a vCPU must have what it had before: in long mode with all its registers, asleep with a timer, and in the modes
+ * before long mode. */
 #include "pvh.h"
 
 asm(".text\n.code16\n"
@@ -34,7 +35,7 @@ static u64 tsc(void)
     return low | (u64)high << 32;
 }
 
-/* Every MSR that a guest may write and that is nobody's but its own. */
+/* Every MSR that a guest may write and that belongs to this vCPU alone. */
 static const struct { u32 number; u64 value; } msrs[] = {
     { 0xc0000081, 0x0023001000000000 }, { 0xc0000082, 0xffffffff81000123 }, { 0xc0000083, 0xffff800000000456 },
     { 0xc0000084, 0x47700 },            { 0xc0000100, 0x7f0012345678 },     { 0xc0000101, 0xffff888012345000 },
@@ -88,7 +89,7 @@ static void comes(struct regs *r)
     if (r->vector != 0x61 || coming > 1) apic_write(0xb0, 0);
 }
 
-/* Registers as they were loaded, and as they were found: RCX to R15, flags. */
+/* The registers as they were loaded and as they were found: RCX to R15, and the flags. */
 static u64 loaded[16], found[16], stack_before;
 static u32 reason = 2;
 static s64 suspend(void)
@@ -140,7 +141,7 @@ void modes(void)
     static const u32 mxcsr = 0x7f80;
     asm volatile("fninit; fldpi; fldl2e; fld1; ldmxcsr %0; pcmpeqd %%xmm0, %%xmm0; psrlq $3, %%xmm0; movdqa %%xmm0, %%xmm9; paddd %%xmm9, %%xmm15"
                  :: "m"(mxcsr));
-    /* One interrupt in service, one requested behind it, a timer that waits for its time. */
+    /* One interrupt is in service, another is requested and waits for it, and a timer waits for its time. */
     coming = 0;
     apic_write(0x300, 0x40000 | 0x61);
     asm volatile("sti; nop; nop; cli" ::: "memory");
@@ -158,7 +159,7 @@ void modes(void)
     look(&after);
     say("GOES ON %d forward %d deadline %d", result, (u64)(now > stopped && now - stopped < 600000000000ul), (u64)(deadline == at || !deadline));
     found[6] = loaded[6], found[7] = loaded[7];
-    /* The stack's own place, and IF, which was off. */
+    /* The stack's own place is left out, and IF, which was off. */
     loaded[4] = 0, loaded[0] = (loaded[0] & ~0x200ul) | 2;
     found[0] &= ~0x200ul;
     compare("registers", loaded, found, sizeof(loaded));
@@ -170,7 +171,7 @@ void modes(void)
         say("MODE %x: %x %x %x", page, (u64)*word(page, 0xff4), (u64)*word(page, 0xff8), (u64)*word(page, 0xffc));
     }
     say("REAL esp %x", (u64)*word(0xa000, 0xfe8));
-    /* What was in service ends; what was requested comes, and the timer at its time. */
+    /* The interrupt in service ends. The requested one must arrive, and the timer at its time. */
     apic_write(0x80, 0);
     apic_write(0xb0, 0);
     while (coming < 3) asm volatile("sti; hlt; cli" ::: "memory");

@@ -1,4 +1,4 @@
-/* What this kernel uses of Xen's public ABI for PVH guests (public/xen.h, memory.h, vcpu.h, event_channel.h, hvm/), from its description. */
+/* What this kernel uses of Xen's public ABI for PVH guests (public/xen.h, memory.h, vcpu.h, event_channel.h, hvm/), written from its description. */
 #ifndef PVH_H
 #define PVH_H
 
@@ -60,17 +60,17 @@ void power_off(u32 reason) __attribute__((noreturn));
 
 extern struct start_info *info;
 extern char end[];
-/* Set by a test to have a fault skipped: RIP goes to it, and faults counts. */
+/* A test sets this so that a fault is skipped: RIP becomes this address, and `faults` counts. */
 extern volatile u64 resume_at;
 extern volatile u32 faults, last_vector;
 extern volatile u64 fault_address;
-/* Called for vectors from 32 on. */
+/* Called for vectors from 32 upwards. */
 extern void (*volatile on_interrupt)(struct regs *);
 /* Called for #DB and NMI. */
 extern void (*volatile on_trap)(struct regs *);
-/* As resume_at, for all faults. */
+/* Like resume_at, for all faults. */
 extern volatile u64 skip_faults;
-/* What vCPUs from 1 on do once they are up. */
+/* What the vCPUs from 1 upwards do once they are up. */
 extern void (*volatile others_work)(u32 vcpu);
 void traps_load(void);
 void traps_fill(void);
@@ -90,6 +90,6 @@ void demand(void);
 void accesses(void);
 void kept(void);
 void shared(void);
-/* From 32-bit code, as the kernel itself is in long mode: the hypercall with its first two arguments. */
+/* Makes the hypercall from 32-bit code, because the kernel itself is in long mode. Takes the first two arguments. */
 s32 hypercall32(u32 number, u32 a, u32 b);
 #endif

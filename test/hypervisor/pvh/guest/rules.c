@@ -1,4 +1,4 @@
-/* Rules of the platform and of the second stage, each of them broken once or looked at: the local APIC's, MSRs', guest frames'. */
+/* Rules of the platform and of the second stage: of the local APIC, of MSRs and of guest frames. Each is broken once, or its effect is looked at. */
 #include "pvh.h"
 
 #define TABLE 0x9000ul
@@ -20,7 +20,7 @@ static void look_for_interrupts(void)
     asm volatile("sti; nop; nop; cli" ::: "memory");
 }
 
-/* To itself, to all, to all others. */
+/* The destinations of an IPI: this vCPU, all, all others. */
 #define TO_SELF 0x40000u
 #define TO_ALL 0x80000u
 #define TO_OTHERS 0xc0000u
@@ -49,7 +49,7 @@ static void interrupts(void)
     say("ALL %d", (u64)taken[0x62]);
     apic_write(0x300, TO_ALL | LOWEST | 0x63);
     look_for_interrupts();
-    /* Of a lower class, so behind it. */
+    /* Its class is lower, so it comes after the other one. */
     apic_write(0x300, TO_OTHERS | 0x53);
     while (!taken[0x53]) asm volatile("pause");
     say("LOWEST %d", (u64)taken[0x63]);
@@ -64,7 +64,7 @@ after:
     resume_at = 0;
     return faults - before;
 }
-/* CLAC and STAC need SMAP in CPUID, not in CR4. What STAC makes of the flags. */
+/* CLAC and STAC need SMAP in CPUID, but not in CR4. Returns what they make of the flags. */
 static u32 access_check(void)
 {
     u64 set, cleared;
@@ -75,13 +75,13 @@ static void registers(void)
 {
     say("SMAP OFF %d", (u64)access_check());
     say("MEMORY TYPES %d %d", (u64)write_faults(0x250, 0x0606060606060606), (u64)write_faults(0x250, 0x0606060206060606));
-    /* Number 0 in a frame of memory; number 1; in no memory. */
+    /* Writes hypercall page number 0 to a frame of memory, then number 1, then number 0 where no memory is. */
     static u8 page[PAGE] __attribute__((aligned(4096)));
     say("HYPERCALL PAGE %d %d %d", (u64)write_faults(0x40000000, (u64)page), (u64)write_faults(0x40000000, (u64)page + 1),
         (u64)write_faults(0x40000000, MINE * PAGE));
 }
 
-/* xen_version(0) by a program: down to ring 3 by SYSRET, and back by SYSCALL, both of which need no descriptors. */
+/* A program makes xen_version(0): the kernel goes to ring 3 by SYSRET and comes back by SYSCALL, which both need no descriptors. */
 static s64 call_of_program(void)
 {
     s64 result;
@@ -98,7 +98,7 @@ static void rights(void)
     say("RING 3 hypercall %d", call_of_program());
 }
 
-/* Locked instructions on what is no memory: one read and one write, wherever in the page they lie. */
+/* Locked instructions on what is no memory. Each makes one read and one write, wherever in the page it is. */
 static void locked(u64 page)
 {
     u32 add = 5, swap = 7;
@@ -145,7 +145,7 @@ static void frames(void)
     say("SHARED %d", add_to_physmap(SPACE_SHARED_INFO, 0, SHARED));
     say("XEN's frame given back %d", reserve(MEM_DECREASE, SHARED));
 
-    /* One frame from place to place: each needs a table of its own. */
+    /* Moves one frame from place to place. Each place needs a table of its own. */
     s64 error = 0;
     u64 at = MINE;
     for (u64 i = 1; i <= 8000 && !error; i++) {
@@ -162,7 +162,7 @@ void rules(void)
     registers();
     rights();
     locked(0x30000000);
-    /* The page of the APIC, at its task priority: registers are whole words, and nothing else of it is written. */
+    /* The same in the page of the APIC, at its task priority register. Registers are whole words, and nothing else of the page is written. */
     locked(0xfee00080);
     say("PRIORITY kept %d", (u64)apic_read(0x80));
     frames();

@@ -5,7 +5,7 @@ enum { TIMER = 0x320, INITIAL = 0x380, CURRENT = 0x390, DIVIDE = 0x3e0, BY_1 = 1
 enum { MASKED = 0x10000, PERIODIC = 0x20000, TSC_DEADLINE = 0x40000, RESERVED = 0x60000 };
 enum { DEADLINE_MSR = 0x6e0 };
 #define VECTOR 0x70u
-/* The TSC counts nanoseconds, the timer's bus cycles of 10. */
+/* The TSC counts nanoseconds. The timer counts bus cycles of 10 ns. */
 #define MS 1000000ul
 #define CYCLES 100000u
 
@@ -21,14 +21,14 @@ static u64 tsc(void)
     asm volatile("rdtsc" : "=a"(low), "=d"(high));
     return low | (u64)high << 32;
 }
-/* Asleep until as many ticks have come: how long it was, in ns. */
+/* Sleeps until that many ticks have come. Returns how long that took, in ns. */
 static u64 wait(u32 count, u64 began)
 {
     ticks = 0;
     while (ticks < count) asm volatile("sti; hlt; cli" ::: "memory");
     return tsc() - began;
 }
-/* Awake, with interrupts: how many ticks come. */
+/* Stays awake with interrupts on. Returns how many ticks come. */
 static u32 come_in(u64 ns)
 {
     u64 end = tsc() + ns;
@@ -49,13 +49,13 @@ static u64 begin(u32 entry, u32 divide, u32 count)
 
 static void once(void)
 {
-    /* Long enough that it is not over, however long the vCPU has no pCPU. */
+    /* This is so long that it is not over, even if the vCPU gets no pCPU for a long time. */
     begin(0, BY_1, 10000 * CYCLES);
     u32 first = apic_read(CURRENT), second;
     do second = apic_read(CURRENT);
     while (second == first);
     say("COUNTS %d", (u64)(first <= 10000 * CYCLES && second < first));
-    /* A register that is another each time it is read: an instruction that reads and writes it comes to its end. */
+    /* The register has another value each time it is read. An instruction that reads and writes it must still come to its end. */
     volatile u32 *current = (volatile u32 *)(0xfee00000ul + CURRENT);
     u32 one = 1, before = *current;
     asm volatile("lock addl $1, %0; lock incl %0; lock btsl $0, %0; lock xaddl %1, %0; xchgl %1, %0; lock negl %0"
@@ -65,7 +65,7 @@ static void once(void)
     u64 began = begin(0, BY_1, 10 * CYCLES);
     u64 took = wait(1, began);
     say("ONCE early %d current %d again %d", (u64)(took < 10 * MS), (u64)apic_read(CURRENT), (u64)come_in(12 * MS));
-    /* A longer wait by a divisor, which is then made short. */
+    /* A divisor makes the wait long, and another divisor then makes it short. */
     began = begin(0, BY_128, 10 * CYCLES);
     apic_write(DIVIDE, BY_2);
     took = wait(1, began);
@@ -81,27 +81,27 @@ static void again(void)
     u64 took = wait(10, began);
     say("AGAIN early %d", (u64)(took < 20 * MS));
     apic_write(TIMER, PERIODIC | MASKED | VECTOR);
-    /* One that was requested before. */
+    /* Takes an interrupt that was requested before. */
     come_in(0);
     say("MASKED %d counts %d", (u64)come_in(6 * MS), (u64)(apic_read(CURRENT) != 0));
     apic_write(TIMER, PERIODIC | VECTOR);
     say("UNMASKED %d", (u64)(wait(2, tsc()) != 0));
-    /* It goes on when the vCPU has been away: what it missed comes. */
+    /* The timer goes on while the vCPU does not listen, and the ticks that it missed arrive later. */
     u64 end = tsc() + 20 * MS;
     while (tsc() < end) asm volatile("pause");
-    /* More than one a millisecond of listening: these are the missed ones. */
+    /* There come more ticks than one for each millisecond of listening, so these are the missed ones. */
     u64 listened = tsc();
     ticks = 0;
     asm volatile("sti" ::: "memory");
     while (ticks < (tsc() - listened) / MS + 9 && tsc() - listened < 10000 * MS) asm volatile("pause");
     asm volatile("cli" ::: "memory");
     say("MISSED %d", (u64)(ticks >= 9 && tsc() - listened < 10000 * MS));
-    /* APIC off by its register: the entries of its table are masked. */
+    /* The APIC is switched off by its register, which masks the entries of its vector table. */
     apic_write(0xf0, 0xff);
     apic_write(0xf0, 0x1ff);
     come_in(0);
     say("OFF %d entry %x", (u64)come_in(6 * MS), (u64)apic_read(TIMER));
-    /* 10 ns: no period is below 100 us. */
+    /* 10 ns is asked for, but no period is below 100 us. */
     began = begin(PERIODIC, BY_1, 1);
     u32 came = 0;
     while (!came) came = come_in(20 * MS);
@@ -113,7 +113,7 @@ static void deadline(void)
 {
     u32 a, b, c, d;
     cpuid(1, 0, &a, &b, &c, &d);
-    /* Not over before the mode is changed, however long the vCPU has no pCPU. */
+    /* This time is not over before the mode is changed, even if the vCPU gets no pCPU for a long time. */
     begin(0, BY_1, 10000 * CYCLES);
     wrmsr(DEADLINE_MSR, tsc() + MS);
     say("ANNOUNCED %d in another mode %x", (u64)(c >> 24 & 1), rdmsr(DEADLINE_MSR));
@@ -140,13 +140,13 @@ static void deadline(void)
     apic_write(INITIAL, 100);
     wrmsr(DEADLINE_MSR, 1);
     u32 reserved = come_in(2 * MS);
-    /* Vectors below 16 are no interrupts': the APIC says so, and delivers none. */
+    /* Vectors below 16 are not for interrupts. The APIC reports that, and delivers none. */
     apic_write(0x280, 0);
     apic_write(DIVIDE, BY_1);
     apic_write(TIMER, 5);
     apic_write(INITIAL, 100);
     u32 illegal = 0, error = 0;
-    /* The pCPU's thread may have stood still for as long as one look takes. */
+    /* The thread of the pCPU may have stood still for as long as one look takes. */
     for (u64 since = tsc(); !error && tsc() - since < 100 * MS;) {
         illegal += come_in(MS);
         apic_write(0x280, 0);
@@ -167,7 +167,7 @@ void timer(void)
     power_off(0);
 }
 
-/* Whatever can be written, on every vCPU, which are also reset and started again while their timers count. */
+/* Writes whatever can be written, on every vCPU. The vCPUs are also reset and started again while their timers count. */
 static u64 state = 88172645463325252ul;
 static u64 dice(void)
 {
@@ -207,6 +207,6 @@ void timers(void)
     }
     say("TIMERS %d", (u64)vcpus_up);
     say("END");
-    /* With timers that count. */
+    /* The machine goes off while timers count. */
     power_off(0);
 }

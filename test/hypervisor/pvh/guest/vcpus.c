@@ -1,4 +1,4 @@
-/* Interrupt descriptors, and other vCPUs by INIT and start-up IPIs. */
+/* Interrupt descriptors, and other vCPUs, which are started by INIT and start-up IPIs. */
 #include "pvh.h"
 
 extern volatile u32 vcpus_up;
@@ -13,7 +13,7 @@ void traps_load(void)
     asm volatile("lidt %0" :: "m"(pointer));
 }
 
-/* To be called once, by the first vCPU, behind traps_load(). */
+/* The first vCPU calls this once, after traps_load(). */
 void traps_fill(void)
 {
     for (u32 i = 0; i < 256; i++) {
@@ -24,7 +24,7 @@ void traps_fill(void)
     }
 }
 
-/* AP_PAGE has the trampoline, and behind it its own descriptor table's pointer. */
+/* AP_PAGE has the trampoline, and after it the pointer to the trampoline's own descriptor table. */
 #define AP_PAGE 0x8000ul
 void start_vcpus(u64 count)
 {
