@@ -290,8 +290,7 @@ export function p2mTake(d: DomainMemory, gfn: u64, writable: bool): u32 {
  */
 export function p2mTakeToRead(d: DomainMemory, gfn: u64): u32 {
   spinLock(p2mLock(d));
-  const at = leafOf(d, gfn);
-  const entry: u64 = at ? partOf(at, gfn) : 0;
+  const entry = entryAt(d, gfn);
   let mfn: u32 = 0;
   if (entryType(entry) == P2M_SHARED || (entryType(entry) == P2M_RAM && getPage(pteMfn(entry), d.domid))) {
     mfn = <u32>pteMfn(entry);

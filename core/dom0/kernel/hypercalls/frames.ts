@@ -33,6 +33,7 @@ import type { NativeCalls } from "./calls.ts";
 /** The number of frame numbers that the scratch area has room for in one memory_op, after the reservation structure. */
 const EXTENTS_PER_CALL = 8192;
 const UPDATES_PER_CALL = 4096;
+const EXTENT_BYTES = 8;
 const PAIR_BYTES = 8;
 
 /** A region of the memory map that a guest is given. `type` is E820_*. */
