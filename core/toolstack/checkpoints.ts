@@ -24,7 +24,7 @@ import path from "node:path";
 import { isKeptDisk, withDisks } from "./disk-texts.ts";
 import type { DomainDevices } from "./devices.ts";
 import { errorData, Refusal } from "./error.ts";
-import { HeldDomains, type HeldDomain } from "./held-domains.ts";
+import { HeldDomains } from "./held-domains.ts";
 import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
 import type {
   AbsorbArguments,
@@ -36,7 +36,7 @@ import type {
   RecordFile,
 } from "./messages.ts";
 import { fileError, WRITING } from "./saved-file.ts";
-import type { Saving } from "./saving.ts";
+import type { SavedDomain, Saving } from "./saving.ts";
 
 /** The number of bytes of the console's log that a snapshot keeps: a few screens full. */
 const CONSOLE_TAIL = 16384;
@@ -66,10 +66,11 @@ interface Exchange {
 export class Checkpoints {
   readonly #parts: CheckpointParts;
   readonly #absorbing = new Map<string, AbortController>();
-  readonly held = new HeldDomains();
+  readonly held: HeldDomains;
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
+    this.held = new HeldDomains(parts.lifecycle);
   }
 
   /**
@@ -158,7 +159,7 @@ export class Checkpoints {
 
   async #take(
     domain: ManagedDomain,
-    { file, disks, record, memory, held = "" }: CheckpointArguments,
+    { file, disks, record, memory, held = "", copies = 1 }: CheckpointArguments,
     goOn: () => void,
     wanted: AbortSignal | null,
   ): Promise<CheckpointResult> {
@@ -184,8 +185,8 @@ export class Checkpoints {
     try {
       let bytes: number | null = null;
       if (memory === "held" && wanted) {
-        const pieces = await this.#pieces(domain, wanted);
-        this.held.add(held, { pieces, ...this.#described(domain, text, memoryMiB) });
+        const kept = { ...this.#described(domain, text, memoryMiB), config: domain.config };
+        await this.held.hold(held, kept, saving.copies(domain, copies), copies, wanted);
       }
       if (file !== null) {
         const isWritten = memory === "file" && wanted !== null;
@@ -198,7 +199,7 @@ export class Checkpoints {
       return { ...done, bytes, stood, problem: null };
     } catch (error) {
       free();
-      if (memory === "held") this.held.forget(held);
+      if (memory === "held") await this.held.forget(held);
       const why = error instanceof SaveError ? new Refusal("EINVAL", error.message) : error;
       return { ...done, bytes: null, stood, problem: errorData(why) };
     }
@@ -234,11 +235,7 @@ export class Checkpoints {
     return pieces;
   }
 
-  #described(
-    { domid, name, uuid, options }: ManagedDomain,
-    config: string,
-    memoryMiB: number,
-  ): Omit<HeldDomain, "pieces"> {
+  #described({ domid, name, uuid, options }: ManagedDomain, config: string, memoryMiB: number): SavedDomain {
     const { configName, files = {} } = options;
     const console = this.#parts.consoles.log(domid)?.log ?? new Uint8Array();
     return {

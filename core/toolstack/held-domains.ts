@@ -1,26 +1,33 @@
 /**
- * The memory of domains that dom0 holds for a moment so that others can be made of it at once, without writing or reading a file. Only this one copy
- * is shared. Each domain that goes on from it has frames of its own, because the page tables of a PV guest name machine frames, and no others than
- * those of its own domain.
+ * Copies of domains that dom0 holds for a moment, until each goes on as a domain of its own: domains of the hypervisor that have the memory of that
+ * moment, and no name yet. No file is written or read. What PVH domains have they share, copy-on-write (../dom0/saved/copies.ts).
  */
-import { freemem } from "node:os";
-import { takeFrom } from "../dom0/saved/stream.ts";
+import type { Copies } from "../dom0/saved/copies.ts";
+import { HypercallError } from "../dom0/kernel/errno.ts";
+import { SaveError } from "../dom0/saved/p2m.ts";
 import { Refusal } from "./error.ts";
-import type { CreateResult, RestoreAs } from "./messages.ts";
-import type { SavedDomain, Saving } from "./saving.ts";
+import type { Lifecycle, Shell } from "./lifecycle.ts";
+import type { CreateResult, DomainConfig, RestoreAs } from "./messages.ts";
+import type { SavedDomain, SavedMemory, Saving } from "./saving.ts";
 
-/** The share of the computer's free memory that may be held. The frames of the copies are taken from that memory too. */
-const MOST_SHARE = 0.5;
-
-export interface HeldDomain extends Omit<SavedDomain, "stream"> {
-  /** The stream of ../dom0/saved, in pieces. */
-  pieces: readonly Uint8Array[];
+interface HeldDomain extends SavedDomain {
+  copies: Copies;
+  /** The domids of those that nothing has been made of yet. */
+  shells: number[];
+  /** All have their memory. Rejects where one can't have it; then nothing can be made of any. */
+  filled: Promise<void>;
+  isForgotten: boolean;
 }
 
 export class HeldDomains {
+  readonly #lifecycle: Pick<Lifecycle, "shell" | "dropShell">;
   readonly #held = new Map<string, HeldDomain>();
 
-  /** Throws Refusal if there is no room for it, before anything is done. */
+  constructor(lifecycle: Pick<Lifecycle, "shell" | "dropShell">) {
+    this.#lifecycle = lifecycle;
+  }
+
+  /** Throws Refusal where there is no room for it, before anything is done. */
   check(name: string, held: string, bytes: number, copies: number, freeBytes: number): void {
     if (this.#held.has(held)) throw new Refusal("EEXIST", "Something is held under that name already.");
     if (bytes * copies > freeBytes)
@@ -28,32 +35,75 @@ export class HeldDomains {
         "ENOMEM",
         `${copies} ${copies === 1 ? "copy" : "copies"} of ${name} want ${mib(bytes * copies)} MiB of memory and the host has ${mib(freeBytes)} MiB free. Make fewer, or power the host on with more.`,
       );
-    if (bytes > freemem() * MOST_SHARE)
-      throw new Refusal(
-        "ENOMEM",
-        `${name} has ${mib(bytes)} MiB of memory, too much to be held beside it on this computer: take a snapshot of it and clone that.`,
-      );
   }
 
-  add(held: string, domain: HeldDomain): void {
-    this.#held.set(held, domain);
+  /**
+   * Makes `count` copies. Resolves when the domain may go on: when one has its memory, of which the others get theirs from then on. Whatever comes of this,
+   * forget() is to follow. Throws Refusal, SaveError, HypercallError, and what `wanted` is aborted with.
+   */
+  async hold(
+    held: string,
+    { config, ...rest }: SavedDomain & { config: DomainConfig },
+    copies: Copies,
+    count: number,
+    wanted: AbortSignal,
+  ): Promise<void> {
+    const found: HeldDomain = { ...rest, copies, shells: [], filled: Promise.resolve(), isForgotten: false };
+    this.#held.set(held, found);
+    const fill = async (alive: () => void): Promise<void> => {
+      alive();
+      const domid = this.#lifecycle.shell(config, Math.ceil(rest.header.memoryMiB * 256));
+      found.shells.push(domid);
+      await copies.fill(domid, alive);
+    };
+    await fill(() => wanted.throwIfAborted());
+    found.filled = (async () => {
+      for (let i = 1; i < count; i++)
+        await fill(() => {
+          if (found.isForgotten) throw new Refusal("ECANCELED", "The copies are not wanted any more.");
+        });
+    })();
+    // Who goes on with one of them hears of it.
+    found.filled.catch(() => {});
   }
 
-  /** Makes another domain of it, which is paused. Throws Refusal. */
-  continue(saving: Saving, held: string, as: Required<RestoreAs>): Promise<CreateResult> {
+  /** One of them as a domain, paused. Throws Refusal. */
+  async continue(saving: Saving, held: string, as: Required<RestoreAs>): Promise<CreateResult> {
     const found = this.#held.get(held);
     if (!found) throw new Refusal("ESRCH", "Nothing is held under that name.");
-    const { pieces, ...rest } = found;
-    const stream = takeFrom(
-      (async function* () {
-        yield* pieces;
-      })(),
-    );
-    return saving.continue(as.name, { ...rest, stream }, true, as);
+    const { copies, shells, filled } = found;
+    await filled.catch((error: unknown) => {
+      if (error instanceof HypercallError)
+        throw new Refusal(error.code, `${as.name} can't be made: the hypervisor refused ${error.message}.`);
+      throw error;
+    });
+    const domid = shells.shift();
+    if (domid === undefined) throw new Refusal("ESRCH", "All copies that were held go on already.");
+    let isTaken = false;
+    const shell: Shell = {
+      take: () => {
+        isTaken = true;
+        return domid;
+      },
+    };
+    const memory: SavedMemory = { shell, complete: (request) => Promise.resolve(copies.complete(request)) };
+    try {
+      return await saving.continue(as.name, found, memory, true, as);
+    } catch (error) {
+      if (!isTaken) this.#lifecycle.dropShell(domid);
+      if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
+      throw error;
+    }
   }
 
-  forget(held: string): void {
+  /** Those of which nothing was made end. */
+  async forget(held: string): Promise<void> {
+    const found = this.#held.get(held);
+    if (!found) return;
     this.#held.delete(held);
+    found.isForgotten = true;
+    await found.filled.catch(() => {});
+    for (const domid of found.shells.splice(0)) this.#lifecycle.dropShell(domid);
   }
 }
 

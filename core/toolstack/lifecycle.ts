@@ -13,7 +13,7 @@ import type { Records } from "../dom0/native/dom0-side.ts";
 import type { DriverDisk } from "../dom0/native/messages.ts";
 import type { NativeThreads } from "../dom0/native/threads.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
-import type { DomainRestore } from "../dom0/saved/restore.ts";
+import type { DomainRestore } from "../dom0/saved/copies.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
@@ -67,7 +67,19 @@ export interface ManagedDomain {
   stopped: boolean;
 }
 
-/** A domain that takes the place of another one on which other domains' devices depend. */
+/** A domain that the hypervisor has, and nobody else knows of: with its vCPUs, limits, and perhaps memory. */
+export interface Shell {
+  /** Its domid. Who calls this ends it from now on if need be. */
+  take(): number;
+}
+
+/** What a domain goes on with that is no new one. */
+interface Restored {
+  console: Uint8Array;
+  shell: Shell | null;
+}
+
+/** A domain that takes the place of another that others' devices depend on. */
 interface Again {
   domid: number;
   served: readonly ServedDevice[];
@@ -166,28 +178,64 @@ export class Lifecycle {
   }
 
   /**
-   * Makes a domain from the memory of a saved one, which `restore` fills in. It gets at most as much memory as its configuration allows. `pages` is
-   * what it is expected to take, and `console` what was on its console.
+   * A domain of a saved one's memory, which `restore` fills in: at most as much as its configuration allows. `pages`: what it is
+   * expected to take; `console`: what was on its console; `shell`: a domain that has its memory already.
    */
   restore(
     config: DomainConfig,
     options: CreateOptions,
     pages: number,
-    console: Uint8Array,
+    { console, shell }: Restored,
     restore: (request: DomainRestore) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     return this.#named(config.name, (wanted) => {
       const { maxvcpus: vcpus, maxmemMiB } = config;
       const mostPages = maxmemMiB * 256;
-      const besides = this.#shape(config.type).framesBesides(mostPages);
-      checkMemory(this.#parts.hypercalls, config.name, pages + besides);
-      return this.#assemble(config, options, wanted, { restored: { console } }, (ports) =>
+      if (!shell) this.#checkRoom(config, pages);
+      return this.#assemble(config, options, wanted, { restored: { console, shell } }, (ports) =>
         restore({ ...ports, vcpus, mostPages }),
       );
     });
   }
 
-  /** Only one domain of a name is made at a time. */
+  #checkRoom(config: DomainConfig, pages: number): void {
+    const besides = this.#shape(config.type).framesBesides(config.maxmemMiB * 256);
+    checkMemory(this.#parts.hypercalls, config.name, pages + besides);
+  }
+
+  /**
+   * A domain as the configuration has it, without memory, a name or anything of the toolstack's; its domid. It is there for who fills it with `pages` of
+   * memory at once. Throws Refusal, HypercallError.
+   */
+  shell(config: DomainConfig, pages: number): number {
+    this.#checkRoom(config, pages);
+    const domid = this.#newDomain({ ...config, uuid: crypto.randomUUID() }, 0);
+    try {
+      this.#prepare(domid, config);
+      return domid;
+    } catch (error) {
+      this.#parts.hypercalls.domains.destroy(domid);
+      throw error;
+    }
+  }
+
+  /** Ends one that nothing was made of. */
+  dropShell(domid: number): void {
+    this.#parts.hypercalls.domains.destroy(domid);
+  }
+
+  #newDomain({ uuid, maxvcpus, limits, msrRelaxed, type }: DomainConfig, domid: number): number {
+    return this.#parts.hypercalls.domains.create(uuid, maxvcpus, limits, { msrRelaxed, type, domid });
+  }
+
+  #prepare(domid: number, { type, maxvcpus, maxmemMiB }: DomainConfig): void {
+    const { domains } = this.#parts.hypercalls;
+    domains.setMaxVcpus(domid, maxvcpus);
+    domains.setMaxMemory(domid, maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
+    this.#shape(type).prepare({ domid, mostPages: maxmemMiB * 256, maxvcpus });
+  }
+
+  /** One domain of a name at a time. */
   async #named<T>(name: string, make: (wanted: AbortSignal) => Promise<T>): Promise<T> {
     if (name === "Domain-0" || this.#building.has(name) || [...this.#domains.values()].some((d) => d.name === name))
       throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
@@ -266,25 +314,19 @@ export class Lifecycle {
     config: DomainConfig,
     options: CreateOptions,
     wanted: AbortSignal,
-    from: { restored: { console: Uint8Array } } | Again | null,
+    from: { restored: Restored } | Again | null,
     fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
     checkCpus(this.#parts.pcpus, config);
+    const { type } = config;
     const [restored, again] = from && "restored" in from ? [from.restored, null] : [null, from];
-    const { msrRelaxed, type } = config;
-    const kind = { msrRelaxed, type, domid: again?.domid ?? 0 };
-    const domid = hypercalls.domains.create(config.uuid, config.maxvcpus, config.limits, kind);
+    const domid = restored?.shell?.take() ?? this.#newDomain(config, again?.domid ?? 0);
     handshakes.begin(domid);
     let storeWritten = false;
     try {
-      hypercalls.domains.setMaxVcpus(domid, config.maxvcpus);
-      hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
-      this.#shape(type).prepare({
-        domid,
-        mostPages: config.maxmemMiB * 256,
-        maxvcpus: config.maxvcpus,
-      });
+      if (restored?.shell) hypercalls.domains.setHandle(domid, config.uuid);
+      else this.#prepare(domid, config);
       hypercalls.domains.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
       hypercalls.domains.setCredit(domid, config.cpuWeight, config.cap);
       pinVcpus(hypercalls, domid, config);

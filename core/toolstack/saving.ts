@@ -11,12 +11,15 @@ import { GrantError } from "../dom0/kernel/grants.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { guestTypeOf, type GuestTypeName } from "../dom0/kernel/hypercalls/domains.ts";
 import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
-import { PvRestorer, type DomainRestore } from "../dom0/saved/restore.ts";
+import { PvRestorer } from "../dom0/saved/restore.ts";
 import { CoreDumper } from "../dom0/saved/core-dump.ts";
 import { SaveError } from "../dom0/saved/p2m.ts";
 import { setHvmRax } from "../dom0/saved/context.ts";
 import { PvhRestorer } from "../dom0/saved/pvh-restore.ts";
 import { PvhSaver } from "../dom0/saved/pvh-save.ts";
+import { pvhCopies } from "../dom0/saved/pvh-copy.ts";
+import { pvCopies } from "../dom0/saved/pv-copy.ts";
+import type { Copies, DomainRestore } from "../dom0/saved/copies.ts";
 import type { Source } from "../dom0/saved/stream.ts";
 import { PvSaver } from "../dom0/saved/save.ts";
 import { writeWhole } from "../files/whole.ts";
@@ -28,7 +31,7 @@ import { XenstoreError } from "../dom0/xenstore/wire.ts";
 import { withValue } from "./config-text.ts";
 import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
-import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
+import type { Emit, Lifecycle, ManagedDomain, Shell } from "./lifecycle.ts";
 import { shutdownReason } from "./stop-reason.ts";
 import type { CreateResult, RestoreAs } from "./messages.ts";
 import { fileError, readSaved, WRITING, writeSaved, type SavedFile, type SavedHeader } from "./saved-file.ts";
@@ -58,9 +61,17 @@ interface Restorer {
   restore(request: DomainRestore, source: Source): Promise<{ storeMfn: number; consoleMfn: number }>;
 }
 
-/** What a domain goes on from: a file, or a domain that is held in memory. */
-export interface SavedDomain extends Pick<SavedFile, "files" | "console" | "stream"> {
+/** What a domain goes on from, besides its memory: of a file, or as it is held. */
+export interface SavedDomain extends Pick<SavedFile, "files" | "console"> {
   header: Pick<SavedHeader, "name" | "uuid" | "memoryMiB" | "config" | "configName">;
+}
+
+/** Its memory. */
+export interface SavedMemory {
+  /** Where it lies already; null for a domain that gets it by `complete`. */
+  shell: Shell | null;
+  /** Makes it that of a domain of this type. */
+  complete(request: DomainRestore, type: GuestTypeName): Promise<{ storeMfn: number; consoleMfn: number }>;
 }
 
 export class Saving {
@@ -276,7 +287,21 @@ export class Saving {
     return guestTypeOf(info);
   }
 
-  /** Reports how far the saving is by `saving` events. Throws the reason with which `wanted` is aborted. */
+  /**
+   * What copies of a domain that has suspended are made from. Throws SaveError; Refusal where its configuration says by now that it is of another type.
+   */
+  copies(domain: ManagedDomain, count: number): Copies {
+    const { domid, name, config } = domain;
+    const type = this.#typeOf(domain);
+    if (type !== config.type)
+      throw new Refusal("EINVAL", `${name} runs as ${type}, and its configuration says ${config.type} by now.`);
+    const { hypercalls, frames } = this.#parts;
+    return type === "pvh"
+      ? pvhCopies(hypercalls, frames, domid, count)
+      : pvCopies(hypercalls, frames, domid, config.maxvcpus);
+  }
+
+  /** Tells how far saving is, by `saving` events; throws what `wanted` is aborted with. */
   teller({ domid }: ManagedDomain, wanted: AbortSignal): (share: number) => void {
     let told = 0;
     return (share) => {
@@ -315,7 +340,7 @@ export class Saving {
 
   /** A guest that has suspended goes on as if it had not: libxl's fast resume. */
   #resume(domain: ManagedDomain): void {
-    const { hypercalls } = this.#parts;
+    const { hypercalls, store } = this.#parts;
     const { domid } = domain;
     if (this.#typeOf(domain) === "pvh") {
       const records = this.#hvm.context(domid);
@@ -327,17 +352,25 @@ export class Saving {
       hypercalls.vcpus.setContext(domid, 0, context);
     }
     hypercalls.domains.resume(domid);
+    store.resume(domid);
   }
 
   /** Makes the domain of a file, under the name and UUID that it had, or as `as` says. */
   restore(file: string, paused: boolean, as: RestoreAs | null = null): Promise<CreateResult> {
-    return readSaved(file, (saved) => this.continue(file, saved, paused, as));
+    return readSaved(file, (saved) => {
+      const memory: SavedMemory = {
+        shell: null,
+        complete: (request, type) => this.#restorers[type].restore(request, saved.stream),
+      };
+      return this.continue(file, saved, memory, paused, as);
+    });
   }
 
   /** Does the same with what has been read. `called` is its name in refusals. */
   async continue(
     called: string,
-    { header: written, files, console, stream }: SavedDomain,
+    { header: written, files, console }: SavedDomain,
+    memory: SavedMemory,
     paused: boolean,
     as: RestoreAs | null,
   ): Promise<CreateResult> {
@@ -362,10 +395,10 @@ export class Saving {
         paused,
       },
       Math.ceil(header.memoryMiB * 256),
-      console,
+      { console, shell: memory.shell },
       async (request) => {
         const began = performance.now();
-        const rings = await this.#restorers[type].restore(request, stream);
+        const rings = await memory.complete(request, type);
         return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
       },
     );

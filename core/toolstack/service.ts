@@ -154,7 +154,7 @@ export class Service {
       imagesFreeze: ({ images }) => done(this.#parts.images.freeze(images)),
       checkpoint: (args) => checkpoints.take(args),
       heldContinue: ({ held, as }) => checkpoints.held.continue(saving, held, as),
-      heldForget: ({ held }) => done(checkpoints.held.forget(held)),
+      heldForget: async ({ held }) => done(await checkpoints.held.forget(held)),
       imageAbsorb: (args) => checkpoints.absorb(args),
       absorbCancel: ({ task }) => done(checkpoints.cancelAbsorbing(task)),
       diskRebase: async (args) => done(await checkpoints.rebase(args)),

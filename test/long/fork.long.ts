@@ -2,6 +2,7 @@
  * How long it takes to fork a Linux with a disk, depending on its memory and on the number of copies: figures for core/library/snapshots/README.md.
  * Environment: XENARIUM_FORK_MIB, the sizes of the guest's memory (96,256); XENARIUM_FORK_COPIES, the numbers of copies, one fork after the other
  * (1,3); XENARIUM_FORK_FULL, the share of its memory that the guest first fills with random data (0). A guest of 96 MiB has no room for any.
+ * XENARIUM_FORK_TYPE is pv or pvh, whose copies share its memory (pv).
  */
 import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -20,9 +21,10 @@ const FILLED = { timeout: 300_000, interval: 50 };
 const numbers = (name: string, usual: string): number[] => (process.env[name] ?? usual).split(",").map(Number);
 const SIZES = numbers("XENARIUM_FORK_MIB", "96,256");
 const COPIES = numbers("XENARIUM_FORK_COPIES", "1,3");
+const TYPE = process.env.XENARIUM_FORK_TYPE ?? "pv";
 const [FULL = 0] = numbers("XENARIUM_FORK_FULL", "0");
-/** The memory of the host: for all domains of a fork, and as much as dom0 holds of one. */
-const HOST_MIB = Math.max(1600, Math.max(...SIZES) * (2 + Math.max(...COPIES)) + 256);
+/** Of the host: all domains of a fork, and what one of them may need once more where they share its memory. */
+const HOST_MIB = Math.min(3584, Math.max(1600, Math.max(...SIZES) * (2 + Math.max(...COPIES)) + 256));
 
 describe.skipIf(missing !== null)("forks", () => {
   let host: HostService;
@@ -49,6 +51,7 @@ describe.skipIf(missing !== null)("forks", () => {
     truncateSync(image, 64 << 20);
     const config = [
       `name = "m${memory}"`,
+      `type = "${TYPE}"`,
       `kernel = "${debianKernel()}"`,
       `ramdisk = "${initramfs("shell", undefined, {}, kernelModules("xen-blkfront"))}"`,
       `cmdline = "console=hvc0 no_console_suspend quiet"`,
@@ -64,7 +67,7 @@ describe.skipIf(missing !== null)("forks", () => {
       const made = await client.request("domainFork", { uuid, copies });
       const took = performance.now() - began;
       console.log(
-        `${memory} MiB${FULL > 0 ? `, ${FULL * 100} % full` : ""}, ${copies} ${copies === 1 ? "copy" : "copies"}: ${Math.round(took)} ms, stood still ${Math.round(made.stood)} ms`,
+        `${TYPE}, ${memory} MiB${FULL > 0 ? `, ${FULL * 100} % full` : ""}, ${copies} ${copies === 1 ? "copy" : "copies"}: ${Math.round(took)} ms, stood still ${Math.round(made.stood)} ms`,
       );
       for (const each of made.copies) await client.request("destroy", { domid: each.domid });
       await vi.waitUntil(async () => (await client.request("list")).length === 2, SLOW);

@@ -2,7 +2,7 @@
  * What every machine frame is, read from the hypervisor's frame table in the machine's memory. Reading takes no reference and no lock. Guests notice
  * nothing, and a frame that changes hands meanwhile shows one state or the other.
  */
-import { DOMID_INVALID, DOMID_XEN, HYPERVISOR_arch_7 } from "../../abi/xen.ts";
+import { DOMID_COW, DOMID_INVALID, DOMID_XEN, HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as area from "../../hypervisor/abi/native.ts";
 import { XEN_HEAP_START } from "../../machine/layout.ts";
 import type { Hypercalls } from "./hypercalls.ts";
@@ -11,7 +11,8 @@ import { PAGE_SHIFT, PAGE_SIZE, type PhysicalMemory } from "./memory.ts";
 /**
  * The kinds of frames. Those of Xen are: what the machine keeps below the heap, the hypervisor's root, the frame table, the M2P, and the rest of the
  * heap. "shared" is heap that a guest sees (shared info, vCPU areas), and so is "grant-table". A domain's frame has its PGT_* type while that has
- * references. Otherwise it is "none", or "granted" while another domain has it mapped or copies it by a grant. "other" is a frame between two owners.
+ * references. Otherwise it is "none", or "granted" while another domain has it mapped or copies it by a grant. "copy-on-write" is shared by copies of a
+ * domain, and its owner is DOMID_COW. "other" is a frame between two owners.
  */
 export const FRAME_KINDS = [
   "machine",
@@ -31,6 +32,7 @@ export const FRAME_KINDS = [
   "l4",
   "seg-desc",
   "writable",
+  "copy-on-write",
   "other",
 ] as const;
 export type FrameKind = (typeof FRAME_KINDS)[number];
@@ -38,7 +40,8 @@ export type FrameKind = (typeof FRAME_KINDS)[number];
 export interface FrameMap {
   /** The number of machine frames, from mfn 0 on. */
   frames: number;
-  /** What the frames are, and how many of each there are, in at most 255 entries. Domid 0x7ff2 is Xen, and 0x7ff4 is nobody. */
+  /** What the frames are, and how many of each there are, in at most 255 entries. Domid 0x7ff2 is Xen, 0x7ff3 all copies of
+   * domains, and 0x7ff4 nobody. */
   palette: { domid: number; kind: FrameKind; frames: number }[];
   /**
    * Runs of equal frames, in the order of mfns: a u8 index of the palette, and then the length of the run as LEB128. They take at most two bytes for
@@ -159,6 +162,7 @@ export class FrameTable {
         return (owner << 8) | (this.#marks![mfn] === GRANT_TABLE ? KIND["grant-table"] : KIND.shared);
       return (DOMID_XEN << 8) | this.#xenKind(mfn);
     }
+    if (owner === DOMID_COW && this.#words[at] !== 0) return (DOMID_COW << 8) | KIND["copy-on-write"];
     if (this.#words[at] === 0 || owner >= 0x7ff0) return (DOMID_INVALID << 8) | KIND.other;
     if (this.#marks![mfn] === GRANTED) return (owner << 8) | KIND.granted;
     if (this.#words[at + 2] === 0) return (owner << 8) | KIND.none;

@@ -38,7 +38,8 @@ import {
   XENMEM_remove_from_physmap,
   XENMEM_set_pod_target,
 } from "../../abi/memory.ts";
-import { HYPERVISOR_hvm_op, HYPERVISOR_memory_op } from "../../abi/xen.ts";
+import { HYPERVISOR_arch_7, HYPERVISOR_hvm_op, HYPERVISOR_memory_op } from "../../abi/xen.ts";
+import { NATIVE_copy_memory, NATIVE_make_shareable } from "../../hypervisor/abi/native.ts";
 import type { MemoryRegion } from "./hypercalls/frames.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 
@@ -132,6 +133,25 @@ export class HvmHypercalls {
    */
   populateOnDemand(domid: number, first: number, count: number): number {
     return this.#fill(domid, first, count, XENMEMF_populate_on_demand);
+  }
+
+  /**
+   * Makes the domain's own memory at `count` guest frames from `first` on shareable with copies of it, where it is used in no other way. COPY_MOST at
+   * most, as in copyMemory().
+   */
+  makeShareable(domid: number, first: number, count: number): void {
+    const operation = `sharing memory of domain ${domid}`;
+    this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_make_shareable, domid, first, count);
+  }
+
+  /**
+   * Gives a new domain what another, which stands still, has at these guest frames: shared with it, copy-on-write, where that is possible. Throws
+   * HypercallError ENOMEM.
+   */
+  copyMemory(source: number, target: number, first: number, count: number): void {
+    const domids = source | (target << 16);
+    const operation = `memory of domain ${source} for domain ${target}`;
+    this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_copy_memory, domids, first, count);
   }
 
   /**

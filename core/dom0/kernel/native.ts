@@ -4,6 +4,7 @@
  */
 import {
   NATIVE_map_frame,
+  NATIVE_map_frame_to_read,
   NATIVE_map_frame_writable,
   NATIVE_own_frames,
   NATIVE_set_frames,
@@ -78,11 +79,18 @@ export class ForeignFrames {
     }
   }
 
-  /** Does the same with several frames at once. `body` gets their addresses in the order of the frames. */
+  /**
+   * The same with several frames at once, which are only read: their addresses, in their order. The domain stands still: a frame that it shares with
+   * others stays shared, so what it writes later stands elsewhere.
+   */
   withAll<T>(domid: number, frames: readonly number[], body: (addresses: number[]) => T): T {
     const held: HeldFrame[] = [];
     try {
-      for (const frame of frames) held.push(this.hold(domid, frame, "read"));
+      for (const frame of frames) {
+        const operation = `frame ${frame} of domain ${domid}`;
+        const mfn = this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_map_frame_to_read, domid, frame);
+        held.push({ domid, address: mfn * PAGE_SIZE, access: "read" });
+      }
       return body(held.map(({ address }) => address));
     } finally {
       for (const each of held) this.release(each);

@@ -8,7 +8,7 @@ import { NOT_THE_DOMAINS } from "../kernel/page-types.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
-import { isFrame, MOST_PFNS, NONE } from "./tables.ts";
+import { ENTRY_HIGH, isFrame, MOST_PFNS, NONE } from "./tables.ts";
 
 /** The guest is not in a state in which it can be saved. The message is a sentence for the user. */
 export class SaveError extends Error {
@@ -36,12 +36,15 @@ export class GuestMemory {
   /** Reads the P2M by the lists that the guest keeps for tools. */
   read(domid: number, sharedInfo: number): P2m {
     const { memory } = this.#hypercalls;
-    const read = (mfn: bigint, count: number): bigint[] => {
-      if (!isFrame(mfn))
+    /** The entries of a frame of the list; NONE for those that are no frames. */
+    const read = (mfn: number, count: number): number[] => {
+      if (mfn === NONE)
         throw new SaveError("The guest keeps no list of its memory's frames for tools: it can't be saved.");
       try {
-        return this.#frames.with(domid, Number(mfn), (at) =>
-          Array.from({ length: count }, (_, i) => memory.get64(at + 8 * i)),
+        return this.#frames.with(domid, mfn, (at) =>
+          Array.from({ length: count }, (_, i) =>
+            memory.get32(at + 8 * i + ENTRY_HIGH) === 0 ? memory.get32(at + 8 * i) : NONE,
+          ),
         );
       } catch (error) {
         if (!(error instanceof HypercallError)) throw error;
@@ -58,16 +61,16 @@ export class GuestMemory {
       throw new SaveError(`The guest says that it has ${pfns} pages; 1 to ${MOST_PFNS} can be saved.`);
     const mfns = new Uint32Array(Number(pfns)).fill(NONE);
     const lists = Math.ceil(mfns.length / ENTRIES / ENTRIES);
-    const frames = read(list, lists)
+    const frames = read(isFrame(list) ? Number(list) : NONE, lists)
       .flatMap((mfn) => read(mfn, ENTRIES))
       .slice(0, Math.ceil(mfns.length / ENTRIES));
     frames.forEach((mfn, i) =>
       read(mfn, ENTRIES).forEach((entry, j) => {
         const pfn = i * ENTRIES + j;
-        if (pfn < mfns.length && isFrame(entry)) mfns[pfn] = Number(entry);
+        if (pfn < mfns.length) mfns[pfn] = entry;
       }),
     );
-    return { mfns, frames: frames.map(Number) };
+    return { mfns, frames };
   }
 
   /** Returns the pfns that have a frame of the domain's, and what each is, by pfn. */

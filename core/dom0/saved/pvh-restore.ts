@@ -9,7 +9,8 @@ import { HypercallError } from "../kernel/errno.ts";
 import { CONTEXT_MOST, type HvmHypercalls } from "../kernel/hvm.ts";
 import { PAGE_SIZE, type PhysicalMemory } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
-import { takeRecord, type DomainRestore } from "./restore.ts";
+import type { DomainRestore } from "./copies.ts";
+import { takeRecord } from "./restore.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
 

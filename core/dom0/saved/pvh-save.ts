@@ -16,6 +16,15 @@ import * as stream from "./stream.ts";
 const BATCH = 512;
 export const SAVED_PARAMETERS = [HVM_PARAM_STORE_PFN, HVM_PARAM_CONSOLE_PFN];
 
+/** Throws SaveError for a domain that has less in reserve than it gets on demand. */
+export function checkOnDemand(hvm: HvmHypercalls, domid: number): void {
+  const { frames, reserve } = hvm.onDemand(domid);
+  if (frames > reserve)
+    throw new SaveError(
+      `The guest has not yet given back the ${Math.ceil((frames - reserve) / 256)} MiB that it has more than it may use; it can be written when its balloon driver has.`,
+    );
+}
+
 export class PvhSaver {
   readonly #hypercalls: Hypercalls;
   readonly #hvm: HvmHypercalls;
@@ -37,11 +46,7 @@ export class PvhSaver {
     const context = this.#hvm.context(domid);
     const parameters = SAVED_PARAMETERS.map((index) => [index, this.#hvm.parameter(domid, index)] as const);
     // This is checked before the domain is given anything, since it would lack that when it continues.
-    const { frames, reserve } = this.#hvm.onDemand(domid);
-    if (frames > reserve)
-      throw new SaveError(
-        `The guest has not yet given back the ${Math.ceil((frames - reserve) / 256)} MiB that it has more than it may use; it can be written when its balloon driver has.`,
-      );
+    checkOnDemand(this.#hvm, domid);
     const { there, onDemand } = await ownedFrames(this.#hypercalls, this.#hvm, domid);
     // Mapping a frame for writing gives it its memory on demand. The reserve has enough for all of them.
     const gfns = [...there, ...onDemand].sort((a, b) => a - b);

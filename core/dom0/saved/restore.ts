@@ -2,49 +2,20 @@
  * Makes a paused PV domain from a stream, as xc_domain_restore of libxenguest does. The stream may come from anybody: when the page tables are
  * pinned, the hypervisor checks what it says of the domain's frames; everything else is checked here.
  */
-import { START_INFO_MAGIC_TEXT } from "../../hypervisor/abi/implied.ts";
 import { TABLE_PINNED } from "../kernel/page-types.ts";
-import {
-  SHARED_INFO_EVTCHN_MASK,
-  SHARED_INFO_MAX_PFN,
-  SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST,
-  START_INFO_CONSOLE_EVTCHN,
-  START_INFO_CONSOLE_MFN,
-  START_INFO_FLAGS,
-  START_INFO_SHARED_INFO,
-  START_INFO_STORE_EVTCHN,
-  START_INFO_STORE_MFN,
-  VCPU_INFO_EVTCHN_PENDING_SEL,
-  VCPU_INFO_EVTCHN_UPCALL_MASK,
-  VCPU_INFO_EVTCHN_UPCALL_PENDING,
-  VCPU_INFO_SIZE,
-} from "../../abi/xen.ts";
-import { VCPU_GUEST_CONTEXT_SIZE, XEN_LEGACY_MAX_VCPUS } from "../../abi/arch_x86.ts";
-import { seedGrants } from "../builder/reserved-grants.ts";
+import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86.ts";
 import { DOMCTL_EXT_VCPUCONTEXT_SIZE } from "../../abi/domctl.ts";
-import { EVTCHN_2L_NR_CHANNELS } from "../../abi/event_channel.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
-import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
+import type { DomainRestore } from "./copies.ts";
+import { PvCompletion } from "./pv-completion.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
-import { convertTable, isFrame, MOST_PFNS, NONE, TableError } from "./tables.ts";
-
-/** What a domain is restored with, whatever its type. */
-export interface DomainRestore {
-  domid: number;
-  /** The number of the domain's vCPUs, and the most pages that it may have. */
-  vcpus: number;
-  mostPages: number;
-  /** Ports of the new domain that are unbound and reserved for dom0. */
-  storePort: number;
-  consolePort: number;
-}
+import { convertTable, MOST_PFNS, NONE, TableError } from "./tables.ts";
 
 const ENTRIES = PAGE_SIZE / 8;
-const INVALID_MFN = 0xffffffffffffffffn;
 
 interface Table {
   pfn: number;
@@ -192,90 +163,20 @@ class Restoring {
 
   readonly #localise = (pfn: number): number => (pfn < MOST_PFNS ? this.#mfns[pfn]! : NONE);
 
-  /** Throws StreamError. `what` is the frame's name for the message. */
-  #frame(pfn: number, what: string): number {
-    const mfn = this.#localise(pfn);
-    if (mfn === NONE) throw new StreamError(`${what} is page ${pfn}, which it has not`);
-    return mfn;
-  }
-
   finish(): { storeMfn: number; consoleMfn: number } {
-    const { domid } = this.#request;
-    const first = this.#contexts.get(0);
-    if (!first) throw new StreamError("it has no context for vCPU 0");
+    if (!this.#contexts.has(0)) throw new StreamError("it has no context for vCPU 0");
     if (!this.#sharedInfo) throw new StreamError("it has no shared_info");
-    const info = this.#hypercalls.domains.info(domid);
-    if (!info) throw new Error(`domain ${domid} vanished while it was restored`);
-    this.#writeP2m();
-    const rings = this.#writeStartInfo(startInfoOf(first), info.sharedInfoFrame);
-    this.#writeSharedInfo(this.#sharedInfo, info.sharedInfoFrame);
     for (const { pfn, level, page } of this.#tables) {
       convertTable(page, level, this.#localise);
       this.#write(pfn, page);
     }
-    for (const { pfn, level, pinned } of this.#tables)
-      if (pinned) this.#hypercalls.frames.pinTable(domid, level, this.#mfns[pfn]!);
-    setStartInfo(first, this.#frame(startInfoOf(first), "start_info"));
-    for (const [vcpu, context] of this.#contexts) {
-      convertContext(context, this.#localise);
-      this.#hypercalls.vcpus.setContext(domid, vcpu, context);
-    }
-    for (const [vcpu, context] of this.#extended) this.#hypercalls.vcpus.setExtContext(domid, vcpu, context);
-    seedGrants(this.#hypercalls, this.#frames, domid, rings.storeMfn, rings.consoleMfn);
-    return rings;
-  }
-
-  /** Each entry that was the frame of a page gets that page's new frame. Entries that mark missing and identity frames stay. */
-  #writeP2m(): void {
-    const { memory } = this.#hypercalls;
-    this.#p2mFrames.forEach((frame, i) =>
-      this.#frames.with(this.#request.domid, this.#frame(frame, "a frame of its P2M"), (at) => {
-        for (let j = 0; j < ENTRIES; j++) {
-          if (!isFrame(memory.get64(at + 8 * j))) continue;
-          const mfn = this.#localise(i * ENTRIES + j);
-          memory.set64(at + 8 * j, mfn === NONE ? INVALID_MFN : BigInt(mfn));
-        }
-      }),
-    );
-  }
-
-  /** A guest that suspends puts pfns where the frames of its two rings stand. */
-  #writeStartInfo(pfn: number, sharedInfoFrame: number): { storeMfn: number; consoleMfn: number } {
-    const { memory } = this.#hypercalls;
-    const { domid, storePort, consolePort } = this.#request;
-    return this.#frames.with(domid, this.#frame(pfn, "start_info"), (at) => {
-      const ring = (offset: number, what: string): number => {
-        const found = memory.get64(at + offset);
-        return this.#frame(isFrame(found) ? Number(found) : MOST_PFNS, what);
-      };
-      const storeMfn = ring(START_INFO_STORE_MFN, "xenstore's ring");
-      const consoleMfn = ring(START_INFO_CONSOLE_MFN, "the console's ring");
-      memory.bytes(at, START_INFO_MAGIC_TEXT.length).set(Buffer.from(START_INFO_MAGIC_TEXT, "latin1"));
-      memory.set64(at + START_INFO_SHARED_INFO, sharedInfoFrame * PAGE_SIZE);
-      memory.set32(at + START_INFO_FLAGS, 0);
-      memory.set64(at + START_INFO_STORE_MFN, storeMfn);
-      memory.set32(at + START_INFO_STORE_EVTCHN, storePort);
-      memory.set64(at + START_INFO_CONSOLE_MFN, consoleMfn);
-      memory.set32(at + START_INFO_CONSOLE_EVTCHN, consolePort);
-      return { storeMfn, consoleMfn };
-    });
-  }
-
-  /** Restores the parts of its vCPUs and the guest's own. No event is pending, and all ports are masked until the guest binds them again. */
-  #writeSharedInfo(saved: Uint8Array, frame: number): void {
-    const { memory } = this.#hypercalls;
-    const vcpus = XEN_LEGACY_MAX_VCPUS;
-    this.#frames.with(this.#request.domid, frame, (at) => {
-      for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-        memory.set8(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_UPCALL_PENDING, 0);
-        memory.set8(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_UPCALL_MASK, 1);
-        memory.set64(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_PENDING_SEL, 0);
-      }
-      memory.bytes(at + SHARED_INFO_EVTCHN_MASK, EVTCHN_2L_NR_CHANNELS / 8).fill(0xff);
-      // The list's frame is another one now, and the guest makes the list again.
-      memory.set64(at + SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST, 0);
-      const maxPfn = new DataView(saved.buffer, saved.byteOffset).getBigUint64(SHARED_INFO_MAX_PFN, true);
-      memory.set64(at + SHARED_INFO_MAX_PFN, maxPfn);
+    const completion = new PvCompletion(this.#hypercalls, this.#frames, this.#request, this.#mfns);
+    return completion.complete({
+      p2mFrames: this.#p2mFrames,
+      sharedInfo: this.#sharedInfo,
+      pinned: this.#tables.filter(({ pinned }) => pinned),
+      contexts: this.#contexts,
+      extended: this.#extended,
     });
   }
 }

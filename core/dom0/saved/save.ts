@@ -47,7 +47,7 @@ export class PvSaver {
     const pfnOf = new Map(pfns.map((pfn) => [mfns[pfn]!, pfn]));
     const canonical = (mfn: number): number => pfnOf.get(mfn) ?? NONE;
     try {
-      const contexts = this.#contexts(domid, vcpus, canonical);
+      const contexts = onlineContexts(this.#hypercalls, domid, vcpus, canonical);
       yield stream.headers(version.major, version.minor);
       yield stream.record(stream.REC_STATIC_DATA_END);
       yield stream.record(stream.REC_X86_PV_INFO, Uint8Array.of(GUEST_WIDTH, PT_LEVELS, 0, 0, 0, 0, 0, 0));
@@ -103,24 +103,25 @@ export class PvSaver {
       return stream.pageRecord(pages, (page, type) => convertTable(page, type & ~TABLE_PINNED, canonical));
     });
   }
+}
 
-  /** Returns the contexts of the vCPUs that are online, vCPU 0 first. */
-  #contexts(
-    domid: number,
-    vcpus: number,
-    canonical: (mfn: number) => number,
-  ): { vcpu: number; context: Uint8Array; extended: Uint8Array }[] {
-    return Array.from({ length: vcpus }, (_, vcpu) => vcpu)
-      .filter((vcpu) => vcpu === 0 || this.#hypercalls.vcpus.info(domid, vcpu).online)
-      .map((vcpu) => {
-        const context = this.#hypercalls.vcpus.getContext(domid, vcpu);
-        convertContext(context, canonical);
-        if (vcpu === 0) {
-          const startInfo = canonical(startInfoOf(context));
-          if (startInfo === NONE) throw new TableError("RDX did not say where start_info is when it suspended");
-          setStartInfo(context, startInfo);
-        }
-        return { vcpu, context, extended: this.#hypercalls.vcpus.getExtContext(domid, vcpu) };
-      });
-  }
+/** Returns the contexts of the vCPUs that are online, vCPU 0 first, with pfns where there are frame numbers. Throws TableError. */
+export function onlineContexts(
+  hypercalls: Hypercalls,
+  domid: number,
+  vcpus: number,
+  canonical: (mfn: number) => number,
+): { vcpu: number; context: Uint8Array; extended: Uint8Array }[] {
+  return Array.from({ length: vcpus }, (_, vcpu) => vcpu)
+    .filter((vcpu) => vcpu === 0 || hypercalls.vcpus.info(domid, vcpu).online)
+    .map((vcpu) => {
+      const context = hypercalls.vcpus.getContext(domid, vcpu);
+      convertContext(context, canonical);
+      if (vcpu === 0) {
+        const startInfo = canonical(startInfoOf(context));
+        if (startInfo === NONE) throw new TableError("RDX did not say where start_info is when it suspended");
+        setStartInfo(context, startInfo);
+      }
+      return { vcpu, context, extended: hypercalls.vcpus.getExtContext(domid, vcpu) };
+    });
 }

@@ -4,14 +4,18 @@
  */
 import { PAGE_SIZE } from "../kernel/memory.ts";
 
-const PRESENT = 1n;
-const FRAME_MASK = 0x000ffffffffff000n;
+const PRESENT = 1;
+/** Of an entry's upper half; of the lower one the frame has all but 12 bits. */
+const HIGH_FRAME_MASK = 0xfffff;
 /** L4 slots 256 to 271 are Xen's in every address space of a PV guest. */
 const XEN_FIRST_SLOT = 256;
 const XEN_LAST_SLOT = 271;
 
 /** The number of pfns of a domain that has as much memory as a host can have. */
 export const MOST_PFNS = 1 << 20;
+
+/** Of an entry of a guest's P2M, or of the lists of its frames: where the upper half stands. */
+export const ENTRY_HIGH = 4;
 
 /** Stands for no pfn, or no frame. */
 export const NONE = 0xffffffff;
@@ -23,18 +27,19 @@ export class TableError extends Error {
 
 /** Converts the frame in every present entry of the table in `page`. `convert` returns NONE where there is no such frame. */
 export function convertTable(page: Uint8Array, level: number, convert: (frame: number) => number): void {
-  const view = new DataView(page.buffer, page.byteOffset, PAGE_SIZE);
+  const words = new Uint32Array(page.buffer, page.byteOffset, PAGE_SIZE / 4);
   for (let i = 0; i < 512; i++) {
-    const entry = view.getBigUint64(8 * i, true);
-    if (level === 4 && i >= XEN_FIRST_SLOT && i <= XEN_LAST_SLOT) view.setBigUint64(8 * i, 0n, true);
-    else if (entry & PRESENT) {
-      const frame = Number((entry & FRAME_MASK) >> 12n);
+    const [low, high] = [words[2 * i]!, words[2 * i + 1]!];
+    if (level === 4 && i >= XEN_FIRST_SLOT && i <= XEN_LAST_SLOT) words[2 * i] = words[2 * i + 1] = 0;
+    else if (low & PRESENT) {
+      const frame = (high & HIGH_FRAME_MASK) * 2 ** 20 + (low >>> 12);
       const other = convert(frame);
       if (other === NONE)
         throw new TableError(
           `entry ${i} of an L${level} page table has frame 0x${frame.toString(16)}, which is not the domain's`,
         );
-      view.setBigUint64(8 * i, (entry & ~FRAME_MASK) | (BigInt(other) << 12n), true);
+      words[2 * i] = (low & 0xfff) | (other << 12);
+      words[2 * i + 1] = (high & ~HIGH_FRAME_MASK) | (other >>> 20);
     }
   }
 }

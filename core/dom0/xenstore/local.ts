@@ -133,8 +133,18 @@ export class LocalXenstore {
   }
 
   release(domid: number): void {
+    this.#ofIntroduced(XS.RELEASE, domid);
+  }
+
+  /** The domain that had suspended goes on: when it shuts down the next time, watchers of @releaseDomain are told again. */
+  resume(domid: number): void {
+    this.#ofIntroduced(XS.RESUME, domid);
+  }
+
+  /** Does nothing for a domain that is not introduced. */
+  #ofIntroduced(type: number, domid: number): void {
     try {
-      this.#request(XS.RELEASE, joinStrings(String(domid)));
+      this.#request(type, joinStrings(String(domid)));
     } catch (error) {
       if (!(error instanceof XenstoreError && error.code === "ENOENT")) throw error;
     }

@@ -44,17 +44,40 @@ export const MEMORY_first_heap_frame = 5;
 export const NATIVE_map_frame_writable = 10;
 /** (domid, mfn): drops that hold. 0. */
 export const NATIVE_unmap_frame_writable = 11;
+/**
+ * (domid, frame): as NATIVE_map_frame, for a caller that only reads. A frame that a PVH domain shares with others stays shared. Dropped by
+ * NATIVE_unmap_frame.
+ */
+export const NATIVE_map_frame_to_read = 12;
+/**
+ * (domid from | domid to << 16, machine address of a list of the caller's, count): copies frames of a domain that stands still into frames of a new one,
+ * which are all zero: nothing is written for a page of zeros. List: u32 frame of the one, u32 frame of the other, as these number their frames; COPY_MOST
+ * at most. Returns 0; or with part of it done -EINVAL for a frame that is not the domain's, or is a page table of the new one. Privileged domains only.
+ */
+export const NATIVE_copy_frames = 13;
+/**
+ * (domid, first guest frame, count): makes a PVH domain's own memory there shareable, where nobody uses it in any other way: read-only, until the domain
+ * writes to it. COPY_MOST at most. Privileged domains only.
+ */
+export const NATIVE_make_shareable = 14;
+/**
+ * (domid from | domid to << 16, first guest frame, count): gives a PVH domain that has nothing there what another has there. What is shareable they share,
+ * copy-on-write, of other memory it gets a copy. COPY_MOST at most. Returns 0, or with part of it done -ENOMEM. Privileged domains only.
+ */
+export const NATIVE_copy_memory = 15;
+/** The most frames in one of these calls. */
+export const COPY_MOST = 1024;
 
 /**
  * (domid, mfn | count << 32): tells a native domain that was created what NATIVE_own_frames answers it: so many adjacent frames of its memory, of
  * which the first has its start_info. 0. Privileged domains only.
  */
-export const NATIVE_set_frames = 12;
+export const NATIVE_set_frames = 16;
 /**
  * (domid, 1 or 0): tells the hypervisor that the thread of a native domain's vCPU has ended and will touch no memory any more. Unless it is 1, which
  * says that this was meant, the domain has crashed. 0. Privileged domains only.
  */
-export const NATIVE_thread_ended = 13;
+export const NATIVE_thread_ended = 17;
 
 /** A flag of createdomain that only this hypervisor has, beside no other: a native domain. It has one vCPU. */
 export const CDF_native = 0x40000000;

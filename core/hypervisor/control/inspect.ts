@@ -25,7 +25,7 @@ import {
 import { getPage, getPageOwner, putPage } from "../memory/references";
 import { domainMemory } from "../memory/domain_memory";
 import { m2pGet } from "../memory/m2p";
-import { isTranslated, p2mLock, p2mTake } from "../p2m/p2m";
+import { isTranslated, p2mLock, p2mTakeToRead } from "../p2m/p2m";
 import { P2M_GFNS } from "../p2m/tables";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { PTE_ADDRESS, PTE_NX, PTE_P, PTE_RW, pteMfn } from "../memory/pte";
@@ -229,7 +229,7 @@ function inspectPhysical(caller: Domain, u: usize): i32 {
   const d = domainMemory(domid);
   if (!domainById(domid) || d == null) return -ESRCH;
   if (!isTranslated(d) || !to || (address & 4095) + <u64>bytes > 4096) return -EINVAL;
-  const mfn = p2mTake(d, address >> 12, false);
+  const mfn = p2mTakeToRead(d, address >> 12);
   if (!mfn) return -EFAULT;
   memory.copy(to, frameAddress(mfn) + ((<usize>address) & 4095), bytes);
   putPage(mfn);

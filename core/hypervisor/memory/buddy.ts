@@ -212,6 +212,30 @@ export function growClaim(d: DomainMemory): void {
   spinUnlock(ROOT_HEAP_LOCK);
 }
 
+/**
+ * Counts one more frame that the domain is to get when it needs it, and reserves it. The caller holds the domain's lock. Returns false with nothing
+ * changed if the domain is dying, lacks part of its reserve, or has a claim of the other kind, or if the host has no frame that is promised to nobody.
+ */
+export function reserveOne(d: DomainMemory): bool {
+  if (d.flags & MEM_DYING || d.claim != d.onDemand) return false;
+  spinLock(ROOT_HEAP_LOCK);
+  const ok = freePages() > atomic.load<u32>(ROOT_CLAIMED_PAGES);
+  if (ok) {
+    d.onDemand++;
+    d.claim++;
+    atomic.add<u32>(ROOT_CLAIMED_PAGES, 1);
+  }
+  spinUnlock(ROOT_HEAP_LOCK);
+  return ok;
+}
+/** Undoes reserveOne: the domain does not need that frame any more. The caller holds the domain's lock. */
+export function unreserveOne(d: DomainMemory): void {
+  spinLock(ROOT_HEAP_LOCK);
+  d.onDemand--;
+  if (d.claim > d.onDemand) useClaim(d, 1);
+  spinUnlock(ROOT_HEAP_LOCK);
+}
+
 /** Returns the part of a domain's claim that is its reserve for memory on demand. As in Xen, it counts as the domain's. */
 export function reserveOf(d: DomainMemory): u32 {
   return d.onDemand ? d.claim : 0;

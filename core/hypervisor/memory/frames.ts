@@ -10,7 +10,7 @@
  */
 export * from "./root";
 import { FRAME_TABLE, PAGE_SHIFT, ROOT_TOTAL_FRAMES } from "./root";
-import { DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
+import { DOMID_COW, DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
 
 export const FRAME_INFO_SIZE: u32 = 32;
 const INFO_TYPE: usize = 8;
@@ -236,5 +236,21 @@ export function exchangeSoleHeapOwner(mfn: u32, from: u32, to: u32): bool {
   const flags = PGC_allocated | PGC_xen_heap;
   const seen = ((<u64>from) << OWNER_SHIFT) | flags | 1;
   const next = ((<u64>to) << OWNER_SHIFT) | flags | 1;
+  return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
+}
+
+/**
+ * Makes a frame of `owner`'s that has no references but its owner's and one more DOMID_COW's, to whom that one is left. Returns false if the frame
+ * has others.
+ */
+export function exchangeOwnedForCow(mfn: u32, owner: u32): bool {
+  const seen = ((<u64>owner) << OWNER_SHIFT) | PGC_allocated | 2;
+  const next = ((<u64>DOMID_COW) << OWNER_SHIFT) | 1;
+  return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
+}
+/** The way back, for a frame of DOMID_COW's that has one reference. */
+export function exchangeCowForOwned(mfn: u32, owner: u32): bool {
+  const seen = ((<u64>DOMID_COW) << OWNER_SHIFT) | 1;
+  const next = ((<u64>owner) << OWNER_SHIFT) | PGC_allocated | 2;
   return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
 }

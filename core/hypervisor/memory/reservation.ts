@@ -35,7 +35,7 @@ import { mfnValid, pageNext, setPageNext } from "./frames";
 import { putAllocRef } from "./references";
 import { INVALID_M2P_ENTRY } from "./m2p";
 import { foreignDenied } from "./mmu_update";
-import { forgetOnDemand, markOnDemand } from "../p2m/on_demand";
+import { forgetReserved, markOnDemand } from "../p2m/on_demand";
 import { ONLY_OWN, isTranslated, p2mAddRam, p2mRemoveRam } from "../p2m/p2m";
 import { giveBack } from "../p2m/physmap";
 import { SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
@@ -118,7 +118,7 @@ function giveExtentBack(d: DomainMemory, frame: u64, order: u32): bool {
   for (let i: u64 = 0; i < (<u64>1) << order; i++) {
     const mfn = p2mRemoveRam(d, frame + i, ONLY_OWN);
     if (mfn) giveBack(mfn);
-    else if (!forgetOnDemand(d, frame + i)) return false;
+    else if (!forgetReserved(d, frame + i)) return false;
   }
   return true;
 }

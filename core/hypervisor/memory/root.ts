@@ -30,5 +30,7 @@ export const ROOT_TLB_CLOCK: usize = MEMORY_ROOT + 56;
 export const ROOT_TLB_FLUSHED: usize = MEMORY_ROOT + 64;
 /** u64: number of second stages that were made; its low half was the p2mId of the last one. */
 export const ROOT_SECOND_STAGES: usize = MEMORY_ROOT + 72;
+/** u32: lock of those who let go of frames that domains share (cow.ts). */
+export const ROOT_COW_LOCK: usize = MEMORY_ROOT + 80;
 /** u32 list head per order. */
 export const ROOT_FREE_LISTS: usize = MEMORY_ROOT + 0x100;

@@ -1,8 +1,10 @@
 /** For the invariant checker (memory/check.ts): what second stages hold, and whether the M2P agrees with their tables. */
+import { DOMID_COW } from "../../abi/xen";
 import { PTE_LARGE } from "../../machine/cpu/paging/format";
 import { DomainMemory } from "../memory/domain_memory";
 import { countForeign, expectReference, report } from "../memory/expected";
 import {
+  PGC_allocated,
   PGC_xen_heap,
   PGT_none,
   PGT_writable_page,
@@ -11,9 +13,9 @@ import {
   pageFlag,
   pageOwner,
 } from "../memory/frames";
-import { m2pGet } from "../memory/m2p";
+import { INVALID_M2P_ENTRY, m2pGet } from "../memory/m2p";
 import { PTE_P, PTE_RW, PTE_SIZE, pteMfn } from "../memory/pte";
-import { LARGE_FRAMES, P2M_GRANT_RO, P2M_ON_DEMAND, P2M_RAM, entryType, isGrant, p2mEntry } from "./entry";
+import { LARGE_FRAMES, P2M_GRANT_RO, P2M_RAM, P2M_SHARED, entryType, isGrant, isReserved, p2mEntry } from "./entry";
 import { TABLE_ENTRIES } from "./tables";
 
 let tables: u32 = 0;
@@ -24,6 +26,7 @@ export function countP2m(d: DomainMemory): void {
   tables = 0;
   onDemand = 0;
   countTable(d, d.p2mRoot, 4, 0);
+  if (d.onDemand && d.claim > d.onDemand) report("reserve of the second stage, root", d.p2mRoot, d.claim, d.onDemand);
   if (onDemand != d.onDemand) report("frames on demand of the second stage, root", d.p2mRoot, d.onDemand, onDemand);
   if (tables != d.p2mTables) report("tables of the second stage, root", d.p2mRoot, d.p2mTables, tables);
 }
@@ -32,7 +35,7 @@ function countTable(d: DomainMemory, table: u32, level: u32, first: u64): void {
   tables++;
   for (let i: u32 = 0; i < TABLE_ENTRIES; i++) {
     const entry = load<u64>(frameAddress(table) + <usize>i * PTE_SIZE);
-    if (entryType(entry) == P2M_ON_DEMAND) onDemand += level == 1 ? 1 : LARGE_FRAMES;
+    if (isReserved(entry)) onDemand += level == 1 ? 1 : LARGE_FRAMES;
     if (!(entry & PTE_P)) continue;
     const gfn = first + ((<u64>i) << (9 * (level - 1)));
     if (level == 1) countFrame(d, entry, gfn);
@@ -54,6 +57,10 @@ function countFrame(d: DomainMemory, entry: u64, gfn: u64): void {
   if (entryType(entry) == P2M_RAM) {
     if (pageOwner(<u32>mfn) != d.domid) report("second stage: owner of", <u32>mfn, pageOwner(<u32>mfn), d.domid);
     if (m2pGet(<u32>mfn) != gfn) report("second stage: M2P entry of", <u32>mfn, <u32>m2pGet(<u32>mfn), <u32>gfn);
+  } else if (entryType(entry) == P2M_SHARED) {
+    if (pageOwner(<u32>mfn) != <u32>DOMID_COW || pageFlag(<u32>mfn, PGC_allocated) || writable)
+      report("second stage: shared frame", <u32>mfn, pageOwner(<u32>mfn), DOMID_COW);
+    if (m2pGet(<u32>mfn) != INVALID_M2P_ENTRY) report("second stage: M2P entry of shared", <u32>mfn, 1, 0);
   } else if (isGrant(entry) && entryType(entry) <= P2M_GRANT_RO) countForeign(<u32>mfn, writable, 1);
   else report("second stage: kind of", <u32>mfn, entryType(entry), 0);
 }

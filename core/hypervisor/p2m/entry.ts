@@ -13,6 +13,8 @@ export const P2M_GRANT_RW: u32 = 2;
 export const P2M_GRANT_RO: u32 = 3;
 /** Memory that the domain gets when it first touches it (on_demand.ts). The entry maps nothing. */
 export const P2M_ON_DEMAND: u32 = 4;
+/** A frame that several domains have, mapped read-only: who writes to it gets a frame of its own (sharing.ts). Level 1 only. */
+export const P2M_SHARED: u32 = 5;
 
 const KIND_SHIFT: u64 = 9;
 const KIND_MASK: u64 = 7;
@@ -23,7 +25,7 @@ export const LARGE_ORDER: u32 = 9;
 
 /** Returns an entry of level 1 that maps machine frame `mfn` as P2M_*. */
 export function p2mEntry(mfn: u32, type: u32): u64 {
-  const writable: u64 = type == P2M_GRANT_RO ? 0 : PTE_RW;
+  const writable: u64 = type == P2M_GRANT_RO || type == P2M_SHARED ? 0 : PTE_RW;
   return ((<u64>mfn) << 12) | PTE_P | PTE_US | PTE_A | PTE_D | writable | ((<u64>type) << KIND_SHIFT);
 }
 /** The same for level 2: LARGE_FRAMES frames from `mfn` on, which is a multiple of that. */
@@ -48,6 +50,13 @@ export function p2mTableEntry(table: u32): u64 {
 @inline
 export function entryType(entry: u64): u32 {
   return <u32>((entry >> KIND_SHIFT) & KIND_MASK);
+}
+/** Whether the domain has a frame in reserve for what the entry stands for. */
+// @ts-ignore: decorator
+@inline
+export function isReserved(entry: u64): bool {
+  const type = entryType(entry);
+  return type == P2M_ON_DEMAND || type == P2M_SHARED;
 }
 // @ts-ignore: decorator
 @inline

@@ -7,9 +7,9 @@ import { PGT_writable_page } from "../memory/frames";
 import { getPageAndType } from "../memory/page_type";
 import { getPage } from "../memory/references";
 import { POPULATED, populate } from "./on_demand";
-import { isTranslated, p2mTake } from "./p2m";
+import { isTranslated, p2mTake, p2mTakeToRead } from "./p2m";
 
-/** As p2mTake(), and gives the domain first what it gets on demand there. */
+/** As p2mTake(), and gives the domain first what it gets on demand there, or a frame of its own for one that it shares. */
 function takeTranslated(d: DomainMemory, gfn: u64, writable: bool): u32 {
   const mfn = p2mTake(d, gfn, writable);
   return mfn || populate(d, gfn) != POPULATED ? mfn : p2mTake(d, gfn, writable);
@@ -21,6 +21,14 @@ export function takeFrame(frame: u64, domid: u32): u32 {
   if (d == null) return 0;
   if (isTranslated(d)) return takeTranslated(d, frame, false);
   return getPage(frame, domid) ? <u32>frame : 0;
+}
+
+/** The same for who only reads: a frame that the domain shares with others stays shared (sharing.ts). */
+export function takeFrameToRead(frame: u64, domid: u32): u32 {
+  const d = domainMemory(domid);
+  if (d == null || !isTranslated(d)) return takeFrame(frame, domid);
+  const mfn = p2mTakeToRead(d, frame);
+  return mfn || populate(d, frame) != POPULATED ? mfn : p2mTakeToRead(d, frame);
 }
 
 /** The same with a reference of the writable type, to be dropped by putPageAndType. */

@@ -15,8 +15,19 @@ import { PGT_writable_page } from "../memory/frames";
 import { m2pSet } from "../memory/m2p";
 import { getPageAndType } from "../memory/page_type";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { LARGE_FRAMES, LARGE_ORDER, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry, p2mOnDemand } from "./entry";
-import { countOnDemand, p2mLock, p2mLook } from "./p2m";
+import {
+  LARGE_FRAMES,
+  LARGE_ORDER,
+  P2M_ON_DEMAND,
+  P2M_RAM,
+  P2M_SHARED,
+  entryType,
+  isReserved,
+  p2mEntry,
+  p2mOnDemand,
+} from "./entry";
+import { countOnDemand, dropEntry, markFlushDue, p2mLock, p2mLook } from "./p2m";
+import { isShared, unshare } from "./sharing";
 import { P2M_GFNS, clearLeaf, entryAt, leafOf, makeLeaf } from "./tables";
 
 /** Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. */
@@ -76,14 +87,15 @@ function onDemandLock(d: DomainMemory): usize {
 }
 
 /**
- * Gives guest frame `gfn` its memory, if it gets that on demand. Returns POPULATED also if it has some, because another vCPU may have supplied it
- * since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
+ * Gives guest frame `gfn` memory of its own, if it gets that on demand, or shares a frame with other domains. Returns POPULATED also if it has some,
+ * because another vCPU may have supplied it since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
-  const type = entryType(p2mLook(d, gfn));
-  if (type != P2M_ON_DEMAND) return type == P2M_RAM ? POPULATED : NOT_ON_DEMAND;
+  const entry = p2mLook(d, gfn);
+  if (!isReserved(entry)) return entryType(entry) == P2M_RAM ? POPULATED : NOT_ON_DEMAND;
   spinLock(onDemandLock(d));
-  const outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
+  let outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
+  if (isShared(d, gfn) && !unshare(d, gfn)) outcome = NO_RESERVE;
   spinUnlock(onDemandLock(d));
   return outcome;
 }
@@ -106,12 +118,20 @@ function give(d: DomainMemory, gfn: u64): i32 {
   return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
 }
 
-/** Makes guest frame `gfn` no longer get memory, where it has none yet. Returns false if it does not get it on demand. */
-export function forgetOnDemand(d: DomainMemory, gfn: u64): bool {
+/**
+ * Takes guest frame `gfn` out of the second stage where it has no memory of its own: it gets it on demand, or shares it. Returns false if that is not
+ * so.
+ */
+export function forgetReserved(d: DomainMemory, gfn: u64): bool {
   spinLock(p2mLock(d));
-  const at = isWaiting(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
+  const at = isReserved(entryAt(d, gfn)) ? makeLeaf(d, gfn, 1) : 0;
   if (at) {
+    const entry = load<u64>(at);
     clearLeaf(d, gfn);
+    if (entryType(entry) == P2M_SHARED) {
+      markFlushDue();
+      dropEntry(entry);
+    }
     countOnDemand(d, -1);
   }
   spinUnlock(p2mLock(d));

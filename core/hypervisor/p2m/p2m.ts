@@ -4,6 +4,8 @@
  * - Each frame that an entry maps is held by it as by an entry of a PV guest's tables: a general reference, and one of the writable type if
  *   it may be written. So a frame that is mapped goes to nobody else and becomes nothing else, whoever forgets what.
  * - A frame of the domain's own is mapped at one place at most, and the M2P names it; a frame that is mapped nowhere has no M2P entry.
+ * - A frame that several domains share (sharing.ts) is nobody's own: an entry that maps it is read-only, holds a general reference, and the M2P names
+ *   no place for it. For each such entry its domain has a frame in reserve, as for one on demand.
  * - A removed entry may still be in TLBs. The references that it held are dropped only by who has it taken out; a frame that is freed then
  *   is given out after a flush, as any (memory/tlb.ts), and a grant is let go of after one (grant/map.ts). So that a guest sees its own
  *   changes, every call that changed an entry which mapped something flushes before it ends: settleP2m().
@@ -12,12 +14,13 @@
  */
 import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
 import { setOnDemand } from "../memory/buddy";
+import { dropFromCow } from "../memory/cow";
 import { DomainMemory, MEM_DYING, MEM_TRANSLATED } from "../memory/domain_memory";
 import { PGC_xen_heap, PGT_writable_page, pageFlag } from "../memory/frames";
 import { INVALID_M2P_ENTRY, m2pGet, m2pSet } from "../memory/m2p";
 import { getPageAndType, putPageAndType } from "../memory/page_type";
 import { PTE_P, PTE_RW, pteMfn } from "../memory/pte";
-import { getPage, putPage } from "../memory/references";
+import { getPage, putPage, refPage } from "../memory/references";
 import { tlbFlushAll } from "../memory/tlb";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
@@ -25,10 +28,11 @@ import {
   LARGE_ORDER,
   P2M_GRANT_RO,
   P2M_GRANT_RW,
-  P2M_ON_DEMAND,
   P2M_RAM,
+  P2M_SHARED,
   entryType,
   isGrant,
+  isReserved,
   p2mEntry,
   p2mLargeEntry,
 } from "./entry";
@@ -64,10 +68,16 @@ export function settleP2m(): void {
   tlbFlushAll();
 }
 
+/** Says that an entry which mapped something was changed. */
+export function markFlushDue(): void {
+  flushDue = true;
+}
+
 /** Drops the references that an entry holds. */
 export function dropEntry(entry: u64): void {
   const mfn = <u32>pteMfn(entry);
-  if (entry & PTE_RW) putPageAndType(mfn);
+  if (entryType(entry) == P2M_SHARED) dropFromCow(mfn);
+  else if (entry & PTE_RW) putPageAndType(mfn);
   else putPage(mfn);
 }
 
@@ -84,7 +94,7 @@ function install(d: DomainMemory, gfn: u64, mfn: u32, type: u32): i32 {
   const old = load<u64>(at);
   if (isGrant(old)) return -EBUSY;
   atomic.store<u64>(at, p2mEntry(mfn, type));
-  if (entryType(old) == P2M_ON_DEMAND) countOnDemand(d, -1);
+  if (isReserved(old)) countOnDemand(d, -1);
   if (old & PTE_P) {
     flushDue = true;
     m2pSet(<u32>pteMfn(old), INVALID_M2P_ENTRY);
@@ -239,9 +249,10 @@ function place(d: DomainMemory, gfn: u64, mfn: u32): i32 {
     putPageAndType(mfn);
     return -ENOMEM;
   }
+  const wasShared = entryType(old) == P2M_SHARED;
   if (old & PTE_P) {
-    replacedFrame = <u32>pteMfn(old);
-    m2pSet(replacedFrame, INVALID_M2P_ENTRY);
+    if (!wasShared) replacedFrame = <u32>pteMfn(old);
+    m2pSet(<u32>pteMfn(old), INVALID_M2P_ENTRY);
     flushDue = true;
   }
   // The removal may free tables that are empty; that of `at` is not any more.
@@ -250,7 +261,8 @@ function place(d: DomainMemory, gfn: u64, mfn: u32): i32 {
     removeLocked(d, before, true);
     putPageAndType(mfn);
   }
-  if (entryType(old) == P2M_ON_DEMAND) countOnDemand(d, -1);
+  if (wasShared) dropEntry(old);
+  if (isReserved(old)) countOnDemand(d, -1);
   m2pSet(mfn, gfn);
   if (gfn > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>gfn;
   return 0;
@@ -268,6 +280,22 @@ export function p2mTake(d: DomainMemory, gfn: u64, writable: bool): u32 {
     mfn = <u32>pteMfn(entry);
     const held = writable ? !getPageAndType(mfn, d.domid, PGT_writable_page) : getPage(mfn, d.domid);
     if (!held) mfn = 0;
+  }
+  spinUnlock(p2mLock(d));
+  return mfn;
+}
+
+/**
+ * Takes a reference to read the domain's memory at `gfn`, its own or shared. Returns the machine frame, to be dropped by putPage; 0 if there is none.
+ */
+export function p2mTakeToRead(d: DomainMemory, gfn: u64): u32 {
+  spinLock(p2mLock(d));
+  const entry = entryAt(d, gfn);
+  let mfn: u32 = 0;
+  if (entryType(entry) == P2M_SHARED || (entryType(entry) == P2M_RAM && getPage(pteMfn(entry), d.domid))) {
+    mfn = <u32>pteMfn(entry);
+    // The entry keeps a shared frame as long as the lock is held.
+    if (entryType(entry) == P2M_SHARED) refPage(mfn);
   }
   spinUnlock(p2mLock(d));
   return mfn;

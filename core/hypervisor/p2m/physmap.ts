@@ -32,6 +32,7 @@ import { PGC_xen_heap, pageFlag } from "../memory/frames";
 import { putPageAndType } from "../memory/page_type";
 import { putAllocRef } from "../memory/references";
 import { populate } from "./on_demand";
+import { isShared } from "./sharing";
 import { ALSO_SHARED, p2mMove, p2mPlace, p2mRemoveRam, replacedFrame } from "./p2m";
 
 /** Maps one frame; the meaning of `index` depends on the space. As in Xen, memory that was at `gfn` is given back to the host. 0 or -errno. */
@@ -101,8 +102,9 @@ export function addToPhysmapBatch(d: DomainMemory, a: usize, arg: u64, start: u6
   return 0;
 }
 
-/** Unmaps the frame, which stays the domain's. 0 or -ENOENT. */
+/** Unmaps the frame, which stays the domain's: a shared one becomes its own first. 0 or -ENOENT. */
 export function removeFromPhysmap(d: DomainMemory, gfn: u64): i64 {
+  if (isShared(d, gfn)) populate(d, gfn);
   const mfn = p2mRemoveRam(d, gfn, ALSO_SHARED);
   if (!mfn) return -ENOENT;
   putPageAndType(mfn);

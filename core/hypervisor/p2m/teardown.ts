@@ -6,7 +6,7 @@ import { frameAddress } from "../memory/frames";
 import { INVALID_M2P_ENTRY, m2pSet } from "../memory/m2p";
 import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry } from "./entry";
+import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, P2M_SHARED, entryType, p2mEntry } from "./entry";
 import { TABLE_ENTRIES } from "./tables";
 import { countOnDemand, dropEntry, p2mLock } from "./p2m";
 
@@ -42,6 +42,7 @@ function dropTable(d: DomainMemory, table: u32, level: u32): bool {
       dropped += level == 1 ? 1 : LARGE_FRAMES;
       store<u64>(at, 0);
     }
+    if (entryType(entry) == P2M_SHARED) dropped++;
     if (!(entry & PTE_P)) continue;
     if (level == 1) dropFrame(entry);
     else if (entry & PTE_LARGE) {

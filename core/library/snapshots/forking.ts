@@ -60,19 +60,28 @@ async function forked(
     const wanted = { name, memory: false, held: { name: held, domains: copies.map((copy) => copy.uuid) } };
     const taken = await take(parts, uuid, wanted, { progress: () => {}, signal });
     try {
-      for (const copy of copies) {
-        signal.throwIfAborted();
-        made.push(
-          await clone(parts, uuid, taken.snapshot.id, copy, (as) => toolstack.request("heldContinue", { held, as })),
-        );
-        progress(made.length / copies.length);
-      }
+      // All at once: most of the time goes by while the disk writes what each is.
+      const settled = await Promise.allSettled(
+        copies.map(async (copy) => {
+          signal.throwIfAborted();
+          const one = await clone(parts, uuid, taken.snapshot.id, copy, (as) =>
+            toolstack.request("heldContinue", { held, as }),
+          );
+          made.push(one);
+          progress(made.length / copies.length);
+          return one;
+        }),
+      );
+      const all = settled.map((each) => {
+        if (each.status === "rejected") throw each.reason;
+        return each.value;
+      });
       signal.throwIfAborted();
       // Without disks nothing is based on it. Copies that run are not to go because this fails.
       if (taken.snapshot.disks.length === 0) await dropped(parts, uuid, taken.snapshot.id);
-      for (const { domid } of made) await toolstack.request("unpause", { domid: domid! });
+      for (const { domid } of all) await toolstack.request("unpause", { domid: domid! });
       await finished(parts, uuid);
-      return { ...taken, copies: made };
+      return { ...taken, copies: all };
     } catch (error) {
       // One that can't be ended stays, noted, with its disks.
       for (const each of made) await removed(parts, each.uuid).catch(() => {});

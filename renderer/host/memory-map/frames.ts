@@ -4,6 +4,7 @@ import type { FrameKind, FrameMap } from "../../../core/api/schema.ts";
 export type PaletteEntry = FrameMap["palette"][number];
 
 export const DOMID_XEN = 0x7ff2;
+const DOMID_COW = 0x7ff3;
 export const DOMID_NOBODY = 0x7ff4;
 export const FRAMES_PER_MIB = 256;
 
@@ -26,12 +27,14 @@ export const KINDS: Record<FrameKind, { title: string; strength: number }> = {
   l4: { title: "L4 page table", strength: 1 },
   "seg-desc": { title: "Descriptors (GDT, LDT)", strength: 1 },
   writable: { title: "Writable", strength: 0.7 },
+  "copy-on-write": { title: "Shared until written to", strength: 0.7 },
   other: { title: "Between owners", strength: 1 },
 };
 const KIND_ORDER = Object.keys(KINDS);
 
 export function ownerName(domid: number, nameOf: (domid: number) => string | undefined): string {
   if (domid === DOMID_XEN) return "Xen";
+  if (domid === DOMID_COW) return "Copies of domains";
   if (domid === DOMID_NOBODY) return "Nobody";
   return nameOf(domid) ?? `domain ${domid}`;
 }

@@ -48,6 +48,10 @@ export interface Core {
   doUpdateVaMappingOtherdomain(va: bigint, value: bigint, flags: bigint, domid: number): bigint;
   doGrantTableOp(command: number, uop: bigint, count: number): bigint;
   secondStage(domid: number, gfn: bigint): bigint;
+  shareable(domid: number, first: bigint, count: number): number;
+  copyDomain(from: number, to: number, first: bigint, count: number): number;
+  writeFault(domid: number, gfn: bigint): number;
+  guestWrites(domid: number, gfn: bigint, value: number, times: number): number;
   tablesOfSecondStage(domid: number): number;
   idOfSecondStage(domid: number): number;
   unshareInfo(domid: number): void;

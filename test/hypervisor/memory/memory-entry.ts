@@ -87,6 +87,9 @@ import { shareXenPageWithGuest, unshareXenPage } from "../../../core/hypervisor/
 import { markDying, relinquishMemory as relinquish } from "../../../core/hypervisor/memory/teardown";
 import { PTE_P, PTE_RW, pteMfn } from "../../../core/hypervisor/memory/pte";
 import { leafOf, partOf } from "../../../core/hypervisor/p2m/tables";
+import { populate } from "../../../core/hypervisor/p2m/on_demand";
+import { copyMemory, makeShareable } from "../../../core/hypervisor/p2m/sharing";
+import { IPI_TLB_FLUSH } from "../../../core/hypervisor/sched/ipi";
 import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/guest/native/map_frame";
 
 export {
@@ -283,7 +286,70 @@ export function dropVcpu(domid: u32): void {
   nativeReleaseAll(d);
 }
 
-/** Returns what a guest frame of a PVH domain is: the entry of its second stage, or 0 if that maps nothing. */
+export function shareable(domid: u32, first: u64, count: u32): i32 {
+  return makeShareable(domainMemory(domid)!, first, count);
+}
+export function copyDomain(from: u32, to: u32, first: u64, count: u32): i32 {
+  return copyMemory(domainMemory(from)!, domainMemory(to)!, first, count);
+}
+/** What a write of a PVH domain's to a frame that is not its own comes to. */
+export function writeFault(domid: u32, gfn: u64): i32 {
+  return populate(domainMemory(domid)!, gfn);
+}
+
+/** The one translation that this pCPU's TLB has: of a guest frame of a domain, for writing. */
+let cached: usize = 0;
+/**
+ * A vCPU of a PVH domain that does nothing but write to a word of a guest frame, `times` times, each time what it holds is one more than `value`; its pCPU keeps the
+ * translation until it is told to flush. How often it had to ask for a frame of its own.
+ */
+export function guestWrites(domid: u32, gfn: u64, value: u32, times: u32): u32 {
+  const d = domainMemory(domid)!;
+  let faults: u32 = 0;
+  cached = 0;
+  for (let i: u32 = 0; i < times;) {
+    enterGuestAccess();
+    if (atomic.load<u32>(mailbox(self.id)) & IPI_TLB_FLUSH) {
+      atomic.and<u32>(mailbox(self.id), ~IPI_TLB_FLUSH);
+      cached = 0;
+    }
+    if (!cached) {
+      const at = leafOf(d, gfn);
+      const entry: u64 = at ? partOf(at, gfn) : 0;
+      if (entry & PTE_RW) cached = frameAddress(<u32>pteMfn(entry));
+    }
+    if (cached) atomic.store<u32>(cached, value + ++i);
+    leaveGuestAccess();
+    if (!cached) {
+      faults++;
+      populate(d, gfn);
+    }
+  }
+  return faults;
+}
+
+/** A vCPU of a PVH domain that does nothing but read that word, by a translation that it keeps likewise. The last value that it read. */
+export function guestReads(domid: u32, gfn: u64, times: u32): u32 {
+  const d = domainMemory(domid)!;
+  let value: u32 = 0;
+  for (let i: u32 = 0; i < times; i++) {
+    enterGuestAccess();
+    if (atomic.load<u32>(mailbox(self.id)) & IPI_TLB_FLUSH) {
+      atomic.and<u32>(mailbox(self.id), ~IPI_TLB_FLUSH);
+      cached = 0;
+    }
+    if (!cached) {
+      const at = leafOf(d, gfn);
+      const entry: u64 = at ? partOf(at, gfn) : 0;
+      if (entry & PTE_P) cached = frameAddress(<u32>pteMfn(entry));
+    }
+    if (cached) value = atomic.load<u32>(cached);
+    leaveGuestAccess();
+  }
+  return value;
+}
+
+/** What a guest frame of a PVH domain's is; the entry of its second stage, 0 if it maps nothing. */
 export function secondStage(domid: u32, gfn: u64): u64 {
   const at = leafOf(domainMemory(domid)!, gfn);
   return at ? partOf(at, gfn) : 0;

@@ -182,7 +182,11 @@ export class DomainCalls {
       const count = Math.min(PFINFO_MOST, mfns.length - from);
       const array = this.#calls.buffer;
       this.#calls.domctl("getpageframeinfo3", domctl.XEN_DOMCTL_getpageframeinfo3, domid, (u) => {
-        for (let i = 0; i < count; i++) memory.set64(array + PFN_BYTES * i, mfns[from + i]!);
+        const words = memory.words(array, 2 * count);
+        for (let i = 0; i < count; i++) {
+          words[2 * i] = mfns[from + i]!;
+          words[2 * i + 1] = 0;
+        }
         memory.set64(u + domctl.DOMCTL_GETPAGEFRAMEINFO3_NUM, count);
         memory.set64(u + domctl.DOMCTL_GETPAGEFRAMEINFO3_ARRAY, array);
       });

@@ -15,6 +15,7 @@ import {
   XENMEM_set_memory_map,
 } from "../../../abi/memory.ts";
 import {
+  HYPERVISOR_arch_7,
   HYPERVISOR_memory_op,
   HYPERVISOR_mmu_update,
   HYPERVISOR_mmuext_op,
@@ -26,12 +27,14 @@ import {
   MMU_UPDATE_SIZE,
   MMU_UPDATE_VAL,
 } from "../../../abi/xen.ts";
+import { NATIVE_copy_frames } from "../../../hypervisor/abi/native.ts";
 import type { NativeCalls } from "./calls.ts";
 
 /** The number of frame numbers that the scratch area has room for in one memory_op, after the reservation structure. */
 const EXTENTS_PER_CALL = 8192;
-const EXTENT_BYTES = 8;
 const UPDATES_PER_CALL = 4096;
+const EXTENT_BYTES = 8;
+const PAIR_BYTES = 8;
 
 /** A region of the memory map that a guest is given. `type` is E820_*. */
 export interface MemoryRegion {
@@ -76,20 +79,41 @@ export class FrameCalls {
       const chunk = Math.min(count - done, EXTENTS_PER_CALL);
       const struct = this.#calls.scratch(MEMORY_RESERVATION_SIZE);
       const extents = struct + MEMORY_RESERVATION_SIZE;
-      for (let i = 0; i < chunk; i++) memory.set64(extents + EXTENT_BYTES * i, firstPfn + done + i);
+      const words = memory.words(extents, 2 * chunk);
+      for (let i = 0; i < chunk; i++) {
+        words[2 * i] = firstPfn + done + i;
+        words[2 * i + 1] = 0;
+      }
       memory.set64(struct + MEMORY_RESERVATION_EXTENT_START, extents);
       memory.set64(struct + MEMORY_RESERVATION_NR_EXTENTS, chunk);
       memory.set16(struct + MEMORY_RESERVATION_DOMID, domid);
       const operation = `populate_physmap of domain ${domid}`;
       const got = this.#calls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, struct);
-      for (let i = 0; i < got; i++) mfns[firstPfn + done + i] = Number(memory.get64(extents + EXTENT_BYTES * i));
+      // Every frame number of a host has 20 bits.
+      for (let i = 0; i < got; i++) mfns[firstPfn + done + i] = words[2 * i]! >>> 0;
       done += got;
       if (got < chunk) break;
     }
     return done;
   }
 
-  /** Sets what the domain is told about its memory (XENMEM_memory_map). */
+  /**
+   * Copies frames of a domain that stands still into frames of a new one, which are all zero: up to COPY_MOST, from `from[i]` into `to[i]`, as the
+   * domains number them.
+   */
+  copy(source: number, from: Uint32Array, target: number, to: Uint32Array): void {
+    const list = this.#calls.scratch(PAIR_BYTES * from.length);
+    const words = this.#calls.memory.words(list, 2 * from.length);
+    for (let i = 0; i < from.length; i++) {
+      words[2 * i] = from[i]!;
+      words[2 * i + 1] = to[i]!;
+    }
+    const domids = source | (target << 16);
+    const operation = `copying frames of domain ${source} into domain ${target}`;
+    this.#calls.call(operation, HYPERVISOR_arch_7, NATIVE_copy_frames, domids, list, from.length);
+  }
+
+  /** What the domain hears of its memory (XENMEM_memory_map). */
   setMemoryMap(domid: number, regions: readonly MemoryRegion[]): void {
     const { memory } = this.#calls;
     const struct = this.#calls.scratch(FOREIGN_MEMORY_MAP_SIZE + regions.length * E820ENTRY_SIZE);

@@ -83,7 +83,7 @@ export function nativeColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i
     case nr.HYPERVISOR_hvm_op:
       return doHvmOp(a0, a1);
     case nr.HYPERVISOR_arch_7:
-      return doNativeOp(a0, a1, a2);
+      return doNativeOp(a0, a1, a2, a3);
     default:
       return -ENOSYS;
   }

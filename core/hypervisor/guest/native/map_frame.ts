@@ -6,7 +6,7 @@ import { frameWritten } from "../../../machine/cpu/frames/written";
 import { MEM_PRIVILEGED, domainMemory } from "../../memory/domain_memory";
 import { putPage } from "../../memory/references";
 import { putPageAndType } from "../../memory/page_type";
-import { takeFrame, takeWritableFrame } from "../../p2m/guest_frame";
+import { takeFrame, takeFrameToRead, takeWritableFrame } from "../../p2m/guest_frame";
 
 /** Whether native domain `d` may hold frames of `domid`: it must be privileged, or name itself. 0, -ESRCH or -EPERM. */
 function mayHold(d: Domain, domid: u32): i32 {
@@ -29,7 +29,18 @@ export function nativeMapFrame(d: Domain, domid: u32, frame: u64): i32 {
   return error ? error : <i32>mfn;
 }
 
-/** NATIVE_map_frame_writable: as above. As long as it is held, the frame is nothing but writable memory; -EINVAL while it is a table. */
+/** NATIVE_map_frame_to_read: as above, but what the domain shares stays shared. */
+export function nativeMapFrameToRead(d: Domain, domid: u32, frame: u64): i32 {
+  let error = mayHold(d, domid);
+  if (error) return error;
+  const mfn = takeFrameToRead(frame, domid);
+  if (!mfn) return -EINVAL;
+  error = nativeHold(d, mfn);
+  if (error) putPage(mfn);
+  return error ? error : <i32>mfn;
+}
+
+/** NATIVE_map_frame_writable: as NATIVE_map_frame. As long as it is held, the frame is nothing but writable memory; -EINVAL while it is a table. */
 export function nativeMapFrameWritable(d: Domain, domid: u32, frame: u64): i32 {
   let error = mayHold(d, domid);
   if (error) return error;

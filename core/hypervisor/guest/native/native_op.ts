@@ -2,8 +2,12 @@
 import { EINVAL, ENOSYS, EPERM } from "../../../abi/errno";
 import {
   NATIVE_check_invariants,
+  NATIVE_copy_frames,
+  NATIVE_copy_memory,
   NATIVE_inspect,
+  NATIVE_make_shareable,
   NATIVE_map_frame,
+  NATIVE_map_frame_to_read,
   NATIVE_map_frame_writable,
   NATIVE_memory,
   NATIVE_own_frames,
@@ -23,11 +27,18 @@ import { portBits } from "../../event/report";
 import { HYPERVISOR_ROOT } from "../../memory/frames";
 import { makeTraceBuffers, traceDomain } from "../../hypercall/trace";
 import { memoryReport } from "../../memory/report";
-import { nativeMapFrame, nativeMapFrameWritable, nativeUnmapFrame, nativeUnmapFrameWritable } from "./map_frame";
+import { nativeCopyFrames, nativeCopyMemory, nativeMakeShareable } from "./copy";
+import {
+  nativeMapFrame,
+  nativeMapFrameToRead,
+  nativeMapFrameWritable,
+  nativeUnmapFrame,
+  nativeUnmapFrameWritable,
+} from "./map_frame";
 import { nativeSetFrames } from "./frames";
 import { nativeThreadEnded } from "./thread";
 
-export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
+export function doNativeOp(operation: u64, a: u64, b: u64, c: u64): i64 {
   const d = currentVcpu.domain;
   switch (<u32>operation) {
     case NATIVE_map_frame:
@@ -38,6 +49,14 @@ export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
       return nativeMapFrameWritable(d, <u32>a, b);
     case NATIVE_unmap_frame_writable:
       return nativeUnmapFrameWritable(d, b);
+    case NATIVE_map_frame_to_read:
+      return nativeMapFrameToRead(d, <u32>a, b);
+    case NATIVE_copy_frames:
+      return isPrivileged(d) ? nativeCopyFrames(a, b, c) : -EPERM;
+    case NATIVE_make_shareable:
+      return isPrivileged(d) ? nativeMakeShareable(a, b, c) : -EPERM;
+    case NATIVE_copy_memory:
+      return isPrivileged(d) ? nativeCopyMemory(a, b, c) : -EPERM;
     case NATIVE_own_frames:
       if (a == 0) return d.nativeFirstMfn;
       if (a == 1) return d.nativeFrames;

@@ -33,7 +33,7 @@ import { showExecutionState } from "../../console/execution_state";
 import { DOMAIN_HVM_PARAMS, Domain, GUEST_INITIALISED, VPF_down, Vcpu } from "../../domain/domain";
 import { domainCrash, domainShutdown } from "../../domain/lifecycle";
 import { vcpuDown } from "../../hypercall/vcpu_op";
-import { P2M_ON_DEMAND, entryType, isGrant } from "../../p2m/entry";
+import { P2M_ON_DEMAND, P2M_SHARED, entryType, isGrant } from "../../p2m/entry";
 import { p2mLook } from "../../p2m/p2m";
 import { DomainMemory } from "../../memory/domain_memory";
 import { PTE_P } from "../../memory/pte";
@@ -209,11 +209,12 @@ function outside(v: Vcpu, mayAlone: bool): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
   const access = load<u32>(cpu, CPU_EXIT_ERROR);
   const entry = p2mLook(changetype<DomainMemory>(v.domain.memory), address >> 12);
-  const onDemand = entryType(entry) == P2M_ON_DEMAND;
+  const allowed = allows(entry, access);
+  const lacks = entryType(entry) == P2M_ON_DEMAND || (entryType(entry) == P2M_SHARED && !allowed);
   // If memory is there now, because another vCPU or we have just mapped it, the instruction is executed again. A debug trap comes after its
   // instruction, so it is delivered again.
-  if (onDemand || allows(entry, access)) {
-    if (onDemand) supplied(v, address);
+  if (lacks || allowed) {
+    if (lacks) supplied(v, address);
     trapAgain(v);
     return;
   }

@@ -1,4 +1,7 @@
-/** Gives the running vCPU's domain the memory on demand (../../p2m/on_demand.ts) that an access of the vCPU did not find. */
+/**
+ * Gives the running vCPU's domain the memory of its own that an access of the vCPU did not find: on demand (../../p2m/on_demand.ts), or in the place of
+ * a frame that the domain shares with others (../../p2m/sharing.ts).
+ */
 import { deliverInterrupt, deliverNmi, injectException } from "../../../machine/cpu/exceptions";
 import { FAULT_OUTSIDE, fault } from "../../../machine/cpu/machine";
 import { outsideAddress } from "../../../machine/cpu/outside";

@@ -89,6 +89,7 @@ void device(void);
 void demand(void);
 void accesses(void);
 void kept(void);
+void shared(void);
 /* Makes the hypercall from 32-bit code, because the kernel itself is in long mode. Takes the first two arguments. */
 s32 hypercall32(u32 number, u32 a, u32 b);
 #endif
