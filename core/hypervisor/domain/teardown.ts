@@ -16,6 +16,7 @@ import { typeOf } from "../guest/type";
 import { systemTime } from "../sched/clock";
 import { ROOT_PARKED } from "../sched/accounting";
 import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
+import { Pcpu } from "../sched/pcpu";
 import { Timer, timerStop, vcpuTimer } from "../sched/timer";
 import { domainPause } from "../sched/vcpu";
 import {
@@ -165,7 +166,11 @@ function freeStructures(d: Domain): void {
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
     if (!v) continue;
-    if (v.nativePcpu) freeXenheapPages(<u32>(v.nativePcpu >> 12), 0);
+    if (v.nativePcpu) {
+      const scratch = changetype<Pcpu>(v.nativePcpu).scratch;
+      if (scratch) freeXenheapPages(<u32>(scratch >> 12), 1);
+      freeXenheapPages(<u32>(v.nativePcpu >> 12), 0);
+    }
     freeXenheapPages(<u32>(changetype<usize>(v) >> 12), VCPU_PAGE_ORDER);
   }
   freeXenheapPages(<u32>(changetype<usize>(d) >> 12), DOMAIN_PAGE_ORDER);

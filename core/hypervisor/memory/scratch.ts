@@ -2,6 +2,7 @@
  * Two pages for structures that are copied from guests. Each thread (an instance of core.wasm) has its own, whereas static data is shared by all.
  * Each user has its own part, because one call may run inside another (multicall).
  */
+import { self } from "../sched/pcpu";
 import { allocXenheapPages } from "./allocator";
 
 let page: usize = 0;
@@ -22,6 +23,7 @@ export function scratch(part: usize): usize {
     const mfn = allocXenheapPages(1);
     if (!mfn) return 0;
     page = (<usize>mfn) << 12;
+    if (changetype<usize>(self)) self.scratch = page;
   }
   return page + part;
 }

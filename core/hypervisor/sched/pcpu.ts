@@ -72,6 +72,8 @@ export class Pcpu {
   othersFlushed: u64;
   /** Ring that this thread's hypercalls are traced into (abi/trace.ts), 0 = none. */
   trace: usize;
+  /** The pages of memory/scratch.ts, 0 = none. Those of a native domain's thread are freed with its vCPU. */
+  scratch: usize;
 }
 
 export let self: Pcpu = changetype<Pcpu>(0);
