@@ -9,6 +9,7 @@ import { log } from "../../console/console";
 import {
   DOMAIN_HARDWARE,
   Domain,
+  THREAD_ENTERING,
   THREAD_INSIDE,
   THREAD_NONE,
   THREAD_OUTSIDE,
@@ -69,13 +70,18 @@ function pausedBy(v: Vcpu): usize {
  * Called by the thread when it begins a hypercall. A domain that is paused, has shut down or is being destroyed does not get into the hypervisor: its
  * thread waits here, where it holds nothing and may be ended. Whoever pauses it waits until it is outside (vcpuSync). The control domain, which
  * nobody could let go on, is not kept. The time is accounted as running during hypercalls and as blocked otherwise.
+ *
+ * A thread that is paused is never INSIDE, whenever it is ended: who pauses it changes the counters first, and then makes OUTSIDE of ENTERING. So a
+ * thread that has read the counters before can't change ENTERING into INSIDE any more.
  */
 export function nativeBegin(v: Vcpu): void {
   for (;;) {
-    atomic.store<u32>(attachedAt(v), THREAD_INSIDE);
-    // The counters are read only now: who pauses it changes them first and looks at `attached` then.
+    atomic.store<u32>(attachedAt(v), THREAD_ENTERING);
     const word: usize = v.domain.flags & DOMAIN_HARDWARE ? 0 : pausedBy(v);
-    if (!word) break;
+    if (!word) {
+      if (atomic.cmpxchg<u32>(attachedAt(v), THREAD_ENTERING, THREAD_INSIDE) == THREAD_ENTERING) break;
+      continue;
+    }
     atomic.store<u32>(attachedAt(v), THREAD_OUTSIDE);
     const count = atomic.load<u32>(word);
     if (count) hostWait(word, count, -1);
