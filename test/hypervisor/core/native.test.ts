@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as domctl from "../../../core/abi/domctl.ts";
+import { ESRCH } from "../../../core/abi/errno.ts";
 import { EVTCHNOP_alloc_unbound, EVTCHNOP_close } from "../../../core/abi/event_channel.ts";
 import { GNTST_okay } from "../../../core/abi/grant_table.ts";
 import {
@@ -287,6 +288,20 @@ describe("a native domain", () => {
     threadEnded(dom0.calls, domid, true);
     expect(state()).toBe(THREAD_NONE);
     dom0.calls.domains.destroy(domid);
+  });
+
+  it("gets no thread any more when it is being destroyed", () => {
+    const { domid, first } = create();
+    // It stays as a zombie as long as somebody holds memory of it.
+    const frames = new ForeignFrames(dom0.calls);
+    const held = frames.hold(domid, first, "read");
+    dom0.calls.domains.destroy(domid);
+    expect(dom0.calls.domains.info(domid)!.flags & domctl.XEN_DOMINF_dying).toBeTruthy();
+    expect(machine.instance().native_attach(domid, 0)).toBe(-ESRCH);
+    expect(refusal(() => threadEnded(dom0.calls, domid, false))).toBe("EINVAL");
+    expect(machine.instance().native_attach(domid, 0)).toBe(-ESRCH);
+    frames.release(held);
+    expect(dom0.calls.domains.info(domid)).toBeNull();
   });
 
   it("has crashed alone when its thread ended while it looked whether it may enter, and is paused without waiting for it", () => {

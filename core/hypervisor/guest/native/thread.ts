@@ -13,6 +13,7 @@ import {
   THREAD_INSIDE,
   THREAD_NONE,
   THREAD_OUTSIDE,
+  THREAD_REFUSED,
   Vcpu,
   domainById,
   setCurrentVcpu,
@@ -40,8 +41,9 @@ export function becomeNative(domid: u32, vcpuId: u32): i32 {
   const found = vcpuOf(d, vcpuId);
   if (!found) return -ESRCH;
   const v = found as Vcpu;
-  if (d.dying) return -ESRCH;
-  if (atomic.cmpxchg<u32>(attachedAt(v), THREAD_NONE, THREAD_OUTSIDE) != THREAD_NONE) return -EBUSY;
+  // A domain that is being destroyed refuses: this and domainKill() change the same word, so that only one of them succeeds.
+  const was = atomic.cmpxchg<u32>(attachedAt(v), THREAD_NONE, THREAD_OUTSIDE);
+  if (was != THREAD_NONE) return was == THREAD_REFUSED ? -ESRCH : -EBUSY;
   if (!v.nativePcpu) {
     const page = allocXenheapPages(0);
     if (!page) {
@@ -100,8 +102,10 @@ export function nativeThreadEnded(domid: u32, meant: bool): i32 {
   if (!isOfType(d, GUEST_NATIVE) || d.flags & DOMAIN_HARDWARE) return -EINVAL;
   const v = vcpuOf(d, 0);
   if (!v) return -EINVAL;
-  const was = atomic.xchg<u32>(attachedAt(v), THREAD_NONE);
-  if (was == THREAD_NONE) return -EINVAL;
+  const was = atomic.load<u32>(attachedAt(v));
+  if (was == THREAD_NONE || was == THREAD_REFUSED) return -EINVAL;
+  // The thread changes nothing any more.
+  atomic.store<u32>(attachedAt(v), THREAD_NONE);
   if (was == THREAD_INSIDE) {
     // It may have held locks, which nobody will ever release, or have left structures half changed.
     log(LOG_ERR, "A native domain's thread has ended inside the hypervisor");
