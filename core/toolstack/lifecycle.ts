@@ -451,8 +451,13 @@ export class Lifecycle {
       }
     };
     const ended = threads.end(domid);
-    if (ended) void ended.then(destroy);
-    else destroy();
+    if (!ended) return destroy();
+    // Nobody waits for this, so the user is told.
+    void ended
+      .then(destroy)
+      .catch((error: unknown) =>
+        this.#notice("error", `Domain ${domid} could not be destroyed: ${errorData(error).message}`, domid),
+      );
   }
 
   #forget(domid: number, uuid: string): void {
