@@ -29,6 +29,7 @@ import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
 import { DiskBoot } from "./disk-boot.ts";
 import { DriverDomains } from "./driver-domains.ts";
+import { errorData } from "./error.ts";
 import { Holds } from "./holds.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Crashes } from "./inspect/crashes.ts";
@@ -131,6 +132,10 @@ export function assembleDom0({
       const told = error.stack ?? error.message;
       consoles.output(each, Buffer.from(`${told.replace(/\n/g, "\r\n")}\r\n`, "utf8"));
       const message = `The thread of ${reports.name(each)} has ended by an error: ${error.message}`;
+      emit("notice", { severity: "error", message, domid: each });
+    },
+    onNotCleared: (each, error) => {
+      const message = `The thread of ${reports.name(each)} has ended, but not everything of it could be cleared away: ${errorData(error).message}`;
       emit("notice", { severity: "error", message, domid: each });
     },
   });

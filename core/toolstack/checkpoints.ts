@@ -70,7 +70,7 @@ export class Checkpoints {
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
-    this.held = new HeldDomains(parts.lifecycle);
+    this.held = new HeldDomains(parts.lifecycle.shells);
   }
 
   /**

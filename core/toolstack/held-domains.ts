@@ -6,9 +6,9 @@ import type { Copies } from "../dom0/saved/copies.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { SaveError } from "../dom0/saved/p2m.ts";
 import { Refusal } from "./error.ts";
-import type { Lifecycle, Shell } from "./lifecycle.ts";
 import type { CreateResult, DomainConfig, RestoreAs } from "./messages.ts";
 import type { SavedDomain, SavedMemory, Saving } from "./saving.ts";
+import type { Shell, Shells } from "./shells.ts";
 
 interface HeldDomain extends SavedDomain {
   copies: Copies;
@@ -20,11 +20,11 @@ interface HeldDomain extends SavedDomain {
 }
 
 export class HeldDomains {
-  readonly #lifecycle: Pick<Lifecycle, "shell" | "dropShell">;
+  readonly #shells: Shells;
   readonly #held = new Map<string, HeldDomain>();
 
-  constructor(lifecycle: Pick<Lifecycle, "shell" | "dropShell">) {
-    this.#lifecycle = lifecycle;
+  constructor(shells: Shells) {
+    this.#shells = shells;
   }
 
   /** Throws Refusal where there is no room for it, before anything is done. */
@@ -52,7 +52,7 @@ export class HeldDomains {
     this.#held.set(held, found);
     const fill = async (alive: () => void): Promise<void> => {
       alive();
-      const domid = this.#lifecycle.shell(config, Math.ceil(rest.header.memoryMiB * 256));
+      const domid = this.#shells.make(config, Math.ceil(rest.header.memoryMiB * 256));
       found.shells.push(domid);
       await copies.fill(domid, alive);
     };
@@ -90,7 +90,7 @@ export class HeldDomains {
     try {
       return await saving.continue(as.name, found, memory, true, as);
     } catch (error) {
-      if (!isTaken) this.#lifecycle.dropShell(domid);
+      if (!isTaken) this.#shells.drop(domid);
       if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
       throw error;
     }
@@ -103,7 +103,7 @@ export class HeldDomains {
     this.#held.delete(held);
     found.isForgotten = true;
     await found.filled.catch(() => {});
-    for (const domid of found.shells.splice(0)) this.#lifecycle.dropShell(domid);
+    for (const domid of found.shells.splice(0)) this.#shells.drop(domid);
   }
 }
 

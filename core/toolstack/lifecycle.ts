@@ -1,14 +1,13 @@
 /** The life of domains: create, what follows when one stops, destroy. These are the roles of libxl and xl. */
 import path from "node:path";
-import type { Built, DomainBuilder, DomainShape } from "../dom0/builder/build.ts";
-import type { NativeBuilder } from "../dom0/builder/native.ts";
+import type { Built } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { readParams } from "../dom0/backends/blk/config.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
 import { XEN_DOMINF_dying } from "../abi/domctl.ts";
 import { SHUTDOWN_suspend } from "../abi/sched.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
-import type { DomainTypeName, GuestTypeName, Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { DomainTypeName } from "../dom0/kernel/hypercalls.ts";
 import type { Records } from "../dom0/native/dom0-side.ts";
 import type { DriverDisk } from "../dom0/native/messages.ts";
 import type { NativeThreads } from "../dom0/native/threads.ts";
@@ -43,8 +42,9 @@ import {
   type ShutdownAction,
   type ToolstackEvents,
 } from "./messages.ts";
-import { checkCpus, checkMemory, limitMemory, MAXMEM_SLACK_KIB, pinVcpus } from "./resources.ts";
+import { checkCpus, checkMemory, limitMemory, pinVcpus } from "./resources.ts";
 import { Returning } from "./returning.ts";
+import { Shells, type Shell, type ShellParts } from "./shells.ts";
 import { actionFor, isRestart, shutdownCode, shutdownReason } from "./stop-reason.ts";
 
 /** How long a domain on which other domains' devices depend waits for the domid that it had. */
@@ -67,12 +67,6 @@ export interface ManagedDomain {
   stopped: boolean;
 }
 
-/** A domain that the hypervisor has, and nobody else knows of: with its vCPUs, limits, and perhaps memory. */
-export interface Shell {
-  /** Its domid. Who calls this ends it from now on if need be. */
-  take(): number;
-}
-
 /** What a domain goes on with that is no new one. */
 interface Restored {
   console: Uint8Array;
@@ -89,17 +83,13 @@ interface Again {
 
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
 
-export interface LifecycleParts {
-  hypercalls: Hypercalls;
+export interface LifecycleParts extends ShellParts {
   store: LocalXenstore;
   handshakes: Handshakes;
   consoles: Consoles;
   devices: DomainDevices;
   /** The backends that are in this domain. */
   backends: BackendDevices;
-  /** The builder that fills a domain, for each type of guest. */
-  builders: Readonly<Record<GuestTypeName, DomainBuilder>>;
-  native: NativeBuilder;
   threads: NativeThreads;
   /** Records what a domain that has crashed was doing, while it is held. It never rejects, and takes a limited time. */
   crashed: (domid: number) => Promise<void>;
@@ -111,6 +101,7 @@ export interface LifecycleParts {
 }
 
 export class Lifecycle {
+  readonly shells: Shells;
   readonly #parts: LifecycleParts;
   readonly #domains = new Map<number, ManagedDomain>();
   /** The domains that are being built, by name. They are aborted when nobody wants them any more. */
@@ -120,6 +111,7 @@ export class Lifecycle {
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
+    this.shells = new Shells(parts);
     parts.store.watch("@releaseDomain", () => this.#checkStopped());
   }
 
@@ -191,48 +183,11 @@ export class Lifecycle {
     return this.#named(config.name, (wanted) => {
       const { maxvcpus: vcpus, maxmemMiB } = config;
       const mostPages = maxmemMiB * 256;
-      if (!shell) this.#checkRoom(config, pages);
+      if (!shell) this.shells.checkRoom(config, pages);
       return this.#assemble(config, options, wanted, { restored: { console, shell } }, (ports) =>
         restore({ ...ports, vcpus, mostPages }),
       );
     });
-  }
-
-  #checkRoom(config: DomainConfig, pages: number): void {
-    const besides = this.#shape(config.type).framesBesides(config.maxmemMiB * 256);
-    checkMemory(this.#parts.hypercalls, config.name, pages + besides);
-  }
-
-  /**
-   * A domain as the configuration has it, without memory, a name or anything of the toolstack's; its domid. It is there for who fills it with `pages` of
-   * memory at once. Throws Refusal, HypercallError.
-   */
-  shell(config: DomainConfig, pages: number): number {
-    this.#checkRoom(config, pages);
-    const domid = this.#newDomain({ ...config, uuid: crypto.randomUUID() }, 0);
-    try {
-      this.#prepare(domid, config);
-      return domid;
-    } catch (error) {
-      this.#parts.hypercalls.domains.destroy(domid);
-      throw error;
-    }
-  }
-
-  /** Ends one that nothing was made of. */
-  dropShell(domid: number): void {
-    this.#parts.hypercalls.domains.destroy(domid);
-  }
-
-  #newDomain({ uuid, maxvcpus, limits, msrRelaxed, type }: DomainConfig, domid: number): number {
-    return this.#parts.hypercalls.domains.create(uuid, maxvcpus, limits, { msrRelaxed, type, domid });
-  }
-
-  #prepare(domid: number, { type, maxvcpus, maxmemMiB }: DomainConfig): void {
-    const { domains } = this.#parts.hypercalls;
-    domains.setMaxVcpus(domid, maxvcpus);
-    domains.setMaxMemory(domid, maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
-    this.#shape(type).prepare({ domid, mostPages: maxmemMiB * 256, maxvcpus });
   }
 
   /** One domain of a name at a time. */
@@ -321,12 +276,12 @@ export class Lifecycle {
     checkCpus(this.#parts.pcpus, config);
     const { type } = config;
     const [restored, again] = from && "restored" in from ? [from.restored, null] : [null, from];
-    const domid = restored?.shell?.take() ?? this.#newDomain(config, again?.domid ?? 0);
+    const domid = restored?.shell?.take() ?? this.shells.create(config, again?.domid ?? 0);
     handshakes.begin(domid);
     let storeWritten = false;
     try {
       if (restored?.shell) hypercalls.domains.setHandle(domid, config.uuid);
-      else this.#prepare(domid, config);
+      else this.shells.prepare(domid, config);
       hypercalls.domains.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
       hypercalls.domains.setCredit(domid, config.cpuWeight, config.cap);
       pinVcpus(hypercalls, domid, config);
@@ -365,11 +320,7 @@ export class Lifecycle {
 
   /** See DomainShape. */
   retarget(domid: number, pages: number): void {
-    this.#shape(this.managed(domid).type).retarget(domid, pages);
-  }
-
-  #shape(type: DomainTypeName): DomainShape {
-    return type === "native" ? this.#parts.native : this.#parts.builders[type];
+    this.shells.shapeOf(this.managed(domid).type).retarget(domid, pages);
   }
 
   /** Asks the guest to do this, through control/shutdown. */
@@ -451,8 +402,13 @@ export class Lifecycle {
       }
     };
     const ended = threads.end(domid);
-    if (ended) void ended.then(destroy);
-    else destroy();
+    if (!ended) return destroy();
+    // Nobody waits for this, so the user is told.
+    void ended
+      .then(destroy)
+      .catch((error: unknown) =>
+        this.#notice("error", `Domain ${domid} could not be destroyed: ${errorData(error).message}`, domid),
+      );
   }
 
   #forget(domid: number, uuid: string): void {

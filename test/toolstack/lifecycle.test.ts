@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { XEN_DOMCTL_destroydomain } from "../../core/abi/domctl.ts";
+import { EBUSY } from "../../core/abi/errno.ts";
+import { HYPERVISOR_domctl } from "../../core/abi/xen.ts";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
 import { assembleDom0 } from "../../core/toolstack/assemble.ts";
 import { EventChannels } from "../../core/dom0/kernel/events.ts";
@@ -6,6 +9,7 @@ import { GrantMap } from "../../core/dom0/kernel/grants.ts";
 import { Hypercalls, SCRATCH_FRAMES } from "../../core/dom0/kernel/hypercalls.ts";
 import { FrameAllocator, PhysicalMemory } from "../../core/dom0/kernel/memory.ts";
 import { ForeignFrames, ownFrames } from "../../core/dom0/kernel/native.ts";
+import { NativeThreads } from "../../core/dom0/native/threads.ts";
 import type { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import type { ToolstackEventName, ToolstackEvents, ToolstackRequests } from "../../core/toolstack/messages.ts";
 import type { Service } from "../../core/toolstack/service.ts";
@@ -142,6 +146,31 @@ describe("create", () => {
     await turn();
     process.off("warning", hear);
     expect(warned).toEqual([]);
+  });
+
+  it("tells the user when a domain that had to lose its thread first can't be destroyed then", async () => {
+    const { domid } = await create();
+    const ending = vi.spyOn(NativeThreads.prototype, "end").mockResolvedValue();
+    const call = xen.native_hypercall.bind(xen);
+    const refusing = vi.spyOn(xen, "native_hypercall").mockImplementation((nr, ...args) => {
+      const isDestroy =
+        nr === HYPERVISOR_domctl && xen.view.getUint32(Number(args[0]), true) === XEN_DOMCTL_destroydomain;
+      return isDestroy ? -BigInt(EBUSY) : call(nr, ...args);
+    });
+    try {
+      await service.handle("destroy", { domid });
+      await expect.poll(() => of("notice")).toHaveLength(1);
+    } finally {
+      ending.mockRestore();
+      refusing.mockRestore();
+    }
+    expect(of("notice")).toEqual([
+      {
+        severity: "error",
+        domid,
+        message: `Domain ${domid} could not be destroyed: The hypervisor refused: domctl destroydomain of domain ${domid}: EBUSY.`,
+      },
+    ]);
   });
 
   it("keeps names unique, also while building", async () => {

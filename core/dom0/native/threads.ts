@@ -36,6 +36,8 @@ export interface NativeThreadsParts {
   services: HostServices;
   /** Hears of an error that ended a thread, before its domain has crashed. */
   onError: (domid: number, error: Error) => void;
+  /** Hears of what went wrong when a thread that has ended was cleared away: the domain perhaps can't be destroyed. */
+  onNotCleared: (domid: number, error: unknown) => void;
 }
 
 export class NativeThreads {
@@ -53,7 +55,7 @@ export class NativeThreads {
    * ENOSYS where there can be no threads.
    */
   start(domid: number, disks: readonly DriverDisk[], records: Records): void {
-    const { machine, script, services, onError } = this.#parts;
+    const { machine, script, services, onError, onNotCleared } = this.#parts;
     // When it runs from the sources, as in tests, there is no bundle from which a worker could be started.
     if (!machine || !existsSync(fileURLToPath(script))) throw new HypercallError(`thread of domain ${domid}`, ENOSYS);
     const { memory, module, clockBase } = machine;
@@ -69,14 +71,14 @@ export class NativeThreads {
       records,
       asked: null,
       isMeant: false,
-      ended: ended.then(() => this.#ended(domid, running)),
+      ended: ended.then(() => this.#ended(domid, running)).catch((error: unknown) => onNotCleared(domid, error)),
     };
     this.#threads.set(domid, running);
   }
 
   /**
    * Ends the domain's thread; null if it has none. The domain is paused, so it is not in the hypervisor. Resolves when it has ended and the operating
-   * system has finished what it has begun for it in memory and files.
+   * system has finished what it has begun for it in memory and files. Never rejects.
    */
   end(domid: number): Promise<void> | null {
     const running = this.#threads.get(domid);
@@ -115,7 +117,14 @@ export class NativeThreads {
     this.#threads.delete(domid);
     // One that has crashed is still there, and is looked at before it is destroyed.
     if (!isMeant) this.#left.set(domid, records);
-    client.ended();
+    try {
+      client.ended();
+    } finally {
+      this.#tellXen(domid, isMeant);
+    }
+  }
+
+  #tellXen(domid: number, isMeant: boolean): void {
     try {
       threadEnded(this.#parts.hypercalls, domid, isMeant);
     } catch (error) {

@@ -228,10 +228,15 @@ export const VCPU_TRAPS: usize = 0x1000;
 export const VCPU_HVM: usize = 0x1000;
 export const VCPU_PAGE_ORDER: u32 = 1;
 
-/** `attached` of a native domain's vCPU: it has no thread; its thread is outside of the hypervisor; its thread makes a hypercall. */
+/**
+ * `attached` of a native domain's vCPU: it has no thread; its thread is outside of the hypervisor; it looks whether it may enter, and holds nothing
+ * yet; it makes a hypercall; it has none and gets none, because the domain is being destroyed.
+ */
 export const THREAD_NONE: u32 = 0;
 export const THREAD_OUTSIDE: u32 = 1;
-export const THREAD_INSIDE: u32 = 2;
+export const THREAD_ENTERING: u32 = 2;
+export const THREAD_INSIDE: u32 = 3;
+export const THREAD_REFUSED: u32 = 4;
 
 
 @unmanaged
@@ -358,7 +363,7 @@ export class Vcpu {
   // -- native --
   /** u32 word that native_event_word() names, changed on every event. */
   eventWord: u32;
-  /** THREAD_*: changed by the thread, and when it has ended. Atomic. */
+  /** THREAD_*: changed by the thread, by who pauses it (sched/vcpu.ts) or destroys its domain, and when it has ended. Atomic. */
   attached: u32;
   /** Line buffer and mailbox stand-in of the native thread: a Pcpu structure (sched/pcpu.ts). */
   nativePcpu: usize;

@@ -30,6 +30,7 @@ import {
   ROOT_QUARANTINE_LOCK,
   ROOT_ZOMBIES,
   THREAD_NONE,
+  THREAD_REFUSED,
   VCPU_PAGE_ORDER,
   VPF_parked,
   Vcpu,
@@ -47,13 +48,18 @@ const STEP_VCPUS: u32 = 1;
 const STEP_MEMORY: u32 = 2;
 const STEP_DONE: u32 = 3;
 
-/** Whether one of its vCPUs is a thread that has not ended: it may still use what the domain has and what it has mapped. */
-function hasThread(d: Domain): bool {
+/**
+ * From now on no thread becomes a vCPU of the domain. Returns false if one is a thread that has not ended: it may still use what the domain has and
+ * what it has mapped. Then nothing has changed, because a domain with a thread has one vCPU.
+ */
+function refuseThreads(d: Domain): bool {
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
-    if (v && atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("attached")) != THREAD_NONE) return true;
+    if (!v) continue;
+    const attached = changetype<usize>(v) + offsetof<Vcpu>("attached");
+    if (atomic.cmpxchg<u32>(attached, THREAD_NONE, THREAD_REFUSED) != THREAD_NONE) return false;
   }
-  return false;
+  return true;
 }
 
 /**
@@ -63,7 +69,7 @@ function hasThread(d: Domain): bool {
 export function domainKill(d: Domain): i32 {
   if (d.dying == DOMDYING_dead) return 0;
   if (d.dying == DOMDYING_alive) {
-    if (hasThread(d)) return -EBUSY;
+    if (!refuseThreads(d)) return -EBUSY;
     domainPause(d);
     d.dying = DOMDYING_dying;
     markDying(changetype<DomainMemory>(d.memory));

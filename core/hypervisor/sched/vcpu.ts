@@ -1,7 +1,17 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
 import { runsOnPcpus } from "../guest/type";
 import { hostWait } from "../../machine/cpu/machine";
-import { Domain, THREAD_INSIDE, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, vcpuOf } from "../domain/domain";
+import {
+  Domain,
+  THREAD_ENTERING,
+  THREAD_INSIDE,
+  THREAD_OUTSIDE,
+  TIMER_POLL,
+  VPF_blocked,
+  VPF_polling,
+  Vcpu,
+  vcpuOf,
+} from "../domain/domain";
 import { vcpuWake, vcpuSleepNosync } from "./wake";
 import { IPI_EVENT, sendIpi } from "./ipi";
 import { self } from "./pcpu";
@@ -50,12 +60,21 @@ export function pollWake(d: Domain, port: u32): void {
   }
 }
 
-/** Waits until no pCPU holds the vCPU's state in use, or its own thread is outside of the hypervisor. Not for the caller's own vCPU. */
+/**
+ * Waits until no pCPU holds the vCPU's state in use, or its own thread is outside of the hypervisor. The pause counters are changed already. Not for
+ * the caller's own vCPU.
+ */
 function vcpuSync(v: Vcpu): void {
-  const onPcpus = runsOnPcpus(v.domain);
-  if (onPcpus && self.current == changetype<usize>(v)) return;
-  const word = changetype<usize>(v) + (onPcpus ? offsetof<Vcpu>("isRunning") : offsetof<Vcpu>("attached"));
-  const busy: u32 = onPcpus ? 1 : THREAD_INSIDE;
+  if (runsOnPcpus(v.domain)) {
+    if (self.current != changetype<usize>(v)) waitWhile(changetype<usize>(v) + offsetof<Vcpu>("isRunning"), 1);
+    return;
+  }
+  const attached = changetype<usize>(v) + offsetof<Vcpu>("attached");
+  // A thread that is about to enter is sent back, and looks at the counters again. It is not waited for, since it may have ended there.
+  atomic.cmpxchg<u32>(attached, THREAD_ENTERING, THREAD_OUTSIDE);
+  waitWhile(attached, THREAD_INSIDE);
+}
+function waitWhile(word: usize, busy: u32): void {
   let spins = 0;
   while (atomic.load<u32>(word) == busy) {
     if (++spins > 1000) {

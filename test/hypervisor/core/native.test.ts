@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import * as domctl from "../../../core/abi/domctl.ts";
+import { ESRCH } from "../../../core/abi/errno.ts";
 import { EVTCHNOP_alloc_unbound, EVTCHNOP_close } from "../../../core/abi/event_channel.ts";
 import { GNTST_okay } from "../../../core/abi/grant_table.ts";
 import {
@@ -19,16 +20,21 @@ import {
   HYPERVISOR_event_channel_op,
   HYPERVISOR_memory_op,
   HYPERVISOR_platform_op,
+  HYPERVISOR_xen_version,
 } from "../../../core/abi/xen.ts";
 import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
-import { Hypercalls, SCRATCH_FRAMES } from "../../../core/dom0/kernel/hypercalls.ts";
+import { Hypercalls, SCRATCH_FRAMES, type NativeExports } from "../../../core/dom0/kernel/hypercalls.ts";
 import { ForeignFrames, ownFrames, setOwnFrames, threadEnded } from "../../../core/dom0/kernel/native.ts";
 import * as native from "../../../core/hypervisor/abi/native.ts";
+import { startClock } from "../../../core/machine/clock.ts";
 import * as layout from "../../../core/machine/layout.ts";
 import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
 
 const UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 const FRAMES_ORDER = 8;
+/** From domain/domain.ts: THREAD_*, and how far Vcpu.attached is behind Vcpu.eventWord. */
+const [THREAD_NONE, THREAD_OUTSIDE, THREAD_ENTERING, THREAD_INSIDE] = [0, 1, 2, 3];
+const ATTACHED = 4;
 
 let module: WebAssembly.Module;
 let machine: Machine;
@@ -103,6 +109,25 @@ async function start({
   threads.push(thread);
   await expect.poll(() => shared[1]).toBe(0);
   return { made: () => Atomics.load(shared, 0), thread };
+}
+
+/** Makes this thread the domain's, with an instance that calls `onWait` in place of waiting, and `onNow` when it asks for the time. */
+function attachHere(
+  domid: number,
+  onWait: () => void,
+  onNow: () => void,
+): { core: NativeExports; state: () => number } {
+  const clock = startClock(machine.base);
+  const now = (): number => {
+    onNow();
+    return clock();
+  };
+  const env = { memory: machine.memory, now, wait: onWait, adopt: () => false, trap: () => expect.unreachable() };
+  const core = new WebAssembly.Instance(module, { env }).exports as unknown as NativeExports & { _start(): void };
+  core._start();
+  expect(core.native_attach(domid, 0)).toBe(0);
+  const word = (core.native_event_word() + ATTACHED) >>> 2;
+  return { core, state: () => Atomics.load(machine.words, word) };
 }
 
 /** Waits until it makes no more rounds, and returns how many it has made. */
@@ -240,5 +265,59 @@ describe("a native domain", () => {
     threadEnded(dom0.calls, made.domid, true);
     dom0.calls.domains.destroy(made.domid);
     expect(dom0.calls.domains.info(made.domid)).toBeNull();
+  });
+
+  it("is inside of the hypervisor only when it has been let in", () => {
+    const { domid } = create();
+    const seen: [string, number][] = [];
+    const { core, state } = attachHere(
+      domid,
+      () => {
+        seen.push(["waits", state()]);
+        dom0.calls.domains.unpause(domid);
+      },
+      () => seen.push(["runs", state()]),
+    );
+    expect(state()).toBe(THREAD_OUTSIDE);
+    // It was created paused.
+    expect(core.native_hypercall(HYPERVISOR_xen_version, 0n, 0n, 0n, 0n, 0n)).toBeGreaterThan(0n);
+    expect(seen[0]).toEqual(["waits", THREAD_OUTSIDE]);
+    expect(seen.slice(1).length).toBeGreaterThan(0);
+    for (const each of seen.slice(1)) expect(each).toEqual(["runs", THREAD_INSIDE]);
+    expect(state()).toBe(THREAD_OUTSIDE);
+    threadEnded(dom0.calls, domid, true);
+    expect(state()).toBe(THREAD_NONE);
+    dom0.calls.domains.destroy(domid);
+  });
+
+  it("gets no thread any more when it is being destroyed", () => {
+    const { domid, first } = create();
+    // It stays as a zombie as long as somebody holds memory of it.
+    const frames = new ForeignFrames(dom0.calls);
+    const held = frames.hold(domid, first, "read");
+    dom0.calls.domains.destroy(domid);
+    expect(dom0.calls.domains.info(domid)!.flags & domctl.XEN_DOMINF_dying).toBeTruthy();
+    expect(machine.instance().native_attach(domid, 0)).toBe(-ESRCH);
+    expect(refusal(() => threadEnded(dom0.calls, domid, false))).toBe("EINVAL");
+    expect(machine.instance().native_attach(domid, 0)).toBe(-ESRCH);
+    frames.release(held);
+    expect(dom0.calls.domains.info(domid)).toBeNull();
+  });
+
+  it("has crashed alone when its thread ended while it looked whether it may enter, and is paused without waiting for it", () => {
+    for (const pausedBefore of [0, 1, 2]) {
+      const { domid } = create();
+      const { core } = attachHere(domid, expect.unreachable, () => {});
+      // As it is when the thread was ended there.
+      Atomics.store(machine.words, (core.native_event_word() + ATTACHED) >>> 2, THREAD_ENTERING);
+      for (let i = 0; i < pausedBefore; i++) dom0.calls.domains.pause(domid);
+      threadEnded(dom0.calls, domid, false);
+      expect(Atomics.load(machine.words, layout.BOOT_POWER >> 2)).toBe(layout.POWER_ON);
+      const { flags } = dom0.calls.domains.info(domid)!;
+      expect((flags >>> domctl.XEN_DOMINF_shutdownshift) & 0xff).toBe(SHUTDOWN_crash);
+      expect(machine.serial()).not.toContain("ended inside the hypervisor");
+      dom0.calls.domains.destroy(domid);
+    }
+    expect(dom0.core.check_invariants()).toBe(0);
   });
 });

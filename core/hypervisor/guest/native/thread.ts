@@ -9,9 +9,11 @@ import { log } from "../../console/console";
 import {
   DOMAIN_HARDWARE,
   Domain,
+  THREAD_ENTERING,
   THREAD_INSIDE,
   THREAD_NONE,
   THREAD_OUTSIDE,
+  THREAD_REFUSED,
   Vcpu,
   domainById,
   setCurrentVcpu,
@@ -39,8 +41,9 @@ export function becomeNative(domid: u32, vcpuId: u32): i32 {
   const found = vcpuOf(d, vcpuId);
   if (!found) return -ESRCH;
   const v = found as Vcpu;
-  if (d.dying) return -ESRCH;
-  if (atomic.cmpxchg<u32>(attachedAt(v), THREAD_NONE, THREAD_OUTSIDE) != THREAD_NONE) return -EBUSY;
+  // A domain that is being destroyed refuses: this and domainKill() change the same word, so that only one of them succeeds.
+  const was = atomic.cmpxchg<u32>(attachedAt(v), THREAD_NONE, THREAD_OUTSIDE);
+  if (was != THREAD_NONE) return was == THREAD_REFUSED ? -ESRCH : -EBUSY;
   if (!v.nativePcpu) {
     const page = allocXenheapPages(0);
     if (!page) {
@@ -69,13 +72,18 @@ function pausedBy(v: Vcpu): usize {
  * Called by the thread when it begins a hypercall. A domain that is paused, has shut down or is being destroyed does not get into the hypervisor: its
  * thread waits here, where it holds nothing and may be ended. Whoever pauses it waits until it is outside (vcpuSync). The control domain, which
  * nobody could let go on, is not kept. The time is accounted as running during hypercalls and as blocked otherwise.
+ *
+ * A thread that is paused is never INSIDE, whenever it is ended: who pauses it changes the counters first, and then makes OUTSIDE of ENTERING. So a
+ * thread that has read the counters before can't change ENTERING into INSIDE any more.
  */
 export function nativeBegin(v: Vcpu): void {
   for (;;) {
-    atomic.store<u32>(attachedAt(v), THREAD_INSIDE);
-    // The counters are read only now: who pauses it changes them first and looks at `attached` then.
+    atomic.store<u32>(attachedAt(v), THREAD_ENTERING);
     const word: usize = v.domain.flags & DOMAIN_HARDWARE ? 0 : pausedBy(v);
-    if (!word) break;
+    if (!word) {
+      if (atomic.cmpxchg<u32>(attachedAt(v), THREAD_ENTERING, THREAD_INSIDE) == THREAD_ENTERING) break;
+      continue;
+    }
     atomic.store<u32>(attachedAt(v), THREAD_OUTSIDE);
     const count = atomic.load<u32>(word);
     if (count) hostWait(word, count, -1);
@@ -94,8 +102,10 @@ export function nativeThreadEnded(domid: u32, meant: bool): i32 {
   if (!isOfType(d, GUEST_NATIVE) || d.flags & DOMAIN_HARDWARE) return -EINVAL;
   const v = vcpuOf(d, 0);
   if (!v) return -EINVAL;
-  const was = atomic.xchg<u32>(attachedAt(v), THREAD_NONE);
-  if (was == THREAD_NONE) return -EINVAL;
+  const was = atomic.load<u32>(attachedAt(v));
+  if (was == THREAD_NONE || was == THREAD_REFUSED) return -EINVAL;
+  // The thread changes nothing any more.
+  atomic.store<u32>(attachedAt(v), THREAD_NONE);
   if (was == THREAD_INSIDE) {
     // It may have held locks, which nobody will ever release, or have left structures half changed.
     log(LOG_ERR, "A native domain's thread has ended inside the hypervisor");
