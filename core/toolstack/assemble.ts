@@ -116,6 +116,10 @@ export function assembleDom0({
       now,
     },
     kinds,
+    // xenstored refuses dom0 no watch.
+    (error) => {
+      throw error;
+    },
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
   const builders = {

@@ -63,7 +63,8 @@ export interface BackendStore {
   list(path: string): string[] | Promise<string[]>;
   write(path: string, value: string | number): void | Promise<void>;
   remove(path: string): void | Promise<void>;
-  watch(path: string, listener: (path: string) => void): () => void;
+  /** Calls `listener` once soon, and then after every change at or below `path`; or else `refused`, once, if the store does not take the watch. */
+  watch(path: string, listener: (path: string) => void, refused: (error: Error) => void): () => void;
 }
 
 /** What a native domain has for its backends. */
