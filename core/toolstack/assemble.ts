@@ -63,6 +63,7 @@ export interface Dom0 {
   xenstored: Xenstored;
   store: LocalXenstore;
   lifecycle: Lifecycle;
+  driverDomains: DriverDomains;
   networks: Networks;
   service: Service;
 }
@@ -141,6 +142,7 @@ export function assembleDom0({
   const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.host.physicalInfo().nrCpus;
   const observer = new Observer(hypercalls, foreign, frames);
+  const driverDomains = new DriverDomains({ store, devices, observer, foreign, memory });
   const lifecycle: Lifecycle = new Lifecycle({
     hypercalls,
     store,
@@ -153,7 +155,7 @@ export function assembleDom0({
     threads,
     crashed: (each) => crashes.take(each),
     diskBoot,
-    driverDomains: new DriverDomains({ store, devices, observer, foreign, memory }),
+    driverDomains,
     emit,
     pcpus,
   });
@@ -221,5 +223,5 @@ export function assembleDom0({
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
-  return { xenstored, store, lifecycle, networks, service };
+  return { xenstored, store, lifecycle, driverDomains, networks, service };
 }

@@ -223,5 +223,10 @@ export interface DeviceKind {
    * the same as here. Throws SpecError for what such a backend can't have.
    */
   readonly elsewhere?: (spec: DeviceSpec) => Nodes;
+  /**
+   * Whether its backend in a native domain records each request that it takes (request-record.ts), so that the backend that takes its place knows which
+   * were on their way.
+   */
+  readonly recordsRequests?: boolean;
   create(context: BackendContext): Backend;
 }
