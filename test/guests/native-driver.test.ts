@@ -104,6 +104,12 @@ describe.skipIf(missing !== null)(`a native driver domain${missing ? ` (${missin
       expect(await ask("deviceList", { domid, kind: "vbd" })).toMatchObject([
         { id: "51728", backendDomid: driver, frontendState: 4, backendState: 4 },
       ]);
+      // What the Devices tab shows of it is what the thread says.
+      const disk = (await ask("wiring", { domid })).devices.find(({ kind }) => kind === "vbd")!;
+      expect(disk).toMatchObject({ vdev: "xvdb", backendDomid: driver, problem: null, rings: [{ unit: "requests" }] });
+      expect(disk.behind!.figures).toContainEqual(expect.objectContaining({ name: "size", value: bytes.length }));
+      expect(disk.traffic!.inBytes).toBeGreaterThanOrEqual(bytes.length);
+      expect(disk.traffic!.outBytes).toBeGreaterThanOrEqual(2 << 20);
       // The image is the driver domain's: nobody else may write it meanwhile.
       await expect(ask("deviceAttach", { domid, key: "disk", folder, spec: `${image},raw,xvdd` })).rejects.toThrow(
         "is in use as the disk of another device",
