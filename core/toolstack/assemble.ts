@@ -64,6 +64,7 @@ export interface Dom0 {
   xenstored: Xenstored;
   store: LocalXenstore;
   lifecycle: Lifecycle;
+  driverDomains: DriverDomains;
   networks: Networks;
   service: Service;
 }
@@ -117,6 +118,10 @@ export function assembleDom0({
       now,
     },
     kinds,
+    // xenstored refuses dom0 no watch.
+    (error) => {
+      throw error;
+    },
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
   const builders = {
@@ -142,6 +147,7 @@ export function assembleDom0({
   const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.host.physicalInfo().nrCpus;
   const observer = new Observer(hypercalls, foreign, frames);
+  const driverDomains = new DriverDomains({ store, devices, observer, foreign, memory });
   const lifecycle: Lifecycle = new Lifecycle({
     hypercalls,
     store,
@@ -154,7 +160,7 @@ export function assembleDom0({
     threads,
     crashed: (each) => crashes.take(each),
     diskBoot,
-    driverDomains: new DriverDomains({ store, devices, observer, foreign, memory }),
+    driverDomains,
     emit,
     pcpus,
   });
@@ -222,5 +228,5 @@ export function assembleDom0({
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
-  return { xenstored, store, lifecycle, networks, service };
+  return { xenstored, store, lifecycle, driverDomains, networks, service };
 }

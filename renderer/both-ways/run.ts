@@ -164,10 +164,3 @@ async function measure(domid: number, point: Point): Promise<void> {
     return { pair: { ...pair, ways: ways as unknown as [Way, Way] } };
   });
 }
-
-/** Whether a kernel's file says that it starts both ways. */
-export function startsBothWays(notes: readonly { name: string }[]): boolean {
-  const names = new Set(notes.map(({ name }) => name));
-  const isPv = ["ENTRY", "HYPERCALL_PAGE", "VIRT_BASE"].some((name) => names.has(name));
-  return isPv && names.has("PHYS32_ENTRY");
-}

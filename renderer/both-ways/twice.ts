@@ -1,7 +1,8 @@
-/** What keeps a configuration from running as two domains at the same time. */
+/** Which configurations run as two domains at the same time, and what keeps one from that. */
 import { readConfig } from "../../core/api/config-text.ts";
 import type { ParsedConfig } from "../../core/api/schema.ts";
 import { vifsOf } from "../create/devices.ts";
+import { NATIVE } from "../create/fields.ts";
 
 /** Returns the reason why two domains can't have what it says, as a sentence; null if they can. `config` is null if it is not understood. */
 export function whyNotTwice(text: string, config: ParsedConfig["config"]): string | null {
@@ -16,6 +17,13 @@ export function whyNotTwice(text: string, config: ParsedConfig["config"]): strin
   if (isFixed)
     return "Both domains would listen on the same VNC port; allowed both ways: vncunused=1, with which each takes a free one.";
   return null;
+}
+
+/** Whether a draft of this type is a guest's, and its kernel's file says that it starts both ways. A native domain boots no kernel. */
+export function startsBothWays(type: string, notes: readonly { name: string }[]): boolean {
+  const names = new Set(notes.map(({ name }) => name));
+  const isPv = ["ENTRY", "HYPERCALL_PAGE", "VIRT_BASE"].some((name) => names.has(name));
+  return type !== NATIVE && isPv && names.has("PHYS32_ENTRY");
 }
 
 export const WAYS = ["pv", "pvh"] as const;

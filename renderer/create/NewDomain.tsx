@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { ApiError } from "../../core/api/client.ts";
-import { startBothWays, startsBothWays } from "../both-ways/run.ts";
+import { startBothWays } from "../both-ways/run.ts";
+import { startsBothWays } from "../both-ways/twice.ts";
 import { FromWeb } from "../fetch/FromWeb.tsx";
 import { say } from "../state/messages.ts";
 import { sentence } from "../state/session.ts";
@@ -157,7 +158,7 @@ export function NewDomain({ drops, onClose }: { drops: readonly File[][]; onClos
           <button type="button" onClick={cancel}>
             Cancel
           </button>
-          {kernel && startsBothWays(kernel.description.notes) && (
+          {kernel && startsBothWays(fields.type, kernel.description.notes) && (
             <button
               type="button"
               title="As a PV and as a PVH domain at the same time, to compare what each asks of the hypervisor"

@@ -80,22 +80,10 @@ vcpus = 1
 
 /** The type of a domain that is no guest but a thread of the application's, with backends for others. */
 export const NATIVE = "native";
-/** The keys that such a domain can't have, because it boots nothing and has no frontends. Its disks are images that it serves. */
-const OF_GUESTS = [
-  ...["kernel", "ramdisk", "cmdline", "root", "extra", "bootloader", "bootloader_args"],
-  ...["vcpus", "maxvcpus", "vif", "vfb", "vnc", "p9", "channel"],
-];
 
 /** Whether the text says what is to run, so that a domain can be made of it. */
 export function hasContent({ type, kernel, bootloader }: Fields): boolean {
   return type === NATIVE || kernel !== "" || bootloader !== "";
-}
-
-function withType(text: string, type: string): string {
-  const chosen = withValue(text, KEYS.type, type);
-  const { values } = readConfig(text);
-  if (type === NATIVE) return OF_GUESTS.reduce((before, key) => withValue(before, key, null), chosen);
-  return values.get(KEYS.type) === NATIVE ? withValue(chosen, KEYS.kernel, "") : chosen;
 }
 
 /** Reads the fields from the text. A field that the text leaves out is empty, or has its default if it is chosen from a list. */
@@ -120,11 +108,10 @@ function hasFramebuffer(values: ConfigText["values"]): boolean {
   return /[^\s[\]]/.test(values.get("vfb") ?? "");
 }
 
-/** Returns the text with that value in the field. */
-export function withField(text: string, field: FieldName, value: string): string {
+/** Returns the text with that value in the field. The type has more to it (chosen-type.ts). */
+export function withField(text: string, field: Exclude<FieldName, "type">, value: string): string {
   const { values } = readConfig(text);
   const key = KEYS[field];
-  if (field === "type") return withType(text, value);
   if (field === "screen" && value !== OWN_SCREEN) return withValue(withValue(text, "vfb", null), key, value || null);
   if (field === "screen") return text;
   // A kernel that nobody has chosen is replaced by what the boot loader finds on the disk.

@@ -29,7 +29,7 @@ export function withFiles(
   const kernel = taken.find(({ description }) => description.bootable);
   const ramdisk = taken.find(({ description }) => !description.bootable && description.ramdisk);
   let after = text;
-  const fill = (field: FieldName, value: string): void => {
+  const fill = (field: Exclude<FieldName, "type">, value: string): void => {
     if (fieldsOf(readConfig(after))[field] === "") after = withField(after, field, value);
   };
   if (kernel) {

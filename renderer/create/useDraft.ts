@@ -2,6 +2,7 @@
 import { useRef, useState } from "react";
 import { useApp } from "../state/store.ts";
 import type { Finding } from "./checks.ts";
+import { withType, type TypedText } from "./chosen-type.ts";
 import type { TakenDisk } from "./disk-images.ts";
 import { NEW_CONFIG, withField, type FieldName, type Fields } from "./fields.ts";
 import { withDisks, withFiles } from "./filled.ts";
@@ -28,7 +29,8 @@ export interface Draft extends Checked {
 
 export function useDraft(): Draft {
   const domains = useApp((state) => state.domains);
-  const [text, setText] = useState(NEW_CONFIG);
+  const [typed, setTyped] = useState<TypedText>({ text: NEW_CONFIG, before: null });
+  const { text } = typed;
   const [files, setFiles] = useState<TakenFile[]>([]);
   const [failure, fail] = useState<string | null>(null);
   const [touched, setTouched] = useState<ReadonlySet<FieldName>>(new Set());
@@ -37,7 +39,7 @@ export function useDraft(): Draft {
   const checked = useChecked(text, files);
   const edit: Draft["edit"] = (change) => {
     fail(null);
-    setText(change);
+    setTyped(({ text: present, before }) => ({ text: change(present), before }));
   };
   return {
     ...checked,
@@ -49,7 +51,9 @@ export function useDraft(): Draft {
     findings: checked.findings.filter(({ field }) => !isUntouched(field, checked.fields, touched)),
     set: (field, value) => {
       setTouched((before) => new Set([...before, field]));
-      edit((before) => withField(before, field, value));
+      if (field !== "type") return edit((before) => withField(before, field, value));
+      fail(null);
+      setTyped((before) => withType(before, value));
     },
     touchAll: () => setTouched(new Set(Object.keys(checked.fields) as FieldName[])),
     use: (taken) => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { readConfig, withItem, withValue } from "../../core/api/config-text.ts";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
+import { withType } from "../../renderer/create/chosen-type.ts";
 import { fieldsOf, hasContent, withField } from "../../renderer/create/fields.ts";
 
 const TEXT = `# my web server
@@ -14,6 +15,17 @@ vif = [
   'mac=00:16:3e:00:00:01',   # later
 ]
 on_crash = "preserve"
+`;
+
+const GUEST = `# my web server
+name = "d"
+type = "pv"
+kernel = "k"  # of Debian
+memory = 256
+vcpus = 2
+vif = [ "", # the first
+  'mac=00:16:3e:00:00:01' ]
+disk = ["/d.img,raw,xvda"]
 `;
 
 describe("an xl.cfg's text", () => {
@@ -101,15 +113,37 @@ disk += ["c.img,raw,xvdc"]
     expect(text).toContain('weird_key = [ 1, "two" ]');
   });
 
-  it("takes what only guests have out of a native domain's text, and asks for a kernel when it is a guest again", () => {
-    const guest =
-      'name = "d"\ntype = "pv"\nkernel = "k"\nmemory = 256\nvcpus = 2\nvif = [""]\ndisk = ["/d.img,raw,xvda"]\n';
-    const native = withField(guest, "type", "native");
+  it("takes what only guests have out of a native domain's text, and asks for a kernel when it becomes a guest's", () => {
+    const { text: native } = withType({ text: GUEST, before: null }, "native");
     expect(parseXlConfig(native)).toMatchObject({ config: { type: "native", memoryMiB: 256 }, diagnostics: [] });
     expect(hasContent(fieldsOf(readConfig(native)))).toBe(true);
-    const again = withField(native, "type", "pvh");
+    // One that was not made of a guest's, but written as it is.
+    const { text: again } = withType({ text: native, before: null }, "pvh");
     expect(hasContent(fieldsOf(readConfig(again)))).toBe(false);
     expect(parseXlConfig(withField(again, "kernel", "k")).config).toMatchObject({ type: "pvh", kernel: "k" });
+  });
+
+  it("is the guest's again, as it was written, when another type than native is chosen", () => {
+    let draft = withType({ text: GUEST, before: null }, "native");
+    expect(draft.text).not.toMatch(/kernel|vif|vcpus/);
+    draft = withType(draft, "native");
+    draft = withType(draft, "pvh");
+    expect(draft.text).toBe(GUEST.replace('"pv"', '"pvh"'));
+    draft = withType(withType(draft, "native"), "pv");
+    expect(draft.text).toBe(GUEST);
+    expect(withType(draft, "pvh").text).toBe(GUEST.replace('"pv"', '"pvh"'));
+  });
+
+  it("has what was edited while it was a native domain's, and the guest's keys besides", () => {
+    const native = withType({ text: GUEST, before: null }, "native");
+    const edited = withField(native.text, "name", "storage").replace("d.img", "e.img") + "# mine\nvcpus = 1\n";
+    const { text } = withType({ ...native, text: edited }, "pvh");
+    const [{ values, lists }, guest] = [readConfig(text), readConfig(GUEST)];
+    expect(text).toContain("# mine\n");
+    expect([values.get("name"), values.get("vcpus"), values.get("type")]).toEqual(["storage", "1", "pvh"]);
+    expect(lists.get("disk")).toEqual(["/e.img,raw,xvda"]);
+    expect(lists.get("vif")).toEqual(guest.lists.get("vif"));
+    expect(parseXlConfig(text).config).toMatchObject({ kernel: "k", memoryMiB: 256 });
   });
 
   it("has a screen by vnc, and knows one by vfb", () => {

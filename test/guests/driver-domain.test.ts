@@ -69,8 +69,8 @@ describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${miss
         ]),
       });
       await says(domid, /3 packets received/);
-      expect((await says(domid, /READ (\w+)/))[1]).toBe(sha256(bytes));
-      const written = (await says(domid, /WRITTEN\s+DATA (\w+)/))[1];
+      expect((await says(domid, /READ (\w{64})\s/))[1]).toBe(sha256(bytes));
+      const written = (await says(domid, /WRITTEN\s+DATA (\w{64})\s/))[1];
       expect(sha256(readFileSync(image).subarray(0, 2 << 20))).toBe(written);
       for (const [kind, id] of [
         ["vbd", "51728"],
@@ -104,7 +104,7 @@ describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${miss
         ask("deviceAttach", { domid, key: "disk", folder, spec: "/dev/xvda,,xvdc,backend=nobody" }),
       ).rejects.toThrow("there is no domain nobody to hold its backend");
       await ask("deviceAttach", { domid, key: "disk", folder, spec: `/dev/xvda,,xvdc,backend=${driver}` });
-      expect((await says(domid, /AGAIN (\w+)/))[1]).toBe(written);
+      expect((await says(domid, /AGAIN (\w{64})\s/))[1]).toBe(written);
       await expect(
         ask("checkpoint", { domid, memory: false, file: null, disks: [], record: null } as never),
       ).rejects.toThrow();
@@ -142,7 +142,7 @@ describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${miss
         config: config("user", script, ["xen-blkfront"], {}, ["disk = ['vdev=xvdb,backend=driver,target=/dev/xvda']"]),
       });
       await says(domid, /FIRST/);
-      const data = (await says(domid, /DATA (\w+)/))[1];
+      const data = (await says(domid, /DATA (\w{64})\s/))[1];
       const crashAndReturn = async (): Promise<void> => {
         const before = made.length;
         await types(driver, "echo c > /proc/sysrq-trigger");
@@ -153,7 +153,7 @@ describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${miss
       await crashAndReturn();
       await types(domid, "go");
       await says(domid, /SECOND/);
-      expect((await says(domid, /DISK (\w+)/))[1]).toBe(data);
+      expect((await says(domid, /DISK (\w{64})\s/))[1]).toBe(data);
       expect(sha256(readFileSync(image).subarray(0, 4 << 20))).toBe(data);
       expect(await permissions(`/local/domain/${domid}/device/vbd/51728/state`)).toEqual([`n${domid}`, `r${driver}`]);
       await types(domid, "go");

@@ -1,6 +1,7 @@
 /** Driver domains that are slow, lie, die in the middle, are renamed, or depend on each other: the part of the toolstack, on the fake hypervisor. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
+import { HandFrontend } from "../dom0/xenbus/frontend.ts";
 import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
 import { Returning } from "../../core/toolstack/returning.ts";
 import type { DomainWiring } from "../../core/toolstack/wiring-report.ts";
@@ -109,6 +110,34 @@ describe("a device of a driver domain's", () => {
     expect(message).toContain("owned");
     expect(message).not.toMatch(/\p{Cc}/u);
     expect(message.length).toBeLessThan(400);
+  });
+});
+
+describe("the devices of a driver domain that starts again", () => {
+  it("go on with a record of their requests if their kind has one, and else only if nothing is on the way", async () => {
+    const driver = await create("driver");
+    const made = createServed("front", driver, "driver", "vif = ['backend=driver,mac=00:16:3e:00:00:01']");
+    await isReady(backendOf(driver, driver + 1, "vif", "0"));
+    const front = await made;
+    const goOn = (isRecorded: boolean): Record<string, boolean> =>
+      Object.fromEntries(
+        host.driverDomains.served(driver, isRecorded).map(({ address, canGoOn }) => [address.kind, canGoOn]),
+      );
+    const frontend = (kind: string, id: string): HandFrontend =>
+      new HandFrontend(host.xen, host.hypercalls, host.store, front, `${kind}/${id}`, {
+        first: kind === "vbd" ? 0 : 1,
+      });
+    expect(goOn(false)).toEqual({ vbd: true, vif: true });
+    const disk = frontend("vbd", DISK);
+    disk.connect({ "ring-ref": disk.refs[0]! });
+    const net = frontend("vif", "0");
+    net.connect({ "tx-ring-ref": net.refs[0]! });
+    for (const each of [disk, net]) {
+      each.put(1, 2);
+      each.push();
+    }
+    expect(goOn(false)).toEqual({ vbd: false, vif: false });
+    expect(goOn(true)).toEqual({ vbd: true, vif: false });
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
 import { isReady, withMore } from "../../renderer/both-ways/boot-text.ts";
-import { pairNames, whyNotTwice } from "../../renderer/both-ways/twice.ts";
+import { pairNames, startsBothWays, whyNotTwice } from "../../renderer/both-ways/twice.ts";
 
 describe("a console that says how far a boot has come", () => {
   const boot =
@@ -47,6 +47,14 @@ describe("a configuration for two domains", () => {
   it("is taken if what it gives can be given twice", () => {
     expect(reason("disk = ['/a.img,raw,xvda,r']\nvif = ['bridge=xenbr0']\nvfb = ['vnc=1']")).toBeNull();
     expect(reason("disk = ['/a.iso,,xvdc,devtype=cdrom', 'format=raw,vdev=xvdd,disposable,target=/b.img']")).toBeNull();
+  });
+
+  it("is offered for a kernel that starts both ways, whatever type of guest is chosen, and not for a native domain", () => {
+    const notes = (...names: string[]): { name: string }[] => names.map((name) => ({ name }));
+    const both = notes("ENTRY", "PHYS32_ENTRY");
+    for (const type of ["pv", "pvh", "hvm"]) expect(startsBothWays(type, both)).toBe(true);
+    expect(startsBothWays("native", both)).toBe(false);
+    for (const one of ["ENTRY", "PHYS32_ENTRY"]) expect(startsBothWays("pv", notes(one))).toBe(false);
   });
 
   it("gives the two names that no domain has", () => {

@@ -9,22 +9,26 @@ import type { BackendStore } from "../xenbus/kind.ts";
 export class Departures {
   readonly #store: BackendStore;
   readonly #root: string;
-  readonly #onError: (error: unknown) => void;
+  readonly #onError: (error: Error) => void;
   /** Ends of the watches on frontends that are waited for, by the backend's directory. */
   readonly #waited = new Map<string, () => void>();
 
-  constructor(store: BackendStore, domid: number, onError: (error: unknown) => void) {
+  /** `onError` is told when something could not be done for a directory, `refused` when none will be looked at because the store refuses the watch. */
+  constructor(store: BackendStore, domid: number, onError: (error: Error) => void, refused: (error: Error) => void) {
     this.#store = store;
     this.#root = backendRoot(domid);
     this.#onError = onError;
-    store.watch(this.#root, (path) => {
+    const changed = (path: string): void => {
       const [kind, front, id] = path.slice(this.#root.length + 1).split("/");
       if (kind && front && id) this.#lookAgain(`${this.#root}/${kind}/${front}/${id}`);
-    });
+    };
+    store.watch(this.#root, changed, refused);
   }
 
   #lookAgain(directory: string): void {
-    this.#look(directory).catch(this.#onError);
+    this.#look(directory).catch((error: unknown) =>
+      this.#onError(new Error(`${directory} can't be looked after: ${String(error)}`)),
+    );
   }
 
   async #look(directory: string): Promise<void> {
@@ -39,7 +43,12 @@ export class Departures {
       this.#waited.get(directory)?.();
       await this.#store.remove(directory);
     } else if (!this.#waited.has(directory)) {
-      const unwatch = this.#store.watch(`${frontend}/state`, () => this.#lookAgain(directory));
+      const refused = (error: Error): void => {
+        // The backend writes its own state when the frontend has closed, and then the directory is looked at again.
+        this.#waited.delete(directory);
+        this.#onError(error);
+      };
+      const unwatch = this.#store.watch(`${frontend}/state`, () => this.#lookAgain(directory), refused);
       this.#waited.set(directory, () => {
         this.#waited.delete(directory);
         unwatch();

@@ -79,18 +79,31 @@ const devices = new BackendDevices(
     now,
   },
   KINDS,
+  crash,
 );
 
 port.on("message", (message: ToThread) => {
   if (message === TELL_DEVICES) port.postMessage({ devices: devices.reports() } satisfies FromThread);
   else dom0.receive(message);
 });
-new Departures(store, domid, crash);
+/** What xenstored refuses costs what it was for, and nothing else. */
+const complain = (error: unknown): void => console.say(`${error instanceof Error ? error.message : String(error)}.`);
+new Departures(store, domid, complain, crash);
+
+/** Writes a node below `control`, if xenstored lets it. */
+const writeControl = (name: string, value: string | number): Promise<void> =>
+  store
+    .write(`${home}/control/${name}`, value)
+    .catch((error: unknown) => complain(`xenstored refuses to write control/${name}: ${String(error)}`));
 
 let isStopping = false;
-store.watch(`${home}/control/shutdown`, () => void stopIfAsked());
-store.watch(`${home}/control/sysrq`, () => void obeySysrq());
-for (const way of ["poweroff", "reboot"]) await store.write(`${home}/control/feature-${way}`, 1);
+store.watch(
+  `${home}/control/shutdown`,
+  () => void stopIfAsked().catch((error: unknown) => (isStopping ? crash : complain)(error)),
+  complain,
+);
+store.watch(`${home}/control/sysrq`, () => void obeySysrq().catch(complain), complain);
+for (const way of ["poweroff", "reboot"]) await writeControl(`feature-${way}`, 1);
 const own = data.disks.map(({ name, file, isWritable }) => `${name} (${file}${isWritable ? "" : ", read only"})`);
 console.say(`Native driver domain: backends of disks and interfaces. Disks: ${own.join(", ") || "none"}. READY`);
 
@@ -99,7 +112,7 @@ async function stopIfAsked(): Promise<void> {
   const reason = STOPS[(await store.read(`${home}/control/shutdown`)) ?? ""];
   if (reason === undefined || isStopping) return;
   isStopping = true;
-  await store.write(`${home}/control/shutdown`, "");
+  await writeControl("shutdown", "");
   dom0.stopping();
   await devices.close();
   networks.stop();
@@ -111,7 +124,7 @@ async function stopIfAsked(): Promise<void> {
 async function obeySysrq(): Promise<void> {
   const key = await store.read(`${home}/control/sysrq`);
   if (!key) return;
-  await store.write(`${home}/control/sysrq`, "");
+  await writeControl("sysrq", "");
   if (key === "c") crash(new Error("sysrq: Trigger a crash"));
   else console.say(`sysrq: the only key is c (crash), not ${JSON.stringify(key)}`);
 }

@@ -28,6 +28,12 @@ function isGone(error: unknown): boolean {
   return error instanceof XenstoreError && (error.code === "ENOENT" || error.code === "EACCES");
 }
 
+/** The reason why a watch was refused. */
+function sayWhy(error: unknown): string {
+  if (!(error instanceof XenstoreError)) return String(error);
+  return error.code === "E2BIG" ? "this domain has as many watches as it may have (E2BIG)" : error.message;
+}
+
 interface Waiting {
   resolve: (payload: Buffer) => void;
   reject: (error: unknown) => void;
@@ -97,13 +103,20 @@ export class XenstoreClient implements BackendStore {
     }
   }
 
-  /** Calls `listener` once soon, and then after every change at or below `path`. The returned function ends the watch. */
-  watch(path: string, listener: (path: string) => void): () => void {
+  /**
+   * Calls `listener` once soon, and then after every change at or below `path`; or else `refused`, once, if xenstored does not take the watch, as it
+   * does not when the domain has as many as it may. The returned function ends the watch; after it neither is called.
+   */
+  watch(path: string, listener: (path: string) => void, refused: (error: Error) => void): () => void {
     const token = String(this.#nextToken++);
     this.#listeners.set(token, listener);
-    void this.#request(XS.WATCH, joinStrings(path, token));
+    this.#request(XS.WATCH, joinStrings(path, token)).catch((error: unknown) => {
+      if (this.#listeners.delete(token)) refused(new Error(`xenstored refuses to watch ${path}: ${sayWhy(error)}`));
+    });
     return () => {
-      if (this.#listeners.delete(token)) void this.#request(XS.UNWATCH, joinStrings(path, token));
+      if (!this.#listeners.delete(token)) return;
+      // It is refused only if there is no such watch, because xenstored has not taken it either.
+      this.#request(XS.UNWATCH, joinStrings(path, token)).catch(() => {});
     };
   }
 

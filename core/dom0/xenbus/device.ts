@@ -32,7 +32,9 @@ export class BackendDevice {
     this.frontendPath = kind.frontendPath?.(address) ?? frontendPath(address);
     this.backendPath = backendPath(address);
     this.backend = kind.create(this.#context());
-    this.#watches.push(kernel.store.watch(`${this.frontendPath}/state`, () => this.look()));
+    // The first event comes when the store has taken the watch. Without it nothing begins: nobody would see what the frontend does.
+    const fail = (error: Error): void => this.#failLater(error);
+    this.#watches.push(kernel.store.watch(`${this.frontendPath}/state`, () => this.look(), fail));
   }
 
   get #isWired(): boolean {
@@ -170,20 +172,27 @@ export class BackendDevice {
     }
   }
 
+  #failLater(reason: unknown): void {
+    void this.#then(() => Promise.reject(reason as Error));
+  }
+
   /** As xenbus_dev_fatal in Linux: writes the reason into the error directory of the backend's domain, and the state Closing. */
   async #fail(error: unknown): Promise<void> {
     if (this.#isGone) return;
     this.problem = error instanceof Error ? error.message : String(error);
     const { domid, kind, id } = this.address;
     const root = backendRoot(this.address.backendDomid).replace(/backend$/, "error/backend");
-    try {
-      await this.#kernel.store.write(`${root}/${kind}/${domid}/${id}/error`, this.problem);
-      await this.#disconnect(XENBUS.Closing);
-    } catch (later) {
-      // The store or the backend can't even report that. The device stays closed, and the others go on.
-      this.problem += `; ${String(later)}`;
-      this.#closeChannels();
-    }
+    const report = async (): Promise<void> =>
+      this.#kernel.store.write(`${root}/${kind}/${domid}/${id}/error`, this.problem!);
+    // The store may refuse the report, as when the domain owns as many nodes as it may. Then the state still tells the frontend. If even that can't
+    // be written, the device stays closed, and the others go on.
+    for (const step of [report, () => this.#disconnect(XENBUS.Closing)])
+      try {
+        await step();
+      } catch (later) {
+        this.problem += `; ${String(later)}`;
+      }
+    this.#closeChannels();
   }
 
   async #frontNumber(name: string, most = 0xffffffff, absent?: number): Promise<number> {
@@ -217,7 +226,7 @@ export class BackendDevice {
         this.#channels.add(channel);
         return channel;
       },
-      fail: (reason) => void this.#then(() => Promise.reject(reason as Error)),
+      fail: (reason) => this.#failLater(reason),
     };
   }
 }

@@ -25,11 +25,12 @@ export class BackendDevices {
   readonly #leaving = new Set<Promise<void>>();
   readonly #unwatch: () => void;
 
-  constructor(kernel: BackendKernel, kinds: readonly DeviceKind[]) {
+  /** `refused` is called when the store does not let it watch the directory, so that there will be no devices. */
+  constructor(kernel: BackendKernel, kinds: readonly DeviceKind[], refused: (error: Error) => void) {
     this.#kernel = kernel;
     this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
     this.#root = backendRoot(kernel.domid);
-    this.#unwatch = kernel.store.watch(this.#root, (path) => this.#changed(path));
+    this.#unwatch = kernel.store.watch(this.#root, (path) => this.#changed(path), refused);
   }
 
   /** Yields the devices of all domains, or of one. */
@@ -129,8 +130,6 @@ export class BackendDevices {
     const before = this.#devices.get(key);
     if (before && !before.isReplaced(state)) return;
     await before?.remove();
-    const device = new BackendDevice(this.#kernel, kind, address);
-    this.#devices.set(key, device);
-    device.look();
+    this.#devices.set(key, new BackendDevice(this.#kernel, kind, address));
   }
 }

@@ -63,7 +63,8 @@ export interface BackendStore {
   list(path: string): string[] | Promise<string[]>;
   write(path: string, value: string | number): void | Promise<void>;
   remove(path: string): void | Promise<void>;
-  watch(path: string, listener: (path: string) => void): () => void;
+  /** Calls `listener` once soon, and then after every change at or below `path`; or else `refused`, once, if the store does not take the watch. */
+  watch(path: string, listener: (path: string) => void, refused: (error: Error) => void): () => void;
 }
 
 /** What a native domain has for its backends. */
@@ -222,5 +223,10 @@ export interface DeviceKind {
    * the same as here. Throws SpecError for what such a backend can't have.
    */
   readonly elsewhere?: (spec: DeviceSpec) => Nodes;
+  /**
+   * Whether its backend in a native domain records each request that it takes (request-record.ts), so that the backend that takes its place knows which
+   * were on their way.
+   */
+  readonly recordsRequests?: boolean;
   create(context: BackendContext): Backend;
 }
