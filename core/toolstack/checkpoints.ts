@@ -70,7 +70,7 @@ export class Checkpoints {
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
-    this.held = new HeldDomains(parts.lifecycle);
+    this.held = new HeldDomains(parts.lifecycle, parts.emit);
   }
 
   /**
@@ -186,7 +186,7 @@ export class Checkpoints {
       let bytes: number | null = null;
       if (memory === "held" && wanted) {
         const kept = { ...this.#described(domain, text, memoryMiB), config: domain.config };
-        await this.held.hold(held, kept, saving.copies(domain, copies), copies, wanted);
+        await this.held.hold(held, kept, () => saving.copies(domain, copies), copies, wanted);
       }
       if (file !== null) {
         const isWritten = memory === "file" && wanted !== null;
