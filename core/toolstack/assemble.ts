@@ -29,6 +29,7 @@ import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
 import { DiskBoot } from "./disk-boot.ts";
 import { DriverDomains } from "./driver-domains.ts";
+import { HeldDomains } from "./held-domains.ts";
 import { Holds } from "./holds.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Crashes } from "./inspect/crashes.ts";
@@ -154,6 +155,7 @@ export function assembleDom0({
     pcpus,
   });
   const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, backends, consoles, emit });
+  const held = new HeldDomains(lifecycle, emit);
   const reports: Reports = new Reports(
     hypercalls,
     lifecycle.domains,
@@ -162,6 +164,7 @@ export function assembleDom0({
     (each) => readStoreMemory(store, each),
     backends,
     (each) => holds.reason(each),
+    (each) => held.isShell(each),
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
   const wiring = new Wiring({
@@ -209,6 +212,7 @@ export function assembleDom0({
     screens,
     lifecycle,
     saving,
+    held,
     reports,
     wiring,
     inspection,

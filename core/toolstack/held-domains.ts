@@ -23,10 +23,17 @@ export class HeldDomains {
   readonly #lifecycle: Pick<Lifecycle, "shell" | "dropShell">;
   readonly #emit: Emit;
   readonly #held = new Map<string, HeldDomain>();
+  /** The domids of all that are no domains of anybody's yet. */
+  readonly #shells = new Set<number>();
 
   constructor(lifecycle: Pick<Lifecycle, "shell" | "dropShell">, emit: Emit) {
     this.#lifecycle = lifecycle;
     this.#emit = emit;
+  }
+
+  /** Whether that is a copy that has no name yet. It is no domain that anybody has made, and is in no list. */
+  isShell(domid: number): boolean {
+    return this.#shells.has(domid);
   }
 
   /** Throws Refusal where there is no room for it, before anything is done. */
@@ -59,6 +66,7 @@ export class HeldDomains {
         alive();
         const domid = this.#lifecycle.shell(config, Math.ceil(rest.header.memoryMiB * 256));
         found.shells.push(domid);
+        this.#shells.add(domid);
         return copies.fill(domid, alive);
       });
     await fill(() => wanted.throwIfAborted());
@@ -94,6 +102,8 @@ export class HeldDomains {
       if (!isTaken) this.#drop(domid, found);
       if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
       throw error;
+    } finally {
+      this.#shells.delete(domid);
     }
   }
 
@@ -107,8 +117,9 @@ export class HeldDomains {
     for (const domid of found.shells.splice(0)) this.#drop(domid, found);
   }
 
-  /** Ends a copy that nothing was made of. One that can't be ended is told of, and is in the way of nothing else: nobody waits for it. */
+  /** Ends a copy that nothing was made of. One that can't be ended is told of and listed, and is in the way of nothing else. */
   #drop(domid: number, { header }: HeldDomain): void {
+    this.#shells.delete(domid);
     try {
       this.#lifecycle.dropShell(domid);
     } catch (error) {
