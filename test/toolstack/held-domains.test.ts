@@ -72,6 +72,22 @@ describe("copies that are held", () => {
     expect(told).toHaveLength(1);
   });
 
+  it("that are forgotten keep nobody waiting who was to go on with one before all had their memory", async () => {
+    fill = async (domid, alive) => {
+      while (domid > 1) {
+        alive();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    await held.hold("h", kept, copies, 3, NEVER);
+    const going = expect(held.continue(noDomain, "h", as)).rejects.toThrow("The copies are not wanted any more.");
+    expect([1, 2].map((domid) => held.isShell(domid))).toEqual([true, true]);
+    await held.forget("h");
+    await going;
+    expect(dropped).toEqual([1, 2]);
+    expect([1, 2].map((domid) => held.isShell(domid))).toEqual([false, false]);
+  });
+
   it("are refused in a sentence where the hypervisor refuses, or the guest's memory can't be copied: the first as any", async () => {
     const sentence = "web can't be copied: the hypervisor refused copy memory: ENOMEM.";
     const refused = new HypercallError("copy memory", ENOMEM);
