@@ -30,6 +30,7 @@ import { DomainDevices } from "./devices.ts";
 import { DiskBoot } from "./disk-boot.ts";
 import { DriverDomains } from "./driver-domains.ts";
 import { errorData } from "./error.ts";
+import { HeldDomains } from "./held-domains.ts";
 import { Holds } from "./holds.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Crashes } from "./inspect/crashes.ts";
@@ -165,6 +166,7 @@ export function assembleDom0({
     pcpus,
   });
   const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, backends, consoles, emit });
+  const held = new HeldDomains(lifecycle.shells, emit);
   const reports: Reports = new Reports(
     hypercalls,
     lifecycle.domains,
@@ -173,6 +175,7 @@ export function assembleDom0({
     (each) => readStoreMemory(store, each),
     backends,
     (each) => holds.reason(each),
+    (each) => held.isShell(each),
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
   const wiring = new Wiring({
@@ -220,6 +223,7 @@ export function assembleDom0({
     screens,
     lifecycle,
     saving,
+    held,
     reports,
     wiring,
     inspection,

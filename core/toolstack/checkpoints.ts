@@ -24,7 +24,7 @@ import path from "node:path";
 import { isKeptDisk, withDisks } from "./disk-texts.ts";
 import type { DomainDevices } from "./devices.ts";
 import { errorData, Refusal } from "./error.ts";
-import { HeldDomains } from "./held-domains.ts";
+import type { HeldDomains } from "./held-domains.ts";
 import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
 import type {
   AbsorbArguments,
@@ -47,6 +47,7 @@ export interface CheckpointParts {
   store: LocalXenstore;
   lifecycle: Lifecycle;
   saving: Saving;
+  held: HeldDomains;
   devices: DomainDevices;
   backends: BackendDevices;
   disks: Disks;
@@ -66,11 +67,9 @@ interface Exchange {
 export class Checkpoints {
   readonly #parts: CheckpointParts;
   readonly #absorbing = new Map<string, AbortController>();
-  readonly held: HeldDomains;
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
-    this.held = new HeldDomains(parts.lifecycle.shells);
   }
 
   /**
@@ -125,7 +124,7 @@ export class Checkpoints {
     if (memory === "held") {
       const { domains, host } = this.#parts.hypercalls;
       const bytes = (domains.info(domid)?.totPages ?? 0) * PAGE_SIZE;
-      this.held.check(name, held, bytes, copies, host.physicalInfo().freePages * PAGE_SIZE);
+      this.#parts.held.check(name, held, bytes, copies, host.physicalInfo().freePages * PAGE_SIZE);
     }
     if (file === null) return;
     const there = config.devices.filter(isKeptDisk).map(({ id }) => id);
@@ -186,7 +185,7 @@ export class Checkpoints {
       let bytes: number | null = null;
       if (memory === "held" && wanted) {
         const kept = { ...this.#described(domain, text, memoryMiB), config: domain.config };
-        await this.held.hold(held, kept, saving.copies(domain, copies), copies, wanted);
+        await this.#parts.held.hold(held, kept, () => saving.copies(domain, copies), copies, wanted);
       }
       if (file !== null) {
         const isWritten = memory === "file" && wanted !== null;
@@ -199,7 +198,7 @@ export class Checkpoints {
       return { ...done, bytes, stood, problem: null };
     } catch (error) {
       free();
-      if (memory === "held") await this.held.forget(held);
+      if (memory === "held") await this.#parts.held.forget(held);
       const why = error instanceof SaveError ? new Refusal("EINVAL", error.message) : error;
       return { ...done, bytes: null, stood, problem: errorData(why) };
     }

@@ -6,6 +6,7 @@ import type { Copies } from "../dom0/saved/copies.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { SaveError } from "../dom0/saved/p2m.ts";
 import { Refusal } from "./error.ts";
+import type { Emit } from "./lifecycle.ts";
 import type { CreateResult, DomainConfig, RestoreAs } from "./messages.ts";
 import type { SavedDomain, SavedMemory, Saving } from "./saving.ts";
 import type { Shell, Shells } from "./shells.ts";
@@ -20,11 +21,20 @@ interface HeldDomain extends SavedDomain {
 }
 
 export class HeldDomains {
-  readonly #shells: Shells;
+  readonly #maker: Pick<Shells, "make" | "drop">;
+  readonly #emit: Emit;
   readonly #held = new Map<string, HeldDomain>();
+  /** The domids of all that are no domains of anybody's yet. */
+  readonly #shells = new Set<number>();
 
-  constructor(shells: Shells) {
-    this.#shells = shells;
+  constructor(maker: Pick<Shells, "make" | "drop">, emit: Emit) {
+    this.#maker = maker;
+    this.#emit = emit;
+  }
+
+  /** Whether that is a copy that has no name yet. It is no domain that anybody has made, and is in no list. */
+  isShell(domid: number): boolean {
+    return this.#shells.has(domid);
   }
 
   /** Throws Refusal where there is no room for it, before anything is done. */
@@ -39,23 +49,27 @@ export class HeldDomains {
 
   /**
    * Makes `count` copies. Resolves when the domain may go on: when one has its memory, of which the others get theirs from then on. Whatever comes of this,
-   * forget() is to follow. Throws Refusal, SaveError, HypercallError, and what `wanted` is aborted with.
+   * forget() is to follow. Throws Refusal, and what `wanted` is aborted with.
    */
   async hold(
     held: string,
     { config, ...rest }: SavedDomain & { config: DomainConfig },
-    copies: Copies,
+    copiesOf: () => Copies,
     count: number,
     wanted: AbortSignal,
   ): Promise<void> {
+    const { name } = rest.header;
+    const copies = await refusing(name, copiesOf);
     const found: HeldDomain = { ...rest, copies, shells: [], filled: Promise.resolve(), isForgotten: false };
     this.#held.set(held, found);
-    const fill = async (alive: () => void): Promise<void> => {
-      alive();
-      const domid = this.#shells.make(config, Math.ceil(rest.header.memoryMiB * 256));
-      found.shells.push(domid);
-      await copies.fill(domid, alive);
-    };
+    const fill = (alive: () => void): Promise<void> =>
+      refusing(name, () => {
+        alive();
+        const domid = this.#maker.make(config, Math.ceil(rest.header.memoryMiB * 256));
+        found.shells.push(domid);
+        this.#shells.add(domid);
+        return copies.fill(domid, alive);
+      });
     await fill(() => wanted.throwIfAborted());
     found.filled = (async () => {
       for (let i = 1; i < count; i++)
@@ -72,11 +86,7 @@ export class HeldDomains {
     const found = this.#held.get(held);
     if (!found) throw new Refusal("ESRCH", "Nothing is held under that name.");
     const { copies, shells, filled } = found;
-    await filled.catch((error: unknown) => {
-      if (error instanceof HypercallError)
-        throw new Refusal(error.code, `${as.name} can't be made: the hypervisor refused ${error.message}.`);
-      throw error;
-    });
+    await filled;
     const domid = shells.shift();
     if (domid === undefined) throw new Refusal("ESRCH", "All copies that were held go on already.");
     let isTaken = false;
@@ -90,20 +100,47 @@ export class HeldDomains {
     try {
       return await saving.continue(as.name, found, memory, true, as);
     } catch (error) {
-      if (!isTaken) this.#shells.drop(domid);
+      if (!isTaken) this.#drop(domid, found);
       if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
       throw error;
+    } finally {
+      this.#shells.delete(domid);
     }
   }
 
-  /** Those of which nothing was made end. */
+  /** Those of which nothing was made end. It never throws. */
   async forget(held: string): Promise<void> {
     const found = this.#held.get(held);
     if (!found) return;
     this.#held.delete(held);
     found.isForgotten = true;
     await found.filled.catch(() => {});
-    for (const domid of found.shells.splice(0)) this.#shells.drop(domid);
+    for (const domid of found.shells.splice(0)) this.#drop(domid, found);
+  }
+
+  /** Ends a copy that nothing was made of. One that can't be ended is told of and listed, and is in the way of nothing else. */
+  #drop(domid: number, { header }: HeldDomain): void {
+    this.#shells.delete(domid);
+    try {
+      this.#maker.drop(domid);
+    } catch (error) {
+      const why =
+        error instanceof HypercallError ? `the hypervisor refused ${error.message}` : (error as Error).message;
+      const message = `Domain ${domid}, a copy of ${header.name} that nothing was made of, can't be ended: ${why}. It keeps its memory until the host is powered off.`;
+      this.#emit("notice", { severity: "error", message, domid });
+    }
+  }
+}
+
+/** Throws what the hypervisor or the guest's memory stands against copies with as a Refusal. */
+async function refusing<T>(name: string, act: () => T | Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof HypercallError)
+      throw new Refusal(error.code, `${name} can't be copied: the hypervisor refused ${error.message}.`);
+    if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
+    throw error;
   }
 }
 

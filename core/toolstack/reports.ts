@@ -33,11 +33,14 @@ export class Reports {
   readonly #storeMemory: (domid: number) => StoreMemory;
   readonly #backends: Pick<BackendDevices, "bytes">;
   readonly #startedAt = Date.now();
-
-  /** `now` returns the nanoseconds since power-on. `area` is null if the hypervisor has no counters to read. */
   /** Returns why a domain is kept from running. */
   readonly #held: (domid: number) => string | null;
+  readonly #isShell: (domid: number) => boolean;
 
+  /**
+   * `now` returns the nanoseconds since power-on. `area` is null if the hypervisor has no counters to read. `isShell` says of which domains of the
+   * hypervisor none of its users' is made yet (held-domains.ts): they are in no list, and only what is free of the host's memory tells of them.
+   */
   constructor(
     hypercalls: Hypercalls,
     domains: ReadonlyMap<number, ManagedDomain>,
@@ -46,8 +49,10 @@ export class Reports {
     storeMemory: (domid: number) => StoreMemory,
     backends: Pick<BackendDevices, "bytes">,
     held: (domid: number) => string | null,
+    isShell: (domid: number) => boolean,
   ) {
     this.#held = held;
+    this.#isShell = isShell;
     this.#backends = backends;
     this.#storeMemory = storeMemory;
     this.#area = area;
@@ -76,7 +81,11 @@ export class Reports {
   }
 
   list(): DomainInfo[] {
-    return this.#hypercalls.host.listDomains().map((record) => this.#describe(record));
+    return this.#listed().map((record) => this.#describe(record));
+  }
+
+  #listed(): DomainInfoRecord[] {
+    return this.#hypercalls.host.listDomains().filter(({ domid }) => this.#domains.has(domid) || !this.#isShell(domid));
   }
 
   #describe(record: DomainInfoRecord): DomainInfo {
@@ -115,7 +124,7 @@ export class Reports {
   }
 
   vcpuList(only?: number): VcpuInfo[] {
-    const records = this.#hypercalls.host.listDomains().filter(({ domid }) => only === undefined || domid === only);
+    const records = this.#listed().filter(({ domid }) => only === undefined || domid === only);
     return records.flatMap((record) => this.#vcpus(record));
   }
 
@@ -188,7 +197,7 @@ export class Reports {
     const physical = this.#hypercalls.host.physicalInfo();
     const time = this.#now();
     const counters = this.#area?.domains(time);
-    const domains = this.#hypercalls.host.listDomains().map((record) => {
+    const domains = this.#listed().map((record) => {
       const { domid } = record;
       const { runstates, ...counted } = counters?.get(domid) ?? { ...NOT_COUNTED, runstates: [] };
       const vcpus = [];

@@ -31,6 +31,7 @@ import type { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, parseCpus } from "./cpu-list.ts";
+import type { HeldDomains } from "./held-domains.ts";
 import { HotPlug } from "./hot-plug.ts";
 import type { Emit, Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
@@ -65,6 +66,7 @@ export interface ServiceParts {
   screens: Screens;
   lifecycle: Lifecycle;
   saving: Saving;
+  held: HeldDomains;
   reports: Reports;
   diskBoot: DiskBoot;
   wiring: Wiring;
@@ -153,8 +155,8 @@ export class Service {
       keptDisks: ({ domid }) => checkpoints.disks(domid),
       imagesFreeze: ({ images }) => done(this.#parts.images.freeze(images)),
       checkpoint: (args) => checkpoints.take(args),
-      heldContinue: ({ held, as }) => checkpoints.held.continue(saving, held, as),
-      heldForget: async ({ held }) => done(await checkpoints.held.forget(held)),
+      heldContinue: ({ held, as }) => this.#parts.held.continue(saving, held, as),
+      heldForget: async ({ held }) => done(await this.#parts.held.forget(held)),
       imageAbsorb: (args) => checkpoints.absorb(args),
       absorbCancel: ({ task }) => done(checkpoints.cancelAbsorbing(task)),
       diskRebase: async (args) => done(await checkpoints.rebase(args)),

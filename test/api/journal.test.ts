@@ -106,6 +106,31 @@ describe("the host's journal", () => {
     expect(entry("web is paused").by).toBeNull();
   });
 
+  it("a fork and a return to a snapshot make each domain once: one that is restarted at once was created, not forked", () => {
+    const names = { gone: () => null, kept: (uuid: string) => (uuid === "k" ? "web" : null) };
+    journal = new HostJournal((entries) => told.push(entries), names, 20_000);
+    journal.host(RUNNING);
+    const restarted = (from: number, to: number, name: string): void => {
+      journal.stopped({ domid: from, name, uuid: `u${from}`, reason: "reboot", code: 1, action: "restart" });
+      journal.created(created(to, name));
+    };
+    const forked = journal.asks("domainFork", { uuid: "k", copies: 2 }, WINDOW, null)!;
+    for (const n of [1, 2]) journal.created({ ...created(n, `web-fork-${n}`), restored: true });
+    forked();
+    restarted(1, 3, "web-fork-1");
+    const back = journal.asks("snapshotRevert", { uuid: "k", snapshot: "s" }, WINDOW, null)!;
+    journal.created({ ...created(4, "web"), restored: true });
+    back();
+    restarted(4, 5, "web");
+    expect(titles().filter((title) => /web.* (was|went)/.test(title))).toEqual([
+      "web-fork-1 was forked from web",
+      "web-fork-2 was forked from web",
+      "web-fork-1 was created",
+      "web went back to a snapshot",
+      "web was created",
+    ]);
+  });
+
   it("a domain that comes of a guest from the web is made by who fetched it", () => {
     const answered = journal.makes("debian", WINDOW);
     journal.created(created(1, "debian"));

@@ -36,6 +36,9 @@ const dialog = (name: string) => app.page.getByRole("dialog", { name });
 const images = (): string[] => readdirSync(path.join(state, "images")).sort();
 const said = (text: string | RegExp) => app.page.getByText(text).first().waitFor(SLOW);
 const config = () => dialog("New domain").getByLabel("xl.cfg", { exact: true });
+/** The xl.cfg, and what the dialog and the page say of files that were not taken. */
+const made = async (): Promise<string> =>
+  [await config().inputValue(), ...(await app.page.getByRole("alert").allInnerTexts())].join("\n");
 const at = (name: string): string => path.join(files, name);
 
 /** Makes a raw disk image of that many bytes, of which nearly all are holes. */
@@ -163,7 +166,7 @@ describe.skipIf(missing !== null)(
       await app.dropPaths([image("second.img")]);
       await app.dropPaths([image("third.img")]);
       await expect
-        .poll(() => config().inputValue(), SLOW)
+        .poll(made, SLOW)
         .toMatch(/kernel = "mini\.elf"[^]*second\.img,raw,xvda,rw[^]*third\.img,raw,xvdb,rw/);
       await dialog("New domain").getByLabel("Name", { exact: true }).fill("typed");
       // The same file is dropped again, and it is meant.

@@ -20,6 +20,8 @@ interface Ask {
   isName: IsName | null;
   /** How a domain that the request makes is told of; null where that is plain. */
   making: Making | null;
+  /** The names of the domains that were told of so: who comes under one of these later was not made by the request. */
+  made: Set<string>;
   who: Client;
   /** A time of performance.now(); Infinity while the request is under way. */
   until: number;
@@ -50,7 +52,7 @@ export class Asked {
     isName: IsName | null,
     making: Making | null = null,
   ): (refused: boolean) => void {
-    const ask: Ask = { request, domid, isName, making, who, until: Infinity };
+    const ask: Ask = { request, domid, isName, making, made: new Set(), who, until: Infinity };
     this.#asks = [...this.#asks.slice(1 - MOST), ask];
     return (refused) => {
       if (refused) this.#remove(ask);
@@ -65,11 +67,13 @@ export class Asked {
     return found?.who ?? null;
   }
 
-  /** Returns how a domain of that name is told of which one of the DEEDS makes now; null if none of them does. */
+  /** Returns how a domain of that name is told of which one of the DEEDS has made now; null if none has. Each makes a domain of a name once. */
   making(name: string): string | null {
-    for (const { making } of this.#fitting(DEEDS, { name })) {
-      const title = making?.(name) ?? null;
-      if (title !== null) return title;
+    for (const { making, made } of this.#fitting(DEEDS, { name })) {
+      const title = made.has(name) ? null : (making?.(name) ?? null);
+      if (title === null) continue;
+      made.add(name);
+      return title;
     }
     return null;
   }

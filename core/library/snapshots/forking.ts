@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
 import { hostOf, running, type Parts, type Watch } from "./parts.ts";
-import { clone, type Continued, type Identity } from "./reverting.ts";
+import { clone, type Continue, type Continued, type Identity } from "./reverting.ts";
 import { take, type Taken } from "./taking.ts";
 import { dropped, finished, removed } from "./unfinished.ts";
 
@@ -55,28 +55,44 @@ async function forked(
   if (!domain) throw new Refusal("ESRCH", "That domain does not run: one that stands still is cloned.");
   const toolstack = hostOf(parts);
   const held = randomUUID();
+  let forgotten: Promise<unknown> | null = null;
+  const forget = (): Promise<unknown> => (forgotten ??= toolstack.request("heldForget", { held }).catch(() => {}));
   const made: Continued[] = [];
   try {
-    const wanted = { name, memory: false, held: { name: held, domains: copies.map((copy) => copy.uuid) } };
-    const taken = await take(parts, uuid, wanted, { progress: () => {}, signal });
+    const options = { name, memory: false, held: { name: held, domains: copies.map((copy) => copy.uuid) } };
+    const taken = await take(parts, uuid, options, { progress: () => {}, signal });
     try {
+      const failed = new AbortController();
+      const wanted = AbortSignal.any([signal, failed.signal]);
+      // Who waits until all copies have their memory waits no longer.
+      wanted.addEventListener("abort", () => void forget());
+      wanted.throwIfAborted();
+      const orNone = async <T>(act: () => Promise<T>): Promise<T> => {
+        try {
+          return await act();
+        } catch (error) {
+          failed.abort(error);
+          throw error;
+        }
+      };
       // All at once: most of the time goes by while the disk writes what each is.
       const settled = await Promise.allSettled(
         copies.map(async (copy) => {
-          signal.throwIfAborted();
-          const one = await clone(parts, uuid, taken.snapshot.id, copy, (as) =>
-            toolstack.request("heldContinue", { held, as }),
-          );
+          // clone() takes away what it has made before it fails: the others are told at once.
+          const goOn: Continue = (as) =>
+            orNone(async () => {
+              wanted.throwIfAborted();
+              return toolstack.request("heldContinue", { held, as });
+            });
+          const one = await orNone(() => clone(parts, uuid, taken.snapshot.id, copy, goOn));
           made.push(one);
           progress(made.length / copies.length);
           return one;
         }),
       );
-      const all = settled.map((each) => {
-        if (each.status === "rejected") throw each.reason;
-        return each.value;
-      });
-      signal.throwIfAborted();
+      // The others failed because of the first that did.
+      wanted.throwIfAborted();
+      const all = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
       // Without disks nothing is based on it. Copies that run are not to go because this fails.
       if (taken.snapshot.disks.length === 0) await dropped(parts, uuid, taken.snapshot.id);
       for (const { domid } of all) await toolstack.request("unpause", { domid: domid! });
@@ -88,6 +104,6 @@ async function forked(
       throw new ForkFailure(error, taken.snapshot.id);
     }
   } finally {
-    await toolstack.request("heldForget", { held }).catch(() => {});
+    await forget();
   }
 }

@@ -116,6 +116,55 @@ describe("a fork", { timeout: 120_000 }, () => {
     expect(refused).toMatchObject([{ code: "EBUSY" }, { code: "EBUSY" }]);
   });
 
+  it("shows no copy in a list before it has a name, and the memory of all is taken", async () => {
+    const { uuid } = await started("");
+    const { toolstack } = host;
+    const request = toolstack.request.bind(toolstack);
+    const free = async () => (await request("hostInfo")).freeMemoryMiB;
+    const before = await free();
+    const seen: string[] = [];
+    let least = before;
+    toolstack.request = (async (name: "heldContinue", args: never) => {
+      if (name === "heldContinue") {
+        for (const each of [...(await request("list")), ...(await request("vcpuList", {}))]) seen.push(each.name);
+        for (const each of (await request("statistics")).domains) seen.push(each.name);
+        least = Math.min(least, await free());
+      }
+      return request(name, args);
+    }) as never;
+    await client.request("domainFork", { uuid, copies: 3 });
+    expect(seen).toContain("web");
+    expect(
+      seen.filter((name) => !["Domain-0", "web", "web-fork-1", "web-fork-2", "web-fork-3"].includes(name)),
+    ).toEqual([]);
+    expect(before - least).toBeGreaterThanOrEqual(32);
+  });
+
+  it("of which one copy can't be made makes no more of the others", async () => {
+    const { uuid } = await started("");
+    const { toolstack } = host;
+    const request = toolstack.request.bind(toolstack);
+    const define = host.library.define.bind(host.library);
+    let fail = (): void => {};
+    const failed = new Promise<void>((resolve) => (fail = resolve));
+    // The others get their definitions when the first has failed.
+    host.library.define = async (options) => {
+      if (options.config.includes("web-fork-1")) return define(options);
+      await failed;
+      return define(options);
+    };
+    const asked: string[] = [];
+    toolstack.request = (async (name: "heldContinue", args: never) => {
+      if (name !== "heldContinue") return request(name, args);
+      asked.push((args as { as: { name: string } }).as.name);
+      fail();
+      throw new Error("the first is not to be");
+    }) as never;
+    await expect(client.request("domainFork", { uuid, copies: 3 })).rejects.toThrow("the first is not to be");
+    expect(asked).toEqual(["web-fork-1"]);
+    expect(host.library.all.map(({ name }) => name)).toEqual(["web"]);
+  });
+
   it("whose domain's definition can't be written leaves no images that are to be merged", async () => {
     const { uuid } = await started("");
     const edit = vi.spyOn(host.library, "edit").mockRejectedValueOnce(new Error("no room for it"));
