@@ -84,10 +84,10 @@ export function Bin({ onClose }: { onClose: () => void }) {
       <p className="dialog-text">
         {content !== null && entries.length === 0 && failures.length === 0
           ? "The bin is empty. Domains and disk images that are deleted lie here for a day."
-          : `What was deleted lies here for a day, domains with what was saved of them: ${mebibytes(bytes)}, total.`}
+          : `What was deleted lies here for a day, domains with what was saved of them. Total: ${mebibytes(bytes)}.`}
       </p>
       {entries.length > 0 && (
-        <table className="table">
+        <table className="table bin">
           <TableHead columns={COLUMNS} />
           <tbody>
             {entries.map((entry) => (
