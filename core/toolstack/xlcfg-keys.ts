@@ -21,8 +21,8 @@ const warns = (what: string): KeyRule => ({ fate: "warns", says: what });
 const refused = (why: string): KeyRule => ({ fate: "refused", says: why });
 const other = (whose: string): KeyRule => ({ fate: "other", says: whose });
 
-const device = (what: string): KeyRule => warns(`${what} come with a later version; the domain starts without`);
-const HVM = other("It is for HVM guests; a PV guest has nothing of it.");
+const device = (what: string): KeyRule => warns(`${what} come with a later version; the domain starts without them`);
+const HVM = other("It is for HVM guests, and means nothing for others.");
 const ALWAYS = other("It is for HVM and PVH guests; a PVH guest always has it here, and one without is refused.");
 const NEVER = other("It is for HVM and PVH guests; a PVH guest that asks for it is refused.");
 const HVM_DISPLAY = other("It is for the emulated graphics card of HVM guests.");
@@ -32,13 +32,13 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   // General
   name: works("Any text but one with control characters."),
   type: works(
-    '"pv" and "pvh"; "hvm" is refused as yet. "native", which only this host has, is a driver domain that is a thread of the application: README.md.',
+    '"pv" and "pvh"; "hvm" is refused, as it is not there yet. "native", which only this host has, is a driver domain that is a thread of the application (README.md).',
   ),
   builder: works('"generic" is type "pv", "hvm" is type "hvm".'),
   pool: works('"Pool-0": there is no other CPU pool.'),
   vcpus: works(),
   maxvcpus: works("Alone, it leaves one vCPU online, as libxl does."),
-  cpus: works("With all, ^, ranges and nodes:; the host has one node, 0."),
+  cpus: works("It may have all, ^, ranges and nodes:. The host has one node, 0."),
   cpus_soft: works(
     "xl vcpu-list shows it. The scheduler of this host has no preference among pCPUs, so it changes no placement.",
   ),
@@ -52,7 +52,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   on_poweroff: works(),
   on_reboot: works(),
   on_watchdog: works(),
-  on_crash: works("coredump-… writes no core; a notice says so."),
+  on_crash: works("coredump-… writes no core file; a notice says so."),
   on_soft_reset: works(),
   kernel: works(
     "A relative path is taken, as xl does, from the folder in which `xl create` or `xenarium run` is called, wherever the config lies.",
@@ -68,13 +68,15 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   max_grant_frames: works("Up to 64, libxl's default."),
   max_maptrack_frames: works("Up to 1024, libxl's default."),
   max_grant_version: works("1 or 2."),
-  max_event_channels: works("1023 unless said, as in libxl."),
+  max_event_channels: works("1023 if it is not given, as in libxl."),
   nomigrate: warns("a domain can be saved whatever this says, and its TSC is what tsc_mode says"),
-  driver_domain: works("What `xl devd` in such a domain wants of xenstore. A native domain is one whatever this says."),
+  driver_domain: works(
+    "It gives the domain what `xl devd` needs in xenstore. A native domain is a driver domain whatever this says.",
+  ),
   device_tree: ARM,
   passthrough: warns("this host has no IOMMU and no devices to pass through"),
   xend_suspend_evtchn_compat: other("It is for guests with a wrong suspend event channel under xend."),
-  vmtrace_buf_kb: warns("this host's processor has no trace of a vCPU"),
+  vmtrace_buf_kb: warns("this host's processor can't trace what a vCPU does"),
   vpmu: warns("this host's processor has no performance counters for guests"),
   // PV, PVH
   bootloader: works(
@@ -82,7 +84,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   ),
   bootloader_args: works("--kernel, --ramdisk, --args, --entry, -q."),
   e820_host: warns("the guest's memory map is the usual one of a PV domain"),
-  pvshim: works("Of a PVH domain: `kernel` is a PV kernel, which runs inside Xen's shim."),
+  pvshim: works("For a PVH domain: `kernel` is a PV kernel, which runs inside Xen's shim."),
   pvshim_path: works("Must be given with pvshim."),
   pvshim_cmdline: works(),
   pvshim_extra: works(),
@@ -93,14 +95,14 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   vif: works("mac, bridge, ip, rate, mtu, devid, backend, trusted; bridges are Xenarium's own (`xenarium network`)."),
   vtpm: device("virtual TPMs"),
   p9: works(
-    "tag, security_model=none, path, backend. `access` is Xenarium's own word: ro, or rw, which is meant without it. Files belong to who runs Xenarium; nothing outside of the folder is reached, and file systems mounted inside are not entered.",
+    "tag, security_model=none, path, backend. `access` is Xenarium's own word: ro or rw; it is rw if it is not given. Files belong to the user who runs Xenarium; nothing outside of the folder is reached, and file systems mounted inside are not entered.",
   ),
   pvcalls: device("PV Calls"),
   vfb: works(
-    "vnc, vnclisten (with :DISPLAY or not), vncpasswd, vncdisplay, vncunused; width, height and videoram besides, which Linux's frontend reads. Each comes with a keyboard and pointer. sdl, opengl and other keymaps are warned about.",
+    "vnc, vnclisten (with :DISPLAY or not), vncpasswd, vncdisplay, vncunused; also width, height and videoram, which Linux's frontend reads. Each screen comes with a keyboard and a pointer. sdl, opengl and other keymaps are warned about.",
   ),
   channel: works(
-    "name, connection, path, backend. connection=socket is a UNIX socket that only its user may connect to (not on Windows); connection=pty has no pty, for Node.js makes none: `xl console -n NUMBER` is its other end.",
+    "name, connection, path, backend. connection=socket is a UNIX socket that only its user may connect to (not on Windows); connection=pty has no pty, because Node.js can't make one: `xl console -n NUMBER` is its other end.",
   ),
   rdm: HVM,
   usbctrl: device("USB controllers"),
@@ -132,7 +134,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   cpuid: warns("the guest sees the host's processor as it is"),
   mca_caps: HVM,
   msr_relaxed: works(
-    "1 gives a kernel that stops at such a register 0 for RDMSR, and does nothing for WRMSR, of what a guest has not: without it that is #GP.",
+    "With 1, RDMSR gives 0 for a register that the guest does not have, and WRMSR of it does nothing. Otherwise both cause #GP, at which some kernels stop.",
   ),
   // HVM
   boot: HVM,
@@ -175,9 +177,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   vncdisplay: works("With `vnc = 1`."),
   vncunused: works("With `vnc = 1`."),
   vncpasswd: works("With `vnc = 1`."),
-  keymap: other("Keys come by their place on the keyboard."),
+  keymap: other("A key is known by its place on the keyboard."),
   sdl: other("No window of its own opens: the application has a Display tab."),
-  opengl: other("The screen is drawn without."),
+  opengl: other("The screen is drawn without it."),
   nographic: HVM_DISPLAY,
   spice: HVM_DISPLAY,
   spicehost: HVM_DISPLAY,

@@ -181,7 +181,7 @@ vif = []
     const { config, diagnostics } = parseXlConfig(`${base}vtpm = [ 'backend=x' ]\ndisk = [ ]\nflavour = "mint"\n`);
     expect(config).not.toBe(null);
     expect(diagnostics.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
-      "warning line 3: vtpm: virtual TPMs come with a later version; the domain starts without",
+      "warning line 3: vtpm: virtual TPMs come with a later version; the domain starts without them",
       "warning line 5: flavour is not a key that is known here; it is ignored",
     ]);
   });
