@@ -99,9 +99,10 @@ describe("the hypercall trace of a domain", () => {
     const callbacks = heard.calls.find(({ name }) => name === "set_callbacks")!;
     expect(callbacks.parameters.map(([name]) => name)).toEqual(["event", "failsafe", "syscall"]);
     expect(callbacks.rip).toBeGreaterThan(0xffffffff80000000n);
-    // The guest asks about a vCPU that it does not have.
+    // The guest asks about a vCPU that it does not have, each time that it looks which of them are to run.
     const asked = heard.calls.filter(({ operation, failed }) => operation === "VCPUOP_is_up" && failed);
-    expect(asked.map(({ result, parameters }) => [parameters[0], result])).toEqual([[["vcpu", "2"], "-ENOENT"]]);
+    expect(asked.length).toBeGreaterThan(0);
+    for (const { result, parameters } of asked) expect([parameters[0], result]).toEqual([["vcpu", "2"], "-ENOENT"]);
     const times = heard.calls.map(({ time }) => time);
     expect(times[0]).toBeGreaterThan(0);
     expect(times.every((time) => time <= heard.calls.at(-1)!.time + 1e9)).toBe(true);
