@@ -120,6 +120,7 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         "GRANT 0 over it -16",
         "UNGRANT 0",
         "XEN's frame given back 0",
+        "MOVED 0",
         "POOL -12",
         "END",
       ]),
