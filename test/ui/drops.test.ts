@@ -22,6 +22,12 @@ import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 import { startServeIn } from "./serve.ts";
 
+declare global {
+  interface Window {
+    alertsSeen: Set<string>;
+  }
+}
+
 const SLOW = { timeout: 60_000 };
 const MIB = 2 ** 20;
 const TIB = 2 ** 40;
@@ -36,9 +42,9 @@ const dialog = (name: string) => app.page.getByRole("dialog", { name });
 const images = (): string[] => readdirSync(path.join(state, "images")).sort();
 const said = (text: string | RegExp) => app.page.getByText(text).first().waitFor(SLOW);
 const config = () => dialog("New domain").getByLabel("xl.cfg", { exact: true });
-/** The xl.cfg, and what the dialog and the page say of files that were not taken. */
+/** The xl.cfg, and all that the page has said was wrong: the next drop takes that away. */
 const made = async (): Promise<string> =>
-  [await config().inputValue(), ...(await app.page.getByRole("alert").allInnerTexts())].join("\n");
+  [await config().inputValue(), ...(await app.page.evaluate(() => [...window.alertsSeen]))].join("\n");
 const at = (name: string): string => path.join(files, name);
 
 /** Makes a raw disk image of that many bytes, of which nearly all are holes. */
@@ -67,6 +73,13 @@ const comes = (name: string) =>
 async function open(): Promise<void> {
   app = await Application.of(await startServeIn(state, "--host-memory", "512", "--pcpus", "1"));
   await app.page.getByText("The host is up. Give it a guest.").waitFor(SLOW);
+  await app.page.evaluate(() => {
+    window.alertsSeen = new Set();
+    const look = () => {
+      for (const each of document.querySelectorAll('[role="alert"]')) window.alertsSeen.add(each.textContent ?? "");
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
 }
 
 describe.skipIf(missing !== null)(
