@@ -54,7 +54,7 @@ describe("an AMD's answer", () => {
     expect(shld([0x66, 0x0f, 0xa4, 0xd3, 3], 17, 1)).toBe(1);
   });
 
-  it("has another NaN in DPPS, but a NaN where the engine has one", () => {
+  it("has another NaN in DPPS and DPPD, but a NaN where the engine has one", () => {
     const dpps = (amd: number, engine: number) =>
       compared(
         [0x66, 0x0f, 0x3a, 0x40, 0xca, 0xff],
@@ -64,6 +64,16 @@ describe("an AMD's answer", () => {
     expect(dpps(0xffc00001, 0x7fc00000)).toBe(0x7fc00000);
     expect(dpps(0xffc00001, 0x7f800000)).toBe(0xffc00001);
     expect(dpps(0x3f800000, 0x7fc00000)).toBe(0x3f800000);
+    const dppd = (amd: bigint, engine: bigint) =>
+      compared(
+        [0x66, 0x0f, 0x3a, 0x41, 0xca, 0x33],
+        (answer) => answer.writeBigUInt64LE(amd, XMM1 + 8),
+        (answer) => answer.writeBigUInt64LE(engine, XMM1 + 8),
+      ).readBigUInt64LE(XMM1 + 8);
+    const [nan, other, infinity] = [0x7ff8000000000000n, 0xffffffff80000000n, 0x7ff0000000000000n];
+    expect(dppd(other, nan)).toBe(nan);
+    expect(dppd(other, infinity)).toBe(other);
+    expect(dppd(infinity, nan)).toBe(infinity);
   });
 
   it("has x87 pointers only while an unmasked exception is pending", () => {

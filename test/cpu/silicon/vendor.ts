@@ -117,13 +117,14 @@ function doubleShifts(answers: Answers, { map, opcode, bits, isMemory, rm, immed
   if (bytes <= 2) take(answers, at, bytes);
 }
 
-/** DPPS: neither manual says in which order the four products are added, and so which of several NaNs is the sum. */
+/** DPPS, DPPD: neither manual says in which order each lane adds the products, and so which of several NaNs is the sum. */
 function dotProducts(answers: Answers, { map, opcode, prefix, reg }: Operation): void {
-  if (map !== 3 || opcode !== 0x40 || prefix !== 0x66) return;
-  for (let lane = 0; lane < 4; lane++) {
-    const at = RESULT.fx + 160 + 16 * reg + 4 * lane;
-    if (Number.isNaN(answers.silicon.readFloatLE(at)) && Number.isNaN(answers.engine.readFloatLE(at)))
-      take(answers, at, 4);
+  if (map !== 3 || (opcode !== 0x40 && opcode !== 0x41) || prefix !== 0x66) return;
+  const bytes = opcode === 0x40 ? 4 : 8;
+  const read = (of: Buffer, at: number): number => (bytes === 4 ? of.readFloatLE(at) : of.readDoubleLE(at));
+  for (let lane = 0; lane < 16 / bytes; lane++) {
+    const at = RESULT.fx + 160 + 16 * reg + bytes * lane;
+    if (Number.isNaN(read(answers.silicon, at)) && Number.isNaN(read(answers.engine, at))) take(answers, at, bytes);
   }
 }
 
