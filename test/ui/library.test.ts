@@ -144,7 +144,9 @@ describe.skipIf(missing !== null)(`the library of domains${missing ? ` (${missin
     await dialog("Delete web").getByRole("button", { name: "Delete" }).click();
     await expect.poll(() => side("web").count()).toBe(0);
     await app.command("Bin of deleted domains");
-    await dialog("Bin").getByText(/Total: [\d.]+ MiB/).waitFor();
+    await dialog("Bin")
+      .getByText(/Total: [\d.]+ MiB/)
+      .waitFor();
     await app.shoot("library-bin");
     expect(await violationsOf(page)).toEqual([]);
     await dialog("Bin").getByRole("button", { name: "Put back web" }).click();
