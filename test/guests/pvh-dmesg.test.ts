@@ -44,7 +44,7 @@ const BY_TIME: Rule[] = [
     /^acpi LNXCPU:\w+: Still not present$/,
     "The DSDT's method tells of processors that the domain does not have. It runs beside the scan that finds the processors; what it tells before that is lost.",
   ],
-  [/^(calibrate_delay_direct\(\) failed|Probably due to long platform interrupts)/, "The same."],
+  [/^(calibrate_delay_direct\(\) (failed|dropping)|Probably due to long platform interrupts)/, "The same."],
 ];
 /** Lines that come from a thread of their own, at any time. */
 const ANY_PLACE: Rule[] = [
