@@ -13,6 +13,7 @@ import type { BackendStore } from "../xenbus/kind.ts";
 import {
   encodeMessage,
   HEADER_SIZE,
+  directoryPart,
   joinStrings,
   splitStrings,
   XenstoreError,
@@ -75,14 +76,10 @@ export class XenstoreClient implements BackendStore {
     try {
       for (let offset = 0; ;) {
         const reply = await this.#request(XS.DIRECTORY_PART, joinStrings(path, String(offset)));
-        const start = reply.indexOf(0) + 1;
-        // Each name ends with a zero byte, and an empty name ends the list.
-        const part = reply.subarray(start).toString("latin1").split("\0");
-        part.pop();
-        const end = part.indexOf("");
-        names.push(...(end < 0 ? part : part.slice(0, end)));
-        if (end >= 0 || reply.length === start) return names;
-        offset += reply.length - start;
+        const part = directoryPart(reply);
+        names.push(...part.names);
+        if (part.isLast) return names;
+        offset += part.bytes;
       }
     } catch (error) {
       if (isGone(error)) return [];

@@ -1,6 +1,6 @@
 /** A connection for dom0's own programs, in the same address space: the same requests and replies, but without a ring. */
 import { Connection } from "./connection.ts";
-import { joinStrings, XenstoreError, XS } from "./wire.ts";
+import { directoryPart, joinStrings, XenstoreError, XS } from "./wire.ts";
 import type { Xenstored } from "./xenstored.ts";
 
 export type WatchListener = (path: string) => void;
@@ -63,14 +63,10 @@ export class LocalXenstore {
     try {
       for (let offset = 0; ;) {
         const reply = this.#request(XS.DIRECTORY_PART, joinStrings(path, String(offset)), transaction);
-        const start = reply.indexOf(0) + 1;
-        // Each name ends with a zero byte, and an empty name ends the list.
-        const part = reply.subarray(start).toString("latin1").split("\0");
-        part.pop();
-        const end = part.indexOf("");
-        names.push(...(end < 0 ? part : part.slice(0, end)));
-        if (end >= 0 || reply.length === start) return names;
-        offset += reply.length - start;
+        const part = directoryPart(reply);
+        names.push(...part.names);
+        if (part.isLast) return names;
+        offset += part.bytes;
       }
     } catch (error) {
       if (error instanceof XenstoreError && error.code === "ENOENT") return [];

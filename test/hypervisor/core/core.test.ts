@@ -5,7 +5,7 @@ import { XEN_SYSCTL_physinfo } from "../../../core/abi/sysctl.ts";
 import { DOMID_FIRST_RESERVED, VIRQ_DOM_EXC } from "../../../core/abi/xen.ts";
 import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
 import * as layout from "../../../core/machine/layout.ts";
-import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
+import { attachDom0, compileCore, Machine, refusal, type Dom0 } from "./machine.ts";
 
 /** From domain/domain.ts. */
 const ROOT_LAST_DOMID = layout.XEN_HEAP_START + 0x1050;
@@ -26,17 +26,6 @@ afterAll(async () => {
   await machine.off();
   expect(machine.errors).toEqual([]);
 });
-
-/** Returns the errno name of a call that must be refused. */
-function refusal(call: () => unknown): string {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof HypercallError) return error.code;
-    throw error;
-  }
-  return "no error";
-}
 
 describe("boot", () => {
   it("logs in Xen's manner", () => {

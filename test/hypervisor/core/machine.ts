@@ -11,6 +11,7 @@ import { powerOnClock } from "../../../core/machine/clock.ts";
 import { instantiateCore, type MachineParts } from "../../../core/machine/core-instance.ts";
 import * as layout from "../../../core/machine/layout.ts";
 import type { PcpuData } from "../../../core/machine/pcpu.ts";
+import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 
@@ -136,4 +137,15 @@ export function attachDom0(machine: Machine): Dom0 {
   const frames = new FrameAllocator(own.first, own.count, [own.startInfo >>> 12]);
   const scratch = frames.allocate(SCRATCH_FRAMES) * PAGE_SIZE;
   return { core, calls: new Hypercalls(core, physical, scratch), physical, frames, sharedInfo };
+}
+
+/** Returns the errno name of a call that must be refused. */
+export function refusal(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof HypercallError) return error.code;
+    throw error;
+  }
+  return "no error";
 }

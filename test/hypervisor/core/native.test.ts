@@ -22,13 +22,12 @@ import {
   HYPERVISOR_platform_op,
   HYPERVISOR_xen_version,
 } from "../../../core/abi/xen.ts";
-import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
 import { Hypercalls, SCRATCH_FRAMES, type NativeExports } from "../../../core/dom0/kernel/hypercalls.ts";
 import { ForeignFrames, ownFrames, setOwnFrames, threadEnded } from "../../../core/dom0/kernel/native.ts";
 import * as native from "../../../core/hypervisor/abi/native.ts";
 import { startClock } from "../../../core/machine/clock.ts";
 import * as layout from "../../../core/machine/layout.ts";
-import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
+import { attachDom0, compileCore, Machine, refusal, type Dom0 } from "./machine.ts";
 
 const UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 const FRAMES_ORDER = 8;
@@ -54,17 +53,6 @@ afterAll(async () => {
   await machine.off();
   expect(machine.errors).toEqual([]);
 });
-
-/** Returns the errno name of a call that must be refused. */
-function refusal(call: () => unknown): string {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof HypercallError) return error.code;
-    throw error;
-  }
-  return "no error";
-}
 
 /** Makes a native domain of 2^FRAMES_ORDER frames, paused, and returns its domid and first frame. */
 function create(): { domid: number; first: number } {

@@ -38,12 +38,12 @@ beforeAll(async () => {
 });
 
 /**
- * When to kill it, as a part of the time that a fork takes. A few points can't be left to chance: they alternate between the middle of a fork and
+ * When to kill it, as a part of the time that a fork takes; the first fork of a host takes twice as long as the next. A few points can't be left to chance: they alternate between the middle of a fork and
  * well after it. They are never near its end, where nobody can tell whether the fork had ended.
  */
 function killedAt(point: number): number {
   if (isLong) return random() * 1.3;
-  return point % 2 === 1 ? random() * 0.6 : 1.3 + random() * 0.4;
+  return point % 2 === 1 ? random() * 0.25 : 1.3 + random() * 0.4;
 }
 
 /** Returns what the host said until it was killed, while it made its first or second fork or some time after that. */
@@ -154,6 +154,6 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
   }
   console.log(`forks at ${POINTS} points: ${JSON.stringify(found)}`);
   expect(found.unfinished).toBeGreaterThan(0);
-  // Some points must have met a fork that was not valid yet.
-  expect(found.unsaid).toBeLessThan(found.unfinished);
+  // That moment is short beside a fork: most points must have met a fork that was not valid yet.
+  expect(found.unsaid).toBeLessThanOrEqual(isLong ? found.unfinished / 5 : 0);
 });
