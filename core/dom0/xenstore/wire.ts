@@ -81,6 +81,7 @@ export function splitStrings(payload: Buffer): string[] {
   if (payload.length === 0 || payload[payload.length - 1] !== 0) throw new XenstoreError("EINVAL");
   return payload.toString("latin1", 0, payload.length - 1).split("\0");
 }
+
 /** Reads an XS_DIRECTORY_PART reply: a generation count, then names, each ended by a zero byte; an empty name ends the list (Xen's docs/misc/xenstore.txt). */
 export function directoryPart(reply: Buffer): { names: string[]; bytes: number; isLast: boolean } {
   const start = reply.indexOf(0) + 1;
@@ -91,6 +92,7 @@ export function directoryPart(reply: Buffer): { names: string[]; bytes: number; 
   return { names, bytes: reply.length - start, isLast: end >= 0 || reply.length === start };
 }
 
+/** Returns the strings as splitStrings() takes them. */
 export function joinStrings(...strings: string[]): Buffer {
   return Buffer.from(strings.map((string) => `${string}\0`).join(""), "latin1");
 }
