@@ -303,6 +303,13 @@ function beginGuest(d: DomainMemory): void {
   cached = 0;
   loadSecondStage(d.p2mId, changetype<usize>(d) + offsetof<DomainMemory>("p2mStale"));
 }
+/** Says that pCPU `pcpu` runs a vCPU of the domain, as it itself does when it loads the vCPU. */
+export function runsOn(pcpu: u32, domid: u32): void {
+  const before = self;
+  setSelf(pcpuAt(pcpu));
+  beginGuest(domainMemory(domid)!);
+  setSelf(before);
+}
 /** As the pCPU's loop does, for this translation. */
 function isToldToFlush(): bool {
   const flushes = IPI_TLB_FLUSH | IPI_SECOND_FLUSH;
@@ -364,6 +371,10 @@ export function secondStage(domid: u32, gfn: u64): u64 {
 }
 export function tablesOfSecondStage(domid: u32): u32 {
   return domainMemory(domid)!.p2mTables;
+}
+/** The pCPUs that flush what they have of the domain's second stage before they use it again. */
+export function stalePcpus(domid: u32): u32 {
+  return domainMemory(domid)!.p2mStale;
 }
 export function idOfSecondStage(domid: u32): u32 {
   return domainMemory(domid)!.p2mId;
