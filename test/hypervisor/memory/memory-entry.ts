@@ -372,6 +372,10 @@ export function secondStage(domid: u32, gfn: u64): u64 {
 export function tablesOfSecondStage(domid: u32): u32 {
   return domainMemory(domid)!.p2mTables;
 }
+/** The address of a guest frame's entry of the second stage. */
+export function leafAt(domid: u32, gfn: u64): usize {
+  return leafOf(domainMemory(domid)!, gfn);
+}
 /** The pCPUs that flush what they have of the domain's second stage before they use it again. */
 export function stalePcpus(domid: u32): u32 {
   return domainMemory(domid)!.p2mStale;

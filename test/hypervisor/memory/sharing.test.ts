@@ -13,11 +13,14 @@ import {
   XENMEMF_populate_on_demand,
 } from "../../../core/abi/memory.ts";
 import { DOMID_COW } from "../../../core/abi/xen.ts";
-import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE } from "../../../core/machine/layout.ts";
+import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { DOM0, Host } from "./host.ts";
 import { ARGS, PvhDomain } from "./pvh-domain.ts";
 
 const WRITABLE = 2n;
+/** From memory/root.ts and memory/frames.ts. */
+const FRAME_TABLE = XEN_HEAP_START + 0x10000;
+const FRAME_SIZE = 32;
 /** From sched/ipi.ts. */
 const IPI_TLB_FLUSH = 4;
 const IPI_SECOND_FLUSH = 32;
@@ -301,6 +304,31 @@ test("who writes to one frame after the other gets the next ones with them, and 
   checked(host);
   a.destroy();
   checked(host);
+});
+
+test("the checker finds shared frames that somebody may write to, or that have more or fewer uses than are counted", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  const a = new PvhDomain(host, 1);
+  const b = copyOf(host, a, 2);
+  const frame = FRAME_TABLE + b.mfn(5n) * FRAME_SIZE;
+  core.become(DOM0);
+  for (const [at, value, said] of [
+    [core.leafAt(2, 5n), b.entry(5n) | WRITABLE, "second stage: shared frame"],
+    [frame, host.get64(frame) + 1n, "references of"],
+    [frame, host.get64(frame) - 1n, "references of"],
+    [frame, host.get64(frame) - 2n, "shared frame that nobody has"],
+    // A type reference, as for whoever may write.
+    [frame + 8, (7n << 32n) | 1n, "type references of"],
+  ] as const) {
+    const before = host.get64(at);
+    const heard = host.log().length;
+    host.set64(at, value);
+    expect(core.checkMemory(), said).toBeGreaterThan(0);
+    expect(host.log().slice(heard)).toContain(said);
+    host.set64(at, before);
+    expect(core.checkMemory(), host.log()).toBe(0);
+  }
 });
 
 test("2 MiB in one entry are shared frame by frame", async () => {
