@@ -58,11 +58,28 @@ static void find_frames(struct lane *of) {
     of->info->evtchn_upcall_mask = 1;
 }
 
+/* A mapping of a grant that nobody remembers, as a trap came too early, is taken out of its window or table: only this domain's memory can be copied. */
+static int is_foreign(u64 entry) {
+    u64 mfn = entry >> 12 & 0xfffffffff, pfn = pfn_of(mfn);
+    return (entry & 1) && (pfn >= start_info->nr_pages || p2m[pfn] != mfn);
+}
+static void forget_foreign(struct lane *l, struct lane *of) {
+    for (u32 w = 0; w < WINDOWS; w++)
+        if (is_foreign(entry_of(windows[of->id][w]))) hypercall(HYPERVISOR_update_va_mapping, (u64)windows[of->id][w], 0, 6, 0);
+    for (u32 i = 0; i < FRAMES; i++) {
+        struct frame *f = &of->frames[i];
+        if (f->state != TABLE || f->level != 1 || !f->loose) continue;
+        u64 *entries = view(l, f, 0);
+        for (u32 k = 0; k < 512; k++) if (is_foreign(entries[k])) update(l, f->mfn << 12 | k * 8, 0, 0, DOMID_SELF);
+    }
+}
+
 static void fork(struct lane *l) {
     u32 reason = SHUTDOWN_suspend;
     stop_others(l);
     grants_suspend(l);
     for (u32 i = 0; i < lane_count; i++) list_frames(&lanes[i]);
+    for (u32 i = 0; i < lane_count; i++) forget_foreign(l, &lanes[i]);
     u64 store = pfn_of(start_info->store_mfn), console = pfn_of(start_info->console_mfn);
     start_info->store_mfn = store;
     start_info->console_mfn = console;
