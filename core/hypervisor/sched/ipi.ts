@@ -90,7 +90,7 @@ function secondOf(pcpu: u32): usize {
 export function flushSecondStage(id: u32, stale: usize): void {
   const own = self.id;
   const count = pcpuCount();
-  const others = <u32>onlinePcpus() & ~(own == NO_PCPU ? 0 : (<u32>1) << own);
+  const others = (<u32>onlinePcpus()) & ~(own == NO_PCPU ? 0 : (<u32>1) << own);
   // Who loads one of its vCPUs after this finds the bit; of who has loaded one before, this finds the id.
   atomic.or<u32>(stale, others);
   if (own != NO_PCPU) tlbFlushSpace(id);

@@ -234,8 +234,6 @@ export class Forks {
   /** Tells a domain that another one is its peer from now on. */
   async #tellPeer(member: Member, peer: number): Promise<void> {
     const bytes = Buffer.from(`${peer}p`);
-    await this.#unlessEnded(member, () =>
-      this.#host.toolstack.request("consoleInput", { domid: member.domid, bytes }),
-    );
+    await this.#unlessEnded(member, () => this.#host.toolstack.request("consoleInput", { domid: member.domid, bytes }));
   }
 }
