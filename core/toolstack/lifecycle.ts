@@ -486,9 +486,9 @@ export class Lifecycle {
       case "soft-reset": {
         const config = { ...domain.config, name: domain.name };
         const { driverDomains, threads } = this.#parts;
-        // A native domain leaves a record of its frontends' requests, with which another goes on; another type's does not read it.
-        const isRecorded = domain.type === "native" && config.type === "native";
-        const served = driverDomains.served(domid, isRecorded);
+        // One native domain goes on with what another has left undone; a domain of another type does not know what that is.
+        const isNative = domain.type === "native" && config.type === "native";
+        const served = driverDomains.served(domid, isNative);
         const records = threads.records(domid);
         this.destroy(domid);
         await this.#restart(domain, config, options, served.length > 0 ? { domid, served, records } : null);
