@@ -30,7 +30,11 @@ describe("a frontend that makes more events than may wait for its backend's doma
     host.xenstored.quota.outputBytes = 100_000;
     const guest = new RingClient(host.xenstored, front);
     const heard: string[] = [];
-    driver.store.watch("/local/domain/5/heard", (path) => heard.push(path), expect.unreachable);
+    driver.store.watch(
+      "/local/domain/5/heard",
+      (path) => heard.push(path),
+      ({ message }) => expect.unreachable(message),
+    );
     await expect.poll(() => heard).toHaveLength(1);
     const troubles: string[] = [];
     host.xenstored.onTrouble = (_, message) => troubles.push(message);
