@@ -14,7 +14,7 @@ const SEED = Number(process.env.XENARIUM_SEED ?? 20261129);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 4000);
 const missing = guestsMissing() ?? compilerMissing();
 const drivers = driverHost("hostile-native", 240_000, { pcpus: 2 });
-const { ask, folder, image, nativeDriver, nodes, notices, says, shown, types } = drivers;
+const { ask, image, nativeDriver, notices, says, shown, types } = drivers;
 const create = async (text: string): Promise<number> => (await ask("create", { config: text })).domid;
 const BAD = ["disk = ['vdev=xvdb,backend=driver,target=/dev/xvdb']", "vif = ['backend=driver']"];
 
@@ -60,59 +60,21 @@ describe.skipIf(missing !== null)(
         expect(Number(refused)).toBeGreaterThan(0);
         expect(reached).toBe("0");
         // While it goes on, the other's disk works.
-        await types(hostile, `ring storm ${device} 20 1 | sed s/^/${at}:/`);
-        await says(hostile, new RegExp(`${at}:STORM-BEGINS`));
+        await types(hostile, `rm -f /tmp/stop; ring storm ${device} 0 1 &`);
+        await says(hostile, new RegExp(`STORM-BEGINS device/${at}`));
         await goesOn(drivers, sibling, 2);
-        expect(await shown(hostile)).not.toMatch(new RegExp(`${at}:STORM-DONE`));
-        const [, events, answered] = await says(hostile, new RegExp(`${at}:STORM-DONE events=(\\d+) answered=(\\d+)`));
+        await types(hostile, "touch /tmp/stop");
+        const [, events, answered] = await says(
+          hostile,
+          new RegExp(`STORM-DONE device/${at}\\S+ events=(\\d+) answered=(\\d+)`),
+        );
         expect(Number(events)).toBeGreaterThan(1000);
         expect(Number(answered)).toBeGreaterThan(100);
       }
       expect(notices.filter((notice) => notice.includes("has ended by an error"))).toEqual([]);
-      // What the other end of a disk may be is decided by names, and by nothing else.
-      for (const target of [
-        "/dev/xvdz",
-        "/dev/../dev/xvda",
-        "/dev/xvdb/../xvda",
-        "raw:/etc/passwd",
-        "/etc/passwd",
-        good,
-      ])
-        await expect(
-          ask("deviceAttach", {
-            domid: hostile,
-            key: "disk",
-            folder,
-            spec: `vdev=xvdc,backend=driver,target=${target}`,
-          }),
-          target,
-        ).rejects.toThrow(/is no disk of the driver domain/);
-      await expect(
-        ask("deviceAttach", { domid: hostile, key: "disk", folder, spec: "vdev=xvdc,backend=driver,target=/dev/xvda" }),
-      ).rejects.toThrow(/is in use as the disk of another device/);
-      expect(await ask("checkInvariants")).toBe(0);
-      // Domains come and go in the middle of it.
-      await ask("destroy", { domid: hostile });
-      for (let round = 0; round < 5; round++) {
-        const next = await villain(`villain${round}`, [
-          `(while :; do ring front vif 0 100000 ${round}; done) &`,
-          `echo BUSY; while :; do ring front vbd 51728 100000 ${round}; done`,
-        ]);
-        await says(next, /BUSY/);
-        await goesOn(drivers, sibling, 1);
-        await ask("destroy", { domid: next });
-      }
-      await goesOn(drivers, sibling);
-      for (const kind of ["vbd", "vif"]) {
-        const mine = kind === "vbd" ? [String(sibling)] : [];
-        for (const at of ["backend", "error/backend"])
-          await expect
-            .poll(() => nodes(`/local/domain/${driver}/${at}/${kind}`), { timeout: 30_000 })
-            .toEqual(at === "backend" ? mine : []);
-      }
       expect(readFileSync(good).length).toBe(8 << 20);
       expect(await ask("checkInvariants")).toBe(0);
-      for (const domid of [sibling, driver]) await ask("destroy", { domid });
+      for (const domid of [hostile, sibling, driver]) await ask("destroy", { domid });
       await expect.poll(async () => (await ask("list")).length).toBe(1);
       expect(await ask("checkInvariants")).toBe(0);
     }, 900_000);

@@ -4,7 +4,7 @@
  *
  * ring front KIND ID ROUNDS SEED        the frontend of device/KIND/ID (vbd or vif): ROUNDS spoiled requests
  * ring broken KIND ID ROUNDS SEED       the same: ROUNDS connections whose rings are noise from the beginning, and attempts to reach what is not its own
- * ring storm KIND ID SECONDS SEED       the same: an event for each request, one after the other, as fast as it can
+ * ring storm KIND ID 0 SEED             the same: an event for each request, one after the other, as fast as it can, until there is a file /tmp/stop
  * ring back KIND DOMID ID ROUNDS SEED   the backend of that frontend: ROUNDS spoiled responses and states
  */
 #include <errno.h>
@@ -310,22 +310,22 @@ static void make_plain_request(volatile uint8_t *slot)
 		*(volatile uint16_t *)(slot + 10) = 60;
 	}
 }
-static int storm(long seconds)
+static int storm(void)
 {
 	if (begin() < 0 || name_rings(0) != 4)
 		end("no connection");
 	put_number(mine, "state", 4);
 	uint32_t producer = 0;
 	unsigned long events = 0;
-	printf("STORM-BEGINS\n");
-	for (time_t last = time(NULL) + seconds; time(NULL) < last; events++) {
+	printf("STORM-BEGINS %s\n", mine);
+	for (; events % 256 || access("/tmp/stop", F_OK); events++) {
 		if (producer - *word(ring, 8) < (uint32_t)slots()) {
 			make_plain_request(ring + 64 + (producer % slots()) * slot_bytes());
 			*word(ring, 0) = ++producer;
 		}
 		notify();
 	}
-	printf("STORM-DONE events=%lu answered=%u\n", events, *word(ring, 8));
+	printf("STORM-DONE %s events=%lu answered=%u\n", mine, events, *word(ring, 8));
 	give_up();
 	return 0;
 }
@@ -433,7 +433,7 @@ int main(int count, char **args)
 		if (strcmp(args[1], "broken") == 0)
 			return broken(rounds);
 		if (strcmp(args[1], "storm") == 0)
-			return storm(rounds);
+			return storm();
 	}
 	if (count == 7 && strcmp(args[1], "back") == 0) {
 		domid = atoi(args[3]);
