@@ -303,12 +303,12 @@ export class DomainDevices {
   removeBackends(domid: number): void {
     for (const address of this.all(domid)) {
       const back = backendPath(address);
-      if (address.backendDomid === this.#own) this.#store.remove(back);
-      else if (this.#store.read(`${back}/state`) !== null) {
+      if (address.backendDomid === this.#own || this.#store.read(`${back}/state`) === null) this.#removeBehind(address);
+      else {
         this.#close(back);
         this.#leaves(
           domid,
-          this.#leftBy(address).then(() => this.#store.remove(back)),
+          this.#leftBy(address).then(() => this.#removeBehind(address)),
         );
       }
     }
@@ -332,13 +332,25 @@ export class DomainDevices {
   }
 
   #remove(address: DeviceAddress): void {
-    const { backendDomid, kind, domid, id } = address;
+    const { kind, domid, id } = address;
     this.#store.transaction((t) => {
       this.#store.remove(this.frontendPath(address), t);
-      this.#store.remove(backendPath(address), t);
+      this.#removeBehind(address, t);
       this.#store.remove(`/libxl/${domid}/device/${kind}/${id}`, t);
-      this.#store.remove(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}`, t);
     });
+  }
+
+  /**
+   * Removes what the backend's domain has of a device in xenstore, with the directories that are empty then. They count as that domain's nodes: it would
+   * have no more of them some day, as each domain that starts again has another domid.
+   */
+  #removeBehind({ backendDomid, kind, domid, id }: DeviceAddress, transaction = 0): void {
+    for (const root of ["backend", "error/backend"]) {
+      const ofDomain = `/local/domain/${backendDomid}/${root}/${kind}/${domid}`;
+      this.#store.remove(`${ofDomain}/${id}`, transaction);
+      const isThere = this.#store.read(ofDomain, transaction) !== null;
+      if (isThere && this.#store.list(ofDomain, transaction).length === 0) this.#store.remove(ofDomain, transaction);
+    }
   }
 
   /** Resolves with the state that fits, or with null if none came in time. While it waits, it is in `waits`. */

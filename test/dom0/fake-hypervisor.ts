@@ -91,7 +91,8 @@ export class FakeHypervisor implements NativeExports {
   raise(port: number): void {
     const pending = this.dom0SharedInfo + 2048 + (port >> 6) * 8;
     this.view.setBigUint64(pending, this.view.getBigUint64(pending, true) | (1n << BigInt(port & 63)), true);
-    this.view.setBigUint64(this.dom0SharedInfo + 8, 1n << BigInt(port >> 6), true);
+    const selector = this.dom0SharedInfo + 8;
+    this.view.setBigUint64(selector, this.view.getBigUint64(selector, true) | (1n << BigInt(port >> 6)), true);
     this.view.setUint8(this.dom0SharedInfo, 1);
     const words = new Int32Array(this.memory.buffer);
     Atomics.add(words, this.eventWord >> 2, 1);
@@ -298,6 +299,8 @@ export class FakeHypervisor implements NativeExports {
       this.domains.get(0)!.ports.set(port, { remote, remotePort });
       this.domains.get(remote)!.ports.set(remotePort, { remote: 0, remotePort: port });
       view.setUint32(at + 8, port, true);
+      // Xen makes the port pending at once, because the other end may have sent its event before.
+      this.raise(port);
     } else if (op === 1) {
       this.virqPort = this.#port(0);
       this.domains.get(0)!.ports.set(this.virqPort, null);

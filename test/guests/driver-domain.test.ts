@@ -2,45 +2,25 @@
  * Disks and networks whose backends are Linux's own, in another guest: a driver domain with xen-blkback, xen-netback and xl devd. It is PV, or PVH if
  * XENARIUM_DRIVER_TYPE says so (../long/driver-pvh.long.ts).
  */
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { HostService } from "../../core/api/host-service.ts";
-import { builtHost } from "../built-host.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { describe, expect, it } from "vitest";
 import { config, driverConfig, driverMissing } from "./driver.ts";
-import { onConsole } from "./on-console.ts";
+import { driverHost, sha256 } from "./driver-host.ts";
 
 const missing = driverMissing;
 const type = process.env.XENARIUM_DRIVER_TYPE ?? "pv";
-const folder = temporaryFolder("driver-domain");
-let host: HostService;
-const notices: string[] = [];
-/** Names of the domains that were made, in order. */
-const made: string[] = [];
-
 /** A PVH driver domain maps grants through its second stage, and takes minutes to be ready on a busy computer. */
 const patience = type === "pvh" ? 600_000 : 90_000;
-const { ask, shown, says, types } = onConsole(() => host, patience);
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+const { ask, folder, made, nodes, notices, says, shown, types } = driverHost("driver-domain", patience);
 const permissions = async (path: string): Promise<unknown> =>
   (await ask("xenstoreNodes", { paths: [path] })).nodes[0]!.permissions;
-const nodes = async (path: string): Promise<string[]> => ask("xenstoreList", { path });
 
 async function startDriver(image: string, ...more: string[]): Promise<number> {
   const { domid } = await ask("create", { config: driverConfig([image], `type = "${type}"`, ...more) });
   await says(domid, /DRIVER-READY/);
   return domid;
 }
-
-beforeAll(async () => {
-  host = builtHost({ memoryMiB: 1024 });
-  await host.powerOn();
-  host.toolstack.on("notice", ({ message }) => notices.push(message));
-  host.toolstack.on("created", ({ name }) => made.push(name));
-});
-afterAll(() => host.powerOff(1000));
 
 describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${missing})` : ""}`, () => {
   it(

@@ -10,6 +10,7 @@ import type { HostService } from "../../core/api/host-service.ts";
 import { builtHost } from "../built-host.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { config, driverConfig, driverMissing } from "./driver.ts";
+import { goesOn, honest } from "./honest.ts";
 import { onConsole } from "./on-console.ts";
 import { compilerMissing, program } from "./programs.ts";
 
@@ -19,7 +20,8 @@ const missing = driverMissing ?? compilerMissing();
 const folder = temporaryFolder("hostile-pair");
 let host: HostService;
 
-const { ask, shown, says, types } = onConsole(() => host, 240_000);
+const consoles = onConsole(() => host, 240_000);
+const { ask, shown, says, types } = consoles;
 const create = async (text: string): Promise<number> => (await ask("create", { config: text })).domid;
 const image = (name: string): string => {
   const file = path.join(folder, name);
@@ -27,24 +29,8 @@ const image = (name: string): string => {
   return file;
 };
 
-/** Writes data that it can recognise, reads them, and says which round it was. */
-const HONEST = [
-  "i=0; while i=$((i+1)); do",
-  "dd if=/dev/urandom of=/tmp/data bs=64k count=8 2>/dev/null",
-  "dd if=/tmp/data of=/dev/xvdb bs=64k conv=fsync,notrunc 2>/dev/null || echo WRONG write",
-  "echo 3 > /proc/sys/vm/drop_caches",
-  "dd if=/dev/xvdb of=/tmp/back bs=64k count=8 2>/dev/null || echo WRONG read",
-  'test "$(sha256sum < /tmp/data)" = "$(sha256sum < /tmp/back)" && echo "ROUND $i" || echo WRONG data',
-  "usleep 50000; done",
-];
-const honest = (disk: string): Promise<number> =>
-  create(config("honest", HONEST, ["xen-blkfront"], {}, [`disk = ['${disk}']`]));
-/** Its disk works as well as before. */
-async function goesOn(domid: number): Promise<void> {
-  const before = Number([...(await shown(domid)).matchAll(/ROUND (\d+)/g)].at(-1)?.[1] ?? 0);
-  await says(domid, new RegExp(`ROUND ${before + 3}\\D`));
-  expect(await shown(domid)).not.toContain("WRONG");
-}
+const startHonest = (disk: string): Promise<number> => create(honest(disk));
+const worksOn = (domid: number): Promise<void> => goesOn(consoles, domid);
 const ring = (): Record<string, string> => ({ ring: program("test/guests/hostile/ring.c") });
 
 beforeAll(async () => {
@@ -62,7 +48,7 @@ describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (
   it("a frontend: Linux's backends and who else they serve go on", async () => {
     const driver = await create(driverConfig([image("good.img"), image("bad.img")]));
     await says(driver, /DRIVER-READY/);
-    const sibling = await honest("vdev=xvdb,backend=driver,target=/dev/xvda");
+    const sibling = await startHonest("vdev=xvdb,backend=driver,target=/dev/xvda");
     await says(sibling, /ROUND 2/);
     const script = [
       `ring front vbd 51728 ${TRIES} ${SEED}`,
@@ -83,7 +69,7 @@ describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (
     // The disk's frontend comes back as often as it likes; netback abandons an interface that cheated.
     expect(Number(runs[0]![2])).toBeGreaterThan(1);
     expect(Number(runs[1]![2])).toBeGreaterThan(0);
-    await goesOn(sibling);
+    await worksOn(sibling);
     await types(driver, "echo STILL-$((1+1))");
     await says(driver, /STILL-2/);
     expect(await ask("wiring", { domid: driver })).toBeTruthy();
@@ -101,7 +87,7 @@ describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (
       const liar = await create(
         config("liar", ["exec setsid -c sh"], ["xen-evtchn", "xen-gntdev"], ring(), ["driver_domain = 1"]),
       );
-      const sibling = await honest(`${image(`${kind}.img`)},raw,xvdb,rw`);
+      const sibling = await startHonest(`${image(`${kind}.img`)},raw,xvdb,rw`);
       await says(sibling, /ROUND 2/);
       // This is for the next one.
       await types(liar, `ring back ${kind} ${sibling + 1} ${id} ${TRIES} ${SEED}`);
@@ -115,7 +101,7 @@ describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (
       const [, connections, reached] = await says(liar, /HOSTILE-DONE rounds=\d+ connections=(\d+) reached=(\d+)/);
       expect([connections, reached]).toEqual(["1", "0"]);
       expect(await shown(liar)).not.toContain("HOSTILE-FAILED");
-      await goesOn(sibling);
+      await worksOn(sibling);
       // What it wrote leads the toolstack nowhere else.
       const [entry] = await ask("deviceList", { domid: victim, kind });
       expect(entry).toMatchObject({

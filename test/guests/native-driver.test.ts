@@ -1,49 +1,22 @@
 /** Disks and networks whose backends are in a native driver domain: a domain that is a thread of the application's, as dom0 is (type="native"). */
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { HostService } from "../../core/api/host-service.ts";
-import { builtHost } from "../built-host.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { describe, expect, it } from "vitest";
 import { config } from "./driver.ts";
+import { driverHost, sha256 } from "./driver-host.ts";
 import { guestsMissing } from "./images.ts";
-import { onConsole } from "./on-console.ts";
 
 const missing = guestsMissing();
-const folder = temporaryFolder("native-driver");
 const patience = 90_000;
-let host: HostService;
-const notices: string[] = [];
-/** Names of the domains that were made, in order. */
-const made: string[] = [];
-
-const { ask, says, shown, types } = onConsole(() => host, patience);
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-const nodes = async (path: string): Promise<string[]> => ask("xenstoreList", { path });
-
-/** Creates a native driver domain with these images as /dev/xvda and so on. */
-async function startDriver(name: string, images: readonly string[], ...more: string[]): Promise<number> {
-  const disks = images.map((image, i) => `'${image},raw,xvd${"abcd"[i]}'`);
-  const lines = [`name = "${name}"`, 'type = "native"', "memory = 4", `disk = [${disks.join(", ")}]`, ...more];
-  const { domid } = await ask("create", { config: lines.join("\n") });
-  await says(domid, /READY/);
-  return domid;
-}
+const drivers = driverHost("native-driver", patience);
+const { ask, folder, made, nodes, notices, says, shown, types } = drivers;
+const startDriver = drivers.nativeDriver;
 
 /** Returns how many packets the domain's interface has got from its present backend. */
 async function packets(domid: number): Promise<number> {
   const { devices } = await ask("wiring", { domid });
   return devices.find(({ kind }) => kind === "vif")?.traffic?.inCount ?? 0;
 }
-
-beforeAll(async () => {
-  host = builtHost({ memoryMiB: 1024 });
-  await host.powerOn();
-  host.toolstack.on("notice", ({ message }) => notices.push(message));
-  host.toolstack.on("created", ({ name }) => made.push(name));
-});
-afterAll(() => host.powerOff(1000));
 
 describe("a native domain", () => {
   it("starts, is listed, takes memory, is paused, and ends in every way", async () => {

@@ -95,6 +95,32 @@ describe("a device of a driver domain's", () => {
     expect(config.match(/backend=driver/g)).toHaveLength(1);
   });
 
+  it("leaves nothing in the domain that had its backend when its own domain goes, or it is detached", async () => {
+    const driver = await create("driver");
+    const left = (): string[] =>
+      ["backend/vbd", "error/backend/vbd"].flatMap((at) => host.store.list(`/local/domain/${driver}/${at}`));
+    const front = await createServed("front", driver, "driver");
+    const back = backendOf(driver, front);
+    const writeError = (): void => host.store.write(`${back.replace("/backend/", "/error/backend/")}/error`, "spoiled");
+    writeError();
+    expect(left()).toEqual([String(front), String(front)]);
+    await ask("destroy", { domid: front });
+    // This is what `xl devd` does. It leaves the directories above it.
+    host.store.remove(back);
+    await expect.poll(left).toEqual([]);
+    const other = await create("other");
+    const spec = "vdev=xvdb,backend=driver,target=/dev/xvda";
+    const attached = attach(other, spec);
+    await isReady(backendOf(driver, other));
+    await attached;
+    host.store.write(`/local/domain/${driver}/error/backend/vbd/${other}/${DISK}/error`, "spoiled");
+    const gone = detach(other, "xvdb");
+    await expect.poll(() => stateOf(backendOf(driver, other))).toBe("5");
+    host.store.remove(backendOf(driver, other));
+    await gone;
+    expect(left()).toEqual([]);
+  });
+
   it("that says why it failed says so in one line of text", async () => {
     const driver = await create("driver");
     const front = await create("front");

@@ -13,6 +13,9 @@ import {
 import type { Hypercalls } from "./hypercalls.ts";
 import type { PhysicalMemory } from "./memory.ts";
 
+/** Scans that follow each other while other domains send events, before timers, messages and files have their turn. */
+const SCANS_PER_TURN = 16;
+
 export type EventHandler = () => void;
 
 /** The counts begin when the port is bound. An event that comes while another one is pending is delivered together with it. */
@@ -114,9 +117,12 @@ export class EventChannels {
     if (this.#wake) Atomics.notify(this.#wake, 0);
   }
 
-  /** Makes one scan: takes every port that is pending, unmasked and has a handler, and calls the handler. */
+  /**
+   * Takes every port that is pending, unmasked and has a handler, and calls the handler. It goes on with what has become pending meanwhile, but not for
+   * as long as others may send events: then the word has changed, and run() comes back.
+   */
   deliver(): void {
-    while (Atomics.exchange(this.#upcallPending, 0, 0)) {
+    for (let scans = 0; scans < SCANS_PER_TURN && Atomics.exchange(this.#upcallPending, 0, 0); scans++) {
       let selector = Atomics.exchange(this.#selector, 0, 0n);
       for (let word = 0; selector !== 0n; word++, selector >>= 1n) {
         if (!(selector & 1n)) continue;

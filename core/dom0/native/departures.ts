@@ -21,8 +21,17 @@ export class Departures {
     const changed = (path: string): void => {
       const [kind, front, id] = path.slice(this.#root.length + 1).split("/");
       if (kind && front && id) this.#lookAgain(`${this.#root}/${kind}/${front}/${id}`);
+      // The first event of the watch: what stands there may have been written before.
+      else if (path === this.#root) void this.#lookAtAll().catch(onError);
     };
     store.watch(this.#root, changed, refused);
+  }
+
+  async #lookAtAll(): Promise<void> {
+    for (const kind of await this.#store.list(this.#root))
+      for (const front of await this.#store.list(`${this.#root}/${kind}`))
+        for (const id of await this.#store.list(`${this.#root}/${kind}/${front}`))
+          this.#lookAgain(`${this.#root}/${kind}/${front}/${id}`);
   }
 
   #lookAgain(directory: string): void {

@@ -1,5 +1,11 @@
-/** A domain's end of its xenstore ring (public/io/xs_wire.h). xenstored, at the other end, is trusted: what it writes against the protocol throws. */
+/**
+ * A domain's end of its xenstore ring (public/io/xs_wire.h, docs/misc/xenstore-ring.txt). xenstored, at the other end, is trusted: what it writes against
+ * the protocol throws. It ends the conversation with a domain for which too many events wait, and any domain can make many at once, with nodes below one
+ * that this domain watches. Therefore the conversation is begun anew then: what was not answered is asked again, and each listener looks again.
+ */
 import {
+  XENSTORE_CONNECTED,
+  XENSTORE_DOMAIN_INTERFACE_CONNECTION,
   XENSTORE_DOMAIN_INTERFACE_ERROR,
   XENSTORE_DOMAIN_INTERFACE_REQ,
   XENSTORE_DOMAIN_INTERFACE_REQ_CONS,
@@ -7,6 +13,7 @@ import {
   XENSTORE_DOMAIN_INTERFACE_RSP,
   XENSTORE_DOMAIN_INTERFACE_RSP_CONS,
   XENSTORE_DOMAIN_INTERFACE_RSP_PROD,
+  XENSTORE_RECONNECT,
   XENSTORE_RING_SIZE,
 } from "../../abi/xs_wire.ts";
 import type { BackendStore } from "../xenbus/kind.ts";
@@ -15,6 +22,7 @@ import {
   HEADER_SIZE,
   directoryPart,
   joinStrings,
+  PAYLOAD_MAX,
   splitStrings,
   XenstoreError,
   XS,
@@ -36,8 +44,17 @@ function sayWhy(error: unknown): string {
 }
 
 interface Waiting {
+  type: number;
+  /** The whole request. */
+  bytes: Buffer;
   resolve: (payload: Buffer) => void;
   reject: (error: unknown) => void;
+}
+
+interface Listener {
+  path: string;
+  changed: (path: string) => void;
+  refused: (error: Error) => void;
 }
 
 export class XenstoreClient implements BackendStore {
@@ -49,7 +66,11 @@ export class XenstoreClient implements BackendStore {
   #sent = 0;
   #input = Buffer.alloc(0);
   readonly #waiting = new Map<number, Waiting>();
-  readonly #listeners = new Map<string, (path: string) => void>();
+  /** By the tokens of their watches. */
+  readonly #listeners = new Map<string, Listener>();
+  /** Tokens of watches that xenstored has taken. */
+  readonly #watched = new Set<string>();
+  #isReconnecting = false;
   #nextRequest = 1;
   #nextToken = 1;
 
@@ -106,32 +127,78 @@ export class XenstoreClient implements BackendStore {
    */
   watch(path: string, listener: (path: string) => void, refused: (error: Error) => void): () => void {
     const token = String(this.#nextToken++);
-    this.#listeners.set(token, listener);
-    this.#request(XS.WATCH, joinStrings(path, token)).catch((error: unknown) => {
-      if (this.#listeners.delete(token)) refused(new Error(`xenstored refuses to watch ${path}: ${sayWhy(error)}`));
-    });
+    this.#listeners.set(token, { path, changed: listener, refused });
+    this.#watch(token, path);
     return () => {
       if (!this.#listeners.delete(token)) return;
+      this.#watched.delete(token);
       // It is refused only if there is no such watch, because xenstored has not taken it either.
       this.#request(XS.UNWATCH, joinStrings(path, token)).catch(() => {});
     };
   }
 
+  #watch(token: string, path: string): void {
+    this.#request(XS.WATCH, joinStrings(path, token)).then(
+      () => {
+        if (this.#listeners.has(token)) this.#watched.add(token);
+      },
+      (error: unknown) => {
+        const listener = this.#listeners.get(token);
+        this.#listeners.delete(token);
+        listener?.refused(new Error(`xenstored refuses to watch ${path}: ${sayWhy(error)}`));
+      },
+    );
+  }
+
   /** Called when xenstored has sent an event: takes what it has written, and writes what has waited for room. */
   service(): void {
-    const error = Atomics.load(this.#words, XENSTORE_DOMAIN_INTERFACE_ERROR >> 2);
-    if (error !== 0) throw new Error(`xenstored has ended the conversation: error ${error}`);
+    if (this.#isReconnecting) {
+      if (Atomics.load(this.#words, XENSTORE_DOMAIN_INTERFACE_CONNECTION >> 2) !== XENSTORE_CONNECTED) return;
+      this.#isReconnecting = false;
+      this.#askAgain();
+    }
+    if (Atomics.load(this.#words, XENSTORE_DOMAIN_INTERFACE_ERROR >> 2) !== 0) {
+      this.#isReconnecting = true;
+      Atomics.store(this.#words, XENSTORE_DOMAIN_INTERFACE_CONNECTION >> 2, XENSTORE_RECONNECT);
+      this.#notify();
+      return;
+    }
     let moved = false;
     while (this.#receive() || this.#flush()) moved = true;
     if (moved) this.#notify();
   }
 
+  /**
+   * xenstored has forgotten all watches, and nobody knows which of the requests without an answer it has carried out. To write the same value twice does
+   * no harm. To remove a node twice might: meanwhile there may be another of that name. So whoever wanted that has to look again.
+   */
+  #askAgain(): void {
+    this.#input = Buffer.alloc(0);
+    this.#output.length = 0;
+    this.#sent = 0;
+    for (const [number, { type, bytes, reject }] of [...this.#waiting]) {
+      if (type !== XS.RM) {
+        this.#output.push(bytes);
+        continue;
+      }
+      this.#waiting.delete(number);
+      reject(new XenstoreError("EAGAIN", "xenstored has ended the conversation"));
+    }
+    const before = [...this.#watched];
+    this.#watched.clear();
+    for (const token of before) this.#watch(token, this.#listeners.get(token)!.path);
+  }
+
   #request(type: number, payload: Buffer): Promise<Buffer> {
+    // xenstored would take it for a breach of the protocol.
+    if (payload.length > PAYLOAD_MAX) return Promise.reject(new XenstoreError("E2BIG"));
     const requestId = this.#nextRequest;
     this.#nextRequest = (this.#nextRequest % 0x7fffffff) + 1;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(requestId, { resolve, reject });
-      this.#output.push(encodeMessage({ type, requestId, transactionId: 0, payload }));
+      const bytes = encodeMessage({ type, requestId, transactionId: 0, payload });
+      this.#waiting.set(requestId, { type, bytes, resolve, reject });
+      if (this.#isReconnecting) return;
+      this.#output.push(bytes);
       if (this.#flush()) this.#notify();
     });
   }
@@ -184,7 +251,7 @@ export class XenstoreClient implements BackendStore {
     if (type === XS.WATCH_EVENT) {
       const [path, token] = splitStrings(payload);
       // After an answer, so that a listener finds what it has waited for.
-      setImmediate(() => this.#listeners.get(token!)?.(path!));
+      setImmediate(() => this.#listeners.get(token!)?.changed(path!));
       return;
     }
     const id = message.readUInt32LE(4);

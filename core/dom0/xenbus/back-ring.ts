@@ -45,6 +45,11 @@ export class BackRing {
   readonly #pages: readonly number[];
   readonly #header: number;
   readonly #slotBytes: number;
+  /** Responses that the frontend has not been shown, each with room for a slot's words, and how many there are. */
+  readonly #answers: Int32Array;
+  #unseen = 0;
+  /** A response's length; it is the same for all of a ring. */
+  #responseWords = 0;
   #requestConsumer: number;
   #responseProducer: number;
   readonly #record: RequestRecord | null;
@@ -67,6 +72,7 @@ export class BackRing {
     this.#slotBytes = slotBytes;
     this.size = ringSize(pages.length, slotBytes);
     this.request = new Int32Array(slotBytes >> 2);
+    this.#answers = new Int32Array(this.size * this.request.length);
     this.#requestConsumer = this.#responseProducer = Atomics.load(this.#words, this.#header + RSP_PROD) >>> 0;
     this.isContinued = this.#responseProducer !== 0;
     this.#record = record;
@@ -96,23 +102,34 @@ export class BackRing {
     return true;
   }
 
-  /** Puts a response where the frontend does not see it yet. Only as many requests as were taken can be answered. `taken` as it was after take(). */
+  /**
+   * Takes a response, which the frontend does not see yet. Only as many requests as were taken can be answered. `taken` as it was after take(). The slot
+   * keeps its request until push(): if this backend ends before that, the one that takes its place may have to take the request again.
+   */
   respond(response: Int32Array, taken = 0): void {
     if (this.#responseProducer === this.#requestConsumer) throw new Error("a response to no request");
     this.#record?.answer(taken, this.#responseProducer);
-    let at = HEADER + (this.#responseProducer & (this.size - 1)) * this.#slotBytes;
-    for (let i = 0; i < response.length; i++, at += 4)
-      this.#words[this.#pages[at >>> PAGE_SHIFT]! + ((at & PAGE_MASK) >>> 2)] = response[i]!;
+    const words = this.request.length;
+    this.#answers.set(response, this.#unseen * words);
+    this.#unseen++;
+    this.#responseWords = response.length;
     this.#responseProducer = (this.#responseProducer + 1) >>> 0;
   }
 
   /** Shows the responses to the frontend. Returns true when the frontend asked to be notified (RING_PUSH_RESPONSES_AND_CHECK_NOTIFY). */
   push(): boolean {
-    const old = Atomics.load(this.#words, this.#header + RSP_PROD) >>> 0;
+    const words = this.request.length;
+    const first = (this.#responseProducer - this.#unseen) >>> 0;
+    for (let answer = 0; answer < this.#unseen; answer++) {
+      let at = HEADER + ((first + answer) & (this.size - 1)) * this.#slotBytes;
+      for (let i = 0; i < this.#responseWords; i++, at += 4)
+        this.#words[this.#pages[at >>> PAGE_SHIFT]! + ((at & PAGE_MASK) >>> 2)] = this.#answers[answer * words + i]!;
+    }
+    this.#unseen = 0;
     Atomics.store(this.#words, this.#header + RSP_PROD, this.#responseProducer | 0);
     this.#record?.shown();
     const event = Atomics.load(this.#words, this.#header + RSP_EVENT) >>> 0;
-    return (this.#responseProducer - event) >>> 0 < (this.#responseProducer - old) >>> 0;
+    return (this.#responseProducer - event) >>> 0 < (this.#responseProducer - first) >>> 0;
   }
 
   /** Asks to be notified of the next request. Returns true when one has come meanwhile (RING_FINAL_CHECK_FOR_REQUESTS). Throws RingError. */
@@ -136,12 +153,13 @@ export class BackRing {
     };
   }
 
-  /** Number of requests that wait. Throws RingError when the frontend claims more than there are slots. */
+  /** Number of requests that wait. Throws RingError when the frontend claims more than there are slots whose responses it has seen. */
   #pending(): number {
     const producer = Atomics.load(this.#words, this.#header + REQ_PROD) >>> 0;
-    if ((producer - this.#responseProducer) >>> 0 > this.size || (producer - this.#requestConsumer) >>> 0 > this.size)
+    const shown = (this.#responseProducer - this.#unseen) >>> 0;
+    if ((producer - shown) >>> 0 > this.size || (producer - this.#requestConsumer) >>> 0 > this.size)
       throw new RingError(
-        `the ring's request producer is ${producer}, with ${this.#responseProducer} answered and ${this.#requestConsumer} taken of ${this.size} slots`,
+        `the ring's request producer is ${producer}, with ${shown} answered and ${this.#requestConsumer} taken of ${this.size} slots`,
       );
     return (producer - this.#requestConsumer) >>> 0;
   }

@@ -24,6 +24,11 @@ export class BackendDevice {
   #work: Promise<void> = Promise.resolve();
   #isWaiting = false;
   #isGone = false;
+  /**
+   * The frontend is about to be disconnected because something has gone wrong. Until that is done, nothing more of it is heard: a frontend may send
+   * events much faster than its failure can be written into the store.
+   */
+  #isFailing = false;
 
   constructor(kernel: BackendKernel, kind: DeviceKind, address: DeviceAddress) {
     this.#kernel = kernel;
@@ -173,12 +178,15 @@ export class BackendDevice {
   }
 
   #failLater(reason: unknown): void {
+    if (this.#isFailing) return;
+    this.#isFailing = true;
     void this.#then(() => Promise.reject(reason as Error));
   }
 
   /** As xenbus_dev_fatal in Linux: writes the reason into the error directory of the backend's domain, and the state Closing. */
   async #fail(error: unknown): Promise<void> {
     if (this.#isGone) return;
+    this.#isFailing = true;
     this.problem = error instanceof Error ? error.message : String(error);
     const { domid, kind, id } = this.address;
     const root = backendRoot(this.address.backendDomid).replace(/backend$/, "error/backend");
@@ -193,6 +201,7 @@ export class BackendDevice {
         this.problem += `; ${String(later)}`;
       }
     this.#closeChannels();
+    this.#isFailing = false;
   }
 
   async #frontNumber(name: string, most = 0xffffffff, absent?: number): Promise<number> {
@@ -222,7 +231,16 @@ export class BackendDevice {
       publish: (nodes) => this.#publish(nodes),
       open: (refs, remotePort, onEvent) => {
         if (this.#isGone) throw new Error("the device is gone");
-        const channel = new Channel(this.#kernel, this.address.domid, refs, remotePort, onEvent);
+        // What goes wrong with one frontend's event must not reach the domain that has the backends of others too.
+        const heard = (): void => {
+          if (this.#isFailing) return;
+          try {
+            onEvent();
+          } catch (error) {
+            this.#failLater(error);
+          }
+        };
+        const channel = new Channel(this.#kernel, this.address.domid, refs, remotePort, heard);
         this.#channels.add(channel);
         return channel;
       },

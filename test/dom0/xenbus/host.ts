@@ -11,20 +11,30 @@ import { FakeHypervisor } from "../fake-hypervisor.ts";
 
 export interface FakeHost extends Dom0 {
   xen: FakeHypervisor;
+  memory: PhysicalMemory;
   hypercalls: Hypercalls;
   events: EventChannels;
+  grants: GrantMap;
   heard: { event: ToolstackEventName; data: unknown }[];
 }
 
-export function fakeHost(kinds: readonly DeviceKind[], { consoleFolder }: { consoleFolder?: string } = {}): FakeHost {
+export interface FakeHostOptions {
+  consoleFolder?: string;
+  /** Called for handlers of event channels that throw. If it is not given, the test fails. */
+  onHandlerError?: (port: number, error: unknown) => void;
+}
+
+export function fakeHost(kinds: readonly DeviceKind[], options: FakeHostOptions = {}): FakeHost {
+  const { consoleFolder, onHandlerError } = options;
   const xen = new FakeHypervisor(64);
   const memory = new PhysicalMemory(xen.memory);
   const own = ownFrames(xen);
   const frames = new FrameAllocator(own.first, own.count, [own.first, own.first + 1]);
   const hypercalls = new Hypercalls(xen, memory, frames.allocate(SCRATCH_FRAMES) * 4096);
-  const events = new EventChannels(hypercalls, xen.dom0SharedInfo, (port, error) => {
+  const fail = (port: number, error: unknown): never => {
     throw new Error(`port ${port}: ${String(error)}`);
-  });
+  };
+  const events = new EventChannels(hypercalls, xen.dom0SharedInfo, onHandlerError ?? fail);
   void events.run(xen.eventWord);
   const heard: FakeHost["heard"] = [];
   const grants = new GrantMap(hypercalls);
@@ -37,5 +47,5 @@ export function fakeHost(kinds: readonly DeviceKind[], { consoleFolder }: { cons
     statistics: null,
     emit: (event, data) => void heard.push({ event, data }),
   });
-  return { ...dom0, xen, hypercalls, events, heard };
+  return { ...dom0, xen, memory, hypercalls, events, grants, heard };
 }

@@ -1,6 +1,6 @@
 /** Backends that die at any moment, one after the other, on one ring: with a record every request is answered once, and none is lost. */
 import { describe, expect, it } from "vitest";
-import { BackRing, ringSize } from "../../../core/dom0/xenbus/back-ring.ts";
+import { BackRing, RingError, ringSize } from "../../../core/dom0/xenbus/back-ring.ts";
 import { RequestRecord } from "../../../core/dom0/xenbus/request-record.ts";
 import { pick, random, SEED, triesOf } from "../../fuzz/random.ts";
 
@@ -104,6 +104,39 @@ describe("a record of requests", () => {
     ring.push();
     frontend.look();
     expect(frontend.open).toEqual(new Set());
+  });
+
+  it(`lets each request be answered, or refuses the ring, whatever the frontend writes into it between two backends (seed ${SEED})`, () => {
+    const chance = random(SEED);
+    let [refused, served] = [0, 0];
+    for (let i = 0; i < triesOf(2000); i++) {
+      const frontend = new Frontend(pick(chance, [0, 5, 2 ** 32 - 3, 0x7fffffff]));
+      const memory = new SharedArrayBuffer(RequestRecord.bytes(SIZE, SLOT_BYTES));
+      const take = (ring: BackRing): number[] => {
+        const taken: number[] = [];
+        while (ring.take()) taken.push(ring.taken);
+        return taken;
+      };
+      const first = new BackRing(frontend.page, [0], SLOT_BYTES, new RequestRecord(memory, SIZE, SLOT_BYTES));
+      for (let n = chance(SIZE + 1); n > 0; n--) frontend.ask();
+      const taken = take(first);
+      for (const each of taken.splice(0, chance(taken.length + 1))) first.respond(Int32Array.of(0, 0, 0), each);
+      if (chance(2)) first.push();
+      for (const at of [REQ_PROD, RSP_PROD])
+        if (chance(2))
+          frontend.words[at]! += pick(chance, [1, -1, SIZE, -SIZE, chance(2 ** 32), chance(2 * SIZE) - SIZE]);
+      try {
+        const next = new BackRing(frontend.page, [0], SLOT_BYTES, new RequestRecord(memory, SIZE, SLOT_BYTES));
+        for (const each of take(next)) next.respond(Int32Array.of(0, 0, 0), each);
+        next.push();
+        expect(next.inFlight).toBe(0);
+        served++;
+      } catch (error) {
+        expect(error).toBeInstanceOf(RingError);
+        refused++;
+      }
+    }
+    expect(Math.min(refused, served)).toBeGreaterThan(triesOf(2000) / 20);
   });
 
   it("that was of another ring is not used", () => {

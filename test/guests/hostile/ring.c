@@ -3,6 +3,8 @@
  * gntalloc, gntdev, evtchn). In its domain no driver has the device.
  *
  * ring front KIND ID ROUNDS SEED        the frontend of device/KIND/ID (vbd or vif): ROUNDS spoiled requests
+ * ring broken KIND ID ROUNDS SEED       the same: ROUNDS connections whose rings are noise from the beginning, and attempts to reach what is not its own
+ * ring storm KIND ID 0 SEED             the same: an event for each request, one after the other, as fast as it can, until there is a file /tmp/stop
  * ring back KIND DOMID ID ROUNDS SEED   the backend of that frontend: ROUNDS spoiled responses and states
  */
 #include <errno.h>
@@ -167,56 +169,78 @@ static void make_request(volatile uint8_t *slot, uint32_t ref)
 	}
 }
 
-static int front(const char *kind, const char *id, long rounds)
+/* What every frontend here has. `other` and `second` are the ring for receiving, `data` is the first of three pages. */
+static char mine[128], back_path[256];
+static int gntalloc, evtchn, domid, port = -1;
+static uint32_t ref, other, data;
+static volatile uint8_t *ring, *second;
+
+static void set_up(const char *kind, const char *id)
 {
-	char mine[128], back[256];
 	snprintf(mine, sizeof mine, "device/%s/%s", kind, id);
 	char *path = get(mine, "backend");
 	if (!path)
 		end("there is no such device");
-	snprintf(back, sizeof back, "%s", path);
-	int domid = number(mine, "backend-id");
-	int gntalloc = opened("/dev/xen/gntalloc"), evtchn = opened("/dev/xen/evtchn");
-	uint32_t ref, other, data;
-	volatile uint8_t *ring = grant_page(gntalloc, domid, &ref), *second = grant_page(gntalloc, domid, &other);
+	snprintf(back_path, sizeof back_path, "%s", path);
+	domid = number(mine, "backend-id");
+	gntalloc = opened("/dev/xen/gntalloc"), evtchn = opened("/dev/xen/evtchn");
+	ring = grant_page(gntalloc, domid, &ref), second = grant_page(gntalloc, domid, &other);
 	for (int i = 0; i < 3; i++)
 		grant_page(gntalloc, domid, i ? &(uint32_t){ 0 } : &data);
+}
+/* A fresh ring and port, with which a driver begins. Returns -1 if the backend does not wait for one. */
+static long begin(void)
+{
 	struct ioctl_evtchn_bind_unbound_port bind = { .remote_domain = domid };
-	int port = -1;
+	for (volatile uint8_t *page = ring;; page = second) {
+		for (int i = 0; i < PAGE; i++)
+			page[i] = 0;
+		*word(page, 4) = *word(page, 12) = 1;
+		if (page == second)
+			break;
+	}
+	if (port >= 0)
+		ioctl(evtchn, IOCTL_EVTCHN_UNBIND, &(struct ioctl_evtchn_unbind){ .port = port });
+	port = ioctl(evtchn, IOCTL_EVTCHN_BIND_UNBOUND_PORT, &bind);
+	if (port < 0)
+		end("evtchn");
+	put_number(mine, "state", 1);
+	return wait_state(back_path, 2, 4, 10);
+}
+/* Names the rings, of which `lies` make no sense. Returns the state that the backend answers with. */
+static long name_rings(int lies)
+{
+	put_number(mine, is_disk ? "ring-ref" : "tx-ring-ref", lies ? any() : ref);
+	put_number(mine, "rx-ring-ref", lies ? any() : other);
+	put_number(mine, "request-rx-copy", lies ? any() : 1);
+	put_number(mine, "event-channel", lies && any() % 2 ? any() : (uint32_t)port);
+	put(mine, "protocol", lies ? "\x1b[2J none" : "x86_64-abi");
+	put_number(mine, "multi-queue-num-queues", lies ? any() : 1);
+	put_number(mine, "state", is_disk ? 3 : 4);
+	return wait_state(back_path, 4, 5, 10);
+}
+static long give_up(void)
+{
+	put_number(mine, "state", 5);
+	put_number(mine, "state", 6);
+	return wait_state(back_path, 6, 2, 10);
+}
+static void notify(void)
+{
+	ioctl(evtchn, IOCTL_EVTCHN_NOTIFY, &(struct ioctl_evtchn_notify){ .port = port });
+}
+
+static int front(long rounds)
+{
 	long done = 0, connections = 0, refused = 0;
 	while (done < rounds) {
-		/* A fresh ring, with which a driver begins. */
-		for (volatile uint8_t *page = ring;; page = second) {
-			for (int i = 0; i < PAGE; i++)
-				page[i] = 0;
-			*word(page, 4) = *word(page, 12) = 1;
-			if (page == second)
-				break;
-		}
-		if (port >= 0)
-			ioctl(evtchn, IOCTL_EVTCHN_UNBIND, &(struct ioctl_evtchn_unbind){ .port = port });
-		port = ioctl(evtchn, IOCTL_EVTCHN_BIND_UNBOUND_PORT, &bind);
-		if (port < 0)
-			end("evtchn");
-		put_number(mine, "state", 1);
-		if (wait_state(back, 2, 4, 10) < 0)
+		if (begin() < 0)
 			break;
 		/* Sometimes what it says about its rings makes no sense either. */
-		int lies = any() % 8 == 0;
-		put_number(mine, is_disk ? "ring-ref" : "tx-ring-ref", lies ? any() : ref);
-		put_number(mine, "rx-ring-ref", lies ? any() : other);
-		put_number(mine, "request-rx-copy", lies ? any() : 1);
-		put_number(mine, "event-channel", lies && any() % 2 ? any() : port);
-		put(mine, "protocol", lies ? "\x1b[2J none" : "x86_64-abi");
-		put_number(mine, "multi-queue-num-queues", lies ? any() : 1);
-		put_number(mine, "state", is_disk ? 3 : 4);
-		long state = wait_state(back, 4, 5, 10);
-		if (state != 4) {
+		if (name_rings(any() % 8 == 0) != 4) {
 			refused++;
 			done++;
-			put_number(mine, "state", 5);
-			put_number(mine, "state", 6);
-			if (wait_state(back, 6, 2, 10) < 0)
+			if (give_up() < 0)
 				break;
 			continue;
 		}
@@ -230,25 +254,85 @@ static int front(const char *kind, const char *id, long rounds)
 			*word(ring, 0) = any() % 100 ? producer : any();
 			if (any() % 50 == 0)
 				spoil(ring, 64);
-			ioctl(evtchn, IOCTL_EVTCHN_NOTIFY, &(struct ioctl_evtchn_notify){ .port = port });
+			notify();
 			if (any() % 16 == 0)
 				usleep(200);
 		}
 		long states[] = { 5, 6, 1, 0, 99, 7 };
 		for (int i = any() % 4; i; i--)
 			put_number(mine, "state", states[any() % 6]);
-		put_number(mine, "state", 5);
-		put_number(mine, "state", 6);
-		if (wait_state(back, 6, 2, 10) < 0)
+		if (give_up() < 0)
 			break;
 	}
 	printf("HOSTILE-DONE rounds=%ld connections=%ld refused=%ld\n", done, connections, refused);
 	return 0;
 }
 
-static int back(const char *kind, int domid, const char *id, long rounds)
+static int broken(long rounds)
 {
-	char mine[128], theirs[256];
+	char home[64];
+	snprintf(home, sizeof home, "/local/domain/%d", domid);
+	/* Each of these attempts must fail. */
+	int reached = put(back_path, "params", "/etc/passwd") + put(back_path, "mode", "w") + put(back_path, "online", "0") +
+		      put(home, "control/shutdown", "poweroff") + put(home, "control/sysrq", "c") + put(home, "name", "taken");
+	long done = 0, refused = 0;
+	for (; done < rounds && begin() >= 0; done++) {
+		spoil(ring, 64);
+		spoil(second, 64);
+		notify();
+		long state = name_rings(0);
+		refused += state == 5;
+		for (int i = 0; i < 200; i++) {
+			*word(ring, 0) = any();
+			notify();
+		}
+		/* The device is there again before the other end has done with it. */
+		if (any() % 2)
+			put_number(mine, "state", 1);
+		if (give_up() < 0)
+			break;
+	}
+	printf("BROKEN-DONE rounds=%ld refused=%ld reached=%d\n", done, refused, reached);
+	return 0;
+}
+
+/* A request that any driver might make: a page is read, or a short packet is sent. */
+static void make_plain_request(volatile uint8_t *slot)
+{
+	for (int i = 0; i < slot_bytes(); i++)
+		slot[i] = 0;
+	if (is_disk) {
+		slot[1] = 1;
+		*word(slot, 24) = data;
+		slot[29] = 7;
+	} else {
+		*word(slot, 0) = data;
+		*(volatile uint16_t *)(slot + 10) = 60;
+	}
+}
+static int storm(void)
+{
+	if (begin() < 0 || name_rings(0) != 4)
+		end("no connection");
+	put_number(mine, "state", 4);
+	uint32_t producer = 0;
+	unsigned long events = 0;
+	printf("STORM-BEGINS %s\n", mine);
+	for (; events % 256 || access("/tmp/stop", F_OK); events++) {
+		if (producer - *word(ring, 8) < (uint32_t)slots()) {
+			make_plain_request(ring + 64 + (producer % slots()) * slot_bytes());
+			*word(ring, 0) = ++producer;
+		}
+		notify();
+	}
+	printf("STORM-DONE %s events=%lu answered=%u\n", mine, events, *word(ring, 8));
+	give_up();
+	return 0;
+}
+
+static int back(const char *kind, const char *id, long rounds)
+{
+	char theirs[256];
 	snprintf(mine, sizeof mine, "backend/%s/%d/%s", kind, domid, id);
 	for (int i = 0; number(mine, "state") < 0; i++) {
 		if (i == 3000)
@@ -256,7 +340,8 @@ static int back(const char *kind, int domid, const char *id, long rounds)
 		usleep(10000);
 	}
 	snprintf(theirs, sizeof theirs, "%s", get(mine, "frontend"));
-	int gntdev = opened("/dev/xen/gntdev"), evtchn = opened("/dev/xen/evtchn");
+	int gntdev = opened("/dev/xen/gntdev");
+	evtchn = opened("/dev/xen/evtchn");
 	long done = 0, connections = 0;
 	/* Tries nodes that it may not have. Each of these attempts must fail. */
 	int reached = put("/local/domain/0", "name", "taken") + put(theirs, "state", "4") + put("/libxl/1", "name", "x") +
@@ -278,19 +363,19 @@ static int back(const char *kind, int domid, const char *id, long rounds)
 		long state = wait_state(theirs, 3, 4, 200);
 		if (state < 0)
 			break;
-		long ref = number(theirs, is_disk ? "ring-ref" : "tx-ring-ref"), remote = number(theirs, "event-channel");
-		if (ref < 0)
-			ref = number(theirs, "ring-ref0");
+		long first = number(theirs, is_disk ? "ring-ref" : "tx-ring-ref"), remote = number(theirs, "event-channel");
+		if (first < 0)
+			first = number(theirs, "ring-ref0");
 		if (remote < 0)
 			remote = number(theirs, "event-channel-tx");
-		struct ioctl_gntdev_map_grant_ref map = { .count = 1, .refs = { { .domid = domid, .ref = ref } } };
-		volatile uint8_t *ring = NULL;
+		struct ioctl_gntdev_map_grant_ref map = { .count = 1, .refs = { { .domid = domid, .ref = first } } };
+		ring = NULL;
 		if (!ioctl(gntdev, IOCTL_GNTDEV_MAP_GRANT_REF, &map)) {
 			void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, gntdev, map.index);
 			ring = page == MAP_FAILED ? NULL : page;
 		}
 		struct ioctl_evtchn_bind_interdomain bind = { .remote_domain = domid, .remote_port = remote };
-		int port = ioctl(evtchn, IOCTL_EVTCHN_BIND_INTERDOMAIN, &bind);
+		port = ioctl(evtchn, IOCTL_EVTCHN_BIND_INTERDOMAIN, &bind);
 		connections += ring != NULL && port >= 0;
 		put_number(mine, "state", 4);
 		for (long i = 0; i < rounds && done < rounds; i++, done++) {
@@ -318,7 +403,7 @@ static int back(const char *kind, int domid, const char *id, long rounds)
 			if (i > rounds / 2 && any() % 20 == 0)
 				put_number(mine, "state", any() % 12);
 			if (port >= 0)
-				ioctl(evtchn, IOCTL_EVTCHN_NOTIFY, &(struct ioctl_evtchn_notify){ .port = port });
+				notify();
 			usleep(500);
 		}
 		put_number(mine, "state", 5);
@@ -340,10 +425,20 @@ int main(int count, char **args)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	is_disk = count > 2 && strcmp(args[2], "vbd") == 0;
 	seed = strtoull(args[count - 1], NULL, 10) * 0x9e3779b97f4a7c15 + 1;
-	if (count == 6 && strcmp(args[1], "front") == 0)
-		return front(args[2], args[3], atol(args[4]));
-	if (count == 7 && strcmp(args[1], "back") == 0)
-		return back(args[2], atoi(args[3]), args[4], atol(args[5]));
+	if (count == 6) {
+		set_up(args[2], args[3]);
+		long rounds = atol(args[4]);
+		if (strcmp(args[1], "front") == 0)
+			return front(rounds);
+		if (strcmp(args[1], "broken") == 0)
+			return broken(rounds);
+		if (strcmp(args[1], "storm") == 0)
+			return storm();
+	}
+	if (count == 7 && strcmp(args[1], "back") == 0) {
+		domid = atoi(args[3]);
+		return back(args[2], args[4], atol(args[5]));
+	}
 	printf("HOSTILE-FAILED what is asked for\n");
 	return 2;
 }

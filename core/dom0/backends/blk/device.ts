@@ -76,7 +76,9 @@ export class BlockDevice implements Backend {
     const protocol = (await front("protocol")) ?? "x86_64-abi";
     const layout = LAYOUTS[protocol];
     if (!layout)
-      throw new Error(`the frontend's protocol is "${protocol}"; allowed: ${Object.keys(LAYOUTS).join(", ")}`);
+      throw new Error(
+        `the frontend's protocol is ${JSON.stringify(protocol.slice(0, 40))}; allowed: ${Object.keys(LAYOUTS).join(", ")}`,
+      );
     const isPersistent = (await frontNumber("feature-persistent", 1, 0)) === 1;
     const count = await frontNumber("multi-queue-num-queues", MAX_QUEUES, 1);
     if (count === 0) throw new Error("the frontend has no queue");
