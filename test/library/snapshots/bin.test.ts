@@ -1,5 +1,15 @@
 /** Snapshots that were deleted: what lies in the bin, what comes back from it, what goes for good, and what is done with others meanwhile. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { MOST_BINNED } from "../../../core/library/snapshots/bin.ts";
@@ -11,6 +21,8 @@ import { contentOf, DISK_BYTES, TestLibrary } from "./library.ts";
 const folder = temporaryFolder("snapshot-bin");
 const [HOUR, DAY] = [3600_000, 24 * 3600_000];
 const BEGAN = 1_732_880_000_000;
+/** Mounting a small file system needs the right to do so. */
+const noTmpfs = process.getuid?.() === 0 && process.platform === "linux" ? null : "needs root on Linux";
 let next = 0;
 const fresh = (): TestLibrary => new TestLibrary(path.join(folder, String(next++)));
 const treeFile = (library: TestLibrary, uuid: string): string =>
@@ -297,6 +309,42 @@ describe("a snapshot that was deleted", () => {
     writeFileSync(treeFile(library, uuid), good.replace(/,\s*"deleted": (null|\{[^}]*\})/g, ""));
     expect(await names(library.reopened(), uuid)).toEqual(["one", "two", "three"]);
   });
+
+  it.skipIf(noTmpfs !== null)(
+    `a full disk: a sentence, and everything is as it was${noTmpfs ? ` (${noTmpfs})` : ""}`,
+    async () => {
+      const library = fresh();
+      const domains = path.join(library.folder, "domains");
+      mkdirSync(domains, { recursive: true });
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", domains]);
+      try {
+        const { uuid, one, two } = await threeOf(library);
+        await library.snapshots.remove(uuid, two);
+        const [tree, images] = [readFileSync(treeFile(library, uuid)), library.files];
+        const fill = path.join(domains, "fill");
+        for (const bytes of [65536, 4096, 1])
+          try {
+            for (;;) appendFileSync(fill, Buffer.alloc(bytes));
+          } catch (error) {
+            expect((error as NodeJS.ErrnoException).code).toBe("ENOSPC");
+          }
+        for (const deed of [
+          () => library.snapshots.remove(uuid, one),
+          () => library.snapshots.restore(uuid, two),
+          () => library.snapshots.purge(uuid, two),
+        ])
+          await expect(deed()).rejects.toThrow("disk is full");
+        expect(await names(library, uuid)).toEqual(["one", "three"]);
+        expect(await inBin(library)).toEqual(["two"]);
+        expect(readFileSync(treeFile(library, uuid)).equals(tree)).toBe(true);
+        expect(library.files).toEqual(images);
+        rmSync(fill);
+        expect(await library.reopened().snapshots.restore(uuid, two)).toBe("two");
+      } finally {
+        execFileSync("umount", [domains]);
+      }
+    },
+  );
 
   it("of two who delete or put back the same, one does and the other is told", async () => {
     const library = fresh();
