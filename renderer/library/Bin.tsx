@@ -75,8 +75,12 @@ function BinRow({ item, then }: { item: BinItem; then: (deed: Promise<unknown>) 
       <th scope="row">
         {item.name} <span className="bin-kind">{item.kind}</span>
       </th>
-      <td>{dateText(item.deletedAt)}</td>
-      <td>{dateText(item.goneAt)}</td>
+      <td>
+        <Moment at={item.deletedAt} />
+      </td>
+      <td>
+        <Moment at={item.goneAt} />
+      </td>
       <td className="number">{mebibytes(item.bytes)}</td>
       <td>
         <span className="button-row">
@@ -94,5 +98,15 @@ function BinRow({ item, then }: { item: BinItem; then: (deed: Promise<unknown>) 
         </span>
       </td>
     </tr>
+  );
+}
+
+/** A date and a time, each of which stays in one line. */
+function Moment({ at }: { at: number }) {
+  const [date, time] = dateText(at).split(" ");
+  return (
+    <>
+      <span className="bin-moment">{date}</span> <span className="bin-moment">{time}</span>
+    </>
   );
 }
