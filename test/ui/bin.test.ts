@@ -102,37 +102,4 @@ describe.skipIf(missing !== null)(
       await bin().getByText("The bin is empty.").waitFor(SLOW);
       await page.keyboard.press("Escape");
     });
-
-    it("takes a snapshot after a question that says what goes with it, and a kernel among the images", async () => {
-      const { page } = app;
-      await page.locator(".sidebar [role=treeitem]", { hasText: "web" }).first().click();
-      await app.tab("Snapshots");
-      const rows = page.locator(".snapshot-list [role=treeitem]");
-      await expect.poll(() => rows.count(), SLOW).toBe(3);
-      await rows.filter({ hasText: "Before the upgrade" }).click();
-      await page.getByRole("button", { name: "Delete…" }).click();
-      const question = page.getByRole("dialog", { name: /^Delete Before the upgrade/ });
-      await question.getByText("can be put back for a day").waitFor();
-      await app.shoot("bin-snapshot-delete");
-      expect(await violationsOf(page)).toEqual([]);
-      await question.getByRole("button", { name: "Delete", exact: true }).click();
-      await expect.poll(() => rows.count(), SLOW).toBe(2);
-      await page.locator(".snapshots-tools").getByRole("button", { name: "Bin…" }).click();
-      await line(/^Before the upgrade/).waitFor(SLOW);
-      await app.shoot("bin-snapshots");
-      await page.keyboard.press("Escape");
-      await page.locator(".sidebar [role=treeitem]").first().click();
-      await app.tab("Images");
-      const kernels = page.getByRole("region", { name: "Kernels and RAM disks" });
-      await kernels.getByText("vmlinuz-6.1.0-57-amd64").waitFor(SLOW);
-      await app.shoot("bin-kernels");
-      expect(await violationsOf(page)).toEqual([]);
-      await kernels.getByRole("button", { name: "Delete vmlinuz-6.1.0-57-amd64" }).click();
-      const asked = page.getByRole("dialog", { name: "Delete vmlinuz-6.1.0-57-amd64" });
-      await asked.getByText("Then 3 MiB of this computer’s disk will be free.").waitFor();
-      await asked.getByRole("button", { name: "Delete", exact: true }).click();
-      await kernels.waitFor({ state: "detached", ...SLOW });
-      expect(app.problems).toEqual([]);
-    });
-  },
-);
+});

@@ -111,35 +111,6 @@ describe.skipIf(missing !== null)(`disk images in the window${missing ? ` (${mis
     await row("My-disk.img").waitFor(SLOW);
   });
 
-  it("has the kernels that the host keeps too, which go to the bin and come back", async () => {
-    const { page } = app;
-    const client = await app.client();
-    const { folder: images } = await client.request("imageList");
-    client.close();
-    const kernels = path.join(path.dirname(images!), "kernels");
-    mkdirSync(kernels, { recursive: true });
-    for (const name of ["vmlinuz-6.1.0-57-amd64", "initrd.img-6.1.0-57-amd64"])
-      writeFileSync(path.join(kernels, name), Buffer.alloc(3 * MIB, "k"));
-    // The list is opened again.
-    await app.tab("Networks");
-    await app.tab("Images");
-    const list = page.getByRole("region", { name: "Kernels and RAM disks" });
-    await list.getByText("vmlinuz-6.1.0-57-amd64").waitFor(SLOW);
-    await app.shoot("images-kernels");
-    expect(await violationsOf(page)).toEqual([]);
-    await list.getByRole("button", { name: "Delete vmlinuz-6.1.0-57-amd64" }).click();
-    const question = dialog("Delete vmlinuz-6.1.0-57-amd64");
-    await question.getByText("Then 3 MiB of this computer’s disk will be free.").waitFor();
-    await question.getByRole("button", { name: "Delete", exact: true }).click();
-    await list.getByText("vmlinuz-6.1.0-57-amd64").waitFor({ state: "detached", ...SLOW });
-    await app.command("Bin of deleted");
-    const line = dialog("Bin").getByRole("row", { name: /^vmlinuz-6\.1\.0-57-amd64 Kernel or RAM disk/ });
-    await line.getByRole("button", { name: "Put back vmlinuz-6.1.0-57-amd64" }).click();
-    await line.waitFor({ state: "detached", ...SLOW });
-    await page.keyboard.press("Escape");
-    await list.getByText("vmlinuz-6.1.0-57-amd64").waitFor(SLOW);
-  });
-
   it("says which domains have it, and the host keeps what they need", async () => {
     const client = await app.client();
     const images = (await client.request("imageList")).folder!;

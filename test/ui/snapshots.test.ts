@@ -104,38 +104,8 @@ describe.skipIf(missing !== null)(
       await rows().filter({ hasText: "After the upgrade" }).click();
       const before = await rows().count();
       await page.getByRole("button", { name: "Delete…" }).click();
-      const question = dialog("Delete After the upgrade");
-      await question.getByText("can be put back for a day").waitFor();
-      await question.getByText(/it takes [\d.]+ MiB of this computer’s disk/).waitFor();
-      await app.shoot("snapshots-delete");
-      await question.getByRole("button", { name: "Delete", exact: true }).click();
+      await dialog("Delete After the upgrade").getByRole("button", { name: "Delete", exact: true }).click();
       await expect.poll(() => rows().count(), SLOW).toBe(before - 1);
-      await idle();
-      expect(app.problems).toEqual([]);
-    });
-
-    it("lie in the bin with their size for a day: one comes back to its place, another goes for good, and others see it", async () => {
-      const { page } = app;
-      const before = await rows().count();
-      await page.locator(".snapshots-tools").getByRole("button", { name: "Bin…" }).click();
-      const bin = dialog("Bin");
-      const line = bin.getByRole("row", { name: /^After the upgrade Snapshot of mini-1/ });
-      await line.getByText(/^\d+\.\d MiB$/).waitFor(SLOW);
-      await app.shoot("snapshots-bin");
-      expect(await violationsOf(page)).toEqual([]);
-      await line.getByRole("button", { name: "Put back After the upgrade" }).click();
-      await line.waitFor({ state: "detached", ...SLOW });
-      // Somebody else deletes it, and the open bin has it again.
-      const client = await app.client();
-      const { uuid } = (await client.request("list")).find(({ name }) => name === "mini-1")!;
-      const { snapshots } = (await client.request("snapshots", { uuid }))!;
-      const { id } = snapshots.find(({ name }) => name === "After the upgrade")!;
-      await client.request("snapshotDelete", { uuid, snapshot: id });
-      client.close();
-      await line.getByRole("button", { name: "Remove for good: After the upgrade" }).click();
-      await line.waitFor({ state: "detached", ...SLOW });
-      await page.keyboard.press("Escape");
-      expect(await rows().count()).toBe(before);
       await idle();
       expect(app.problems).toEqual([]);
     });
