@@ -102,4 +102,5 @@ describe.skipIf(missing !== null)(
       await bin().getByText("The bin is empty.").waitFor(SLOW);
       await page.keyboard.press("Escape");
     });
-});
+  },
+);
