@@ -1,7 +1,12 @@
-/** Captured traffic that the host keeps for its clients: files in pcap format in a folder of its state, which stay until they are removed. */
-import { open, readdir, rm, stat } from "node:fs/promises";
+/**
+ * Captured traffic that the host keeps for its clients: files in pcap format in a folder of its state, there until they are removed, and in the bin for a day
+ * from then on.
+ */
+import { open, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { privateFolder } from "../files/whole.ts";
+import { BinnedFolder } from "../library/binned-folder.ts";
+import type { FileBin } from "../library/file-bin.ts";
 import { ApiFailure } from "./failure.ts";
 import type { KeptCapture } from "./host-state.ts";
 
@@ -10,9 +15,15 @@ const NAME = /^[\w.-]{1,120}\.pcap$/;
 export class Captures {
   /** null where nothing is kept. */
   readonly folder: string | null;
+  readonly #files: BinnedFolder;
 
   constructor(folder: string | null) {
     this.folder = folder;
+    this.#files = new BinnedFolder(folder, "capture");
+  }
+
+  get bin(): FileBin {
+    return this.#files.bin;
   }
 
   /** Returns a free path for a capture of that network that begins now. Throws ApiFailure. */
@@ -28,13 +39,11 @@ export class Captures {
 
   /** The latest first. */
   async all(): Promise<KeptCapture[]> {
-    if (this.folder === null) return [];
     const found: KeptCapture[] = [];
-    for (const name of await readdir(this.folder).catch((): string[] => [])) {
+    for (const { name, path: file } of await this.#files.all()) {
       if (!NAME.test(name)) continue;
-      const file = path.join(this.folder, name);
       const facts = await stat(file).catch(() => null);
-      if (facts?.isFile()) found.push({ name, path: file, bytes: facts.size, at: facts.mtimeMs });
+      if (facts) found.push({ name, path: file, bytes: facts.size, at: facts.mtimeMs });
     }
     return found.sort((a, b) => b.at - a.at);
   }
@@ -52,11 +61,20 @@ export class Captures {
     }
   }
 
-  /** Throws ApiFailure ENOENT. */
+  /** Into the bin. Throws ApiFailure ENOENT; Refusal. */
   async remove(name: string): Promise<void> {
-    await rm(this.#file(name)).catch(() => {
-      throw new ApiFailure("ENOENT", `There is no capture ${name}.`);
-    });
+    this.#file(name);
+    await this.#files.remove(name);
+  }
+
+  /** For good: one of the bin, or all (null). Throws Refusal ESRCH. */
+  async purge(id: string | null): Promise<void> {
+    for (const each of id === null ? await this.bin.all() : [{ id }]) await this.bin.purge(each.id);
+  }
+
+  /** For good: what has lain in the bin for a day. */
+  async purgeOld(now = Date.now()): Promise<void> {
+    for (const id of await this.bin.overdue(now)) await this.bin.purge(id).catch(() => {});
   }
 
   #file(name: string): string {

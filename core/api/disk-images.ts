@@ -3,31 +3,14 @@ import { randomUUID } from "node:crypto";
 import { open, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { PART, moveWhole } from "../files/whole.ts";
-import { KeptFolder, type KeptFile } from "../library/kept-folder.ts";
-import { DiskBin } from "./disk-bin.ts";
+import { BinnedFolder } from "../library/binned-folder.ts";
 import { ApiFailure } from "./failure.ts";
 
 const MOST_BYTES = 2 ** 43;
 
-export class DiskImages extends KeptFolder {
-  readonly bin: DiskBin;
-
+export class DiskImages extends BinnedFolder {
   constructor(folder: string | null) {
     super(folder, "disk image");
-    this.bin = new DiskBin(
-      folder,
-      () => super.all(),
-      (name) => this.placeAgain(name),
-    );
-  }
-
-  override async all(): Promise<KeptFile[]> {
-    return this.bin.others();
-  }
-
-  /** Into the bin. Throws Refusal: ENOENT. */
-  override async remove(name: string): Promise<void> {
-    await this.bin.put((await this.find(name)).path);
   }
 
   /** Throws ApiFailure: EFBIG, and what the file system says; Refusal EROFS where nothing is kept. */

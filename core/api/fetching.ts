@@ -12,7 +12,8 @@ import { webAddress } from "../library/downloads/address.ts";
 import type { Guest } from "../library/downloads/guest-schema.ts";
 import { filesOf, GuestList, type GuestRole } from "../library/downloads/guests.ts";
 import { ANYWHERE, internet, type Reach } from "../library/downloads/reach.ts";
-import { KeptFolder } from "../library/kept-folder.ts";
+import { BinnedFolder } from "../library/binned-folder.ts";
+import type { KeptFolder } from "../library/kept-folder.ts";
 import { ApiFailure } from "./failure.ts";
 import type { GuestLook, OfferedGuests } from "./host-state.ts";
 import type { Client } from "./journal/entry.ts";
@@ -47,7 +48,7 @@ export interface FetchedFile extends Fetched {
 }
 
 export class Fetching {
-  readonly kernels: KeptFolder;
+  readonly kernels: BinnedFolder;
   readonly #downloads: Downloads;
   readonly #guests: GuestList;
   readonly #journal: HostJournal;
@@ -62,7 +63,7 @@ export class Fetching {
     journal: HostJournal,
     tell: (downloads: DownloadReport[]) => void,
   ) {
-    this.kernels = new KeptFolder(places?.kernels ?? null, "kernel");
+    this.kernels = new BinnedFolder(places?.kernels ?? null, "kernel");
     this.#journal = journal;
     this.#tell = tell;
     this.#guests = new GuestList(places?.guests ?? null);

@@ -17,11 +17,11 @@ import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
 import { ImageLibrary } from "./image-library.ts";
 import { HostSize, thisComputer, type Size } from "./host-size.ts";
+import { KernelLibrary } from "./kernel-library.ts";
 import { HostJournal } from "./journal/host-journal.ts";
 import { LiveHistory } from "./history/live.ts";
 import { Recorder } from "./history/recorder.ts";
 import type { HostServiceOptions, PowerOnOptions } from "./host-options.ts";
-import { Removals } from "./removals.ts";
 import { Sampler } from "./sampler.ts";
 import { KeptNetworks } from "./kept-networks.ts";
 import { KeptDomains } from "./kept-domains.ts";
@@ -78,8 +78,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly fetching: Fetching;
   readonly transfers: Transfers;
   readonly captures: Captures;
-  /** Deletes what the host keeps. */
-  readonly removals: Removals;
+  readonly kernels: KernelLibrary;
   readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
   readonly #log = new LogFeed((news) => void this.emit("xenLog", news));
@@ -135,14 +134,17 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       toolstack: () => this.toolstack,
       tell: (domains) => void this.emit("kept", { domains }),
       current: (uuid, config, configName) => this.snapshots.currentConfig(uuid, config, configName),
+      giveWay: (uuid) => this.snapshots.giveWay(uuid),
       notice: (severity, message) => void this.emit("notice", { severity, message, domid: null }),
     });
-    const purgeOldImages = (): void => void this.imageLibrary.purgeOld().catch(() => {});
-    void this.library.open().then(purgeOldImages);
-    setInterval(() => {
-      void this.library.purgeOld();
-      purgeOldImages();
-    }, BIN_LOOK_MS).unref();
+    // In this order: what lies there of domains and snapshots may need the images and kernels that lie there.
+    const lookThroughBins = async (): Promise<void> => {
+      await this.library.purgeOld();
+      for (const each of [this.snapshots, this.imageLibrary, this.kernels, this.captures])
+        await each.purgeOld().catch(() => {});
+    };
+    void this.library.open().then(lookThroughBins);
+    setInterval(() => void lookThroughBins(), BIN_LOOK_MS).unref();
     this.snapshots = new Snapshots({
       folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
       definitions: new KeptDefinitions(this.library, this.kept),
@@ -164,9 +166,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.transfers = new Transfers({ library, kept, images, journal, scratch: options.transferFolder ?? null });
     this.captures = new Captures(options.capturesFolder ?? null);
     this.#bundled = new BundledGuest(options.bundledGuest, library, kept, options.firstGuest ?? false);
-    const { fetching, captures } = this;
     const toolstack = (): ToolstackClient | null => (this.#power === "running" ? this.toolstack : null);
-    this.removals = new Removals({ fetching, captures, library, toolstack });
+    this.kernels = new KernelLibrary({ folder: this.fetching.kernels, library, snapshots: this.snapshots, toolstack });
     this.imageLibrary = new ImageLibrary({ images, library, kept, snapshots: this.snapshots, journal, toolstack });
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {

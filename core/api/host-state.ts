@@ -12,6 +12,7 @@ import type { BootBuilt } from "../toolstack/messages.ts";
 
 export type { DownloadReport, Fetched } from "../library/downloads/downloads.ts";
 export type { BinEntry } from "../library/bin.ts";
+export type { BinnedSnapshot } from "../library/snapshots/report.ts";
 export type { ArchiveKind } from "../library/transfer/look.ts";
 export type { ImageUser } from "../library/images/uses.ts";
 export type { KeptFile } from "../library/kept-folder.ts";
@@ -145,8 +146,8 @@ export interface KeptDomain {
   /** Files of the host's computer that its devices have, such as its disks. They stay when it is deleted. */
   files: string[];
 }
-/** A disk image that was deleted: the same. */
-export type BinnedImage = Omit<BinEntry, "uuid">;
+/** A disk image, kernel or RAM disk that was deleted: the same. */
+export type BinnedFile = Omit<BinEntry, "uuid">;
 /** A guest of the list. Bytes: as the list says; null where it does not. */
 export interface OfferedGuest {
   id: string;

@@ -5,11 +5,11 @@ import { StoreError } from "../dom0/storage/block-store.ts";
 import { identityOf, KnownFacts } from "../library/images/facts.ts";
 import { disksOf, layersOf, withoutTwins, type ImageUser, type NamedImage } from "../library/images/uses.ts";
 import { checkImage, growImage, makeCopy, makeEmpty } from "../library/images/work.ts";
+import type { BinnedFile } from "../library/file-bin.ts";
 import type { Library } from "../library/library.ts";
 import type { Snapshots } from "../library/snapshots/snapshots.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
-import type { BinnedImage } from "./disk-bin.ts";
 import type { DiskImages } from "./disk-images.ts";
 import { ApiFailure } from "./failure.ts";
 import type { ImageCheck, ImageList, ImageReport } from "./host-state.ts";
@@ -234,7 +234,7 @@ export class ImageLibrary {
   }
 
   /** What lies in the bin and nobody needs, the latest first. */
-  async binned(): Promise<BinnedImage[]> {
+  async binned(): Promise<BinnedFile[]> {
     const { needed } = await this.#all();
     return (await this.#parts.images.bin.all()).filter(({ path: file }) => !needed.has(file));
   }
@@ -274,7 +274,7 @@ export class ImageLibrary {
   }
 
   /** Who needs it, so that it stays and is no longer in the bin. */
-  async #purge({ id, name, path: file }: BinnedImage): Promise<ImageUser[]> {
+  async #purge({ id, name, path: file }: BinnedFile): Promise<ImageUser[]> {
     const { images, snapshots } = this.#parts;
     return this.#alone({ path: file, name }, "It is being removed for good", async () => {
       const users = (await this.#all()).needed.get(file) ?? [];
@@ -405,7 +405,8 @@ function whyNeeded(image: string, { kind, name, state }: ImageUser): string {
     return `${name}, which lies in the bin, has ${image} as a disk: remove it there for good first.`;
   if (state === "aside")
     return `${name}, whose definition was put aside as it can't be read, has ${image} as a disk: mend it and put it back, or remove it from the folder “spoiled” of the library, first.`;
-  if (kind === "snapshot") return `Snapshots of ${name} need ${image}: delete them first.`;
+  if (kind === "snapshot")
+    return `Snapshots of ${name} need ${image}: delete them first, and remove them from the bin.`;
   if (state === "running") return `${name} has ${image} as a disk: detach it there first.`;
   return `${name} has ${image} as a disk when it runs: delete it, or edit it, first.`;
 }

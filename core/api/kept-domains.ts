@@ -31,6 +31,8 @@ export interface KeptParts {
   tell: (domains: KeptDomain[]) => void;
   /** Returns the text that a domain is to be started from, with the images that its snapshots have left it with. */
   current: (uuid: string, config: string, configName: string | null) => Promise<string>;
+  /** Ends what is done with that domain unasked, so that it gives way to what somebody asks for; null where there is nothing. Never rejects. */
+  giveWay: (uuid: string) => Promise<unknown> | null;
   notice: (severity: "warning" | "error", message: string) => void;
 }
 
@@ -365,7 +367,9 @@ export class KeptDomains {
   }
 
   /** Runs a deed that excludes others. Throws ApiFailure EBUSY if one of these is under way with that domain. */
-  during<T>(uuid: string, deed: Deed, act: () => Promise<T>): Promise<T> {
+  async during<T>(uuid: string, deed: Deed, act: () => Promise<T>): Promise<T> {
+    // Snapshots themselves know what gives way to what there.
+    if (deed !== "snapshot") for (let ending; (ending = this.#parts.giveWay(uuid));) await ending;
     return this.#deeds.during(uuid, this.#library.find(uuid)?.name ?? `The domain ${uuid}`, deed, act);
   }
 
@@ -437,7 +441,7 @@ export class KeptDomains {
       try {
         const uuid = config === null ? null : this.#uuidFor(config);
         if (uuid !== null && entries.some((each) => each.uuid === uuid)) continue;
-        if (uuid !== null) this.#hold(uuid);
+        if (uuid !== null) await this.#hold(uuid);
         entries.push({ configName, ...(config !== null && { config }), ...(uuid !== null && { uuid }) });
       } catch (error) {
         this.#parts.notice("error", `${configName} could not be started with the host: ${(error as Error).message}`);
@@ -446,7 +450,8 @@ export class KeptDomains {
     return { entries, restore };
   }
 
-  #hold(uuid: string): void {
+  async #hold(uuid: string): Promise<void> {
+    for (let ending; (ending = this.#parts.giveWay(uuid));) await ending;
     this.#booting.push(this.#deeds.begin(uuid, this.#library.find(uuid)?.name ?? uuid, "start"));
   }
 
@@ -461,7 +466,7 @@ export class KeptDomains {
    */
   async bootEntryOf({ uuid, name, config, configName }: Definition): Promise<AutostartEntry | null> {
     try {
-      this.#hold(uuid);
+      await this.#hold(uuid);
       const current = await this.#current(uuid, config, configName);
       return { uuid, config: current, configName: configName ?? name, files: await this.#library.files(uuid) };
     } catch (error) {

@@ -183,14 +183,20 @@ export class Session implements SessionContext {
     // A host that is not up yet goes off at once.
     if (name === "hostPowerOn") return ask(() => host.powerOff(0));
     if (name === "save") return ask(() => host.toolstack.request("saveCancel", { domid: domid as number }));
-    if (SNAPSHOT_WORK.has(name)) return ask(async () => host.snapshots.cancel(uuid as string));
+    if (SNAPSHOT_WORK.has(name) && uuid !== undefined) return ask(async () => host.snapshots.cancel(uuid as string));
     const made = name === "create" ? configuredName(config) : null;
     return made === null ? null : ask(() => host.toolstack.request("createCancel", { name: made }));
   }
 }
 
-/** The requests that snapshotCancel cancels. */
-const SNAPSHOT_WORK = new Set<RequestName>(["snapshotTake", "snapshotDelete", "snapshotMerge", "domainFork"]);
+/** The requests about a domain that snapshotCancel cancels. */
+const SNAPSHOT_WORK = new Set<RequestName>([
+  "snapshotTake",
+  "snapshotDelete",
+  "snapshotPurge",
+  "snapshotMerge",
+  "domainFork",
+]);
 
 const MESSAGE = z.object({
   id: z.int().min(0),

@@ -7,7 +7,9 @@ import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
 import type { BinEntry, KeptDomain } from "../api/schema.ts";
 import { UsageError } from "./arguments.ts";
+import { binText } from "./bin-text.ts";
 import { carryOut } from "./carry-out.ts";
+import { plain, table } from "./table.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
@@ -123,7 +125,7 @@ export function declared(connect: Connect): Command {
       const host = await connect();
       if (empty) await host.request("binPurge", {});
       const all = await host.request("binList", {});
-      say(json ? `${JSON.stringify(all, null, 2)}\n` : binned(all));
+      say(json ? `${JSON.stringify(all, null, 2)}\n` : binText(all));
     });
   domains
     .command("undelete <name>")
@@ -154,22 +156,6 @@ function edited(name: string, before: string): string {
   }
 }
 
-/** Names may come from anywhere. None of them may act as a command of the terminal. */
-const plain = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
-}
-
 function listed(all: readonly KeptDomain[]): string {
   return table([
     ["Name", "State", "ID", "Mem", "VCPUs", "Autostart", "UUID"],
@@ -183,21 +169,6 @@ function listed(all: readonly KeptDomain[]): string {
       uuid,
     ]),
   ]);
-}
-
-function binned(all: readonly BinEntry[]): string {
-  if (all.length === 0) return "The bin is empty.\n";
-  const bytes = all.reduce((sum, each) => sum + each.bytes, 0);
-  return `${table([
-    ["Name", "Deleted", "Gone for good", "MiB", "Id"],
-    ...all.map(({ name, deletedAt, goneAt, bytes: own, id }) => [
-      plain(name),
-      new Date(deletedAt).toISOString(),
-      new Date(goneAt).toISOString(),
-      (own / 2 ** 20).toFixed(1),
-      id,
-    ]),
-  ])}${(bytes / 2 ** 20).toFixed(1)} MiB, total\n`;
 }
 
 /** Runs it, and returns the exit status. */

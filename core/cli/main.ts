@@ -6,6 +6,7 @@ import { EXIT_FAILURE, EXIT_USAGE, SIGNAL_STATUS } from "./exit-status.ts";
 import { disk } from "./disk.ts";
 import { fetchFiles } from "./fetch.ts";
 import { domains } from "./domains.ts";
+import { KEPT_FILES_COMMANDS, keptFiles } from "./kept-files.ts";
 import { connectHost } from "./host.ts";
 import { network } from "./network.ts";
 import { program } from "./program.ts";
@@ -43,6 +44,8 @@ async function main(args: string[]): Promise<number> {
   if (command === "fetch") return withHost((connect) => fetchFiles(rest, connect));
   if (command === "fork") return withHost((connect) => fork(rest, connect));
   if (command === "snapshot") return withHost((connect) => snapshot(rest, connect));
+  const files = KEPT_FILES_COMMANDS.find((each) => each === command);
+  if (files) return withHost((connect) => keptFiles(files, rest, connect));
   const moving = TRANSFER_COMMANDS.find((each) => each === command);
   if (moving) return withHost((connect) => transfer(moving, rest, connect));
   if (command === "network") return withHost((connect) => network(rest, connect));

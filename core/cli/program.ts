@@ -12,6 +12,7 @@ import {
 import { declared as diskDeclared } from "./disk.ts";
 import { declared as fetchDeclared } from "./fetch.ts";
 import { declared as domainsDeclared } from "./domains.ts";
+import { declared as keptFilesDeclared, KEPT_FILES_COMMANDS, summaryOf } from "./kept-files.ts";
 import { declared as networkDeclared } from "./network.ts";
 import { SHELLS, completion, type Shell } from "./completion/script.ts";
 import { declared as forkDeclared } from "./fork.ts";
@@ -64,9 +65,12 @@ export function program(actions: Actions, done: (status: number) => void): Comma
     domainsDeclared(never).summary("all domains that a running host keeps: list, start, edit, clone, delete and more"),
   );
   all.addCommand(diskDeclared(never).summary("images of disks: info, create, convert, resize; disks of domains: grow"));
+  for (const name of KEPT_FILES_COMMANDS) all.addCommand(keptFilesDeclared(name, never).summary(summaryOf(name)));
   all.addCommand(fetchDeclared(never).summary("files and whole guests from the web, into a running host's library"));
   all.addCommand(
-    snapshotDeclared(never).summary("snapshots of domains: list, take, revert, delete, merge, rename, clone"),
+    snapshotDeclared(never).summary(
+      "snapshots of domains: list, take, revert, delete, undelete, bin, merge, rename, clone",
+    ),
   );
   all.addCommand(forkDeclared(never).summary("a running domain goes on in copies of it too"));
   all.addCommand(transferDeclared("export", never).summary("a domain with its disks into one file"));

@@ -2,7 +2,9 @@
 import { Command } from "commander";
 import type { ApiClient } from "../api/client.ts";
 import type { SnapshotReport, SnapshotTree } from "../api/schema.ts";
+import { binText } from "./bin-text.ts";
 import { carryOut } from "./carry-out.ts";
+import { plain } from "./table.ts";
 
 type Api = Pick<ApiClient, "request">;
 type Connect = () => Promise<Api>;
@@ -47,11 +49,42 @@ export function declared(connect: Connect): Command {
     });
   snapshot
     .command("delete <domain> <snapshot>")
-    .description("Delete a snapshot; what it has is merged into what came after it")
+    .description("Put a snapshot into the bin, for a day; then what it has is merged into what came after it")
     .action(async (domain: string, name: string) => {
       const api = await connect();
       const { uuid, id } = await find(api, domain, name);
       await api.request("snapshotDelete", { uuid, snapshot: id });
+      const entry = (await api.request("snapshotBin")).find((each) => each.uuid === uuid && each.id === id);
+      const size = entry ? ` It takes ${mebibytes(entry.bytes)} there.` : "";
+      say(`${plain(name)} is in the bin for a day; "xenarium snapshot undelete" takes it out.${size}\n`);
+    });
+  snapshot
+    .command("bin [domain]")
+    .description("Show snapshots that were deleted, what they take, and when they are gone for good")
+    .option("--json", "as JSON")
+    .option("--empty", "all of them go now; what they have is merged into what came after them")
+    .action(async (domain: string | undefined, { json, empty }: { json?: boolean; empty?: boolean }) => {
+      const api = await connect();
+      const uuid = domain === undefined ? undefined : await uuidOf(api, domain);
+      if (empty) await api.request("snapshotPurge", uuid === undefined ? {} : { uuid });
+      const all = (await api.request("snapshotBin")).filter((each) => uuid === undefined || each.uuid === uuid);
+      say(json ? `${JSON.stringify(all, null, 2)}\n` : binText(all, { Domain: (each) => each.domain }));
+    });
+  snapshot
+    .command("undelete <domain> <snapshot>")
+    .description("Take a snapshot out of the bin, by its name or its id")
+    .action(async (domain: string, name: string) => {
+      const api = await connect();
+      const uuid = await uuidOf(api, domain);
+      const mine = (await api.request("snapshotBin")).filter((each) => each.uuid === uuid);
+      // The one that was deleted last.
+      const entry = mine.find((each) => each.name === name) ?? mine.find(({ id }) => id === name);
+      if (!entry)
+        throw new Error(
+          `no snapshot ${name} of ${domain} is in the bin; "xenarium snapshot bin ${domain}" lists those that are`,
+        );
+      const { name: called } = await api.request("snapshotRestore", { uuid, snapshot: entry.id });
+      if (called !== entry.name) say(`It is ${plain(called)} now: another has its name.\n`);
     });
   snapshot
     .command("merge <domain>")
@@ -131,5 +164,7 @@ function treeText(tree: SnapshotTree | null): string {
 
 function line({ id, name, takenAt, hasMemory, bytes }: SnapshotReport): string {
   const time = new Date(takenAt).toISOString().slice(0, 16).replace("T", " ");
-  return `${name}  ${id}  ${time}  ${hasMemory ? "memory and disks" : "disks"}  ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return `${name}  ${id}  ${time}  ${hasMemory ? "memory and disks" : "disks"}  ${mebibytes(bytes)}`;
 }
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

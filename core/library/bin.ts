@@ -17,3 +17,12 @@ export interface BinEntry {
   /** Bytes that become free when it is gone. */
   bytes: number;
 }
+
+/**
+ * When it was first found to have lain there for a day; null: it was not. A note with a time in the future was made by a wrong clock and counts for
+ * nothing.
+ */
+export function overSince({ deletedAt, over }: { deletedAt: number; over: number | null }, now: number): number | null {
+  if (deletedAt + BIN_MS > now) return null;
+  return over !== null && over <= now ? over : now;
+}

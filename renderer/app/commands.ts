@@ -140,7 +140,7 @@ export function commandsNow(): Command[] {
     "file",
     "open",
   ]);
-  add("Domains", "bin", "Bin of deleted domains and disk images…", () => askLibrary({ what: "bin" }), [
+  add("Domains", "bin", "Bin of deleted domains, snapshots and files…", () => askLibrary({ what: "bin" }), [
     "undelete",
     "trash",
     "restore",

@@ -82,7 +82,7 @@ export const MENUS = {
     ),
     block([
       ["forget-ended", "Forget the Ended Domains"],
-      ["bin", "Bin of Deleted Domains…"],
+      ["bin", "Bin…"],
     ]),
   ],
   Domain: [

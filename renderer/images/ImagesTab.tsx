@@ -10,6 +10,7 @@ import { openMenu, type MenuItem } from "../ui/ContextMenu.tsx";
 import { sizeText } from "../ui/units.ts";
 import { addImages } from "./add.ts";
 import { CheckResult, CopyImage, GrowImage, NewImage } from "./dialogs.tsx";
+import { KeptKernels } from "./KeptKernels.tsx";
 import { useImages } from "./use-images.ts";
 import { sizeOf, userText } from "./words.ts";
 import { Table, type Columns } from "../ui/Table.tsx";
@@ -29,7 +30,10 @@ type Asked =
   | { what: "copy" | "grow"; image: ImageReport }
   | { what: "checked"; name: string; result: ImageCheck };
 
-/** Lists disk images: those that the host keeps and those that domains name, with what they are based on and who needs them. */
+/**
+ * Lists disk images: those that the host keeps and those that domains name, with what they are based on and who needs them; and the kernels that the host
+ * keeps.
+ */
 export function ImagesTab() {
   const { list, problem, again } = useImages();
   const [asked, setAsked] = useState<Asked | null>(null);
@@ -69,6 +73,7 @@ export function ImagesTab() {
           ))}
         </Table>
       )}
+      <KeptKernels />
       {asked?.what === "new" && <NewImage onClose={close} />}
       {asked?.what === "copy" && <CopyImage image={asked.image} onClose={close} />}
       {asked?.what === "grow" && <GrowImage image={asked.image} onClose={close} />}

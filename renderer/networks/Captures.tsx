@@ -57,7 +57,7 @@ export function Captures({ networks }: { networks: readonly NetworkReport[] }) {
               onClick={() =>
                 ask({
                   title: `Delete ${name}?`,
-                  text: "The file is gone then.",
+                  text: `It goes to the bin, and can be put back for a day. Then ${sizeText(bytes)} of this computer’s disk will be free.`,
                   action: "Delete",
                   onConfirm: () => void change("captureRemove", { name }, again),
                 })

@@ -51,10 +51,11 @@ export function SnapshotCard({
   );
 }
 
-function askDelete(uuid: string, { id, name, hasMemory }: SnapshotReport): void {
+/** Says what is deleted with it, and what stays. */
+function askDelete(uuid: string, { id, name, hasMemory, bytes }: SnapshotReport): void {
   ask({
     title: `Delete ${name}`,
-    text: `The domain can’t go back to it any more${hasMemory ? ", and its memory of then is gone" : ""}. What its disks have is merged into what came after it; the domain and its other snapshots stay as they are.`,
+    text: `It goes to the bin with its place among the snapshots, its picture, its disks${hasMemory ? " and its memory" : ""} of then, and can be put back for a day. Until it is gone from there it takes ${sizeText(bytes)} of this computer’s disk; then its disks are merged into what came after it. The domain and its other snapshots stay as they are.`,
     action: "Delete",
     onConfirm: () => void act("snapshotDelete", { uuid, snapshot: id }),
   });

@@ -1,4 +1,4 @@
-import { Camera } from "lucide-react";
+import { Camera, Trash2 } from "lucide-react";
 import type { SnapshotTree, SnapshotWork } from "../../core/api/schema.ts";
 import { askLibrary } from "../library/asked.ts";
 import { act } from "../state/session.ts";
@@ -6,14 +6,16 @@ import { act } from "../state/session.ts";
 const WORK_WORDS: Record<SnapshotWork["what"], string> = {
   take: "A snapshot is being taken",
   revert: "The domain goes back to a snapshot",
-  delete: "A snapshot is deleted, and its disks are merged",
+  delete: "A snapshot is deleted",
+  restore: "A snapshot is put back",
+  purge: "Snapshots are removed for good, and their disks are merged",
   merge: "Disks are being merged",
   clone: "A domain is made from a snapshot",
   rename: "A snapshot is renamed",
   fork: "The domain is forked",
 };
 /** The kinds of work that can be cancelled. */
-const CANCELLED: readonly SnapshotWork["what"][] = ["take", "delete", "merge", "fork"];
+const CANCELLED: readonly SnapshotWork["what"][] = ["take", "delete", "purge", "merge", "fork"];
 
 /** What can be done with a domain's snapshots as a whole, and what the host does with them now. */
 export function SnapshotTools({
@@ -48,6 +50,10 @@ export function SnapshotTools({
         </button>
       )}
       {work && <Work uuid={uuid} work={work} />}
+      <span className="spacer" />
+      <button type="button" onClick={() => askLibrary({ what: "bin" })}>
+        <Trash2 size={14} aria-hidden /> Bin…
+      </button>
     </div>
   );
 }

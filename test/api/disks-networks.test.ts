@@ -242,5 +242,13 @@ describe("networks", () => {
       await fails(ask("captureRead", { name: climbing, offset: 0 }), "ENOENT", /no capture/);
     await ask("captureRemove", { name });
     expect(await ask("captures", {})).toEqual([]);
+    await fails(ask("captureRead", { name, offset: 0 }), "ENOENT", /no capture/);
+    const [{ id }] = (await ask("captureBin", {})) as [{ id: string }];
+    expect(await ask("captureRestore", { id })).toEqual({ path: file });
+    expect(await ask("captureRead", { name, offset: 0 })).toEqual({ bytes });
+    await ask("captureRemove", { name });
+    await ask("capturePurge", {});
+    expect(await ask("captureBin", {})).toEqual([]);
+    expect(readdirSync(path.dirname(file))).toEqual([]);
   });
 });

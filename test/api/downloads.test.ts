@@ -1,6 +1,6 @@
 /** Downloads through the API: tasks that everybody sees and can end, the list of guests, and what a window may not do. */
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
@@ -93,6 +93,94 @@ describe("fetching over the API", () => {
       expect(await message(window.request("keptKernelRemove", { name })), name).toMatch(/^ENOENT/);
     await window.request("keptKernelRemove", { name: "vmlinuz" });
     expect(await window.request("keptKernels", {})).toEqual([]);
+    await window.request("kernelPurge", {});
+  });
+
+  it("has kernels that were deleted in the bin for a day, and gives them back under a name that is free", async () => {
+    server.answers.set("/vmlinuz-6.1.0", fileAnswer(BYTES));
+    const fetched = { url: `${server.origin}/vmlinuz-6.1.0`, kind: "kernel" } as const;
+    const { path: at } = await commandLine.request("downloadFetch", fetched);
+    await window.request("keptKernelRemove", { name: "vmlinuz-6.1.0" });
+    expect(await message(window.request("keptKernelInspect", { name: "vmlinuz-6.1.0" }))).toMatch(/^ENOENT/);
+    const [entry, ...others] = await window.request("kernelBin");
+    expect(others).toEqual([]);
+    expect(entry).toMatchObject({ name: "vmlinuz-6.1.0", goneAt: entry!.deletedAt + 24 * 3600_000 });
+    expect(entry!.bytes).toBe(BYTES.length);
+    for (const id of ["vmlinuz-6.1.0", "../guests.json", `x${entry!.id}`])
+      for (const deed of ["kernelRestore", "kernelPurge"] as const)
+        expect(await message(window.request(deed, { id })), id).toMatch(/^ESRCH/);
+    // What is fetched again has the name by then.
+    await commandLine.request("downloadFetch", fetched);
+    const { path: again } = await window.request("kernelRestore", { id: entry!.id });
+    expect(path.dirname(again)).toBe(path.dirname(at));
+    expect(again).not.toBe(at);
+    expect(readFileSync(again).equals(Buffer.from(BYTES))).toBe(true);
+    expect(await window.request("kernelBin")).toEqual([]);
+    for (const { name } of await window.request("keptKernels")) await window.request("keptKernelRemove", { name });
+    const [one] = await window.request("kernelBin");
+    await window.request("kernelPurge", { id: one!.id });
+    expect(await window.request("kernelBin")).toHaveLength(1);
+    await window.request("kernelPurge", {});
+    expect(readdirSync(path.join(state, "kernels"))).toEqual([]);
+  });
+
+  it("lets kernels go for good after a day, but not those that somebody names by their name in the bin", async () => {
+    const [day, hour] = [24 * 3600_000, 3600_000];
+    server.answers.set("/vmlinuz-6.1.0", fileAnswer(BYTES));
+    const { path: at } = await commandLine.request("downloadFetch", {
+      url: `${server.origin}/vmlinuz-6.1.0`,
+      kind: "kernel",
+    });
+    const deleted = 1_732_880_000_000;
+    await host.fetching.kernels.bin.put(at, deleted);
+    const names = async () => (await window.request("kernelBin")).map(({ name }) => name);
+    for (const now of [deleted + day - 1, deleted + 400 * day, deleted, deleted + day, deleted + day + hour - 1]) {
+      await host.kernels.purgeOld(now);
+      expect(await names(), String(now)).toEqual(["vmlinuz-6.1.0"]);
+    }
+    const { id } = (await window.request("kernelBin"))[0]!;
+    const uuid = "44444444-4444-4444-8444-444444444444";
+    const binned = path.join(path.dirname(at), id);
+    const config = `name = "odd"\nkernel = "${binned}"\nmemory = 32\n`;
+    await host.library.define({ uuid, config, configName: null, files: {} });
+    expect(await names()).toEqual([]);
+    await host.kernels.purgeOld(deleted + 3 * day);
+    expect(await window.request("keptKernels")).toMatchObject([{ path: binned }]);
+    expect(await message(window.request("keptKernelRemove", { name: id }))).toMatch(/^EBUSY: odd is made of/);
+    await host.library.remove(uuid);
+    expect(await message(window.request("keptKernelRemove", { name: id }))).toBe(
+      `EBUSY: odd, which lies in the bin, is made of ${id}: remove it there for good first.`,
+    );
+    await host.library.purge(null);
+    await window.request("keptKernelRemove", { name: id });
+    const now = Date.now();
+    for (const after of [day, day + hour]) await host.kernels.purgeOld(now + 1000 + after);
+    expect(readdirSync(path.dirname(at))).toEqual([]);
+  });
+
+  it("keeps the kernel that a domain would start with if it went back to a snapshot, also one in the bin", async () => {
+    server.answers.set("/vmlinuz-6.1.0", fileAnswer(BYTES));
+    const kernel = await commandLine.request("downloadFetch", {
+      url: `${server.origin}/vmlinuz-6.1.0`,
+      kind: "kernel",
+    });
+    const uuid = "55555555-5555-4555-8555-555555555555";
+    const config = `name = "snapped"\nkernel = "${kernel.path}"\nmemory = 32\n`;
+    await host.library.define({ uuid, config, configName: null, files: {} });
+    const { snapshot } = await host.snapshots.take(uuid, { name: "then", memory: false });
+    await host.library.edit(uuid, { config: 'name = "snapped"\nkernel = "/other"\nmemory = 32\n' });
+    const refused = async () =>
+      expect(await message(window.request("keptKernelRemove", { name: kernel.name }))).toMatch(
+        /^EBUSY: snapped, if it goes back to its snapshot then, starts with/,
+      );
+    await refused();
+    await window.request("snapshotDelete", { uuid, snapshot: snapshot.id });
+    await refused();
+    await window.request("keptDelete", { uuid });
+    await refused();
+    await window.request("binPurge", {});
+    await window.request("keptKernelRemove", { name: kernel.name });
+    await window.request("kernelPurge", {});
   });
 
   it("keeps kernels, RAM disks and shims as long as a domain would start with them", async () => {
@@ -115,6 +203,9 @@ describe("fetching over the API", () => {
       );
     expect(await window.request("keptKernels", {})).toHaveLength(3);
     await window.request("keptDelete", { uuid });
+    for (const { name } of [kernel, ramdisk, shim])
+      expect(await message(window.request("keptKernelRemove", { name }))).toMatch(/^EBUSY: web, which lies in the bin/);
+    await window.request("binPurge", {});
     for (const { name } of [kernel, ramdisk, shim]) await window.request("keptKernelRemove", { name });
     expect(await window.request("keptKernels", {})).toEqual([]);
   });

@@ -89,6 +89,48 @@ it("one that is being started is not deleted", async () => {
   await halt();
 });
 
+it("one whose deleted snapshots are merged unasked is started at once, and deleted at once: merging gives way, and goes on later", async () => {
+  const tree = path.join(folder, "library/domains", uuid, "snapshots/tree.json");
+  /** A deleted snapshot that has lain in the bin for more than a day; returns when it is being merged. */
+  const mergedUnasked = async (): Promise<{ ended: Promise<void> }> => {
+    const name = crypto.randomUUID();
+    const { snapshot } = await client.request("snapshotTake", { uuid, name, memory: false });
+    const store = await openStore((await named()).file, "qcow2", "read-write");
+    await store.write(0, [Buffer.alloc(DISK_BYTES, 3)]);
+    await store.close();
+    await client.request("snapshotDelete", { uuid, snapshot });
+    writeFileSync(tree, readFileSync(tree, "utf8").replace(/"at": \d+,\s*"over": null/, '"at": 0, "over": 1'));
+    await host.snapshots.moved(uuid);
+    const begun = new Promise<void>((resolve) =>
+      host.on("snapshots", ({ work }) => {
+        if (work?.what === "purge") resolve();
+      }),
+    );
+    const ended = host.snapshots.purgeOld();
+    await begun;
+    return { ended };
+  };
+  const first = await mergedUnasked();
+  const { domid } = await client.request("keptStart", { uuid, paused: true });
+  await first.ended;
+  const [disk] = await host.toolstack.request("keptDisks", { domid });
+  expect(disk).toMatchObject(await named());
+  await halt();
+  const second = await mergedUnasked();
+  await client.request("snapshotTake", { uuid, name: "meanwhile", memory: false });
+  await second.ended;
+  const third = await mergedUnasked();
+  await client.request("keptDelete", { uuid });
+  await third.ended;
+  const [entry] = await client.request("binList");
+  await client.request("binRestore", { id: entry!.id });
+  await host.snapshots.purgeOld();
+  expect(await client.request("snapshotBin")).toEqual([]);
+  expect(await client.request("snapshots", { uuid })).toMatchObject({ unmerged: 0 });
+  const { file, format } = await named();
+  expect((await contentOf(file, format)).equals(Buffer.alloc(DISK_BYTES, 3))).toBe(true);
+});
+
 it("one whose disks are copied does not start with the host meanwhile", async () => {
   await client.request("keptSettings", { uuid, autostart: true });
   const notices: string[] = [];

@@ -11,6 +11,7 @@ import { MOST_FILE_BYTES } from "../limits.ts";
 import type { DOWNLOAD_REQUESTS } from "../requests/downloads.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { Results } from "../requests/table.ts";
+import { told } from "./binned-files.ts";
 import type { SessionContext } from "./context.ts";
 
 export function downloadHandlers(session: SessionContext): HandlersOf<typeof DOWNLOAD_REQUESTS> {
@@ -47,7 +48,13 @@ export function downloadHandlers(session: SessionContext): HandlersOf<typeof DOW
     keptKernels: () => fetching.kernels.all(),
     keptKernelInspect: ({ name }) => next(() => inspect(session, name)),
     keptKernelRemove: async ({ name }) => {
-      await host.removals.kernel(name);
+      await host.kernels.remove(name);
+      return null;
+    },
+    kernelBin: async () => told(await host.kernels.binned()),
+    kernelRestore: ({ id }) => host.kernels.restore(id),
+    kernelPurge: async ({ id }) => {
+      await host.kernels.purge(id ?? null);
       return null;
     },
     guestList: () => fetching.offered(),

@@ -1,6 +1,7 @@
 /** Carries out requests about disk images as users see them. */
 import type { IMAGE_REQUESTS } from "../requests/images.ts";
 import type { HandlersOf } from "../requests/request.ts";
+import { told } from "./binned-files.ts";
 import type { SessionContext } from "./context.ts";
 
 export function imageHandlers(session: SessionContext): HandlersOf<typeof IMAGE_REQUESTS> {
@@ -14,10 +15,7 @@ export function imageHandlers(session: SessionContext): HandlersOf<typeof IMAGE_
       return null;
     },
     imageCheck: ({ path }) => imageLibrary.check(path, session.who),
-    imageBin: async () =>
-      (await imageLibrary.binned()).map(({ id, name, deletedAt, goneAt, allocated: bytes }) => ({
-        ...{ id, name, deletedAt, goneAt, bytes },
-      })),
+    imageBin: async () => told(await imageLibrary.binned()),
     imageRestore: ({ id }) => imageLibrary.restore(id),
     imagePurge: async ({ id }) => {
       await imageLibrary.purge(id ?? null);

@@ -3,6 +3,7 @@ import { ApiFailure } from "../failure.ts";
 import { MOST_PIECE_BYTES } from "../limits.ts";
 import type { NETWORK_REQUESTS } from "../requests/networks.ts";
 import type { HandlersOf } from "../requests/request.ts";
+import { told } from "./binned-files.ts";
 import type { SessionContext } from "./context.ts";
 
 export function networkHandlers({ host, hostFiles }: SessionContext): HandlersOf<typeof NETWORK_REQUESTS> {
@@ -36,7 +37,17 @@ export function networkHandlers({ host, hostFiles }: SessionContext): HandlersOf
     captures: () => host.captures.all(),
     captureRead: async ({ name, offset }) => ({ bytes: await host.captures.read(name, offset, MOST_PIECE_BYTES) }),
     captureRemove: async ({ name }) => {
-      await host.removals.capture(name);
+      const networks = host.state.power === "running" ? await host.toolstack.request("networkList") : [];
+      const kept = (await host.captures.all()).find((each) => each.name === name);
+      if (networks.some(({ captures }) => captures.some(({ file }) => file === kept?.path)))
+        throw new ApiFailure("EBUSY", `${name} is being captured: stop that first.`);
+      await host.captures.remove(name);
+      return null;
+    },
+    captureBin: async () => told(await host.captures.bin.all()),
+    captureRestore: ({ id }) => host.captures.bin.restore(id),
+    capturePurge: async ({ id }) => {
+      await host.captures.purge(id ?? null);
       return null;
     },
   };

@@ -23,6 +23,12 @@ export function snapshotHandlers({ host }: SessionContext): HandlersOf<typeof SN
       await snapshots.remove(uuid, snapshot);
       return null;
     },
+    snapshotBin: () => snapshots.bin(),
+    snapshotRestore: async ({ uuid, snapshot }) => ({ name: await snapshots.restore(uuid, snapshot) }),
+    snapshotPurge: async ({ uuid, snapshot }) => {
+      await (uuid === undefined ? snapshots.purgeAll() : snapshots.purge(uuid, snapshot ?? null));
+      return null;
+    },
     snapshotMerge: async ({ uuid }) => {
       await snapshots.merge(uuid);
       return null;

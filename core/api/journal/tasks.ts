@@ -75,6 +75,9 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   snapshotTake: ({ name }) => `Take the snapshot ${String(name)}`,
   snapshotRevert: () => "Go back to a snapshot",
   snapshotDelete: () => "Delete a snapshot",
+  snapshotRestore: () => "Put a snapshot back from the bin",
+  snapshotPurge: ({ snapshot }) =>
+    snapshot === undefined ? "Empty the bin of snapshots" : "Remove a snapshot from the bin for good",
   snapshotMerge: () => "Merge the disks of deleted snapshots",
   domainFork: ({ uuid, copies }, names) =>
     `Fork ${names.kept(uuid)}: ${copies === 1 ? "one copy" : `${String(copies)} copies`}`,
@@ -95,7 +98,10 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   deviceDetach: ({ domid, device, key }, names) => `Detach ${deviceOf(key, device)} from ${names.domain(domid)}`,
   mediumInsert: ({ domid }, names) => `Change the medium in a drive of ${names.domain(domid)}`,
   diskResize: ({ domid, device }, names) => `Make ${deviceOf("disk", device)} of ${names.domain(domid)} larger`,
-  keptKernelRemove: ({ name }) => `Remove the kernel or RAM disk ${String(name)}`,
+  keptKernelRemove: ({ name }) => `Delete the kernel or RAM disk ${String(name)}`,
+  kernelRestore: () => "Put a kernel or RAM disk back from the bin",
+  kernelPurge: ({ id }) =>
+    id === undefined ? "Empty the bin of kernels and RAM disks" : "Remove a kernel or RAM disk from the bin for good",
   imageCreate: ({ name }) => `Create the disk image ${String(name)}`,
   imageGrow: ({ path }) => `Make the disk image ${ofFile(path)} larger`,
   diskRemove: ({ name }) => `Delete the disk image ${String(name)}`,
@@ -108,6 +114,9 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   networkForward: ({ network }) => `Forward a port to ${String(network)}`,
   networkUnforward: ({ network, hostPort }) => `Forward port ${String(hostPort)} to ${String(network)} no more`,
   networkCapture: ({ network, port }) => `Capture the traffic of ${String(port ?? network)}`,
+  captureRemove: ({ name }) => `Delete the capture ${String(name)}`,
+  captureRestore: () => "Put a capture back from the bin",
+  capturePurge: ({ id }) => (id === undefined ? "Empty the bin of captures" : "Remove a capture from the bin for good"),
   takeHostKernel: ({ release }) => `Read kernel ${String(release)}`,
   xenstoreWrite: ({ path }) => `Write ${String(path)}`,
   xenstoreMkdir: ({ path }) => `Make ${String(path)}`,

@@ -1,7 +1,7 @@
 /** Files from the web, and guests that can be fetched. */
 import { z } from "zod";
 import type { CreateResult, ImageDescription } from "../../toolstack/messages.ts";
-import type { DownloadReport, Fetched, GuestLook, KeptFile, OfferedGuests } from "../host-state.ts";
+import type { BinnedFile, DownloadReport, Fetched, GuestLook, KeptFile, OfferedGuests } from "../host-state.ts";
 import { takes } from "./request.ts";
 import { nothing } from "./values.ts";
 
@@ -35,8 +35,14 @@ export const DOWNLOAD_REQUESTS = {
   /** Kernels and RAM disks that the host keeps. */
   keptKernels: takes(nothing).gives<KeptFile[]>(),
   keptKernelInspect: takes(z.strictObject({ name })).gives<ImageDescription>(),
-  /** EBUSY while there is a domain that was made of it. */
+  /** Goes to the bin, for a day. EBUSY while there is a domain that was made of it, or would be if it went back to a snapshot. */
   keptKernelRemove: takes(z.strictObject({ name })).gives<null>(),
+  /** Those that were deleted, the latest first: each for a day. */
+  kernelBin: takes(nothing).gives<BinnedFile[]>(),
+  /** Back among those that the host keeps, under its name or one made of it. Where it lies. */
+  kernelRestore: takes(z.strictObject({ id: name })).gives<{ path: string }>(),
+  /** One of them goes for good, or all that nobody needs. EBUSY where somebody needs that one. */
+  kernelPurge: takes(z.strictObject({ id: name.optional() })).gives<null>(),
   /** Guests that can be fetched, according to the user's list. */
   guestList: takes(nothing).gives<OfferedGuests>(),
   /** What the servers say of its files now: sizes and checksums. */

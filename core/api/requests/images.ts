@@ -1,6 +1,6 @@
 /** Disk images as users see them: which there are, who needs each, and what can be done with it. */
 import { z } from "zod";
-import type { BinnedImage, ImageCheck, ImageList } from "../host-state.ts";
+import type { BinnedFile, ImageCheck, ImageList } from "../host-state.ts";
 import { takes } from "./request.ts";
 import { fileName, nothing } from "./values.ts";
 
@@ -20,7 +20,7 @@ export const IMAGE_REQUESTS = {
   /** Checks whether an image in the list can be read to its end, and whether its tables are right. EBUSY while it is written. */
   imageCheck: takes(z.strictObject({ path: fileName })).gives<ImageCheck>(),
   /** Those that were deleted (diskRemove), the latest first: each for a day. */
-  imageBin: takes(nothing).gives<BinnedImage[]>(),
+  imageBin: takes(nothing).gives<BinnedFile[]>(),
   /** Back among those that the host keeps, under its name or one made of it. Where it lies. */
   imageRestore: takes(z.strictObject({ id: binned })).gives<{ path: string }>(),
   /** One of them goes for good, or all that nobody needs. EBUSY where somebody needs that one. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Forward } from "../../dom0/network/gateway/forwards.ts";
 import type { NetworkReport } from "../../dom0/network/networks.ts";
-import type { KeptCapture } from "../host-state.ts";
+import type { BinnedFile, KeptCapture } from "../host-state.ts";
 import { takes } from "./request.ts";
 import { nothing, fileName } from "./values.ts";
 
@@ -53,5 +53,12 @@ export const NETWORK_REQUESTS = {
   captures: takes(nothing).gives<KeptCapture[]>(),
   /** Its answer: Up to MOST_PIECE_BYTES; none at the end. */
   captureRead: takes(z.strictObject({ name: capture, offset: z.int().min(0) })).gives<{ bytes: Uint8Array }>(),
+  /** Goes to the bin, for a day. EBUSY while it grows. */
   captureRemove: takes(z.strictObject({ name: capture })).gives<null>(),
+  /** Those that were deleted, the latest first: each for a day. */
+  captureBin: takes(nothing).gives<BinnedFile[]>(),
+  /** Back among those that the host keeps, under its name or one made of it. Where it lies. */
+  captureRestore: takes(z.strictObject({ id: capture })).gives<{ path: string }>(),
+  /** One of them goes for good, or all. */
+  capturePurge: takes(z.strictObject({ id: capture.optional() })).gives<null>(),
 };

@@ -1,7 +1,7 @@
 /** Snapshots of domains, by UUID, whether they run or not. */
 import { z } from "zod";
 import { SNAPSHOT_NAME } from "../../library/snapshots/snapshot-name.ts";
-import type { SnapshotTree } from "../../library/snapshots/report.ts";
+import type { BinnedSnapshot, SnapshotTree } from "../../library/snapshots/report.ts";
 import { takes } from "./request.ts";
 import { nothing } from "./values.ts";
 
@@ -36,11 +36,21 @@ export const SNAPSHOT_REQUESTS = {
   snapshotRevert: takes(z.strictObject({ uuid, snapshot, keepNow: SNAPSHOT_NAME.optional() })).gives<{
     domid: number | null;
   }>(),
-  /** Merges its disks into what came after it. EBUSY while domains that were made from it need it. */
+  /** Goes to the bin, for a day. EBUSY while domains that were made from it need it. */
   snapshotDelete: takes(z.strictObject({ uuid, snapshot })).gives<null>(),
+  /** Those of all kept domains that were deleted, the latest first: each for a day. */
+  snapshotBin: takes(nothing).gives<BinnedSnapshot[]>(),
+  /** Back where it was in the tree, under its name or, if another has that now, one made of it. */
+  snapshotRestore: takes(z.strictObject({ uuid, snapshot })).gives<{ name: string }>(),
+  /** One of them goes for good, or all of a domain, or all: their disks are merged into what came after them. EBUSY while the domain is saved. */
+  snapshotPurge: takes(
+    z
+      .strictObject({ uuid: uuid.optional(), snapshot: snapshot.optional() })
+      .refine((given) => given.snapshot === undefined || given.uuid !== undefined, "needs the UUID of its domain too"),
+  ).gives<null>(),
   /** Continues merging that was cancelled or interrupted. */
   snapshotMerge: takes(z.strictObject({ uuid })).gives<null>(),
-  /** Cancels what is under way, with nothing lost: `snapshotTake`, `snapshotDelete`, `snapshotMerge` or `domainFork` is refused with ECANCELED. */
+  /** Cancels what is under way, with nothing lost: `snapshotTake`, `snapshotDelete`, `snapshotPurge`, `snapshotMerge` or `domainFork` is refused with ECANCELED. */
   snapshotCancel: takes(z.strictObject({ uuid })).gives<null>(),
   snapshotRename: takes(z.strictObject({ uuid, snapshot, name: SNAPSHOT_NAME })).gives<null>(),
   /**

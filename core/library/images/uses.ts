@@ -51,11 +51,13 @@ export function layersOf(tree: Tree, state: ImageUser["state"]): NamedImage[] {
   const { name, uuid, layers, snapshots, current } = tree;
   return layers.map(({ file, format }) => {
     const isCurrent = current.disks.some((disk) => disk.file === file);
-    const of = snapshots.filter(({ disks }) => disks.some((disk) => disk.file === file)).map((each) => each.name);
+    const of = snapshots.filter(({ disks }) => disks.some((disk) => disk.file === file)).map(nameOf);
     const kind = isCurrent && of.length === 0 ? ("domain" as const) : ("snapshot" as const);
     return { file, format, user: { kind, name, uuid, snapshots: of, state, writes: isCurrent } };
   });
 }
+
+const nameOf = ({ name, deleted }: Tree["snapshots"][number]): string => (deleted ? `${name} (in the bin)` : name);
 
 /** Leaves out repetitions: a domain and its snapshots both name the disk that the domain has now. */
 export function withoutTwins(users: readonly ImageUser[]): ImageUser[] {

@@ -16,9 +16,24 @@ export interface SnapshotReport {
   clones: string[];
 }
 
+/** A snapshot in the bin. */
+export interface BinnedSnapshot {
+  id: string;
+  name: string;
+  /** UUID and name of its domain. */
+  uuid: string;
+  domain: string;
+  hasMemory: boolean;
+  /** Milliseconds since 1970: when it was deleted, and when it is gone; after that it can't be put back. */
+  deletedAt: number;
+  goneAt: number;
+  /** Bytes that become free when it is gone: at most so many, where images are merged. */
+  bytes: number;
+}
+
 /** Work that is under way on a domain's snapshots. */
 export interface SnapshotWork {
-  what: "take" | "revert" | "delete" | "merge" | "clone" | "fork" | "rename";
+  what: "take" | "revert" | "delete" | "restore" | "purge" | "merge" | "clone" | "fork" | "rename";
   /** The share that is done, up to 1; null where that is not known. */
   share: number | null;
 }

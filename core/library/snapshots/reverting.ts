@@ -20,9 +20,11 @@ export interface Continued {
   domid: number | null;
 }
 
+/** Throws Refusal ESRCH for one that lies in the bin too. */
 export function snapshotOf(tree: Tree | null, id: string): Snapshot {
   const found = tree?.snapshots.find((each) => each.id === id);
-  if (found) return found;
+  if (found?.deleted === null) return found;
+  if (found) throw new Refusal("ESRCH", `The snapshot ${found.name} lies in the bin: put it back first.`);
   throw new Refusal("ESRCH", "There is no such snapshot.");
 }
 

@@ -1,12 +1,15 @@
 /**
  * The snapshots of all domains, and what can be done with them, one deed at a time for a domain. README.md has the rules. `trees.ts` keeps them on
- * the disk; `taking.ts`, `reverting.ts` and `merging.ts` are the deeds.
+ * the disk; `taking.ts`, `reverting.ts`, `binning.ts` and `merging.ts` are the deeds.
  */
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
+import { readSavedHeader } from "../../toolstack/saved-file.ts";
 import { allocated } from "./images.ts";
+import * as binning from "./binning.ts";
+import { binned, shown, shownFrom } from "./bin.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
 import {
   adopt,
@@ -25,7 +28,7 @@ import {
 import { fork, ForkFailure, type Forked } from "./forking.ts";
 import { clone, revert, snapshotOf, type Continued, type Identity } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
-import type { SnapshotTree, SnapshotWork } from "./report.ts";
+import type { BinnedSnapshot, SnapshotTree, SnapshotWork } from "./report.ts";
 import type { Tree } from "./tree.ts";
 import { Trees, type Away } from "./trees.ts";
 import { begun, checkWhole, dropped, finished, givenUp, removed, takenAway } from "./unfinished.ts";
@@ -44,20 +47,37 @@ export interface SnapshotOptions {
   /** Called when that domain's snapshots have changed, or the work on them. */
   changed: (uuid: string, work: SnapshotWork | null) => void;
   warn: (message: string) => void;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+/** A deed that is under way. */
+interface Busy {
+  work: SnapshotWork;
+  /** Cancels it; null where that can't be. */
+  wanted: AbortController | null;
+  /** Whether nobody has asked for it, so that it gives way to whatever somebody asks for. */
+  isUnasked: boolean;
+  ended: Promise<unknown>;
 }
 
 export class Snapshots {
   readonly #parts: Parts;
   readonly #changed: (uuid: string) => void;
-  readonly #busy = new Map<string, { work: SnapshotWork; wanted: AbortController | null }>();
+  readonly #now: () => number;
+  readonly #busy = new Map<string, Busy>();
+  /** Domains for which somebody has cancelled a merge: it is gone on with when somebody wants that. */
+  readonly #left = new Set<string>();
+  #isLooking = false;
   readonly #namesOnTheWay = new Set<string>();
   /** What lies on the disk is known. */
   readonly #read: Promise<void>;
   /** And what was broken off is done with. */
   readonly #opened: Promise<void>;
 
-  constructor({ folder, definitions, toolstack, alone, changed, warn }: SnapshotOptions) {
+  constructor({ folder, definitions, toolstack, alone, changed, warn, now }: SnapshotOptions) {
     const trees = new Trees(folder, warn);
+    this.#now = now ?? (() => Date.now());
     this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
     this.#parts = { trees, definitions, toolstack, alone: alone ?? ((_, deed) => deed()), changed: this.#changed };
     this.#read = trees.open();
@@ -98,6 +118,18 @@ export class Snapshots {
     return { kept, away };
   }
 
+  /** Returns what domains were at all snapshots whose file can be read: one that can't be read can't be gone back to either. */
+  async configs(): Promise<{ domain: string; snapshot: string; config: string; configName: string | null }[]> {
+    await this.#opened;
+    const found = this.#parts.trees.machines().map(async ({ tree, snapshot, file }) => {
+      const header = await readSavedHeader(file).catch(() => null);
+      return header
+        ? [{ domain: tree.name, snapshot: snapshot.name, config: header.config, configName: header.configName ?? null }]
+        : [];
+    });
+    return (await Promise.all(found)).flat();
+  }
+
   /** Throws Refusal EIO where something can't be read that may be based on an image: then no image may be deleted or resized. */
   async checkKnown(): Promise<void> {
     await this.#opened;
@@ -108,8 +140,8 @@ export class Snapshots {
   async domains(): Promise<{ uuid: string; name: string; snapshots: number }[]> {
     await this.#opened;
     return this.#parts.trees.all
-      .filter(({ snapshots }) => snapshots.length > 0)
-      .map(({ uuid, name, snapshots }) => ({ uuid, name, snapshots: snapshots.length }));
+      .map((tree) => ({ uuid: tree.uuid, name: tree.name, snapshots: shown(tree).length }))
+      .filter(({ snapshots }) => snapshots > 0);
   }
 
   /** Returns null for a domain without snapshots. Throws Refusal when they can't be read. */
@@ -122,15 +154,16 @@ export class Snapshots {
     const named = new Map<string, number>();
     for (const { file } of tree.snapshots.flatMap(({ disks }) => disks)) named.set(file, (named.get(file) ?? 0) + 1);
     const snapshots = await Promise.all(
-      tree.snapshots.map(async ({ disks, ...snapshot }) => {
+      shown(tree).map(async ({ disks, deleted: _, ...snapshot }) => {
         const own = disks.map(({ file }) => file).filter((file) => named.get(file) === 1 && isOwn(tree, file));
         const files = [trees.part(uuid, snapshot.id, "machine"), ...own];
         const bytes = (await Promise.all(files.map(allocated))).reduce((sum, each) => sum + each, 0);
-        return { ...snapshot, bytes, clones: trees.clonesOf(uuid, snapshot.id).map(({ name }) => name) };
+        const clones = trees.clonesOf(uuid, snapshot.id).map(({ name }) => name);
+        return { ...snapshot, parent: shownFrom(tree, snapshot.parent), bytes, clones };
       }),
     );
     return {
-      ...{ uuid, name: tree.name, current: tree.current.parent, snapshots },
+      ...{ uuid, name: tree.name, current: shownFrom(tree, tree.current.parent), snapshots },
       ...{ work, unmerged: unmerged(this.#parts, tree) },
     };
   }
@@ -179,28 +212,84 @@ export class Snapshots {
     });
   }
 
-  /** Removes a snapshot and merges its images into those that came after it. If cancelled, the snapshot is gone and the merge is left for later. */
+  /** Moves a snapshot to the bin for a day. Throws Refusal EBUSY while domains that were made from it need it. */
   async remove(uuid: string, id: string): Promise<void> {
     const wanted = new AbortController();
-    await this.#alone(uuid, "delete", wanted, async (progress) => {
-      const { trees } = this.#parts;
-      const { name } = snapshotOf(trees.find(uuid), id);
-      checkUnused(this.#parts, uuid, id, name);
-      checkNotSaved(await this.#parts.definitions.find(uuid));
-      trees.checkKnown(uuid);
-      await adopt(this.#parts, uuid);
-      await dropped(this.#parts, uuid, id);
-      await merge(this.#parts, uuid, { progress, signal: wanted.signal }).catch((error: unknown) => {
-        const { code = "EIO", message } = error as { code?: string; message: string };
-        throw new Refusal(code, `The snapshot ${name} is deleted, and its disks are still to be merged: ${message}`);
-      });
+    await this.#alone(uuid, "delete", wanted, (progress) =>
+      binning.bin(this.#parts, uuid, id, this.#now(), { progress, signal: wanted.signal }),
+    );
+  }
+
+  /** Returns what lies in the bin of all kept domains, the latest first. */
+  async bin(): Promise<BinnedSnapshot[]> {
+    await this.#opened;
+    const all = await Promise.all(this.#parts.trees.all.map(({ uuid }) => binning.listed(this.#parts, uuid)));
+    return all.flat().sort((a, b) => b.deletedAt - a.deletedAt);
+  }
+
+  /** Puts it back where it was in the tree. Returns its name, which is another one if that has been taken. Throws Refusal ESRCH. */
+  restore(uuid: string, id: string): Promise<string> {
+    return this.#alone(uuid, "restore", null, () => binning.restore(this.#parts, uuid, id));
+  }
+
+  /**
+   * Removes one in the bin, or all of that domain (null), for good: merges their images into those that came after them. If cancelled, they are gone and
+   * the merge is left for later. Throws Refusal.
+   */
+  async purge(uuid: string, id: string | null): Promise<void> {
+    const wanted = new AbortController();
+    await this.#alone(uuid, "purge", wanted, async (progress) => {
+      this.#left.delete(uuid);
+      const tree = this.#parts.trees.find(uuid);
+      const ids = id !== null ? [id] : tree ? binned(tree).map((each) => each.id) : [];
+      await binning.purge(this.#parts, uuid, ids, { progress, signal: wanted.signal });
     });
+  }
+
+  /** Removes what lies in the bin of all domains. Where that fails for one, it is done for the others. Throws Refusal. */
+  async purgeAll(): Promise<void> {
+    const uuids = new Set((await this.bin()).map(({ uuid }) => uuid));
+    const failures: unknown[] = [];
+    for (const uuid of uuids) await this.purge(uuid, null).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /**
+   * Lets go for good what has lain in the bin for a day, and goes on with merges that were broken off. Nobody has asked for it, so it gives way to whatever
+   * somebody asks for, and is done another time. A clock may be wrong when a computer starts, so each is found twice to have lain there for a day.
+   */
+  async purgeOld(): Promise<void> {
+    await this.#opened;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      for (const tree of this.#parts.trees.all) {
+        const { uuid } = tree;
+        const now = this.#now();
+        if (this.#busy.has(uuid) || !binning.isAwaited(this.#parts, tree, now, this.#left.has(uuid))) continue;
+        const wanted = new AbortController();
+        const deed = (progress: (share: number) => void): Promise<void> =>
+          binning.purgeOld(this.#parts, uuid, now, { progress, signal: wanted.signal });
+        await this.#alone(uuid, "purge", wanted, deed, true).catch(() => {});
+      }
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** Ends what is done with that domain's snapshots unasked; null where there is nothing. Never rejects. */
+  giveWay(uuid: string): Promise<unknown> | null {
+    const busy = this.#busy.get(uuid);
+    if (!busy?.isUnasked) return null;
+    busy.wanted?.abort(new Refusal("ECANCELED", "Something else is done with this domain; merging goes on later."));
+    return busy.ended;
   }
 
   /** Goes on with what was cancelled or broken off. */
   async merge(uuid: string): Promise<void> {
     const wanted = new AbortController();
     await this.#alone(uuid, "merge", wanted, async (progress) => {
+      this.#left.delete(uuid);
       checkNotSaved(await this.#parts.definitions.find(uuid));
       this.#parts.trees.checkKnown(uuid);
       await adopt(this.#parts, uuid);
@@ -212,7 +301,7 @@ export class Snapshots {
     return this.#alone(uuid, "rename", null, async () => {
       const tree = this.#parts.trees.find(uuid)!;
       snapshotOf(tree, id);
-      if (tree.snapshots.some((each) => each.name === name && each.id !== id))
+      if (shown(tree).some((each) => each.name === name && each.id !== id))
         throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
       const snapshots = tree.snapshots.map((each) => (each.id === id ? { ...each, name } : each));
       await keep(this.#parts, { ...tree, snapshots });
@@ -286,7 +375,8 @@ export class Snapshots {
   cancel(uuid: string): void {
     const { work, wanted = null } = this.#busy.get(uuid) ?? {};
     if (!wanted) throw new Refusal("ESRCH", "Nothing is done with these snapshots that can be cancelled.");
-    const isOpen = work?.what === "delete" || work?.what === "merge";
+    const isOpen = work?.what === "purge" || work?.what === "delete" || work?.what === "merge";
+    if (isOpen) this.#left.add(uuid);
     const left = isOpen
       ? "Merging was cancelled: nothing is lost, and it can be gone on with later."
       : "It was cancelled.";
@@ -296,6 +386,7 @@ export class Snapshots {
   /** Throws Refusal EBUSY while other domains need its disks, or while there is work on its snapshots. */
   async checkDeletable(uuid: string): Promise<void> {
     await this.#opened;
+    for (let ending; (ending = this.giveWay(uuid));) await ending;
     if (this.#busy.has(uuid)) throw busy();
     for (const { id, name } of this.#parts.trees.known(uuid)?.snapshots ?? []) checkUnused(this.#parts, uuid, id, name);
   }
@@ -333,15 +424,19 @@ export class Snapshots {
     what: SnapshotWork["what"],
     wanted: AbortController | null,
     deed: (progress: (share: number) => void) => Promise<T>,
+    isUnasked = false,
   ): Promise<T> {
     await this.#opened;
+    for (let ending; (ending = this.giveWay(uuid));) await ending;
     if (this.#busy.has(uuid)) throw busy();
     const progress = (share: number): void => {
       const mine = this.#busy.get(uuid);
       if (mine) mine.work = { what, share };
       this.#changed(uuid);
     };
-    this.#busy.set(uuid, { work: { what, share: null }, wanted });
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    this.#busy.set(uuid, { work: { what, share: null }, wanted, isUnasked, ended });
     this.#changed(uuid);
     try {
       return await this.#parts.alone(uuid, async () => {
@@ -352,6 +447,7 @@ export class Snapshots {
     } finally {
       this.#busy.delete(uuid);
       this.#changed(uuid);
+      end();
     }
   }
 }

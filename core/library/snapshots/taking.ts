@@ -11,6 +11,7 @@ import { rm } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
 import type { CheckpointResult, DomainInfo, KeptDisk } from "../../toolstack/messages.ts";
 import { writeSaved } from "../../toolstack/saved-file.ts";
+import { shown } from "./bin.ts";
 import { isTaken, makeOverlays, overlayFile } from "./images.ts";
 import {
   checkNotSaved,
@@ -29,6 +30,7 @@ import { keepPicture } from "./picture.ts";
 import {
   adopted,
   emptyTree,
+  MOST_SNAPSHOTS,
   treeText,
   withCurrent,
   withSnapshot,
@@ -74,8 +76,13 @@ export async function take(
     throw new Refusal("ESRCH", `${domain?.name ?? "That domain"} is not kept here, so there can be no snapshot of it.`);
   checkNotSaved(definition);
   const known = parts.trees.find(uuid) ?? emptyTree(uuid, definition.name);
-  const taken = known.snapshots.find((each) => each.name === name);
-  if (taken) throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
+  if (known.snapshots.length >= MOST_SNAPSHOTS)
+    throw new Refusal(
+      "E2BIG",
+      `${definition.name} has ${MOST_SNAPSHOTS} snapshots, with those in the bin, and can't have more: remove some for good first.`,
+    );
+  if (shown(known).some((each) => each.name === name))
+    throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
   const disks = await disksNow(parts, domain, definition);
   checkWritable(disks);
   const making = held ? { domains: [...held.domains], snapshot: name } : known.making;
@@ -91,6 +98,7 @@ export async function take(
     memoryMiB: 0,
     disks: before.current.disks,
     picture: null,
+    deleted: null,
   };
   await keep(parts, { ...before, going: [...before.going, ...overlays.map(({ file }) => file)] });
   const after = goingOn(before, overlays);

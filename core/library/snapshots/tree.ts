@@ -19,7 +19,8 @@ const FILE = z
     (file) => path.isAbsolute(file) && path.normalize(file) === file && !file.includes("\0"),
     "must be a whole path",
   );
-const MOST_SNAPSHOTS = 1000;
+/** With those in the bin. */
+export const MOST_SNAPSHOTS = 1000;
 const MOST_LAYERS = 4000;
 /** More than a fork may have copies. */
 const MOST_MAKING = 64;
@@ -34,6 +35,7 @@ const LAYER = z.strictObject({
   /** Whether it belongs to a snapshot of another domain, of which this domain is a clone. It is never changed. */
   isForeign: z.boolean(),
 });
+const TIME = z.int().min(0).max(LAST_TIME);
 const DISK = z.strictObject({
   /** Id of the device. */
   id: z.string().regex(/^\d{1,10}$/),
@@ -52,6 +54,11 @@ const SNAPSHOT = z.strictObject({
     .max(1 << 20),
   disks: z.array(DISK).max(256),
   picture: z.enum(["screen", "console"]).nullable(),
+  /**
+   * null unless it lies in the bin (bin.ts), where it needs all that it needed before. `at`: when it was deleted, in milliseconds since 1970. `over`: when
+   * it was first found to have lain there for a day; null: it was not.
+   */
+  deleted: z.strictObject({ at: TIME, over: TIME.nullable() }).nullable().default(null),
 });
 const TREE = z.strictObject({
   version: z.literal(1),

@@ -8,7 +8,7 @@ import { PART, privateFolder, removeParts, writeWhole } from "../../files/whole.
 import { Refusal } from "../../toolstack/error.ts";
 import { fileError, WRITING } from "../../toolstack/saved-file.ts";
 import { readPlain } from "../plain.ts";
-import { frozenFiles, parseTree, treeText, type Tree } from "./tree.ts";
+import { frozenFiles, parseTree, treeText, type Snapshot, type Tree } from "./tree.ts";
 
 const TREE_FILE = "tree.json";
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -157,6 +157,20 @@ export class Trees {
       this.#spoiled.set(uuid, why);
       this.#warn(`The snapshots of a domain can't be used, and their disks' images are left as they are. ${why}.`);
     }
+  }
+
+  /** Returns the file with what the domain was of every snapshot, those in the bin and of domains that are away included. */
+  machines(): { tree: Tree; snapshot: Snapshot; file: string }[] {
+    const folders = [
+      ...this.all.map((tree) => ({ tree, folder: this.folder(tree.uuid) })),
+      ...[...this.#away].map(([folder, { tree }]) => ({ tree, folder: path.join(folder, "snapshots") })),
+    ];
+    return folders.flatMap(({ tree, folder }) =>
+      tree.snapshots.map((snapshot) => ({
+        ...{ tree, snapshot },
+        file: path.join(folder, `${snapshot.id}${ENDINGS.machine}`),
+      })),
+    );
   }
 
   /** Removes files of snapshots that no longer exist, and images that were to be deleted. What can't be removed now is removed another time. */

@@ -5,6 +5,7 @@
 import { rm } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
+import { shown } from "./bin.ts";
 import { keep, type Parts } from "./parts.ts";
 import { withoutSnapshot } from "./tree.ts";
 
@@ -93,7 +94,7 @@ export async function takenAway(parts: Parts, uuid: string): Promise<string[]> {
     if (found) names.push(found.name);
     await removed(parts, domain);
   }
-  const snapshot = parts.trees.find(uuid)!.snapshots.find(({ name }) => name === making.snapshot);
+  const snapshot = shown(parts.trees.find(uuid)!).find(({ name }) => name === making.snapshot);
   if (snapshot) await dropped(parts, uuid, snapshot.id);
   await finished(parts, uuid);
   return names;

@@ -1,5 +1,5 @@
 /**
- * A process of its own that takes, reverts to and deletes snapshots and writes to the disk in between. It reports what it is about to do and what is
+ * A process of its own that takes, reverts to and deletes snapshots, puts them back, lets them go for good, and writes to the disk in between. It reports what it is about to do and what is
  * done, until it is killed. Arguments: folder, UUID, seed.
  */
 import { writeSync } from "node:fs";
@@ -24,16 +24,23 @@ const image = async () => imageOf(await snapshots.currentConfig(uuid, definition
 let version = Math.max(...(await versionsOf(await image())), 1000 * Number(seed));
 for (;;) {
   const known = (await snapshots.report(uuid))?.snapshots ?? [];
+  const binned = await snapshots.bin();
   const one = known[Math.floor(random() * known.length)];
-  const deed = Math.floor(random() * 5);
-  if (deed === 0 || known.length === 0 || known.length > 12) {
-    const victim = known.length > 12 ? one! : null;
-    if (victim) {
-      say(`try remove ${victim.id}`);
-      await snapshots.remove(uuid, victim.id);
-      say(`did remove ${victim.id}`);
-      continue;
-    }
+  const other = binned[Math.floor(random() * binned.length)];
+  const deed = Math.floor(random() * 7);
+  const remove = async (id: string): Promise<void> => {
+    say(`try remove ${id}`);
+    await snapshots.remove(uuid, id);
+    say(`did remove ${id}`);
+  };
+  const purge = async (ids: readonly string[]): Promise<void> => {
+    say(`try purge ${ids.join()}`);
+    await snapshots.purge(uuid, ids.length === 1 ? ids[0]! : null);
+    say(`did purge ${ids.join()}`);
+  };
+  if (binned.length > 8) await purge(binned.map(({ id }) => id));
+  else if (known.length > 12) await remove(one!.id);
+  else if (deed === 0 || known.length === 0) {
     say("try take");
     const { snapshot } = await snapshots.take(uuid, { name: `s${seed}-${++version}`, memory: false });
     say(`did take ${snapshot.id}`);
@@ -41,11 +48,13 @@ for (;;) {
     say(`try revert ${one!.id}`);
     await snapshots.revert(uuid, one!.id, null);
     say(`did revert ${one!.id}`);
-  } else if (deed === 2) {
-    say(`try remove ${one!.id}`);
-    await snapshots.remove(uuid, one!.id);
-    say(`did remove ${one!.id}`);
-  } else {
+  } else if (deed === 2) await remove(one!.id);
+  else if (deed === 3 && other) {
+    say(`try restore ${other.id}`);
+    await snapshots.restore(uuid, other.id);
+    say(`did restore ${other.id}`);
+  } else if (deed === 4 && other) await purge([other.id]);
+  else {
     say(`try write ${++version}`);
     await writeVersion(await image(), version);
     say(`did write ${version}`);

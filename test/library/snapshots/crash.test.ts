@@ -66,6 +66,8 @@ it(
     definitions.write({ name: "web", config, configName: null, isSaved: false, files: () => Promise.resolve({}) });
     /** The version of the disk at each snapshot. */
     const then = new Map<string, number>();
+    /** Which of them lie in the bin. */
+    const binned = new Set<string>();
     let now = 1;
     const deeds = new Map<string, number>();
     for (let point = 1; point <= POINTS; point++) {
@@ -78,7 +80,9 @@ it(
         if (said !== "did") continue;
         deeds.set(deed, (deeds.get(deed) ?? 0) + 1);
         if (deed === "take") then.set(what, now);
-        else if (deed === "remove") then.delete(what);
+        else if (deed === "remove") binned.add(what);
+        else if (deed === "restore") binned.delete(what);
+        else if (deed === "purge") for (const id of what.split(",")) then.delete(id);
         else if (deed === "revert") now = then.get(what)!;
         else now = Number(what);
       }
@@ -108,7 +112,15 @@ it(
           expect(new Set(versions), `point ${point}, ${id}`).toEqual(new Set([then.get(id)]));
         }
         const ids = new Set(found.map(({ id }) => id));
-        if (deed === "remove" && !ids.has(what!)) then.delete(what!);
+        if (deed === "purge") for (const id of what!.split(",")) if (!ids.has(id)) then.delete(id);
+        for (const { id, deleted } of found) {
+          // What was not acknowledged is there, or is not.
+          if (!((deed === "remove" || deed === "restore") && id === what))
+            expect(deleted !== null, id).toBe(binned.has(id));
+          if (deleted) binned.add(id);
+          else binned.delete(id);
+        }
+        for (const id of [...binned]) if (!ids.has(id)) binned.delete(id);
         expect(
           [...then.keys()].filter((id) => !ids.has(id)),
           `point ${point}`,

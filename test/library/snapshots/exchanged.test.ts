@@ -61,6 +61,7 @@ it("a running domain's snapshot is deleted after its disk was exchanged: neither
   await client.request("deviceDetach", { domid, key: "disk", device: "xvda", force: true });
   await client.request("deviceAttach", { domid, key: "disk", spec: `${other},qcow2,xvda,rw`, folder });
   await client.request("snapshotDelete", { uuid, snapshot });
+  await client.request("snapshotPurge", { uuid });
   expect(await isAll(one, "raw", 1)).toBe(true);
   const [disk] = await host.toolstack.request("keptDisks", { domid });
   expect(disk).toMatchObject({ file: other, format: "qcow2" });
@@ -78,7 +79,7 @@ it("a halted domain's snapshot is deleted after its disk was exchanged: it has t
   const before = library.definitions.known.get(uuid)!;
   const config = before.config.replace(overlay!.file, one).replace("qcow2", "raw");
   library.definitions.known.set(uuid, { ...before, config });
-  await library.snapshots.remove(uuid, snapshot.id);
+  await library.gone(uuid, snapshot.id);
   expect(library.images(uuid)[0]!.file).toBe(one);
   expect((await contentOf(overlay!.file, "qcow2"))[0]).toBe(7);
   const { snapshot: next } = await library.snapshots.take(uuid, { name: "next", memory: false });

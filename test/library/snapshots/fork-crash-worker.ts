@@ -59,5 +59,6 @@ for (;;) {
   await host.library.purge(null);
   await host.snapshots.moved(null);
   await host.snapshots.remove(uuid, snapshot.id);
+  await host.snapshots.purge(uuid, snapshot.id);
   say("did clear");
 }

@@ -103,6 +103,7 @@ describe.skipIf(missing !== null)(`a fork${missing ? ` (${missing})` : ""}`, { t
     await end(copies);
     await client.request("binPurge", {});
     await client.request("snapshotDelete", { uuid, snapshot: snapshot! });
+    await client.request("snapshotPurge", { uuid });
     expect(await read(domid)).toBe("own0");
     expect(readdirSync(folder).filter((name) => name.endsWith(".qcow2"))).toEqual([]);
   });

@@ -81,7 +81,7 @@ describe("snapshots of a domain that does not run", () => {
       await library.write(uuid, 0, Buffer.alloc(512, 9));
       const now = await library.read(uuid);
       for (const id of [ids[1]!, ids[3]!, ids[0]!, ids[2]!]) {
-        await library.snapshots.remove(uuid, id);
+        await library.gone(uuid, id);
         expect((await library.read(uuid)).equals(now)).toBe(true);
       }
       expect(library.images(uuid)[0]!.file).toBe(original!.file);
@@ -98,18 +98,23 @@ describe("snapshots of a domain that does not run", () => {
     interface Known {
       now: Buffer;
       then: Map<string, Buffer>;
+      /** The same of those in the bin. */
+      binned: Map<string, Buffer>;
       /** The snapshots that have clones. */
       origin: { uuid: string; id: string } | null;
     }
-    const known = new Map<string, Known>([[first, { now: await library.read(first), then: new Map(), origin: null }]]);
+    const known = new Map<string, Known>([
+      [first, { now: await library.read(first), then: new Map(), binned: new Map(), origin: null }],
+    ]);
     let names = 0;
-    for (let step = 0; step < 50; step++) {
+    for (let step = 0; step < 70; step++) {
       const uuids = [...known.keys()];
       const uuid = uuids[below(uuids.length)]!;
       const mine = known.get(uuid)!;
       const ids = [...mine.then.keys()];
       const id = ids[below(ids.length)];
-      switch (below(8)) {
+      const gone = [...mine.binned.keys()][below(mine.binned.size)];
+      switch (below(10)) {
         case 0:
         case 1:
         case 2: {
@@ -137,6 +142,7 @@ describe("snapshots of a domain that does not run", () => {
           if (isUsed) await expect(removing).rejects.toThrow("made from the snapshot");
           else {
             await removing;
+            mine.binned.set(id, mine.then.get(id)!);
             mine.then.delete(id);
           }
           break;
@@ -144,15 +150,30 @@ describe("snapshots of a domain that does not run", () => {
         case 6: {
           if (id === undefined || known.size > 3) break;
           const clone = await library.snapshots.clone(uuid, id, `clone-${names++}`);
-          known.set(clone.uuid, { now: Buffer.from(mine.then.get(id)!), then: new Map(), origin: { uuid, id } });
+          const now = Buffer.from(mine.then.get(id)!);
+          known.set(clone.uuid, { now, then: new Map(), binned: new Map(), origin: { uuid, id } });
           break;
         }
         case 7:
           library = library.reopened();
+          break;
+        case 8:
+          if (gone === undefined) break;
+          await library.snapshots.restore(uuid, gone);
+          mine.then.set(gone, mine.binned.get(gone)!);
+          mine.binned.delete(gone);
+          break;
+        case 9: {
+          const all = below(3) === 0;
+          if (gone === undefined) break;
+          await library.snapshots.purge(uuid, all ? null : gone);
+          if (all) mine.binned.clear();
+          else mine.binned.delete(gone);
+        }
       }
-      for (const [each, { now, then }] of known) {
+      for (const [each, { now, then, binned }] of known) {
         expect((await library.read(each)).equals(now), `step ${step}`).toBe(true);
-        for (const [snapshot, bytes] of then)
+        for (const [snapshot, bytes] of [...then, ...binned])
           expect((await shown(library, each, snapshot)).equals(bytes), `step ${step}`).toBe(true);
       }
     }
@@ -160,6 +181,7 @@ describe("snapshots of a domain that does not run", () => {
     // Deletes clones first. Then everything else can be deleted, and only the image with which everything began is left.
     for (const uuid of [...known.keys()].reverse()) {
       for (const id of known.get(uuid)!.then.keys()) await library.snapshots.remove(uuid, id);
+      await library.snapshots.purge(uuid, null);
       if (uuid !== first) await library.snapshots.forget(uuid);
     }
     await library.snapshots.merge(first);
@@ -177,7 +199,7 @@ describe("snapshots of a domain that does not run", () => {
     const one = before.config.replace(/, "[^"]*vdev=xvdb[^"]*"/, "");
     library.definitions.known.set(uuid, { ...before, config: one });
     const { snapshot } = await library.snapshots.take(uuid, { name: "one", memory: false });
-    await library.snapshots.remove(uuid, snapshot.id);
+    await library.gone(uuid, snapshot.id);
     expect((await contentOf(second.file, "qcow2"))[0]).toBe(7);
     expect((await library.snapshots.frozen()).map(({ file }) => file)).not.toContain(second.file);
   });

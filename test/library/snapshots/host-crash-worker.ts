@@ -57,6 +57,14 @@ for (let i = 0; ; i++) {
     say(`try remove ${one.id}`);
     await host.snapshots.remove(uuid, one.id);
     say(`did remove ${one.id}`);
+    // More goes into the bin than out of it, until all of it goes.
+    const binned = (await host.snapshots.bin()).map(({ id }) => id);
+    if (random() < 0.5) {
+      const ids = (binned.length > 3 ? binned : [one.id]).join(",");
+      say(`try purge ${ids}`);
+      await host.snapshots.purge(uuid, binned.length > 3 ? null : one.id);
+      say(`did purge ${ids}`);
+    }
   } else {
     say("try take");
     const { snapshot } = await host.snapshots.take(uuid, { name: `s${seed}-${i}`, memory: false });

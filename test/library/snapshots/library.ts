@@ -5,6 +5,7 @@ import { openStore } from "../../../core/dom0/storage/open.ts";
 import { createQcow2 } from "../../../core/dom0/storage/qcow2/create.ts";
 import type { Definition, Definitions } from "../../../core/library/snapshots/parts.ts";
 import { disksOf } from "../../../core/library/snapshots/parts.ts";
+import type { SnapshotWork } from "../../../core/library/snapshots/report.ts";
 import { Snapshots } from "../../../core/library/snapshots/snapshots.ts";
 
 export const DISK_BYTES = 1 << 20;
@@ -33,23 +34,39 @@ export class TestLibrary {
   readonly folder: string;
   readonly definitions: FakeDefinitions;
   readonly warnings: string[] = [];
+  /** Hears what is done. */
+  heard: (work: SnapshotWork | null) => void = () => {};
   readonly snapshots: Snapshots;
+  readonly #clock: { now: number | null };
 
-  constructor(folder: string, definitions = new FakeDefinitions()) {
+  constructor(folder: string, definitions = new FakeDefinitions(), clock: { now: number | null } = { now: null }) {
     this.folder = folder;
+    this.#clock = clock;
     this.definitions = definitions;
     this.snapshots = new Snapshots({
       folder: path.join(folder, "domains"),
       definitions,
       toolstack: () => null,
-      changed: () => {},
+      changed: (_, work) => this.heard(work),
       warn: (message) => this.warnings.push(message),
+      now: () => clock.now ?? Date.now(),
     });
+  }
+
+  /** Sets the computer's clock, in milliseconds since 1970. */
+  set now(now: number) {
+    this.#clock.now = now;
+  }
+
+  /** Deletes a snapshot, and empties the bin of it. */
+  async gone(uuid: string, id: string): Promise<void> {
+    await this.snapshots.remove(uuid, id);
+    await this.snapshots.purge(uuid, id);
   }
 
   /** Opens it again, as after a restart of the application. */
   reopened(): TestLibrary {
-    return new TestLibrary(this.folder, this.definitions);
+    return new TestLibrary(this.folder, this.definitions, this.#clock);
   }
 
   /** Adds a domain with an empty disk of that format, which lies beside the library. */

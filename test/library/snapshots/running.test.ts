@@ -185,6 +185,7 @@ describe.skipIf(missing !== null)(
         // The snapshot was written before it could be cancelled.
         const { id } = (await tree()).snapshots.find(({ name }) => name === "never")!;
         await client.request("snapshotDelete", { uuid, snapshot: id });
+        await client.request("snapshotPurge", { uuid });
       } else expect(ended).toContain("cancelled");
       expect(await write("five", AT + 4096)).toBe("ok");
       expect(await read(AT + 4096)).toBe("five");
@@ -203,6 +204,7 @@ describe.skipIf(missing !== null)(
         "(i=1000; while [ ! -e /stop ]; do i=$((i+1)); printf %-4096s n$i | dd of=/dev/xvda bs=4096 seek=$((6144+i%500)) conv=notrunc,fsync 2>/dev/null; echo $i > /n; done) &";
       await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from(`${counting}\n`) });
       for (const { id } of (await tree()).snapshots) await client.request("snapshotDelete", { uuid, snapshot: id });
+      await client.request("snapshotPurge", {});
       await shell("echo > /stop; sleep 1; echo ok");
       const n = Number(await shell("cat /n"));
       expect(n).toBeGreaterThan(1000);

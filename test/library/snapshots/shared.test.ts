@@ -39,8 +39,10 @@ for (const where of ["beside it", "in the bin", "put aside"])
       renameSync(place(library, clone), path.join(to, `1700000000000-${clone}`));
     }
     const again = library.reopened();
-    await expect(again.snapshots.remove(first, snapshot.id)).rejects.toThrow(/can't be read/);
+    await again.snapshots.remove(first, snapshot.id);
+    await expect(again.snapshots.purge(first, snapshot.id)).rejects.toThrow(/can't be read/);
     await expect(again.snapshots.merge(first)).rejects.toThrow(/can't be read/);
+    await again.snapshots.restore(first, snapshot.id);
     await again.snapshots.revert(first, snapshot.id, null);
     expect((await contentOf(image.file, image.format)).equals(shown)).toBe(true);
     expect((await again.read(first)).equals(shown)).toBe(true);
@@ -71,7 +73,7 @@ it("an image that another domain's configuration names stays, whatever becomes o
     name: "other",
     config: definition.config.replace("first", "other"),
   });
-  await library.snapshots.remove(first, snapshot.id);
+  await library.gone(first, snapshot.id);
   expect((await library.read(other))[0]).toBe(7);
   const binned = path.join(library.folder, "bin", `1700000000000-${first}`);
   mkdirSync(path.dirname(binned));

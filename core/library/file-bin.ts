@@ -1,8 +1,8 @@
 /**
- * Disk images that were deleted, for a day. Each stays in its folder, beside what it is based on, under a name that nobody else has and that keeps its
- * ending, which says what it is. What lies in the bin is what the bin's record says, a file beside the folder, and no other file, whatever its name. A
- * record names a file before that gets its name, and after it is gone: who is killed meanwhile leaves an entry of no file, which means nothing. A record
- * that is damaged means nothing either: what it named is an image as any.
+ * Files of a folder (disk images, kernels) that were deleted, for a day. Each stays in its folder, beside what it is based on, under a name that nobody
+ * else has and that keeps its ending, which says what it is. What lies in the bin is what the bin's record says, a file beside the folder, and no other
+ * file, whatever its name. A record names a file before that gets its name, and after it is gone: who is killed meanwhile leaves an entry of no file,
+ * which means nothing. A record that is damaged means nothing either: what it named is a file as any.
  */
 import { randomBytes } from "node:crypto";
 import { lstat, rm } from "node:fs/promises";
@@ -10,12 +10,12 @@ import path from "node:path";
 import { z } from "zod";
 import { oneAtATime } from "../files/one-at-a-time.ts";
 import { moveWhole, PART, writeWhole } from "../files/whole.ts";
-import { BIN_MS, SURE_MS } from "../library/bin.ts";
-import { isFileError, libraryFailure } from "../library/failure.ts";
-import { isThere } from "../library/images/facts.ts";
-import type { KeptFile, KeptFolder } from "../library/kept-folder.ts";
-import { plainName } from "../library/names.ts";
-import { readPlain } from "../library/plain.ts";
+import { BIN_MS, overSince, SURE_MS } from "./bin.ts";
+import { isFileError, libraryFailure } from "./failure.ts";
+import { isThere } from "./images/facts.ts";
+import type { KeptFile, KeptFolder } from "./kept-folder.ts";
+import { plainName } from "./names.ts";
+import { readPlain } from "./plain.ts";
 import { Refusal } from "../toolstack/error.ts";
 
 const MOST_RECORD_BYTES = 16 * 1024 * 1024;
@@ -41,28 +41,35 @@ const RECORD = z.strictObject({
 });
 type Entry = z.infer<typeof RECORD>["images"][number];
 
-export interface BinnedImage extends KeptFile {
+export interface BinnedFile extends KeptFile {
   id: string;
   deletedAt: number;
   goneAt: number;
 }
 
-export class DiskBin {
+export class FileBin {
   readonly #folder: string | null;
   readonly #files: () => Promise<KeptFile[]>;
   readonly #placeAgain: KeptFolder["placeAgain"];
+  readonly #what: string;
   /** The record is read and written by one at a time. */
   readonly #next = oneAtATime();
 
-  /** `files`: all of the folder; `placeAgain`: gives a name in it. */
-  constructor(folder: string | null, files: () => Promise<KeptFile[]>, placeAgain: KeptFolder["placeAgain"]) {
+  /** `what`: one of its files in words, as "disk image". `files`: all of the folder; `placeAgain`: gives a name in it. */
+  constructor(
+    folder: string | null,
+    what: string,
+    files: () => Promise<KeptFile[]>,
+    placeAgain: KeptFolder["placeAgain"],
+  ) {
     this.#folder = folder;
+    this.#what = what;
     this.#files = files;
     this.#placeAgain = placeAgain;
   }
 
   /** The latest first. Throws Refusal where the record can't be read now. */
-  async all(): Promise<BinnedImage[]> {
+  async all(): Promise<BinnedFile[]> {
     // Files first: one that has a name of the bin by then is in the record.
     return binnedOf(await this.#files(), await this.#read());
   }
@@ -75,7 +82,7 @@ export class DiskBin {
   }
 
   /** Throws Refusal ESRCH. */
-  async find(id: string): Promise<BinnedImage> {
+  async find(id: string): Promise<BinnedFile> {
     const found = (await this.all()).find((each) => each.id === id);
     if (found) return found;
     throw notThere();
@@ -86,7 +93,7 @@ export class DiskBin {
     return this.#next(async () => {
       const { dir, base: name } = path.parse(file);
       const ending = ENDING.exec(name)?.[0] ?? "";
-      const stem = plainName(name.slice(0, name.length - ending.length), "disk-image");
+      const stem = plainName(name.slice(0, name.length - ending.length), this.#what.replaceAll(" ", "-"));
       const id = `${stem}~${randomBytes(6).toString("hex")}${ending}`;
       const before = await this.#read();
       try {
@@ -115,7 +122,7 @@ export class DiskBin {
     });
   }
 
-  /** It stays under the name that it has, and is an image as any from now on. */
+  /** It stays under the name that it has, and is a file as any from now on. */
   show(id: string): Promise<void> {
     return this.#next(async () => {
       const rest = (await this.#read()).filter((each) => each.id !== id);
@@ -143,7 +150,7 @@ export class DiskBin {
   overdue(now: number): Promise<string[]> {
     return this.#next(async () => {
       const before = await this.#read();
-      const entries = before.map((each) => ({ ...each, over: overOf(each, now) }));
+      const entries = before.map((each) => ({ ...each, over: overSince(each, now) }));
       // Where that can't be noted now it is at another time.
       if (entries.some(({ over }, i) => over !== before[i]!.over)) await this.#write(entries).catch(() => {});
       return entries.flatMap(({ id, over }) => (over !== null && over <= now - SURE_MS ? [id] : []));
@@ -166,7 +173,7 @@ export class DiskBin {
       return RECORD.parse(JSON.parse((await readPlain(this.#record, MOST_RECORD_BYTES)).toString("utf8"))).images;
     } catch (error) {
       if (!isFileError(error) || (error as NodeJS.ErrnoException).code === "ENOENT") return [];
-      throw libraryFailure(error, "The record of deleted disk images can't be read");
+      throw libraryFailure(error, `The record of deleted ${this.#what}s can't be read`);
     }
   }
 
@@ -183,19 +190,14 @@ export class DiskBin {
   }
 }
 
-function binnedOf(files: readonly KeptFile[], entries: readonly Entry[]): BinnedImage[] {
+function binnedOf(files: readonly KeptFile[], entries: readonly Entry[]): BinnedFile[] {
   const byName = new Map(files.map((file) => [file.name, file]));
   return entries
-    .flatMap(({ id, name, deletedAt }): BinnedImage[] => {
+    .flatMap(({ id, name, deletedAt }): BinnedFile[] => {
       const file = byName.get(id);
       return file ? [{ ...file, id, name, deletedAt, goneAt: deletedAt + BIN_MS }] : [];
     })
     .sort((a, b) => b.deletedAt - a.deletedAt || (a.name < b.name ? -1 : 1));
-}
-
-function overOf({ deletedAt, over }: Entry, now: number): number | null {
-  if (deletedAt + BIN_MS > now) return null;
-  return over !== null && over <= now ? over : now;
 }
 
 /** What has moved has moved, also where the folder does not reach the disk: who is told that it failed would look for it where it is no more. */

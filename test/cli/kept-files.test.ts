@@ -1,0 +1,106 @@
+/** `xenarium kernels`, `images`, `captures` and the bin of `xenarium snapshot`, on a host's API. */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { downloadsIn } from "../../core/api/fetching.ts";
+import type { ApiClient } from "../../core/api/client.ts";
+import type { HostService } from "../../core/api/host-service.ts";
+import { keptFiles, type KeptFilesCommand } from "../../core/cli/kept-files.ts";
+import { snapshot } from "../../core/cli/snapshot.ts";
+import { connectInMemory } from "../api/in-memory.ts";
+import { builtHost } from "../built-host.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+const state = temporaryFolder("kept-files-cli");
+const MIB = 2 ** 20;
+const UUID = "11111111-1111-4111-8111-111111111111";
+let host: HostService;
+let client: ApiClient;
+
+/** Returns what is printed. */
+async function printed(run: (connect: () => Promise<ApiClient>) => Promise<number>): Promise<string> {
+  let text = "";
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = ((piece: string) => (text += piece)) as never;
+  try {
+    expect(await run(() => Promise.resolve(client))).toBe(0);
+  } finally {
+    process.stdout.write = write;
+  }
+  return text;
+}
+const files = (name: KeptFilesCommand, ...args: string[]) => printed((connect) => keptFiles(name, args, connect));
+const snapshots = (...args: string[]) => printed((connect) => snapshot(args, connect));
+
+beforeAll(() => {
+  host = builtHost({
+    imagesFolder: path.join(state, "images"),
+    libraryFolder: path.join(state, "library"),
+    capturesFolder: path.join(state, "captures"),
+    downloads: downloadsIn(state),
+  });
+  client = connectInMemory(host, true).client;
+});
+
+describe("files that the host keeps", () => {
+  for (const [name, file] of [
+    ["images", "disk.img"],
+    ["kernels", "vmlinuz-6.1.0"],
+    ["captures", "lab-2026-11-29.pcap"],
+  ] as const)
+    it(`${name}: are listed, deleted into a bin with its size, and taken out of it`, async () => {
+      const folder = path.join(state, name);
+      mkdirSync(folder, { recursive: true });
+      const at = path.join(folder, file);
+      writeFileSync(at, Buffer.alloc(MIB, "x"));
+      expect(await files(name)).toMatch(new RegExp(`^Name +MiB +File\n${file} +1\\.0 +${at}\n$`));
+      expect(JSON.parse(await files(name, "list", "--json"))).toMatchObject([{ name: file, bytes: MIB }]);
+      expect(await files(name, "bin")).toBe("The bin is empty.\n");
+      expect(await files(name, "delete", file)).toBe(
+        `${file} is in the bin for a day; "xenarium ${name} undelete" takes it out.\n`,
+      );
+      expect(existsSync(at)).toBe(false);
+      expect(await files(name)).toMatch(/^Name +MiB +File\n$/);
+      expect(await files(name, "bin")).toMatch(
+        new RegExp(`^Name +Deleted +Gone for good +MiB +Id\n${file} .* 1\\.0 .*\n1\\.0 MiB, total\n$`),
+      );
+      await expect(keptFiles(name, ["undelete", "other"], async () => client)).rejects.toThrow(
+        `other is in the bin; "xenarium ${name} bin" lists those that are`,
+      );
+      expect(await files(name, "undelete", file)).toBe(`${at}\n`);
+      expect(existsSync(at)).toBe(true);
+      await files(name, "delete", file);
+      const [{ id }] = JSON.parse(await files(name, "bin", "--json")) as [{ id: string }];
+      expect(await files(name, "undelete", id)).toBe(`${at}\n`);
+      await files(name, "delete", file);
+      expect(await files(name, "bin", "--empty")).toBe("The bin is empty.\n");
+      expect(readdirSync(folder)).toEqual([]);
+    });
+});
+
+it("snapshots go to the bin with their size, and are taken out by name or id, under another name if theirs is taken", async () => {
+  await host.library.open();
+  const config = 'name = "web"\nkernel = "k"\nmemory = 32\n';
+  await host.library.define({ uuid: UUID, config, configName: null, files: { k: new Uint8Array([1]) } });
+  await snapshots("take", "web", "before");
+  expect(await snapshots("delete", "web", "before")).toMatch(
+    /^before is in the bin for a day; "xenarium snapshot undelete" takes it out\. It takes \d+\.\d MiB there\.\n$/,
+  );
+  expect(await snapshots("list", "web")).toBe("no snapshots\n");
+  expect(await snapshots("bin", "web")).toMatch(
+    /^Name +Domain +Deleted +Gone for good +MiB +Id\nbefore +web .* [\da-f]{8}\n\d+\.\d MiB, total\n$/,
+  );
+  await snapshots("take", "web", "before");
+  expect(await snapshots("undelete", "web", "before")).toBe("It is before 2 now: another has its name.\n");
+  const names = async () => (await client.request("snapshots", { uuid: UUID }))!.snapshots.map(({ name }) => name);
+  expect(await names()).toEqual(["before 2", "before"]);
+  await expect(snapshot(["undelete", "web", "before"], async () => client)).rejects.toThrow(
+    'no snapshot before of web is in the bin; "xenarium snapshot bin web" lists those that are',
+  );
+  await snapshots("delete", "web", "before 2");
+  const [{ id }] = JSON.parse(await snapshots("bin", "--json")) as [{ id: string }];
+  expect(await snapshots("undelete", "web", id)).toBe("");
+  for (const name of await names()) await snapshots("delete", "web", name);
+  expect(await snapshots("bin", "web", "--empty")).toBe("The bin is empty.\n");
+  expect(await client.request("snapshots", { uuid: UUID })).toMatchObject({ snapshots: [], unmerged: 0 });
+});

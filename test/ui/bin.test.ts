@@ -1,0 +1,106 @@
+/** The bin in the window: what was deleted of every kind, with its size, put back and removed for good, in both appearances. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { downloadsIn } from "../../core/api/fetching.ts";
+import { builtHost } from "../built-host.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+import { startServeIn } from "./serve.ts";
+import { violationsOf } from "./violations.ts";
+
+const SLOW = { timeout: 60_000 };
+const MIB = 2 ** 20;
+const missing = chromiumMissing();
+const folder = temporaryFolder("ui-bin");
+const UUID = "11111111-1111-4111-8111-111111111111";
+let app: Application;
+
+/** A library with something of each kind, of which some lies in the bin. */
+async function prepared(): Promise<void> {
+  const at = (name: string): string => path.join(folder, name);
+  for (const [where, name] of [
+    ["images", "disk.img"],
+    ["kernels", "vmlinuz-6.1.0-57-amd64"],
+    ["kernels", "initrd.img-6.1.0-57-amd64"],
+    ["captures", "lab-2026-11-29.pcap"],
+  ] as const) {
+    mkdirSync(at(where), { recursive: true });
+    writeFileSync(path.join(at(where), name), Buffer.alloc(3 * MIB, "x"));
+  }
+  mkdirSync(at("own"));
+  writeFileSync(at("own/web.img"), Buffer.alloc(2 * MIB, "w"));
+  const host = builtHost({
+    libraryFolder: at("library"),
+    imagesFolder: at("images"),
+    capturesFolder: at("captures"),
+    downloads: downloadsIn(folder),
+  });
+  await host.library.open();
+  const config = (name: string, disk: string): string =>
+    `name = "${name}"\nkernel = "k"\nmemory = 32\ndisk = [ ${disk} ]\n`;
+  const given = { configName: null, files: { k: new Uint8Array([1]) } };
+  await host.library.define({ uuid: UUID, config: config("web", `"${at("own/web.img")},raw,xvda,rw"`), ...given });
+  const ids: string[] = [];
+  for (const name of ["Clean", "Before the upgrade, a name that is longer than most", "After the upgrade"])
+    ids.push((await host.snapshots.take(UUID, { name, memory: false })).snapshot.id);
+  await host.snapshots.remove(UUID, ids[1]!);
+  const other = "22222222-2222-4222-8222-222222222222";
+  await host.library.define({ uuid: other, config: config("old", ""), ...given });
+  await host.library.remove(other);
+  await host.images.remove("disk.img");
+  await host.fetching.kernels.remove("vmlinuz-6.1.0-57-amd64");
+  await host.captures.remove("lab-2026-11-29.pcap");
+}
+
+describe.skipIf(missing !== null)(
+  `the bin in the window${missing ? ` (${missing})` : ""}`,
+  { timeout: 240_000 },
+  () => {
+    beforeAll(async () => {
+      await prepared();
+      app = await Application.of(await startServeIn(folder, "--host-memory", "256", "--pcpus", "1"));
+    }, 240_000);
+    afterAll(() => app?.stop());
+    const bin = () => app.page.getByRole("dialog", { name: "Bin" });
+    const line = (name: RegExp) => bin().getByRole("row", { name });
+
+    it("has what was deleted of every kind, with its size, and puts it back", async () => {
+      const { page } = app;
+      await app.command("Bin of deleted");
+      for (const name of [
+        /^old Domain/,
+        /^Before the upgrade.* Snapshot of web/,
+        /^disk\.img Disk image/,
+        /^vmlinuz-6\.1\.0-57-amd64 Kernel or RAM disk/,
+        /^lab-2026-11-29\.pcap Captured traffic/,
+      ])
+        await line(name).waitFor(SLOW);
+      await bin()
+        .getByText(/Total: (9|10)\.\d MiB\./)
+        .waitFor();
+      await app.shoot("bin");
+      expect(await violationsOf(page)).toEqual([]);
+      await page.setViewportSize({ width: 640, height: 800 });
+      await app.shoot("bin-narrow");
+      await page.setViewportSize({ width: 1280, height: 800 });
+      for (const name of ["Before the upgrade", "vmlinuz-6.1.0-57-amd64"]) {
+        const row = line(new RegExp(`^${name}`));
+        await row.getByRole("button", { name: new RegExp(`^Put back ${name}`) }).click();
+        await row.waitFor({ state: "detached", ...SLOW });
+      }
+      const row = line(/^disk\.img/);
+      await row.getByRole("button", { name: "Remove for good: disk.img" }).click();
+      await row.waitFor({ state: "detached", ...SLOW });
+      // Somebody else puts something there.
+      const client = await app.client();
+      await client.request("keptKernelRemove", { name: "initrd.img-6.1.0-57-amd64" });
+      client.close();
+      await line(/^initrd/).waitFor(SLOW);
+      await bin().getByRole("button", { name: "Empty the bin" }).click();
+      await bin().getByText("The bin is empty.").waitFor(SLOW);
+      await page.keyboard.press("Escape");
+    });
+  },
+);
