@@ -71,6 +71,8 @@ export class DomainMemory {
   onDemand: u32;
   /** Held while a frame gets its memory on demand. */
   onDemandLock: u32;
+  /** Address of the log of what its page tables have taken back (downgrades.ts); 0 if it has no page tables. */
+  downgrades: usize;
 }
 
 /** The entries of XENMEM_set_memory_map lie in the same page. */
