@@ -229,23 +229,39 @@ test.each([
   expect(engine.checkMemory(), host.log()).toBe(0);
 });
 
-test("an address space that is given up, filled anew and pinned again", () => {
+test("a user's address space that is given up, filled anew and pinned again", () => {
+  twoSpaces();
+  const user = ROOTS[2]!;
+  const other = L3S[2]!;
+  expect(set(user, 1, entryTo(L3S[1]!))).toBe(0n);
+  flush();
+  for (const l3 of [other, L3S[1]!, other]) {
+    expect(guest.mmuext(MMUEXT_NEW_USER_BASEPTR, mfn(user))).toBe(0n);
+    engine.setUserMode(GUEST, 1);
+    compare(user, "user mode before");
+    engine.setUserMode(GUEST, 0);
+    engine.readAt(KERNEL);
+    expect(guest.mmuext(MMUEXT_NEW_USER_BASEPTR, 0n)).toBe(0n);
+    expect(guest.mmuext(MMUEXT_UNPIN_TABLE, mfn(user))).toBe(0n);
+    host.set64(at(user, 1), entryTo(l3));
+    pin(user, 4);
+    expect(guest.mmuext(MMUEXT_NEW_USER_BASEPTR, mfn(user))).toBe(0n);
+    engine.setUserMode(GUEST, 1);
+    compare(user, "user mode after");
+    engine.setUserMode(GUEST, 0);
+    expect(guest.mmuext(MMUEXT_NEW_USER_BASEPTR, 0n)).toBe(0n);
+  }
+});
+
+test("a kernel's address space that is given up, filled anew and pinned again", () => {
   twoSpaces();
   compare(ROOTS[0]!, "before");
-  expect(guest.mmuext(MMUEXT_NEW_USER_BASEPTR, mfn(ROOTS[0]!))).toBe(0n);
-  engine.setUserMode(GUEST, 1);
-  compare(ROOTS[0]!, "user mode before");
-  engine.setUserMode(GUEST, 0);
-  expect(guest.mmuext(MMUEXT_NEW_USER_BASEPTR, 0n)).toBe(0n);
   load(ROOTS[1]!);
+  compare(ROOTS[1]!, "meanwhile");
   expect(guest.mmuext(MMUEXT_UNPIN_TABLE, mfn(ROOTS[0]!))).toBe(0n);
   host.set64(at(ROOTS[0]!, 1), entryTo(L3S[2]!));
   host.set64(at(ROOTS[0]!, 272), 0n);
   pin(ROOTS[0]!, 4);
-  expect(guest.mmuext(MMUEXT_NEW_USER_BASEPTR, mfn(ROOTS[0]!))).toBe(0n);
-  engine.setUserMode(GUEST, 1);
-  compare(ROOTS[0]!, "user mode after");
-  engine.setUserMode(GUEST, 0);
   load(ROOTS[0]!);
   compare(ROOTS[0]!, "after");
 });
