@@ -355,7 +355,7 @@ function changeSomething(next: () => number, mixes: boolean): string {
   return `L${level} ${table}[${index}] = ${entry.toString(16)}${outside ? " from outside" : ""}: ${result}`;
 }
 
-test.each([1, 2, 3, 4])(
+test.each([1, 2, 3, 4, 5, 6])(
   "after whatever changes at all levels every flush leaves what the tables say, seed %i",
   (seed) => {
     const numbers = seeded(seed);
