@@ -86,11 +86,11 @@ export const OP_OPCODE = 0x40010;
 export const OP_REG8 = 0x40011;
 export const OP_RM8 = 0x40012;
 /**
- * u8: OPF_SIMPLE says that the address may be computed from the slots without checks (64-bit mode, or flat segments), OPF_PLAIN also that the
- * address has the size of linear addresses, so that it is cut to linearMask and to nothing else.
+ * u8: OPF_SIMPLE says that the address may be computed from the slots without checks (64-bit mode, or flat segments), OPF_WHOLE that offsets have the
+ * size of linear addresses, so that they are cut to linearMask and to nothing else.
  */
 export const OP_FLAGS = 0x40013;
 export const OPF_SIMPLE = 1;
-export const OPF_PLAIN = 2;
+export const OPF_WHOLE = 2;
 /** Number of bytes of the second half that are used; a multiple of 8. */
 export const OP_COLD_BYTES = 24;

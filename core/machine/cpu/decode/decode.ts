@@ -4,8 +4,8 @@
  */
 import { CPU_CODE_BASE, CPU_GPR, CPU_SEG, CPU_ZERO, CS, DS, ES, FS, GS, SEG_SIZE, SS } from "../state";
 import {
-  OPF_PLAIN,
   OPF_SIMPLE,
+  OPF_WHOLE,
   OP_ADDRESS_MASK,
   OP_ADDRSIZE,
   OP_BASE,
@@ -175,8 +175,8 @@ export function defaultSegment(standard: i32): void {
     if (chosen >= FS) slot = CPU_SEG + chosen * SEG_SIZE;
   } else simple = (mode & MODE_FLAT) != 0 && chosen < FS && chosen != CS;
   store<u16>(op, <u16>slot, OP_SEG_SLOT);
-  const plain = addressSize == (mode & MODE_64 ? 8 : 4);
-  store<u8>(op, simple ? (plain ? OPF_SIMPLE | OPF_PLAIN : OPF_SIMPLE) : 0, OP_FLAGS);
+  const whole = addressSize == (mode & MODE_64 ? 8 : 4) ? OPF_WHOLE : 0;
+  store<u8>(op, simple ? OPF_SIMPLE | whole : whole, OP_FLAGS);
 }
 
 /** Consumes ModRM, SIB and displacement. */

@@ -4,9 +4,24 @@
  */
 import * as H from "../handlers";
 import * as I from "../ids";
-import { OPF_PLAIN, OP_DST, OP_FLAGS, OP_FORM, OP_REG, OP_REG8, OP_RM, OP_RM8, OP_SRC, PREFIX_LOCK } from "../op";
+import {
+  OPF_SIMPLE,
+  OPF_WHOLE,
+  OP_DST,
+  OP_FLAGS,
+  OP_FORM,
+  OP_REG,
+  OP_REG8,
+  OP_RM,
+  OP_RM8,
+  OP_SRC,
+  PREFIX_LOCK,
+} from "../op";
 import { allowLock, op, operandSize, prefix, setOperandSize } from "./decode";
 import { id, isMemory } from "./family";
+
+/** What OP_FLAGS must say for the loop's own memory forms. */
+const HOT: u32 = OPF_SIMPLE | OPF_WHOLE;
 
 const FORM_RR: u32 = 0;
 const FORM_RI: u32 = 1;
@@ -16,7 +31,12 @@ const FORM_MI: u32 = 4;
 
 /** Returns whether the loop's own form may be used: no LOCK, and an address that needs no checks and is as long as a linear one. */
 export function plain(): bool {
-  return !(prefix & PREFIX_LOCK) && (!isMemory() || (load<u8>(op, OP_FLAGS) & OPF_PLAIN) != 0);
+  return !(prefix & PREFIX_LOCK) && (!isMemory() || (load<u8>(op, OP_FLAGS) & HOT) == HOT);
+}
+
+/** Returns whether the loop's own form of LEA may be used, which has no segment. */
+export function wholeOffset(): bool {
+  return !(prefix & PREFIX_LOCK) && (load<u8>(op, OP_FLAGS) & OPF_WHOLE) != 0;
 }
 
 export function setPair(destination: u32, source: u32): void {
