@@ -5,6 +5,8 @@ import {
   OP_ADDRSIZE,
   OP_BASE,
   OP_BASE_SLOT,
+  OP_COLD,
+  OP_COLD_BYTES,
   OP_FLAGS,
   OP_ID,
   OP_IMM,
@@ -56,7 +58,8 @@ let zeroSlot: usize = 0;
 /** `region` has 512 KiB for the vCPU state (at its start), the op and the TLB. */
 export function unit_init(region: usize): void {
   state = region;
-  op = region + 0x1000;
+  // Its second half comes after the TLB.
+  op = region + 0x2a000;
   zeroSlot = CPU_SIZE + 64;
   setCpu(state);
   walkInit((<u64>FRAMES) << 12);
@@ -101,6 +104,7 @@ function decode(start: u64): u32 {
     opcode = read8(at++);
   }
   memory.fill(op, 0, OP_SIZE);
+  memory.fill(op + OP_COLD, 0, OP_COLD_BYTES);
   if (!(map == 1 && opcode == 0x77)) {
     const modrm = read8(at++);
     const rm = (modrm & 7) | ((rex & 1) << 3);

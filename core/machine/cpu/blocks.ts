@@ -22,19 +22,21 @@ import {
 import { codeVersion } from "./frames/code";
 import { beforeDecode, decodeHolds } from "./frames/decoding";
 import { decode, decodeEnds } from "./decode/decode";
+import { fuse } from "./decode/fusion";
 import { H_NEXT } from "./handlers";
 import { codeLinear } from "./mode";
 import { MODE_64, MODE_UNLIMITED } from "./mode_bits";
-import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
+import { OP_COLD, OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
 import { CPU_RIP, CPU_SEG, CS, SEG_LIMIT, SEG_SIZE } from "./state";
 import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
 /**
  * Header before a block's first op, of u32: host address of the first byte, mode, version, next of the set's last place, second page, its version, how often the
- * block was reached by lookup or by a backward branch.
+ * block was reached by lookup or by a backward branch. It begins a line of the cache, which has the first op too.
  */
-const BLOCK_HEADER = 64;
+const BLOCK_HEADER = 32;
+const BLOCK_ALIGNMENT = 64;
 const BLOCK_VERSION = 8;
 const BLOCK_SECOND = 16;
 const BLOCK_SECOND_VERSION = 20;
@@ -42,33 +44,48 @@ const BLOCK_HEAT = 24;
 /** u32: number of bytes of its instructions. */
 const BLOCK_BYTES = 28;
 const BLOCK_OPS = 32;
+const LONGEST_BLOCK = BLOCK_HEADER + (BLOCK_OPS + 1) * OP_SIZE;
 
-/** After the TLB come the bytes of an instruction across pages, room for one op and its end, the sets, then the blocks. */
+/**
+ * After the TLB come the bytes of an instruction across pages, the sets, then the blocks, in parts (op.ts). The first part begins with room for one op and its
+ * end, as a block.
+ */
 const FETCH = TLB_BYTES;
-const SINGLE = TLB_BYTES + 64 + BLOCK_HEADER;
 const SETS = TLB_BYTES + 0x1000;
 const ARENA = SETS + SET_COUNT * SET_BYTES;
 const ARENA_SIZE = 16 << 20;
+const PART = 2 * OP_COLD;
+const SINGLE = ARENA + BLOCK_HEADER;
+const SINGLE_ROOM = 2 * BLOCK_ALIGNMENT;
 const REGIONS = ARENA + ARENA_SIZE;
 export const REGION_SIZE = REGIONS + REGION_TABLE_BYTES;
 
 let region: usize = 0;
+/** Where the next block comes, and the end of the ops of that part. */
 let arena: usize = 0;
-let arenaEnd: usize = 0;
+let partEnd: usize = 0;
 /** Incremented when the cache is emptied: addresses of earlier ops are then invalid. */
 export let cacheGeneration: u32 = 0;
 
 export function blocksInit(address: usize): void {
   region = address;
-  arenaEnd = address + ARENA + ARENA_SIZE;
   regionsInit(address + REGIONS, address + SETS);
   dropBlocks();
 }
 
 export function dropBlocks(): void {
   memory.fill(region + SETS, 0, <usize>SET_COUNT * SET_BYTES);
-  arena = region + ARENA;
+  arena = region + ARENA + SINGLE_ROOM;
+  partEnd = region + ARENA + OP_COLD;
   cacheGeneration++;
+}
+/** Goes on in the next part; after the last one, begins anew. */
+function nextPart(): void {
+  if (partEnd + PART > region + ARENA + ARENA_SIZE) dropBlocks();
+  else {
+    arena = partEnd + OP_COLD;
+    partEnd += PART;
+  }
 }
 
 /** Bytes of code from CPU_RIP up to CS's limit. */
@@ -148,22 +165,45 @@ function blockIn(set: usize, host: u32, mode: u32): usize {
 function lastPlace(set: usize): usize {
   return set + SET_BYTES - PLACE_BYTES;
 }
-/** Returns the block if others have taken its place in the set. */
+/**
+ * Returns the block if others have taken its place in the set. It then comes first in the set: code that is used does not stay behind blocks that never
+ * run again, such as those of programs that have ended.
+ */
 function displaced(set: usize, host: u32, mode: u32): usize {
-  let block: usize = load<u32>(lastPlace(set), PLACE_BLOCK);
-  while (block && (load<u32>(block, BLOCK_HOST) != host || load<u32>(block, BLOCK_MODE) != mode))
+  let before: usize = load<u32>(lastPlace(set), PLACE_BLOCK);
+  if (!before) return 0;
+  let block: usize = load<u32>(before, BLOCK_NEXT);
+  while (block && (load<u32>(block, BLOCK_HOST) != host || load<u32>(block, BLOCK_MODE) != mode)) {
+    before = block;
     block = load<u32>(block, BLOCK_NEXT);
+  }
+  if (!block) return 0;
+  store<u32>(before, load<u32>(block, BLOCK_NEXT), BLOCK_NEXT);
+  const last: usize = load<u32>(lastPlace(set), PLACE_BLOCK);
+  for (let place = lastPlace(set); place > set; place -= PLACE_BYTES) store<u64>(place, load<u64>(place - PLACE_BYTES));
+  store<u32>(<usize>load<u32>(lastPlace(set), PLACE_BLOCK), <u32>last, BLOCK_NEXT);
+  store<u32>(set, host);
+  store<u32>(set, <u32>block, PLACE_BLOCK);
   return block;
 }
 /** Puts the block into its set, in the place of an older one of the same address and mode, or in a free place, or in the last one. */
 function enterBlock(block: usize, set: usize, host: u32, mode: u32): void {
   const last = lastPlace(set);
+  let next: usize = 0;
   let place = set;
-  for (; place < last; place += PLACE_BYTES) {
+  for (; place <= last; place += PLACE_BYTES) {
     const other: usize = load<u32>(place, PLACE_BLOCK);
-    if (!other || (load<u32>(place) == host && load<u32>(other, BLOCK_MODE) == mode)) break;
+    if (!other) break;
+    if (load<u32>(place) == host && load<u32>(other, BLOCK_MODE) == mode) {
+      if (place == last) next = load<u32>(other, BLOCK_NEXT);
+      break;
+    }
   }
-  store<u32>(block, place == last ? load<u32>(last, PLACE_BLOCK) : 0, BLOCK_NEXT);
+  if (place > last) {
+    place = last;
+    next = load<u32>(last, PLACE_BLOCK);
+  }
+  store<u32>(block, <u32>next, BLOCK_NEXT);
   store<u32>(place, host);
   store<u32>(place, <u32>block, PLACE_BLOCK);
 }
@@ -236,7 +276,7 @@ function gather(lin: u64, host: usize, mode: u32): usize {
 }
 
 function buildBlock(lin: u64, host: usize, mode: u32, set: usize): usize {
-  if (arena + BLOCK_HEADER + (BLOCK_OPS + 1) * OP_SIZE > arenaEnd) dropBlocks();
+  if (arena + LONGEST_BLOCK > partEnd) nextPart();
   const block = arena;
   const first = block + BLOCK_HEADER;
   beforeDecode(host);
@@ -268,6 +308,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, set: usize): usize {
       break;
     }
   }
+  fuse(first, op);
   if (!ends) {
     endOp(op, offset);
     op += OP_SIZE;
@@ -282,7 +323,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, set: usize): usize {
   const holds = decodeHolds(host) && (!second || decodeHolds(second));
   if (holds) {
     enterBlock(block, set, <u32>host, mode);
-    arena = op;
+    arena = (op + (BLOCK_ALIGNMENT - 1)) & ~(BLOCK_ALIGNMENT - 1);
   } else {
     // Another pCPU has counted the frame as written meanwhile. The block is executed this once and its room is used again, so nothing may be chained
     // to it or from it.

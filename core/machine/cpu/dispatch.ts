@@ -1,6 +1,6 @@
 /**
  * The dispatch loop. An op's handler is a case of one dense switch. `continue` goes to the next op; `break` leaves the switch for what follows it: a
- * branch inside the page (`transfer` says which way), the end of the block with CPU_RIP set, or a fault. The loop executes hot forms itself, by
+ * branch inside the page (`transfer` says which way: where, from the op on, the branch has the block that follows), the end of the block with CPU_RIP set, or a fault. The loop executes hot forms itself, by
  * inlined functions of hot/; everything else is a call to the family's file.
  */
 import { clearDebugHits } from "./inspection";
@@ -16,6 +16,7 @@ import { debugTrap, settleFault } from "./faults";
 import { IF, TF } from "./flags";
 import * as H from "./handlers";
 import { add, addTo, and, andTo, cmp, or, orTo, sub, subTo, test, xor, xorTo } from "./hot/arithmetic";
+import { cmpBranch, testBranch } from "./hot/branch";
 import { isBelow, isLess, isNegative, isOverflow, isParity, isZero } from "./hot/flags";
 import { hotHost, hotOffset, hotRead } from "./hot/memory";
 import { cmov, cmovRead, extend32, extend64, setcc, storeImmediate, storeSource } from "./hot/move";
@@ -42,7 +43,7 @@ import {
 import { isCanonical } from "./paging/format";
 import { careful, codeLinear, codeMode, refreshMode, windowWanted } from "./mode";
 import { MODE_64, MODE_UNLIMITED } from "./mode_bits";
-import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE, OP_TARGET, OP_TARGET2 } from "./op";
+import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SHIFT, OP_SIZE, OP_TARGET, OP_TARGET2 } from "./op";
 import { runRegions } from "./regions";
 import { segmentExecute } from "./segment";
 import { shiftExecute } from "./shift";
@@ -89,6 +90,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
   let link: usize = 0;
   let linkSlot: usize = 0;
   let transfer: usize = 0;
+  /** From `op` to the op of the instruction that ends the block or does not go on, of several that are executed as one. */
+  let ahead: usize = 0;
   /** What an instruction has read from memory as first or second operand, and the host address of memory that it changes. */
   let a: u64 = 0;
   let b: u64 = 0;
@@ -372,6 +375,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         // ---- bytes ----
         case H.H_CMP_RR8: cmp<u8>(s, destination<u8>(s, op), source<u8>(s, op)); op += OP_SIZE; continue;
         case H.H_CMP_RI8: cmp<u8>(s, destination<u8>(s, op), immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_CMP_RI16: cmp<u16>(s, destination<u16>(s, op), immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_CMP_MI16: a = hotRead<u16>(s, op); if (fault) break; cmp<u16>(s, a, immediate<u64>(op)); op += OP_SIZE; continue;
         case H.H_CMP_RM8: b = hotRead<u8>(s, op); if (fault) break; cmp<u8>(s, destination<u8>(s, op), b); op += OP_SIZE; continue;
         case H.H_CMP_MI8: a = hotRead<u8>(s, op); if (fault) break; cmp<u8>(s, a, immediate<u64>(op)); op += OP_SIZE; continue;
         case H.H_TEST_RR8: test<u8>(s, destination<u8>(s, op), source<u8>(s, op)); op += OP_SIZE; continue;
@@ -409,18 +414,126 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         case H.H_JMP_R: jumpTo(s, source<u64>(s, op)); break;
         case H.H_JMP_M: b = hotRead<u64>(s, op); if (fault) break; jumpTo(s, b); break;
         case H.H_RET: b = hotStack(s, load<u64>(s, RSP)); if (fault) break; returnTo(s, b); break;
+        // ---- a comparison and a branch ----
+        case H.H_CMP_RR32_J: transfer = cmpBranch<u32>(s, op, destination<u32>(s, op), source<u32>(s, op)); break;
+        case H.H_CMP_RR64_J: transfer = cmpBranch<u64>(s, op, destination<u64>(s, op), source<u64>(s, op)); break;
+        case H.H_CMP_RI32_J: transfer = cmpBranch<u32>(s, op, destination<u32>(s, op), immediate<u64>(op)); break;
+        case H.H_CMP_RI64_J: transfer = cmpBranch<u64>(s, op, destination<u64>(s, op), immediate<u64>(op)); break;
+        case H.H_CMP_RM32_J: b = hotRead<u32>(s, op); if (fault) break; transfer = cmpBranch<u32>(s, op, destination<u32>(s, op), b); break;
+        case H.H_CMP_RM64_J: b = hotRead<u64>(s, op); if (fault) break; transfer = cmpBranch<u64>(s, op, destination<u64>(s, op), b); break;
+        case H.H_CMP_MR32_J: a = hotRead<u32>(s, op); if (fault) break; transfer = cmpBranch<u32>(s, op, a, source<u32>(s, op)); break;
+        case H.H_CMP_MR64_J: a = hotRead<u64>(s, op); if (fault) break; transfer = cmpBranch<u64>(s, op, a, source<u64>(s, op)); break;
+        case H.H_CMP_MI32_J: a = hotRead<u32>(s, op); if (fault) break; transfer = cmpBranch<u32>(s, op, a, immediate<u64>(op)); break;
+        case H.H_CMP_MI64_J: a = hotRead<u64>(s, op); if (fault) break; transfer = cmpBranch<u64>(s, op, a, immediate<u64>(op)); break;
+        case H.H_TEST_RR32_J: transfer = testBranch<u32>(s, op, destination<u32>(s, op) & source<u32>(s, op)); break;
+        case H.H_TEST_RR64_J: transfer = testBranch<u64>(s, op, destination<u64>(s, op) & source<u64>(s, op)); break;
+        case H.H_TEST_RI32_J: transfer = testBranch<u32>(s, op, destination<u32>(s, op) & immediate<u64>(op)); break;
+        case H.H_TEST_RI64_J: transfer = testBranch<u64>(s, op, destination<u64>(s, op) & immediate<u64>(op)); break;
+        case H.H_TEST_MR32_J: a = hotRead<u32>(s, op); if (fault) break; transfer = testBranch<u32>(s, op, a & source<u32>(s, op)); break;
+        case H.H_TEST_MR64_J: a = hotRead<u64>(s, op); if (fault) break; transfer = testBranch<u64>(s, op, a & source<u64>(s, op)); break;
+        case H.H_TEST_MI32_J: a = hotRead<u32>(s, op); if (fault) break; transfer = testBranch<u32>(s, op, a & immediate<u64>(op)); break;
+        case H.H_TEST_MI64_J: a = hotRead<u64>(s, op); if (fault) break; transfer = testBranch<u64>(s, op, a & immediate<u64>(op)); break;
+        case H.H_CMP_RI8_J: transfer = cmpBranch<u8>(s, op, destination<u8>(s, op), immediate<u64>(op)); break;
+        case H.H_CMP_MI8_J: a = hotRead<u8>(s, op); if (fault) break; transfer = cmpBranch<u8>(s, op, a, immediate<u64>(op)); break;
+        case H.H_CMP_RM8_J: b = hotRead<u8>(s, op); if (fault) break; transfer = cmpBranch<u8>(s, op, destination<u8>(s, op), b); break;
+        case H.H_CMP_RR8_J: transfer = cmpBranch<u8>(s, op, destination<u8>(s, op), source<u8>(s, op)); break;
+        case H.H_TEST_RR8_J: transfer = testBranch<u8>(s, op, destination<u8>(s, op) & source<u8>(s, op)); break;
+        case H.H_TEST_RI8_J: transfer = testBranch<u8>(s, op, destination<u8>(s, op) & immediate<u64>(op)); break;
+        case H.H_TEST_MI8_J: a = hotRead<u8>(s, op); if (fault) break; transfer = testBranch<u8>(s, op, a & immediate<u64>(op)); break;
+        case H.H_CMP_RI16_J: transfer = cmpBranch<u16>(s, op, destination<u16>(s, op), immediate<u64>(op)); break;
+        case H.H_CMP_MI16_J: a = hotRead<u16>(s, op); if (fault) break; transfer = cmpBranch<u16>(s, op, a, immediate<u64>(op)); break;
+        // ---- two in a row ----
+        case H.H_POP_R_POP_R: b = hotStack(s, load<u64>(s, RSP)); if (fault) break; pop(s, op, b);
+          b = hotStack(s, load<u64>(s, RSP)); if (fault) { ahead = OP_SIZE; break; } pop(s, op + OP_SIZE, b);
+          op += 2 * OP_SIZE; continue;
+        case H.H_POP_R_RET: b = hotStack(s, load<u64>(s, RSP)); if (fault) break; pop(s, op, b);
+          ahead = OP_SIZE; b = hotStack(s, load<u64>(s, RSP)); if (fault) break; returnTo(s, b); break;
+        case H.H_PUSH_R_PUSH_R: hotPush(s, source<u64>(s, op)); if (fault | codeChanged) break;
+          hotPush(s, source<u64>(s, op + OP_SIZE)); if (fault | codeChanged) { ahead = OP_SIZE; break; }
+          op += 2 * OP_SIZE; continue;
+        case H.H_PUSH_R_MOV_RR64: hotPush(s, source<u64>(s, op)); if (fault | codeChanged) break;
+          assign(s, op + OP_SIZE, source<u64>(s, op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
+        case H.H_PUSH_R_SUB_RI64: hotPush(s, source<u64>(s, op)); if (fault | codeChanged) break;
+          sub<u64>(s, op + OP_SIZE, immediate<u64>(op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RR64_PUSH_R: assign(s, op, source<u64>(s, op));
+          hotPush(s, source<u64>(s, op + OP_SIZE)); if (fault | codeChanged) { ahead = OP_SIZE; break; }
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RM64_MOV_RM64: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
+          b = hotRead<u64>(s, op + OP_SIZE); if (fault) { ahead = OP_SIZE; break; } assign(s, op + OP_SIZE, b);
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RM64_MOV_RR64: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
+          assign(s, op + OP_SIZE, source<u64>(s, op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RM64_MOV_MR64: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
+          storeSource<u64>(s, op + OP_SIZE); if (fault | codeChanged) { ahead = OP_SIZE; break; }
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RM64_CALL: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
+          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+        case H.H_MOV_RM64_TEST_RR64_J: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
+          transfer = OP_SIZE + testBranch<u64>(s, op + OP_SIZE, destination<u64>(s, op + OP_SIZE) & source<u64>(s, op + OP_SIZE)); break;
+        case H.H_MOV_RM64_ADD_RI64: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
+          add<u64>(s, op + OP_SIZE, immediate<u64>(op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RM32_MOV_RM32: b = hotRead<u32>(s, op); if (fault) break; assign(s, op, b);
+          b = hotRead<u32>(s, op + OP_SIZE); if (fault) { ahead = OP_SIZE; break; } assign(s, op + OP_SIZE, b);
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RM32_TEST_RR32_J: b = hotRead<u32>(s, op); if (fault) break; assign(s, op, b);
+          transfer = OP_SIZE + testBranch<u32>(s, op + OP_SIZE, destination<u32>(s, op + OP_SIZE) & source<u32>(s, op + OP_SIZE)); break;
+        case H.H_MOVZX8_RM32_TEST_RR8_J: b = hotRead<u8>(s, op); if (fault) break; assign(s, op, b);
+          transfer = OP_SIZE + testBranch<u8>(s, op + OP_SIZE, destination<u8>(s, op + OP_SIZE) & source<u8>(s, op + OP_SIZE)); break;
+        case H.H_MOV_RR64_MOV_RR64: assign(s, op, source<u64>(s, op));
+          assign(s, op + OP_SIZE, source<u64>(s, op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RR64_MOV_RM64: assign(s, op, source<u64>(s, op));
+          b = hotRead<u64>(s, op + OP_SIZE); if (fault) { ahead = OP_SIZE; break; } assign(s, op + OP_SIZE, b);
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RR64_CALL: assign(s, op, source<u64>(s, op));
+          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+        case H.H_MOV_RR64_TEST_RR64_J: assign(s, op, source<u64>(s, op));
+          transfer = OP_SIZE + testBranch<u64>(s, op + OP_SIZE, destination<u64>(s, op + OP_SIZE) & source<u64>(s, op + OP_SIZE)); break;
+        case H.H_MOV_RI32_MOV_RR64: assign(s, op, immediate<u32>(op));
+          assign(s, op + OP_SIZE, source<u64>(s, op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RI32_MOV_RI32: assign(s, op, immediate<u32>(op));
+          assign(s, op + OP_SIZE, immediate<u32>(op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_RI32_CALL: assign(s, op, immediate<u32>(op));
+          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+        case H.H_MOV_MR64_MOV_MR64: storeSource<u64>(s, op); if (fault | codeChanged) break;
+          storeSource<u64>(s, op + OP_SIZE); if (fault | codeChanged) { ahead = OP_SIZE; break; }
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_MR64_MOV_RM64: storeSource<u64>(s, op); if (fault | codeChanged) break;
+          b = hotRead<u64>(s, op + OP_SIZE); if (fault) { ahead = OP_SIZE; break; } assign(s, op + OP_SIZE, b);
+          op += 2 * OP_SIZE; continue;
+        case H.H_MOV_MR64_CALL: storeSource<u64>(s, op); if (fault | codeChanged) break;
+          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+        case H.H_XOR_RR32_MOV_RR64: xor<u32>(s, op, source<u32>(s, op));
+          assign(s, op + OP_SIZE, source<u64>(s, op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
+        case H.H_LEA64_CALL: assign(s, op, hotOffset(s, op));
+          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+        case H.H_ADD_RI64_POP_R: add<u64>(s, op, immediate<u64>(op));
+          b = hotStack(s, load<u64>(s, RSP)); if (fault) { ahead = OP_SIZE; break; } pop(s, op + OP_SIZE, b);
+          op += 2 * OP_SIZE; continue;
+        case H.H_ADD_RI64_RET: add<u64>(s, op, immediate<u64>(op));
+          ahead = OP_SIZE; b = hotStack(s, load<u64>(s, RSP)); if (fault) break; returnTo(s, b); break;
+        case H.H_LEA64_MOV_RR64: assign(s, op, hotOffset(s, op));
+          assign(s, op + OP_SIZE, source<u64>(s, op + OP_SIZE));
+          op += 2 * OP_SIZE; continue;
         default: unreachable();
       }
 
       // ---- out of the switch ----
       if (transfer) {
-        const slot = transfer;
+        const place = transfer;
         transfer = 0;
         // The end of a block is not an instruction.
         const ended = load<u16>(op, OP_HANDLER) == H.H_NEXT;
-        left -= <i32>((op - start) >> 6) + (ended ? 0 : 1);
+        left -= <i32>((op + place - start) >> OP_SHIFT) + (ended ? 0 : 1);
         if (!codeChanged) {
-          const next: usize = load<u32>(op + slot);
+          const next: usize = load<u32>(op + place);
           if (next && chains && left > floor && !atomic.load<u32>(poll) != 0) {
             // A loop that has been translated is left.
             if (next > op || !warmBlock(next, load<u64>(s, CPU_CODE_BASE) + load<u16>(next, OP_OFFSET))) {
@@ -431,6 +544,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
           }
         }
         clearCodeChanged();
+        op += place & ~(OP_SIZE - 1);
+        const slot = place & (OP_SIZE - 1);
         const distance =
           slot == OP_TARGET || ended ? load<u64>(op, OP_IMM) : <u64>load<u16>(op, OP_OFFSET) + load<u8>(op, OP_LENGTH);
         // Only inside this page, linear and physical. This is checked now because the room of a block that is not kept is used again.
@@ -452,7 +567,9 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         }
         break;
       }
-      left -= <i32>((op - start) >> 6);
+      op += ahead;
+      ahead = 0;
+      left -= <i32>((op - start) >> OP_SHIFT);
       if (fault) {
         alone = false;
         clearDebugHits();

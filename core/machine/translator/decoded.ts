@@ -52,6 +52,7 @@ function familyOf(handler: number): Family {
   if (handler < H.H_JMP) return "stack";
   if (handler < H.H_NOP) return "control";
   if (handler === H.H_LEAVE64) return "stack";
+  if (handler >= H.H_CMP_RI16) return "alu";
   return handler >= H.H_JCC ? "control" : "data";
 }
 
@@ -60,8 +61,9 @@ function isDirectBranch(family: Family, id: number): boolean {
 }
 
 export interface DecodedOp {
-  /** Its 64 bytes, for the operations that the interpreter executes. */
+  /** Its two halves, for the operations that the interpreter executes. */
   raw: Uint8Array;
+  rawCold: Uint8Array;
   family: Family;
   handler: number;
   id: number;
@@ -112,6 +114,7 @@ export function readOp(view: DataView, at: number, page: number): DecodedOp {
   const isUnlimited = (view.getUint8(at + O.OP_FLAGS) & O.OPF_SIMPLE) !== 0;
   return {
     raw: new Uint8Array(view.buffer, at, O.OP_SIZE).slice(),
+    rawCold: new Uint8Array(view.buffer, at + O.OP_COLD, O.OP_COLD_BYTES).slice(),
     family,
     handler,
     id,

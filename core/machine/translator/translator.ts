@@ -3,7 +3,7 @@
  * Besides its code, a module has places in the function table, and decoded operations in a pool in shared memory. When these are used up, old modules
  * must be given up (release), after every pCPU has dropped them.
  */
-import { OP_SIZE } from "../cpu/op.ts";
+import { OP_COLD, OP_SIZE } from "../cpu/op.ts";
 import {
   RECORD_COUNT,
   RECORD_ENTERED,
@@ -103,7 +103,7 @@ export class Translator {
     this.#pages = new CodePages(machine);
     this.#reached = new ReachedCode(machine.memory);
     // The decoder uses the first two of the pool: an operation, and bytes from two pages.
-    for (let at = machine.poolEnd - OP_SIZE; at >= machine.pool + 2 * OP_SIZE; at -= OP_SIZE) this.#freeOps.push(at);
+    for (const at of placesOfOps(machine.pool, machine.poolEnd).slice(2).reverse()) this.#freeOps.push(at);
     for (let index = table.end - 1; index >= table.first; index--) this.#freeIndices.push(index);
     this.#allOps = this.#freeOps.length;
     this.#allIndices = this.#freeIndices.length;
@@ -235,8 +235,17 @@ export class Translator {
     if (at === undefined) throw new PoolFull();
     kept.push(at);
     this.#bytes.set(op.raw, at);
+    this.#bytes.set(op.rawCold, at + OP_COLD);
     return at;
   }
+}
+
+/** Returns the addresses of the decoded operations that a pool has room for, in parts (../cpu/op.ts). */
+function placesOfOps(pool: number, end: number): number[] {
+  const places: number[] = [];
+  for (let part = pool; part < end; part += 2 * OP_COLD)
+    for (let at = part; at < Math.min(part + OP_COLD, end - OP_COLD); at += OP_SIZE) places.push(at);
+  return places;
 }
 
 /** There is no room for another decoded operation. */

@@ -5,10 +5,12 @@
 import { CPU_CODE_BASE, CPU_GPR, CPU_SEG, CPU_ZERO, CS, DS, ES, FS, GS, SEG_SIZE, SS } from "../state";
 import {
   OPF_SIMPLE,
+  OPF_WHOLE,
   OP_ADDRESS_MASK,
   OP_ADDRSIZE,
   OP_BASE,
   OP_BASE_SLOT,
+  OP_COLD,
   OP_DISP,
   OP_FLAGS,
   OP_HANDLER,
@@ -29,7 +31,8 @@ import {
   OP_SCALE,
   OP_SEG,
   OP_SEG_SLOT,
-  OP_SIZE,
+  OP_TARGET,
+  OP_TARGET2,
   OP_VREG,
   PREFIX_66,
   PREFIX_LOCK,
@@ -172,7 +175,8 @@ export function defaultSegment(standard: i32): void {
     if (chosen >= FS) slot = CPU_SEG + chosen * SEG_SIZE;
   } else simple = (mode & MODE_FLAT) != 0 && chosen < FS && chosen != CS;
   store<u16>(op, <u16>slot, OP_SEG_SLOT);
-  store<u8>(op, simple ? OPF_SIMPLE : 0, OP_FLAGS);
+  const whole = addressSize == (mode & MODE_64 ? 8 : 4) ? OPF_WHOLE : 0;
+  store<u8>(op, simple ? OPF_SIMPLE | whole : whole, OP_FLAGS);
 }
 
 /** Consumes ModRM, SIB and displacement. */
@@ -342,6 +346,16 @@ function takeVex(first: u32): u32 {
   return handler;
 }
 
+function clearOp(at: usize): void {
+  store<u64>(at, 0);
+  store<u64>(at, 0, 8);
+  store<u64>(at, 0, 16);
+  store<u64>(at, 0, 24);
+  store<u64>(at, 0, OP_COLD);
+  store<u64>(at, 0, OP_COLD + 8);
+  store<u64>(at, 0, OP_COLD + 16);
+}
+
 /**
  * Decodes the instruction whose bytes begin at `bytes` into the op at `into`. `available` (at least 1) of the bytes are readable, and `offset` is
  * their place in the page. Returns the instruction's length, or -1 if it needs more bytes than there are. An undefined or too long instruction
@@ -361,7 +375,7 @@ export function decode(into: usize, modeBits: u32, bytes: usize, available: u32,
   relativeBranch = false;
   lockAllowed = false;
   decodeEnds = false;
-  memory.fill(op, 0, OP_SIZE);
+  clearOp(op);
   store<u16>(op, <u16>offset, OP_OFFSET);
   store<u8>(op, 16, OP_BASE);
   store<u8>(op, 16, OP_INDEX);
@@ -466,7 +480,11 @@ export function decode(into: usize, modeBits: u32, bytes: usize, available: u32,
       handler = genericHandler(handler);
     }
   }
-  if (relativeBranch) store<i64>(op, load<i64>(op, OP_IMM) + <i64>(offset + length), OP_IMM);
+  if (relativeBranch) {
+    store<i64>(op, load<i64>(op, OP_IMM) + <i64>(offset + length), OP_IMM);
+    store<u32>(op, 0, OP_TARGET);
+    store<u32>(op, 0, OP_TARGET2);
+  }
   if (handler == H_UD || handler == H_LENGTH) decodeEnds = true;
   store<u16>(op, <u16>handler, OP_HANDLER);
   return <i32>length;

@@ -4,9 +4,24 @@
  */
 import * as H from "../handlers";
 import * as I from "../ids";
-import { OPF_SIMPLE, OP_DST, OP_FLAGS, OP_FORM, OP_REG, OP_REG8, OP_RM, OP_RM8, OP_SRC, PREFIX_LOCK } from "../op";
+import {
+  OPF_SIMPLE,
+  OPF_WHOLE,
+  OP_DST,
+  OP_FLAGS,
+  OP_FORM,
+  OP_REG,
+  OP_REG8,
+  OP_RM,
+  OP_RM8,
+  OP_SRC,
+  PREFIX_LOCK,
+} from "../op";
 import { allowLock, op, operandSize, prefix, setOperandSize } from "./decode";
 import { id, isMemory } from "./family";
+
+/** What OP_FLAGS must say for the loop's own memory forms. */
+const HOT: u32 = OPF_SIMPLE | OPF_WHOLE;
 
 const FORM_RR: u32 = 0;
 const FORM_RI: u32 = 1;
@@ -14,9 +29,14 @@ const FORM_RM: u32 = 2;
 const FORM_MR: u32 = 3;
 const FORM_MI: u32 = 4;
 
-/** Returns whether the loop's own form may be used: no LOCK, and an address that needs no checks. */
+/** Returns whether the loop's own form may be used: no LOCK, and an address that needs no checks and is as long as a linear one. */
 export function plain(): bool {
-  return !(prefix & PREFIX_LOCK) && (!isMemory() || (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) != 0);
+  return !(prefix & PREFIX_LOCK) && (!isMemory() || (load<u8>(op, OP_FLAGS) & HOT) == HOT);
+}
+
+/** Returns whether the loop's own form of LEA may be used, which has no segment. */
+export function wholeOffset(): bool {
+  return !(prefix & PREFIX_LOCK) && (load<u8>(op, OP_FLAGS) & OPF_WHOLE) != 0;
 }
 
 export function setPair(destination: u32, source: u32): void {
@@ -63,7 +83,7 @@ export function twoOperands(aluId: u32, form: u32, size: u32): u32 {
   const index = hotIndex(aluId);
   if (index < 0 || !plain()) return H.H_ALU;
   if (size == 1) return byteForm(aluId, form);
-  if (size == 2) return H.H_ALU;
+  if (size == 2) return wordForm(aluId, form);
   let shape = FORM_RI;
   if (form == I.FORM_RM_IMM) {
     shape = isMemory() ? FORM_MI : FORM_RI;
@@ -76,6 +96,12 @@ export function twoOperands(aluId: u32, form: u32, size: u32): u32 {
     setPair(reg(), rm());
   }
   return H.H_HOT + (<u32>index * 5 + shape) * 2 + (size == 8 ? 1 : 0);
+}
+
+function wordForm(aluId: u32, form: u32): u32 {
+  if (aluId != I.ID_CMP || form != I.FORM_RM_IMM) return H.H_ALU;
+  setPair(rm(), 0);
+  return isMemory() ? H.H_CMP_MI16 : H.H_CMP_RI16;
 }
 
 function byteForm(aluId: u32, form: u32): u32 {
@@ -107,7 +133,12 @@ export function hotLoad(handler32: u32, memory32: u32, otherwise: u32): u32 {
 /** Returns the family's handler that does the same as one of the loop's own memory forms. */
 export function genericHandler(handler: u32): u32 {
   if (handler < <u32>H.H_HOT) return handler;
-  if (handler < <u32>H.H_MOV_RR32 || (handler >= <u32>H.H_CMP_RI8 && handler <= <u32>H.H_TEST_MI8)) return H.H_ALU;
+  if (
+    handler < <u32>H.H_MOV_RR32 ||
+    (handler >= <u32>H.H_CMP_RI8 && handler <= <u32>H.H_TEST_MI8) ||
+    handler >= <u32>H.H_CMP_RI16
+  )
+    return H.H_ALU;
   if (handler == H.H_PUSH_M) return H.H_STACK;
   if (handler == H.H_CALL_M || handler == H.H_JMP_M) return H.H_CONTROL;
   return H.H_DATA;

@@ -5,7 +5,7 @@
 import * as H from "../handlers";
 import * as I from "../ids";
 import { MODE_64, MODE_UNLIMITED } from "../mode_bits";
-import { OP_FORM, OP_IMM, OP_REG, OP_REG8, OP_RM, OP_RM8, PREFIX_LOCK } from "../op";
+import { OP_FORM, OP_IMM, OP_REG, OP_REG8, OP_RM, OP_RM8 } from "../op";
 import { CS, DS, ES, GS } from "../state";
 import { x87Identify } from "../x87/x87";
 import {
@@ -46,7 +46,7 @@ import {
   system,
 } from "./family";
 import { group2, group3, group5 } from "./groups";
-import { hotLoad, hotSized, plain, reg, rm, setPair, twoOperands } from "./hot_forms";
+import { hotLoad, hotSized, plain, reg, rm, setPair, twoOperands, wholeOffset } from "./hot_forms";
 
 export function decodeMap0(): u32 {
   const long = (mode & MODE_64) != 0;
@@ -244,7 +244,7 @@ export function decodeMap0(): u32 {
       if (!isMemory()) return H.H_UD;
       id(I.ID_LEA);
       setPair(reg(), 0);
-      return !(prefix & PREFIX_LOCK) && operandSize >= 4 ? (operandSize == 8 ? H.H_LEA64 : H.H_LEA32) : H.H_DATA;
+      return wholeOffset() && operandSize >= 4 ? (operandSize == 8 ? H.H_LEA64 : H.H_LEA32) : H.H_DATA;
     case 0x8e:
       takeModrm();
       if (digit() > <u32>GS || digit() == <u32>CS) return H.H_UD;

@@ -3,7 +3,8 @@
  * inlined into the loop; misses go to access.ts. `T` is the operand's type: u8, u16, u32, u64.
  */
 import { read16, read32, read64, read8, setAccessSegment, write16, write32, write64, write8 } from "../access";
-import { OP_ADDRESS_MASK, OP_BASE_SLOT, OP_DISP, OP_INDEX_SLOT, OP_SCALE, OP_SEG, OP_SEG_SLOT } from "../op";
+import { linearMask } from "../inspection";
+import { OP_BASE_SLOT, OP_DISP, OP_INDEX_SLOT, OP_SCALE, OP_SEG, OP_SEG_SLOT } from "../op";
 import { TLB_READ, TLB_WRITE, tlbBase, tlbTag, TLB_ADDEND } from "../tlb";
 
 /** The bits of a linear address that identify its page. */
@@ -16,7 +17,7 @@ export function hotOffset(s: usize, op: usize): u64 {
     (load<u64>(s + <usize>load<u16>(op, OP_BASE_SLOT)) +
       (load<u64>(s + <usize>load<u16>(op, OP_INDEX_SLOT)) << (<u64>load<u8>(op, OP_SCALE))) +
       <u64>(<i64>load<i32>(op, OP_DISP))) &
-    load<u64>(op, OP_ADDRESS_MASK)
+    linearMask
   );
 }
 // @ts-ignore: decorator
