@@ -186,3 +186,5 @@ export const H_JL = 173;
 export const H_JGE = 174;
 export const H_JLE = 175;
 export const H_JG = 176;
+/** AVX, FMA and F16C. */
+export const H_AVX = 177;

@@ -69,6 +69,10 @@ export const OP_SEG_SLOT = 48;
 /** u8: condition code of Jcc, SETcc, CMOVcc; FORM_* (ids.ts) of two-operand integer instructions. */
 export const OP_CONDITION = 50;
 export const OP_FORM = 50;
+/** The same u8 of an AVX instruction: the bits of its VEX prefix that are no prefix bits above. */
+export const OP_VEX = 50;
+export const VEX_L = 1; // 256 bits
+export const VEX_W = 2; // W as it is encoded, which outside 64-bit mode is not PREFIX_REXW
 /** u8: bit 0 says that the address may be computed from the slots without checks (64-bit mode, or flat segments). */
 export const OP_FLAGS = 51;
 export const OPF_SIMPLE = 1;

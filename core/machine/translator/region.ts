@@ -78,6 +78,7 @@ function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
     case "system":
       return [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id) ? null : "interpret";
     case "segment":
+    case "avx":
     case "invalid":
       return "interpret";
     default:

@@ -306,40 +306,43 @@ function standardSizes(): void {
   else operandSize = ((mode & MODE_CODE32) != 0) != flip ? 4 : 2;
 }
 
-/** C4 and C5. Only BMI instructions have a VEX form here. Returns the handler. */
+/** Whether an opcode of the map 0F that has a VEX form has an immediate: shuffles, shifts, compares, PINSRW, PEXTRW. */
+function hasImmediate(code: u32): bool {
+  return code - 0x70 <= 3 || code == 0xc2 || code - 0xc4 <= 2;
+}
+
+/** C4 and C5. Returns the handler. */
 function takeVex(first: u32): u32 {
   if (prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE | PREFIX_LOCK | PREFIX_REX) || mode & MODE_REAL) return H_UD;
   let map: u32 = 1;
   let last: u32 = 0;
   prefix |= PREFIX_VEX;
+  let w = false;
   if (first == 0xc4) {
     const second = fetch8();
     map = second & 31;
     rexBits = ((second >> 5) ^ 7) & 7;
     last = fetch8();
-    if (last & 0x80) {
-      rexBits |= 8;
-      prefix |= PREFIX_REXW;
-    }
+    w = (last & 0x80) != 0;
   } else {
     last = fetch8();
     rexBits = ((last >> 5) & 4) ^ 4;
   }
-  if (!(mode & MODE_64)) {
-    rexBits = 0;
-    prefix &= ~PREFIX_REXW;
+  if (!(mode & MODE_64)) rexBits = 0;
+  else if (w) {
+    rexBits |= 8;
+    prefix |= PREFIX_REXW;
   }
   store<u8>(op, <u8>(~(last >> 3) & (mode & MODE_64 ? 15 : 7)), OP_VREG);
   const pp = last & 3;
   prefix |= pp == 1 ? PREFIX_66 : pp == 2 ? PREFIX_REP : pp == 3 ? PREFIX_REPNE : 0;
   operandSize = prefix & PREFIX_REXW ? 8 : 4;
   opcode = fetch8();
-  takeModrm();
-  if (map == 3) immediate8u();
-  if (map > 3 || map < 2 || last & 4) return H_UD;
-  const handler = decodeVex(map, pp);
+  // VZEROUPPER and VZEROALL have no ModRM byte.
+  if (map != 1 || opcode != 0x77) takeModrm();
+  if (map == 3 || (map == 1 && hasImmediate(opcode))) immediate8u();
   storeFields(map);
-  return handler;
+  return decodeVex(map, last, w);
 }
 
 /**

@@ -1,11 +1,32 @@
-/** The opcode maps with a VEX prefix, of which only BMI1 and BMI2 exist here. */
+/** The opcode maps with a VEX prefix: BMI1 and BMI2, and what the AVX family knows. */
 import * as H from "../handlers";
 import * as I from "../ids";
-import { opcode } from "./decode";
-import { bits, digit } from "./family";
+import { PAGE_INTEGER } from "../avx/avx";
+import { floatForms } from "../avx/float_forms";
+import { FORM_NONE, formIsValid } from "../avx/forms";
+import { integerForms } from "../avx/integer";
+import { OP_IMM, OP_VEX, VEX_L, VEX_W } from "../op";
+import { MODE_64 } from "../mode_bits";
+import { mode, op, opcode } from "./decode";
+import { bits, digit, id, isMemory } from "./family";
 
-/** `pp` 0 none, 1 66, 2 F3, 3 F2. */
-export function decodeVex(map: u32, pp: u32): u32 {
+/** `map` 1 0F, 2 0F38, 3 0F3A; `last` is the last byte of the prefix: VEX.L and VEX.pp (0 none, 1 66, 2 F3, 3 F2) stand in its low three bits. */
+export function decodeVex(map: u32, last: u32, w: bool): u32 {
+  if (map < 1 || map > 3) return H.H_UD;
+  const pp = last & 3;
+  const wide = (last & 4) != 0;
+  if (map > 1 && opcode >= 0xf0) return wide ? H.H_UD : decodeGeneral(map, pp);
+  store<u8>(op, <u8>((wide ? VEX_L : 0) | (w ? VEX_W : 0)), OP_VEX);
+  // Outside 64-bit mode there are 8 registers, so the highest bit of the fourth operand means nothing.
+  if (map == 3 && opcode >> 2 == 0x12 && !(mode & MODE_64)) store<u8>(op, load<u8>(op, OP_IMM) & 0x7f, OP_IMM);
+  const page = (map - 1) * 4 + pp;
+  const floats = floatForms(map, pp, opcode, digit(), isMemory());
+  id(((floats == FORM_NONE ? PAGE_INTEGER + page : page) << 8) | opcode);
+  return formIsValid(op, floats == FORM_NONE ? integerForms(map, pp, opcode, digit()) : floats) ? H.H_AVX : H.H_UD;
+}
+
+/** BMI1 and BMI2, whose operands are general registers. */
+function decodeGeneral(map: u32, pp: u32): u32 {
   if (map == 3) return opcode == 0xf0 && pp == 3 ? bits(I.ID_RORX, I.FORM_REG_RM) : H.H_UD;
   switch (opcode) {
     case 0xf2:

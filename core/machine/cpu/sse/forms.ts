@@ -51,24 +51,21 @@ function minimumPair(a: u64, b: u64, greatest: bool): u64 {
   return low | (minimum(a >> 32, b >> 32, true, greatest) << 32);
 }
 
-/** The same opcodes packed. */
+/** The same opcodes packed: 16 bytes of them, between beginFloat() and endFloat(). */
+export function packedLanes(kind: u32, a: v128, b: v128, single: bool): v128 {
+  if (kind != MIN && kind != MAX) return single ? packed32(kind, a, b) : packed64(kind, a, b);
+  const greatest = kind == MAX;
+  if (single) return vector(minimumPair(low64(a), low64(b), greatest), minimumPair(high64(a), high64(b), greatest));
+  const low = minimum(low64(a), low64(b), false, greatest);
+  return vector(low, minimum(high64(a), high64(b), false, greatest));
+}
 export function packedFloat(op: usize, kind: u32, single: bool): void {
   if (!sseAvailable()) return;
   const b = rm128(op);
   if (fault) return;
   const register = regX(op);
-  const a = v128.load(register);
   beginFloat();
-  let r: v128;
-  if (kind == MIN || kind == MAX) {
-    const greatest = kind == MAX;
-    if (single) {
-      r = vector(minimumPair(low64(a), low64(b), greatest), minimumPair(high64(a), high64(b), greatest));
-    } else {
-      const low = minimum(low64(a), low64(b), false, greatest);
-      r = vector(low, minimum(high64(a), high64(b), false, greatest));
-    }
-  } else r = single ? packed32(kind, a, b) : packed64(kind, a, b);
+  const r = packedLanes(kind, v128.load(register), b, single);
   endFloat();
   setX(register, r);
 }
