@@ -2,7 +2,7 @@
 import type { Form, Instance } from "./forms.ts";
 import { CASE, CODE_ADDRESS, DATA_PAGES, UNMAPPED, WINDOW, WINDOW_START } from "./layout.ts";
 import type { Random } from "./random.ts";
-import { vector } from "./vector-values.ts";
+import { KIND_FLOAT32, KIND_FLOAT64, vector } from "./vector-values.ts";
 
 /** The page after the harness's two data pages. */
 const DATA_END = DATA_PAGES + 0x2000;
@@ -13,7 +13,7 @@ const RSP = 4;
 function target(form: Form, random: Random): bigint {
   if (random.chance(40)) return BigInt(UNMAPPED + random.below(4096));
   if (random.chance(40)) return 0x800000000000n - BigInt(random.pick([1, 2, 3, 0, -64]));
-  if (random.chance(40)) return BigInt(DATA_PAGES - 1 - random.below(31));
+  if (random.chance(40) && !form.options.has("masked")) return BigInt(DATA_PAGES - 1 - random.below(31));
   // Nothing outside of the window may be written, so a store must fault whatever its size.
   if (random.chance(20)) return BigInt(DATA_END - 1 - random.below(form.options.has("store") ? 3 : 31));
   const step = random.pick([1, 4, 16, 32, 32]);
@@ -59,6 +59,27 @@ function mxcsr(random: Random): number {
   return value;
 }
 
+/**
+ * Of x * y + z, makes z the negated product of x and y, rounded, in most lanes, so that what remains is what a second rounding would lose. `operands`
+ * are ModRM.reg, VEX.vvvv and ModRM.rm, of which the opcode's high digit says what they are.
+ */
+function nearlyCancel(view: DataView, opcode: number, operands: number[], kind: number, random: Random): void {
+  const [a, b, c] = operands as [number, number, number];
+  const [x, y, z] = opcode >> 4 === 9 ? [a, c, b] : opcode >> 4 === 10 ? [b, a, c] : [b, c, a];
+  for (const start of [CASE.fx + 160, CASE.ymm])
+    for (let at = start; at < start + 16; at += kind === KIND_FLOAT64 ? 8 : 4) {
+      if (random.chance(4)) continue;
+      const sign = random.chance(4) ? 1 : -1;
+      if (kind === KIND_FLOAT64) {
+        const product = view.getFloat64(at + 16 * x, true) * view.getFloat64(at + 16 * y, true);
+        if (!Number.isNaN(product)) view.setFloat64(at + 16 * z, sign * product, true);
+      } else {
+        const product = view.getFloat32(at + 16 * x, true) * view.getFloat32(at + 16 * y, true);
+        if (!Number.isNaN(product)) view.setFloat32(at + 16 * z, sign * product, true);
+      }
+    }
+}
+
 const IGNORED_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x67];
 const REFUSED_PREFIXES = [0x66, 0xf2, 0xf3, 0xf0, 0x40, 0x48];
 
@@ -66,7 +87,11 @@ export function vexInstance(form: Form, random: Random): Instance {
   const { lengths, ws, vreg, kind: usual } = form.avx!;
   const bytes = new Uint8Array(CASE.size);
   const view = new DataView(bytes.buffer);
-  const kind = random.chance(6) ? random.below(KINDS) : usual;
+  const isFused = form.options.has("fused");
+  let w = random.pick(ws);
+  // W chooses the format of FMA, whose opcodes have one prefix only.
+  const own = isFused ? (w ? KIND_FLOAT64 : KIND_FLOAT32) : usual;
+  const kind = random.chance(6) ? random.below(KINDS) : own;
   const gpr = Array.from({ length: 16 }, () => random.u64() >> BigInt(random.below(64)));
   gpr[RSP] = BigInt(WINDOW_START + 256);
   for (let i = 0; i < 16; i++) {
@@ -86,7 +111,6 @@ export function vexInstance(form: Form, random: Random): Instance {
   else if (hasModrm) operand.modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
 
   let length = random.pick(lengths);
-  let w = random.pick(ws);
   let v = vreg === "always" || (vreg === "register" && !isMemory) ? random.below(16) : 0;
   const code: number[] = [];
   if (random.chance(30)) {
@@ -97,6 +121,7 @@ export function vexInstance(form: Form, random: Random): Instance {
     else if (what === 2) v = random.below(16);
     else code.push(random.pick(REFUSED_PREFIXES));
   } else if (random.chance(20)) code.push(random.pick(IGNORED_PREFIXES));
+  if (isFused && !isMemory && random.chance(2)) nearlyCancel(view, form.opcode, [reg, v, rm], kind, random);
   const r = form.digit >= 0 ? 0 : reg >> 3;
   const last = ((~v & 15) << 3) | (length << 2) | form.vex;
   if (form.map === 1 && !operand.x && !operand.b && !w && random.chance(2)) code.push(0xc5, ((r ^ 1) << 7) | last);

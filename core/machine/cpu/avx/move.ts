@@ -1,7 +1,10 @@
 /** AVX moves between registers and memory, and VZEROUPPER, VZEROALL. */
-import { cpu } from "../machine";
-import { isMemory, regX, rmX } from "../sse/operand";
-import { CPU_EFER, CPU_SEG, CPU_XMM, CPU_YMM_HIGH, CS, SEG_ATTR, SEG_SIZE } from "../state";
+import { effectiveAddress, write32, write64 } from "../access";
+import { cpu, fault } from "../machine";
+import { OP_REG } from "../op";
+import { isMemory, regX, rm32, rm64, rmX } from "../sse/operand";
+import { giveMxcsr, takeMxcsr } from "../sse/save";
+import { CPU_EFER, CPU_SEG, CPU_XMM, CPU_YMM_HIGH, CS, SEG_ATTR, SEG_SIZE, XMM_HIGH } from "../state";
 import {
   avxAvailable,
   highHalf,
@@ -11,10 +14,12 @@ import {
   readSource,
   setHalves,
   setReg,
+  setReg128,
   sourceHigh,
   sourceLow,
   storeAlignedMemory,
   storeMemory,
+  vregX,
 } from "./operand";
 
 export function loadUnaligned(op: usize): void {
@@ -56,4 +61,53 @@ export function zero(op: usize): void {
   const bytes = registerBytes();
   memory.fill(cpu + CPU_YMM_HIGH, 0, bytes);
   if (is256(op)) memory.fill(cpu + CPU_XMM, 0, bytes);
+}
+
+// ---- parts of XMM registers ----
+
+/** 12: VMOVLPS, VMOVLPD from memory; VMOVHLPS: the source's high quadword becomes the low one. */
+export function loadLow(op: usize): void {
+  if (!avxAvailable()) return;
+  const value = isMemory(op) ? rm64(op) : load<u64>(rmX(op), XMM_HIGH);
+  setReg128(op, i64x2.replace_lane(lowHalf(vregX(op)), 0, <i64>value));
+}
+/** 16: VMOVHPS, VMOVHPD from memory; VMOVLHPS: the source's low quadword becomes the high one. */
+export function loadHigh(op: usize): void {
+  if (!avxAvailable()) return;
+  const value = rm64(op);
+  setReg128(op, i64x2.replace_lane(lowHalf(vregX(op)), 1, <i64>value));
+}
+/** 13, 17: to memory, from `offset` in the register on. */
+export function storeQuad(op: usize, offset: usize): void {
+  if (!avxAvailable()) return;
+  const lin = effectiveAddress(op);
+  if (!fault) write64(lin, load<u64>(regX(op) + offset));
+}
+
+/** F3/F2 10: VMOVSS, VMOVSD: from memory the rest becomes zero, from a register it is VEX.vvvv's. */
+export function loadScalar(op: usize, single: bool): void {
+  if (!avxAvailable()) return;
+  const value = single ? <u64>rm32(op) : rm64(op);
+  if (isMemory(op)) setReg128(op, i64x2.replace_lane(i64x2.splat(0), 0, <i64>value));
+  else setReg128(op, withLowest(lowHalf(vregX(op)), value, single));
+}
+/** F3/F2 11. */
+export function storeScalar(op: usize, single: bool): void {
+  if (!avxAvailable()) return;
+  const value = single ? <u64>load<u32>(regX(op)) : load<u64>(regX(op));
+  if (!isMemory(op)) return setHalves(rmX(op), withLowest(lowHalf(vregX(op)), value, single), i64x2.splat(0));
+  const lin = effectiveAddress(op);
+  if (fault) return;
+  if (single) write32(lin, <u32>value);
+  else write64(lin, value);
+}
+function withLowest(vector: v128, value: u64, single: bool): v128 {
+  return single ? i32x4.replace_lane(vector, 0, <i32>value) : i64x2.replace_lane(vector, 0, <i64>value);
+}
+
+/** AE /2, /3: VLDMXCSR, VSTMXCSR. */
+export function mxcsr(op: usize): void {
+  if (!avxAvailable()) return;
+  if ((load<u8>(op, OP_REG) & 7) == 2) takeMxcsr(op);
+  else giveMxcsr(op);
 }

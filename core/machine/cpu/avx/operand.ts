@@ -7,7 +7,7 @@ import { CR0_TS, CR4_OSXSAVE } from "../control_bits";
 import { linearMask } from "../inspection";
 import { VECTOR_GP, VECTOR_NM, VECTOR_UD, cpu, fault, raise } from "../machine";
 import { OP_VEX, OP_VREG, VEX_L, VEX_W } from "../op";
-import { isMemory, regX, rmX } from "../sse/operand";
+import { isMemory, regX, rm64, rmX } from "../sse/operand";
 import { CPU_CR0, CPU_CR4, CPU_XCR0, CPU_XMM, CPU_YMM_HIGH } from "../state";
 
 /** From a register's low half to its high one. */
@@ -39,6 +39,12 @@ export function isW(op: usize): bool {
 @inline
 export function vregX(op: usize): usize {
   return cpu + CPU_XMM + ((<usize>load<u8>(op, OP_VREG)) << 4);
+}
+/** Address of register n. */
+// @ts-ignore: decorator
+@inline
+export function registerX(n: u32): usize {
+  return cpu + CPU_XMM + ((<usize>n) << 4);
 }
 // @ts-ignore: decorator
 @inline
@@ -75,6 +81,11 @@ export function readAlignedSource(op: usize): void {
 @inline
 export function source128(op: usize): v128 {
   return isMemory(op) ? readV128(effectiveAddress(op)) : lowHalf(rmX(op));
+}
+
+/** Reads half as many bytes as the vector has: 16 (xmm/m128) with VEX.L, otherwise 8 (xmm/m64), and zero above. */
+export function sourceOfHalf(op: usize): v128 {
+  return is256(op) ? source128(op) : i64x2.replace_lane(i64x2.splat(0), 0, <i64>rm64(op));
 }
 
 function readHalves(lin: u64, both: bool): void {

@@ -80,7 +80,7 @@ function combine(op: usize, opcode: u32): void {
 }
 
 /** Returns a mask of the lanes of 4 (0C), 8 (0D) or 2 (0E) bytes whose bit of imm is set. */
-function blendMask(opcode: u32, imm: u32): v128 {
+export function blendMask(opcode: u32, imm: u32): v128 {
   if (opcode == 0x0c) {
     const bits = i32x4(1, 2, 4, 8);
     return i32x4.eq(v128.and(i32x4.splat(<i32>imm), bits), bits);
@@ -96,15 +96,17 @@ function blendMask(opcode: u32, imm: u32): v128 {
 function roundPair(pair: u64, imm: u32): u64 {
   return roundTo(pair & 0xffffffff, imm, true) | (roundTo(pair >> 32, imm, true) << 32);
 }
+/** 16 bytes, between beginFloat() and endFloat(). */
+export function roundLanes(b: v128, imm: u32, single: bool): v128 {
+  if (single) return vector(roundPair(low64(b), imm), roundPair(high64(b), imm));
+  return vector(roundTo(low64(b), imm, false), roundTo(high64(b), imm, false));
+}
 function roundPacked(op: usize, single: bool): void {
   if (!sseAvailable()) return;
   const b = rm128(op);
   if (fault) return;
-  const imm = immediate(op);
   beginFloat();
-  let r: v128;
-  if (single) r = vector(roundPair(low64(b), imm), roundPair(high64(b), imm));
-  else r = vector(roundTo(low64(b), imm, false), roundTo(high64(b), imm, false));
+  const r = roundLanes(b, immediate(op), single);
   endFloat();
   setX(regX(op), r);
 }

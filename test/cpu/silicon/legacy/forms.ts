@@ -85,4 +85,5 @@ export const LEGACY_FORMS: readonly Form[] = [
   ...TEXT.trim().split("\n").map(parseInteger),
   { ...parseInteger("jcxz - 0 E3 - ib"), size: "v" },
   parseInteger("cmpxchg8b - 1 C7/1 M lock"),
+  ...FORMS.filter(({ family }) => family === "avx"),
 ];

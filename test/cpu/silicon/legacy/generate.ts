@@ -1,6 +1,7 @@
 /** Makes random instances of the forms in 16- and 32-bit code, and defines the layout of cases and results (the structures in legacy.c). */
 import { type Form } from "../forms.ts";
 import { FLAG_BITS, undefinedFlags, WINDOW, WINDOW_START, type Random } from "../generate.ts";
+import { vector } from "../vector-values.ts";
 import { LEGACY_FORMS } from "./forms.ts";
 import {
   CODE_16,
@@ -15,7 +16,8 @@ import {
   type Segment,
 } from "./segments.ts";
 
-export const CASE = { code: 0, gpr: 24, eflags: 56, eip: 60, segments: 64, memory: 80, size: 592 } as const;
+/** `ymm` is YMM0 to YMM7, 32 bytes each. */
+export const CASE = { code: 0, gpr: 24, eflags: 56, eip: 60, segments: 64, memory: 80, ymm: 592, size: 848 } as const;
 export const RESULT = {
   trap: 0,
   error: 4,
@@ -25,7 +27,8 @@ export const RESULT = {
   gpr: 20,
   segments: 52,
   memory: 72,
-  size: 584,
+  ymm: 584,
+  size: 840,
 } as const;
 /** The engine uses these numbers. */
 const [ES, CS, SS, DS, FS, GS] = [0, 1, 2, 3, 4, 5];
@@ -76,6 +79,7 @@ class Builder {
   ) {
     this.gpr = Array.from({ length: 8 }, () => value32(random));
     for (let at = CASE.memory; at < CASE.size; at += 4) this.view.setUint32(at, value32(random), true);
+    if (form.avx) for (let at = CASE.ymm; at < CASE.size; at += 16) vector(this.view, at, random, form.avx.kind);
     // Most of them let the instruction be executed.
     const data = (): Segment => (random.chance(3) ? random.pick(DATA) : DATA[random.below(2)]!);
     const stack = random.chance(3) ? random.pick(STACKS) : STACKS[random.below(2)]!;
@@ -207,6 +211,17 @@ function farTarget(random: Random, mayBeLong: boolean): [selector: number, offse
   return [code.selector, isSelf ? offset + 64 : offset];
 }
 
+/** R, X and B are 1 outside 64-bit mode. A C5 there has bit 3 of vvvv set, because it would be LDS otherwise; that of C4 means nothing. */
+function vexPrefix({ avx, map, vex }: Form, isMemory: boolean, random: Random): number[] {
+  const { lengths, ws, vreg } = avx!;
+  const w = random.pick(random.chance(30) ? [0, 1] : ws);
+  const length = random.pick(random.chance(30) ? [0, 1] : lengths);
+  const isUsed = vreg === "always" || (vreg === "register" && !isMemory) || random.chance(30);
+  const last = (~(isUsed ? random.below(8) : 0) & 15) << 3;
+  if (map === 1 && !w && random.chance(2)) return [0xc5, 0x80 | last | (length << 2) | vex];
+  return [0xc4, 0xe0 | map, (w << 7) | (random.chance(4) ? last ^ 0x40 : last) | (length << 2) | vex];
+}
+
 export function legacyInstance(form: Form, bits: 16 | 32, random: Random): LegacyInstance {
   const b = new Builder(form, bits, random);
   const { gpr, code, view, operandSize } = b;
@@ -278,7 +293,8 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
   if (form.name === "xlat")
     b.setRegister(3, b.offsetOf(b.override >= 0 ? b.override : DS!, WINDOW_START + random.below(256)), b.addressSize);
 
-  if (form.vex >= 0) {
+  if (form.avx) code.push(...vexPrefix(form, isMemory, random));
+  else if (form.vex >= 0) {
     // C4: R, X and B are 1 outside 64-bit mode, W is ignored; no 66, no LOCK.
     code.push(0xc4, 0xe0 | form.map, (random.below(2) << 7) | ((~random.below(8) & 15) << 3) | form.vex);
     if (form.name === "rorx") code[code.length - 1]! |= 0x78;
