@@ -73,6 +73,7 @@ export const OP_FORM = 50;
 export const OP_VEX = 50;
 export const VEX_L = 1; // 256 bits
 export const VEX_W = 2; // W as it is encoded, which outside 64-bit mode is not PREFIX_REXW
+export const VEX_NO_VREG = 4; // vvvv is 1111, also its highest bit, which outside 64-bit mode is not in OP_VREG
 /** u8: bit 0 says that the address may be computed from the slots without checks (64-bit mode, or flat segments). */
 export const OP_FLAGS = 51;
 export const OPF_SIMPLE = 1;

@@ -2,7 +2,7 @@
  * Which forms an AVX instruction has: the bits that floatForms() and integerForms() answer for an opcode, and the check of an op against them. Source:
  * SDM volume 2, chapters 2.3 and 5; where that is silent, silicon (npm run test:cpu).
  */
-import { OP_PREFIX, OP_VEX, OP_VREG, PREFIX_MEMORY, VEX_L, VEX_W } from "../op";
+import { OP_PREFIX, OP_VEX, PREFIX_MEMORY, VEX_L, VEX_NO_VREG, VEX_W } from "../op";
 
 /** No instruction. */
 export const FORM_NONE: u32 = 0;
@@ -30,5 +30,5 @@ export function formIsValid(op: usize, forms: u32): bool {
   if (!(forms & operand)) return false;
   if (!(forms & (vex & VEX_L ? FORM_256 : FORM_128))) return false;
   if (!(forms & (vex & VEX_W ? FORM_W1 : FORM_W0))) return false;
-  return (forms & FORM_VREG) != 0 || load<u8>(op, OP_VREG) == 0;
+  return (forms & FORM_VREG) != 0 || (vex & VEX_NO_VREG) != 0;
 }
