@@ -39,6 +39,11 @@ export function furtherAddress(op: usize, distance: u64): u64 {
   return addressAt(op, (offsetAddress(op) + distance) & load<u64>(op, OP_ADDRESS_MASK));
 }
 
+/** Returns the address of a gather's element, which lies `distance` (of either sign) from the operand that its base and displacement give. */
+export function indexedAddress(op: usize, distance: u64): u64 {
+  return addressAt(op, (offsetAddress(op) + distance) & load<u64>(op, OP_ADDRESS_MASK));
+}
+
 // @ts-ignore: decorator
 @inline
 function addressAt(op: usize, offset: u64): u64 {

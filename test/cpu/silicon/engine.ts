@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import * as exits from "../../../core/machine/cpu/exits.ts";
 import * as state from "../../../core/machine/cpu/state.ts";
 import { TranslatedCode } from "../translator/translated.ts";
-import { CASE, CODE_ADDRESS, DATA_PAGES, RESULT, WINDOW, WINDOW_START } from "./generate.ts";
+import { CASE, CODE_ADDRESS, DATA_PAGES, EDGE, RESULT, WINDOW, WINDOW_START } from "./layout.ts";
 
 const MEMORY_PAGES = 1024;
 /** Where the harness keeps page tables, code and data: the end of the 64 MiB, which the engine's own tables do not reach. */
@@ -102,6 +102,8 @@ export class Engine {
     const input = new DataView(test.buffer, test.byteOffset);
     const s = this.#state;
     bytes.set(test.subarray(CASE.code, CASE.code + 24), CODE_FRAME + (CODE_ADDRESS & 0xfff));
+    bytes.fill(0, DATA_FRAME, DATA_FRAME + EDGE);
+    bytes.fill(0, DATA_FRAME + 0x2000 - EDGE, DATA_FRAME + 0x2000);
     bytes.set(test.subarray(CASE.memory, CASE.memory + WINDOW), DATA_FRAME + (WINDOW_START - DATA_PAGES));
     bytes.set(test.subarray(CASE.gpr, CASE.gpr + 128), s + state.CPU_GPR);
     view.setBigUint64(s + state.CPU_RIP, BigInt(CODE_ADDRESS), true);

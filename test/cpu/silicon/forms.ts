@@ -13,7 +13,8 @@
  *           bit: the register bit offset reaches beyond the operand; rep: string instruction; align: 16-byte operand
  */
 import { AVX_FLOAT } from "./avx-float-forms.ts";
-import { KIND_FLOAT32, KIND_FLOAT64, KIND_HALF, KIND_INTEGER } from "./vector-values.ts";
+import { AVX_INTEGER } from "./avx-integer-forms.ts";
+import { KIND_BYTES, KIND_FLOAT32, KIND_FLOAT64, KIND_HALF, KIND_INTEGER } from "./vector-values.ts";
 import { VECTOR } from "./vector-forms.ts";
 
 const TEXT = `
@@ -360,7 +361,13 @@ function parseVector(line: string): Form[] {
 const PP = ["-", "66", "F3", "F2"];
 const BOTH = [0, 1];
 const KIND_OF_PP = [KIND_FLOAT32, KIND_FLOAT64, KIND_FLOAT32, KIND_FLOAT64];
-const KINDS: Record<string, number> = { s: KIND_FLOAT32, d: KIND_FLOAT64, h: KIND_HALF, i: KIND_INTEGER };
+const KINDS: Record<string, number> = {
+  s: KIND_FLOAT32,
+  d: KIND_FLOAT64,
+  h: KIND_HALF,
+  i: KIND_INTEGER,
+  b: KIND_BYTES,
+};
 
 function parseAvx(line: string): Form[] {
   const [map, opcodeText, prefixes, ...rest] = line.split(/\s+/) as [string, string, string, ...string[]];
@@ -433,4 +440,5 @@ export const FORMS: readonly Form[] = [
   ...lines(VECTOR).flatMap(parseVector),
   ...x87Forms(),
   ...lines(AVX_FLOAT).flatMap(parseAvx),
+  ...lines(AVX_INTEGER).flatMap(parseAvx),
 ];

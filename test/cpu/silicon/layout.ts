@@ -4,6 +4,8 @@ export const WINDOW = 512;
 export const CODE_ADDRESS = 0x10000800;
 export const DATA_PAGES = 0x20000000;
 export const WINDOW_START = DATA_PAGES + 0x1000 - WINDOW / 2;
+/** The first and the last bytes of the data pages, which masked accesses may reach; they are zero before each case. */
+export const EDGE = 64;
 /** Nothing is mapped here. */
 export const UNMAPPED = 0x30000000;
 

@@ -17,6 +17,8 @@
 #include <asm/prctl.h>
 
 enum { WINDOW = 512 };
+/* The first and the last bytes of the mapped pages, which masked accesses may reach; they are zero before each case. */
+enum { EDGE = 64 };
 #define CODE_PAGE ((uint8_t *)0x10000000)
 #define CODE (CODE_PAGE + 0x800)
 /* The window lies across a page boundary. The pages around these two are not mapped. */
@@ -127,6 +129,8 @@ int main(void) {
         entry.rflags = test.rflags;
         memcpy(entry.fx, test.fx, 512);
         memcpy(entry.ymm, test.ymm, sizeof entry.ymm);
+        memset(DATA_PAGES, 0, EDGE);
+        memset(DATA_PAGES + 0x2000 - EDGE, 0, EDGE);
         memcpy(WINDOW_START, test.memory, WINDOW);
         if (!sigsetjmp(back, 1)) enter();
         memcpy(result.memory, WINDOW_START, WINDOW);

@@ -3,6 +3,7 @@ import type { Form, Instance } from "./forms.ts";
 import { CASE, CODE_ADDRESS, DATA_PAGES, UNMAPPED, WINDOW, WINDOW_START } from "./layout.ts";
 import type { Random } from "./random.ts";
 import { KIND_FLOAT32, KIND_FLOAT64, vector } from "./vector-values.ts";
+import { vsibOperand } from "./vsib-operand.ts";
 
 /** The page after the harness's two data pages. */
 const DATA_END = DATA_PAGES + 0x2000;
@@ -12,8 +13,12 @@ const RSP = 4;
 /** Returns where the memory operand is. */
 function target(form: Form, random: Random): bigint {
   if (random.chance(40)) return BigInt(UNMAPPED + random.below(4096));
-  if (random.chance(40)) return 0x800000000000n - BigInt(random.pick([1, 2, 3, 0, -64]));
-  if (random.chance(40) && !form.options.has("masked")) return BigInt(DATA_PAGES - 1 - random.below(31));
+  if (random.chance(40))
+    return 0x800000000000n - BigInt(random.pick(form.options.has("narrow") ? [0, -64] : [1, 2, 3, 0, -64]));
+  if (random.chance(40)) return BigInt(DATA_PAGES - 1 - random.below(31));
+  // Of a masked operand, elements before and after the mapped pages may be chosen or not.
+  if (form.options.has("masked") && random.chance(3))
+    return BigInt(random.pick([DATA_PAGES, DATA_END]) - 1 - random.below(31));
   // Nothing outside of the window may be written, so a store must fault whatever its size.
   if (random.chance(20)) return BigInt(DATA_END - 1 - random.below(form.options.has("store") ? 3 : 31));
   const step = random.pick([1, 4, 16, 32, 32]);
@@ -21,7 +26,7 @@ function target(form: Form, random: Random): bigint {
   return BigInt((first + random.below(Math.floor((WINDOW - 64) / step))) * step);
 }
 
-interface Operand {
+export interface Operand {
   modrm: number[];
   /** REX.X and REX.B as numbers. */
   x: number;
@@ -106,17 +111,21 @@ export function vexInstance(form: Form, random: Random): Instance {
   const isMemory = form.operands === "M" || (form.operands === "m" && random.chance(3));
   const reg = form.digit >= 0 ? form.digit : random.below(16);
   const rm = random.below(16);
-  let operand: Operand = { modrm: [], x: random.below(2), b: rm >> 3, ripTarget: null };
-  if (isMemory) operand = memoryOperand(form, reg, random, gpr);
-  else if (hasModrm) operand.modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
-
   let length = random.pick(lengths);
   let v = vreg === "always" || (vreg === "register" && !isMemory) ? random.below(16) : 0;
+  let operand: Operand = { modrm: [], x: random.below(2), b: rm >> 3, ripTarget: null };
+  if (form.options.has("vsib")) operand = vsibOperand(form.opcode, reg, v, view, gpr, random);
+  else if (isMemory) operand = memoryOperand(form, reg, random, gpr);
+  else if (hasModrm) operand.modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
+
+  if (form.options.has("rdi")) gpr[7] = BigInt(WINDOW_START + random.below(WINDOW - 16));
+  if (form.options.has("lengths") && random.chance(2))
+    for (const n of [0, 2]) gpr[n] = BigInt.asUintN(64, BigInt(random.below(40) - 20));
   const code: number[] = [];
   if (random.chance(30)) {
     // Encodings that are not valid, in most cases.
     const what = random.below(4);
-    if (what === 0) length = random.below(2);
+    if (what === 0 && !form.options.has("fixed")) length = random.below(2);
     else if (what === 1) w = random.below(2);
     else if (what === 2) v = random.below(16);
     else code.push(random.pick(REFUSED_PREFIXES));

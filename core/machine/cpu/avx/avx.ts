@@ -3,6 +3,7 @@
  * VEX.pp. Those that integerForms() knows have pages from PAGE_INTEGER on, and integer.ts executes them.
  */
 import { OP_ID } from "../op";
+import { extract } from "../sse/move";
 import { immediate } from "../sse/operand";
 import * as convert from "./convert";
 import { multiplyAdd } from "./fma";
@@ -11,22 +12,19 @@ import { avxIntegerExecute } from "./integer";
 import * as L from "./lanes";
 import { approximatePacked, dotDoublesLow, dotSinglesBoth, duplicateDoubles } from "./lanes";
 import { packedArithmetic, rearrange } from "./lanes";
+import { avxAvailable } from "./operand";
 import { maskedLoad, maskedStore } from "./masked";
 import * as move from "./move";
+import { PAGE_0F, PAGE_0F38_66, PAGE_0F3A_66, PAGE_0F_66, PAGE_0F_F2, PAGE_0F_F3 } from "./pages";
 import * as permute from "./permute";
 import * as scalar from "./scalar";
+import { signMask, testSigns } from "./signs";
 
-/** Pages: (map - 1) * 4 + VEX.pp, which is 0 none, 1 66, 2 F3, 3 F2. */
-const PAGE_0F: u32 = 0;
-const PAGE_0F_66: u32 = 1;
-const PAGE_0F_F3: u32 = 2;
-const PAGE_0F_F2: u32 = 3;
-const PAGE_0F38_66: u32 = 5;
-const PAGE_0F3A_66: u32 = 9;
 export const PAGE_INTEGER: u32 = 16;
 
 /** Executes an op that floatForms() or integerForms() knows. On a fault nothing has changed, except MXCSR flags for #XM. */
 export function avxExecute(op: usize): void {
+  if (!avxAvailable()) return;
   const id = <u32>load<u16>(op, OP_ID);
   const opcode = id & 0xff;
   switch (id >> 8) {
@@ -75,7 +73,7 @@ function execute0F(op: usize, opcode: u32, single: bool): void {
     case 0x2f:
       return scalar.orderedCompare(op, opcode == 0x2f, single);
     case 0x50:
-      return permute.signMask(op, single);
+      return signMask(op, single);
     case 0x52:
     case 0x53:
       return approximatePacked(op, opcode == 0x53);
@@ -156,7 +154,7 @@ function execute38(op: usize, opcode: u32): void {
       return rearrange(op, L.PERMUTE_VARIABLE64, 0);
     case 0x0e:
     case 0x0f:
-      return permute.testSigns(op, opcode == 0x0e);
+      return testSigns(op, opcode == 0x0e);
     case 0x13:
       return widenHalves(op);
     case 0x18:
@@ -165,10 +163,10 @@ function execute38(op: usize, opcode: u32): void {
       return permute.broadcast(op, opcode);
     case 0x2c:
     case 0x2d:
-      return maskedLoad(op, opcode == 0x2c ? 4 : 8);
+      return maskedLoad(op, opcode == 0x2d);
     case 0x2e:
     case 0x2f:
-      return maskedStore(op, opcode == 0x2e ? 4 : 8);
+      return maskedStore(op, opcode == 0x2f);
     default:
       return multiplyAdd(op, opcode);
   }
@@ -182,7 +180,7 @@ function execute3A(op: usize, opcode: u32): void {
     case 0x05:
       return rearrange(op, L.PERMUTE64, imm >> 2);
     case 0x06:
-      return permute.permuteHalves(op);
+      return permute.chooseHalves(op);
     case 0x08:
     case 0x09:
       return packedArithmetic(op, L.ROUND, opcode == 0x08);
@@ -194,7 +192,7 @@ function execute3A(op: usize, opcode: u32): void {
     case 0x0d:
       return rearrange(op, L.BLEND64, imm >> 2);
     case 0x17:
-      return permute.extractSingle(op);
+      return extract(op, opcode);
     case 0x18:
       return permute.insertHalf(op);
     case 0x19:
@@ -202,7 +200,7 @@ function execute3A(op: usize, opcode: u32): void {
     case 0x1d:
       return narrowToHalves(op);
     case 0x21:
-      return permute.insertSingle(op);
+      return move.insertSingle(op);
     case 0x40:
       return dotSinglesBoth(op);
     case 0x41:

@@ -4,7 +4,7 @@ import { doublesToIntegers, integersToSingles, resize, singlesToIntegers } from 
 import { beginFloat, endFloat } from "../sse/mxcsr";
 import { high64, low64, vector } from "../sse/operand";
 import { DWORDS_TO_SINGLES, SINGLES_TO_DWORDS_TRUNCATED } from "./lanes";
-import { avxAvailable, is256, readSource, setReg, setReg128, sourceHigh, sourceLow, sourceOfHalf } from "./operand";
+import { is256, readSource, setReg, setReg128, sourceHigh, sourceLow, sourceOfHalf } from "./operand";
 
 /** 5B: 16 bytes to 16 bytes, between beginFloat() and endFloat(). */
 export function convertLanes(what: u32, b: v128): v128 {
@@ -19,7 +19,6 @@ function widenedPair(pair: u64): v128 {
 }
 /** 5A: VCVTPS2PD. */
 export function widenSingles(op: usize): void {
-  if (!avxAvailable()) return;
   const source = sourceOfHalf(op);
   if (fault) return;
   beginFloat();
@@ -31,7 +30,6 @@ export function widenSingles(op: usize): void {
 }
 /** F3 E6: VCVTDQ2PD, always exact. */
 export function dwordsToDoubles(op: usize): void {
-  if (!avxAvailable()) return;
   const source = sourceOfHalf(op);
   let high = i64x2.splat(0);
   if (is256(op)) high = f64x2.convert_low_i32x4_s(v128.shuffle<i64>(source, source, 1, 1));
@@ -43,7 +41,6 @@ function narrowedPair(b: v128): u64 {
 }
 /** 66 5A: VCVTPD2PS. */
 export function narrowDoubles(op: usize): void {
-  if (!avxAvailable()) return;
   readSource(op);
   if (fault) return;
   beginFloat();
@@ -54,7 +51,6 @@ export function narrowDoubles(op: usize): void {
 }
 /** F2 E6, 66 E6: VCVTPD2DQ, VCVTTPD2DQ. */
 export function doublesToDwords(op: usize, truncate: bool): void {
-  if (!avxAvailable()) return;
   readSource(op);
   if (fault) return;
   beginFloat();

@@ -3,19 +3,7 @@ import { fault } from "../machine";
 import { beginFloat, endFloat } from "../sse/mxcsr";
 import { high64, low64, regX, rm32, rm64, vector } from "../sse/operand";
 import { NEGATE_ADDEND, NEGATE_PRODUCT, fusedMultiplyAdd } from "./fused";
-import {
-  avxAvailable,
-  highHalf,
-  is256,
-  isW,
-  lowHalf,
-  readSource,
-  setReg,
-  setReg128,
-  sourceHigh,
-  sourceLow,
-  vregX,
-} from "./operand";
+import { highHalf, is256, isW, lowHalf, readSource, setReg, setReg128, sourceHigh, sourceLow, vregX } from "./operand";
 
 /** Low nibbles of the opcodes: packed ones; those that are odd from 9 on are scalar. */
 const ADDSUB: u32 = 6;
@@ -56,7 +44,6 @@ export function multiplyAdd(op: usize, opcode: u32): void {
   const low = opcode & 15;
   const single = !isW(op);
   if (low >= 9 && low & 1) return scalarMultiplyAdd(op, order, signsOf(low) & 3, single);
-  if (!avxAvailable()) return;
   readSource(op);
   if (fault) return;
   const a = regX(op);
@@ -72,7 +59,6 @@ export function multiplyAdd(op: usize, opcode: u32): void {
 
 /** Bits 32 or 64 to 127 stay. */
 function scalarMultiplyAdd(op: usize, order: u32, signs: u32, single: bool): void {
-  if (!avxAvailable()) return;
   const c = single ? <u64>rm32(op) : rm64(op);
   if (fault) return;
   const register = regX(op);

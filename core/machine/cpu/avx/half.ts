@@ -32,17 +32,7 @@ import {
   shiftSticky,
   unpack,
 } from "../sse/soft";
-import {
-  avxAvailable,
-  highHalf,
-  is256,
-  readSource,
-  setHalves,
-  setReg,
-  sourceHigh,
-  sourceLow,
-  sourceOfHalf,
-} from "./operand";
+import { highHalf, is256, readSource, setHalves, setReg, sourceHigh, sourceLow, sourceOfHalf } from "./operand";
 
 const HALF_INFINITY: u64 = 0x7c00;
 const HALF_BIAS: i32 = 15;
@@ -70,7 +60,6 @@ function widenedQuad(halves: u64): v128 {
 
 /** 38 13: VCVTPH2PS. */
 export function widenHalves(op: usize): void {
-  if (!avxAvailable()) return;
   const source = sourceOfHalf(op);
   if (fault) return;
   beginFloat();
@@ -121,7 +110,6 @@ function narrowedQuad(b: v128): u64 {
 
 /** 3A 1D: VCVTPS2PH: from ModRM.reg to r/m. Bit 2 of the immediate takes MXCSR's rounding, otherwise bits 0 and 1 say how. */
 export function narrowToHalves(op: usize): void {
-  if (!avxAvailable()) return;
   const from = regX(op);
   const imm = immediate(op);
   beginFloat();

@@ -12,7 +12,6 @@ import { blendMask, roundLanes } from "../sse/map0f3a";
 import { high64, immediate, low64, rm64, vector } from "../sse/operand";
 import { convertLanes } from "./convert";
 import {
-  avxAvailable,
   highHalf,
   is256,
   lowHalf,
@@ -64,7 +63,6 @@ function laneArithmetic(what: u32, a: v128, b: v128, imm: u32, single: bool): v1
 
 /** The instructions with arithmetic that have one or two sources. */
 export function packedArithmetic(op: usize, what: u32, single: bool): void {
-  if (!avxAvailable()) return;
   readSource(op);
   if (fault) return;
   const a = vregX(op);
@@ -79,7 +77,6 @@ export function packedArithmetic(op: usize, what: u32, single: bool): void {
 
 /** 3A 40: VDPPS. Each step takes place in both halves before the next one begins. */
 export function dotSinglesBoth(op: usize): void {
-  if (!avxAvailable()) return;
   readSource(op);
   if (fault) return;
   const a = vregX(op);
@@ -102,7 +99,6 @@ export function dotSinglesBoth(op: usize): void {
 }
 /** 3A 41: VDPPD, of 128 bits only. */
 export function dotDoublesLow(op: usize): void {
-  if (!avxAvailable()) return;
   readSource(op);
   if (fault) return;
   beginFloat();
@@ -113,7 +109,6 @@ export function dotDoublesLow(op: usize): void {
 
 /** 52, 53: VRSQRTPS, VRCPPS. */
 export function approximatePacked(op: usize, isReciprocal: bool): void {
-  if (!avxAvailable()) return;
   readSource(op);
   if (fault) return;
   let high = i64x2.splat(0);
@@ -202,7 +197,6 @@ function permuteSingles(a: v128, control: v128): v128 {
 
 /** The instructions that only move bits: `immHigh` is what the high half takes for the immediate. */
 export function rearrange(op: usize, what: u32, immHigh: u32): void {
-  if (!avxAvailable()) return;
   readSource(op);
   if (fault) return;
   const a = vregX(op);
@@ -216,7 +210,6 @@ export function rearrange(op: usize, what: u32, immHigh: u32): void {
 /** F2 12: VMOVDDUP, whose 128-bit form reads only 8 bytes of memory. */
 export function duplicateDoubles(op: usize): void {
   if (is256(op)) return rearrange(op, LOW_DOUBLES, 0);
-  if (!avxAvailable()) return;
   const source = rm64(op);
   setReg128(op, i64x2.splat(source));
 }

@@ -7,7 +7,7 @@ import { beginFloat, endFloat } from "../sse/mxcsr";
 import { approximate, scalar32, scalar64 } from "../sse/forms";
 import { fromInteger, toInteger } from "../sse/soft";
 import { immediate, isWide, regX, rm32, rm64, rmGeneral, setRegGeneral } from "../sse/operand";
-import { avxAvailable, lowHalf, setReg128, vregX } from "./operand";
+import { lowHalf, setReg128, vregX } from "./operand";
 
 function setLowest32(op: usize, value: u32): void {
   setReg128(op, i32x4.replace_lane(lowHalf(vregX(op)), 0, <i32>value));
@@ -29,7 +29,6 @@ function first(op: usize, single: bool): u64 {
 
 /** F3/F2 51 58 59 5C 5D 5E 5F; `kind` is the opcode's low nibble. */
 export function scalarArithmetic(op: usize, kind: u32, single: bool): void {
-  if (!avxAvailable()) return;
   const b = source(op, single);
   if (fault) return;
   const a = first(op, single);
@@ -41,14 +40,12 @@ export function scalarArithmetic(op: usize, kind: u32, single: bool): void {
 
 /** F3 52, 53. */
 export function scalarApproximate(op: usize, isReciprocal: bool): void {
-  if (!avxAvailable()) return;
   const b = rm32(op);
   setLowest32(op, approximate(b, isReciprocal));
 }
 
 /** F3/F2 C2. */
 export function scalarCompare(op: usize, single: bool): void {
-  if (!avxAvailable()) return;
   const b = source(op, single);
   if (fault) return;
   beginFloat();
@@ -59,7 +56,6 @@ export function scalarCompare(op: usize, single: bool): void {
 
 /** 2E VUCOMIS, 2F VCOMIS (`ordered`). */
 export function orderedCompare(op: usize, ordered: bool, single: bool): void {
-  if (!avxAvailable()) return;
   const b = source(op, single);
   if (fault) return;
   const a = single ? <u64>load<u32>(regX(op)) : load<u64>(regX(op));
@@ -71,7 +67,6 @@ export function orderedCompare(op: usize, ordered: bool, single: bool): void {
 
 /** 3A 0A, 0B: VROUNDSS, VROUNDSD. */
 export function scalarRound(op: usize, single: bool): void {
-  if (!avxAvailable()) return;
   const b = source(op, single);
   if (fault) return;
   beginFloat();
@@ -82,7 +77,6 @@ export function scalarRound(op: usize, single: bool): void {
 
 /** F3/F2 5A: VCVTSS2SD, VCVTSD2SS; `single` is the source's format. */
 export function scalarResize(op: usize, single: bool): void {
-  if (!avxAvailable()) return;
   const b = source(op, single);
   if (fault) return;
   beginFloat();
@@ -93,7 +87,6 @@ export function scalarResize(op: usize, single: bool): void {
 
 /** F3/F2 2A: VCVTSI2SS, VCVTSI2SD. */
 export function fromGeneral(op: usize, single: bool): void {
-  if (!avxAvailable()) return;
   const b = rmGeneral(op);
   if (fault) return;
   beginFloat();
@@ -104,7 +97,6 @@ export function fromGeneral(op: usize, single: bool): void {
 
 /** F3/F2 2C 2D: VCVT(T)SS2SI, VCVT(T)SD2SI. */
 export function toGeneral(op: usize, single: bool, truncate: bool): void {
-  if (!avxAvailable()) return;
   const b = source(op, single);
   if (fault) return;
   beginFloat();

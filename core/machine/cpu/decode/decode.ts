@@ -50,6 +50,9 @@ import { decodeMap2, decodeMap3 } from "./map0f38";
 import { decodeVex } from "./vex";
 
 const LENGTH_MAX: u32 = 15;
+/** The gathers' opcodes in 0F38 with a VEX prefix. */
+const GATHER_FIRST: u32 = 0x90;
+const GATHER_LAST: u32 = 0x93;
 
 /** The instruction that is being decoded; the maps read and set these variables. */
 export let op: usize = 0;
@@ -311,6 +314,21 @@ function hasImmediate(code: u32): bool {
   return code - 0x70 <= 3 || code == 0xc2 || code - 0xc4 <= 2;
 }
 
+/**
+ * Of a gather, whose SIB byte takeModrm() has consumed: the index is a vector register, which each element's address takes from OP_INDEX. Without a
+ * SIB byte OP_INDEX becomes 16.
+ */
+function takeVectorIndex(sibAt: usize): void {
+  store<u16>(op, CPU_ZERO, OP_INDEX_SLOT);
+  if (tooShort || addressSize == 2 || (load<u8>(op, OP_MODRM) & 7) != 4) {
+    store<u8>(op, 16, OP_INDEX);
+    return;
+  }
+  const sib = <u32>load<u8>(sibAt);
+  store<u8>(op, <u8>(((sib >> 3) & 7) | ((rexBits & 2) << 2)), OP_INDEX);
+  store<u8>(op, <u8>(sib >> 6), OP_SCALE);
+}
+
 /** C4 and C5. Returns the handler. */
 function takeVex(first: u32): u32 {
   if (prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE | PREFIX_LOCK | PREFIX_REX) || mode & MODE_REAL) return H_UD;
@@ -339,7 +357,9 @@ function takeVex(first: u32): u32 {
   operandSize = prefix & PREFIX_REXW ? 8 : 4;
   opcode = fetch8();
   // VZEROUPPER and VZEROALL have no ModRM byte.
+  const modrm = at;
   if (map != 1 || opcode != 0x77) takeModrm();
+  if (map == 2 && opcode - GATHER_FIRST <= GATHER_LAST - GATHER_FIRST) takeVectorIndex(modrm + 1);
   if (map == 3 || (map == 1 && hasImmediate(opcode))) immediate8u();
   storeFields(map);
   return decodeVex(map, last, w);

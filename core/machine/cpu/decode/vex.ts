@@ -4,8 +4,8 @@ import * as I from "../ids";
 import { PAGE_INTEGER } from "../avx/avx";
 import { floatForms } from "../avx/float_forms";
 import { FORM_NONE, formIsValid } from "../avx/forms";
-import { integerForms } from "../avx/integer";
-import { OP_IMM, OP_VEX, VEX_L, VEX_NO_VREG, VEX_W } from "../op";
+import { integerForms } from "../avx/integer_forms";
+import { OP_IMM, OP_INDEX, OP_REG, OP_VEX, OP_VREG, VEX_L, VEX_NO_VREG, VEX_W } from "../op";
 import { MODE_64 } from "../mode_bits";
 import { mode, op, opcode } from "./decode";
 import { bits, digit, id, isMemory } from "./family";
@@ -23,7 +23,16 @@ export function decodeVex(map: u32, last: u32, w: bool): u32 {
   const page = (map - 1) * 4 + pp;
   const floats = floatForms(map, pp, opcode, digit(), isMemory());
   id(((floats == FORM_NONE ? PAGE_INTEGER + page : page) << 8) | opcode);
-  return formIsValid(op, floats == FORM_NONE ? integerForms(map, pp, opcode, digit()) : floats) ? H.H_AVX : H.H_UD;
+  if (!formIsValid(op, floats == FORM_NONE ? integerForms(map, pp, opcode, digit()) : floats)) return H.H_UD;
+  return map == 2 && opcode >> 2 == 0x24 && !gatherIsValid() ? H.H_UD : H.H_AVX;
+}
+
+/** 0F38 90 to 93 need a vector of indices, and three different registers. */
+function gatherIsValid(): bool {
+  const index = load<u8>(op, OP_INDEX);
+  const destination = load<u8>(op, OP_REG);
+  const mask = load<u8>(op, OP_VREG);
+  return index < 16 && index != destination && index != mask && destination != mask;
 }
 
 /** BMI1 and BMI2, whose operands are general registers. */

@@ -40,27 +40,25 @@ export function execute0F3A66(op: usize, opcode: u32): void {
     case 0x15:
     case 0x16:
     case 0x17:
-      return extract(op, opcode);
+      if (sseAvailable()) extract(op, opcode);
+      return;
     case 0x20:
     case 0x22:
       return insert(op, opcode);
     case 0x21:
       return insertSingle(op);
-    case 0x44:
-      return carrylessMultiply(op);
     case 0x60:
     case 0x61:
     case 0x62:
     case 0x63:
-      return compareStrings(op, opcode);
-    case 0xdf:
-      return aesKeygen(op);
+      if (sseAvailable()) compareStrings(op, opcode);
+      return;
     default:
       return combine(op, opcode);
   }
 }
 
-/** 0C BLENDPS, 0D BLENDPD, 0E PBLENDW, 0F PALIGNR, 40 DPPS, 41 DPPD, 42 MPSADBW. */
+/** 0C BLENDPS, 0D BLENDPD, 0E PBLENDW, 0F PALIGNR, 40 DPPS, 41 DPPD, 42 MPSADBW, 44 PCLMULQDQ, DF AESKEYGENASSIST. */
 function combine(op: usize, opcode: u32): void {
   if (!sseAvailable()) return;
   const b = rm128(op);
@@ -76,6 +74,8 @@ function combine(op: usize, opcode: u32): void {
   }
   if (opcode == 0x0f) v128.store(register, alignRight(a, b, imm));
   else if (opcode == 0x42) v128.store(register, multiSum(a, b, imm));
+  else if (opcode == 0x44) v128.store(register, carrylessMultiply(a, b, imm));
+  else if (opcode == 0xdf) v128.store(register, aesKeygen(b, imm));
   else v128.store(register, v128.bitselect(b, a, blendMask(opcode, imm)));
 }
 
