@@ -1,6 +1,7 @@
 /** Makes random instances of the forms in 16- and 32-bit code, and defines the layout of cases and results (the structures in legacy.c). */
 import { type Form } from "../forms.ts";
 import { FLAG_BITS, undefinedFlags, WINDOW, WINDOW_START, type Random } from "../generate.ts";
+import { hasAvx } from "../vendor.ts";
 import { vector } from "../vector-values.ts";
 import { LEGACY_FORMS } from "./forms.ts";
 import {
@@ -212,10 +213,10 @@ function farTarget(random: Random, mayBeLong: boolean): [selector: number, offse
 }
 
 /** R, X and B are 1 outside 64-bit mode. A C5 there has bit 3 of vvvv set, because it would be LDS otherwise; that of C4 means nothing. */
-function vexPrefix({ avx, map, vex }: Form, isMemory: boolean, random: Random): number[] {
+function vexPrefix({ avx, map, options, vex }: Form, isMemory: boolean, random: Random): number[] {
   const { lengths, ws, vreg } = avx!;
   const w = random.pick(random.chance(30) ? [0, 1] : ws);
-  const length = random.pick(random.chance(30) ? [0, 1] : lengths);
+  const length = random.pick(random.chance(30) && !options.has("fixed") ? [0, 1] : lengths);
   const isUsed = vreg === "always" || (vreg === "register" && !isMemory) || random.chance(30);
   const last = (~(isUsed ? random.below(8) : 0) & 15) << 3;
   if (map === 1 && !w && random.chance(2)) return [0xc5, 0x80 | last | (length << 2) | vex];
@@ -333,7 +334,8 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
 
 /** Makes `count` instances, taking the forms in turn, half of them in 16-bit code, of the forms whose names begin with `only`. */
 export function* legacyInstances(count: number, random: Random, only?: string): Generator<LegacyInstance> {
-  const forms = LEGACY_FORMS.filter(({ name }) => !only || name.startsWith(only));
+  const machineHasAvx = hasAvx();
+  const forms = LEGACY_FORMS.filter(({ avx, name }) => (!avx || machineHasAvx) && (!only || name.startsWith(only)));
   for (let i = 0; i < count; i++)
     yield legacyInstance(forms[i % forms.length]!, Math.floor(i / forms.length) % 2 ? 16 : 32, random);
 }
