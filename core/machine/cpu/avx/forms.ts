@@ -17,7 +17,7 @@ export const FORM_256: u32 = 8;
 export const FORM_W0: u32 = 16;
 export const FORM_W1: u32 = 32;
 /** VEX.vvvv is an operand; without this bit it has to be 1111. */
-export const FORM_VREG: u32 = 64;
+const FORM_VREG: u32 = 64;
 
 /** Any length, any W: one source, or two. */
 export const FORM_UNARY: u32 = FORM_BOTH | FORM_128 | FORM_256 | FORM_W0 | FORM_W1;

@@ -34,7 +34,7 @@ import {
   unpack,
 } from "../sse/soft";
 import { readElement, writeElement } from "./element";
-import { highHalf, is256, readSource, setHalves, setReg, sourceHigh, sourceLow, sourceOfHalf } from "./operand";
+import { highHalf, is256, setHalves, setReg, sourceOfHalf } from "./operand";
 
 const HALF_INFINITY: u64 = 0x7c00;
 const HALF_BIAS: i32 = 15;

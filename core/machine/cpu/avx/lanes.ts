@@ -118,9 +118,9 @@ export function approximatePacked(op: usize, isReciprocal: bool): void {
 
 /** What rearranged() can do. */
 export const AND: u32 = 0;
-export const ANDN: u32 = 1;
-export const OR: u32 = 2;
-export const XOR: u32 = 3;
+const ANDN: u32 = 1;
+const OR: u32 = 2;
+const XOR: u32 = 3;
 export const UNPACK_LOW32: u32 = 4;
 export const UNPACK_HIGH32: u32 = 5;
 export const UNPACK_LOW64: u32 = 6;
@@ -137,7 +137,7 @@ export const PERMUTE_VARIABLE32: u32 = 16;
 export const PERMUTE_VARIABLE64: u32 = 17;
 export const EVEN_SINGLES: u32 = 18;
 export const ODD_SINGLES: u32 = 19;
-export const LOW_DOUBLES: u32 = 20;
+const LOW_DOUBLES: u32 = 20;
 
 /** 16 bytes of an instruction that only moves bits; `choose` is the fourth operand of a variable blend. */
 function rearranged(what: u32, a: v128, b: v128, imm: u32, choose: v128): v128 {

@@ -96,7 +96,8 @@ function withLowest(vector: v128, value: u64, single: bool): v128 {
 
 /** AE /2, /3: VLDMXCSR, VSTMXCSR. */
 export function mxcsr(op: usize): void {
-  if ((load<u8>(op, OP_REG) & 7) == 2) takeMxcsr(op);
+  const digit = (<u32>load<u8>(op, OP_REG)) & 7;
+  if (digit == 2) takeMxcsr(op);
   else giveMxcsr(op);
 }
 

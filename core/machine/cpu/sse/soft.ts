@@ -22,12 +22,12 @@ import {
   rounding,
 } from "./mxcsr";
 
-export const LEADING: u64 = 1 << 62;
+const LEADING: u64 = 1 << 62;
 
 export const CLASS_ZERO: i32 = 0;
-export const CLASS_FINITE: i32 = 1;
+const CLASS_FINITE: i32 = 1;
 export const CLASS_INFINITY: i32 = 2;
-export const CLASS_NAN: i32 = 3;
+const CLASS_NAN: i32 = 3;
 
 // The results of unpack(), to be copied to locals at once.
 export let partSign: u64 = 0;
