@@ -19,7 +19,7 @@ export function decodeVex(map: u32, last: u32, w: bool): u32 {
   if (map > 1 && opcode >= 0xf0) return wide ? H.H_UD : decodeGeneral(map, pp, noVreg);
   store<u8>(op, <u8>((wide ? VEX_L : 0) | (w ? VEX_W : 0) | (noVreg ? VEX_NO_VREG : 0)), OP_VEX);
   // Outside 64-bit mode there are 8 registers, so the highest bit of the fourth operand means nothing.
-  if (map == 3 && opcode >> 2 == 0x12 && !(mode & MODE_64)) store<u8>(op, load<u8>(op, OP_IMM) & 0x7f, OP_IMM);
+  if (map == 3 && opcode - 0x4a <= 2 && !(mode & MODE_64)) store<u8>(op, load<u8>(op, OP_IMM) & 0x7f, OP_IMM);
   const page = (map - 1) * 4 + pp;
   const floats = floatForms(map, pp, opcode, digit(), isMemory());
   id(((floats == FORM_NONE ? PAGE_INTEGER + page : page) << 8) | opcode);
