@@ -2,6 +2,7 @@
 import { FORMS, type Form, type Instance } from "./forms.ts";
 import { CASE, CODE_ADDRESS, UNMAPPED, WINDOW, WINDOW_START } from "./layout.ts";
 import { Random } from "./random.ts";
+import { hasAvx } from "./vendor.ts";
 import { vexInstance } from "./vex-instance.ts";
 import { X87_IMAGE, x87Operand, x87State } from "./x87-state.ts";
 
@@ -269,6 +270,9 @@ export function undefinedFlags(form: Form, code: number[], rcx: bigint, operandS
 /** Makes `count` instances, taking the forms in turn, of a family or of the forms whose names begin with `only`. */
 export function* instances(seed: number, count: number, only?: string): Generator<Instance> {
   const random = new Random(seed);
-  const forms = FORMS.filter(({ family, name }) => !only || family === only || name.startsWith(only));
+  const machineHasAvx = hasAvx();
+  const forms = FORMS.filter(
+    ({ avx, family, name }) => (!avx || machineHasAvx) && (!only || family === only || name.startsWith(only)),
+  );
   for (let i = 0; i < count; i++) yield instance(forms[i % forms.length]!, random);
 }

@@ -1,5 +1,6 @@
 /** F16C: conversions between half precision (5 bits of exponent, 10 of fraction) and singles. Source: SDM volume 2, VCVTPH2PS and VCVTPS2PH. */
-import { write64, writeV128, effectiveAddress } from "../access";
+import { effectiveAddress, probeWrite, write64, writeV128 } from "../access";
+import { alignmentChecked } from "../inspection";
 import { fault } from "../machine";
 import {
   MXCSR_DE,
@@ -32,6 +33,7 @@ import {
   shiftSticky,
   unpack,
 } from "../sse/soft";
+import { readElement, writeElement } from "./element";
 import { highHalf, is256, readSource, setHalves, setReg, sourceHigh, sourceLow, sourceOfHalf } from "./operand";
 
 const HALF_INFINITY: u64 = 0x7c00;
@@ -60,7 +62,8 @@ function widenedQuad(halves: u64): v128 {
 
 /** 38 13: VCVTPH2PS. */
 export function widenHalves(op: usize): void {
-  const source = sourceOfHalf(op);
+  const isNarrow = !is256(op) && isMemory(op);
+  const source = isNarrow ? vector(readElement(effectiveAddress(op), 8), 0) : sourceOfHalf(op);
   if (fault) return;
   beginFloat();
   const low = widenedQuad(low64(source));
@@ -122,5 +125,12 @@ export function narrowToHalves(op: usize): void {
   const lin = effectiveAddress(op);
   if (fault) return;
   if (is256(op)) writeV128(lin, vector(low, high));
-  else write64(lin, low);
+  else storeQuad(lin, low);
+}
+
+/** Silicon raises no #AC for the 8 bytes, neither here nor when it loads them. */
+function storeQuad(lin: u64, value: u64): void {
+  if (!alignmentChecked) return write64(lin, value);
+  for (let i: u64 = 0; i < 8 && !fault; i++) probeWrite(lin + i, 1);
+  if (!fault) writeElement(lin, 8, value);
 }

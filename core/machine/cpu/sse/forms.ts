@@ -61,6 +61,8 @@ function minimumPair(a: u64, b: u64, greatest: bool): u64 {
 }
 
 /** The same opcodes packed: 16 bytes of them, between beginFloat() and endFloat(). */
+// @ts-ignore: decorator
+@inline
 export function packedLanes(kind: u32, a: v128, b: v128, single: bool): v128 {
   if (kind != MIN && kind != MAX) return single ? packed32(kind, a, b) : packed64(kind, a, b);
   const greatest = kind == MAX;

@@ -1,6 +1,7 @@
 /** Makes random instances of the forms in 16- and 32-bit code, and defines the layout of cases and results (the structures in legacy.c). */
 import { type Form } from "../forms.ts";
 import { FLAG_BITS, undefinedFlags, WINDOW, WINDOW_START, type Random } from "../generate.ts";
+import { hasAvx } from "../vendor.ts";
 import { vector } from "../vector-values.ts";
 import { LEGACY_FORMS } from "./forms.ts";
 import {
@@ -336,7 +337,8 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
 
 /** Makes `count` instances, taking the forms in turn, half of them in 16-bit code, of the forms whose names begin with `only`. */
 export function* legacyInstances(count: number, random: Random, only?: string): Generator<LegacyInstance> {
-  const forms = LEGACY_FORMS.filter(({ name }) => !only || name.startsWith(only));
+  const machineHasAvx = hasAvx();
+  const forms = LEGACY_FORMS.filter(({ avx, name }) => (!avx || machineHasAvx) && (!only || name.startsWith(only)));
   for (let i = 0; i < count; i++)
     yield legacyInstance(forms[i % forms.length]!, Math.floor(i / forms.length) % 2 ? 16 : 32, random);
 }
