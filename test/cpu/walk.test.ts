@@ -284,8 +284,18 @@ describe("a second stage", () => {
     expect(walkBoth(WRITE)).toBe(NONE);
     expect([walker.outside(), walker.error()]).toEqual([0x20000n + (LIN & 0xfffn), PF_P! | PF_W! | PF_U!]);
     map(4, second, 0x12000n, (SHIFT + 0x12000n) | P | US);
-    expect(walkBoth()).toBe(NONE);
+    expect(walkBoth(READ, true)).toBe(NONE);
     expect(walker.outside() & ~0xfffn).toBe(0x12000n);
+  });
+
+  it("lets who only looks through tables that the guest may not mark, as those are that domains share", () => {
+    for (const table of [0x10000n, 0x11000n, 0x12000n, 0x13000n, 0x20000n])
+      map(4, second, table, (SHIFT + table) | P | US);
+    const before = get(leaf);
+    expect(walkBoth()).toBe(SHIFT + 0x20000n);
+    expect(get(leaf)).toBe(before);
+    expect(walkBoth(WRITE)).toBe(NONE);
+    expect(walker.outside() & ~0xfffn).toBe(0x20000n);
   });
 
   it("leaves a fault of the guest's own tables to the guest", () => {

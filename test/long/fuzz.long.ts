@@ -21,14 +21,14 @@ it.skipIf(!haveCompiler)(
   async () => {
     const extent = { calls: CALLS, seconds: SECONDS, rounds: KINDS };
     let said = 0;
-    const { calls, rounds, checks, seconds, tally } = await new FuzzHost().run(SEED, extent, (soFar) => {
+    const { calls, rounds, checks, seconds, tally, forks } = await new FuzzHost().run(SEED, extent, (soFar) => {
       if (soFar.calls < said + SAY_EVERY) return;
       said = soFar.calls;
       console.log(`${said} hypercalls in ${soFar.rounds} rounds and ${soFar.seconds.toFixed(0)} s from seed ${SEED}`);
     });
     const each = [...tally].sort().map(([name, { ok, tried }]) => `${name}=${ok}/${tried}`);
     console.log(
-      `${calls} hypercalls in ${rounds} rounds and ${seconds.toFixed(0)} s from seed ${SEED}, ${checks} checks: 0 breaks`,
+      `${calls} hypercalls in ${rounds} rounds and ${seconds.toFixed(0)} s from seed ${SEED}, ${checks} checks, forks ${JSON.stringify(forks)}: 0 breaks`,
     );
     console.log(`succeeded/tried by number.operation: ${each.join(" ")}`);
     if (CALLS < Infinity) expect(calls, `calls made in ${seconds.toFixed(0)} s`).toBeGreaterThanOrEqual(CALLS);

@@ -42,6 +42,7 @@ import { HYPERVISOR_arch_7, HYPERVISOR_hvm_op, HYPERVISOR_memory_op } from "../.
 import { NATIVE_copy_memory, NATIVE_make_shareable } from "../../hypervisor/abi/native.ts";
 import type { MemoryRegion } from "./hypercalls/frames.ts";
 import type { Hypercalls } from "./hypercalls.ts";
+import { NOT_THE_DOMAINS } from "./page-types.ts";
 
 /** The number of extents in one populate_physmap. */
 const EXTENTS_PER_CALL = 4096;
@@ -49,6 +50,8 @@ const EXTENTS_PER_CALL = 4096;
 const LIST = 64;
 /** The bytes for a context in the scratch area, after the domctl. The contexts of the most vCPUs that a domain may have take 98 KB. */
 export const CONTEXT_MOST = 0x1f000;
+/** How many frame numbers are looked at in one call. */
+const LOOKED = 64;
 const LARGE_ORDER = 9;
 const LARGE_FRAMES = 1 << LARGE_ORDER;
 
@@ -214,9 +217,10 @@ export class HvmHypercalls {
     return this.#hypercalls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, at);
   }
 
-  /** Runs `body` while frame 0 of the domain's grant table is mapped at its guest frame `gfn`. */
-  withGrantTable(domid: number, gfn: number, body: () => void): void {
+  /** Runs `body` while frame 0 of the domain's grant table is mapped at one of its guest frames up to `last`, at which it has nothing. */
+  withGrantTable(domid: number, last: number, body: (gfn: number) => void): void {
     const { memory } = this.#hypercalls;
+    const gfn = this.#emptyFrame(domid, last);
     const add = this.#hypercalls.scratch(ADD_TO_PHYSMAP_SIZE);
     memory.set16(add, domid);
     memory.set32(add + ADD_TO_PHYSMAP_SPACE, XENMAPSPACE_grant_table);
@@ -225,7 +229,7 @@ export class HvmHypercalls {
     const what = `grant table of domain ${domid}`;
     this.#hypercalls.call(`add_to_physmap of the ${what}`, HYPERVISOR_memory_op, XENMEM_add_to_physmap, add);
     try {
-      body();
+      body(gfn);
     } finally {
       const remove = this.#hypercalls.scratch(REMOVE_FROM_PHYSMAP_SIZE);
       memory.set16(remove, domid);
@@ -236,6 +240,15 @@ export class HvmHypercalls {
         XENMEM_remove_from_physmap,
         remove,
       );
+    }
+  }
+
+  /** The last guest frame up to `last` at which the domain has no memory. A guest may have put its own anywhere, but has less than there is room for. */
+  #emptyFrame(domid: number, last: number): number {
+    for (let from = last; ; from -= LOOKED) {
+      const asked = Uint32Array.from({ length: LOOKED }, (_, i) => from - i);
+      const found = this.#hypercalls.domains.pageTypes(domid, asked).indexOf(NOT_THE_DOMAINS);
+      if (found >= 0) return asked[found]!;
     }
   }
 }

@@ -18,6 +18,7 @@ import {
   ROOT_FIRST_HEAP_FRAME,
   frameAddress,
   mfnValid,
+  pageCount,
   pageFlag,
   pageOwner,
   pageStamp,
@@ -27,7 +28,7 @@ import {
   typeWord,
 } from "./frames";
 import { GNTMAP_device_map, GNTMAP_host_map, GNTMAP_readonly } from "../../abi/grant_table";
-import { DOMID_FIRST_RESERVED } from "../../abi/xen";
+import { DOMID_COW, DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { checkGrants } from "../grant/check";
 import {
   GrantTable,
@@ -142,6 +143,7 @@ export function checkMemory(): i32 {
   for (let mfn: u32 = load<u32>(ROOT_FIRST_HEAP_FRAME); mfn < frames; mfn++) {
     if (pageFlag(mfn, PGC_free)) continue;
     compareFrame(mfn);
+    if (pageOwner(mfn) == <u32>DOMID_COW && !pageCount(mfn)) report("shared frame that nobody has:", mfn, 0, 1);
   }
   freeXenheapPages(block, order);
   return violations + checkLists() + checkGrants();

@@ -102,7 +102,8 @@ function ownerOfSecond(id: u32): DomainMemory | null {
 
 function checkThroughSecond(p: Pcpu, table: usize, entry: usize, id: u32): void {
   const d = ownerOfSecond(id);
-  if (d == null) return;
+  // It is flushed before this pCPU uses it again.
+  if (d == null || (atomic.load<u32>(changetype<usize>(d) + offsetof<DomainMemory>("p2mStale")) >> p.id) & 1) return;
   const mfn = entryFrame(entry);
   const writing = table == TLB_WRITE;
   if (!mfnValid(mfn)) report(p, table, entry, 0, ", which does not exist");

@@ -50,7 +50,7 @@ export function giveToCow(d: DomainMemory, mfn: u32): bool {
 /** Results of takeFromCow(). */
 export const TAKEN: i32 = 0;
 export const STILL_SHARED: i32 = 1;
-const FLUSH_FIRST: i32 = 2;
+export const FLUSH_FIRST: i32 = 2;
 
 /**
  * Makes a frame that only one entry of the domain's maps the domain's own, with the references that a writable entry holds; its reserve shrinks by one.
@@ -77,7 +77,10 @@ export function takeFromCow(d: DomainMemory, mfn: u32): i32 {
   return taken ? TAKEN : STILL_SHARED;
 }
 
-/** Drops the reference of an entry that is gone. The frame may still be in TLBs: its stamp tells who takes it over. */
+/**
+ * Drops the reference of an entry that is gone. The frame may still be in TLBs: its stamp tells who takes it over. (Who has flushed already, or never
+ * had an entry, only calls putPage.)
+ */
 export function dropFromCow(mfn: u32): void {
   // The lock makes that the latest stamp stays.
   spinLock(ROOT_COW_LOCK);

@@ -71,10 +71,19 @@ export class DomainMemory {
   onDemand: u32;
   /** Held while a frame gets its memory on demand. */
   onDemandLock: u32;
+  /** A bit for each pCPU that is to flush what it has of the second stage before it uses it again (sched/ipi.ts). */
+  p2mStale: u32;
+  /**
+   * The guest frame after the last ones that were taken out of what the domain shares, and how many these were at most (p2m/sharing.ts). Changed with
+   * onDemandLock held.
+   */
+  apartNext: u32;
+  apartMost: u32;
 }
 
-/** The entries of XENMEM_set_memory_map lie in the same page. */
+/** The entries of XENMEM_set_memory_map lie in the same page, and after them those of p2m/sharing.ts. */
 export const E820_OFFSET: usize = 1024;
+export const APART_OFFSET: usize = 3584;
 
 /** Returns the memory state of a domain, or null if there is no such domain. */
 export function domainMemory(domid: u32): DomainMemory | null {

@@ -6,8 +6,9 @@
  * moment at which it was taken or, for a frame that was left alone for 2^32 flushes, a later one: then there is a flush too many. A stamp of 0 says
  * that the frame was never used; the clock leaves out the moments whose low half is 0.
  */
-import { dropWritesLocal, flushTlbAllPcpus, flushTlbOthers } from "../sched/ipi";
+import { dropWritesLocal, flushSecondStage, flushTlbAllPcpus, flushTlbOthers } from "../sched/ipi";
 import { self } from "../sched/pcpu";
+import { DomainMemory } from "./domain_memory";
 import { PGT_writable_page, ROOT_TLB_CLOCK, ROOT_TLB_FLUSHED, frameAddress, pageStamp } from "./frames";
 
 /** Returns the clock's present value; flushes that begin later cover this moment. */
@@ -53,6 +54,13 @@ export function tlbFlushAll(): void {
     if (was == seen) break;
     seen = was;
   }
+}
+
+/**
+ * Returns when no pCPU uses a translation that was made through the domain's second stage before. No stamp is older for it: they are of all TLBs.
+ */
+export function tlbFlushDomain(d: DomainMemory): void {
+  flushSecondStage(d.p2mId, changetype<usize>(d) + offsetof<DomainMemory>("p2mStale"));
 }
 
 /** Returns whether whoever takes the frame with this stamp flushes first. */

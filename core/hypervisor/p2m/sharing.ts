@@ -11,18 +11,18 @@ import { frameWritten } from "../../machine/cpu/frames/written";
 import { copyToZeros } from "../memory/copy_frame";
 import { allocDomheapPages, allocOnDemand, freeDomheapPages } from "../memory/allocator";
 import { reserveOne, unreserveOne } from "../memory/buddy";
-import { STILL_SHARED, TAKEN, dropFromCow, giveToCow, takeFromCow } from "../memory/cow";
-import { DomainMemory, MEM_DYING, lockOf } from "../memory/domain_memory";
+import { FLUSH_FIRST, TAKEN, dropFromCow, giveToCow, takeFromCow } from "../memory/cow";
+import { APART_OFFSET, DomainMemory, MEM_DYING, lockOf } from "../memory/domain_memory";
 import { PGC_xen_heap, PGT_writable_page, frameAddress, pageFlag } from "../memory/frames";
 import { INVALID_M2P_ENTRY, m2pSet } from "../memory/m2p";
 import { getPageAndType } from "../memory/page_type";
 import { PTE_P, pteMfn } from "../memory/pte";
 import { getPage, putPage, refPage } from "../memory/references";
-import { tlbFlushAll } from "../memory/tlb";
+import { tlbFlushAll, tlbFlushDomain } from "../memory/tlb";
 import { COPY_MOST } from "../abi/native";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, P2M_SHARED, entryType, p2mEntry, p2mOnDemand } from "./entry";
-import { countOnDemand, isTranslated, markFlushDue, p2mAddRam, p2mLock, p2mLook, settleP2m } from "./p2m";
+import { countOnDemand, isTranslated, p2mAddRam, p2mLock, p2mLook } from "./p2m";
 import { P2M_GFNS, entryAt, leafOf, makeLeaf } from "./tables";
 
 /** Returns whether the domain has a shared frame at `gfn`. A domain without a second stage has none. */
@@ -32,52 +32,95 @@ export function isShared(d: DomainMemory, gfn: u64): bool {
 
 // ---- apart again -----------------------------------------------------------------------------------------------
 
+/** The most guest frames that are taken out at once. */
+const MOST_APART: u32 = 32;
+/** What is known of each of them, at APART_OFFSET: u32 the shared frame, u32 the domain's own, u64 the guest frame. */
+const APART_SIZE: usize = 16;
+const APART_OWN: usize = 4;
+const APART_GFN: usize = 8;
+
 /**
  * Gives the domain a frame of its own at `gfn`, if it shares one there. Returns false if there is no memory for it, which can only be where the domain
  * has less in reserve than it has on demand and shares. The caller holds onDemandLock, and no guest memory is in use.
+ *
+ * Who writes to one guest frame after the other gets the next ones at the same time, twice as many each time, so that there is one flush for many. Until
+ * it is flushed the domain has nothing there: a vCPU that writes to the copy must not run beside one that still reads the shared frame by its TLB.
+ * Whoever touches it meanwhile waits in populate().
  */
 export function unshare(d: DomainMemory, gfn: u64): bool {
-  while (true) {
-    spinLock(p2mLock(d));
-    const at = leafOf(d, gfn);
-    const entry: u64 = at ? load<u64>(at) : 0;
-    if (entryType(entry) != P2M_SHARED) {
-      spinUnlock(p2mLock(d));
-      return true;
-    }
-    const mfn = <u32>pteMfn(entry);
-    const taken = takeFromCow(d, mfn);
-    if (taken == TAKEN) {
+  let first = takeApart(d, gfn, 0);
+  while (first == FLUSH_FIRST) {
+    tlbFlushAll();
+    first = takeApart(d, gfn, 0);
+  }
+  if (first == NOT_SHARED) return true;
+  if (first == FAILED) return !isShared(d, gfn);
+  const most = gfn == <u64>d.apartNext ? min<u32>(max<u32>(d.apartMost, 1) * 2, MOST_APART) : 1;
+  let count: u32 = first == WITHDRAWN ? 1 : 0;
+  let end = gfn + 1;
+  for (; end < gfn + most; end++) {
+    const next = takeApart(d, end, count);
+    if (next == WITHDRAWN) count++;
+    else if (next != TAKEN) break;
+  }
+  d.apartNext = <u32>end;
+  d.apartMost = most;
+  if (count) putInPlace(d, count);
+  return true;
+}
+
+/** Results of takeApart(), besides TAKEN and FLUSH_FIRST. */
+const WITHDRAWN: i32 = 3;
+const NOT_SHARED: i32 = 4;
+const FAILED: i32 = 5;
+
+/**
+ * Begins to give the domain a frame of its own. TAKEN: it has the shared frame itself, which nobody else maps. WITHDRAWN: it has nothing there, and entry `slot`
+ * at APART_OFFSET says what it gets.
+ */
+function takeApart(d: DomainMemory, gfn: u64, slot: u32): i32 {
+  spinLock(p2mLock(d));
+  const at = leafOf(d, gfn);
+  const entry: u64 = at ? load<u64>(at) : 0;
+  const mfn = <u32>pteMfn(entry);
+  let result = NOT_SHARED;
+  if (entryType(entry) == P2M_SHARED) {
+    result = takeFromCow(d, mfn);
+    if (result == TAKEN) {
       // Who reads it by a TLB reads the right frame.
       m2pSet(mfn, gfn);
       atomic.store<u64>(at, p2mEntry(mfn, P2M_RAM));
-    } else if (taken == STILL_SHARED) refPage(mfn);
-    spinUnlock(p2mLock(d));
-    if (taken == TAKEN) return true;
-    if (taken == STILL_SHARED) return replaced(d, gfn, entry);
-    tlbFlushAll();
+    } else if (result != FLUSH_FIRST) refPage(mfn);
   }
-}
-
-/**
- * Puts a copy in the place of the shared frame of `entry`, of which the caller has taken a reference, which is dropped. False as in unshare(). Between the
- * two the domain has nothing there: a vCPU that writes to the copy must not run beside one that still reads the shared frame by its TLB. Whoever touches it
- * meanwhile waits in populate().
- */
-function replaced(d: DomainMemory, gfn: u64, entry: u64): bool {
-  const shared = <u32>pteMfn(entry);
+  spinUnlock(p2mLock(d));
+  if (result == TAKEN || result == FLUSH_FIRST || result == NOT_SHARED) return result;
   const own = allocOnDemand(d.domid);
   // Nobody writes to the shared frame while it has two references.
-  if (own) memory.copy(frameAddress(own), frameAddress(shared), 4096);
-  const withdrawn = own != 0 && exchange(d, gfn, entry, p2mOnDemand(false));
-  if (withdrawn) {
-    dropFromCow(shared);
-    tlbFlushAll();
+  if (own) memory.copy(frameAddress(own), frameAddress(mfn), 4096);
+  if (own && exchange(d, gfn, entry, p2mOnDemand(false))) {
+    const known = changetype<usize>(d) + APART_OFFSET + <usize>slot * APART_SIZE;
+    store<u32>(known, mfn);
+    store<u32>(known, own, APART_OWN);
+    store<u64>(known, gfn, APART_GFN);
+    return WITHDRAWN;
   }
-  dropFromCow(shared);
-  if (withdrawn && putInPlace(d, gfn, own)) return true;
+  putPage(mfn);
   if (own) freeDomheapPages(own, 0, d.domid);
-  return !isShared(d, gfn);
+  return FAILED;
+}
+
+/** Flushes, and puts the domain's own frames where `count` shared ones were withdrawn. What the domain has given up meanwhile goes back. */
+function putInPlace(d: DomainMemory, count: u32): void {
+  tlbFlushDomain(d);
+  for (let slot: u32 = 0; slot < count; slot++) {
+    const known = changetype<usize>(d) + APART_OFFSET + <usize>slot * APART_SIZE;
+    const shared = load<u32>(known);
+    const own = load<u32>(known, APART_OWN);
+    // The entry's reference, and that of takeApart(). No TLB has the frame through this entry any more.
+    putPage(shared);
+    putPage(shared);
+    if (!install(d, load<u64>(known, APART_GFN), own)) freeDomheapPages(own, 0, d.domid);
+  }
 }
 
 /** Writes an entry of level 1 where there still is this one. */
@@ -90,8 +133,8 @@ function exchange(d: DomainMemory, gfn: u64, before: u64, entry: u64): bool {
   return same;
 }
 
-/** Puts the domain's own frame where replaced() has taken out the shared one. False if the domain has given that up meanwhile, or dies. */
-function putInPlace(d: DomainMemory, gfn: u64, own: u32): bool {
+/** Puts a frame of the domain's own where the shared one was withdrawn. False if the domain has given that up meanwhile, or dies. */
+function install(d: DomainMemory, gfn: u64, own: u32): bool {
   spinLock(p2mLock(d));
   const at = d.flags & MEM_DYING ? 0 : leafOf(d, gfn);
   const done = at != 0 && load<u64>(at) == p2mOnDemand(false) && !getPageAndType(own, d.domid, PGT_writable_page);
@@ -122,6 +165,7 @@ function after(d: DomainMemory, gfn: u64): u64 {
 export function makeShareable(d: DomainMemory, first: u64, count: u32): i32 {
   if (!isTranslated(d) || count > <u32>COPY_MOST || first + count > P2M_GFNS) return -EINVAL;
   const end = first + count;
+  let changed = false;
   for (let gfn = first; gfn < end; gfn = after(d, gfn)) {
     spinLock(p2mLock(d));
     const entry = entryAt(d, gfn);
@@ -131,13 +175,13 @@ export function makeShareable(d: DomainMemory, first: u64, count: u32): i32 {
       if (at && giveToCow(d, mfn)) {
         m2pSet(mfn, INVALID_M2P_ENTRY);
         atomic.store<u64>(at, p2mEntry(mfn, P2M_SHARED));
-        markFlushDue();
+        changed = true;
       }
     }
     spinUnlock(p2mLock(d));
   }
-  // No copy may map what somebody can still write to.
-  settleP2m();
+  // No copy may map what somebody can still write to. Nobody but the domain has had it in a TLB since it is the domain's, without a reference.
+  if (changed) tlbFlushDomain(d);
   return 0;
 }
 

@@ -14,7 +14,7 @@ import { systemTime } from "./clock";
 import { endSliceIfOver, schedule, vcpuSaved } from "./credit";
 import { ROOT_PARKED, account, nextAccounting } from "./accounting";
 import { vcpuRunnable } from "./runqueue";
-import { IPI_TLB_FLUSH } from "./ipi";
+import { IPI_SECOND_FLUSH, IPI_TLB_FLUSH, flushIfStale } from "./ipi";
 import { Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, self } from "./pcpu";
 import { INTERPRETED, allow, learnPace } from "./pace";
 import { updateRunstateArea } from "./runstate";
@@ -39,7 +39,9 @@ export function pcpuLoop(): void {
   let loaded = changetype<Vcpu | null>(0);
   let reapAt: u64 = 0;
   while (poweredOn()) {
-    if (atomic.xchg<u32>(box, 0) & IPI_TLB_FLUSH) tlbFlushAll();
+    const bits = atomic.xchg<u32>(box, 0);
+    if (bits & IPI_TLB_FLUSH) tlbFlushAll();
+    if (bits & IPI_SECOND_FLUSH) flushIfStale();
     const now = systemTime();
     for (let due = timerTakeDue(now); due; due = timerTakeDue(now)) timerFire(changetype<Timer>(due), now);
     if (p.current || atomic.load<u32>(ROOT_PARKED)) account(now);

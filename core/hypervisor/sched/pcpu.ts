@@ -74,6 +74,9 @@ export class Pcpu {
   trace: usize;
   /** The pages of memory/scratch.ts, 0 = none. Those of a native domain's thread are freed with its vCPU. */
   scratch: usize;
+  /** The id of the second stage of the vCPU that is loaded, 0 = none; and the address of its domain's word of pCPUs that are to flush it (ipi.ts). */
+  second: u32;
+  secondStale: usize;
 }
 
 export let self: Pcpu = changetype<Pcpu>(0);

@@ -88,9 +88,11 @@ export function controlExecute(op: usize): void {
     case I.ID_BOUND: {
       const lin = effectiveAddress(op);
       const low = <i64>signExtend(readSized(lin, size), size);
-      const high = <i64>signExtend(readSized(lin + size, size), size);
+      if (fault) break;
       const index = <i64>signExtend(getReg(op, size), size);
-      if (!fault && (index < low || index > high)) raise(VECTOR_BR);
+      // Intel's processors read the upper bound only if the lower one holds.
+      const isWithin = index >= low && index <= <i64>signExtend(readSized(lin + size, size), size);
+      if (!fault && !isWithin) raise(VECTOR_BR);
       break;
     }
     case I.ID_SYSCALL:

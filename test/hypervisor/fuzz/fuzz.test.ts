@@ -14,9 +14,9 @@ it.skipIf(!haveCompiler)(
   "hostile domains with several vCPUs break no isolation and no invariant (needs gcc, make)",
   async () => {
     const extent = { calls: Infinity, seconds: SECONDS, rounds: KINDS };
-    const { calls, rounds, checks, seconds, tally } = await new FuzzHost().run(SEED, extent);
+    const { calls, rounds, checks, seconds, tally, forks } = await new FuzzHost().run(SEED, extent);
     console.log(
-      `${calls} hypercalls in ${rounds} rounds and ${seconds.toFixed(0)} s from seed ${SEED}, ${checks} checks: 0 breaks`,
+      `${calls} hypercalls in ${rounds} rounds and ${seconds.toFixed(0)} s from seed ${SEED}, ${checks} checks, forks ${JSON.stringify(forks)}: 0 breaks`,
     );
     expect(rounds).toBeGreaterThanOrEqual(KINDS);
     // The checker looks at least once in each round, and also while the guests run.

@@ -10,6 +10,7 @@ import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { dist } from "../../dist.ts";
 import { ownMilliseconds } from "../../process.ts";
 import { temporaryFolder } from "../../temporary.ts";
+import { Forks, type ForksTally } from "./forks.ts";
 import { TraceWatch } from "./traced.ts";
 
 /** Hostile guests that have said nothing for this long make no calls any more. */
@@ -45,6 +46,7 @@ export interface FuzzResult {
   checks: number;
   seconds: number;
   tally: Tally;
+  forks: ForksTally;
 }
 
 /** How much is done: rounds until `calls` hypercalls are made or `seconds` are over, but at least `rounds` of them. */
@@ -97,10 +99,21 @@ export class FuzzHost {
   private readonly breaks: string[] = [];
   /** Set for the replay of one round, which is not traced and has as much processor time, however busy the computer is. */
   private alone = false;
-  private readonly result: FuzzResult = { calls: 0, rounds: 0, checks: 0, seconds: 0, tally: new Map() };
+  private readonly result: FuzzResult = {
+    calls: 0,
+    rounds: 0,
+    checks: 0,
+    seconds: 0,
+    tally: new Map(),
+    forks: { pvh: 0, pv: 0, refused: 0, compared: 0 },
+  };
+  private readonly work: string;
+  /** The number of calls that a copy's vCPU had made when it was made, by "domid vcpu". */
+  private readonly inherited = new Map<string, number>();
 
   constructor({ pcpus = 2 } = {}) {
     const work = temporaryFolder("fuzz");
+    this.work = work;
     for (const [folder, output] of [
       ["guest", "fuzz.elf"],
       ["pvh", PVH_KERNEL],
@@ -276,7 +289,10 @@ export class FuzzHost {
       // Only one round is traced, because records cost more than the calls do.
       const watch = this.result.rounds === 0 && !this.alone ? new TraceWatch(this.host) : null;
       await watch?.begin(first);
-      for (const domid of domids) await toolstack.request("unpause", { domid });
+      for (const domid of domids) {
+        await toolstack.request("consoleAttach", { domid });
+        await toolstack.request("unpause", { domid });
+      }
       let checked = Date.now();
       const over = (): boolean => domids.every((domid) => this.stopped.has(domid));
       const idle = (): string[] => domids.flatMap((domid, i) => this.idle(domid, vcpus[i]!, wild[i]! > 0));
@@ -286,13 +302,20 @@ export class FuzzHost {
           : Date.now() - this.heard < QUIET_MS && passed() < LONGEST_MS;
       const begins = (): boolean =>
         Math.min(used(), passed()) < FIRST_CALLS_MS && passed() < LONGEST_FIRST_CALLS_MS && idle().length > 0;
+      let isOn = true;
+      const forked = this.forks(domids, vcpus, wild, seed).run(() => isOn);
+      let failure: unknown;
+      forked.catch((error: unknown) => (failure = error));
       while (!over() && (goesOn() || begins())) {
         await wait(10);
         this.lives();
+        if (failure) throw failure;
         if (Date.now() - checked < CHECK_MS) continue;
         await this.check();
         checked = Date.now();
       }
+      isOn = false;
+      await forked;
       this.log += `round of seed ${seed}: ${domids.map((domid) => `d${domid} ${this.made(domid)} calls${this.stopped.has(domid) ? "" : ", runs"}`).join(", ")} in ${passed()} ms, ${Math.round(used())} ms of processor time\n`;
       const unheard = idle();
       for (const domid of domids) await this.destroy(domid);
@@ -300,9 +323,31 @@ export class FuzzHost {
       if (unheard.length) throw new Error(`no calls were made by ${unheard.join(", ")}`);
       this.result.rounds++;
     }
-    this.result.calls += [...this.said.values()].reduce((sum, count) => sum + count, 0);
+    this.result.calls += [...this.said].reduce((sum, [key, count]) => sum + count - (this.inherited.get(key) ?? 0), 0);
     this.said.clear();
+    this.inherited.clear();
     await this.check();
+    const { palette } = await this.host.toolstack.request("frameMap");
+    const left = palette.filter(({ kind }) => kind === "copy-on-write").reduce((sum, { frames }) => sum + frames, 0);
+    if (left) throw new Error(`${left} frames are still shared, and nobody is left who shares them`);
+  }
+
+  private forks(domids: readonly number[], vcpus: readonly number[], wild: readonly number[], seed: number): Forks {
+    const round = {
+      hasEnded: (domid: number) => this.stopped.has(domid),
+      hasBegun: (domid: number) => this.idle(domid, vcpus[domids.indexOf(domid)] ?? 0, false).length === 0,
+      destroy: (domid: number) => this.destroy(domid),
+      copied: (from: number, to: number) => {
+        this.lastDomid = Math.max(this.lastDomid, to);
+        for (const [key, count] of this.said)
+          if (key.startsWith(`${from} `)) this.inherited.set(`${to} ${key.slice(`${from} `.length)}`, count);
+      },
+      told: (line: string) => (this.log += `${line}\n`),
+    };
+    const originals = domids.map((domid, i) => ({
+      ...{ domid, type: i === 2 ? ("pvh" as const) : ("pv" as const), isWild: wild[i]! > 0 },
+    }));
+    return new Forks(this.host, this.work, round, this.result.forks, originals, seed);
   }
   private lastDomid = 2;
 
@@ -329,6 +374,7 @@ export class FuzzHost {
         this.log += `d${domid} could not be destroyed: it has to end by itself\n`;
       }
     await this.until(`the end of d${domid}`, () => this.destroyed.has(domid), 30);
+    this.stopped.add(domid);
   }
 
   /** The ordinary guest answers, and the judge continues to judge. */

@@ -54,6 +54,9 @@ export interface Core {
   guestWrites(domid: number, gfn: bigint, value: number, times: number): number;
   tablesOfSecondStage(domid: number): number;
   idOfSecondStage(domid: number): number;
+  leafAt(domid: number, gfn: bigint): number;
+  stalePcpus(domid: number): number;
+  runsOn(pcpu: number, domid: number): void;
   unshareInfo(domid: number): void;
   holdWritable(holder: number, domid: number, mfn: bigint): number;
   dropWritable(holder: number, mfn: bigint): number;

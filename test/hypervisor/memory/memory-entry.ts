@@ -89,7 +89,7 @@ import { PTE_P, PTE_RW, pteMfn } from "../../../core/hypervisor/memory/pte";
 import { leafOf, partOf } from "../../../core/hypervisor/p2m/tables";
 import { populate } from "../../../core/hypervisor/p2m/on_demand";
 import { copyMemory, makeShareable } from "../../../core/hypervisor/p2m/sharing";
-import { IPI_TLB_FLUSH } from "../../../core/hypervisor/sched/ipi";
+import { IPI_SECOND_FLUSH, IPI_TLB_FLUSH, loadSecondStage, flushIfStale } from "../../../core/hypervisor/sched/ipi";
 import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/guest/native/map_frame";
 
 export {
@@ -299,6 +299,26 @@ export function writeFault(domid: u32, gfn: u64): i32 {
 
 /** The one translation that this pCPU's TLB has: of a guest frame of a domain, for writing. */
 let cached: usize = 0;
+function beginGuest(d: DomainMemory): void {
+  cached = 0;
+  loadSecondStage(d.p2mId, changetype<usize>(d) + offsetof<DomainMemory>("p2mStale"));
+}
+/** Says that pCPU `pcpu` runs a vCPU of the domain, as it itself does when it loads the vCPU. */
+export function runsOn(pcpu: u32, domid: u32): void {
+  const before = self;
+  setSelf(pcpuAt(pcpu));
+  beginGuest(domainMemory(domid)!);
+  setSelf(before);
+}
+/** As the pCPU's loop does, for this translation. */
+function isToldToFlush(): bool {
+  const flushes = IPI_TLB_FLUSH | IPI_SECOND_FLUSH;
+  const bits = atomic.load<u32>(mailbox(self.id)) & flushes;
+  if (!bits) return false;
+  atomic.and<u32>(mailbox(self.id), ~bits);
+  if (bits & IPI_SECOND_FLUSH) flushIfStale();
+  return true;
+}
 /**
  * A vCPU of a PVH domain that does nothing but write to a word of a guest frame, `times` times, each time what it holds is one more than `value`; its pCPU keeps the
  * translation until it is told to flush. How often it had to ask for a frame of its own.
@@ -306,13 +326,10 @@ let cached: usize = 0;
 export function guestWrites(domid: u32, gfn: u64, value: u32, times: u32): u32 {
   const d = domainMemory(domid)!;
   let faults: u32 = 0;
-  cached = 0;
+  beginGuest(d);
   for (let i: u32 = 0; i < times;) {
     enterGuestAccess();
-    if (atomic.load<u32>(mailbox(self.id)) & IPI_TLB_FLUSH) {
-      atomic.and<u32>(mailbox(self.id), ~IPI_TLB_FLUSH);
-      cached = 0;
-    }
+    if (isToldToFlush()) cached = 0;
     if (!cached) {
       const at = leafOf(d, gfn);
       const entry: u64 = at ? partOf(at, gfn) : 0;
@@ -332,12 +349,10 @@ export function guestWrites(domid: u32, gfn: u64, value: u32, times: u32): u32 {
 export function guestReads(domid: u32, gfn: u64, times: u32): u32 {
   const d = domainMemory(domid)!;
   let value: u32 = 0;
+  if (!cached) beginGuest(d);
   for (let i: u32 = 0; i < times; i++) {
     enterGuestAccess();
-    if (atomic.load<u32>(mailbox(self.id)) & IPI_TLB_FLUSH) {
-      atomic.and<u32>(mailbox(self.id), ~IPI_TLB_FLUSH);
-      cached = 0;
-    }
+    if (isToldToFlush()) cached = 0;
     if (!cached) {
       const at = leafOf(d, gfn);
       const entry: u64 = at ? partOf(at, gfn) : 0;
@@ -356,6 +371,14 @@ export function secondStage(domid: u32, gfn: u64): u64 {
 }
 export function tablesOfSecondStage(domid: u32): u32 {
   return domainMemory(domid)!.p2mTables;
+}
+/** The address of a guest frame's entry of the second stage. */
+export function leafAt(domid: u32, gfn: u64): usize {
+  return leafOf(domainMemory(domid)!, gfn);
+}
+/** The pCPUs that flush what they have of the domain's second stage before they use it again. */
+export function stalePcpus(domid: u32): u32 {
+  return domainMemory(domid)!.p2mStale;
 }
 export function idOfSecondStage(domid: u32): u32 {
   return domainMemory(domid)!.p2mId;

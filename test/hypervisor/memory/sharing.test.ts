@@ -13,10 +13,17 @@ import {
   XENMEMF_populate_on_demand,
 } from "../../../core/abi/memory.ts";
 import { DOMID_COW } from "../../../core/abi/xen.ts";
+import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { DOM0, Host } from "./host.ts";
 import { ARGS, PvhDomain } from "./pvh-domain.ts";
 
 const WRITABLE = 2n;
+/** From memory/root.ts and memory/frames.ts. */
+const FRAME_TABLE = XEN_HEAP_START + 0x10000;
+const FRAME_SIZE = 32;
+/** From sched/ipi.ts. */
+const IPI_TLB_FLUSH = 4;
+const IPI_SECOND_FLUSH = 32;
 const FRAMES = 64;
 
 beforeAll(() => Host.boot(64), 300_000);
@@ -243,6 +250,85 @@ test("memory on demand stays on demand in a copy, with its reserve, and calls th
   expect(host.core.shareable(1, (1n << 64n) - 1n, 2)).toBe(0);
   expect(host.core.copyDomain(1, 0, 0n, 1)).toBe(-EINVAL);
   checked(host);
+});
+
+test("who gets a frame of its own flushes nothing of other domains: their pCPUs are not told, and flush when they come to this one", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  core.setPcpus(3);
+  const a = new PvhDomain(host, 1);
+  const b = copyOf(host, a, 2);
+  const told = (): number[] =>
+    [1, 2].map((pcpu) => host.get32(PCPU_MAILBOX + pcpu * PCPU_MAILBOX_SIZE) & (IPI_TLB_FLUSH | IPI_SECOND_FLUSH));
+  for (const pcpu of [1, 2]) host.set32(PCPU_MAILBOX + pcpu * PCPU_MAILBOX_SIZE, 0);
+  core.become(1);
+  core.runsOn(1, 1);
+  core.runsOn(2, 2);
+  expect(core.stalePcpus(2)).toBe(0);
+  write(b, 5n, 5);
+  expect(told()).toEqual([0, IPI_SECOND_FLUSH]);
+  expect(core.stalePcpus(2)).toBe(0b110);
+  // The last one has the frame itself, which nobody else can have in a TLB.
+  const before = told();
+  write(a, 5n, 6);
+  expect(told()).toEqual(before);
+  expect([read(a, 5n), read(b, 5n)]).toEqual([6, 5]);
+  checked(host);
+});
+
+test("who writes to one frame after the other gets the next ones with them, and who does not gets only what it writes to", async () => {
+  const host = await Host.boot(64);
+  const a = new PvhDomain(host, 1);
+  for (let gfn = 0n; gfn < FRAMES; gfn++) write(a, gfn, Number(gfn) + 1000);
+  const [b, c] = [copyOf(host, a, 2), copyOf(host, a, 3)];
+  const faults = (d: PvhDomain, gfns: readonly bigint[]): number =>
+    gfns.filter((gfn) => {
+      const isFault = !isWritable(d, gfn);
+      expect(read(d, gfn)).toBe(Number(gfn) + 1000);
+      write(d, gfn, d.domid);
+      return isFault;
+    }).length;
+  const all = Array.from({ length: FRAMES }, (_, i) => BigInt(i));
+  // 1, 2, 4, 8, 16 and 32 frames at a time, and one more.
+  expect(faults(b, all)).toBeLessThanOrEqual(7);
+  checked(host);
+  const scattered = [40n, 20n, 50n, 21n, 30n];
+  expect(faults(c, scattered)).toBe(5);
+  expect(all.filter((gfn) => owner(c, gfn) === 3).length).toBe(5);
+  // The last one takes over what is left.
+  b.destroy();
+  c.destroy();
+  expect(faults(a, all)).toBeLessThanOrEqual(7);
+  expect(a.reserve(XENMEM_decrease_reservation, 4n)).toBe(1n);
+  expect(a.entry(4n)).toBe(0n);
+  checked(host);
+  a.destroy();
+  checked(host);
+});
+
+test("the checker finds shared frames that somebody may write to, or that have more or fewer uses than are counted", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  const a = new PvhDomain(host, 1);
+  const b = copyOf(host, a, 2);
+  const frame = FRAME_TABLE + b.mfn(5n) * FRAME_SIZE;
+  core.become(DOM0);
+  for (const [at, value, said] of [
+    [core.leafAt(2, 5n), b.entry(5n) | WRITABLE, "second stage: shared frame"],
+    [frame, host.get64(frame) + 1n, "references of"],
+    [frame, host.get64(frame) - 1n, "references of"],
+    [frame, host.get64(frame) - 2n, "shared frame that nobody has"],
+    // A type reference, as for whoever may write.
+    [frame + 8, (7n << 32n) | 1n, "type references of"],
+  ] as const) {
+    const before = host.get64(at);
+    const heard = host.log().length;
+    host.set64(at, value);
+    expect(core.checkMemory(), said).toBeGreaterThan(0);
+    expect(host.log().slice(heard)).toContain(said);
+    host.set64(at, before);
+    expect(core.checkMemory(), host.log()).toBe(0);
+  }
 });
 
 test("2 MiB in one entry are shared frame by frame", async () => {

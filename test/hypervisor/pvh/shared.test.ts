@@ -63,7 +63,7 @@ describe.skipIf(!haveCompiler)("memory that copies share", { timeout: 400_000 },
     expect(said(domid, `ON ${round}`), host.log.slice(-3000)).toEqual([
       `ON ${round} domain ${domid} result ${result} wrong 0`,
     ]);
-    expect(said(domid, "WAYS").at(-1)).toBe("WAYS code 1 marked 1 interrupts 1 given 1 1 reads 0 granted 1");
+    expect(said(domid, "WAYS").at(-1)).toBe("WAYS code 1 marked 1 interrupts 1 given 1 1 reads 0 granted 1 moved 1");
     expect(said(domid, `OWN ${round}`)).toEqual([`OWN ${round} wrong 0 foreign 0`]);
   };
 
@@ -78,6 +78,14 @@ describe.skipIf(!haveCompiler)("memory that copies share", { timeout: 400_000 },
     expect(own.reduce((sum, { frames }) => sum + frames, 0)).toBeLessThan(64);
     for (const each of await request("list")) if (each.domid) expect(Math.floor(each.memoryMiB)).toBe(MEMORY_MIB);
     expect(before - (await free())).toBeGreaterThanOrEqual(4 * MEMORY_MIB);
+    // Who looks goes through page tables that are shared, and leaves them so.
+    const frames = await sharedFrames();
+    const walked = await request("inspectWalk", { domid: copies[0]!, vcpu: 0, tables: "kernel", address: 0x812345n });
+    expect(walked).toMatchObject({ machine: expect.any(String), pageBytes: 2 ** 21 });
+    expect(walked.steps.map(({ level }) => level)).toEqual([4, 3, 2]);
+    const registers = await request("inspectRegisters", { domid: copies[0]!, vcpu: 0 });
+    expect(registers.code.length).toBeGreaterThan(0);
+    expect(await sharedFrames()).toBe(frames);
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
     for (const each of copies) await request("unpause", { domid: each });
     const looked = (async () => {

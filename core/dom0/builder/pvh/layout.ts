@@ -17,7 +17,7 @@ export const SPECIAL_FIRST = 0xfeff8;
 export const SPECIAL_PAGES = 8;
 export const STORE_PAGE = SPECIAL_FIRST + 4;
 export const CONSOLE_PAGE = SPECIAL_FIRST + 7;
-/** A frame at which the builder maps something temporarily; otherwise nothing is there. */
+/** The frame at which the builder maps something temporarily, or one below it where a guest has put its memory there. */
 export const PASSING_PAGE = SPECIAL_FIRST - 1;
 /** Memory ends below this and goes on at 4 GiB. The ACPI tables, the special pages and the local APIC lie in the hole between. */
 const LOW_END = 0xf0000000;

@@ -30,7 +30,7 @@ export function connectRings(
     [HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_reboot],
   ] as const)
     hypercalls.setParameter(domid, parameter, value);
-  hypercalls.withGrantTable(domid, PASSING_PAGE, () =>
-    frames.with(domid, PASSING_PAGE, (address) => writeReservedGrants(memory, address, storePage, consolePage)),
+  hypercalls.withGrantTable(domid, PASSING_PAGE, (gfn) =>
+    frames.with(domid, gfn, (address) => writeReservedGrants(memory, address, storePage, consolePage)),
   );
 }

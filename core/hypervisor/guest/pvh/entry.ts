@@ -39,6 +39,7 @@ import { DomainMemory } from "../../memory/domain_memory";
 import { PTE_P } from "../../memory/pte";
 import { spinLock, spinUnlock } from "../../sched/lock";
 import { self } from "../../sched/pcpu";
+import { loadSecondStage, unloadSecondStage } from "../../sched/ipi";
 import { vcpuRunnable } from "../../sched/runqueue";
 import { vcpuBlock, vcpuUnblock } from "../../sched/vcpu";
 import { vcpuSleepNosync } from "../../sched/wake";
@@ -55,6 +56,8 @@ import { vmcall } from "./vmcall";
 
 export function pvhSwitchTo(v: Vcpu): void {
   setCpu(v.cpu);
+  const memory = changetype<DomainMemory>(v.domain.memory);
+  loadSecondStage(memory.p2mId, changetype<usize>(memory) + offsetof<DomainMemory>("p2mStale"));
   setOutside(outsideMiss, outsideRead, outsideWrite);
   // As for PV vCPUs, translations from an earlier time on this pCPU may be stale.
   if (v.lastRegion != self.region) {
@@ -66,6 +69,7 @@ export function pvhSwitchTo(v: Vcpu): void {
 }
 
 export function pvhSwitchFrom(v: Vcpu): void {
+  unloadSecondStage();
   setCpu(0);
 }
 

@@ -8,6 +8,7 @@
 import { PF_PRESENT, PF_WRITE, PF_USER, PF_RESERVED, PF_FETCH } from "../control_bits";
 import {
   ACCESS_EXECUTE,
+  ACCESS_READ,
   ACCESS_WRITE,
   ADDRESS,
   PTE_ACCESSED,
@@ -158,8 +159,9 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
     const index = (<usize>(lin >> (12 + indexBits * (level - 1)))) & ((1 << indexBits) - 1);
     let at: usize;
     if (second) {
-      // A processor reads a guest's tables as if it wrote to them.
-      const through = throughSecond(second, table + ((<u64>index) << (wide ? 3 : 2)), ACCESS_WRITE, update);
+      // A processor reads a guest's tables as if it wrote to them. A walk that marks nothing only reads them.
+      const looks = update ? ACCESS_WRITE : ACCESS_READ;
+      const through = throughSecond(second, table + ((<u64>index) << (wide ? 3 : 2)), looks, update);
       if (through == NO_ADDRESS) {
         walkOutsideTable = true;
         return NO_ADDRESS;

@@ -2,6 +2,7 @@
 import { WINDOW } from "../generate.ts";
 import { CASE, RESULT, type LegacyInstance } from "./generate.ts";
 
+const VECTOR_BR = 5;
 const VECTOR_SS = 12;
 const VECTOR_GP = 13;
 const VECTOR_PF = 14;
@@ -15,6 +16,7 @@ const ARITHMETIC_FLAGS = 0x8d5;
  * - If both the target and the stack of a CALL are wrong, either may be reported.
  * - A CALL beyond the limit of CS faults. By then Intel's processors have written the return address below the stack pointer, AMD's have not.
  * - If both operands of CMPS are wrong, Intel's processors report the one at ES:EDI and AMD's the other.
+ * - If the index of BOUND is below the lower bound and the upper one can't be read, either may be reported.
  * - A repeated comparison that faults has the flags that were there before it (Intel), or those of its last step (AMD).
  * - What a frame that faults half-way has left below the stack pointer is not compared.
  * - A segment register pushed with 32 bits is a move of 16 bits or a zero-extended one of 32 ("PUSH" in SDM volume 2).
@@ -30,6 +32,7 @@ export function settled({ form, bytes, length }: LegacyInstance, silicon: Uint8A
     }
   if (form.name === "call" && trap === VECTOR_SS && b.getUint32(RESULT.trap, true) === VECTOR_GP) return engine;
   const engineTrap = b.getUint32(RESULT.trap, true);
+  if (form.name === "bound" && FAULTS.has(trap) && engineTrap === VECTOR_BR) return engine;
   if (form.name === "cmps" && FAULTS.has(trap) && FAULTS.has(engineTrap)) {
     const isOther = trap !== engineTrap || a.getUint32(RESULT.cr2, true) !== b.getUint32(RESULT.cr2, true);
     if (isOther) for (const at of [RESULT.trap, RESULT.error, RESULT.cr2]) a.setUint32(at, b.getUint32(at, true), true);

@@ -8,7 +8,7 @@ enum { NO_FLUSH = 0, TLB_FLUSH_LOCAL = 1, INVLPG_LOCAL = 2, TLB_FLUSH_ALL = 5, I
 static const u8 kinds[] = {NO_FLUSH, NO_FLUSH, NO_FLUSH, INVLPG_LOCAL, TLB_FLUSH_LOCAL, INVLPG_ALL, TLB_FLUSH_ALL, NO_FLUSH};
 
 void frames_init(struct lane *l) {
-    for (u32 i = 0; i < FRAMES; i++) l->frames[i] = (struct frame){p2m[start_info->nr_pages - 1 - l->id * FRAMES - i], DATA, 0, 0, 0};
+    for (u32 i = 0; i < FRAMES; i++) l->frames[i] = (struct frame){p2m[start_info->nr_pages - 1 - l->id * FRAMES - i], 0, DATA, 0, 0, 0};
 }
 
 struct frame *frame_in(struct lane *l, enum state state) {

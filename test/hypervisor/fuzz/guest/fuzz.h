@@ -41,7 +41,8 @@ enum state {
 
 /* A table whose contents are not known just now (ONCE), or are not known for as long as it is a table (ALWAYS). */
 enum { ONCE = 1, ALWAYS = 2 };
-struct frame { u64 mfn; u32 state, level, ref; int loose; };
+/* `sealed` is what the pattern of a sealed frame is made of: the number that the frame had then. */
+struct frame { u64 mfn, sealed; u32 state, level, ref; int loose; };
 
 struct lane {
     u64 random[2];
@@ -113,6 +114,14 @@ void table_check(struct lane *l, struct frame *f);
 void judge_some(struct lane *l);
 void judge_domain(void) __attribute__((noreturn));
 
+/* Returns the L1 entry of a kernel address. */
+u64 entry_of(const void *address);
+
+/* In forks.c: dom0 may ask on the console for the domain to suspend, so that it can be forked. To be called when an operation begins. */
+void forks_init(void);
+void forks_look(struct lane *l);
+static inline u64 pfn_of_frame(struct lane *l, struct frame *f) { return start_info->nr_pages - 1 - l->id * FRAMES - index_of(l, f); }
+
 /* In frames.c. */
 void frames_init(struct lane *l);
 struct frame *frame_in(struct lane *l, enum state state);
@@ -140,6 +149,9 @@ void base_play(struct lane *l);
 void descriptor_play(struct lane *l);
 void memory_play(struct lane *l);
 void grants_init(void);
+/* Before and after the domain is suspended, while only one vCPU runs. In a copy there is nothing of what was granted and mapped. */
+void grants_suspend(struct lane *l);
+void grants_resume(int is_copy);
 void grant_play(struct lane *l);
 void map_play(struct lane *l);
 int grant_in_use(struct lane *l, struct frame *f);

@@ -50,6 +50,26 @@ static void show_status(void) {
 }
 void grants_init(void) { show_table(); }
 
+void grants_suspend(struct lane *l) {
+    for (u32 lane = 0; lane < LANES; lane++)
+        for (u32 k = 0; k < MAPS; k++) {
+            struct mapped *m = &mapped[lane][k];
+            if (!m->used) continue;
+            struct unmap *op = argument(l, sizeof *op);
+            *op = (struct unmap){m->flags & HOST_MAP ? m->address : 0, m->flags & DEVICE_MAP ? m->bus : 0, m->handle, -100};
+            hypercall(HV_grant_table_op, UNMAP, (u64)op, 1, 0);
+            m->used = 0;
+        }
+    /* The windows of the table show pages of this domain, as nothing but its own memory can be copied. */
+    for (u32 i = 0; i < TABLE_FRAMES; i++) hypercall(HYPERVISOR_update_va_mapping, (u64)table[i], mfn_of(table[i]) << 12 | 0x63, 6, 0);
+    hypercall(HYPERVISOR_update_va_mapping, (u64)status, mfn_of(status) << 12 | 0x63, 6, 0);
+}
+void grants_resume(int is_copy) {
+    if (is_copy) version = 1;
+    show_table();
+    if (version == 2) show_status();
+}
+
 static u32 reference(struct lane *l, u32 n) { return FIRST_REF + l->id * REFS + n; }
 static int in_use(u32 ref) {
     if (version == 1) return v1(ref)->flags & IN_USE;

@@ -36,7 +36,7 @@ void canaries_check(void) {
 }
 
 /* Returns the L1 entry of a kernel address. The domain builder maps all of its page tables. */
-static u64 entry_of(const void *address) {
+u64 entry_of(const void *address) {
     u64 *table = (u64 *)start_info->pt_base, va = (u64)address;
     for (u32 shift = 39; shift > 12; shift -= 9) table = (u64 *)(VIRT_BASE + pfn_of(table[va >> shift & 511] >> 12 & 0xfffffffff) * PAGE);
     return table[va >> 12 & 511];
@@ -71,6 +71,7 @@ static void where(struct lane *l, struct frame *f, u32 k) {
 void seal(struct lane *l, struct frame *f) {
     u64 *p = view(l, f, 1);
     for (u32 k = 0; k < 512; k++) p[k] = pattern(f->mfn, k);
+    f->sealed = f->mfn;
     f->state = SEALED;
 }
 /* Checks the pattern of a sealed frame. This domain's own stale translations may write to a frame that was in a shared window, so only frames that
@@ -79,10 +80,10 @@ void seal_check(struct lane *l, struct frame *f) {
     if (wild_permille) return;
     u64 *p = view(l, f, 0);
     for (u32 k = 0; k < 512; k++)
-        if (p[k] != pattern(f->mfn, k)) {
+        if (p[k] != pattern(f->sealed, k)) {
             broken("sealed frame ", f->mfn, p[k]);
             u32 more = 0;
-            for (u32 i = k; i < 512; i++) more += p[i] != pattern(f->mfn, i);
+            for (u32 i = k; i < 512; i++) more += p[i] != pattern(f->sealed, i);
             say("FUZZ-NOTE words ", more);
             say("FUZZ-NOTE ref ", f->ref);
             where(l, f, k);

@@ -156,6 +156,7 @@ static void begin(void) {
     for (u32 n = 0; n < lane_count; n++) lane_init(&lanes[n], n, seed);
     canaries_init();
     grants_init();
+    forks_init();
     char line[80];
     u32 n = append(line, append(line, append(line, 0, "FUZZ-START seed ", seed), " wild ", wild_permille), " vcpus ", lane_count);
     line[n++] = '\n';

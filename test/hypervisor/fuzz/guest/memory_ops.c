@@ -4,8 +4,6 @@
 enum { MOST = 8, EXCHANGE = 11 };
 struct exchange { struct memory_reservation in, out; u64 done; };
 
-static u64 pfn_of_frame(struct lane *l, struct frame *f) { return start_info->nr_pages - 1 - l->id * FRAMES - index_of(l, f); }
-
 static s64 reserve(struct lane *l, u32 op, u64 *list, u64 n, u32 order) {
     struct memory_reservation *r = argument(l, sizeof *r);
     *r = (struct memory_reservation){list, n, order, 0, DOMID_SELF};

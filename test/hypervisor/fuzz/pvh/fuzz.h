@@ -15,6 +15,7 @@ enum {
     MAPS = 12,         /* places where grants of the peers are mapped */
     FIRST_REF = 16, REFS = 24, /* as in ../guest: the peers guess these references and map them */
     SUBOPS = 32, NUMBERS = 42,
+    RUSH_PAGES = 1024, /* pages of which each vCPU has one word */
 };
 
 /* Guest frame numbers. Memory ends at 16 MiB. The places above are empty until something is put there. */
@@ -25,8 +26,10 @@ enum {
 #define STATUS_PLACE 0xa008ul
 #define INFO_PLACE 0xa010ul
 #define NOWHERE 0x30000ul
+#define RUSH_PLACE 0x600ul
 
-enum state { ABSENT, DATA, SEALED, GRANTED };
+/* CODE: a private place with a function that returns its tag. */
+enum state { ABSENT, DATA, SEALED, GRANTED, CODE };
 struct place { u64 tag; u32 state, ref; };
 struct map { u64 handle; u32 used, flags; };
 
@@ -35,6 +38,8 @@ struct lane {
     void *resume[5];
     u32 id, traps, argument_at;
     u64 calls, reported;
+    u32 domid, forks; /* the domain as it was when the operation began, and the number of its forks then (forks.c) */
+    u64 rush, rushed; /* what this vCPU writes to its words just now, and in how many pages it has done so */
     struct place places[PLACES];
     struct map maps[MAPS];
     u32 ports[8];
@@ -92,6 +97,18 @@ void event_play(struct lane *l);
 void vcpu_play(struct lane *l);
 void ask_play(struct lane *l);
 void wild_play(struct lane *l);
+
+/* In forks.c. This domain may be copied at any moment, and this code may run in a copy from then on. */
+void forks_init(void);
+/* To be called when an operation begins: finds out whether this is another domain by now, with what that has not inherited. */
+void forks_look(struct lane *l);
+u32 own_domid(void);
+/* Writes to this vCPU's word of many pages, and judges what was in them. */
+void rush_play(struct lane *l);
+void own_code_play(struct lane *l);
+void debug_play(struct lane *l);
+/* In grants.c: a copy has no grants, and its table is at no place. */
+void grants_lost(struct lane *l);
 
 void device_play(struct lane *l);
 void code_play(struct lane *l);

@@ -57,6 +57,20 @@ static void show_status(struct lane *l)
 }
 void grants_init(void) { show_table(&lanes[0], TABLE_PLACE); }
 
+/* The domain whose table is shown. */
+static u32 shown_of;
+void grants_lost(struct lane *l)
+{
+    for (u32 i = 0; i < MAPS; i++) l->maps[i].used = 0;
+    for (u32 i = 0; i < PLACES; i++)
+        if (l->places[i].state == GRANTED) l->places[i].state = DATA, l->places[i].ref = 0;
+    u32 before = shown_of;
+    if (before == l->domid || !__atomic_compare_exchange_n(&shown_of, &before, l->domid, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return;
+    /* A new table is of version 1. Whoever was writing an entry of the other version in it grants nothing that there is. */
+    version = 1;
+    show_table(l, TABLE_PLACE);
+}
+
 /* Takes an entry back. Returns false if a peer uses it. Xen may be marking the entry at this moment. Only a vCPU that has begun to write entries
  * may call this. */
 static int take_back(u32 ref)
@@ -140,7 +154,8 @@ static void map(struct lane *l)
         return;
     }
     *page = random64(l);
-    if (flags & MAP_READ_ONLY && !wild_permille) broken("wrote to a read-only grant", op->ref, flags);
+    /* One that was mapped in the original is not there in a copy. */
+    if (flags & MAP_READ_ONLY && !wild_permille && l->domid == own_domid()) broken("wrote to a read-only grant", op->ref, flags);
 }
 static void unmap(struct lane *l)
 {

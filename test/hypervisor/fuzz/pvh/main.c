@@ -93,16 +93,19 @@ static void progress(struct lane *l)
 static void (*const plays[])(struct lane *) = {
     frame_play, frame_play, frame_play, frame_play, frame_play, grant_play, grant_play, map_play, map_play, map_play, event_play, event_play,
     vcpu_play, ask_play, ask_play, device_play, device_play, code_play, judge_some, judge_some,
+    own_code_play, own_code_play, debug_play,
 };
 static void fuzz(void)
 {
     __builtin_setjmp(self()->resume);
     for (;;) {
         struct lane *l = self();
+        forks_look(l);
         progress(l);
         l->argument_at = below(l, 2 * PAGE / 8) * 8;
         for (u64 n = below(l, 4); n; n--) scribble(l);
         if (below(l, 1000) < wild_permille) wild_play(l);
+        else if (once_in(l, 4096)) rush_play(l);
         else plays[below(l, sizeof plays / sizeof *plays)](l);
     }
 }
@@ -110,6 +113,7 @@ static void fuzz(void)
 static void lane_init(struct lane *l, u32 id, u64 seed)
 {
     l->id = id;
+    l->domid = own_domid();
     l->random[0] = seed * 0x9e3779b97f4a7c15ul + id * 0xbf58476d1ce4e5b9ul + 1;
     l->random[1] = 0xda3e39cb94b95bdbul ^ seed << 17;
     for (u32 i = 0; i < 16; i++) random64(l);
@@ -143,6 +147,7 @@ void begin(u32 which)
     for (u32 n = 0; n < lane_count; n++) lane_init(&lanes[n], n, seed);
     canaries_init();
     grants_init();
+    forks_init();
     say("FUZZ-START PVH seed %d wild %d vcpus %d", seed, wild_permille, (u64)lane_count);
     start_vcpus(lane_count);
     begin_together();

@@ -180,6 +180,7 @@ void begin(u32 which)
     if (has_word("demand")) demand();
     if (has_word("kept")) kept();
     if (has_word("shared")) shared();
+    if (has_word("touched")) touched();
     if (has_word("accesses")) accesses();
     if (has_word("modes")) modes();
     about_memory();
