@@ -170,9 +170,10 @@ describe("outside 64-bit mode", () => {
     setYmm(3, [1, 0, 64, 0, 0, 0, 0, 1]);
     expect(execute("c4e2ed45cb")).toBe(3); // vpsrlvq ymm1, ymm2, ymm3
     expect(ymm(1)).toEqual([0, 0, 0, 0, 3, 0, 0, 0]);
+    setYmm(3, [9, 9, 9, 9, 0, 0, 0, 0]);
     setYmm(4, [0x80, 0, 0, 0, 0, 0, 0, 0]);
     expect(execute("c4e3694ccbc0")).toBe(3); // vpblendvb xmm1, xmm2, xmm3, xmm12
-    expect(ymm(1)).toEqual([1, 0, 2, 0, 0, 0, 0, 0]);
+    expect(ymm(1)).toEqual([9, 0, 2, 0, 0, 0, 0, 0]);
   });
   it("VEX.W does not make general registers wide", () => {
     m.setReg(RAX, 0x123456789n);

@@ -20,6 +20,7 @@ export {
   indexedAddress,
   offsetAddress,
   operandAddress,
+  partAddress,
   segmentAddress,
 } from "./address";
 export {

@@ -1,5 +1,5 @@
 /** VPMASKMOV, VMASKMOVPS, VMASKMOVPD: moves of the elements that a mask chooses. Memory of the others is not touched. */
-import { furtherAddress, probeRead, probeWrite } from "../access";
+import { partAddress, probeRead, probeWrite } from "../access";
 import { fault } from "../machine";
 import { isCanonical } from "../paging/format";
 import { regX, vector } from "../sse/operand";
@@ -21,16 +21,16 @@ let lastByte: u64 = 0;
 /** Finds them. If one is not canonical, that counts before any page (seen on silicon). `chosen` is not zero. */
 function findSpan(op: usize, chosen: u32, wide: bool): void {
   const log: u32 = wide ? 3 : 2;
-  firstByte = furtherAddress(op, <u64>((<u32>ctz(chosen)) << log));
-  lastByte = furtherAddress(op, <u64>(((32 - <u32>clz(chosen)) << log) - 1));
+  firstByte = partAddress(op, <u64>((<u32>ctz(chosen)) << log));
+  lastByte = partAddress(op, <u64>(((32 - <u32>clz(chosen)) << log) - 1));
   if (!isCanonical(firstByte) || !isCanonical(lastByte)) probeRead(isCanonical(firstByte) ? lastByte : firstByte, 1);
 }
 
 /** Reads the quadword at `distance`; elements whose bit of `chosen` is clear become zero. Bits 0 and 1 are its doublewords, or bit 0 all of it. */
 function readQuadword(op: usize, distance: u64, chosen: u32, wide: bool): u64 {
-  if (wide) return chosen & 1 && !fault ? readElement(furtherAddress(op, distance), 8) : 0;
-  const low = chosen & 1 && !fault ? readElement(furtherAddress(op, distance), 4) : 0;
-  return chosen & 2 && !fault ? low | (readElement(furtherAddress(op, distance + 4), 4) << 32) : low;
+  if (wide) return chosen & 1 && !fault ? readElement(partAddress(op, distance), 8) : 0;
+  const low = chosen & 1 && !fault ? readElement(partAddress(op, distance), 4) : 0;
+  return chosen & 2 && !fault ? low | (readElement(partAddress(op, distance + 4), 4) << 32) : low;
 }
 
 /** The load: elements that are not chosen become zero. */
@@ -60,6 +60,6 @@ export function maskedStore(op: usize, wide: bool): void {
     if (!((chosen >> i) & 1)) continue;
     const at = i << log;
     const from = byteAddress(regX(op), at);
-    writeElement(furtherAddress(op, <u64>at), 1 << log, wide ? load<u64>(from) : <u64>load<u32>(from));
+    writeElement(partAddress(op, <u64>at), 1 << log, wide ? load<u64>(from) : <u64>load<u32>(from));
   }
 }

@@ -16,6 +16,7 @@ import {
   USER_CODE_64,
   type Segment,
 } from "./segments.ts";
+import { vsibOperand } from "./vsib-operand.ts";
 
 /** `ymm` is YMM0 to YMM7, 32 bytes each. */
 export const CASE = { code: 0, gpr: 24, eflags: 56, eip: 60, segments: 64, memory: 80, ymm: 592, size: 848 } as const;
@@ -61,7 +62,7 @@ function value32(random: Random): number {
 const BASES_16: readonly (readonly number[])[] = [[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3]];
 
 /** An instance that is being built. */
-class Builder {
+export class Builder {
   readonly bytes = new Uint8Array(CASE.size);
   readonly view = new DataView(this.bytes.buffer);
   readonly gpr: number[];
@@ -254,7 +255,8 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
   const linear = isWhole ? WINDOW_START + 64 + random.below(320) : b.target(isBit ? 64 : 320) + (isBit ? 128 : 0);
   const modrm: number[] = [];
   if (hasModrm) {
-    if (isMemory) modrm.push(...b.memory(reg, linear, isBit ? reg : isDoubleShift ? 1 : -1));
+    if (form.options.has("vsib") && b.addressSize === 4) modrm.push(...vsibOperand(b, form.opcode, reg));
+    else if (isMemory) modrm.push(...b.memory(reg, linear, isBit ? reg : isDoubleShift ? 1 : -1));
     else modrm.push(0xc0 | (reg << 3) | rm);
   }
   const [selector, offset] = farTarget(random, form.name !== "callf");
@@ -291,6 +293,7 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
     gpr[rm] = (CODE_PAGE + CODE_OFFSET + 64 + random.below(64) - b.chosen[CS!]!.base) >>> 0;
   if (jumps && isMemory)
     b.poke(linear, operandSize, CODE_PAGE + CODE_OFFSET + 64 + random.below(64) - b.chosen[CS!]!.base);
+  if (form.options.has("rdi")) b.setRegister(7, b.offsetOf(b.override >= 0 ? b.override : DS!, linear), b.addressSize);
   if (form.name === "xlat")
     b.setRegister(3, b.offsetOf(b.override >= 0 ? b.override : DS!, WINDOW_START + random.below(256)), b.addressSize);
 
