@@ -9,7 +9,7 @@ export const FORM_NONE: u32 = 0;
 /** The r/m operand may be memory, may be a register. */
 export const FORM_MEMORY: u32 = 1;
 export const FORM_REGISTER: u32 = 2;
-export const FORM_BOTH: u32 = 3;
+const FORM_BOTH: u32 = 3;
 /** VEX.L may be 0, may be 1. */
 export const FORM_128: u32 = 4;
 export const FORM_256: u32 = 8;

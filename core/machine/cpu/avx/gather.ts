@@ -7,7 +7,7 @@ import { indexedAddress } from "../access";
 import { cpu, fault } from "../machine";
 import { OP_INDEX, OP_SCALE } from "../op";
 import { regX } from "../sse/operand";
-import { CPU_XMM } from "../state";
+import { CPU_XMM, XMM_HIGH } from "../state";
 import { byteAddress, readElement } from "./element";
 import { HALF_DISTANCE, is256, isW, vregX } from "./operand";
 
@@ -54,6 +54,6 @@ export function gather(op: usize, opcode: u32): void {
   }
   v128.store(mask, i64x2.splat(0));
   clearHigh(mask);
-  if (count * size == 8) store<u64>(destination + 8, 0);
+  if (count * size == 8) store<u64>(destination, 0, XMM_HIGH);
   if (count * size <= 16) clearHigh(destination);
 }

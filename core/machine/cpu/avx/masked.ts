@@ -22,7 +22,9 @@ let lastByte: u64 = 0;
 function findSpan(op: usize, chosen: u32, wide: bool): void {
   const log: u32 = wide ? 3 : 2;
   firstByte = partAddress(op, <u64>((<u32>ctz(chosen)) << log));
-  lastByte = partAddress(op, <u64>(((32 - <u32>clz(chosen)) << log) - 1));
+  const end: u32 = 32 - clz(chosen);
+  const distance: u32 = (end << log) - 1;
+  lastByte = partAddress(op, <u64>distance);
   if (!isCanonical(firstByte) || !isCanonical(lastByte)) probeRead(isCanonical(firstByte) ? lastByte : firstByte, 1);
 }
 

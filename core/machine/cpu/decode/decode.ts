@@ -320,7 +320,8 @@ function hasImmediate(code: u32): bool {
  */
 function takeVectorIndex(sibAt: usize): void {
   store<u16>(op, CPU_ZERO, OP_INDEX_SLOT);
-  if (tooShort || addressSize == 2 || (load<u8>(op, OP_MODRM) & 7) != 4) {
+  const low = (<u32>load<u8>(op, OP_MODRM)) & 7;
+  if (tooShort || addressSize == 2 || low != 4) {
     store<u8>(op, 16, OP_INDEX);
     return;
   }
