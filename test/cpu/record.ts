@@ -7,11 +7,16 @@ import { RESULT } from "./silicon/generate.ts";
 import { LEGACY_CORPUS, encodeLegacyCorpus, legacyCorpusInstances } from "./silicon/legacy/corpus.ts";
 import { RESULT as LEGACY_RESULT } from "./silicon/legacy/generate.ts";
 import { buildLegacySilicon, legacySilicon } from "./silicon/legacy/run.ts";
+import { hasAvx } from "./silicon/vendor.ts";
 import { buildSilicon, inBatches, siliconMissing, siliconResults } from "./silicon/run.ts";
 
 const missing = siliconMissing();
 if (missing) {
   console.error(`test:cpu:record: ${missing}`);
+  process.exit(2);
+}
+if (!hasAvx()) {
+  console.error("test:cpu:record: needs a CPU with AVX2, FMA and F16C");
   process.exit(2);
 }
 const recorded: [Instance, Uint8Array][] = [];

@@ -1,5 +1,6 @@
 /** Random instances of every MMX and SSE opcode, valid or not, as cases for silicon.c. */
 import { CASE, DATA_PAGES, WINDOW, WINDOW_START } from "./silicon/generate.ts";
+import { KIND_FLOAT32, KIND_FLOAT64, vector } from "./silicon/vector-values.ts";
 
 /** sfc32 (Doty-Humphrey), which gives the same cases for the same seed on every machine, with a period beyond 2^64. */
 export class Random {
@@ -75,76 +76,6 @@ for (let times = 0; times < 4; times++) {
     SSE_FORMS.push({ map: 3, prefix: 0x66, opcode });
 }
 
-const F64 = [
-  0n, 1n, 0x000fffffffffffffn, 0x0010000000000000n, 0x0010000000000001n, 0x3ff0000000000000n, 0x3fe0000000000000n,
-  0x3ff8000000000000n, 0x4004000000000000n, 0x7fefffffffffffffn, 0x7ff0000000000000n, 0x7ff0000000000001n,
-  0x7ff8000000000000n, 0x7ffdeadbeefcafe1n, 0x7ff7ffffffffffffn, 0x41dfffffffc00000n, 0x41dfffffffe00000n,
-  0x41e0000000000000n, 0x41e0000000200000n, 0x43e0000000000000n, 0x43dfffffffffffffn, 0x4340000000000000n,
-  0x3fdfffffffffffffn, 0x432fffffffffffffn, 0x4338000000000001n, 0x47efffffe0000000n, 0x47effffff0000000n,
-  0x3810000000000000n, 0x380fffffffffffffn, 0x380fffffe0000000n, 0x36a0000000000000n, 0x3690000000000000n,
-  0x3690000000000001n, 0x1ff0000000000000n, 0x5ff0000000000000n,
-]; // prettier-ignore
-const F32 = [
-  0, 1, 0x007fffff, 0x00800000, 0x00800001, 0x3f800000, 0x3f000000, 0x3fc00000, 0x40200000, 0x7f7fffff, 0x7f800000,
-  0x7f800001, 0x7fc00000, 0x7fc12345, 0x7fbfffff, 0x4effffff, 0x4f000000, 0x5f000000, 0x5effffff, 0x4b800000,
-  0x4b000001, 0x3effffff, 0x7e800000, 0x7e800001, 0x7effffff, 0x1f800000, 0x5f800000, 0x20000000, 0x5fffffff,
-]; // prettier-ignore
-
-function f64(random: Random): bigint {
-  const sign = BigInt(random.below(2)) << 63n;
-  let fraction = random.u64() & 0xfffffffffffffn;
-  if (random.chance(3)) fraction &= (~0n << BigInt(random.below(52))) & 0xfffffffffffffn;
-  switch (random.below(8)) {
-    case 0:
-    case 1:
-      return sign | random.pick(F64);
-    case 2:
-      return sign | fraction; // denormal
-    case 3:
-      return sign | (BigInt(random.below(2048)) << 52n) | fraction;
-    case 4: // at the edges of range, for products and quotients
-      return sign | (BigInt(random.pick([1, 2, 55, 511, 512, 513, 1533, 1535, 1536, 2040, 2046])) << 52n) | fraction;
-    default:
-      return sign | (BigInt(1023 + random.below(70) - 8) << 52n) | fraction;
-  }
-}
-function f32(random: Random): number {
-  const sign = random.below(2) << 31;
-  let fraction = random.u32() & 0x7fffff;
-  if (random.chance(3)) fraction &= (-1 << random.below(23)) & 0x7fffff;
-  switch (random.below(8)) {
-    case 0:
-    case 1:
-      return (sign | random.pick(F32)) >>> 0;
-    case 2:
-      return (sign | fraction) >>> 0;
-    case 3:
-      return (sign | (random.below(256) << 23) | fraction) >>> 0;
-    case 4:
-      return (sign | (random.pick([1, 2, 25, 63, 64, 65, 189, 191, 192, 250, 254]) << 23) | fraction) >>> 0;
-    default:
-      return (sign | ((127 + random.below(40) - 6) << 23) | fraction) >>> 0;
-  }
-}
-
-function vector(view: DataView, at: number, random: Random, kind: number): void {
-  for (let i = 0; i < 16; i += 8) {
-    if (kind === 0) view.setBigUint64(at + i, f64(random), true);
-    else if (kind === 1) {
-      view.setUint32(at + i, f32(random), true);
-      view.setUint32(at + i + 4, f32(random), true);
-    } else if (kind === 2) view.setBigUint64(at + i, random.u64(), true);
-    else {
-      // Few different bytes and zeroes, for compares, shifts and strings.
-      const words = random.chance(2);
-      for (let j = 0; j < 8; j++) {
-        const byte = random.pick([0, 0x61, 0x61, 0x62, 0x7f, 0x80, 0xff, 1]);
-        view.setUint8(at + i + j, words && j & 1 ? 0 : byte);
-      }
-    }
-  }
-}
-
 function integer(random: Random): bigint {
   switch (random.below(4)) {
     case 0:
@@ -169,9 +100,6 @@ function integer(random: Random): bigint {
 const DATA_END = DATA_PAGES + 0x2000;
 const UNMAPPED = 0x30000000;
 
-const KIND_FLOAT64 = 0;
-const KIND_FLOAT32 = 1;
-
 export function sseCase(form: SseForm, random: Random): SseCase {
   const bytes = new Uint8Array(CASE.size);
   const view = new DataView(bytes.buffer);
@@ -190,6 +118,7 @@ export function sseCase(form: SseForm, random: Random): SseCase {
           : KIND_FLOAT32
         : 2 + random.below(2);
   for (let i = 0; i < 16; i++) vector(view, CASE.fx + 160 + 16 * i, random, kind);
+  for (let i = 0; i < 16; i++) vector(view, CASE.ymm + 16 * i, random, kind);
   for (let i = 0; i < WINDOW; i += 16) vector(view, CASE.memory + i, random, kind);
   const gpr = Array.from({ length: 16 }, () => integer(random));
 

@@ -135,6 +135,7 @@ export class SseUnit {
       bytes.set(test.subarray(CASE.fx + 32 + 16 * i, CASE.fx + 42 + 16 * i), at);
     }
     bytes.set(test.subarray(CASE.fx + 160, CASE.fx + 416), cpu + state.CPU_XMM);
+    bytes.set(test.subarray(CASE.ymm, CASE.ymm + 256), cpu + state.CPU_YMM_HIGH);
   }
 
   #storeFpu(result: Uint8Array, output: DataView): void {
@@ -152,5 +153,6 @@ export class SseUnit {
       result.set(bytes.subarray(at, at + 10), RESULT.fx + 32 + 16 * i);
     }
     result.set(bytes.subarray(cpu + state.CPU_XMM, cpu + state.CPU_XMM + 256), RESULT.fx + 160);
+    result.set(bytes.subarray(cpu + state.CPU_YMM_HIGH, cpu + state.CPU_YMM_HIGH + 256), RESULT.ymm);
   }
 }

@@ -14,7 +14,15 @@ import { spaceKey } from "./paging/space";
 import { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE, tlbBase, tlbFill, tlbLookup, tlbTag } from "./tlb";
 import { beforeWrites } from "./frames/written";
 
-export { effectiveAddress, furtherAddress, offsetAddress, operandAddress, segmentAddress } from "./address";
+export {
+  effectiveAddress,
+  furtherAddress,
+  indexedAddress,
+  offsetAddress,
+  operandAddress,
+  partAddress,
+  segmentAddress,
+} from "./address";
 export {
   accessNeedsInspection,
   clearDebugHits,

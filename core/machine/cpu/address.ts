@@ -39,6 +39,15 @@ export function furtherAddress(op: usize, distance: u64): u64 {
   return addressAt(op, (offsetAddress(op) + distance) & load<u64>(op, OP_ADDRESS_MASK));
 }
 
+/** Returns the address of byte `distance` of an operand that is accessed in parts. It does not wrap at the address size, so it may leave the segment. */
+export function partAddress(op: usize, distance: u64): u64 {
+  return addressAt(op, offsetAddress(op) + distance);
+}
+/** Returns the address of a gather's element, which lies `distance` (of either sign) from the operand that its base and displacement give. */
+export function indexedAddress(op: usize, distance: u64): u64 {
+  return addressAt(op, (offsetAddress(op) + distance) & load<u64>(op, OP_ADDRESS_MASK));
+}
+
 // @ts-ignore: decorator
 @inline
 function addressAt(op: usize, offset: u64): u64 {

@@ -5,6 +5,7 @@
  */
 import { clearDebugHits } from "./inspection";
 import { aluExecute, aluStops } from "./alu";
+import { avxExecute } from "./avx/avx";
 import { bitsExecute } from "./bits";
 import { blockChains, blockHost, cacheGeneration, coolBlock, findBlock, warmBlock } from "./blocks";
 import { clearCodeChanged, codeChanged, setRunningFrame } from "./frames/code";
@@ -77,9 +78,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
   const s = cpu;
   const poll = pollWord();
 
-  /**
-   * Instructions left, which are counted when a block is left. `idle` is what was taken from it without an instruction having retired, as for faults.
-   */
+  /** Instructions left, counted when a block is left. `idle` is what was taken from it without an instruction having retired, as for faults. */
   let left = limit;
   /** Where `left` is to end; what translated code executes lowers it. */
   let floor = max(limit - interpreted, 0);
@@ -97,7 +96,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
   let b: u64 = 0;
   let m: usize = 0;
   let exit: i32 = -1;
-  /** For the instruction that is executed alone: whether TF was set. */
+  /** Of an instruction that is executed alone: whether TF was set. */
   let traced: bool = false;
   let alone: bool = false;
   let first = single;
@@ -196,6 +195,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
           op += OP_SIZE; continue;
         case H.H_X87: x87Execute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
         case H.H_SSE: sseExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_AVX: avxExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
         case H.H_WAIT: x87Wait(); if (fault) break; op += OP_SIZE; continue;
         case H.H_SEGMENT: segmentExecute(op); if (!fault) setNext(s, op); break;
         // What it has pushed may lie in its own page. That does not matter, because execution continues at its target and not at the next

@@ -251,3 +251,6 @@ export const H_LEA64_CALL = 234;
 export const H_ADD_RI64_POP_R = 235;
 export const H_ADD_RI64_RET = 236;
 export const H_LEA64_MOV_RR64 = 237;
+
+/** AVX, FMA and F16C. */
+export const H_AVX = 238;

@@ -65,7 +65,8 @@ export function checkSegment(checked: bool): void {
   segmentChecked = checked;
   tlbInspect(checked || needsInspection());
 }
-let alignmentChecked: bool = false;
+/** Whether a misaligned access raises #AC. */
+export let alignmentChecked: bool = false;
 let watched: bool = false;
 export let overridePage: u64 = 1;
 export let overrideHost: usize = 0;

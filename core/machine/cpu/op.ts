@@ -31,6 +31,11 @@ export const OP_SEG_SLOT = 12;
 /** u8: condition code of Jcc, SETcc, CMOVcc; FORM_* (ids.ts) of two-operand integer instructions. */
 export const OP_CONDITION = 14;
 export const OP_FORM = 14;
+/** The same u8 of an AVX instruction: the bits of its VEX prefix that are no prefix bits below. */
+export const OP_VEX = 14;
+export const VEX_L = 1; // 256 bits
+export const VEX_W = 2; // W as it is encoded, which outside 64-bit mode is not PREFIX_REXW
+export const VEX_NO_VREG = 4; // vvvv is 1111, also its highest bit, which outside 64-bit mode is not in OP_VREG
 /** u8: effective segment (ES..GS as in state.ts) of the memory operand. */
 export const OP_SEG = 15;
 /** i32: displacement, sign-extended. */

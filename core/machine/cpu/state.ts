@@ -146,5 +146,8 @@ export const CPU_NMI_BLOCKED = 0x468;
 /** u64: page faults delivered to the guest's own handler since the vCPU was created. A deprivileged vCPU's leave run() instead. */
 export const CPU_PAGE_FAULTS = 0x470;
 
+/** 16 x 16 bytes: bits 128..255 of YMM0..YMM15, whose low halves are XMM0..XMM15. */
+export const CPU_YMM_HIGH = 0x480;
+
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
-export const CPU_SIZE = 0x480;
+export const CPU_SIZE = 0x580;

@@ -17,6 +17,7 @@ export type Family =
   | "system"
   | "x87"
   | "sse"
+  | "avx"
   | "wait"
   | "invalid";
 
@@ -52,6 +53,7 @@ function familyOf(handler: number): Family {
   if (handler < H.H_JMP) return "stack";
   if (handler < H.H_NOP) return "control";
   if (handler === H.H_LEAVE64) return "stack";
+  if (handler >= H.H_AVX) return "avx";
   if (handler >= H.H_CMP_RI16) return "alu";
   return handler >= H.H_JCC ? "control" : "data";
 }

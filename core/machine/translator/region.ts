@@ -82,6 +82,7 @@ function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
       return STAYING.includes(op.id) ? null : "interpret";
     case "segment":
       return op.id === I.ID_MOV_FROM_SEG ? null : "interpret";
+    case "avx":
     case "invalid":
       return "interpret";
     default:

@@ -85,6 +85,7 @@ export function difference(instance: Instance, silicon: Uint8Array, engine: Uint
     if (x !== y) found.push(`st${i} exponent ${hex(x)} engine ${hex(y)}`);
   }
   for (let i = 0; i < 32; i++) u64(`xmm${i >> 1}.${i & 1}`, RESULT.fx + 160 + 8 * i);
+  for (let i = 0; i < 32; i++) u64(`ymm${i >> 1}.${2 + (i & 1)}`, RESULT.ymm + 8 * i);
   for (let i = 0; i < WINDOW; i += 8) u64(`memory+${i}`, RESULT.memory + i);
   return found.length ? found.join(", ") : null;
 }

@@ -41,7 +41,7 @@ function unchanged({ bytes, length, flagMask }: Instance): Buffer {
   result.writeBigUInt64LE(flags | RFLAGS_FIXED, RESULT.rflags);
   result.set(bytes.subarray(CASE.gpr, CASE.gpr + 128), RESULT.gpr);
   result.set(bytes.subarray(CASE.fx, CASE.fx + 416), RESULT.fx);
-  result.set(bytes.subarray(CASE.memory), RESULT.memory);
+  result.set(bytes.subarray(CASE.memory), RESULT.memory); // and the upper halves of YMM0..15
   return result;
 }
 

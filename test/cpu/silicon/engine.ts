@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import * as exits from "../../../core/machine/cpu/exits.ts";
 import * as state from "../../../core/machine/cpu/state.ts";
 import { TranslatedCode } from "../translator/translated.ts";
-import { CASE, CODE_ADDRESS, DATA_PAGES, RESULT, WINDOW, WINDOW_START } from "./generate.ts";
+import { CASE, CODE_ADDRESS, DATA_PAGES, EDGE, RESULT, WINDOW, WINDOW_START } from "./layout.ts";
 
 const MEMORY_PAGES = 1024;
 /** Where the harness keeps page tables, code and data: the end of the 64 MiB, which the engine's own tables do not reach. */
@@ -89,7 +89,7 @@ export class Engine {
     set64(state.CPU_CR3, BigInt(TABLES));
     set64(state.CPU_CR4, 0x406a0n & ~0x80n); // PAE MCE OSFXSR OSXMMEXCPT OSXSAVE
     set64(state.CPU_EFER, 0xd01n);
-    set64(state.CPU_XCR0, 3n);
+    set64(state.CPU_XCR0, 7n);
     this.#view.setUint32(this.#state + state.CPU_CPL, 3, true);
     this.#view.setUint32(this.#state + state.CPU_DEPRIVILEGED, 1, true);
     this.#bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 4096);
@@ -102,11 +102,14 @@ export class Engine {
     const input = new DataView(test.buffer, test.byteOffset);
     const s = this.#state;
     bytes.set(test.subarray(CASE.code, CASE.code + 24), CODE_FRAME + (CODE_ADDRESS & 0xfff));
+    bytes.fill(0, DATA_FRAME, DATA_FRAME + EDGE);
+    bytes.fill(0, DATA_FRAME + 0x2000 - EDGE, DATA_FRAME + 0x2000);
     bytes.set(test.subarray(CASE.memory, CASE.memory + WINDOW), DATA_FRAME + (WINDOW_START - DATA_PAGES));
     bytes.set(test.subarray(CASE.gpr, CASE.gpr + 128), s + state.CPU_GPR);
     view.setBigUint64(s + state.CPU_RIP, BigInt(CODE_ADDRESS), true);
     this.#exports.engine_set_rflags!(Number(input.getBigUint64(CASE.rflags, true)));
     this.#loadFpu(test.subarray(CASE.fx, CASE.fx + 512), input);
+    bytes.set(test.subarray(CASE.ymm, CASE.ymm + 256), s + state.CPU_YMM_HIGH);
     this.#exports.engine_code_written!(CODE_FRAME);
     this.#exports.engine_flush!();
     this.#exports.engine_refresh!();
@@ -132,6 +135,7 @@ export class Engine {
     output.setBigUint64(RESULT.rflags, BigInt(this.#exports.engine_get_rflags!() >>> 0), true);
     result.set(bytes.subarray(s + state.CPU_GPR, s + state.CPU_GPR + 128), RESULT.gpr);
     this.#storeFpu(result.subarray(RESULT.fx, RESULT.fx + 512));
+    result.set(bytes.subarray(s + state.CPU_YMM_HIGH, s + state.CPU_YMM_HIGH + 256), RESULT.ymm);
     const window = DATA_FRAME + (WINDOW_START - DATA_PAGES);
     result.set(bytes.subarray(window, window + WINDOW), RESULT.memory);
   }

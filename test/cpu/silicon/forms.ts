@@ -12,6 +12,9 @@
  *  options  lock: LOCK allowed with a memory destination; sized:N bytes of memory touched; stack: RSP must be in the window
  *           bit: the register bit offset reaches beyond the operand; rep: string instruction; align: 16-byte operand
  */
+import { AVX_FLOAT } from "./avx-float-forms.ts";
+import { AVX_INTEGER } from "./avx-integer-forms.ts";
+import { KIND_BYTES, KIND_FLOAT32, KIND_FLOAT64, KIND_HALF, KIND_INTEGER } from "./vector-values.ts";
 import { VECTOR } from "./vector-forms.ts";
 
 const TEXT = `
@@ -277,9 +280,25 @@ export interface Form {
   immediate: "" | "ib" | "iw" | "iz" | "iv";
   undefinedFlags: string;
   options: Set<string>;
-  family: "integer" | "vector" | "x87";
+  family: "integer" | "vector" | "x87" | "avx";
   /** ModRM.rm of a register form, or -1 (any). */
   rm: number;
+  /** Of an AVX form, which VEX.L and VEX.W it has, whether VEX.vvvv is an operand, and what its operands hold. */
+  avx?: {
+    lengths: readonly number[];
+    ws: readonly number[];
+    vreg: "always" | "never" | "register";
+    kind: number;
+  };
+}
+
+export interface Instance {
+  form: Form;
+  /** The case, for both silicon and engine. */
+  bytes: Uint8Array<ArrayBuffer>;
+  length: number;
+  /** The RFLAGS bits that are not compared. */
+  flagMask: bigint;
 }
 
 /** Returns what distinguishes a form from every other one. */
@@ -339,6 +358,49 @@ function parseVector(line: string): Form[] {
   }));
 }
 
+const PP = ["-", "66", "F3", "F2"];
+const BOTH = [0, 1];
+const KIND_OF_PP = [KIND_FLOAT32, KIND_FLOAT64, KIND_FLOAT32, KIND_FLOAT64];
+const KINDS: Record<string, number> = {
+  s: KIND_FLOAT32,
+  d: KIND_FLOAT64,
+  h: KIND_HALF,
+  i: KIND_INTEGER,
+  b: KIND_BYTES,
+};
+
+function parseAvx(line: string): Form[] {
+  const [map, opcodeText, prefixes, ...rest] = line.split(/\s+/) as [string, string, string, ...string[]];
+  const [opcode, digit] = opcodeText.split("/");
+  const has = (word: string) => rest.includes(word);
+  const either = (letter: string) => (has(`${letter}0`) ? [0] : has(`${letter}1`) ? [1] : BOTH);
+  return prefixes.split(",").map((prefix) => {
+    const pp = PP.indexOf(prefix);
+    const kind = rest.find((word) => word in KINDS);
+    return {
+      name: `VEX ${map === "1" ? "0F" : map === "2" ? "0F38" : "0F3A"} ${opcodeText} ${prefix}`,
+      prefix: "",
+      size: "fixed",
+      vex: pp,
+      map: Number(map),
+      opcode: parseInt(opcode!, 16),
+      digit: digit === undefined ? -1 : Number(digit),
+      operands: (rest.find((word) => ["M", "R", "-"].includes(word)) ?? "m") as Form["operands"],
+      immediate: has("ib") ? "ib" : "",
+      undefinedFlags: "",
+      options: new Set(rest),
+      family: "avx",
+      rm: -1,
+      avx: {
+        lengths: either("L"),
+        ws: either("W"),
+        vreg: has("v") ? "always" : has("vR") ? "register" : "never",
+        kind: kind ? KINDS[kind]! : KIND_OF_PP[pp]!,
+      },
+    };
+  });
+}
+
 /**
  * FWAIT, and D8..DF: register forms by digit, except that those of D9 /4../7 go by their whole second byte; memory forms by digit. Names are `x87_`
  * and the instruction's bytes. FXTRACT and the like get as many instances as a whole row of FADD.
@@ -377,4 +439,6 @@ export const FORMS: readonly Form[] = [
   ...lines(TEXT).map(parseInteger),
   ...lines(VECTOR).flatMap(parseVector),
   ...x87Forms(),
+  ...lines(AVX_FLOAT).flatMap(parseAvx),
+  ...lines(AVX_INTEGER).flatMap(parseAvx),
 ];

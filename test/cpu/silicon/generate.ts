@@ -1,56 +1,14 @@
-/** Makes random instances of the forms, and defines the layout of cases and results (the structures in silicon.c). */
-import { FORMS, type Form } from "./forms.ts";
+/** Makes random instances of the forms. */
+import { FORMS, type Form, type Instance } from "./forms.ts";
+import { CASE, CODE_ADDRESS, UNMAPPED, WINDOW, WINDOW_START } from "./layout.ts";
+import { Random } from "./random.ts";
+import { hasAvx } from "./vendor.ts";
+import { vexInstance } from "./vex-instance.ts";
 import { X87_IMAGE, x87Operand, x87State } from "./x87-state.ts";
 
-export const WINDOW = 512;
-export const CODE_ADDRESS = 0x10000800;
-export const DATA_PAGES = 0x20000000;
-export const WINDOW_START = DATA_PAGES + 0x1000 - WINDOW / 2;
-const UNMAPPED = 0x30000000;
-
-export const CASE = { code: 0, gpr: 24, rflags: 152, fx: 160, memory: 672, size: 1184 } as const;
-export const RESULT = {
-  trap: 0,
-  error: 4,
-  cr2: 8,
-  rip: 16,
-  rflags: 24,
-  gpr: 32,
-  fx: 160,
-  memory: 672,
-  size: 1184,
-} as const;
-
-/** A 128-bit generator with a counter (sfc32's scheme), which gives the same cases for the same seed on every machine. */
-export class Random {
-  readonly #state: Uint32Array;
-  constructor(seed: number) {
-    this.#state = Uint32Array.of(seed, seed ^ 0x9e3779b9, 0x85ebca6b, 1);
-    for (let i = 0; i < 16; i++) this.u32();
-  }
-  u32(): number {
-    const s = this.#state;
-    const [a, b, c, counter] = s as unknown as [number, number, number, number];
-    const result = (a + b + counter) >>> 0;
-    s[3] = counter + 1;
-    s[0] = b ^ (b >>> 9);
-    s[1] = c + (c << 3);
-    s[2] = ((c << 21) | (c >>> 11)) + result;
-    return result;
-  }
-  below(n: number): number {
-    return this.u32() % n;
-  }
-  chance(oneIn: number): boolean {
-    return this.below(oneIn) === 0;
-  }
-  u64(): bigint {
-    return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-}
+export { CASE, CODE_ADDRESS, DATA_PAGES, RESULT, WINDOW, WINDOW_START } from "./layout.ts";
+export type { Instance } from "./forms.ts";
+export { Random } from "./random.ts";
 
 const INTERESTING = [
   0n, 1n, 2n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn, 0x7fffffffn, 0x80000000n, 0xffffffffn,
@@ -105,18 +63,10 @@ function nearF32(random: Random): number {
   return ((random.below(2) << 31) | ((127 + random.below(40) - 20) << 23) | (random.u32() & 0x7fffff)) >>> 0;
 }
 
-export interface Instance {
-  form: Form;
-  /** The case, for both silicon and engine. */
-  bytes: Uint8Array<ArrayBuffer>;
-  length: number;
-  /** The RFLAGS bits that are not compared. */
-  flagMask: bigint;
-}
-
 export const FLAG_BITS: Record<string, bigint> = { C: 1n, P: 4n, A: 16n, Z: 64n, S: 128n, O: 2048n };
 
 export function instance(form: Form, random: Random): Instance {
+  if (form.avx) return vexInstance(form, random);
   const bytes = new Uint8Array(CASE.size);
   const view = new DataView(bytes.buffer);
   const gpr = Array.from({ length: 16 }, () => value64(random));
@@ -149,6 +99,8 @@ export function instance(form: Form, random: Random): Instance {
       view.setUint16(CASE.fx + 40 + 16 * i, 0xffff, true);
     }
   for (let i = 0; i < 16; i++) vectorInto(view, CASE.fx + 160 + 16 * i, random);
+
+  for (let i = 0; i < 16; i++) vectorInto(view, CASE.ymm + 16 * i, random);
 
   // Encoding.
   const code: number[] = [];
@@ -318,6 +270,9 @@ export function undefinedFlags(form: Form, code: number[], rcx: bigint, operandS
 /** Makes `count` instances, taking the forms in turn, of a family or of the forms whose names begin with `only`. */
 export function* instances(seed: number, count: number, only?: string): Generator<Instance> {
   const random = new Random(seed);
-  const forms = FORMS.filter(({ family, name }) => !only || family === only || name.startsWith(only));
+  const machineHasAvx = hasAvx();
+  const forms = FORMS.filter(
+    ({ avx, family, name }) => (!avx || machineHasAvx) && (!only || family === only || name.startsWith(only)),
+  );
   for (let i = 0; i < count; i++) yield instance(forms[i % forms.length]!, random);
 }

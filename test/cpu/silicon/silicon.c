@@ -17,6 +17,8 @@
 #include <asm/prctl.h>
 
 enum { WINDOW = 512 };
+/* The first and the last bytes of the mapped pages, which masked accesses may reach; they are zero before each case. */
+enum { EDGE = 64 };
 #define CODE_PAGE ((uint8_t *)0x10000000)
 #define CODE (CODE_PAGE + 0x800)
 /* The window lies across a page boundary. The pages around these two are not mapped. */
@@ -29,6 +31,7 @@ struct test_case {
     uint64_t rflags;
     uint8_t fx[512] __attribute__((aligned(16)));
     uint8_t memory[WINDOW];
+    uint8_t ymm[256]; /* the upper halves of YMM0..15 */
 };
 
 struct result {
@@ -37,12 +40,21 @@ struct result {
     uint64_t gpr[16];
     uint8_t fx[512];
     uint8_t memory[WINDOW];
+    uint8_t ymm[256];
 };
+
+/* Offsets in the area of XSAVE, which a signal's frame has after the image of FXSAVE. */
+enum { XSAVE_BV = 512, XSAVE_YMM = 576 };
+enum { XSTATE_AVX = 4 };
+/* What the kernel puts into the image if the rest of the area follows (asm/sigcontext.h: FP_XSTATE_MAGIC1, sw_reserved). */
+enum { XSTATE_MAGIC = 0x46505853, XSTATE_MAGIC_AT = 464 };
 
 /* What the entry code below reaches through GS. */
 static struct {
-    uint64_t gpr[16], rflags, harness_rsp, target;
+    uint64_t gpr[16], rflags, harness_rsp, target, has_avx;
     uint8_t fx[512] __attribute__((aligned(64)));
+    uint64_t xstate_bv, header[7];
+    uint8_t ymm[256];
 } entry __attribute__((aligned(64)));
 
 static struct result result;
@@ -61,13 +73,22 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     result.cr2 = g[REG_CR2];
     result.rip = g[REG_RIP];
     result.rflags = g[REG_EFL];
-    memcpy(result.fx, u->uc_mcontext.fpregs, 512);
+    const uint8_t *area = (const uint8_t *)u->uc_mcontext.fpregs;
+    memcpy(result.fx, area, 512);
+    uint32_t magic;
+    uint64_t present;
+    memcpy(&magic, area + XSTATE_MAGIC_AT, sizeof magic);
+    memcpy(&present, area + XSAVE_BV, sizeof present);
+    if (magic == XSTATE_MAGIC && present & XSTATE_AVX) memcpy(result.ymm, area + XSAVE_YMM, sizeof result.ymm);
+    else memset(result.ymm, 0, sizeof result.ymm);
     siglongjmp(back, 1);
 }
 
 static void enter(void) {
     asm volatile(
-        "fxrstorq %%gs:%c[fx]\n"
+        "testb $1, %%gs:%c[avx]\n jz 1f\n"
+        "movl %[component], %%eax\n xorl %%edx, %%edx\n xrstor64 %%gs:%c[fx]\n"
+        "1: fxrstorq %%gs:%c[fx]\n"
         "movq %%rsp, %%gs:%c[saved]\n"
         "pushq %%gs:%c[flags]\n"
         "movq %%gs:0, %%rax\n movq %%gs:8, %%rcx\n movq %%gs:16, %%rdx\n movq %%gs:24, %%rbx\n"
@@ -78,7 +99,7 @@ static void enter(void) {
         "movq %%gs:32, %%rsp\n"
         "jmpq *%%gs:%c[target]\n"
         :
-        : [fx] "i"(__builtin_offsetof(__typeof__(entry), fx)), [saved] "i"(__builtin_offsetof(__typeof__(entry), harness_rsp)),
+        : [avx] "i"(__builtin_offsetof(__typeof__(entry), has_avx)), [component] "i"(XSTATE_AVX), [fx] "i"(__builtin_offsetof(__typeof__(entry), fx)), [saved] "i"(__builtin_offsetof(__typeof__(entry), harness_rsp)),
           [flags] "i"(__builtin_offsetof(__typeof__(entry), rflags)), [target] "i"(__builtin_offsetof(__typeof__(entry), target))
         : "memory");
     __builtin_unreachable();
@@ -100,11 +121,16 @@ int main(void) {
     check(!syscall(SYS_arch_prctl, ARCH_SET_GS, &entry), "gs");
     memset(CODE_PAGE, 0xcc, 4096);
     entry.target = (uint64_t)CODE;
+    entry.has_avx = __builtin_cpu_supports("avx") != 0;
+    entry.xstate_bv = XSTATE_AVX;
     while (fread(&test, sizeof test, 1, stdin) == 1) {
         memcpy(CODE, test.code, sizeof test.code);
         memcpy(entry.gpr, test.gpr, sizeof entry.gpr);
         entry.rflags = test.rflags;
         memcpy(entry.fx, test.fx, 512);
+        memcpy(entry.ymm, test.ymm, sizeof entry.ymm);
+        memset(DATA_PAGES, 0, EDGE);
+        memset(DATA_PAGES + 0x2000 - EDGE, 0, EDGE);
         memcpy(WINDOW_START, test.memory, WINDOW);
         if (!sigsetjmp(back, 1)) enter();
         memcpy(result.memory, WINDOW_START, WINDOW);

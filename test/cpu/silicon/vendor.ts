@@ -3,11 +3,17 @@
  * its answer differently or leave it open, that part of the answer is checked against the manual, and only the rest against the engine.
  */
 import { readFileSync } from "node:fs";
-import { CASE, RESULT, WINDOW } from "./generate.ts";
+import { CASE, RESULT, WINDOW } from "./layout.ts";
 
 /** Whether this machine's processor is AMD's, or one made to its design. */
 export function isAmd(): boolean {
   return /^vendor_id\s*: (AuthenticAMD|HygonGenuine)$/m.test(readFileSync("/proc/cpuinfo", "utf8"));
+}
+
+/** Whether this machine's processor has what the AVX forms need. */
+export function hasAvx(): boolean {
+  const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" "));
+  return ["avx2", "fma", "f16c"].every((each) => flags.has(each));
 }
 
 interface Operation {
@@ -35,6 +41,7 @@ function decode(code: Uint8Array): Operation {
     if (code[at] === 0x66) isNarrow = true;
     if (code[at]! >= 0xf2) repeat = code[at]!;
   }
+  if (code[at] === 0xc4 || code[at] === 0xc5) return decodeVex(code, at);
   if ((code[at]! & 0xf0) === 0x40) rex = code[at++]!;
   let map = 0;
   if (code[at] === 0x0f) {
@@ -55,6 +62,32 @@ function decode(code: Uint8Array): Operation {
     digit: (modrm >> 3) & 7,
     immediate: code[code.length - 1]!,
   };
+}
+
+/** A VEX prefix in 64-bit code. */
+function decodeVex(code: Uint8Array, at: number): Operation {
+  const isLong = code[at] === 0xc4;
+  const [first, last] = isLong ? [code[at + 1]!, code[at + 2]!] : [(code[at + 1]! & 0x80) | 0x61, code[at + 1]!];
+  const opcodeAt = at + (isLong ? 3 : 2);
+  const modrm = code[opcodeAt + 1]!;
+  return {
+    map: first & 31,
+    opcode: code[opcodeAt]!,
+    prefix: [0, 0x66, 0xf3, 0xf2][last & 3]!,
+    bits: isLong && last & 0x80 ? 64 : 32,
+    isMemory: modrm < 0xc0,
+    reg: ((modrm >> 3) & 7) | (first & 0x80 ? 0 : 8),
+    rm: (modrm & 7) | (first & 0x20 ? 0 : 8),
+    digit: (modrm >> 3) & 7,
+    immediate: code[code.length - 1]!,
+  };
+}
+
+/** The places in a result of the 4 or 8 byte numbers of a vector register, from the lowest on. */
+function lanes(register: number, bytes: number): number[] {
+  return [RESULT.fx + 160 + 16 * register, RESULT.ymm + 16 * register].flatMap((half) =>
+    Array.from({ length: 16 / bytes }, (_, lane) => half + bytes * lane),
+  );
 }
 
 /** The state before the instruction, and what both made of it. `silicon` is a copy, which the rules write to. */
@@ -100,8 +133,7 @@ function pointers(answers: Answers): void {
 /** RCPPS, RCPSS, RSQRTPS, RSQRTSS: both manuals promise a relative error of at most 1.5 * 2^-12, and no particular value. */
 function approximations(answers: Answers, { map, opcode, prefix, reg }: Operation): void {
   if (map !== 1 || (opcode !== 0x52 && opcode !== 0x53)) return;
-  for (let lane = 0; lane < (prefix === 0xf3 ? 1 : 4); lane++) {
-    const at = RESULT.fx + 160 + 16 * reg + 4 * lane;
+  for (const at of prefix === 0xf3 ? lanes(reg, 4).slice(0, 1) : lanes(reg, 4)) {
     const [x, y] = [answers.silicon.readFloatLE(at), answers.engine.readFloatLE(at)];
     if (Number.isFinite(x) && Number.isFinite(y) && Math.abs(x - y) <= Math.abs(y) * 3 * 2 ** -12) take(answers, at, 4);
   }
@@ -122,8 +154,7 @@ function dotProducts(answers: Answers, { map, opcode, prefix, reg }: Operation):
   if (map !== 3 || (opcode !== 0x40 && opcode !== 0x41) || prefix !== 0x66) return;
   const bytes = opcode === 0x40 ? 4 : 8;
   const read = (of: Buffer, at: number): number => (bytes === 4 ? of.readFloatLE(at) : of.readDoubleLE(at));
-  for (let lane = 0; lane < 16 / bytes; lane++) {
-    const at = RESULT.fx + 160 + 16 * reg + bytes * lane;
+  for (const at of lanes(reg, bytes)) {
     if (Number.isNaN(read(answers.silicon, at)) && Number.isNaN(read(answers.engine, at))) take(answers, at, bytes);
   }
 }

@@ -53,6 +53,9 @@ import { decodeMap2, decodeMap3 } from "./map0f38";
 import { decodeVex } from "./vex";
 
 const LENGTH_MAX: u32 = 15;
+/** The gathers' opcodes in 0F38 with a VEX prefix. */
+const GATHER_FIRST: u32 = 0x90;
+const GATHER_LAST: u32 = 0x93;
 
 /** The instruction that is being decoded; the maps read and set these variables. */
 export let op: usize = 0;
@@ -310,40 +313,61 @@ function standardSizes(): void {
   else operandSize = ((mode & MODE_CODE32) != 0) != flip ? 4 : 2;
 }
 
-/** C4 and C5. Only BMI instructions have a VEX form here. Returns the handler. */
+/** Whether an opcode of the map 0F that has a VEX form has an immediate: shuffles, shifts, compares, PINSRW, PEXTRW. */
+function hasImmediate(code: u32): bool {
+  return code - 0x70 <= 3 || code == 0xc2 || code - 0xc4 <= 2;
+}
+
+/**
+ * Of a gather, whose SIB byte takeModrm() has consumed: the index is a vector register, which each element's address takes from OP_INDEX. Without a
+ * SIB byte OP_INDEX becomes 16.
+ */
+function takeVectorIndex(sibAt: usize): void {
+  store<u16>(op, CPU_ZERO, OP_INDEX_SLOT);
+  const low = (<u32>load<u8>(op, OP_MODRM)) & 7;
+  if (tooShort || addressSize == 2 || low != 4) {
+    store<u8>(op, 16, OP_INDEX);
+    return;
+  }
+  const sib = <u32>load<u8>(sibAt);
+  store<u8>(op, <u8>(((sib >> 3) & 7) | ((rexBits & 2) << 2)), OP_INDEX);
+  store<u8>(op, <u8>(sib >> 6), OP_SCALE);
+}
+
+/** C4 and C5. Returns the handler. */
 function takeVex(first: u32): u32 {
   if (prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE | PREFIX_LOCK | PREFIX_REX) || mode & MODE_REAL) return H_UD;
   let map: u32 = 1;
   let last: u32 = 0;
   prefix |= PREFIX_VEX;
+  let w = false;
   if (first == 0xc4) {
     const second = fetch8();
     map = second & 31;
     rexBits = ((second >> 5) ^ 7) & 7;
     last = fetch8();
-    if (last & 0x80) {
-      rexBits |= 8;
-      prefix |= PREFIX_REXW;
-    }
+    w = (last & 0x80) != 0;
   } else {
     last = fetch8();
     rexBits = ((last >> 5) & 4) ^ 4;
   }
-  if (!(mode & MODE_64)) {
-    rexBits = 0;
-    prefix &= ~PREFIX_REXW;
+  if (!(mode & MODE_64)) rexBits = 0;
+  else if (w) {
+    rexBits |= 8;
+    prefix |= PREFIX_REXW;
   }
   store<u8>(op, <u8>(~(last >> 3) & (mode & MODE_64 ? 15 : 7)), OP_VREG);
   const pp = last & 3;
   prefix |= pp == 1 ? PREFIX_66 : pp == 2 ? PREFIX_REP : pp == 3 ? PREFIX_REPNE : 0;
   operandSize = prefix & PREFIX_REXW ? 8 : 4;
   opcode = fetch8();
-  takeModrm();
-  if (map == 3) immediate8u();
-  if (map > 3 || map < 2 || last & 4) return H_UD;
-  const handler = decodeVex(map, pp);
+  // VZEROUPPER and VZEROALL have no ModRM byte.
+  const modrm = at;
+  if (map != 1 || opcode != 0x77) takeModrm();
+  if (map == 2 && opcode - GATHER_FIRST <= GATHER_LAST - GATHER_FIRST) takeVectorIndex(modrm + 1);
+  if (map == 3 || (map == 1 && hasImmediate(opcode))) immediate8u();
   storeFields(map);
-  return handler;
+  return decodeVex(map, last, w);
 }
 
 function clearOp(at: usize): void {

@@ -132,7 +132,7 @@ export function hotLoad(handler32: u32, memory32: u32, otherwise: u32): u32 {
 
 /** Returns the family's handler that does the same as one of the loop's own memory forms. */
 export function genericHandler(handler: u32): u32 {
-  if (handler < <u32>H.H_HOT) return handler;
+  if (handler < <u32>H.H_HOT || handler >= <u32>H.H_AVX) return handler;
   if (
     handler < <u32>H.H_MOV_RR32 ||
     (handler >= <u32>H.H_CMP_RI8 && handler <= <u32>H.H_TEST_MI8) ||

@@ -3,10 +3,12 @@ import { MXCSR_DE, MXCSR_IE, MXCSR_PE, forget, note, raised, rounding, setRoundi
 import { flushOperand, isDenormal, isNan, isSignalling, propagate, softRound } from "./soft";
 import { CF, PF, ZF } from "../flags";
 
-const UNORDERED: u32 = 0;
 const LESS: u32 = 1;
 const EQUAL: u32 = 2;
 const GREATER: u32 = 4;
+const UNORDERED: u32 = 8;
+/** For each of the predicates 0..15, four bits: the relations of which it holds. 16..31 are the same with the other answer to a quiet NaN. */
+const HOLDS: u64 = 0xf4650b9a7ced8312;
 
 /** Returns the relation of two patterns that are not NaNs. */
 function relation(a: u64, b: u64, single: bool): u32 {
@@ -27,16 +29,11 @@ function compare(a: u64, b: u64, single: bool, signalsQuiet: bool): u32 {
   return relation(x, y, single);
 }
 
-/** CMPxx with imm 0..7: EQ LT LE UNORD NEQ NLT NLE ORD. */
+/** CMPxx with imm 0..7: EQ LT LE UNORD NEQ NLT NLE ORD; AVX has 32 predicates. LT, LE and those made of them raise IE for a quiet NaN. */
 export function comparePredicate(a: u64, b: u64, predicate: u32, single: bool): bool {
-  const base = predicate & 3;
-  const how = compare(a, b, single, base == 1 || base == 2);
-  let holds: bool;
-  if (base == 0) holds = how == EQUAL;
-  else if (base == 1) holds = how == LESS;
-  else if (base == 2) holds = (how & (LESS | EQUAL)) != 0;
-  else holds = how == UNORDERED;
-  return predicate & 4 ? !holds : holds;
+  const signalsQuiet = ((((predicate + 1) >> 1) ^ (predicate >> 4)) & 1) != 0;
+  const how = compare(a, b, single, signalsQuiet);
+  return ((<u32>(HOLDS >> (<u64>((predicate & 15) << 2)))) & how) != 0;
 }
 
 /** ZF PF CF of COMIS (`ordered`: QNaN raises IE) and UCOMIS. */

@@ -66,7 +66,7 @@ export function toGeneral(op: usize, single: bool, truncate: bool): void {
 }
 
 /** Converts between the formats (`single` is the source's), natively where only PE can arise. */
-function resize(source: u64, single: bool): u64 {
+export function resize(source: u64, single: bool): u64 {
   if (single) {
     // A normal number is exact in every rounding mode.
     if ((source & 0x7f800000) - 1 < 0x7f7fffff) return reinterpret<u64>(<f64>reinterpret<f32>(<u32>source));
@@ -115,13 +115,13 @@ export function narrowPacked(op: usize): void {
   setX(regX(op), vector(result, 0));
 }
 
-function integersToSingles(pair: u64): u64 {
+export function integersToSingles(pair: u64): u64 {
   return fromInteger(<i64>(<i32>pair), true) | (fromInteger((<i64>pair) >> 32, true) << 32);
 }
-function singlesToIntegers(pair: u64, truncate: bool): u64 {
+export function singlesToIntegers(pair: u64, truncate: bool): u64 {
   return toInteger(pair & 0xffffffff, true, truncate, 32) | (toInteger(pair >> 32, true, truncate, 32) << 32);
 }
-function doublesToIntegers(low: u64, high: u64, truncate: bool): u64 {
+export function doublesToIntegers(low: u64, high: u64, truncate: bool): u64 {
   return toInteger(low, false, truncate, 32) | (toInteger(high, false, truncate, 32) << 32);
 }
 

@@ -1,6 +1,5 @@
 /** AES-NI (FIPS 197), PCLMULQDQ and CRC32. */
-import { fault } from "../machine";
-import { high64, immediate, low64, regX, rm128, sseAvailable, vector } from "./operand";
+import { high64, low64, vector } from "./operand";
 
 /** S-box: multiplicative inverse in GF(2^8), then the affine map; and its inverse. */
 const S_BOX = memory.data<u8>([
@@ -76,40 +75,29 @@ function inverseMixColumns(a: v128): v128 {
   return mixColumns(v128.xor(a, four));
 }
 
-/** 66 0F38 DB-DF: AESIMC, AESENC, AESENCLAST, AESDEC, AESDECLAST. */
-export function aesRound(op: usize, opcode: u32): void {
-  if (!sseAvailable()) return;
-  const source = rm128(op);
-  if (fault) return;
-  const register = regX(op);
-  const state = v128.load(register);
+/** 66 0F38 DB-DF: AESIMC (of `source`), AESENC, AESENCLAST, AESDEC, AESDECLAST (of `state` with the round key `source`). */
+export function aesRound(opcode: u32, state: v128, source: v128): v128 {
+  if (opcode == 0xdb) return inverseMixColumns(source);
   let r: v128;
-  if (opcode == 0xdb) r = inverseMixColumns(source);
-  else if (opcode <= 0xdd) {
+  if (opcode <= 0xdd) {
     r = v128.shuffle<i8>(state, state, 0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11);
     r = substitute(r, S_BOX);
     if (opcode == 0xdc) r = mixColumns(r);
-    r = v128.xor(r, source);
   } else {
     r = v128.shuffle<i8>(state, state, 0, 13, 10, 7, 4, 1, 14, 11, 8, 5, 2, 15, 12, 9, 6, 3);
     r = substitute(r, INVERSE_S_BOX);
     if (opcode == 0xde) r = inverseMixColumns(r);
-    r = v128.xor(r, source);
   }
-  v128.store(register, r);
+  return v128.xor(r, source);
 }
 
 /** 66 0F3A DF: AESKEYGENASSIST. */
-export function aesKeygen(op: usize): void {
-  if (!sseAvailable()) return;
-  const source = rm128(op);
-  if (fault) return;
+export function aesKeygen(source: v128, imm: u32): v128 {
   const s = substitute(source, S_BOX);
   const turned = turn1(s);
   // Dwords 1 and 3: substituted, and substituted, turned and with the round constant added.
   const r = v128.shuffle<i32>(s, turned, 1, 5, 3, 7);
-  const constant = vector((<u64>immediate(op)) << 32, (<u64>immediate(op)) << 32);
-  v128.store(regX(op), v128.xor(r, constant));
+  return v128.xor(r, i64x2.splat((<u64>imm) << 32));
 }
 
 /**
@@ -146,17 +134,12 @@ function reverseBits(a: u64): u64 {
 }
 
 /** 66 0F3A 44: PCLMULQDQ; imm bits 0 and 4 choose the quadwords. */
-export function carrylessMultiply(op: usize): void {
-  if (!sseAvailable()) return;
-  const source = rm128(op);
-  if (fault) return;
-  const imm = immediate(op);
-  const register = regX(op);
-  const a = load<u64>(register + (imm & 1 ? 8 : 0));
-  const b = imm & 16 ? high64(source) : low64(source);
+export function carrylessMultiply(first: v128, second: v128, imm: u32): v128 {
+  const a = imm & 1 ? high64(first) : low64(first);
+  const b = imm & 16 ? high64(second) : low64(second);
   // The product of the reversed operands is the reversed product, so its low half contains the high half of the product.
   const high = reverseBits(carrylessLow(reverseBits(a), reverseBits(b))) >> 1;
-  v128.store(register, vector(carrylessLow(a, b), high));
+  return vector(carrylessLow(a, b), high);
 }
 
 /** CRC32-C (polynomial 0x11EDC6F41, reflected) of each byte. */

@@ -255,14 +255,25 @@ export function alternate64(a: v128, b: v128): v128 {
  * set. Each lane adds in an order of its own (seen on silicon), which matters for the resulting NaN.
  */
 export function dotSingles(a: v128, b: v128, imm: u32): v128 {
+  const p = dotProducts32(a, b, imm);
+  if (!endStep()) return p;
+  const pairs = dotPairs32(p);
+  if (!endStep()) return p;
+  return dotSums32(pairs, imm);
+}
+/** The steps of DPPS. Between them comes endStep(). */
+export function dotProducts32(a: v128, b: v128, imm: u32): v128 {
   let p = i32x4.splat(0);
   if (imm & 16) p = i32x4.replace_lane(p, 0, product32(i32x4.extract_lane(a, 0), i32x4.extract_lane(b, 0)));
   if (imm & 32) p = i32x4.replace_lane(p, 1, product32(i32x4.extract_lane(a, 1), i32x4.extract_lane(b, 1)));
   if (imm & 64) p = i32x4.replace_lane(p, 2, product32(i32x4.extract_lane(a, 2), i32x4.extract_lane(b, 2)));
   if (imm & 128) p = i32x4.replace_lane(p, 3, product32(i32x4.extract_lane(a, 3), i32x4.extract_lane(b, 3)));
-  if (!endStep()) return p;
-  const pairs = packed32(ADD, v128.shuffle<i32>(p, p, 1, 0, 3, 2), p);
-  if (!endStep()) return p;
+  return p;
+}
+export function dotPairs32(p: v128): v128 {
+  return packed32(ADD, v128.shuffle<i32>(p, p, 1, 0, 3, 2), p);
+}
+export function dotSums32(pairs: v128, imm: u32): v128 {
   const sums = packed32(ADD, pairs, v128.shuffle<i32>(pairs, pairs, 2, 3, 0, 1));
   const bits = i32x4(1, 2, 4, 8);
   return v128.and(sums, i32x4.eq(v128.and(i32x4.splat(<i32>imm), bits), bits));

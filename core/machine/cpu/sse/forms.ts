@@ -31,19 +31,28 @@ export function scalarFloat(op: usize, kind: u32, single: bool): void {
     const b = rm32(op);
     if (fault) return;
     beginFloat();
-    const a = load<u32>(register);
-    const r = kind == MIN || kind == MAX ? <u32>minimum(a, b, true, kind == MAX) : arithmetic32(kind, a, b);
+    const r = scalar32(kind, load<u32>(register), b);
     endFloat();
     setLow32(register, r);
   } else {
     const b = rm64(op);
     if (fault) return;
     beginFloat();
-    const a = load<u64>(register);
-    const r = kind == MIN || kind == MAX ? minimum(a, b, false, kind == MAX) : arithmetic64(kind, a, b);
+    const r = scalar64(kind, load<u64>(register), b);
     endFloat();
     setLow64(register, r);
   }
+}
+/** One number, between beginFloat() and endFloat(). */
+// @ts-ignore: decorator
+@inline
+export function scalar32(kind: u32, a: u32, b: u32): u32 {
+  return kind == MIN || kind == MAX ? <u32>minimum(a, b, true, kind == MAX) : arithmetic32(kind, a, b);
+}
+// @ts-ignore: decorator
+@inline
+export function scalar64(kind: u32, a: u64, b: u64): u64 {
+  return kind == MIN || kind == MAX ? minimum(a, b, false, kind == MAX) : arithmetic64(kind, a, b);
 }
 
 function minimumPair(a: u64, b: u64, greatest: bool): u64 {
@@ -51,43 +60,46 @@ function minimumPair(a: u64, b: u64, greatest: bool): u64 {
   return low | (minimum(a >> 32, b >> 32, true, greatest) << 32);
 }
 
-/** The same opcodes packed. */
+/** The same opcodes packed: 16 bytes of them, between beginFloat() and endFloat(). */
+// @ts-ignore: decorator
+@inline
+export function packedLanes(kind: u32, a: v128, b: v128, single: bool): v128 {
+  if (kind != MIN && kind != MAX) return single ? packed32(kind, a, b) : packed64(kind, a, b);
+  const greatest = kind == MAX;
+  if (single) return vector(minimumPair(low64(a), low64(b), greatest), minimumPair(high64(a), high64(b), greatest));
+  const low = minimum(low64(a), low64(b), false, greatest);
+  return vector(low, minimum(high64(a), high64(b), false, greatest));
+}
 export function packedFloat(op: usize, kind: u32, single: bool): void {
   if (!sseAvailable()) return;
   const b = rm128(op);
   if (fault) return;
   const register = regX(op);
-  const a = v128.load(register);
   beginFloat();
-  let r: v128;
-  if (kind == MIN || kind == MAX) {
-    const greatest = kind == MAX;
-    if (single) {
-      r = vector(minimumPair(low64(a), low64(b), greatest), minimumPair(high64(a), high64(b), greatest));
-    } else {
-      const low = minimum(low64(a), low64(b), false, greatest);
-      r = vector(low, minimum(high64(a), high64(b), false, greatest));
-    }
-  } else r = single ? packed32(kind, a, b) : packed64(kind, a, b);
+  const r = packedLanes(kind, v128.load(register), b, single);
   endFloat();
   setX(register, r);
 }
 
 /** 52, 53: RSQRT, RCP. They raise nothing and ignore MXCSR. */
+export function approximate(b: u32, isReciprocal: bool): u32 {
+  return isReciprocal ? reciprocal(b) : reciprocalSqrt(b);
+}
+export function approximateLanes(b: v128, isReciprocal: bool): v128 {
+  return vector(approximatePair(low64(b), isReciprocal), approximatePair(high64(b), isReciprocal));
+}
 export function unaryApproximate(op: usize, isReciprocal: bool, packed: bool): void {
   if (!sseAvailable()) return;
   const register = regX(op);
   if (!packed) {
     const b = rm32(op);
-    return setLow32(register, isReciprocal ? reciprocal(b) : reciprocalSqrt(b));
+    return setLow32(register, approximate(b, isReciprocal));
   }
   const b = rm128(op);
-  setX(register, vector(approximatePair(low64(b), isReciprocal), approximatePair(high64(b), isReciprocal)));
+  setX(register, approximateLanes(b, isReciprocal));
 }
 function approximatePair(b: u64, isReciprocal: bool): u64 {
-  const low = isReciprocal ? reciprocal(<u32>b) : reciprocalSqrt(<u32>b);
-  const high = isReciprocal ? reciprocal(<u32>(b >> 32)) : reciprocalSqrt(<u32>(b >> 32));
-  return (<u64>low) | ((<u64>high) << 32);
+  return (<u64>approximate(<u32>b, isReciprocal)) | ((<u64>approximate(<u32>(b >> 32), isReciprocal)) << 32);
 }
 
 /** 54-57: AND, ANDN, OR, XOR. */
@@ -111,21 +123,21 @@ function comparePair(a: u64, b: u64, predicate: u32): u64 {
   return low | (all(comparePredicate(a >> 32, b >> 32, predicate, true)) << 32);
 }
 
+/** 16 bytes of masks, between beginFloat() and endFloat(). */
+export function compareLanes(a: v128, b: v128, predicate: u32, single: bool): v128 {
+  if (single) return vector(comparePair(low64(a), low64(b), predicate), comparePair(high64(a), high64(b), predicate));
+  const low = all(comparePredicate(low64(a), low64(b), predicate, false));
+  return vector(low, all(comparePredicate(high64(a), high64(b), predicate, false)));
+}
+
 /** C2: CMPPS, CMPPD. Bits 3..7 of the immediate are ignored. */
 export function comparePacked(op: usize, single: bool): void {
   if (!sseAvailable()) return;
   const b = rm128(op);
   if (fault) return;
   const register = regX(op);
-  const a = v128.load(register);
-  const predicate = immediate(op) & 7;
   beginFloat();
-  let r: v128;
-  if (single) r = vector(comparePair(low64(a), low64(b), predicate), comparePair(high64(a), high64(b), predicate));
-  else {
-    const low = all(comparePredicate(low64(a), low64(b), predicate, false));
-    r = vector(low, all(comparePredicate(high64(a), high64(b), predicate, false)));
-  }
+  const r = compareLanes(v128.load(register), b, immediate(op) & 7, single);
   endFloat();
   setX(register, r);
 }

@@ -14,13 +14,13 @@ export function execute0F38(op: usize, opcode: u32): void {
 
 /** With 66: XMM. */
 export function execute0F3866(op: usize, opcode: u32): void {
-  if (opcode >= 0xdb) return aesRound(op, opcode);
   if (!sseAvailable()) return;
   if (opcode - 0x20 <= 5 || opcode - 0x30 <= 5) return extended(op, opcode);
   const b = rm128(op);
   if (fault) return;
   const register = regX(op);
   const a = v128.load(register);
+  if (opcode >= 0xdb) return v128.store(register, aesRound(opcode, a, b));
   switch (opcode) {
     case 0x00:
       return v128.store(register, shuffleBytes(a, b));

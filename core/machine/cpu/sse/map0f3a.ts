@@ -40,27 +40,25 @@ export function execute0F3A66(op: usize, opcode: u32): void {
     case 0x15:
     case 0x16:
     case 0x17:
-      return extract(op, opcode);
+      if (sseAvailable()) extract(op, opcode);
+      return;
     case 0x20:
     case 0x22:
       return insert(op, opcode);
     case 0x21:
       return insertSingle(op);
-    case 0x44:
-      return carrylessMultiply(op);
     case 0x60:
     case 0x61:
     case 0x62:
     case 0x63:
-      return compareStrings(op, opcode);
-    case 0xdf:
-      return aesKeygen(op);
+      if (sseAvailable()) compareStrings(op, opcode);
+      return;
     default:
       return combine(op, opcode);
   }
 }
 
-/** 0C BLENDPS, 0D BLENDPD, 0E PBLENDW, 0F PALIGNR, 40 DPPS, 41 DPPD, 42 MPSADBW. */
+/** 0C BLENDPS, 0D BLENDPD, 0E PBLENDW, 0F PALIGNR, 40 DPPS, 41 DPPD, 42 MPSADBW, 44 PCLMULQDQ, DF AESKEYGENASSIST. */
 function combine(op: usize, opcode: u32): void {
   if (!sseAvailable()) return;
   const b = rm128(op);
@@ -76,11 +74,13 @@ function combine(op: usize, opcode: u32): void {
   }
   if (opcode == 0x0f) v128.store(register, alignRight(a, b, imm));
   else if (opcode == 0x42) v128.store(register, multiSum(a, b, imm));
+  else if (opcode == 0x44) v128.store(register, carrylessMultiply(a, b, imm));
+  else if (opcode == 0xdf) v128.store(register, aesKeygen(b, imm));
   else v128.store(register, v128.bitselect(b, a, blendMask(opcode, imm)));
 }
 
 /** Returns a mask of the lanes of 4 (0C), 8 (0D) or 2 (0E) bytes whose bit of imm is set. */
-function blendMask(opcode: u32, imm: u32): v128 {
+export function blendMask(opcode: u32, imm: u32): v128 {
   if (opcode == 0x0c) {
     const bits = i32x4(1, 2, 4, 8);
     return i32x4.eq(v128.and(i32x4.splat(<i32>imm), bits), bits);
@@ -96,15 +96,17 @@ function blendMask(opcode: u32, imm: u32): v128 {
 function roundPair(pair: u64, imm: u32): u64 {
   return roundTo(pair & 0xffffffff, imm, true) | (roundTo(pair >> 32, imm, true) << 32);
 }
+/** 16 bytes, between beginFloat() and endFloat(). */
+export function roundLanes(b: v128, imm: u32, single: bool): v128 {
+  if (single) return vector(roundPair(low64(b), imm), roundPair(high64(b), imm));
+  return vector(roundTo(low64(b), imm, false), roundTo(high64(b), imm, false));
+}
 function roundPacked(op: usize, single: bool): void {
   if (!sseAvailable()) return;
   const b = rm128(op);
   if (fault) return;
-  const imm = immediate(op);
   beginFloat();
-  let r: v128;
-  if (single) r = vector(roundPair(low64(b), imm), roundPair(high64(b), imm));
-  else r = vector(roundTo(low64(b), imm, false), roundTo(high64(b), imm, false));
+  const r = roundLanes(b, immediate(op), single);
   endFloat();
   setX(regX(op), r);
 }

@@ -150,9 +150,8 @@ export function extractWord(op: usize): void {
 
 // ---- 0F3A: PEXTRx and PINSRx of SSE4.1 ----
 
-/** 14 PEXTRB, 15 PEXTRW, 16 PEXTRD/Q, 17 EXTRACTPS: to r/m, register zero-extended. */
+/** 14 PEXTRB, 15 PEXTRW, 16 PEXTRD/Q, 17 EXTRACTPS: to r/m, register zero-extended. The caller has checked that the instruction is available. */
 export function extract(op: usize, opcode: u32): void {
-  if (!sseAvailable()) return;
   const from = regX(op);
   const n = <usize>immediate(op);
   let value: u64;
@@ -273,12 +272,20 @@ export function emptyMmx(): void {
 
 // ---- memory only ----
 
-/** F7: MASKMOVQ, MASKMOVDQU: bytes of reg whose mask byte (rm) has bit 7 set go to DS:rDI. */
+/** F7: MASKMOVQ, MASKMOVDQU. */
 export function maskedStore(op: usize, isMmx: bool): void {
-  if (isMmx ? !mmxAvailable() : !sseAvailable()) return;
-  const bytes: u32 = isMmx ? 8 : 16;
-  const data = isMmx ? cpu + CPU_FPR + (((<usize>load<u8>(op, OP_REG)) & 7) << 4) : regX(op);
-  const select = isMmx ? cpu + CPU_FPR + (((<usize>load<u8>(op, OP_RM)) & 7) << 4) : rmX(op);
+  if (!isMmx) {
+    if (sseAvailable()) storeMaskedBytes(op, 16, regX(op), rmX(op));
+    return;
+  }
+  if (!mmxAvailable()) return;
+  const data = cpu + CPU_FPR + (((<usize>load<u8>(op, OP_REG)) & 7) << 4);
+  storeMaskedBytes(op, 8, data, cpu + CPU_FPR + (((<usize>load<u8>(op, OP_RM)) & 7) << 4));
+  if (!fault) x87EnterMmx();
+}
+
+/** Bytes of the register at `data` whose byte in the register at `select` has bit 7 set go to DS:rDI. */
+export function storeMaskedBytes(op: usize, bytes: u32, data: usize, select: usize): void {
   let offset = load<u64>(cpu + 7 * 8, CPU_GPR);
   const size = <u32>load<u8>(op, OP_ADDRSIZE);
   if (size < 8) offset &= size == 4 ? 0xffffffff : 0xffff;
@@ -289,5 +296,4 @@ export function maskedStore(op: usize, isMmx: bool): void {
   for (let i: u32 = 0; i < bytes && !fault; i++) if (load<u8>(select + i) & 128) probeWrite(lin + i, 1);
   if (fault) return;
   for (let i: u32 = 0; i < bytes; i++) if (load<u8>(select + i) & 128) write8(lin + i, load<u8>(data + i));
-  if (isMmx) x87EnterMmx();
 }

@@ -128,12 +128,16 @@ function readMxcsr(at: u64): u32 {
 
 /** 0F AE /2 /3. */
 export function loadMxcsr(op: usize): void {
-  if (!sseAvailable()) return;
+  if (sseAvailable()) takeMxcsr(op);
+}
+export function takeMxcsr(op: usize): void {
   const value = readMxcsr(effectiveAddress(op));
   if (!fault) store<u32>(cpu, value, CPU_MXCSR);
 }
 export function storeMxcsr(op: usize): void {
-  if (!sseAvailable()) return;
+  if (sseAvailable()) giveMxcsr(op);
+}
+export function giveMxcsr(op: usize): void {
   const lin = effectiveAddress(op);
   if (!fault) write32(lin, load<u32>(cpu, CPU_MXCSR));
 }

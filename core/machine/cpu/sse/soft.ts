@@ -24,18 +24,18 @@ import {
 
 const LEADING: u64 = 1 << 62;
 
-const CLASS_ZERO: i32 = 0;
+export const CLASS_ZERO: i32 = 0;
 const CLASS_FINITE: i32 = 1;
-const CLASS_INFINITY: i32 = 2;
+export const CLASS_INFINITY: i32 = 2;
 const CLASS_NAN: i32 = 3;
 
 // The results of unpack(), to be copied to locals at once.
-let partSign: u64 = 0;
-let partExponent: i32 = 0;
-let partSignificand: u64 = 0;
-let partClass: i32 = 0;
+export let partSign: u64 = 0;
+export let partExponent: i32 = 0;
+export let partSignificand: u64 = 0;
+export let partClass: i32 = 0;
 /** Whether the number was a denormal that counts as one (no DAZ). */
-let partDenormal: bool = false;
+export let partDenormal: bool = false;
 
 // @ts-ignore: decorator
 @inline
@@ -44,11 +44,11 @@ function signBit(single: bool): u64 {
 }
 // @ts-ignore: decorator
 @inline
-function infinity(sign: u64, single: bool): u64 {
+export function infinity(sign: u64, single: bool): u64 {
   return single ? (sign << 31) | 0x7f800000 : (sign << 63) | 0x7ff0000000000000;
 }
 /** Returns the result of an invalid operation: the negative quiet NaN without payload. */
-function defaultNan(single: bool): u64 {
+export function defaultNan(single: bool): u64 {
   return single ? 0xffc00000 : 0xfff8000000000000;
 }
 // @ts-ignore: decorator
@@ -82,7 +82,7 @@ export function flushOperand(a: u64, single: bool): u64 {
 }
 
 /** Takes a number apart. A denormal is normalised, or a zero with DAZ. */
-function unpack(a: u64, single: bool): void {
+export function unpack(a: u64, single: bool): void {
   const fractionBits: u64 = single ? 23 : 52;
   const bias = single ? 127 : 1023;
   const fraction = a & (((<u64>1) << fractionBits) - 1);
@@ -107,7 +107,7 @@ function unpack(a: u64, single: bool): void {
 }
 
 /** Shifts right, and keeps any lost one in bit 0. */
-function shiftSticky(a: u64, count: u32): u64 {
+export function shiftSticky(a: u64, count: u32): u64 {
   if (count == 0) return a;
   if (count > 63) return a ? 1 : 0;
   const n = <u64>count;
@@ -115,7 +115,7 @@ function shiftSticky(a: u64, count: u32): u64 {
 }
 
 /** a / 2^shift rounded to an integer in the mode in force. */
-function roundShift(sign: u64, a: u64, shift: u64): u64 {
+export function roundShift(sign: u64, a: u64, shift: u64): u64 {
   const unit = (<u64>1) << shift;
   const rest = a & (unit - 1);
   let result = a >> shift;
@@ -127,7 +127,7 @@ function roundShift(sign: u64, a: u64, shift: u64): u64 {
 }
 
 /** Rounds to the format and assembles the number; notes OE, UE, PE. `significand` has its leading one at bit 62. */
-function pack(sign: u64, exponent: i32, significand: u64, single: bool): u64 {
+export function pack(sign: u64, exponent: i32, significand: u64, single: bool): u64 {
   const fractionBits: u64 = single ? 23 : 52;
   const most = single ? 127 : 1023;
   const drop: u64 = 62 - fractionBits;
@@ -165,7 +165,7 @@ function pack(sign: u64, exponent: i32, significand: u64, single: bool): u64 {
   return signed | ((<u64>(up + most)) << fractionBits) | (rounded & (((<u64>1) << fractionBits) - 1));
 }
 
-function zero(sign: u64, single: bool): u64 {
+export function zero(sign: u64, single: bool): u64 {
   return sign << (single ? 31 : 63);
 }
 
@@ -217,9 +217,9 @@ export function softAdd(a: u64, b: u64, subtract: bool, single: bool): u64 {
   return pack(signA, expA - <i32>up, difference << up, single);
 }
 
-let productLow: u64 = 0;
+export let productLow: u64 = 0;
 /** Returns the high half of a * b; the low half is in productLow. */
-function multiplyHigh(a: u64, b: u64): u64 {
+export function multiplyHigh(a: u64, b: u64): u64 {
   const a0 = a & 0xffffffff;
   const a1 = a >> 32;
   const b0 = b & 0xffffffff;

@@ -2,7 +2,7 @@
 import { cpu, fault } from "../machine";
 import { CF, OF, SF, ZF, setFlags } from "../flags";
 import { CPU_GPR, CPU_XMM } from "../state";
-import { high64, immediate, isWide, low64, regX, rm128Unaligned, sseAvailable, vector } from "./operand";
+import { high64, immediate, isWide, low64, regX, rm128Unaligned, vector } from "./operand";
 
 const RAX: usize = 0;
 const RCX: usize = 8;
@@ -78,9 +78,8 @@ function aggregate(a: v128, b: v128, lengthA: u32, lengthB: u32, imm: u32): u32 
   return result;
 }
 
-/** 0F3A 60 (ESTRM) 61 (ESTRI) 62 (ISTRM) 63 (ISTRI). */
+/** 0F3A 60 (ESTRM) 61 (ESTRI) 62 (ISTRM) 63 (ISTRI). The caller has checked that the instruction is available. */
 export function compareStrings(op: usize, opcode: u32): void {
-  if (!sseAvailable()) return;
   const b = rm128Unaligned(op);
   if (fault) return;
   const a = v128.load(regX(op));

@@ -31,6 +31,7 @@ function unchanged({ bytes, length }: LegacyInstance): Buffer {
   result.set(bytes.subarray(CASE.gpr, CASE.gpr + 32), RESULT.gpr);
   result.set(bytes.subarray(CASE.segments, CASE.segments + 12), RESULT.segments);
   result.set(bytes.subarray(CASE.memory, CASE.memory + WINDOW), RESULT.memory);
+  result.set(bytes.subarray(CASE.ymm), RESULT.ymm);
   return result;
 }
 

@@ -14,6 +14,7 @@ const TABLES = 0xffff_8000_0000_0000n;
 const TABLES_FRAME = 0x3820000;
 const POOL = 0x3b00000;
 const LDT_OFFSET = 0x800;
+const MXCSR = 0x1f80;
 const SEGMENTS = [state.ES, state.SS, state.DS, state.FS, state.GS];
 
 export class LegacyEngine {
@@ -26,6 +27,7 @@ export class LegacyEngine {
     this.#machine = m;
     const exports = m.exports as unknown as WebAssembly.Exports;
     this.#translated = translates ? new TranslatedCode(exports, m.memory, POOL) : null;
+    m.set(state.CPU_XCR0, 7n);
     m.map(BigInt(CODE_PAGE), CODE_FRAME);
     for (const page of [0, 0x1000]) m.map(BigInt(DATA_PAGES + page), DATA_FRAME + page, PRESENT | WRITABLE | USER | NX);
     m.map(TABLES, TABLES_FRAME, PRESENT | WRITABLE);
@@ -72,6 +74,12 @@ export class LegacyEngine {
         throw new Error(`segment ${n} can't be loaded with ${selector(n)}`);
     for (let n = 0; n < 8; n++) m.setReg(n, BigInt(input.getUint32(CASE.gpr + 4 * n, true)));
     m.rip = BigInt(input.getUint32(CASE.eip, true));
+    for (let n = 0; n < 8; n++) {
+      const at = CASE.ymm + 32 * n;
+      m.bytes.set(test.subarray(at, at + 16), m.cpu + state.CPU_XMM + 16 * n);
+      m.bytes.set(test.subarray(at + 16, at + 32), m.cpu + state.CPU_YMM_HIGH + 16 * n);
+    }
+    m.view.setUint32(m.cpu + state.CPU_MXCSR, MXCSR, true);
     m.flags = input.getUint32(CASE.eflags, true);
     m.exports.engine_refresh!();
     const translated = this.#translated;
@@ -95,6 +103,11 @@ export class LegacyEngine {
     for (let n = 0; n < 6; n++) {
       const at = m.cpu + state.CPU_SEG + n * state.SEG_SIZE + state.SEG_SELECTOR;
       output.setUint16(RESULT.segments + 2 * n, m.view.getUint16(at, true), true);
+    }
+    for (let n = 0; n < 8; n++) {
+      const [low, high] = [m.cpu + state.CPU_XMM + 16 * n, m.cpu + state.CPU_YMM_HIGH + 16 * n];
+      result.set(m.bytes.subarray(low, low + 16), RESULT.ymm + 32 * n);
+      result.set(m.bytes.subarray(high, high + 16), RESULT.ymm + 32 * n + 16);
     }
     const window = DATA_FRAME + (WINDOW_START - DATA_PAGES);
     result.set(m.bytes.subarray(window, window + WINDOW), RESULT.memory);

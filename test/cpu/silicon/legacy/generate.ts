@@ -1,6 +1,8 @@
 /** Makes random instances of the forms in 16- and 32-bit code, and defines the layout of cases and results (the structures in legacy.c). */
 import { type Form } from "../forms.ts";
 import { FLAG_BITS, undefinedFlags, WINDOW, WINDOW_START, type Random } from "../generate.ts";
+import { hasAvx } from "../vendor.ts";
+import { vector } from "../vector-values.ts";
 import { LEGACY_FORMS } from "./forms.ts";
 import {
   CODE_16,
@@ -14,8 +16,10 @@ import {
   USER_CODE_64,
   type Segment,
 } from "./segments.ts";
+import { vsibOperand } from "./vsib-operand.ts";
 
-export const CASE = { code: 0, gpr: 24, eflags: 56, eip: 60, segments: 64, memory: 80, size: 592 } as const;
+/** `ymm` is YMM0 to YMM7, 32 bytes each. */
+export const CASE = { code: 0, gpr: 24, eflags: 56, eip: 60, segments: 64, memory: 80, ymm: 592, size: 848 } as const;
 export const RESULT = {
   trap: 0,
   error: 4,
@@ -25,7 +29,8 @@ export const RESULT = {
   gpr: 20,
   segments: 52,
   memory: 72,
-  size: 584,
+  ymm: 584,
+  size: 840,
 } as const;
 /** The engine uses these numbers. */
 const [ES, CS, SS, DS, FS, GS] = [0, 1, 2, 3, 4, 5];
@@ -57,7 +62,7 @@ function value32(random: Random): number {
 const BASES_16: readonly (readonly number[])[] = [[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3]];
 
 /** An instance that is being built. */
-class Builder {
+export class Builder {
   readonly bytes = new Uint8Array(CASE.size);
   readonly view = new DataView(this.bytes.buffer);
   readonly gpr: number[];
@@ -76,6 +81,7 @@ class Builder {
   ) {
     this.gpr = Array.from({ length: 8 }, () => value32(random));
     for (let at = CASE.memory; at < CASE.size; at += 4) this.view.setUint32(at, value32(random), true);
+    if (form.avx) for (let at = CASE.ymm; at < CASE.size; at += 16) vector(this.view, at, random, form.avx.kind);
     // Most of them let the instruction be executed.
     const data = (): Segment => (random.chance(3) ? random.pick(DATA) : DATA[random.below(2)]!);
     const stack = random.chance(3) ? random.pick(STACKS) : STACKS[random.below(2)]!;
@@ -207,6 +213,17 @@ function farTarget(random: Random, mayBeLong: boolean): [selector: number, offse
   return [code.selector, isSelf ? offset + 64 : offset];
 }
 
+/** R, X and B are 1 outside 64-bit mode. A C5 there has bit 3 of vvvv set, because it would be LDS otherwise; that of C4 means nothing. */
+function vexPrefix({ avx, map, options, vex }: Form, isMemory: boolean, random: Random): number[] {
+  const { lengths, ws, vreg } = avx!;
+  const w = random.pick(random.chance(30) ? [0, 1] : ws);
+  const length = random.pick(random.chance(30) && !options.has("fixed") ? [0, 1] : lengths);
+  const isUsed = vreg === "always" || (vreg === "register" && !isMemory) || random.chance(30);
+  const last = (~(isUsed ? random.below(8) : 0) & 15) << 3;
+  if (map === 1 && !w && random.chance(2)) return [0xc5, 0x80 | last | (length << 2) | vex];
+  return [0xc4, 0xe0 | map, (w << 7) | (random.chance(4) ? last ^ 0x40 : last) | (length << 2) | vex];
+}
+
 export function legacyInstance(form: Form, bits: 16 | 32, random: Random): LegacyInstance {
   const b = new Builder(form, bits, random);
   const { gpr, code, view, operandSize } = b;
@@ -238,7 +255,8 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
   const linear = isWhole ? WINDOW_START + 64 + random.below(320) : b.target(isBit ? 64 : 320) + (isBit ? 128 : 0);
   const modrm: number[] = [];
   if (hasModrm) {
-    if (isMemory) modrm.push(...b.memory(reg, linear, isBit ? reg : isDoubleShift ? 1 : -1));
+    if (form.options.has("vsib") && b.addressSize === 4) modrm.push(...vsibOperand(b, form.opcode, reg));
+    else if (isMemory) modrm.push(...b.memory(reg, linear, isBit ? reg : isDoubleShift ? 1 : -1));
     else modrm.push(0xc0 | (reg << 3) | rm);
   }
   const [selector, offset] = farTarget(random, form.name !== "callf");
@@ -275,10 +293,12 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
     gpr[rm] = (CODE_PAGE + CODE_OFFSET + 64 + random.below(64) - b.chosen[CS!]!.base) >>> 0;
   if (jumps && isMemory)
     b.poke(linear, operandSize, CODE_PAGE + CODE_OFFSET + 64 + random.below(64) - b.chosen[CS!]!.base);
+  if (form.options.has("rdi")) b.setRegister(7, b.offsetOf(b.override >= 0 ? b.override : DS!, linear), b.addressSize);
   if (form.name === "xlat")
     b.setRegister(3, b.offsetOf(b.override >= 0 ? b.override : DS!, WINDOW_START + random.below(256)), b.addressSize);
 
-  if (form.vex >= 0) {
+  if (form.avx) code.push(...vexPrefix(form, isMemory, random));
+  else if (form.vex >= 0) {
     // C4: R, X and B are 1 outside 64-bit mode, W is ignored; no 66, no LOCK.
     code.push(0xc4, 0xe0 | form.map, (random.below(2) << 7) | ((~random.below(8) & 15) << 3) | form.vex);
     if (form.name === "rorx") code[code.length - 1]! |= 0x78;
@@ -317,7 +337,8 @@ export function legacyInstance(form: Form, bits: 16 | 32, random: Random): Legac
 
 /** Makes `count` instances, taking the forms in turn, half of them in 16-bit code, of the forms whose names begin with `only`. */
 export function* legacyInstances(count: number, random: Random, only?: string): Generator<LegacyInstance> {
-  const forms = LEGACY_FORMS.filter(({ name }) => !only || name.startsWith(only));
+  const machineHasAvx = hasAvx();
+  const forms = LEGACY_FORMS.filter(({ avx, name }) => (!avx || machineHasAvx) && (!only || name.startsWith(only)));
   for (let i = 0; i < count; i++)
     yield legacyInstance(forms[i % forms.length]!, Math.floor(i / forms.length) % 2 ? 16 : 32, random);
 }

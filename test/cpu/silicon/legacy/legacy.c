@@ -1,7 +1,7 @@
 /*
  * Executes single instructions of 16- and 32-bit code on the real CPU, in compatibility mode through segments of the LDT. It reads the LDT and then
  * cases from standard input, and writes what each case did to standard output. A case is everything that a 32-bit user program has in registers and
- * segments, except the FPU. The instruction is followed by INT3, so every case ends in a signal, and the signal's frame is the result. Build: gcc -O1
+ * segments, except the x87 FPU and MXCSR. The instruction is followed by INT3, so every case ends in a signal, and the signal's frame is the result. Build: gcc -O1
  * -no-pie -fno-stack-protector -o legacy legacy.c (x86-64 Linux).
  */
 #define _GNU_SOURCE
@@ -33,6 +33,7 @@ struct test_case {
     uint32_t eflags, eip;
     uint16_t segment[8];
     uint8_t memory[WINDOW];
+    uint8_t ymm[8][32];
 };
 
 struct result {
@@ -41,7 +42,12 @@ struct result {
     uint16_t segment[8];
     uint32_t pad;
     uint8_t memory[WINDOW];
+    uint8_t ymm[8][32];
 };
+
+/* Offsets in the area of XSAVE, which a signal's frame has after the image of FXSAVE: XMM, XSTATE_BV, the upper halves of YMM. */
+enum { XSAVE_XMM = 160, XSAVE_BV = 512, XSAVE_YMM = 576 };
+enum { XSTATE_AVX = 4 };
 
 /* What the entry code below reaches by 32-bit absolute addresses, because by then the segments are those of the case. */
 struct entry {
@@ -50,6 +56,8 @@ struct entry {
     uint16_t code;
     uint16_t segment[8];
 } entry;
+uint8_t vectors[8][32];
+uint8_t has_avx;
 
 static struct result result;
 static sigjmp_buf back;
@@ -67,6 +75,14 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     ucontext_t *u = context;
     greg_t *g = u->uc_mcontext.gregs;
     for (int i = 0; i < 8; i++) result.gpr[i] = g[order[i]];
+    const uint8_t *area = (const uint8_t *)u->uc_mcontext.fpregs;
+    uint64_t present;
+    memcpy(&present, area + XSAVE_BV, sizeof present);
+    for (int i = 0; i < 8; i++) {
+        memcpy(result.ymm[i], area + XSAVE_XMM + 16 * i, 16);
+        memset(result.ymm[i] + 16, 0, 16);
+        if (has_avx && present & XSTATE_AVX) memcpy(result.ymm[i] + 16, area + XSAVE_YMM + 16 * i, 16);
+    }
     result.trap = g[REG_TRAPNO];
     result.error = g[REG_ERR];
     result.cr2 = g[REG_CR2];
@@ -83,6 +99,10 @@ static void on_signal(int number, siginfo_t *info, void *context) {
 
 void enter(void);
 asm("enter:\n"
+    "cmpb $0, has_avx\n je 1f\n"
+    "vmovups vectors+0, %ymm0\n vmovups vectors+32, %ymm1\n vmovups vectors+64, %ymm2\n vmovups vectors+96, %ymm3\n"
+    "vmovups vectors+128, %ymm4\n vmovups vectors+160, %ymm5\n vmovups vectors+192, %ymm6\n vmovups vectors+224, %ymm7\n"
+    "1:\n"
     "pushq entry+64\n"
     "movl entry+0, %eax\n movl entry+8, %ecx\n movl entry+16, %edx\n movl entry+24, %ebx\n"
     "movl entry+40, %ebp\n movl entry+48, %esi\n movl entry+56, %edi\n"
@@ -102,6 +122,7 @@ int main(void) {
     check(mmap(DATA_PAGES, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED, "data");
     /* A case that never ends ends the harness. */
     alarm(100);
+    has_avx = __builtin_cpu_supports("avx") != 0;
     uint32_t count;
     check(fread(&count, sizeof count, 1, stdin) == 1, "ldt");
     while (count--) {
@@ -124,6 +145,7 @@ int main(void) {
         entry.target = test.eip;
         entry.code = test.segment[CS];
         memcpy(entry.segment, test.segment, sizeof entry.segment);
+        memcpy(vectors, test.ymm, sizeof vectors);
         memset(DATA_PAGES, 0, 8192);
         memcpy(WINDOW_START, test.memory, WINDOW);
         if (!sigsetjmp(back, 1)) enter();

@@ -69,6 +69,7 @@ export function legacyDifference({ flagMask }: LegacyInstance, silicon: Uint8Arr
     const seen = (view: DataView): number => (view.getUint16(at, true) > 3 ? view.getUint16(at, true) : 0);
     compare(name, seen(a), seen(b));
   });
+  for (let i = 0; i < 64; i++) u32(`ymm${i >> 3}.${i & 7}`, RESULT.ymm + 4 * i);
   for (let i = 0; i < WINDOW; i += 4) u32(`memory+${i}`, RESULT.memory + i);
   return found.length ? found.join(", ") : null;
 }
