@@ -47,7 +47,7 @@ import type { Hypercalls } from "./hypercalls.ts";
 const EXTENTS_PER_CALL = 4096;
 /** The place of the list of extents in the scratch area. */
 const LIST = 64;
-/** The bytes for a context in the scratch area, after the domctl. The contexts of the most vCPUs that a domain may have take 98 KB. */
+/** The bytes for a context in the scratch area, after the domctl. The contexts of the most vCPUs that a domain may have take 104 KB. */
 export const CONTEXT_MOST = 0x1f000;
 const LARGE_ORDER = 9;
 const LARGE_FRAMES = 1 << LARGE_ORDER;

@@ -167,13 +167,13 @@ export const VCPU_UPCALLS = 80;
 /** u64: hypercalls and accesses of a traced domain that were not recorded because the ring was full. */
 export const VCPU_TRACE_LOST = 88;
 /** EXIT_CAUSES x u64: exits by reason, EXIT_* (core/machine/cpu/exits.ts), from 0 on. */
-export const VCPU_EXITS = 0xe00;
+export const VCPU_EXITS = 0xf00;
 export const EXIT_CAUSES = 11;
 /** ACCESS_KINDS x u64: a PVH vCPU's accesses to ports and to addresses without memory, by TRACE_KIND_* (trace.ts) from TRACE_KIND_port_read on. */
-export const VCPU_ACCESSES = 0xe58;
+export const VCPU_ACCESSES = 0xf58;
 export const ACCESS_KINDS = 4;
 /** u64: page faults that Xen passed to the kernel of a PV guest. */
-export const VCPU_PAGE_FAULTS = 0xe78;
+export const VCPU_PAGE_FAULTS = 0xf78;
 /** u64: those that a PVH guest's kernel had without Xen (inside the vCPU's CpuState). */
 export const VCPU_OWN_PAGE_FAULTS = 0xc70;
 /** The engine's structure (core/machine/cpu/state.ts). */

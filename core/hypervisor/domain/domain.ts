@@ -112,6 +112,14 @@ export class Domain {
   tscMode: u32;
   /** XEN_X86_MSR_RELAXED. */
   msrRelaxed: u32;
+  /** Its processor's features, a word of each register of CPUID that has some: guest/features.ts. */
+  features1D: u32;
+  features1C: u32;
+  featuresE1D: u32;
+  featuresE1C: u32;
+  featuresDA1: u32;
+  features7B: u32;
+  features7C: u32;
   tscIncarnation: u32;
   /** 1: RDTSC exits and shows the time since tscZero (system time, ns) at tscKhz. */
   tscEmulated: u32;
@@ -207,21 +215,21 @@ export const GUEST_INITIALISED: u32 = 16;
 /** The engine's structure (core/machine/cpu/state.ts) inside the Vcpu. */
 export const VCPU_CPU: usize = 0x800;
 /** 16 x u32: frames of the guest's GDT (their type reference is held), by page. */
-export const VCPU_GDT_FRAMES: usize = 0xc80;
+export const VCPU_GDT_FRAMES: usize = 0xd80;
 /** 24 x u32: port bound to each VIRQ, 0 = none. */
-export const VCPU_VIRQ_PORTS: usize = 0xcc0;
+export const VCPU_VIRQ_PORTS: usize = 0xdc0;
 /** 4 Timers (sched/timer.ts): single-shot, periodic, poll, the local APIC's. */
-export const VCPU_TIMERS: usize = 0xd40;
+export const VCPU_TIMERS: usize = 0xe40;
 export const TIMER_SINGLESHOT: u32 = 0;
 export const TIMER_PERIODIC: u32 = 1;
 export const TIMER_POLL: u32 = 2;
 export const TIMER_APIC: u32 = 3;
 /** 11 x u64: exits by cause (EXIT_*). */
-export const VCPU_EXIT_COUNTS: usize = 0xe00;
+export const VCPU_EXIT_COUNTS: usize = 0xf00;
 /** 4 x u64: accesses to ports and to what is no memory (guest/pvh/accesses.ts). */
-export const VCPU_ACCESS_COUNTS: usize = 0xe58;
+export const VCPU_ACCESS_COUNTS: usize = 0xf58;
 /** u64: page faults handed to the guest (abi/native.ts has its place). */
-export const VCPU_PAGE_FAULT_COUNT: usize = 0xe78;
+export const VCPU_PAGE_FAULT_COUNT: usize = 0xf78;
 /** 256 x 16 bytes of struct trap_info by vector: u8 vector, u8 flags, u16 cs, 4 bytes, u64 address. */
 export const VCPU_TRAPS: usize = 0x1000;
 /** In its place, of PVH vCPUs: guest/pvh/state.ts, 2048 bytes. */

@@ -73,8 +73,8 @@ function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
       // Transfers of another size than the mode's are rare.
       return (op.size === mode.word && NEAR[op.id]) || "interpret";
     case "sse":
-      // FXSAVE, LDMXCSR and similar instructions read or write the whole state of x87 and SSE.
-      return op.map === 1 && op.opcode === 0xae ? "interpret" : null;
+      // FXSAVE, LDMXCSR, XSAVEC and similar instructions read or write the whole state of x87, SSE and AVX.
+      return op.map === 1 && (op.opcode === 0xae || op.opcode === 0xc7) ? "interpret" : null;
     case "system":
       return [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id) ? null : "interpret";
     case "segment":

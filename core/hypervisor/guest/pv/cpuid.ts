@@ -8,7 +8,7 @@ import { answer, processorLeaf, tscLeaf } from "../cpuid";
 export function pvCpuid(v: Vcpu, leaf: u32, sub: u32): void {
   if (leaf >= <u32>XEN_CPUID_FIRST_LEAF && leaf < <u32>XEN_CPUID_FIRST_LEAF + 0x10000)
     xenLeaf(v, leaf - XEN_CPUID_FIRST_LEAF, sub);
-  else processorLeaf(v, leaf, sub, (v.cr4 & CR4_OSXSAVE) != 0, 0, 0, 0, 0);
+  else processorLeaf(v, leaf, sub, (v.cr4 & CR4_OSXSAVE) != 0);
 }
 
 function xenLeaf(v: Vcpu, leaf: u32, sub: u32): void {
