@@ -62,30 +62,42 @@ export class DomainDevices {
 
   /** Writes both ends in the state Initialising. Throws Refusal if the backend's domain does not exist. */
   write(domid: number, spec: DeviceSpec, transaction: number): DeviceAddress {
+    const address = this.#addressFor(domid, spec);
+    this.#writeFrontend(address, spec, transaction);
+    this.#writeBehind(address, spec, transaction);
+    return address;
+  }
+
+  #addressFor(domid: number, spec: DeviceSpec): DeviceAddress {
     const { kind, id, backend } = spec;
     const backendDomid = this.#domidOf(backend);
     if (backendDomid === null)
       throw new Refusal("ESRCH", `${this.title(spec)}: there is no domain ${backend} to hold its backend.`);
-    const address = { backendDomid, kind, domid, id };
+    return { backendDomid, kind, domid, id };
+  }
+
+  #writeFrontend(address: DeviceAddress, { kind, id, front: nodes }: DeviceSpec, transaction: number): void {
+    const { domid, backendDomid } = address;
     const isWired = this.kind(kind).isWired?.(id) ?? false;
-    const [front, back] = [this.frontendPath(address), backendPath(address)];
-    const toolstack = `n${this.#store.connection.domid}`;
-    this.#directory(front, isWired ? [toolstack, `r${domid}`] : [`n${domid}`, `r${backendDomid}`], transaction);
-    this.#directory(`/libxl/${domid}/device/${kind}/${id}`, [toolstack], transaction);
+    const front = this.frontendPath(address);
+    const permissions = isWired ? [`n${this.#own}`, `r${domid}`] : [`n${domid}`, `r${backendDomid}`];
+    this.#directory(front, permissions, transaction);
+    const common = { backend: backendPath(address), "backend-id": backendDomid };
     const state = isWired ? undefined : XENBUS.Initialising;
-    const frontNodes = spec.front;
+    this.#store.writeAll(front, { ...common, ...inBytes(nodes), state }, transaction);
+  }
+
+  /** Writes the toolstack's record of the device, and the backend's directory. */
+  #writeBehind(address: DeviceAddress, spec: DeviceSpec, transaction: number): void {
+    const { kind, domid, id, backendDomid } = address;
     const backNodes = backendDomid === this.#own ? spec.back : this.#elsewhere(spec);
-    this.#store.writeAll(
-      front,
-      { backend: back, "backend-id": backendDomid, ...inBytes(frontNodes), state },
-      transaction,
-    );
     const record = `/libxl/${domid}/device/${kind}/${id}`;
-    this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
+    this.#directory(record, [`n${this.#own}`], transaction);
+    const both = { frontend: this.frontendPath(address), backend: backendPath(address), "backend-id": backendDomid };
+    this.#store.writeAll(record, both, transaction);
     // A copy of what was meant, because the domain that has the backend may change its own directory.
     this.#store.writeAll(`${record}/back`, inBytes(backNodes), transaction);
     this.writeBackend(address, inBytes(backNodes), transaction);
-    return address;
   }
 
   /** Writes the backend's directory in the state Initialising. The values of `nodes` are bytes. */
@@ -168,19 +180,29 @@ export class DomainDevices {
   /**
    * While this runs, nothing else may be under way with that device, neither here nor in detach(). A guest that has not yet seen that an earlier
    * device with the same id is gone would take the new device for it and never connect, because Linux only checks whether the directory exists. So
-   * this waits first. `isThere` is called after the wait and throws if the domain is gone by then: nothing would ever remove what was written for it.
+   * this waits first. For the same reason a guest sees nothing of a device before its backend in this domain is ready: one that is refused would be
+   * such an earlier device. A Linux backend in another domain, however, fails if it does not find its frontend. `isThere` is called after each wait
+   * and throws if the domain is gone by then: nothing would ever remove what was written for it.
    */
   async attach(domid: number, spec: DeviceSpec, isThere: () => void): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
     await this.#settled(domid, spec);
     isThere();
-    const address = this.#store.transaction((t) => this.write(domid, spec, t));
+    const address = this.#addressFor(domid, spec);
+    const isOwn = address.backendDomid === this.#own;
+    this.#store.transaction((t) => {
+      if (!isOwn) this.#writeFrontend(address, spec, t);
+      this.#writeBehind(address, spec, t);
+    });
     try {
       await this.ready([address], null);
     } catch (error) {
       await this.#withdraw(address);
       throw error;
     }
+    if (!isOwn) return;
+    isThere();
+    this.#store.transaction((t) => this.#writeFrontend(address, spec, t));
   }
 
   /** A device that could not be set up is closed before it is removed, as far as the guest has begun with it and answers. */

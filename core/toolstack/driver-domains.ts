@@ -3,8 +3,8 @@
  * grants of the frontends are meant for it, and it finds the backends' directories as the toolstack wrote them for the old one. Linux's backends go
  * on with a connected ring at the place where its responses end. That is right only if every request has had its response. Nobody can tell from the
  * ring which requests were taken and not answered, or were answered out of order, and a request that is carried out twice would write what its pages
- * contain by then. So a device that has requests on the way is left without a backend, as real Xen leaves it. For disks a native domain has a record of
- * the requests that outlives its thread (core/dom0/xenbus/request-record.ts), with which they go on in any case.
+ * contain by then. So a device that has requests on the way is left without a backend, as real Xen leaves it. The backends of native domains know
+ * which requests are left (`goesOnWithRequests` in core/dom0/xenbus/kind.ts), so those devices go on in any case.
  */
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
@@ -49,9 +49,9 @@ export class DriverDomains {
 
   /**
    * Returns the devices of other domains whose backends were in a domain that has stopped. It must be called before that domain is destroyed.
-   * `isRecorded` says that the domain that takes its place will have the records of requests, for the kinds of devices that have one.
+   * `isNative` says that its backends were this project's, and that those of the domain that takes its place will be.
    */
-  served(domid: number, isRecorded: boolean): ServedDevice[] {
+  served(domid: number, isNative: boolean): ServedDevice[] {
     const { store, devices } = this.#parts;
     return store
       .list("/libxl")
@@ -60,7 +60,7 @@ export class DriverDomains {
       .flatMap((front) => devices.all(front))
       .filter((address) => address.backendDomid === domid)
       .map((address) => {
-        const isKnown = isRecorded && devices.kind(address.kind).recordsRequests === true;
+        const isKnown = isNative && devices.kind(address.kind).goesOnWithRequests === true;
         return { address, back: devices.recorded(address), canGoOn: isKnown || this.#isQuiet(address) };
       });
   }

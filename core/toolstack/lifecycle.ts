@@ -17,19 +17,12 @@ import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { checkedConfig } from "./checked-config.ts";
-import { canBeBackend, namesBackend, renameBackend } from "./backend-names.ts";
 import { withValue } from "./config-text.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
 import { leftSentence, type DriverDomains, type ServedDevice } from "./driver-domains.ts";
-import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
-import {
-  moveDomainStore,
-  removeDomainStore,
-  renameDomainStore,
-  writeDomainStore,
-  writeStoreRing,
-} from "./domain-store.ts";
+import { DomainNames } from "./domain-names.ts";
+import { moveDomainStore, removeDomainStore, writeDomainStore, writeStoreRing } from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
 import { guestFiles, imageOf, type GuestImage } from "./guest-files.ts";
 import {
@@ -101,16 +94,16 @@ export interface LifecycleParts extends ShellParts {
 }
 
 export class Lifecycle {
+  readonly names: DomainNames;
   readonly shells: Shells;
   readonly #parts: LifecycleParts;
   readonly #domains = new Map<number, ManagedDomain>();
-  /** The domains that are being built, by name. They are aborted when nobody wants them any more. */
-  readonly #building = new Map<string, AbortController>();
   readonly #returning = new Returning();
   #closing = false;
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
+    this.names = new DomainNames(parts, this.#domains);
     this.shells = new Shells(parts);
     parts.store.watch("@releaseDomain", () => this.#checkStopped());
   }
@@ -166,7 +159,7 @@ export class Lifecycle {
     options: CreateOptions,
     again: Again | null = null,
   ): Promise<Omit<CreateResult, "warnings">> {
-    return this.#named(config.name, (wanted) => this.#build(config, options, wanted, again));
+    return this.names.during(config.name, (wanted) => this.#build(config, options, wanted, again));
   }
 
   /**
@@ -180,7 +173,7 @@ export class Lifecycle {
     { console, shell }: Restored,
     restore: (request: DomainRestore) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
-    return this.#named(config.name, (wanted) => {
+    return this.names.during(config.name, (wanted) => {
       const { maxvcpus: vcpus, maxmemMiB } = config;
       const mostPages = maxmemMiB * 256;
       if (!shell) this.shells.checkRoom(config, pages);
@@ -188,26 +181,6 @@ export class Lifecycle {
         restore({ ...ports, vcpus, mostPages }),
       );
     });
-  }
-
-  /** One domain of a name at a time. */
-  async #named<T>(name: string, make: (wanted: AbortSignal) => Promise<T>): Promise<T> {
-    if (name === "Domain-0" || this.#building.has(name) || [...this.#domains.values()].some((d) => d.name === name))
-      throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
-    const wanted = new AbortController();
-    this.#building.set(name, wanted);
-    try {
-      return await make(wanted.signal);
-    } finally {
-      this.#building.delete(name);
-    }
-  }
-
-  /** What is being created under that name is removed the next time its builder checks. Its create() throws Refusal ECANCELED. */
-  cancelCreate(name: string): void {
-    const wanted = this.#building.get(name);
-    if (!wanted) throw new Refusal("ESRCH", `No domain named ${name} is being created.`);
-    wanted.abort(new Refusal("ECANCELED", `${name} was cancelled before it was created.`));
   }
 
   async #build(
@@ -329,37 +302,10 @@ export class Lifecycle {
     this.#parts.store.write(`/local/domain/${domid}/control/shutdown`, reason);
   }
 
-  /** Domains that have a device with its backend in this domain find it by its new name when they start again. */
-  rename(domid: number, name: string): void {
-    const before = this.managed(domid).name;
-    const users = [...this.#domains.values()].filter((each) => namesBackend(each, before));
-    if (users.length > 0 && !canBeBackend(name))
-      throw new Refusal(
-        "EINVAL",
-        `${before} has backends of ${users[0]!.name}'s devices, whose configuration can't name ${JSON.stringify(name)}: leave out commas and spaces at its ends, and take no number.`,
-      );
-    this.#rename(domid, name);
-    for (const each of users) renameBackend(each, this.#parts.devices.kinds, before, name);
-  }
-
-  #rename(domid: number, name: string): void {
-    const domain = this.managed(domid);
-    if (!isDomainName(name))
-      throw new Refusal("EINVAL", `${JSON.stringify(name)} can't be a name; allowed: ${NAME_ALLOWED}.`);
-    if ([...this.#domains.values()].some((other) => other !== domain && other.name === name) || name === "Domain-0")
-      throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
-    domain.name = name;
-    domain.options = { ...domain.options, config: withValue(domain.options.config, "name", name) };
-    renameDomainStore(this.#parts.store, domid, domain.uuid, name);
-    this.#parts.consoles.rename(domid, name);
-  }
-
   /** The domain stays so that it can be looked at, while another one takes its place, name and UUID: libxl_domain_preserve. */
   #preserve(domain: ManagedDomain): void {
-    const { domid, name, uuid } = domain;
-    let n = 1;
-    while ([...this.#domains.values()].some((other) => other.name === `${name}-${n}`)) n++;
-    this.#rename(domid, `${name}-${n}`);
+    const { domid, uuid } = domain;
+    this.names.giveAway(domain);
     domain.uuid = crypto.randomUUID();
     this.#parts.hypercalls.domains.setHandle(domid, domain.uuid);
     moveDomainStore(this.#parts.store, domid, uuid, domain.uuid);
@@ -486,9 +432,9 @@ export class Lifecycle {
       case "soft-reset": {
         const config = { ...domain.config, name: domain.name };
         const { driverDomains, threads } = this.#parts;
-        // A native domain leaves a record of its frontends' requests, with which another goes on; another type's does not read it.
-        const isRecorded = domain.type === "native" && config.type === "native";
-        const served = driverDomains.served(domid, isRecorded);
+        // One native domain goes on with what another has left undone; a domain of another type does not know what that is.
+        const isNative = domain.type === "native" && config.type === "native";
+        const served = driverDomains.served(domid, isNative);
         const records = threads.records(domid);
         this.destroy(domid);
         await this.#restart(domain, config, options, served.length > 0 ? { domid, served, records } : null);

@@ -147,7 +147,7 @@ export class Service {
         return { config, ...(configName !== undefined && { configName }) };
       },
       definitionFiles: ({ domid }) => lifecycle.managed(domid).options.files ?? {},
-      createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
+      createCancel: ({ name }) => done(lifecycle.names.cancel(name)),
       save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
       saveCancel: ({ domid }) => done(saving.cancel(domid)),
       dumpCore: ({ domid, file }) => saving.dumpCore(domid, file),
@@ -165,7 +165,7 @@ export class Service {
       pause: ({ domid }) => done(hypercalls.domains.pause(lifecycle.managed(domid).domid)),
       unpause: ({ domid }) => done(this.#unpause(domid)),
       destroy: ({ domid }) => done(lifecycle.destroy(domid)),
-      rename: ({ domid, name }) => done(lifecycle.rename(domid, name)),
+      rename: ({ domid, name }) => done(lifecycle.names.change(lifecycle.managed(domid), name)),
       setScheduler: ({ domid, weight, cap }) => {
         const now = hypercalls.domains.getCredit(domid);
         hypercalls.domains.setCredit(domid, weight ?? now.weight, cap ?? now.cap);

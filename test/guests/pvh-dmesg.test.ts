@@ -119,7 +119,8 @@ describe.skipIf(missing !== null)(`Debian's kernel as PVH beside real Xen${missi
         `lines of the reference like ${lines}`,
       ).toEqual([]);
     }
-    const isJudged = versionOf(here) === versionOf(xen) ? () => true : (line: string) => PLATFORM.test(line);
+    const isSameKernel = versionOf(here) === versionOf(xen);
+    const isJudged = (line: string): boolean => isSameKernel || PLATFORM.test(line);
     const judged = (lines: readonly string[], allowed: readonly Rule[]): string[] =>
       lines.filter((line) => !matches(line, [...allowed, ...BY_TIME]) && isJudged(line));
     const expected = judged(uncomplaining, ONLY_ON_XEN);
@@ -133,6 +134,7 @@ describe.skipIf(missing !== null)(`Debian's kernel as PVH beside real Xen${missi
         .sort();
     expect(ordered(found)).toEqual(ordered(expected));
     expect(free(found)).toEqual(free(expected));
-    expect(expected.length).toBeGreaterThan(100);
+    // Of another kernel than the reference's, only what it says about the platform is compared: 79 lines.
+    expect(expected.length).toBeGreaterThan(isSameKernel ? 100 : 70);
   }, 300_000);
 });

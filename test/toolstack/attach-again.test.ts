@@ -103,13 +103,41 @@ it("does not wait for what others watch, nor for a guest that had nothing", asyn
   expect(performance.now() - began).toBeLessThan(5000);
 });
 
-it("comes after one that was refused, which the guest has closed while it was still there", async () => {
+it("is seen by its guest when its backend is ready, and not at all when that refuses it", async () => {
+  const seen: string[] = [];
+  const unwatch = guest.watch("device", (node) => {
+    if (node.endsWith(`${DISK}/state`))
+      seen.push(`${node} with ${params()}, backend in ${host.store.read(`${back}/state`)}`);
+  });
+  await expect(attach("none.img")).rejects.toThrow(/none\.img: ENOENT/);
+  expect([seen, host.store.list(`/libxl/${domid}/device/vbd`), params()]).toEqual([[], [], null]);
+  await attach("two.img");
+  await expect
+    .poll(() => seen)
+    .toEqual([`device/vbd/${DISK}/state with raw:${path.join(folder, "two.img")}, backend in 2`]);
+  expect(host.store.permissions(front)).toEqual([`n${domid}`, "r0"]);
+  unwatch();
+});
+
+it("comes after one that another domain's backend refused, which the guest has closed while it was still there", async () => {
+  const config = `name = "driver"\nkernel = "k"\nmemory = 4\n`;
+  const made = await host.service.handle("create", { config, files: { k: kernel } });
+  const there = `/local/domain/${(made as { domid: number }).domid}/backend/vbd/${domid}/${DISK}`;
+  const stateThere = (): string | null => host.store.read(`${there}/state`);
+  const attachThere = (name: string): Promise<unknown> =>
+    host.service.handle("deviceAttach", {
+      domid,
+      key: "disk",
+      spec: `vdev=xvdb,backend=driver,target=${name}`,
+      folder,
+    });
+  const paramsThere = (): string | null => host.store.read(`${there}/params`);
   const seen: string[] = [];
   const unwatchDevices = guest.watch("device", () => {
     if (seen.length || guest.read(`${front}/state`) === null) return;
     seen.push("found");
-    const unwatch = guest.watch(`${back}/state`, () => {
-      const state = host.store.read(`${back}/state`);
+    const unwatch = guest.watch(`${there}/state`, () => {
+      const state = stateThere();
       if (state === "5" && !seen.includes("closes")) {
         seen.push("closes");
         // This is not done at once, as in a driver that has something to wait for.
@@ -120,15 +148,21 @@ it("comes after one that was refused, which the guest has closed while it was st
       } else if (state === null && !seen.includes("forgets")) {
         seen.push("forgets");
         setTimeout(() => {
-          seen.push(`forgotten while there was ${params() ?? "none"}`);
+          seen.push(`forgotten while there was ${paramsThere() ?? "none"}`);
           unwatch();
         }, 20);
       }
     });
   });
-  await expect(attach("none.img")).rejects.toThrow(/none\.img: ENOENT/);
-  await attach("two.img");
+  const refused = expect(attachThere("/dev/none")).rejects.toThrow(/can't be set up/);
+  await expect.poll(stateThere).toBe("1");
+  host.store.write(`${there}/state`, 5);
+  await refused;
+  const again = attachThere("/dev/xvda");
+  await expect.poll(stateThere, { timeout: 5000 }).toBe("1");
+  host.store.write(`${there}/state`, 2);
+  await again;
   unwatchDevices();
   expect(seen).toEqual(["found", "closes", "closed", "forgets", "forgotten while there was none"]);
-  expect(params()).toContain("two.img");
+  expect(paramsThere()).toContain("/dev/xvda");
 });

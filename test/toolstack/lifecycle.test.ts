@@ -130,6 +130,18 @@ describe("create", () => {
     await create();
   });
 
+  it("has its name to itself while it is built: no other domain is created or renamed to it", async () => {
+    const { domid } = await create("", "other");
+    const building = create("", "late");
+    const taken = { code: "EEXIST", message: "A domain named late exists already; names are unique on a host." };
+    await expect(service.handle("rename", { domid, name: "late" })).rejects.toMatchObject(taken);
+    await expect(create("", "late")).rejects.toMatchObject(taken);
+    await building;
+    await service.handle("rename", { domid, name: "other" });
+    const names = ((await service.handle("list", {})) as { name: string }[]).map(({ name }) => name);
+    expect(names).toEqual(["Domain-0", "other", "late"]);
+  });
+
   it("waits for a dozen devices at once without a warning, and is taken down when it is cancelled meanwhile", async () => {
     const warned: Error[] = [];
     const hear = (warning: Error): void => void warned.push(warning);

@@ -38,6 +38,8 @@ export class BackRing {
   /** What respond() has to be given with the answer to that request. Means something only in a ring with a record. */
   taken = 0;
   readonly size: number;
+  /** Whether an earlier backend has answered requests of this ring. It may have ended before it notified the frontend of the last answers. */
+  readonly isContinued: boolean;
   readonly #words: Int32Array;
   /** For each page, the index in #words of its first word. */
   readonly #pages: readonly number[];
@@ -66,6 +68,7 @@ export class BackRing {
     this.size = ringSize(pages.length, slotBytes);
     this.request = new Int32Array(slotBytes >> 2);
     this.#requestConsumer = this.#responseProducer = Atomics.load(this.#words, this.#header + RSP_PROD) >>> 0;
+    this.isContinued = this.#responseProducer !== 0;
     this.#record = record;
     const before = record?.recover(this.#responseProducer);
     if (before) {

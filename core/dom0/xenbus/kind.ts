@@ -224,9 +224,9 @@ export interface DeviceKind {
    */
   readonly elsewhere?: (spec: DeviceSpec) => Nodes;
   /**
-   * Whether its backend in a native domain records each request that it takes (request-record.ts), so that the backend that takes its place knows which
-   * were on their way.
+   * Whether its backend in a native domain can take the place of an earlier one while requests are on their way. It must know which those are: by a
+   * record (request-record.ts), or because it answers in the order of the ring's slots and may do again what the earlier one has done.
    */
-  readonly recordsRequests?: boolean;
+  readonly goesOnWithRequests?: boolean;
   create(context: BackendContext): Backend;
 }

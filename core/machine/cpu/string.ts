@@ -45,13 +45,14 @@ export function stringExecute(op: usize, steps: i32): bool {
     return true;
   }
   const prefix = load<u8>(op, OP_PREFIX);
+  const size = <u32>load<u8>(op, OP_OPSIZE);
+  const compares = id == I.ID_CMPS || id == I.ID_SCAS;
   if (!(prefix & (PREFIX_REP | PREFIX_REPNE))) {
     stepOnce(op, id);
+    if (compares && !fault) setCompared(size);
     return true;
   }
   const width = <u32>load<u8>(op, OP_ADDRSIZE);
-  const size = <u32>load<u8>(op, OP_OPSIZE);
-  const compares = id == I.ID_CMPS || id == I.ID_SCAS;
   const wanted: u64 = prefix & PREFIX_REP ? 0 : 1;
   const forward = !(load<u64>(cpu, CPU_RFLAGS) & DF);
   const runs =
@@ -63,8 +64,10 @@ export function stringExecute(op: usize, steps: i32): bool {
   let patience = steps;
   while (true) {
     const count = cutPointer(getReg64(RCX), width);
-    if (!count) return true;
-    if (patience <= 0) return false;
+    if (!count || patience <= 0) {
+      if (compares && patience < steps) setCompared(size);
+      return !count;
+    }
     if (runs) {
       const done = id == I.ID_MOVS ? moveRun(op, size, width, count) : storeRun(size, width, count);
       if (fault) return true;
@@ -79,7 +82,10 @@ export function stringExecute(op: usize, steps: i32): bool {
     setPointer(RCX, count - 1, width);
     patience--;
     // REPE continues while operands are equal, REPNE while they differ.
-    if (compares && differs != (wanted != 0)) return true;
+    if (compares && differs != (wanted != 0)) {
+      setCompared(size);
+      return true;
+    }
   }
 }
 
@@ -107,13 +113,21 @@ function stepOnce(op: usize, id: u32): bool {
   let a: u64 = 0;
   let b: u64 = 0;
   const usesSource = id == I.ID_MOVS || id == I.ID_CMPS || id == I.ID_LODS;
+  // If both operands fault, Intel's processors report the one at ES:EDI.
+  if (id == I.ID_CMPS) {
+    const lin = destinationAddress(size, width, false);
+    if (fault) return false;
+    b = readSized(lin, size);
+    if (fault) return false;
+  }
   if (usesSource) {
     const lin = sourceAddress(op, size, width);
     if (fault) return false;
     a = readSized(lin, size);
     if (fault) return false;
   } else a = getAccumulator(size);
-  if (id != I.ID_LODS) {
+  if (id == I.ID_CMPS) setPointer(RDI, cutPointer(getReg64(RDI) + distance, width), width);
+  else if (id != I.ID_LODS) {
     const writes = id == I.ID_MOVS || id == I.ID_STOS;
     const lin = destinationAddress(size, width, writes);
     if (fault) return false;
@@ -123,8 +137,18 @@ function stepOnce(op: usize, id: u32): bool {
     setPointer(RDI, cutPointer(getReg64(RDI) + distance, width), width);
   } else setAccumulator(size, a);
   if (usesSource) setPointer(RSI, cutPointer(getReg64(RSI) + distance, width), width);
-  if (id == I.ID_CMPS || id == I.ID_SCAS) setLazy(FLAGS_SUB, size, a - b, a);
+  comparedFirst = a;
+  comparedSecond = b;
   return a != b;
+}
+
+/** The operands of the last step. */
+let comparedFirst: u64 = 0;
+let comparedSecond: u64 = 0;
+
+/** Sets the flags by the last step. A repeated comparison that faults leaves the flags as they were before it (CMPS in SDM volume 2). */
+function setCompared(size: u32): void {
+  setLazy(FLAGS_SUB, size, comparedFirst - comparedSecond, comparedFirst);
 }
 
 /** Returns the host address of `lin`; 0 if there is a device, which has to get every element separately, or after raising. */

@@ -8,6 +8,6 @@ export const BLK: DeviceKind = {
   title: "Block device",
   config: DISKS,
   elsewhere,
-  recordsRequests: true,
+  goesOnWithRequests: true,
   create: (context) => new BlockDevice(context),
 };

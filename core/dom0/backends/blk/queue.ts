@@ -71,6 +71,7 @@ export class BlockQueue {
     this.channel = parts.channel;
     this.ring = new BackRing(parts.buffer, parts.channel.addresses, parts.layout.slotBytes, parts.record);
     this.#response = new Int32Array(parts.layout.responseWords);
+    if (this.ring.isContinued) this.channel.notify();
   }
 
   /** Takes the requests in the ring, or leaves them to the next turn of the event loop if that is to take more anyway. */

@@ -144,6 +144,8 @@ export class NetworkInterface implements Backend, BridgePort {
       page: pages.receive.address,
       notify: () => second.notify(),
     });
+    if (transmit.ring.isContinued) first.notify();
+    if (receive.ring.isContinued) second.notify();
     return { transmit, receive, pages, ports: { transmit: first.port, receive: second.port } };
   }
 
