@@ -182,6 +182,7 @@ void begin(u32 which)
     if (has_word("shared")) shared();
     if (has_word("accesses")) accesses();
     if (has_word("modes")) modes();
+    if (has_word("xstate")) xstate();
     about_memory();
     about_cpu();
     about_events();

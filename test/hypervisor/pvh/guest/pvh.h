@@ -90,6 +90,7 @@ void demand(void);
 void accesses(void);
 void kept(void);
 void shared(void);
+void xstate(void);
 /* Makes the hypercall from 32-bit code, because the kernel itself is in long mode. Takes the first two arguments. */
 s32 hypercall32(u32 number, u32 a, u32 b);
 #endif
