@@ -68,9 +68,9 @@ export function singleStepTrap(v: Vcpu): void {
 /** DR6 bits of the I/O breakpoints that the present instruction has hit. */
 let breakpointsHit: u64 = 0;
 
-/** Executes CPUID on the registers of the running vCPU. */
-export function executeCpuid(v: Vcpu): void {
-  pvCpuid(v, load<u32>(register(0)), load<u32>(register(1)));
+/** Executes CPUID on the registers of the running vCPU. `prefixed`: it has Xen's prefix. */
+export function executeCpuid(v: Vcpu, prefixed: bool): void {
+  pvCpuid(v, load<u32>(register(0)), load<u32>(register(1)), prefixed && inKernelMode(v));
   store<u64>(register(0), cpuidA);
   store<u64>(register(3), cpuidB);
   store<u64>(register(1), cpuidC);
@@ -136,7 +136,7 @@ function stringPorts(v: Vcpu, op: usize): i32 {
 function system(v: Vcpu, op: usize, id: u32): i32 {
   switch (id) {
     case I.ID_CPUID:
-      executeCpuid(v);
+      executeCpuid(v, false);
       return DONE;
     case I.ID_IN:
     case I.ID_OUT:
