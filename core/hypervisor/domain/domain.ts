@@ -112,14 +112,6 @@ export class Domain {
   tscMode: u32;
   /** XEN_X86_MSR_RELAXED. */
   msrRelaxed: u32;
-  /** Its processor's features, a word of each register of CPUID that has some: guest/features.ts. */
-  features1D: u32;
-  features1C: u32;
-  featuresE1D: u32;
-  featuresE1C: u32;
-  featuresDA1: u32;
-  features7B: u32;
-  features7C: u32;
   tscIncarnation: u32;
   /** 1: RDTSC exits and shows the time since tscZero (system time, ns) at tscKhz. */
   tscEmulated: u32;
@@ -191,6 +183,8 @@ export const DOMAIN_HVM_PARAMS: usize = 0xc00;
 /** The console line buffer, 256 bytes, in the Domain's page. */
 export const DOMAIN_CONSOLE_LINE: usize = 0xa00;
 export const CONSOLE_LINE_SIZE: u32 = 256;
+/** FEATURE_WORDS x u32 in the Domain's page: its processor's features (guest/features.ts). */
+export const DOMAIN_FEATURES: usize = 0xb00;
 
 // ---- Vcpu --------------------------------------------------------------------------------------------------------
 

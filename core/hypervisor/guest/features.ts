@@ -6,7 +6,7 @@
 import { CR4_OSXSAVE } from "../../machine/cpu/control_bits";
 import { CPU_CR4_REFUSED, CPU_XCR0_REFUSED } from "../../machine/cpu/state";
 import { XCR0_AVX, XCR0_KNOWN, XCR0_SSE, XCR0_X87 } from "../../machine/cpu/xcr0";
-import { Domain, Vcpu, vcpuOf } from "../domain/domain";
+import { DOMAIN_FEATURES, Domain, Vcpu, vcpuOf } from "../domain/domain";
 import { typeOf } from "./type";
 
 /** CPUID.1:EDX and ECX, 80000001:EDX and ECX, D.1:EAX, 7.0:EBX and ECX. */
@@ -87,6 +87,9 @@ const DEPENDENT = memory.data<u8>([
   26, 2, 29, 3, 0, 1, 26, 4, 0, 1, 26, 4, 1, 1, 26, 4, 2, 1, 26, 1, 28, 1, 28, 1, 12, 1, 28, 1, 29, 1, 28, 5, 5,
 ]);
 const DEPENDENCIES: usize = 26;
+const NEEDED_BIT: usize = 1;
+const DEPENDENT_WORD: usize = 2;
+const DEPENDENT_BIT: usize = 3;
 
 function engineFeatures(word: u32): u32 {
   switch (word) {
@@ -108,7 +111,7 @@ function engineFeatures(word: u32): u32 {
 }
 
 function slot(d: Domain, word: u32): usize {
-  return changetype<usize>(d) + offsetof<Domain>("features1D") + ((<usize>word) << 2);
+  return changetype<usize>(d) + DOMAIN_FEATURES + ((<usize>word) << 2);
 }
 
 /** A word of the features that the domain has. */
@@ -135,9 +138,9 @@ export function setFeatures(d: Domain, wanted: usize): void {
   }
   for (let row: usize = 0; row < DEPENDENCIES; row++) {
     const at = DEPENDENT + (row << 2);
-    if ((featureWord(d, load<u8>(at)) >> (<u32>load<u8>(at, 1))) & 1) continue;
-    const dependent = slot(d, load<u8>(at, 2));
-    store<u32>(dependent, load<u32>(dependent) & ~((<u32>1) << (<u32>load<u8>(at, 3))));
+    if ((featureWord(d, load<u8>(at)) >> (<u32>load<u8>(at, NEEDED_BIT))) & 1) continue;
+    const dependent = slot(d, load<u8>(at, DEPENDENT_WORD));
+    store<u32>(dependent, load<u32>(dependent) & ~((<u32>1) << (<u32>load<u8>(at, DEPENDENT_BIT))));
   }
   for (let id: u32 = 0; id < d.maxVcpus; id++) {
     const v = vcpuOf(d, id);

@@ -1,6 +1,6 @@
 /*
  * Executes one instruction of XSAVE's family at a time on the real CPU, in 64-bit mode, with a given state of x87, SSE and AVX. Cases come on standard input and
- * results go to standard output, in the structures of xstate-silicon.ts. The window of memory lies at the end of a page after which nothing is mapped.
+ * results go to standard output, in the structures of xstate.ts. The window of memory lies at the end of a page after which nothing is mapped.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
