@@ -9,7 +9,10 @@ import { EXIT_SHUTDOWN } from "../machine/cpu/exits";
 import { CPU_PAGE_FAULTS, CPU_RETIRED, CPU_SIZE } from "../machine/cpu/state";
 import * as abi from "./abi/native";
 import {
+  CONSOLE_LINE_SIZE,
   DOMAIN_CONSOLE_LINE,
+  DOMAIN_FEATURES,
+  DOMAIN_HVM_PARAMS,
   DOMAIN_HYPERCALL_COUNTS,
   DOMAIN_WATCHDOG_TIMERS,
   Domain,
@@ -22,6 +25,7 @@ import {
   VCPU_VIRQ_PORTS,
   Vcpu,
 } from "./domain/domain";
+import { FEATURE_WORDS } from "./guest/features";
 import { ACTIVE_MFN, ACTIVE_SIZE, GrantTable } from "./grant/table";
 import { DomainMemory } from "./memory/domain_memory";
 import { FRAME_INFO_SIZE } from "./memory/frames";
@@ -94,6 +98,9 @@ if (DOMAIN_WATCHDOG_TIMERS + 2 * TIMER_SIZE > DOMAIN_HYPERCALL_COUNTS)
   ERROR("the watchdogs' timers: no room before DOMAIN_HYPERCALL_COUNTS");
 if (DOMAIN_HYPERCALL_COUNTS + 8 * abi.NR_HYPERCALLS > DOMAIN_CONSOLE_LINE)
   ERROR("the hypercall counts: no room before DOMAIN_CONSOLE_LINE");
+if (DOMAIN_CONSOLE_LINE + CONSOLE_LINE_SIZE > DOMAIN_FEATURES)
+  ERROR("the console's line: no room before DOMAIN_FEATURES");
+if (DOMAIN_FEATURES + 4 * FEATURE_WORDS > DOMAIN_HVM_PARAMS) ERROR("the features: no room before DOMAIN_HVM_PARAMS");
 if (offsetof<Vcpu>() > VCPU_CPU) ERROR("Vcpu: no room before VCPU_CPU");
 if (VCPU_CPU + CPU_SIZE > VCPU_GDT_FRAMES) ERROR("CpuState: no room before VCPU_GDT_FRAMES");
 if (VCPU_GDT_FRAMES + 4 * 16 > VCPU_VIRQ_PORTS) ERROR("the GDT's frames: no room before VCPU_VIRQ_PORTS");

@@ -62,9 +62,10 @@ export class Shells {
   }
 
   /** Gives it its vCPUs and limits. */
-  prepare(domid: number, { type, maxvcpus, maxmemMiB }: DomainConfig): void {
+  prepare(domid: number, { type, maxvcpus, maxmemMiB, cpuid }: DomainConfig): void {
     const { domains } = this.#parts.hypercalls;
     domains.setMaxVcpus(domid, maxvcpus);
+    if (cpuid) domains.changeCpuPolicy(domid, cpuid);
     domains.setMaxMemory(domid, maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
     this.shapeOf(type).prepare({ domid, mostPages: maxmemMiB * 256, maxvcpus });
   }

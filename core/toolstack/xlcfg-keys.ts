@@ -131,7 +131,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   localtime: warns("the guest's clock is UTC"),
   rtc_timeoffset: warns("the guest's clock is not shifted"),
   timer_mode: refused("Xen has it for HVM guests only"),
-  cpuid: warns("the guest sees the host's processor as it is"),
+  cpuid: works(
+    'Features: "host,avx=0", or a list of texts for registers. 1, k and s give what this host\'s processor has; what needs a feature that is missing goes with it, as in Xen. Other leaves are as they are, and a warning says so. AVX, AVX2, FMA and F16C are there only if they are asked for, for now.',
+  ),
   mca_caps: HVM,
   msr_relaxed: works(
     "With 1, RDMSR gives 0 for a register that the guest does not have, and WRMSR of it does nothing. Otherwise both cause #GP, at which some kernels stop.",

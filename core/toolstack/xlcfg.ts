@@ -8,6 +8,7 @@ import { parsePygrubArguments } from "../dom0/bootloader/pygrub.ts";
 import { LIBXL_LIMITS, type CreationLimits, type DomainTypeName } from "../dom0/kernel/hypercalls.ts";
 import { SpecError, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { parseCpus } from "./cpu-list.ts";
+import { cpuidChanges } from "./cpuid.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import {
   SHUTDOWN_ACTIONS,
@@ -96,6 +97,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
     values.refuse(key, SHUTDOWN_ACTIONS.map((word) => `"${word}"`).join(", "));
     return fallback;
   };
+  const cpuid = cpuidChanges(values);
   return {
     name,
     type,
@@ -121,6 +123,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
       ) ?? 0,
     tscMode: tscMode(values),
     msrRelaxed: values.integer("msr_relaxed", 0, 1) === 1,
+    ...(cpuid.length ? { cpuid } : {}),
     limits: limits(values),
     driverDomain: values.integer("driver_domain", 0, 1) === 1 || type === "native",
     onPoweroff: on("on_poweroff", "destroy"),
@@ -226,6 +229,7 @@ function checkNative(values: ConfigValues): void {
   for (const key of ["vcpus", "maxvcpus"])
     if ((values.integer(key, 0, MAX_VCPUS) ?? 1) > 1) refuse(key, "it has one vCPU, its thread");
   if (values.integer("msr_relaxed", 0, 1) === 1) refuse("msr_relaxed", "it reads no registers");
+  if (values.asks("cpuid")) refuse("cpuid", "it executes no code of a processor's");
   for (const key of ["vif", "vfb", "p9", "channel"])
     if ((values.list(key) ?? []).length > 0)
       refuse(key, "it has no frontends; its own disks are the images that it serves to others");

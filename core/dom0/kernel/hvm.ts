@@ -48,7 +48,7 @@ import { NOT_THE_DOMAINS } from "./page-types.ts";
 const EXTENTS_PER_CALL = 4096;
 /** The place of the list of extents in the scratch area. */
 const LIST = 64;
-/** The bytes for a context in the scratch area, after the domctl. The contexts of the most vCPUs that a domain may have take 98 KB. */
+/** The bytes for a context in the scratch area, after the domctl. The contexts of the most vCPUs that a domain may have take 104 KB. */
 export const CONTEXT_MOST = 0x1f000;
 /** How many frame numbers are looked at in one call. */
 const LOOKED = 64;

@@ -45,6 +45,8 @@ export interface PvParts {
   /** Of each vCPU that is online, with pfns where there are frame numbers. They are changed. */
   contexts: ReadonlyMap<number, Uint8Array>;
   extended: ReadonlyMap<number, Uint8Array>;
+  /** XCR0 and XSAVE areas by vCPU; older images have none. */
+  xsaves: ReadonlyMap<number, Uint8Array>;
 }
 
 /** Throws StreamError, TableError, or HypercallError when the hypervisor refuses; the caller then destroys the domain. */
@@ -61,7 +63,7 @@ export class PvCompletion {
     this.#mfns = mfns;
   }
 
-  complete({ p2mFrames, sharedInfo, pinned, contexts, extended }: Omit<PvParts, "mfns">): {
+  complete({ p2mFrames, sharedInfo, pinned, contexts, extended, xsaves }: Omit<PvParts, "mfns">): {
     storeMfn: number;
     consoleMfn: number;
   } {
@@ -80,6 +82,7 @@ export class PvCompletion {
       this.#hypercalls.vcpus.setContext(domid, vcpu, context);
     }
     for (const [vcpu, context] of extended) this.#hypercalls.vcpus.setExtContext(domid, vcpu, context);
+    for (const [vcpu, state] of xsaves) this.#hypercalls.vcpus.setExtState(domid, vcpu, state);
     seedGrants(this.#hypercalls, this.#frames, domid, rings.storeMfn, rings.consoleMfn);
     return rings;
   }

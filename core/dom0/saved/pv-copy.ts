@@ -52,6 +52,7 @@ export function pvCopies(hypercalls: Hypercalls, frames: ForeignFrames, domid: n
       pinned: tables.filter(({ isPinned }) => isPinned),
       contexts: new Map(contexts.map(({ vcpu, context }) => [vcpu, context])),
       extended: new Map(contexts.map(({ vcpu, extended }) => [vcpu, extended])),
+      xsaves: new Map(contexts.map(({ vcpu, xsave }) => [vcpu, xsave])),
     };
     return new PvCopies(hypercalls, frames, { domid, mfns }, Uint32Array.from(pfns), canonical, tables, parts);
   });
@@ -135,7 +136,7 @@ class PvCopies implements Copies {
 
   complete(request: DomainRestore): { storeMfn: number; consoleMfn: number } {
     const { mfns } = this.#filled.get(request.domid)!;
-    const { contexts, extended } = this.#parts;
+    const { contexts } = this.#parts;
     for (const vcpu of contexts.keys())
       if (vcpu >= request.vcpus)
         throw new SaveError(`The guest runs on vCPU ${vcpu}; its configuration allows ${request.vcpus} by now.`);
@@ -151,7 +152,7 @@ class PvCopies implements Copies {
         );
       const own = new Map([...contexts].map(([vcpu, context]) => [vcpu, context.slice()]));
       const completion = new PvCompletion(this.#hypercalls, this.#frames, request, mfns);
-      return completion.complete({ ...this.#parts, contexts: own, extended });
+      return completion.complete({ ...this.#parts, contexts: own });
     });
   }
 }

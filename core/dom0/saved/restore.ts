@@ -16,6 +16,8 @@ import { StreamError } from "./stream.ts";
 import { convertTable, MOST_PFNS, NONE, TableError } from "./tables.ts";
 
 const ENTRIES = PAGE_SIZE / 8;
+/** More bytes than an XSAVE area that any processor has today; the hypervisor knows which ones it takes. */
+const XSAVE_MOST = 0x4000;
 
 interface Table {
   pfn: number;
@@ -75,6 +77,7 @@ class Restoring {
   #sharedInfo: Uint8Array | null = null;
   readonly #contexts = new Map<number, Uint8Array>();
   readonly #extended = new Map<number, Uint8Array>();
+  readonly #xsaves = new Map<number, Uint8Array>();
 
   constructor(hypercalls: Hypercalls, frames: ForeignFrames, request: DomainRestore) {
     this.#hypercalls = hypercalls;
@@ -115,6 +118,13 @@ class Restoring {
         if (vcpu >= this.#request.vcpus || body.length !== 8 + DOMCTL_EXT_VCPUCONTEXT_SIZE)
           throw new StreamError(`it has an extended context of ${body.length - 8} bytes for vCPU ${vcpu}`);
         this.#extended.set(vcpu, body.slice(8));
+        break;
+      }
+      case stream.REC_X86_PV_VCPU_XSAVE: {
+        const vcpu = view.getUint32(0, true);
+        if (vcpu >= this.#request.vcpus || body.length > XSAVE_MOST)
+          throw new StreamError(`it has an XSAVE area of ${body.length - 8} bytes for vCPU ${vcpu}`);
+        this.#xsaves.set(vcpu, body.slice(8));
         break;
       }
     }
@@ -177,6 +187,7 @@ class Restoring {
       pinned: this.#tables.filter(({ pinned }) => pinned),
       contexts: this.#contexts,
       extended: this.#extended,
+      xsaves: this.#xsaves,
     });
   }
 }

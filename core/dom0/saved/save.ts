@@ -62,10 +62,11 @@ export class PvSaver {
         stream.REC_SHARED_INFO,
         this.#frames.with(domid, info.sharedInfoFrame, (at) => this.#hypercalls.memory.bytes(at, PAGE_SIZE).slice()),
       );
-      for (const { vcpu, context, extended } of contexts) {
+      for (const { vcpu, context, extended, xsave } of contexts) {
         const number = Uint8Array.of(vcpu, 0, 0, 0, 0, 0, 0, 0);
         yield stream.record(stream.REC_X86_PV_VCPU_BASIC, number, context);
         yield stream.record(stream.REC_X86_PV_VCPU_EXTENDED, number, extended);
+        yield stream.record(stream.REC_X86_PV_VCPU_XSAVE, number, xsave);
       }
       yield stream.record(stream.REC_END);
     } catch (error) {
@@ -111,7 +112,7 @@ export function onlineContexts(
   domid: number,
   vcpus: number,
   canonical: (mfn: number) => number,
-): { vcpu: number; context: Uint8Array; extended: Uint8Array }[] {
+): { vcpu: number; context: Uint8Array; extended: Uint8Array; xsave: Uint8Array }[] {
   return Array.from({ length: vcpus }, (_, vcpu) => vcpu)
     .filter((vcpu) => vcpu === 0 || hypercalls.vcpus.info(domid, vcpu).online)
     .map((vcpu) => {
@@ -122,6 +123,7 @@ export function onlineContexts(
         if (startInfo === NONE) throw new TableError("RDX did not say where start_info is when it suspended");
         setStartInfo(context, startInfo);
       }
-      return { vcpu, context, extended: hypercalls.vcpus.getExtContext(domid, vcpu) };
+      const extended = hypercalls.vcpus.getExtContext(domid, vcpu);
+      return { vcpu, context, extended, xsave: hypercalls.vcpus.getExtState(domid, vcpu) };
     });
 }

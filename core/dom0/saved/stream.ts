@@ -17,6 +17,7 @@ export const REC_X86_PV_INFO = 0x2;
 export const REC_X86_PV_P2M_FRAMES = 0x3;
 export const REC_X86_PV_VCPU_BASIC = 0x4;
 export const REC_X86_PV_VCPU_EXTENDED = 0x5;
+export const REC_X86_PV_VCPU_XSAVE = 0x6;
 export const REC_SHARED_INFO = 0x7;
 export const REC_X86_TSC_INFO = 0x8;
 export const REC_HVM_CONTEXT = 0x9;
@@ -185,6 +186,7 @@ const KNOWN: Readonly<Record<StreamType, ReadonlySet<number>>> = {
     REC_X86_PV_P2M_FRAMES,
     REC_X86_PV_VCPU_BASIC,
     REC_X86_PV_VCPU_EXTENDED,
+    REC_X86_PV_VCPU_XSAVE,
     REC_SHARED_INFO,
   ]),
   pvh: new Set([...COMMON, REC_HVM_CONTEXT, REC_HVM_PARAMS]),

@@ -29,6 +29,7 @@ import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
 import { domainPause, domainUnpause } from "../sched/vcpu";
 import { writeDomainInfo } from "./domain_info";
+import { getCpuPolicy, setCpuPolicy } from "./domctl_cpuid";
 import { getHvmContext, getPool, setHvmContext, setPool } from "./domctl_hvm";
 import { hypercallInit, pageFrameInfo } from "./domctl_memory";
 import {
@@ -42,6 +43,7 @@ import {
   setExtVcpuContext,
   setVcpuContext,
 } from "./domctl_vcpu";
+import { getExtState, setExtState } from "./domctl_xstate";
 
 /** Whether the structure is copied back to the guest. */
 let copyBack: bool = false;
@@ -154,6 +156,17 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
     case abi.XEN_DOMCTL_get_ext_vcpucontext:
       copyBack = true;
       return itself ? -EINVAL : getExtVcpuContext(d, u);
+    case abi.XEN_DOMCTL_setvcpuextstate:
+      return itself ? -EINVAL : setExtState(d, u);
+    case abi.XEN_DOMCTL_getvcpuextstate:
+      copyBack = true;
+      return itself ? -EINVAL : getExtState(d, u);
+    case abi.XEN_DOMCTL_get_cpu_policy:
+      copyBack = true;
+      return getCpuPolicy(d, u);
+    case abi.XEN_DOMCTL_set_cpu_policy:
+      copyBack = true;
+      return itself ? -EINVAL : setCpuPolicy(d, u);
     case abi.XEN_DOMCTL_getvcpuinfo:
       copyBack = true;
       return getVcpuInfo(d, u);

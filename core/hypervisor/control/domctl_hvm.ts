@@ -27,7 +27,7 @@ import { vcpuWake } from "../sched/wake";
 
 const DESCRIPTOR: u32 = HVM_SAVE_DESCRIPTOR_SIZE;
 const HEADER: u32 = DESCRIPTOR + HVM_SAVE_HEADER_SIZE;
-/** Room for a header, the records of as many vCPUs as there can be (up to 2,976 bytes each), and the end record. */
+/** Room for a header, the records of as many vCPUs as there can be (up to 3,232 bytes each), and the end record. */
 const RECORDS_ORDER: u32 = 5;
 const ROOM: u32 = 4096 << RECORDS_ORDER;
 /** The most tables that a pool may have: 1 GiB of them. */

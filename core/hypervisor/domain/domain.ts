@@ -183,6 +183,8 @@ export const DOMAIN_HVM_PARAMS: usize = 0xc00;
 /** The console line buffer, 256 bytes, in the Domain's page. */
 export const DOMAIN_CONSOLE_LINE: usize = 0xa00;
 export const CONSOLE_LINE_SIZE: u32 = 256;
+/** FEATURE_WORDS x u32 in the Domain's page: its processor's features (guest/features.ts). */
+export const DOMAIN_FEATURES: usize = 0xb00;
 
 // ---- Vcpu --------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ import { memoryDomainCreate, memoryDomainFree } from "../memory/domain_books";
 import { frameAddress } from "../memory/frames";
 import { MAX_VCPUS } from "../memory/perdomain";
 import { shareXenPageWithGuest } from "../memory/share";
+import { applyFeatures, initFeatures } from "../guest/features";
 import { updateWallclock } from "../guest/time";
 import { initTsc } from "../guest/tsc";
 import { grantTableCreate, grantTableFree } from "../grant/table";
@@ -115,6 +116,7 @@ export function createDomain(wanted: u32, type: GuestType, flags: u32, config: u
   d.weight = DEFAULT_WEIGHT;
   d.target = -1;
   initTsc(d);
+  initFeatures(d);
   d.maxGrantFrames = load<i32>(config, DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES);
   d.maxMaptrackFrames = load<i32>(config, DOMCTL_CREATEDOMAIN_MAX_MAPTRACK_FRAMES);
   d.grantVersion = load<u32>(config, DOMCTL_CREATEDOMAIN_GRANT_OPTS) & GRANT_VERSION;
@@ -204,6 +206,7 @@ export function createVcpu(d: Domain, vcpuId: u32): i32 {
   v.vcpuInfo = vcpuId < <u32>XEN_LEGACY_MAX_VCPUS ? d.sharedInfo + vcpuId * VCPU_INFO_SIZE : 0;
   schedInitVcpu(v);
   let error = evtchnVcpuInit(v);
+  applyFeatures(v);
   if (!error) error = typeOf(d).initVcpu(v);
   if (error) {
     freeXenheapPages(page, VCPU_PAGE_ORDER);

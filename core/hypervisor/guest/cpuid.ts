@@ -1,10 +1,14 @@
 /**
  * CPUID as guests see it, which reports exactly what the engine executes. An interpreter is an in-order processor without speculation, so family and
  * model are those of one (Intel's Bonnell, SDM volume 4 table 2-1); therefore guests turn on no mitigations against attacks that cannot happen here.
- * Leaf and bit numbers: SDM volume 2, CPUID; public/arch-x86/cpuid.h. What only one type of guest has is in that type's folder.
+ * Leaf and bit numbers: SDM volume 2, CPUID; public/arch-x86/cpuid.h. Which features a domain has is in features.ts.
  */
+import { CPU_XCR0 } from "../../machine/cpu/state";
+import { XCR0_AVX } from "../../machine/cpu/xcr0";
 import { Vcpu } from "../domain/domain";
+import { WORD_1C, WORD_1D, WORD_7B, WORD_7C, WORD_DA1, WORD_E1C, WORD_E1D, featureWord, xcr0Of } from "./features";
 import { HOST_TSC_KHZ } from "./tsc";
+import { AREA_SIZE, AVX_AREA_SIZE, areaSize } from "./xstate";
 
 export let cpuidA: u32 = 0;
 export let cpuidB: u32 = 0;
@@ -23,76 +27,29 @@ const MAX_EXTENDED: u32 = 0x80000008;
 /** Family 6, model 0x1c, stepping 10. */
 const SIGNATURE: u32 = 0x000106ca;
 
-/** CPUID.1:ECX: SSE3 PCLMULQDQ SSSE3 CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE RDRAND HYPERVISOR. OSXSAVE is added according to CR4. */
-const LEAF1_C: u32 =
-  (1 << 0) |
-  (1 << 1) |
-  (1 << 9) |
-  (1 << 13) |
-  (1 << 19) |
-  (1 << 20) |
-  (1 << 22) |
-  (1 << 23) |
-  (1 << 25) |
-  (1 << 26) |
-  (1 << 30) |
-  (1 << 31);
 const OSXSAVE: u32 = 1 << 27;
-/** CPUID.1:EDX: FPU DE TSC MSR PAE CX8 APIC SEP CMOV PAT CLFSH MMX FXSR SSE SSE2. */
-const LEAF1_D: u32 =
-  (1 << 0) |
-  (1 << 2) |
-  (1 << 4) |
-  (1 << 5) |
-  (1 << 6) |
-  (1 << 8) |
-  (1 << 9) |
-  (1 << 11) |
-  (1 << 15) |
-  (1 << 16) |
-  (1 << 19) |
-  (1 << 23) |
-  (1 << 24) |
-  (1 << 25) |
-  (1 << 26);
-/** CPUID.7.0:EBX: FSGSBASE BMI1, FDP updated only by unmasked exceptions, BMI2 ERMS, FCS/FDS deprecated, RDSEED ADX CLFLUSHOPT. */
-const LEAF7_B: u32 =
-  (1 << 0) | (1 << 3) | (1 << 6) | (1 << 8) | (1 << 9) | (1 << 13) | (1 << 18) | (1 << 19) | (1 << 23);
-/** CPUID.7.0:ECX: RDPID. */
-const LEAF7_C: u32 = 1 << 22;
-/** CPUID.80000001:ECX: LAHF, LZCNT, PREFETCHW. EDX: SYSCALL NX RDTSCP LM. */
-const EXTENDED1_C: u32 = (1 << 0) | (1 << 5) | (1 << 8);
-const EXTENDED1_D: u32 = (1 << 11) | (1 << 20) | (1 << 27) | (1 << 29);
-/** Size of the XSAVE area with x87 and SSE state. */
-const XSAVE_SIZE: u32 = 576;
+const XSAVEC: u32 = 1 << 1;
 
-/** What one type of guest has beyond the others: more bits of CPUID.1:ECX and EDX, 7:EBX and 80000001:EDX, and whether OSXSAVE is shown. */
-let more1C: u32 = 0;
-let more1D: u32 = 0;
-let more7B: u32 = 0;
-let more81D: u32 = 0;
-
-/**
- * Computes a leaf that is not Xen's, for the vCPU, into cpuidA..D; a leaf that does not exist is zero. The other arguments are the features that this
- * type of guest has beyond all types.
- */
-export function processorLeaf(v: Vcpu, leaf: u32, sub: u32, osxsave: bool, c1: u32, d1: u32, b7: u32, d81: u32): void {
-  more1C = c1 | (osxsave ? OSXSAVE : 0);
-  more1D = d1;
-  more7B = b7;
-  more81D = d81;
-  if (leaf >= 0x80000000) extended(leaf);
-  else basic(v, leaf, sub);
+/** Computes a leaf that is not Xen's, for the vCPU, into cpuidA..D; a leaf that does not exist is zero. `osxsave`: CR4.OSXSAVE, as the guest has set it. */
+export function processorLeaf(v: Vcpu, leaf: u32, sub: u32, osxsave: bool): void {
+  if (leaf >= 0x80000000) extended(v, leaf);
+  else basic(v, leaf, sub, osxsave);
 }
 
-function basic(v: Vcpu, leaf: u32, sub: u32): void {
+function basic(v: Vcpu, leaf: u32, sub: u32, osxsave: bool): void {
+  const d = v.domain;
   switch (leaf) {
     case 0:
       // "GenuineIntel"
       answer(MAX_BASIC, 0x756e6547, 0x6c65746e, 0x49656e69);
       return;
     case 1:
-      answer(SIGNATURE, ((v.vcpuId * 2) << 24) | (1 << 16) | (8 << 8), LEAF1_C | more1C, LEAF1_D | more1D);
+      answer(
+        SIGNATURE,
+        ((v.vcpuId * 2) << 24) | (1 << 16) | (8 << 8),
+        featureWord(d, WORD_1C) | (osxsave ? OSXSAVE : 0),
+        featureWord(d, WORD_1D),
+      );
       return;
     case 2:
       // Descriptor 0xff: the caches are in leaf 4.
@@ -102,18 +59,28 @@ function basic(v: Vcpu, leaf: u32, sub: u32): void {
       caches(sub);
       return;
     case 7:
-      if (sub == 0) answer(0, LEAF7_B | more7B, LEAF7_C, 0);
+      if (sub == 0) answer(0, featureWord(d, WORD_7B), featureWord(d, WORD_7C), 0);
       else answer(0, 0, 0, 0);
       return;
     case 0xd:
-      if (sub == 0) answer(3, XSAVE_SIZE, XSAVE_SIZE, 0);
-      // XSAVEOPT
-      else if (sub == 1) answer(1, 0, 0, 0);
-      else answer(0, 0, 0, 0);
+      extendedState(v, sub);
       return;
     default:
       answer(0, 0, 0, 0);
   }
+}
+
+/** Components of XCR0 that can be saved, and where: all of them, those that are enabled, and each one after x87 and SSE. */
+function extendedState(v: Vcpu, sub: u32): void {
+  const most = xcr0Of(v.domain);
+  if (!most) answer(0, 0, 0, 0);
+  else if (sub == 0) answer(<u32>most, areaSize(load<u64>(v.cpu, CPU_XCR0)), areaSize(most), 0);
+  else if (sub == 1) {
+    const more = featureWord(v.domain, WORD_DA1);
+    // A compacted area has the same size: AVX's component is the first after the header in both formats.
+    answer(more, more & XSAVEC ? areaSize(load<u64>(v.cpu, CPU_XCR0)) : 0, 0, 0);
+  } else if (sub == 2 && most & XCR0_AVX) answer(AVX_AREA_SIZE, AREA_SIZE, 0, 0);
+  else answer(0, 0, 0, 0);
 }
 
 /**
@@ -128,13 +95,13 @@ function caches(sub: u32): void {
   else answer(0, 0, 0, 0);
 }
 
-function extended(leaf: u32): void {
+function extended(v: Vcpu, leaf: u32): void {
   switch (leaf) {
     case 0x80000000:
       answer(MAX_EXTENDED, 0, 0, 0);
       return;
     case 0x80000001:
-      answer(0, 0, EXTENDED1_C, EXTENDED1_D | more81D);
+      answer(0, 0, featureWord(v.domain, WORD_E1C), featureWord(v.domain, WORD_E1D));
       return;
     // "Xenarium emulated CPU @ 1.00GHz"
     case 0x80000002:

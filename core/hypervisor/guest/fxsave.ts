@@ -18,7 +18,7 @@ const FX_XMM: usize = 160;
 const SIGN_EXPONENT: usize = 8;
 const MXCSR_MASK: u32 = 0xffff;
 
-/** FXSAVE image to state. ST(i) is register (TOP + i) & 7. */
+/** FXSAVE image to state. ST(i) is register (TOP + i) & 7. The upper halves of YMM registers, which such an image does not have, become 0, as in Xen. */
 export function takeFxsave(c: usize, image: usize): void {
   store<u16>(c, (load<u16>(image) & 0x1f3f) | 0x40, s.CPU_FCW);
   store<u16>(c, load<u16>(image, FX_FSW), s.CPU_FSW);
@@ -34,6 +34,7 @@ export function takeFxsave(c: usize, image: usize): void {
     store<u64>(to, load<u16>(image + FX_ST + i * 16, SIGN_EXPONENT), SIGN_EXPONENT);
   }
   memory.copy(c + s.CPU_XMM, image + FX_XMM, 256);
+  memory.fill(c + s.CPU_YMM_HIGH, 0, 256);
 }
 /** State to FXSAVE image, in zeroed memory. */
 export function giveFxsave(c: usize, image: usize): void {

@@ -47,6 +47,8 @@ export class GuestType {
   release: (d: Domain) => void;
   /** Tells the invariant checker (memory/expected.ts) every frame that the domain and its vCPUs hold. */
   countHeld: (d: Domain) => void;
+  /** The features of the processor, in a word of CPUID (features.ts), that its vCPUs can have beyond those that all vCPUs can. */
+  moreFeatures: (word: u32) => u32;
   /** Writes the hypercall page at machine address `page`. */
   fillHypercallPage: (page: usize) => void;
 
@@ -103,6 +105,11 @@ export class GuestType {
    * there. Returns true if it is worth translating again.
    */
   supply: (v: Vcpu) => bool;
+}
+
+/** The moreFeatures() of types whose vCPUs do not own their processor's state. */
+export function noMoreFeatures(word: u32): u32 {
+  return 0;
 }
 
 /** The supply() of types whose guests have all their memory from the beginning. */

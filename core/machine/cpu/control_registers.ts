@@ -23,7 +23,8 @@ import { VECTOR_DB, VECTOR_GP, VECTOR_UD, cpu, intercept, raise, setModeStale } 
 import { inLongMode } from "./operands";
 import { rootOf } from "./paging/format";
 import { spaceKey } from "./paging/space";
-import { CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4, CPU_DR, CPU_EFER, CPU_SEG, CS, SEG_ATTR, SEG_SIZE } from "./state";
+import { CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4, CPU_CR4_REFUSED, CPU_DR, CPU_EFER, CPU_SEG, CS } from "./state";
+import { SEG_ATTR, SEG_SIZE } from "./state";
 import { tlbFlushAddressSpace, tlbFlushAll } from "./tlb";
 
 /** PE MP EM TS ET NE, WP, AM, NW CD PG. */
@@ -135,6 +136,7 @@ function writeCr4(value: u64): void {
   const turnsPcidOn = (value & ~old & CR4_PCIDE) != 0;
   if (
     value & ~CR4_KNOWN ||
+    value & (<u64>load<u32>(cpu, CPU_CR4_REFUSED)) ||
     (long && !(value & CR4_PAE)) ||
     (turnsPcidOn && (!long || load<u64>(cpu, CPU_CR3) & 0xfff))
   ) {

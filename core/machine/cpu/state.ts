@@ -62,7 +62,7 @@ export const CPU_TSC_OFFSET = 0x200;
 export const CPU_TSC_AUX = 0x208;
 /** u32: current privilege level, 0..3. */
 export const CPU_CPL = 0x20c;
-/** u64: XCR0; bits 0 (x87) and 1 (SSE) are what the engine has. */
+/** u64: XCR0; the engine has bits 0 (x87), 1 (SSE) and 2 (AVX: the upper halves of YMM registers). */
 export const CPU_XCR0 = 0x210;
 /** u32: interrupt shadow, SHADOW_*: set for the instruction after STI or MOV/POP SS; 0 otherwise. */
 export const CPU_SHADOW = 0x218;
@@ -145,6 +145,15 @@ export const CPU_WINDOW = 0x464;
 export const CPU_NMI_BLOCKED = 0x468;
 /** u64: page faults delivered to the guest's own handler since the vCPU was created. A deprivileged vCPU's leave run() instead. */
 export const CPU_PAGE_FAULTS = 0x470;
+/**
+ * u32 each: bits of XCR0 and of CR4 that exist in the engine and not in this vCPU, because CPUID does not report their features: setting one raises #GP
+ * (as on a processor without it). Deprivileged vCPUs have no CR4 of their own here.
+ */
+export const CPU_XCR0_REFUSED = 0x478;
+export const CPU_CR4_REFUSED = 0x47c;
+
+/** 16 x 16 bytes: bits 128..255 of YMM0..YMM15, whose low halves are XMM0..XMM15. */
+export const CPU_YMM_HIGH = 0x480;
 
 /** 16 x 16 bytes: bits 128..255 of YMM0..YMM15, whose low halves are XMM0..XMM15. */
 export const CPU_YMM_HIGH = 0x480;

@@ -1,5 +1,5 @@
 /** System instructions: those that need privilege, ask for it, or tell about the processor. */
-import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_REG, OP_RM } from "./op";
+import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_PREFIX, OP_REG, OP_RM, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "./op";
 import * as I from "./ids";
 import {
   effectiveAddress,
@@ -14,6 +14,7 @@ import {
   writeSized,
   writeSystem,
 } from "./access";
+import { CR4_OSXSAVE } from "./control_bits";
 import {
   clearTaskSwitched,
   readControlRegister,
@@ -67,6 +68,8 @@ import {
 import { AC, CF, IF, IOPL, VIF, VIP, VM, getRflags, setFlags, setRflags } from "./flags";
 import { getRm, inLongMode, isMemory, readRegister, setRm, writeRegister } from "./operands";
 import { dropStack, peekStack } from "./stack";
+import { stateInUse } from "./sse/xsave";
+import { isXcr0, setXcr0 } from "./xcr0";
 import { descriptorAddress, descriptorAttr, selectorOf, setNullSegment, setSegment, segmentSlot } from "./segment";
 import { hasDescriptors, hasIoPrivilege, inVirtual8086, isLongModeActive, portsAllowed } from "./protection";
 import { tlbFlushAll, tlbFlushPage } from "./tlb";
@@ -136,12 +139,7 @@ export function systemExecute(op: usize): void {
       setFlags(CF);
       break;
     case I.ID_XGETBV:
-      if (!(load<u64>(cpu, CPU_CR4) & (1 << 18))) raise(VECTOR_UD);
-      else if (getReg32(1)) raise(VECTOR_GP);
-      else {
-        setReg32(0, load<u32>(cpu, CPU_XCR0));
-        setReg32(2, <u32>(load<u64>(cpu, CPU_XCR0) >> 32));
-      }
+      readExtendedControl(op);
       break;
     case I.ID_RDFSBASE:
     case I.ID_RDGSBASE:
@@ -354,14 +352,33 @@ function privilegedExecute(op: usize, size: u32): void {
     }
     case I.ID_XSETBV: {
       const value = edxEax();
-      if (!(load<u64>(cpu, CPU_CR4) & (1 << 18))) raise(VECTOR_UD);
-      else if (getReg32(1) || (value != 1 && value != 3)) raise(VECTOR_GP);
-      else store<u64>(cpu, value, CPU_XCR0);
+      if (!hasExtendedControl(op)) raise(VECTOR_UD);
+      else if (getReg32(1) || !isXcr0(value)) raise(VECTOR_GP);
+      else setXcr0(value);
       break;
     }
     default:
       raise(VECTOR_UD);
       break;
+  }
+}
+
+/** XGETBV and XSETBV exist with CR4.OSXSAVE, and without a prefix. */
+function hasExtendedControl(op: usize): bool {
+  return (
+    (load<u64>(cpu, CPU_CR4) & CR4_OSXSAVE) != 0 && !(load<u8>(op, OP_PREFIX) & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE))
+  );
+}
+
+/** XGETBV: XCR0, and with ECX = 1 those of its components that are not in their initial configuration. */
+function readExtendedControl(op: usize): void {
+  const index = getReg32(1);
+  if (!hasExtendedControl(op)) raise(VECTOR_UD);
+  else if (index > 1) raise(VECTOR_GP);
+  else {
+    const value = load<u64>(cpu, CPU_XCR0) & (index ? stateInUse() : ~(<u64>0));
+    setReg32(0, <u32>value);
+    setReg32(2, <u32>(value >> 32));
   }
 }
 

@@ -76,8 +76,11 @@ function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
       // Transfers of another size than the mode's are rare.
       return (op.size === mode.word && NEAR[op.id]) || "interpret";
     case "sse":
-      // FXRSTOR, LDMXCSR and similar instructions change the state of x87 and SSE that the region relies on. FXSAVE only reads it.
-      return op.map === 1 && op.opcode === 0xae && !(op.isMemory && (op.reg & 7) === 0) ? "interpret" : null;
+      // FXRSTOR, LDMXCSR, XSAVEC and similar instructions change the state of x87, SSE and AVX that the region relies on, or read AVX's. FXSAVE only
+      // reads what the region has.
+      return op.map === 1 && ((op.opcode === 0xae && !(op.isMemory && (op.reg & 7) === 0)) || op.opcode === 0xc7)
+        ? "interpret"
+        : null;
     case "system":
       return STAYING.includes(op.id) ? null : "interpret";
     case "segment":

@@ -1,4 +1,5 @@
 /** Messages about domains: their configurations, their life, and what can be changed in them. */
+import type { CpuidChange } from "../cpuid.ts";
 import type { CreationLimits, DomainTypeName } from "../../dom0/kernel/hypercalls.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
 
@@ -52,6 +53,8 @@ export interface DomainConfig {
   tscMode: TscMode;
   /** RDMSR of a register that the host has and the guest does not returns 0 instead of raising #GP, and WRMSR does nothing. */
   msrRelaxed: boolean;
+  /** Features of the processor that it has, or has not, in difference to others. */
+  cpuid?: readonly CpuidChange[];
   limits: CreationLimits;
   /** The domain has backends for other domains. It is a guest with a toolstack that looks after them (`xl devd`), or a native domain. */
   driverDomain: boolean;

@@ -87,8 +87,8 @@ function becauseQemu(does: string, values: Record<string, string>): Record<strin
 }
 
 /**
- * What this kernel could not ask real Xen. The values are those of Xen's source (arch/x86/x86_64/entry.S, and libxl's call of
- * xc_domain_set_memmap_limit with maxmem).
+ * What this kernel could not ask real Xen. The values are those of Xen's source (arch/x86/x86_64/entry.S, libxl's call of
+ * xc_domain_set_memmap_limit with maxmem, and for CPUID and XSETBV arch/x86/cpuid.c and x86_emulate.c).
  */
 export const readInXen: Record<string, string> = {
   memory_map: "0x0",
@@ -99,5 +99,10 @@ export const readInXen: Record<string, string> = {
   "user sysenter": "sysenter error 0x0 rip 0x0 cs 0x3 flags 0x202 ss 0xe02b",
   "user sysenter rsp": "0x0",
   "user sysenter other selectors": "sysenter error 0x0 rip 0x0 cs 0x3 flags 0x202 ss 0xe02b",
+  cpuid_with_osxsave: "0x3",
+  cpuid_prefixed: "0x3",
+  cpuid_plain: "0x1",
+  "user xsetbv": "trap 0xd error 0x0 rip 0x9 cs 0xe033 flags 0x10202 ss 0xe02b",
+  "user xsetbv without OSXSAVE": "trap 0x6 error 0x0 rip 0x9 cs 0xe033 flags 0x10202 ss 0xe02b",
   "user sysenter compat": "sysenter error 0x0 rip 0x0 cs 0x3 flags 0x202 ss 0xe02b",
 };

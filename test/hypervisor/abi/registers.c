@@ -43,6 +43,11 @@ SUBJECT(xsetbv_without_osxsave, "xor %ecx, %ecx; xor %edx, %edx; mov $3, %eax; x
 SUBJECT(xsetbv_3, "mov $0x40660, %eax; mov %rax, %cr4; xor %ecx, %ecx; xor %edx, %edx; mov $3, %eax; xsetbv");
 SUBJECT(xsetbv_2, "xor %ecx, %ecx; xor %edx, %edx; mov $2, %eax; xsetbv");
 SUBJECT(xsetbv_xcr1, "mov $1, %ecx; xor %edx, %edx; mov $3, %eax; xsetbv");
+/* XSAVE and OSXSAVE of CPUID.1:ECX, with Xen's prefix and without. */
+SUBJECT(cpuid_prefixed, "mov $1, %eax; ud2; .ascii \"xen\"; cpuid; mov %ecx, %eax; shr $26, %eax; and $3, %eax" KEEP);
+SUBJECT(cpuid_plain, "mov $1, %eax; cpuid; mov %ecx, %eax; shr $26, %eax; and $3, %eax" KEEP);
+SUBJECT(cpuid_with_osxsave, "mov $0x40660, %eax; mov %rax, %cr4; mov $1, %eax; cpuid; mov %ecx, %eax; shr $26, %eax; and $3, %eax" KEEP);
+SUBJECT(user_xsetbv, "xor %ecx, %ecx; xor %edx, %edx; mov $3, %eax; xsetbv");
 SUBJECT(read_dr6, "mov %dr6, %rax" KEEP);
 SUBJECT(read_dr7, "mov %dr7, %rax" KEEP);
 SUBJECT(read_dr4, "mov %dr4, %rax" KEEP);
@@ -99,7 +104,13 @@ void check_registers(void) {
     VALUE(xgetbv); TRY(xsetbv_without_osxsave);
     VALUE(write_cr4_zero); VALUE(write_cr4_all); VALUE(write_cr4_back); check_again("xgetbv again", s_xgetbv);
     TRY(xsetbv_3); TRY(xsetbv_2); TRY(xsetbv_xcr1);
+    attempt_user((void (*)(void))s_user_xsetbv, 0x202);
+    check_entry("user xsetbv", s_user_xsetbv);
+    VALUE(cpuid_with_osxsave);
     attempt(s_write_cr4_back, 0);
+    VALUE(cpuid_prefixed); VALUE(cpuid_plain);
+    attempt_user((void (*)(void))s_user_xsetbv, 0x202);
+    check_entry("user xsetbv without OSXSAVE", s_user_xsetbv);
     VALUE(read_dr6); VALUE(read_dr7); VALUE(read_dr4); VALUE(read_dr5);
     TRY(read_dr4_with_de); TRY(write_dr5_with_de);
     attempt(s_write_cr4_back, 0);

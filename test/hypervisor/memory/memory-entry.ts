@@ -43,6 +43,7 @@ import {
   TRAITS_PV,
   TRAITS_PVH,
   guestType,
+  noMoreFeatures,
   suppliesNothing,
 } from "../../../core/hypervisor/guest/type";
 import { setClaim } from "../../../core/hypervisor/memory/buddy";
@@ -150,18 +151,21 @@ function describeGuestTypes(): void {
   native.countHeld = countNativeHolds;
   native.rangeOk = nativeRangeOk;
   native.translate = nativeTranslate;
+  native.moreFeatures = noMoreFeatures;
   native.supply = suppliesNothing;
   const pv = guestType(GUEST_PV64);
   pv.traits = TRAITS_PV;
   pv.countHeld = countHeldByPv;
   pv.rangeOk = guestRangeOk;
   pv.translate = pvTranslate;
+  pv.moreFeatures = noMoreFeatures;
   pv.supply = suppliesNothing;
   const pvh = guestType(GUEST_PVH);
   pvh.traits = TRAITS_PVH;
   pvh.countHeld = countNothing;
   pvh.rangeOk = nativeRangeOk;
   pvh.translate = physicalTranslate;
+  pvh.moreFeatures = noMoreFeatures;
   pvh.supply = suppliesNothing;
 }
 

@@ -63,11 +63,12 @@ export class PvhHost {
       vcpus = 1,
       ramdisk = null as Uint8Array | null,
       paused = false,
+      cpuid = "host",
     } = {},
   ): Promise<number> {
     const config =
       `name = "pvh${Math.random()}"\ntype = "pvh"\nkernel = "pvh.elf"\nmemory = ${memoryMiB}\nmaxmem = ${maxmemMiB ?? memoryMiB}\nvcpus = ${vcpus}\n` +
-      `extra = "${cmdline}"\n${ramdisk ? 'ramdisk = "module"\n' : ""}` +
+      `extra = "${cmdline}"\ncpuid = "${cpuid}"\n${ramdisk ? 'ramdisk = "module"\n' : ""}` +
       `on_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n`;
     const files = { "pvh.elf": pvhKernel(), ...(ramdisk ? { module: ramdisk } : {}) };
     const { domid } = await this.host.toolstack.request("create", { config, files, paused });

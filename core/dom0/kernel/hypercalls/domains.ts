@@ -1,5 +1,13 @@
 /** Domctls on whole domains: how they are made, their life, and what they may have. */
-import { XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86.ts";
+import {
+  CPUID_LEAF_A,
+  CPUID_LEAF_LEAF,
+  CPUID_LEAF_SIZE,
+  CPUID_LEAF_SUBLEAF,
+  XEN_CPUID_NO_SUBLEAF,
+  XEN_X86_EMU_LAPIC,
+  XEN_X86_MSR_RELAXED,
+} from "../../../abi/arch_x86.ts";
 import * as domctl from "../../../abi/domctl.ts";
 import {
   SCHEDOP_remote_shutdown,
@@ -41,6 +49,17 @@ export const LIBXL_LIMITS: CreationLimits = {
   eventChannels: 1023,
 };
 
+/** A bit of CPUID that is to be set or clear; a leaf without subleaves has null. `register`: 0 to 3 for EAX to EDX. */
+export interface CpuidBit {
+  leaf: number;
+  subleaf: number | null;
+  register: number;
+  bit: number;
+  to: 0 | 1;
+}
+
+/** Room for the leaves of a policy. */
+const POLICY_LEAVES = 64;
 const PFN_BYTES = 8;
 const CREATION_FLAGS: Readonly<Record<DomainTypeName, number>> = {
   pv: 0,
@@ -101,6 +120,31 @@ export class DomainCalls {
     this.#calls.domctl("max_vcpus", domctl.XEN_DOMCTL_max_vcpus, domid, (u) =>
       this.#calls.memory.set32(u + domctl.DOMCTL_MAX_VCPUS_MAX, count),
     );
+  }
+
+  /** Sets and clears bits of CPUID, as far as they are features that the host has, for a domain that has not run yet. */
+  changeCpuPolicy(domid: number, changes: readonly CpuidBit[]): void {
+    const { memory, buffer } = this.#calls;
+    const u = this.#calls.domctl("get_cpu_policy", domctl.XEN_DOMCTL_get_cpu_policy, domid, (at) => {
+      memory.set32(at + domctl.DOMCTL_CPU_POLICY_NR_LEAVES, POLICY_LEAVES);
+      memory.set64(at + domctl.DOMCTL_CPU_POLICY_LEAVES, buffer);
+    });
+    const count = memory.get32(u + domctl.DOMCTL_CPU_POLICY_NR_LEAVES);
+    for (let n = 0; n < count; n++) {
+      const leaf = buffer + CPUID_LEAF_SIZE * n;
+      for (const change of changes) {
+        if (memory.get32(leaf + CPUID_LEAF_LEAF) !== change.leaf) continue;
+        if (memory.get32(leaf + CPUID_LEAF_SUBLEAF) !== (change.subleaf ?? XEN_CPUID_NO_SUBLEAF)) continue;
+        const register = leaf + CPUID_LEAF_A + 4 * change.register;
+        const bit = (1 << change.bit) >>> 0;
+        const before = memory.get32(register);
+        memory.set32(register, (change.to ? before | bit : before & ~bit) >>> 0);
+      }
+    }
+    this.#calls.domctl("set_cpu_policy", domctl.XEN_DOMCTL_set_cpu_policy, domid, (at) => {
+      memory.set32(at + domctl.DOMCTL_CPU_POLICY_NR_LEAVES, count);
+      memory.set64(at + domctl.DOMCTL_CPU_POLICY_LEAVES, buffer);
+    });
   }
 
   /** `mode` is XEN_CPUID_TSC_MODE_*. `khz` 0 means the frequency of the host. */

@@ -77,6 +77,35 @@ export class VcpuCalls {
     return memory.bytes(u, domctl.DOMCTL_EXT_VCPUCONTEXT_SIZE).slice();
   }
 
+  /**
+   * XCR0 and the state of x87, SSE and AVX, as XEN_DOMCTL_getvcpuextstate gives them: two words, and an area of XSAVE. The area is missing if the domain has
+   * no XSAVE.
+   */
+  getExtState(domid: number, vcpu: number): Uint8Array {
+    const { memory, buffer } = this.#calls;
+    const ask = (size: bigint, mask: bigint): number =>
+      this.#calls.domctl("getvcpuextstate", domctl.XEN_DOMCTL_getvcpuextstate, domid, (u) => {
+        memory.set32(u + domctl.DOMCTL_VCPUEXTSTATE_VCPU, vcpu);
+        memory.set64(u + domctl.DOMCTL_VCPUEXTSTATE_XFEATURE_MASK, mask);
+        memory.set64(u + domctl.DOMCTL_VCPUEXTSTATE_SIZE_MEMBER, size);
+        memory.set64(u + domctl.DOMCTL_VCPUEXTSTATE_BUFFER, size ? buffer : 0);
+      });
+    const room = ask(0n, 0n);
+    const size = memory.get64(room + domctl.DOMCTL_VCPUEXTSTATE_SIZE_MEMBER);
+    ask(size, memory.get64(room + domctl.DOMCTL_VCPUEXTSTATE_XFEATURE_MASK));
+    return memory.bytes(buffer, Number(size)).slice();
+  }
+
+  setExtState(domid: number, vcpu: number, state: Uint8Array): void {
+    const { memory, buffer } = this.#calls;
+    this.#calls.domctl("setvcpuextstate", domctl.XEN_DOMCTL_setvcpuextstate, domid, (u) => {
+      memory.bytes(buffer, state.length).set(state);
+      memory.set32(u + domctl.DOMCTL_VCPUEXTSTATE_VCPU, vcpu);
+      memory.set64(u + domctl.DOMCTL_VCPUEXTSTATE_SIZE_MEMBER, state.length);
+      memory.set64(u + domctl.DOMCTL_VCPUEXTSTATE_BUFFER, buffer);
+    });
+  }
+
   /** What is left out stays as it is. With `force` this also works if the guest's kernel has pinned the vCPU for a while. */
   setAffinity(domid: number, vcpu: number, { hard, soft }: Partial<Affinity>, force = false): void {
     const flags =

@@ -11,7 +11,7 @@ import { EINVAL } from "../../../abi/errno";
 import { CDF_native } from "../../abi/native";
 import { Vcpu } from "../../domain/domain";
 import { VM_ASSISTS_PV64 } from "../pv/assists";
-import { GuestType, TRAITS_NATIVE, suppliesNothing } from "../type";
+import { GuestType, TRAITS_NATIVE, noMoreFeatures, suppliesNothing } from "../type";
 import { countNativeHolds, nativeRangeOk, nativeReleaseAll, nativeTranslate } from "./frames";
 import { nativeColumn } from "./hypercalls";
 
@@ -23,6 +23,7 @@ export function describeNative(type: GuestType): void {
   type.accepts = accepts;
   type.release = nativeReleaseAll;
   type.countHeld = countNativeHolds;
+  type.moreFeatures = noMoreFeatures;
   type.initVcpu = initVcpu;
   type.releaseVcpu = releaseVcpu;
   type.setExtContext = noContext;

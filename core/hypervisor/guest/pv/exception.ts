@@ -84,7 +84,7 @@ function forcedEmulation(v: Vcpu): bool {
   matches = matches && byteIs(rip + 4, 0x6e) && byteIs(rip + 5, 0x0f) && byteIs(rip + 6, 0xa2);
   leaveGuestTlb();
   if (!matches) return false;
-  executeCpuid(v);
+  executeCpuid(v, true);
   instructionDone(v, 7);
   return true;
 }

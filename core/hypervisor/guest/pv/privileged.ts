@@ -8,9 +8,11 @@ import * as I from "../../../machine/cpu/ids";
 import { getRflags } from "../../../machine/cpu/flags";
 import { refreshMode } from "../../../machine/cpu/mode";
 import { clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
-import { OP_HANDLER, OP_ID, OP_LENGTH, OP_OPSIZE, OP_REG, OP_RM } from "../../../machine/cpu/op";
+import { OP_HANDLER, OP_ID, OP_LENGTH, OP_OPSIZE, OP_PREFIX, OP_REG, OP_RM } from "../../../machine/cpu/op";
+import { PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../../../machine/cpu/op";
 import { setAccumulator } from "../../../machine/cpu/operands";
-import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR, CPU_RIP, CPU_TSC_AUX, CPU_XCR0 } from "../../../machine/cpu/state";
+import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR, CPU_RIP, CPU_TSC_AUX } from "../../../machine/cpu/state";
+import { isXcr0, setXcr0 } from "../../../machine/cpu/xcr0";
 import { GUEST_TS, Vcpu } from "../../domain/domain";
 import { ENODEV } from "../../../abi/errno";
 import { domainMemory } from "../../memory/domain_memory";
@@ -26,9 +28,6 @@ import { inKernelMode } from "./mode";
 import { msrValue, readMsr, writeMsr } from "./msr";
 import { setGuestCr4, setTaskSwitched } from "./state";
 import { CR4_TSD, readDomainTsc } from "../tsc";
-
-/** XCR0: x87 and SSE. */
-const XCR0_VALID: u64 = 3;
 
 // @ts-ignore: decorator
 @inline
@@ -69,9 +68,9 @@ export function singleStepTrap(v: Vcpu): void {
 /** DR6 bits of the I/O breakpoints that the present instruction has hit. */
 let breakpointsHit: u64 = 0;
 
-/** Executes CPUID on the registers of the running vCPU. */
-export function executeCpuid(v: Vcpu): void {
-  pvCpuid(v, load<u32>(register(0)), load<u32>(register(1)));
+/** Executes CPUID on the registers of the running vCPU. `prefixed`: it has Xen's prefix. */
+export function executeCpuid(v: Vcpu, prefixed: bool): void {
+  pvCpuid(v, load<u32>(register(0)), load<u32>(register(1)), prefixed && inKernelMode(v));
   store<u64>(register(0), cpuidA);
   store<u64>(register(3), cpuidB);
   store<u64>(register(1), cpuidC);
@@ -137,7 +136,7 @@ function stringPorts(v: Vcpu, op: usize): i32 {
 function system(v: Vcpu, op: usize, id: u32): i32 {
   switch (id) {
     case I.ID_CPUID:
-      executeCpuid(v);
+      executeCpuid(v, false);
       return DONE;
     case I.ID_IN:
     case I.ID_OUT:
@@ -152,6 +151,13 @@ function system(v: Vcpu, op: usize, id: u32): i32 {
       if (!inKernelMode(v) && v.cr4 & CR4_TSD) return GP;
       setPair(readDomainTsc(v.domain));
       if (id == I.ID_RDTSCP) store<u64>(register(1), load<u32>(cpu, CPU_TSC_AUX));
+      return DONE;
+    case I.ID_XSETBV:
+      // Xen looks at the guest's CR4 first, in user mode too.
+      if (!(v.cr4 & CR4_OSXSAVE) || load<u8>(op, OP_PREFIX) & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE)) return UD;
+      if (!inKernelMode(v) || load<u32>(register(1)) || !isXcr0(pair())) return GP;
+      setXcr0(pair());
+      refreshMode();
       return DONE;
     default:
       return inKernelMode(v) ? kernelOnly(v, op, id) : <u32>load<u32>(cpu, CPU_EXIT_ERROR) == 6 ? UD : GP;
@@ -186,13 +192,6 @@ function kernelOnly(v: Vcpu, op: usize, id: u32): i32 {
     case I.ID_WBINVD:
       // There are no caches to write back.
       return DONE;
-    case I.ID_XSETBV: {
-      if (!(v.cr4 & CR4_OSXSAVE)) return UD;
-      const value = pair();
-      if (load<u32>(register(1)) || !(value & 1) || value & ~XCR0_VALID) return GP;
-      store<u64>(cpu, value, CPU_XCR0);
-      return DONE;
-    }
     default:
       return <u32>load<u32>(cpu, CPU_EXIT_ERROR) == 6 ? UD : GP;
   }

@@ -3,6 +3,7 @@ import { CR0_TS, CR4_OSXSAVE } from "../../../machine/cpu/control_bits";
 import { CPU_CR0, CPU_CR4 } from "../../../machine/cpu/state";
 import { VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../../abi/xen";
 import { GUEST_TS, Vcpu } from "../../domain/domain";
+import { cr4Lacking } from "../features";
 import { processorCr4 } from "../tsc";
 
 /** What a guest may set in CR4: TSD DE FSGSBASE OSXSAVE. It sees the other bits as they are for all guests. */
@@ -32,6 +33,8 @@ export function setTaskSwitched(v: Vcpu, set: bool): void {
 /** Sets the guest's CR4 to `value`; Xen's bits stay as they are. */
 export function setGuestCr4(v: Vcpu, value: u64): void {
   const c = v.cpu;
+  // Xen drops bits whose features the domain lacks.
+  value &= ~cr4Lacking(v.domain);
   v.cr4 = (v.cr4 & ~CR4_GUEST) | (value & CR4_GUEST);
   // Xen uses XSAVE itself, so XGETBV works whatever the guest has asked for.
   const wanted = (load<u64>(c, CPU_CR4) & ~CR4_GUEST) | (value & CR4_GUEST) | CR4_OSXSAVE;

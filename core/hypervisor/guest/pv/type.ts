@@ -10,7 +10,7 @@ import {
 } from "../../../abi/domctl";
 import { Domain, Vcpu } from "../../domain/domain";
 import { showRegisters } from "../show_registers";
-import { GuestType, TRAITS_PV, suppliesNothing } from "../type";
+import { GuestType, TRAITS_PV, noMoreFeatures, suppliesNothing } from "../type";
 import { guestRangeOk, pvTranslate } from "./address";
 import { VM_ASSISTS_PV64 } from "./assists";
 import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "./entry";
@@ -28,6 +28,7 @@ export function describePv64(type: GuestType): void {
   type.accepts = accepts;
   type.release = release;
   type.countHeld = countHeldByPv;
+  type.moreFeatures = noMoreFeatures;
   type.fillHypercallPage = pvFillHypercallPage;
   type.initVcpu = pvVcpuInit;
   type.releaseVcpu = pvVcpuDestroy;

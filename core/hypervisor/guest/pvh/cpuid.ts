@@ -14,12 +14,21 @@ import {
 import { XEN_MAJOR, XEN_MINOR } from "../../abi/implied";
 import { Vcpu } from "../../domain/domain";
 import { answer, processorLeaf, tscLeaf } from "../cpuid";
+import { WORD_1C, WORD_1D, WORD_7B, WORD_E1D } from "../features";
 
 /** CPUID.1:ECX: x2APIC, the APIC timer's TSC deadline. EDX: PSE MCE MTRR PGE MCA. 7:EBX: TSC_ADJUST SMEP SMAP. 80000001:EDX: 1 GiB pages. */
 const MORE_1C: u32 = (1 << 21) | (1 << 24);
 const MORE_1D: u32 = (1 << 3) | (1 << 7) | (1 << 12) | (1 << 13) | (1 << 14);
 const MORE_7B: u32 = (1 << 1) | (1 << 7) | (1 << 20);
-const MORE_81D: u32 = 1 << 26;
+const MORE_E1D: u32 = 1 << 26;
+
+/** What only a guest that owns its processor's state can have (../features.ts). */
+export function pvhFeatures(word: u32): u32 {
+  if (word == WORD_1C) return MORE_1C;
+  if (word == WORD_1D) return MORE_1D;
+  if (word == WORD_7B) return MORE_7B;
+  return word == WORD_E1D ? MORE_E1D : 0;
+}
 
 /** Computes leaf `leaf`, subleaf `sub` for the vCPU into cpuidA..D (../cpuid.ts). */
 export function pvhCpuid(v: Vcpu, leaf: u32, sub: u32): void {
@@ -27,7 +36,7 @@ export function pvhCpuid(v: Vcpu, leaf: u32, sub: u32): void {
     xenLeaf(v, leaf - XEN_CPUID_FIRST_LEAF, sub);
   else {
     const osxsave = (load<u64>(v.cpu, CPU_CR4) & CR4_OSXSAVE) != 0;
-    processorLeaf(v, leaf, sub, osxsave, MORE_1C, MORE_1D, MORE_7B, MORE_81D);
+    processorLeaf(v, leaf, sub, osxsave);
   }
 }
 

@@ -9,10 +9,13 @@ import { cpu, setCpu } from "../../../machine/cpu/machine";
 import { isPat } from "../../../machine/cpu/msr";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import * as s from "../../../machine/cpu/state";
+import { XCR0_KNOWN } from "../../../machine/cpu/xcr0";
 import * as h from "../../../abi/hvm_save";
 import { EINVAL, ENXIO, EOPNOTSUPP } from "../../../abi/errno";
 import { VPF_down, Vcpu, vcpuOf } from "../../domain/domain";
+import { cr4Lacking, hasXsave } from "../features";
 import { giveFxsave, takeFxsave } from "../fxsave";
+import { accumulated, areaSize, checkXstate, giveXstate, takeXstate } from "../xstate";
 import { tscAt } from "../tsc";
 import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_X2APIC, APIC_PAGE, register, setRegister } from "./apic";
 import { setIds } from "./apic_reset";
@@ -36,11 +39,6 @@ import { modeOk, segment, setControl, setFlags, started } from "./vcpu";
 
 /** SCE LME LMA NXE */
 const EFER_KNOWN: u64 = 0xd01;
-/** XCR0: x87, and x87 with SSE. */
-const XCR0_X87: u64 = 1;
-const XCR0_SSE: u64 = 3;
-/** Offset of XSTATE_BV in the save area of hvm_hw_cpu_xsave. */
-const XSTATE_BV: usize = 512;
 const FIXED_MTRRS: u32 = 11;
 /** The engine's attributes of a segment that can't be used; a record has 0 then. */
 const UNUSABLE: u32 = 0x8000;
@@ -75,7 +73,7 @@ export function pvhTakeRecord(v: Vcpu, code: u32, body: usize, length: u32, now:
     case h.HVM_SAVE_CODE_MTRR:
       return length == <u32>h.HVM_HW_MTRR_SIZE ? takeMtrrs(v, body) : -EINVAL;
     case h.CPU_XSAVE_CODE:
-      return length == <u32>h.HVM_HW_CPU_XSAVE_SIZE ? takeXsave(v, body) : -EINVAL;
+      return takeXsave(v, body, length);
     case h.HVM_SAVE_CODE_TSC_ADJUST:
       if (length != <u32>h.HVM_TSC_ADJUST_SIZE) return -EINVAL;
       // The record of the CPU has the TSC itself.
@@ -156,7 +154,8 @@ function takeCpu(v: Vcpu, record: usize, now: u64): i32 {
   const cr0 = load<u64>(record, h.HVM_HW_CPU_CR0);
   const cr4 = load<u64>(record, h.HVM_HW_CPU_CR4);
   const efer = load<u64>(record, h.HVM_HW_CPU_MSR_EFER);
-  if (cr0 & ~CR0_KNOWN || cr4 & ~CR4_KNOWN || efer & ~EFER_KNOWN || !modeOk(cr0, cr4, efer)) return -EINVAL;
+  if (cr0 & ~CR0_KNOWN || cr4 & ~(CR4_KNOWN & ~cr4Lacking(v.domain)) || efer & ~EFER_KNOWN || !modeOk(cr0, cr4, efer))
+    return -EINVAL;
   if (!addressesOk(record)) return -EINVAL;
   const c = v.cpu;
   for (let n: u32 = 0; n < 16; n++) store<u64>(c + s.CPU_GPR + <usize>n * 8, load<u64>(record + offsetOf(n)));
@@ -255,11 +254,19 @@ function takeMtrrs(v: Vcpu, record: usize): i32 {
   return 0;
 }
 
-/** Takes XCR0; the record of the CPU also has the registers themselves. */
-function takeXsave(v: Vcpu, record: usize): i32 {
+/** Takes XCR0, and the state of x87, SSE and AVX in place of what the record of the CPU has of it. Its length depends on the components. */
+function takeXsave(v: Vcpu, record: usize, length: u32): i32 {
+  if (length < <u32>h.HVM_HW_CPU_XSAVE_SIZE) return -EINVAL;
   const xcr0 = load<u64>(record, h.HVM_HW_CPU_XSAVE_XCR0);
-  if (xcr0 != XCR0_X87 && xcr0 != XCR0_SSE) return -EINVAL;
-  store<u64>(v.cpu, xcr0, s.CPU_XCR0);
+  const accum = load<u64>(record, h.HVM_HW_CPU_XSAVE_XCR0_ACCUM);
+  const area = record + h.HVM_HW_CPU_XSAVE_SAVE_AREA;
+  const error = checkXstate(v.domain, xcr0, accum, area);
+  if (error) return error;
+  const size = <u32>h.HVM_HW_CPU_XSAVE_SAVE_AREA + areaSize(accum);
+  if (length < size) return -EINVAL;
+  // What is longer than it need be is taken if the rest says nothing, as in Xen.
+  for (let at = size; at < length; at++) if (load<u8>(record + at)) return -EOPNOTSUPP;
+  takeXstate(v, xcr0, area);
   return 0;
 }
 
@@ -310,14 +317,8 @@ function descriptor(at: usize, code: u32, v: Vcpu, length: u32): usize {
 /** A vCPU that is down has no records of its registers, since it begins anew when it is started. */
 export function pvhGiveRecords(v: Vcpu, at: usize, now: u64): usize {
   if (!(v.pauseFlags & VPF_down)) {
-    const xsave = descriptor(giveCpu(v, at, now), h.CPU_XSAVE_CODE, v, h.HVM_HW_CPU_XSAVE_SIZE);
-    const xcr0 = load<u64>(v.cpu, s.CPU_XCR0);
-    store<u64>(xsave, XCR0_SSE, h.HVM_HW_CPU_XSAVE_XFEATURE_MASK);
-    store<u64>(xsave, xcr0, h.HVM_HW_CPU_XSAVE_XCR0);
-    store<u64>(xsave, xcr0, h.HVM_HW_CPU_XSAVE_XCR0_ACCUM);
-    giveFxsave(v.cpu, xsave + h.HVM_HW_CPU_XSAVE_SAVE_AREA);
-    store<u64>(xsave + XSTATE_BV, XCR0_SSE, h.HVM_HW_CPU_XSAVE_SAVE_AREA);
-    at = xsave + h.HVM_HW_CPU_XSAVE_SIZE;
+    at = giveCpu(v, at, now);
+    if (hasXsave(v.domain)) at = giveXsave(v, at);
   }
   const lapic = descriptor(at, h.HVM_SAVE_CODE_LAPIC, v, h.HVM_HW_LAPIC_SIZE);
   const base = hvm(v).apicBase;
@@ -339,6 +340,17 @@ export function pvhGiveRecords(v: Vcpu, at: usize, now: u64): usize {
   );
   store<u64>(adjust, hvm(v).tscAdjust, h.HVM_TSC_ADJUST_TSC_ADJUST);
   return adjust + h.HVM_TSC_ADJUST_SIZE;
+}
+
+function giveXsave(v: Vcpu, at: usize): usize {
+  const accum = accumulated(v);
+  const length = <u32>h.HVM_HW_CPU_XSAVE_SAVE_AREA + areaSize(accum);
+  const xsave = descriptor(at, h.CPU_XSAVE_CODE, v, length);
+  store<u64>(xsave, XCR0_KNOWN, h.HVM_HW_CPU_XSAVE_XFEATURE_MASK);
+  store<u64>(xsave, load<u64>(v.cpu, s.CPU_XCR0), h.HVM_HW_CPU_XSAVE_XCR0);
+  store<u64>(xsave, accum, h.HVM_HW_CPU_XSAVE_XCR0_ACCUM);
+  giveXstate(v, xsave + h.HVM_HW_CPU_XSAVE_SAVE_AREA);
+  return xsave + length;
 }
 
 function giveMtrrs(v: Vcpu, at: usize): usize {

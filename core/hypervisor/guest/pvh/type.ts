@@ -19,6 +19,7 @@ import { GuestType, TRAITS_PVH } from "../type";
 import { pvhRangeOk, pvhTranslate } from "./address";
 import { pvhBeforeEnter, pvhHandleExit, pvhSwitchFrom, pvhSwitchTo } from "./entry";
 import { pvhGetContext } from "./guest_context";
+import { pvhFeatures } from "./cpuid";
 import { pvhFillHypercallPage } from "./hypercall_page";
 import { pvhGiveRecords, pvhTakeRecord } from "./hvm_context";
 import { pvhColumn } from "./hypercalls";
@@ -32,6 +33,7 @@ export function describePvh(type: GuestType): void {
   type.accepts = accepts;
   type.release = release;
   type.countHeld = countHeld;
+  type.moreFeatures = pvhFeatures;
   type.fillHypercallPage = pvhFillHypercallPage;
   type.initVcpu = pvhVcpuInit;
   type.releaseVcpu = pvhVcpuDestroy;

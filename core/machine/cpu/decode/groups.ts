@@ -177,7 +177,7 @@ export function group9(): u32 {
       return prefix & PREFIX_REPNE ? H.H_UD : system(I.ID_RDSEED);
     }
   }
-  // XSAVEC, XSAVES and VMX instructions.
+  // XSAVEC; XSAVES and VMX instructions are not there.
   return vector(1);
 }
 

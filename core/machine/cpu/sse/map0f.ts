@@ -32,7 +32,8 @@ import { mmxInterleave, mmxLanewise, mmxShiftImmediate, mmxShuffleWords } from "
 import * as move from "./move";
 import { beginFloat, endFloat } from "./mxcsr";
 import { high64, immediate, low64, regX, rm128, rm64, rmX, setX, sseAvailable, vector } from "./operand";
-import { fxrstor, fxsave, loadMxcsr, storeMxcsr, xrstor, xsave } from "./save";
+import { fxrstor, fxsave, loadMxcsr, storeMxcsr } from "./save";
+import { SAVE_ALL, SAVE_COMPACTED, SAVE_OPTIMISED, xrstor, xsave } from "./xsave";
 
 /** Without prefix: packed singles and MMX. */
 export function execute0F(op: usize, opcode: u32): void {
@@ -125,6 +126,8 @@ export function execute0F(op: usize, opcode: u32): void {
       return move.extractWordMmx(op);
     case 0xc6:
       return shuffleFloats(op, true);
+    case 0xc7:
+      return xsave(op, SAVE_COMPACTED);
     case 0xd7:
       return move.byteMaskMmx(op);
     case 0xf7:
@@ -334,11 +337,11 @@ function groupAE(op: usize): void {
     case 3:
       return storeMxcsr(op);
     case 4:
-      return xsave(op, false);
+      return xsave(op, SAVE_ALL);
     case 5:
       return xrstor(op);
     default:
-      return xsave(op, true);
+      return xsave(op, SAVE_OPTIMISED);
   }
 }
 

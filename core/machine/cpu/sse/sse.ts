@@ -1,8 +1,8 @@
 /**
- * MMX, SSE to SSE4.2, AES-NI, PCLMULQDQ and the state-saving instructions: their identification at decode time, and the first step of dispatch.
+ * MMX, SSE to SSE4.2, AES-NI, PCLMULQDQ and the instructions that save state: their identification at decode time, and the first step of dispatch.
  * (CRC32, MOVNTI, prefetches, fences and CLFLUSH touch no vector state and belong to the integer set.) Source of all facts: Intel SDM volume 2; where
  * that is silent, silicon (test/cpu/sse.test.ts).
- * The id of an instruction is `page << 8 | opcode byte`; the page combines opcode map and mandatory prefix. Groups (71 72 73, AE) have ModRM.reg as
+ * The id of an instruction is `page << 8 | opcode byte`; the page combines opcode map and mandatory prefix. Groups (71 72 73, AE, C7) have ModRM.reg as
  * their second key. 0 is no instruction of this family (0F 00 is SLDT).
  */
 import { OP_ID, OP_MAP, OP_MODRM, OP_OPCODE, OP_PREFIX } from "../op";
@@ -48,6 +48,8 @@ function forms0F(opcode: u32, prefix66: bool, reg: u32): i32 {
   if (opcode == 0x50 || opcode == 0xc5 || opcode == 0xd7 || opcode == 0xf7) return REGISTER;
   if (between(opcode, 0x71, 0x73)) return formsShift(opcode, prefix66, reg);
   if (opcode == 0xae) return formsAE(prefix66, reg);
+  // XSAVEC. The others of its group are in the integer set, or are not there.
+  if (opcode == 0xc7) return !prefix66 && reg == 4 ? MEMORY : NONE;
   if (opcode == 0x12 || opcode == 0x16) return prefix66 ? MEMORY : BOTH;
   if (opcode == 0x77 || opcode == 0x52 || opcode == 0x53) return prefix66 ? NONE : BOTH;
   if (opcode == 0x6c || opcode == 0x6d || opcode == 0x7c || opcode == 0x7d) return prefix66 ? BOTH : NONE;

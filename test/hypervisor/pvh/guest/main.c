@@ -183,6 +183,7 @@ void begin(u32 which)
     if (has_word("touched")) touched();
     if (has_word("accesses")) accesses();
     if (has_word("modes")) modes();
+    if (has_word("xstate")) xstate();
     about_memory();
     about_cpu();
     about_events();

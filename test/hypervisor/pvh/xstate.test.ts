@@ -1,0 +1,72 @@
+/** XSAVE's components as a PVH guest finds them, by the features that its configuration gives it; and what of them a saved guest keeps. */
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { temporaryFolder } from "../../temporary.ts";
+import { PvhHost, haveCompiler } from "./pvh.ts";
+
+describe.skipIf(!haveCompiler)("XSAVE in a PVH guest", () => {
+  let host: PvhHost;
+  beforeAll(async () => {
+    host = await PvhHost.open();
+  }, 120_000);
+  afterAll(async () => {
+    expect(await host.violations()).toBe(0);
+    await host.close();
+  });
+
+  const REFUSED = ["0", "2", "4", "5", "6", "8", "e7", "8000000000000001"].map((value) => `XSETBV ${value}: vector 13`);
+  const TAKEN = ["1", "3"].map((value) => `XSETBV ${value}: vector 0`);
+  const leaves = (avx: boolean, enabled: string): string[] => [
+    `LEAF D,0: ${avx ? 7 : 3} ${enabled} ${avx ? "340" : "240"}`,
+    `LEAF D,1: 7 ${enabled} 0`,
+    `LEAF D,2: ${avx ? "100 240" : "0 0"} 0`,
+    "LEAF D,3: 0 0 0",
+  ];
+  /** What it says between CPUID before CR4.OSXSAVE and the end. */
+  const all = (avx: boolean): string[] => [
+    `BEFORE xsave 1 osxsave 0 avx ${avx ? 1 : 0}`,
+    ...leaves(avx, "240"),
+    "XSETBV without OSXSAVE: vector 6",
+    `AFTER xsave 1 osxsave 1 avx ${avx ? 1 : 0}`,
+    ...leaves(avx, "240"),
+    ...REFUSED,
+    ...TAKEN,
+    `XSETBV 7: vector ${avx ? 0 : 13}`,
+    `ENABLED xsave 1 osxsave 1 avx ${avx ? 1 : 0}`,
+    ...leaves(avx, avx ? "340" : "240"),
+    `XCR0 ${avx ? 7 : 3} in use ${avx ? 7 : 3} wrong bytes 0`,
+    "END",
+  ];
+
+  it.each([
+    ["host,avx=0", all(false)],
+    ["host,avx=1", all(true)],
+    [
+      "host,avx=1,xsave=0",
+      [
+        "BEFORE xsave 0 osxsave 0 avx 0",
+        ...["0", "1", "2", "3"].map((sub) => `LEAF D,${sub}: 0 0 0`),
+        "XSETBV without OSXSAVE: vector 6",
+        "CR4.OSXSAVE refused",
+        "END",
+      ],
+    ],
+  ])("cpuid = %s", async (cpuid, expected) => {
+    const { said } = await host.ended(await host.start("xstate", { cpuid }));
+    // Before that it says what every PVH guest finds.
+    expect(said.slice(said.findIndex((line) => line.startsWith("BEFORE"))), host.log.slice(-3000)).toEqual(expected);
+  });
+
+  it("a guest that is saved has YMM registers and XCR0 again, and the features of its configuration", async () => {
+    const { toolstack } = host.host;
+    const file = path.join(temporaryFolder("xstate"), "xstate.saved");
+    const domid = await host.start("xstate suspends", { cpuid: "host,avx=1" });
+    const isSuspended = async (): Promise<boolean> =>
+      (await toolstack.request("list")).some((each) => each.domid === domid && each.state.shutdown);
+    await vi.waitUntil(isSuspended, { timeout: 60_000, interval: 20 });
+    await toolstack.request("save", { domid, file });
+    const restored = (await toolstack.request("restore", { file })).domid;
+    const { said } = await host.ended(restored, 100);
+    expect(said, host.log.slice(-3000)).toEqual(["XCR0 7 in use 7 wrong bytes 0", "END"]);
+  });
+});
