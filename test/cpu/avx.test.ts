@@ -115,7 +115,7 @@ function* encodings(vvvv: number, isMemory: boolean, digit: number): Generator<{
       }
 }
 
-const missing = siliconMissing() ?? (hasAvx() ? null : "needs AVX2, FMA and F16C");
+const missing = siliconMissing() ?? (hasAvx() ? null : "needs an Intel processor with AVX2, FMA and F16C");
 describe("encodings with a VEX prefix", () => {
   it.skipIf(missing !== null)(
     `are instructions if silicon says so${missing ? ` (${missing})` : ""}`,

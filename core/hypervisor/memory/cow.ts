@@ -49,7 +49,7 @@ export function giveToCow(d: DomainMemory, mfn: u32): bool {
 
 /** Results of takeFromCow(). */
 export const TAKEN: i32 = 0;
-export const STILL_SHARED: i32 = 1;
+const STILL_SHARED: i32 = 1;
 export const FLUSH_FIRST: i32 = 2;
 
 /**

@@ -25,8 +25,7 @@ import {
 } from "./frames";
 import { PTE_A, PTE_ADDRESS, PTE_D, PTE_NX, PTE_P, PTE_RW, PTE_SIZE, PTE_US, pteMfn } from "./pte";
 
-/** u64: the number of records that were ever begun; from bit 48 on, the number of those who are in between. */
-const WORD: usize = 0;
+/** The first u64 of a log: the number of records that were ever begun; from bit 48 on, the number of those who are in between. */
 const NUMBER: u64 = (1 << 48) - 1;
 const ANNOUNCED: u64 = 1 << 48;
 /** u32: 1 if the domain has ever had a linear page table, through which tables are mapped at addresses that the log does not know. */
@@ -34,9 +33,9 @@ const LINEAR: usize = 8;
 /** The last records, u32 each: the place in bits 0 to 11, what is no longer allowed there, or one of the two others. 0 says nothing. */
 const RECORDS: usize = 64;
 const RECORD_COUNT: u64 = 512;
-export const LOST_READ: u32 = 1 << 12;
-export const LOST_WRITE: u32 = 1 << 13;
-export const LOST_EXECUTE: u32 = 1 << 14;
+const LOST_READ: u32 = 1 << 12;
+const LOST_WRITE: u32 = 1 << 13;
+const LOST_EXECUTE: u32 = 1 << 14;
 const LOST_EVERYTHING: u32 = 1 << 15;
 /** The frame in bits 0 to 19 has become an L4 table, and has perhaps been one before. */
 const NEW_ROOT: u32 = 1 << 31;

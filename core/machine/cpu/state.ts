@@ -155,8 +155,5 @@ export const CPU_CR4_REFUSED = 0x47c;
 /** 16 x 16 bytes: bits 128..255 of YMM0..YMM15, whose low halves are XMM0..XMM15. */
 export const CPU_YMM_HIGH = 0x480;
 
-/** 16 x 16 bytes: bits 128..255 of YMM0..YMM15, whose low halves are XMM0..XMM15. */
-export const CPU_YMM_HIGH = 0x480;
-
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
 export const CPU_SIZE = 0x580;

@@ -4,6 +4,7 @@ import * as exits from "../../../core/machine/cpu/exits.ts";
 import * as state from "../../../core/machine/cpu/state.ts";
 import { Machine, RAX, RBX, RCX, RDX } from "../machine.ts";
 import type { Random } from "../sse-cases.ts";
+import { isAmd } from "./vendor.ts";
 
 /** Bytes of an area with x87, SSE and AVX, and where its parts are. */
 export const AREA = 832;
@@ -132,6 +133,7 @@ export function xstateMissing(cpuinfo: string): string | null {
   if (process.arch !== "x64" || process.platform !== "linux") return "needs x86-64 Linux";
   const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.split(" ") ?? [];
   const lacking = ["avx", "xsaveopt", "xsavec", "xgetbv1"].filter((flag) => !flags.includes(flag));
+  if (isAmd()) return "AMD's processors have not been asked yet, and there are no rules for what they do differently";
   if (lacking.length) return `this processor has no ${lacking.join(", ")}`;
   return spawnSync("gcc", ["--version"]).status === 0 ? null : "needs gcc";
 }

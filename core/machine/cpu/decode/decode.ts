@@ -11,6 +11,7 @@ import {
   OP_BASE,
   OP_BASE_SLOT,
   OP_COLD,
+  OP_COLD_BYTES,
   OP_DISP,
   OP_FLAGS,
   OP_HANDLER,
@@ -31,6 +32,7 @@ import {
   OP_SCALE,
   OP_SEG,
   OP_SEG_SLOT,
+  OP_SIZE,
   OP_TARGET,
   OP_TARGET2,
   OP_VREG,
@@ -371,13 +373,8 @@ function takeVex(first: u32): u32 {
 }
 
 function clearOp(at: usize): void {
-  store<u64>(at, 0);
-  store<u64>(at, 0, 8);
-  store<u64>(at, 0, 16);
-  store<u64>(at, 0, 24);
-  store<u64>(at, 0, OP_COLD);
-  store<u64>(at, 0, OP_COLD + 8);
-  store<u64>(at, 0, OP_COLD + 16);
+  for (let i: usize = 0; i < <usize>OP_SIZE; i += sizeof<u64>()) store<u64>(at + i, 0);
+  for (let i: usize = 0; i < <usize>OP_COLD_BYTES; i += sizeof<u64>()) store<u64>(at + i, 0, OP_COLD);
 }
 
 /**

@@ -24,7 +24,6 @@ import {
   op,
   opcode,
   operandSize,
-  prefix,
   publishFields,
   registerInOpcode,
   setOperandSize,

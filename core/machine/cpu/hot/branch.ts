@@ -18,7 +18,7 @@ export const NOT: u32 = 128;
 @inline
 function chosen(op: usize, holds: u32): usize {
   const condition = <u32>load<u8>(op, OP_CONDITION);
-  return ((holds & condition) != 0) != (condition >= NOT) ? OP_SIZE + OP_TARGET : OP_SIZE + OP_TARGET2;
+  return ((holds & condition) != 0) != condition >= NOT ? OP_SIZE + OP_TARGET : OP_SIZE + OP_TARGET2;
 }
 
 // @ts-ignore: decorator
