@@ -1,6 +1,5 @@
 /** AVX: when its instructions are available, and which encodings with a VEX prefix are instructions at all. (silicon.test.ts has what they do.) */
 import { execFileSync } from "node:child_process";
-import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { EXIT_EXCEPTION } from "../../core/machine/cpu/exits.ts";
 import * as state from "../../core/machine/cpu/state.ts";
