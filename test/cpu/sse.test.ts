@@ -218,7 +218,8 @@ describe("state saving", () => {
       expect(snapshot()).toBe(before);
     };
     refused(512, 4); // a component XCR0 does not enable
-    refused(524, 0x80000000); // compacted form
+    refused(524, 0x80000001); // compacted form with component 32, which XCR0 does not enable
+    refused(524, 1); // a component in XCOMP_BV, and not the compacted form
     refused(528, 1);
     refused(24, 0x10000);
   });
