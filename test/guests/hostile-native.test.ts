@@ -11,7 +11,7 @@ import { guestsMissing } from "./images.ts";
 import { compilerMissing, program } from "./programs.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261129);
-const TRIES = Number(process.env.XENARIUM_TRIES ?? 4000);
+const TRIES = Number(process.env.XENARIUM_TRIES ?? 1000);
 const missing = guestsMissing() ?? compilerMissing();
 const drivers = driverHost("hostile-native", 240_000, { pcpus: 2 });
 const { ask, image, nativeDriver, notices, says, shown, types } = drivers;

@@ -11,7 +11,7 @@ import { guestsMissing } from "./images.ts";
 const missing = guestsMissing();
 const patience = 240_000;
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261129);
-const DEATHS = Number(process.env.XENARIUM_TRIES ?? 10);
+const DEATHS = Number(process.env.XENARIUM_TRIES ?? 3);
 const { ask, made, nativeDriver, says, shown } = driverHost("native-network", patience, { pcpus: 2 });
 const VCPUS = 2;
 const STREAMS = [0, 1, 2, 3];
