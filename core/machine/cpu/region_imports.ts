@@ -10,7 +10,6 @@ import { dataExecute } from "./data";
 import { RF, changeFlags, condition, getCarry, getRflags } from "./flags";
 import { clearFault, fault } from "./machine";
 import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./paging/format";
-import { segmentExecute } from "./segment";
 import { shiftExecute } from "./shift";
 import { sseExecute } from "./sse/sse";
 import { stackExecute } from "./stack";
@@ -101,13 +100,9 @@ export function region_wait(op: i32): i32 {
   x87Wait();
   return settle();
 }
-/** Of these families, only instructions that change neither the mode nor a segment's base. */
-export function region_system(op: i32): i32 {
+/** RDTSC and RDTSCP. */
+export function region_tsc(op: i32): i32 {
   systemExecute(<usize>op);
-  return settle();
-}
-export function region_segment(op: i32): i32 {
-  segmentExecute(<usize>op);
   return settle();
 }
 

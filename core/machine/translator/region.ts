@@ -65,9 +65,6 @@ const NEAR: Record<number, Kind> = {
   [I.ID_RET]: "return",
 };
 
-/** System instructions that leave the mode as it is, and the bases of segments. */
-const STAYING = [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP, I.ID_RDFSBASE, I.ID_RDGSBASE];
-
 /** Returns what an instruction does if it ends a block, otherwise null. */
 function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
   switch (op.family) {
@@ -76,15 +73,11 @@ function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
       // Transfers of another size than the mode's are rare.
       return (op.size === mode.word && NEAR[op.id]) || "interpret";
     case "sse":
-      // FXRSTOR, LDMXCSR, XSAVEC and similar instructions change the state of x87, SSE and AVX that the region relies on, or read AVX's. FXSAVE only
-      // reads what the region has.
-      return op.map === 1 && ((op.opcode === 0xae && !(op.isMemory && (op.reg & 7) === 0)) || op.opcode === 0xc7)
-        ? "interpret"
-        : null;
+      // FXSAVE, LDMXCSR, XSAVEC and similar instructions read or write the whole state of x87, SSE and AVX.
+      return op.map === 1 && (op.opcode === 0xae || op.opcode === 0xc7) ? "interpret" : null;
     case "system":
-      return STAYING.includes(op.id) ? null : "interpret";
+      return [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id) ? null : "interpret";
     case "segment":
-      return op.id === I.ID_MOV_FROM_SEG ? null : "interpret";
     case "avx":
     case "invalid":
       return "interpret";
