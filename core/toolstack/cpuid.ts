@@ -2,18 +2,8 @@
  * `cpuid` of an xl.cfg: which features of the processor a domain is to have. A string is libxl's syntax ("host,avx=0"), a list is the older one, with a text
  * of 32 characters for each register. xl says what it can't read and goes on; so do we, with warnings. Names: libxl_cpuid.c of Xen 4.17.
  */
+import type { CpuidChange } from "./messages.ts";
 import { show, type ConfigValues } from "./xlcfg-values.ts";
-
-/** One bit of CPUID that is to be set or clear. The hypervisor sets none that its processor does not have. */
-export interface CpuidChange {
-  leaf: number;
-  /** null: the leaf has no subleaves. */
-  subleaf: number | null;
-  /** 0 to 3: EAX to EDX. */
-  register: number;
-  bit: number;
-  to: 0 | 1;
-}
 
 type Place = Omit<CpuidChange, "to" | "bit">;
 const EAX = 0;

@@ -7,7 +7,16 @@ import type { DomainDevices } from "./devices.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import { renameDomainStore } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
-import type { ManagedDomain } from "./lifecycle.ts";
+import type { CreateOptions, DomainConfig } from "./messages.ts";
+
+/** What a name has to do with a domain. */
+interface NamedDomain {
+  readonly domid: number;
+  name: string;
+  readonly uuid: string;
+  config: DomainConfig;
+  options: CreateOptions;
+}
 
 export interface DomainNamesParts {
   store: LocalXenstore;
@@ -17,12 +26,12 @@ export interface DomainNamesParts {
 
 export class DomainNames {
   readonly #parts: DomainNamesParts;
-  readonly #domains: ReadonlyMap<number, ManagedDomain>;
+  readonly #domains: ReadonlyMap<number, NamedDomain>;
   /** The domains that are being built. They are aborted when nobody wants them any more. */
   readonly #building = new Map<string, AbortController>();
 
   /** `domains` has those that are built, at any time. */
-  constructor(parts: DomainNamesParts, domains: ReadonlyMap<number, ManagedDomain>) {
+  constructor(parts: DomainNamesParts, domains: ReadonlyMap<number, NamedDomain>) {
     this.#parts = parts;
     this.#domains = domains;
   }
@@ -47,7 +56,7 @@ export class DomainNames {
   }
 
   /** Domains that have a device with its backend in this domain find it by its new name when they start again. */
-  change(domain: ManagedDomain, name: string): void {
+  change(domain: NamedDomain, name: string): void {
     const before = domain.name;
     const users = [...this.#domains.values()].filter((each) => namesBackend(each, before));
     if (users.length > 0 && !canBeBackend(name))
@@ -60,14 +69,14 @@ export class DomainNames {
   }
 
   /** Another domain will have this one's name, so that it gets the first free one with a number, as from libxl_domain_preserve. */
-  giveAway(domain: ManagedDomain): void {
+  giveAway(domain: NamedDomain): void {
     const { name } = domain;
     let n = 1;
     while (this.#isTaken(`${name}-${n}`)) n++;
     this.#write(domain, `${name}-${n}`);
   }
 
-  #write(domain: ManagedDomain, name: string): void {
+  #write(domain: NamedDomain, name: string): void {
     if (!isDomainName(name))
       throw new Refusal("EINVAL", `${JSON.stringify(name)} can't be a name; allowed: ${NAME_ALLOWED}.`);
     if (name !== domain.name) this.#checkFree(name);

@@ -1,6 +1,6 @@
 /** `cpuid` of an xl.cfg. Which bits it names is compared with Intel's numbers, which CPUID itself has. */
 import { describe, expect, it } from "vitest";
-import type { CpuidChange } from "../../core/toolstack/cpuid.ts";
+import type { CpuidChange } from "../../core/toolstack/messages.ts";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 
 const EBX = 1;

@@ -1,7 +1,17 @@
 /** Messages about domains: their configurations, their life, and what can be changed in them. */
-import type { CpuidChange } from "../cpuid.ts";
 import type { CreationLimits, DomainTypeName } from "../../dom0/kernel/hypercalls.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
+
+/** One bit of CPUID that is to be set or clear. The hypervisor sets none that its processor does not have. */
+export interface CpuidChange {
+  leaf: number;
+  /** null: the leaf has no subleaves. */
+  subleaf: number | null;
+  /** 0 to 3: EAX to EDX. */
+  register: number;
+  bit: number;
+  to: 0 | 1;
+}
 
 /** SHUTDOWN_* (xen/sched.h). A guest may give Xen any number from 0 to 255 as its reason. Numbers without a meaning are "unknown". */
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset" | "unknown";

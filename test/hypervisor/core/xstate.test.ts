@@ -7,7 +7,7 @@ import { entryContext } from "../../../core/dom0/builder/pvh/context.ts";
 import { HvmHypercalls } from "../../../core/dom0/kernel/hvm.ts";
 import { LIBXL_LIMITS, type DomainTypeName } from "../../../core/dom0/kernel/hypercalls.ts";
 import * as layout from "../../../core/machine/layout.ts";
-import type { CpuidChange } from "../../../core/toolstack/cpuid.ts";
+import type { CpuidChange } from "../../../core/toolstack/messages.ts";
 import { attachDom0, compileCore, Machine, refusal, type Dom0 } from "./machine.ts";
 
 const UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f1";

@@ -9,6 +9,7 @@ import * as convert from "./convert";
 import { multiplyAdd } from "./fma";
 import { narrowToHalves, widenHalves } from "./half";
 import { avxIntegerExecute } from "./integer";
+import { DWORDS_TO_SINGLES, SINGLES_TO_DWORDS_TRUNCATED } from "./convert";
 import * as L from "./lanes";
 import { approximatePacked, dotDoublesLow, dotSinglesBoth, duplicateDoubles } from "./lanes";
 import { packedArithmetic, rearrange } from "./lanes";
@@ -85,7 +86,7 @@ function execute0F(op: usize, opcode: u32, single: bool): void {
     case 0x5a:
       return single ? convert.widenSingles(op) : convert.narrowDoubles(op);
     case 0x5b:
-      return packedArithmetic(op, single ? L.DWORDS_TO_SINGLES : L.SINGLES_TO_DWORDS, true);
+      return packedArithmetic(op, single ? DWORDS_TO_SINGLES : L.SINGLES_TO_DWORDS, true);
     case 0x77:
       return move.zero(op);
     case 0x7c:
@@ -130,7 +131,7 @@ function executeScalar(op: usize, opcode: u32, single: bool): void {
     case 0x5a:
       return scalar.scalarResize(op, single);
     case 0x5b:
-      return packedArithmetic(op, L.SINGLES_TO_DWORDS_TRUNCATED, true);
+      return packedArithmetic(op, SINGLES_TO_DWORDS_TRUNCATED, true);
     case 0x7c:
       return packedArithmetic(op, L.HADD, true);
     case 0x7d:

@@ -3,8 +3,11 @@ import { fault } from "../machine";
 import { doublesToIntegers, integersToSingles, resize, singlesToIntegers } from "../sse/convert";
 import { beginFloat, endFloat } from "../sse/mxcsr";
 import { high64, low64, vector } from "../sse/operand";
-import { DWORDS_TO_SINGLES, SINGLES_TO_DWORDS_TRUNCATED } from "./lanes";
 import { is256, readSource, setReg, setReg128, sourceHigh, sourceLow, sourceOfHalf } from "./operand";
+
+/** Two of the operations that lanes.ts numbers. */
+export const DWORDS_TO_SINGLES: u32 = 21;
+export const SINGLES_TO_DWORDS_TRUNCATED: u32 = 23;
 
 /** 5B: 16 bytes to 16 bytes, between beginFloat() and endFloat(). */
 export function convertLanes(what: u32, b: v128): v128 {

@@ -10,7 +10,7 @@ import { approximateLanes, compareLanes, packedLanes } from "../sse/forms";
 import { interleave, shuffleDwords, shuffleSingles } from "../sse/integer";
 import { blendMask, roundLanes } from "../sse/map0f3a";
 import { high64, immediate, low64, rm64, vector } from "../sse/operand";
-import { convertLanes } from "./convert";
+import { DWORDS_TO_SINGLES, SINGLES_TO_DWORDS_TRUNCATED, convertLanes } from "./convert";
 import {
   highHalf,
   is256,
@@ -31,9 +31,7 @@ export const ROUND: u32 = 17;
 export const ADDSUB: u32 = 18;
 export const HADD: u32 = 19;
 export const HSUB: u32 = 20;
-export const DWORDS_TO_SINGLES: u32 = 21;
 export const SINGLES_TO_DWORDS: u32 = 22;
-export const SINGLES_TO_DWORDS_TRUNCATED: u32 = 23;
 
 /** ADD and SUBTRACT of float.ts. */
 const ADD: u32 = 8;
