@@ -83,9 +83,10 @@ describe("handshakes over the API", () => {
       expect([port.by, grant.by]).toEqual([domid, domid]);
       const found = order(
         list,
-        "frontend 0 state ->1",
         "backend 0 state ->1",
         "backend 0 state 1>2",
+        // The guest sees the device when its backend is ready.
+        "frontend 0 state ->1",
         `frontend ${domid} page-gref ->${grant.after}`,
         `frontend ${domid} event-channel ->${port.after}`,
         `frontend ${domid} state 1>3`,
