@@ -107,7 +107,9 @@ export class Forks {
     const still = copies.filter(({ dump }) => dump);
     const what = this.#below(16);
     if (what < 8) {
-      const from = this.#some(running.filter(({ domid, isOriginal }) => !isOriginal || this.#round.hasBegun(domid)));
+      const type = this.#below(2) ? "pvh" : "pv";
+      const begun = running.filter(({ domid, isOriginal }) => !isOriginal || this.#round.hasBegun(domid));
+      const from = this.#some(begun.filter((member) => member.type === type));
       if (from && copies.length < MOST - 2) await this.#fork(from);
     } else if (what < 10) {
       const copy = this.#some(copies);
@@ -227,7 +229,8 @@ export class Forks {
     const copy: Member = { ...from, domid, isOriginal: false, dump: null };
     this.#members.push(copy);
     await this.#host.toolstack.request("consoleAttach", { domid });
-    if (this.#below(2)) copy.dump = await this.#dump(copy);
+    // Where a PV guest's memory is, it says itself (its P2M), and a copy has not yet said it before it runs.
+    if (from.type === "pvh" && this.#below(2)) copy.dump = await this.#dump(copy);
     else await this.#request(copy, "unpause");
   }
 
