@@ -371,6 +371,8 @@ export class Vcpu {
   nativePcpu: usize;
   /** Address of the pCPU region whose TLB has this vCPU's translations, 0 = none. */
   lastRegion: usize;
+  /** How far this vCPU has followed the log of its domain's page tables, for the TLB of that pCPU (memory/downgrades.ts). */
+  downgradesFollowed: u64;
 
   // @ts-ignore: decorator
   @inline

@@ -2,7 +2,8 @@
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { grantTableFree } from "../grant/table";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
-import { DomainMemory, MEM_TRANSLATED, domainMemory } from "./domain_memory";
+import { DomainMemory, MEM_PAGE_TABLES, MEM_TRANSLATED, domainMemory } from "./domain_memory";
+import { downgradesFree, downgradesInit } from "./downgrades";
 import { ROOT_DOMAIN_TABLE } from "./frames";
 import { makeRoot } from "../p2m/tables";
 import { relinquishP2m } from "../p2m/teardown";
@@ -25,7 +26,8 @@ export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool 
   d.flags = flags;
   d.maxPages = maxPages;
   d.p2mPool = DEFAULT_POOL;
-  if (flags & MEM_TRANSLATED && !makeRoot(d)) {
+  if ((flags & MEM_PAGE_TABLES && !downgradesInit(d)) || (flags & MEM_TRANSLATED && !makeRoot(d))) {
+    downgradesFree(d);
     freeXenheapPages(mfn, 0);
     return false;
   }
@@ -41,5 +43,6 @@ export function memoryDomainFree(domid: u32): void {
   grantTableFree(d);
   // The domain was never completed, so nothing is mapped.
   while (!relinquishP2m(d)) {}
+  downgradesFree(d);
   freeXenheapPages(<u32>(changetype<usize>(d) >> 12), 0);
 }

@@ -71,6 +71,8 @@ export class DomainMemory {
   onDemand: u32;
   /** Held while a frame gets its memory on demand. */
   onDemandLock: u32;
+  /** Address of the log of what its page tables have taken back (downgrades.ts); 0 if it has no page tables. */
+  downgrades: usize;
   /** A bit for each pCPU that is to flush what it has of the second stage before it uses it again (sched/ipi.ts). */
   p2mStale: u32;
   /**

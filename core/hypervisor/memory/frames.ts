@@ -47,6 +47,13 @@ export const PGT_pinned: u64 = 1 << 41;
 export const PGT_locked: u64 = 1 << 42;
 /** The table is in its owner's list of kept tables (kept_tables.ts), which has a general and a type reference of it. */
 export const PGT_kept: u64 = 1 << 43;
+/**
+ * Of an L1 table: which places of the TLB its addresses have (downgrades.ts). 0: no L2 entry maps it, nor has since it became one; n + 1: only entries
+ * whose number modulo 8 is n have mapped it; PLACE_SEVERAL: others too.
+ */
+export const PGT_place_shift: u64 = 44;
+export const PGT_place_mask: u64 = 15 << 44;
+export const PLACE_SEVERAL: u64 = 15;
 export const PGT_count_mask: u64 = COUNT_MASK;
 export const PGT_count_limit: u64 = COUNT_LIMIT;
 

@@ -17,7 +17,7 @@ import {
   UVMF_TLB_FLUSH,
 } from "../../abi/xen";
 import { MMU_UPDATE_PREEMPTED } from "../abi/implied";
-import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushLocal, flushOn } from "./current";
+import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushGuest, flushOn } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
 import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import { frameAddress } from "./frames";
@@ -182,7 +182,7 @@ function updateVa(va: u64, value: u64, flags: u64, pageOwner: u32): i64 {
   const kind = (<u32>flags) & UVMF_FLUSHTYPE_MASK;
   const mask = flags & ~(<u64>UVMF_FLUSHTYPE_MASK);
   if (kind == <u32>UVMF_TLB_FLUSH) {
-    if (mask == 0) flushLocal();
+    if (mask == 0) flushGuest();
     else if (mask == <u64>UVMF_ALL) flushAll();
     else if (!flushOn(mask)) return -(<i64>EFAULT);
   } else if (kind == <u32>UVMF_INVLPG) {

@@ -30,6 +30,7 @@ import {
   flushAddress,
   flushAddressOn,
   flushAll,
+  flushGuest,
   flushLocal,
   flushOn,
   kernelBase,
@@ -113,7 +114,7 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
       return own && translates ? newUserBase(arg1, owner) : translates ? -EPERM : -EOPNOTSUPP;
     case MMUEXT_TLB_FLUSH_LOCAL:
       if (!own) return -EPERM;
-      flushLocal();
+      flushGuest();
       return 0;
     case MMUEXT_INVLPG_LOCAL:
       if (!own) return -EPERM;
@@ -189,7 +190,7 @@ function unpin(mfn: u64, owner: DomainMemory): i32 {
 export function newBase(mfn: u64, owner: DomainMemory): i32 {
   const old = kernelBase();
   if (<u64>old == mfn) {
-    flushLocal();
+    flushGuest();
     return 0;
   }
   const error = getPageAndType(mfn, owner.domid, PGT_l4_page_table);

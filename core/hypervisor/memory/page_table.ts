@@ -4,9 +4,11 @@
  * table, of a table of its own level.
  */
 import { domainMemory } from "./domain_memory";
+import { noteLinear, notePlace, recordRoot } from "./downgrades";
 import { EBUSY, EINVAL, ENOMEM, EPERM, ERESTART } from "../../abi/errno";
 import {
   PGT_l1_page_table,
+  PGT_l2_page_table,
   PGT_l4_page_table,
   PGT_writable_page,
   frameAddress,
@@ -53,15 +55,19 @@ export function putPageFromL1e(entry: u64): void {
   else putPage(mfn);
 }
 
-/** Takes the references for an entry of a table of `level` 2..4 in frame `table` of domain `domid`. 0 or -errno. */
-export function getPageFromUpper(level: u32, entry: u64, table: u32, domid: u32): i32 {
+/** Takes the references for the entry with number `index` of a table of `level` 2..4 in frame `table` of domain `domid`. 0 or -errno. */
+export function getPageFromUpper(level: u32, entry: u64, table: u32, domid: u32, index: u32): i32 {
   if (!(entry & PTE_P)) return 0;
   if (entry & DISALLOW_MASK) return -EINVAL;
   const mfn = pteMfn(entry);
   const error = getPageAndType(mfn, domid, level - 1);
-  if (error != -EINVAL) return error;
+  if (error != -EINVAL) {
+    if (!error && level == PGT_l2_page_table) notePlace(<u32>mfn, index);
+    return error;
+  }
   // It is no table of the level below. It may be a linear page table, but that may not be writable.
   if (entry & PTE_RW) return error;
+  noteLinear(domid);
   if (mfn == <u64>table) return 0;
   return getLinear(table, mfn, domid, level) ? 0 : error;
 }
@@ -102,7 +108,7 @@ export function validatePageTable(mfn: u32, type: u32): i32 {
     if (isL4 && !isGuestL4Slot(i)) continue;
     const entry = load<u64>(page + i * 8);
     if (!(entry & PTE_P)) continue;
-    const error = getPageFromUpper(type, entry, mfn, domid);
+    const error = getPageFromUpper(type, entry, mfn, domid, i);
     if (error) {
       if (error == -ERESTART) keepUpper(page, i, type, mfn);
       else undoUpper(page, i, type, mfn);
@@ -116,6 +122,8 @@ export function validatePageTable(mfn: u32, type: u32): i32 {
       undoUpper(page, ENTRIES, type, mfn);
       return -ENOMEM;
     }
+    // Translations from an earlier life of it as one are those of its present content no longer.
+    recordRoot(mfn);
   }
   return 0;
 }

@@ -10,6 +10,7 @@ import {
   PGT_l4_page_table,
   PGT_locked,
   PGT_pinned,
+  PGT_place_mask,
   PGT_seg_desc_page,
   PGT_type_mask,
   PGT_type_shift,
@@ -41,7 +42,7 @@ export function getPageType(mfn: u32, type: u32): i32 {
     const changes = count == 0 && (seen & PGT_type_mask) != wanted;
     if (count == 0) {
       if (changes) {
-        next = (next & ~(PGT_type_mask | PGT_validated)) | wanted;
+        next = (next & ~(PGT_type_mask | PGT_validated | PGT_place_mask)) | wanted;
         if (type == PGT_writable_page) next |= PGT_validated;
       }
     } else if ((seen & PGT_type_mask) != wanted) {

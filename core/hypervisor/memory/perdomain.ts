@@ -5,6 +5,7 @@
 import { FIRST_RESERVED_GDT_PAGE } from "../../abi/arch_x86";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { DomainMemory, domainMemory, m2pStrict } from "./domain_memory";
+import { recordRoot } from "./downgrades";
 import { frameAddress } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { m2pL4Entry, reservedGdtFrame, zeroFrame } from "./m2p";
@@ -130,5 +131,6 @@ export function installXenSlots(l4: u32, d: DomainMemory): bool {
 
 /** Shows or hides the M2P in an L4 table (VMASST_TYPE_m2p_strict: kernel tables show it, user tables do not). */
 export function showM2p(l4: u32, visible: bool): void {
-  atomic.store<u64>(frameAddress(l4) + XEN_FIRST_L4_SLOT * 8, visible ? m2pL4Entry() : 0);
+  const old = atomic.xchg<u64>(frameAddress(l4) + XEN_FIRST_L4_SLOT * 8, visible ? m2pL4Entry() : 0);
+  if (old && !visible) recordRoot(l4);
 }

@@ -1,6 +1,8 @@
 /** Checked changes of single page-table entries, to which mmu_update, update_va_mapping and emulated writes all lead. */
 import { EAGAIN, EBUSY, EINVAL } from "../../abi/errno";
+import { announce, announced, isLostByUpper, lostByL1, recordL1, recordUpper } from "./downgrades";
 import {
+  PAGE_SHIFT,
   PGT_l1_page_table,
   PGT_l2_page_table,
   PGT_l4_page_table,
@@ -25,15 +27,31 @@ import {
 } from "./pte";
 import { frameWritten } from "../../machine/cpu/frames/written";
 
-/** Stores an entry and returns the old one. With `preserveAd`, accessed and dirty bits that are set meanwhile are kept. */
-function updateEntry(address: usize, old: u64, entry: u64, preserveAd: bool): u64 {
-  if (!preserveAd) return atomic.xchg<u64>(address, entry);
+/**
+ * Stores an entry of the locked table of `level` and returns the old one. With `preserveAd`, accessed and dirty bits that are set meanwhile are kept.
+ */
+function updateEntry(level: u32, address: usize, old: u64, entry: u64, preserveAd: bool): u64 {
   let seen = old;
   while (true) {
-    const was = atomic.cmpxchg<u64>(address, seen, entry | (seen & (PTE_A | PTE_D)));
+    const was = exchangeEntry(level, address, seen, preserveAd ? entry | (seen & (PTE_A | PTE_D)) : entry);
     if (was == seen) return seen;
     seen = was;
   }
+}
+
+/** Compare-exchanges an entry of a locked table of `level`, and returns what was there. What the table loses by it is recorded (downgrades.ts). */
+function exchangeEntry(level: u32, address: usize, expected: u64, entry: u64): u64 {
+  const lost = level == PGT_l1_page_table ? lostByL1(expected, entry) : <u32>isLostByUpper(expected, entry);
+  if (!lost) return atomic.cmpxchg<u64>(address, expected, entry);
+  const log = announce(pageOwner(<u32>(address >> PAGE_SHIFT)));
+  const was = atomic.cmpxchg<u64>(address, expected, entry);
+  if (!log) return was;
+  if (was == expected) {
+    if (level == PGT_l1_page_table) recordL1(log, address, lost);
+    else recordUpper(log, level, address, expected, entry);
+  }
+  announced(log);
+  return was;
 }
 
 /** Returns whether the entries differ in nothing that references depend on. */
@@ -47,17 +65,17 @@ function similar(old: u64, entry: u64): bool {
 function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOwner: u32, pageOwnerId: u32): i32 {
   const old = atomic.load<u64>(address);
   if (!(entry & PTE_P)) {
-    putPageFromL1e(updateEntry(address, old, entry, preserveAd));
+    putPageFromL1e(updateEntry(PGT_l1_page_table, address, old, entry, preserveAd));
     return 0;
   }
   if (entry & L1_DISALLOW_MASK) return -EINVAL;
   if (similar(old, entry)) {
-    updateEntry(address, old, adjustL1(entry), preserveAd);
+    updateEntry(PGT_l1_page_table, address, old, adjustL1(entry), preserveAd);
     return 0;
   }
   const error = getPageFromL1e(entry, tableOwner, pageOwnerId);
   if (error) return error;
-  putPageFromL1e(updateEntry(address, old, adjustL1(entry), preserveAd));
+  putPageFromL1e(updateEntry(PGT_l1_page_table, address, old, adjustL1(entry), preserveAd));
   return 0;
 }
 
@@ -69,13 +87,13 @@ function modUpperEntry(level: u32, address: usize, entry: u64, table: u32, prese
   if (entry & PTE_P) {
     if (entry & DISALLOW_MASK) return -EINVAL;
     if (similar(old, entry)) {
-      updateEntry(address, old, stored, preserveAd);
+      updateEntry(level, address, old, stored, preserveAd);
       return 0;
     }
-    const error = getPageFromUpper(level, entry, table, pageOwner(table));
+    const error = getPageFromUpper(level, entry, table, pageOwner(table), ((<u32>address) & 4095) >> 3);
     if (error) return error;
   }
-  putPageFromUpper(level, updateEntry(address, old, stored, preserveAd), table);
+  putPageFromUpper(level, updateEntry(level, address, old, stored, preserveAd), table);
   return 0;
 }
 
@@ -134,7 +152,7 @@ export function replaceGrantEntry(l1: u32, offset: u32, expected: u64, mask: u64
         error = -EBUSY;
         break;
       }
-      const was = atomic.cmpxchg<u64>(address, seen, entry);
+      const was = exchangeEntry(PGT_l1_page_table, address, seen, entry);
       if (was == seen) {
         error = 0;
         break;
@@ -151,8 +169,8 @@ export function installGrantEntry(l1: u32, offset: u32, entry: u64): i32 {
   if (!pageLock(l1)) return -EINVAL;
   let error: i32 = -EINVAL;
   if (pageTypeOf(l1) == PGT_l1_page_table) {
-    const old = atomic.xchg<u64>(frameAddress(l1) + offset, adjustL1(entry));
-    putPageFromL1e(old);
+    const address = frameAddress(l1) + offset;
+    putPageFromL1e(updateEntry(PGT_l1_page_table, address, load<u64>(address), adjustL1(entry), false));
     error = 0;
   }
   pageUnlock(l1);
@@ -163,7 +181,10 @@ export function installGrantEntry(l1: u32, offset: u32, entry: u64): i32 {
 export function takeEntry(l1: u32, offset: u32): u64 {
   if (!pageLock(l1)) return 0;
   let entry: u64 = 0;
-  if (pageTypeOf(l1) == PGT_l1_page_table) entry = atomic.xchg<u64>(frameAddress(l1) + offset, 0);
+  if (pageTypeOf(l1) == PGT_l1_page_table) {
+    const address = frameAddress(l1) + offset;
+    entry = updateEntry(PGT_l1_page_table, address, load<u64>(address), 0, false);
+  }
   pageUnlock(l1);
   return entry;
 }
@@ -189,7 +210,7 @@ export function compareExchangeL1Entry(address: usize, expected: u64, entry: u64
     const error = getPageFromL1e(entry, domid, domid);
     if (error) return error;
   }
-  if (atomic.cmpxchg<u64>(address, expected, adjustL1(entry)) != expected) {
+  if (exchangeEntry(PGT_l1_page_table, address, expected, adjustL1(entry)) != expected) {
     if (!fast) putPageFromL1e(entry);
     return -EAGAIN;
   }

@@ -2,12 +2,18 @@
  * Writable page tables: a guest kernel's ordinary store to an L1 table, which it has mapped read-only, is carried out as a checked update. The engine
  * executes the instruction on a copy of the page. What it has changed there is checked and put into the table, or the whole instruction is undone. Of a
  * repeated instruction this is one element, as in Xen: the next one faults again, so that the guest holds the table and its pCPU for no longer.
+ * An instruction that accesses nothing but one entry (nearly all that kernels use here: MOV, XCHG, CMPXCHG, AND, BTR) needs only a copy of that
+ * entry, and is executed as it was decoded.
  */
-import { endOverride, overrideWrites } from "../../machine/cpu/access";
+import { effectiveAddress, endOverride, overrideWrites } from "../../machine/cpu/access";
 import { EXIT_POLL } from "../../machine/cpu/exits";
+import { RF, TF } from "../../machine/cpu/flags";
+import { finishInstruction } from "../../machine/cpu/intercepted";
 import { step } from "../../machine/cpu/interpreter";
-import { CPU_SIZE } from "../../machine/cpu/state";
-import { EAGAIN } from "../../abi/errno";
+import { clearFault, fault } from "../../machine/cpu/machine";
+import { executeRedirected, soleOperandSize } from "../../machine/cpu/redirected";
+import { CPU_DR, CPU_EXIT_OP, CPU_RETIRED, CPU_RFLAGS, CPU_SEG, CPU_SHADOW, CPU_SIZE } from "../../machine/cpu/state";
+import { EAGAIN, EINVAL } from "../../abi/errno";
 import { GUEST_KERNEL_MODE, Vcpu } from "../domain/domain";
 import { allocXenheapPages } from "./allocator";
 import { PGT_l1_page_table, frameAddress, pageTypeOf } from "./frames";
@@ -49,6 +55,48 @@ function emulate(v: Vcpu, table: u32, address: u64): bool {
     if (!mfn) return false;
     pages = frameAddress(mfn);
   }
+  const op: usize = load<u32>(v.cpu, CPU_EXIT_OP);
+  return op && isWithinEntry(v.cpu, op, address)
+    ? emulateOnEntry(v, table, address, op)
+    : emulateOnCopy(v, table, address);
+}
+
+/** Bytes at the beginning of the vCPU's state that hold its general registers, RIP and flags. */
+const REGISTERS: usize = CPU_SEG;
+const DR7: usize = CPU_DR + 56;
+
+/** Returns whether the instruction of `op` accesses only the entry at `address`, and nothing but the access and the next RIP follows from it. */
+function isWithinEntry(cpu: usize, op: usize, address: u64): bool {
+  if (load<u64>(cpu, CPU_RFLAGS) & TF || load<u64>(cpu, DR7) & 0xff || load<u32>(cpu, CPU_SHADOW)) return false;
+  const size = soleOperandSize(op);
+  return size != 0 && ((<u32>address) & 7) + size <= <u32>PTE_SIZE && effectiveAddress(op) == address;
+}
+
+function emulateOnEntry(v: Vcpu, table: u32, address: u64, op: usize): bool {
+  const saved = pages + 4096;
+  const offset = (<u32>address) & 0xff8;
+  const at = frameAddress(table) + offset;
+  const old = atomic.load<u64>(at);
+  memory.copy(saved, v.cpu, REGISTERS);
+  store<u64>(pages + offset, old);
+  overrideWrites(address, pages);
+  executeRedirected(op);
+  endOverride();
+  const failed = fault != 0;
+  if (failed) clearFault();
+  const error = failed ? -EINVAL : compareExchangeL1Entry(at, old, load<u64>(pages + offset), v.domid);
+  if (error) {
+    memory.copy(v.cpu, saved, REGISTERS);
+    // As in emulateOnCopy().
+    return error == -EAGAIN;
+  }
+  store<u64>(v.cpu, load<u64>(v.cpu, CPU_RFLAGS) & ~(<u64>RF), CPU_RFLAGS);
+  store<u64>(v.cpu, load<u64>(v.cpu, CPU_RETIRED) + 1, CPU_RETIRED);
+  finishInstruction(op);
+  return true;
+}
+
+function emulateOnCopy(v: Vcpu, table: u32, address: u64): bool {
   const saved = pages + 4096;
   const page = frameAddress(table);
   memory.copy(pages, page, 4096);

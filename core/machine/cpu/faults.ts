@@ -17,8 +17,9 @@ import {
 import { codeLinear, codeMode } from "./mode";
 import { CPU_DEPRIVILEGED, CPU_DR, CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_EXIT_VECTOR } from "./state";
 
-/** Makes the exit that reports the exception in `fault`. */
-function exceptionExit(): i32 {
+/** Makes the exit that reports the exception in `fault`, which the instruction of `op` has raised; 0 if none did. */
+function exceptionExit(op: usize): i32 {
+  store<u32>(cpu, <u32>op, CPU_EXIT_OP);
   store<u32>(cpu, <u32>(fault - 1), CPU_EXIT_VECTOR);
   store<u32>(cpu, faultError, CPU_EXIT_ERROR);
   store<u64>(cpu, faultAddress, CPU_EXIT_ADDRESS);
@@ -35,7 +36,7 @@ export function settleFault(op: usize): i32 {
     clearFault();
     return EXIT_PRIVILEGED;
   }
-  if (load<u32>(cpu, CPU_DEPRIVILEGED)) return exceptionExit();
+  if (load<u32>(cpu, CPU_DEPRIVILEGED)) return exceptionExit(op);
   if (fault == FAULT_VMCALL) {
     store<u32>(cpu, <u32>op, CPU_EXIT_OP);
     clearFault();

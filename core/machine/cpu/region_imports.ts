@@ -10,6 +10,7 @@ import { dataExecute } from "./data";
 import { RF, changeFlags, condition, getCarry, getRflags } from "./flags";
 import { clearFault, fault } from "./machine";
 import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./paging/format";
+import { segmentExecute } from "./segment";
 import { shiftExecute } from "./shift";
 import { sseExecute } from "./sse/sse";
 import { stackExecute } from "./stack";
@@ -100,9 +101,13 @@ export function region_wait(op: i32): i32 {
   x87Wait();
   return settle();
 }
-/** RDTSC and RDTSCP. */
-export function region_tsc(op: i32): i32 {
+/** Of these families, only instructions that change neither the mode nor a segment's base. */
+export function region_system(op: i32): i32 {
   systemExecute(<usize>op);
+  return settle();
+}
+export function region_segment(op: i32): i32 {
+  segmentExecute(<usize>op);
   return settle();
 }
 

@@ -5,19 +5,22 @@
  * the tag of the page of `lin + n - 1`, so an access across two pages never hits. Only canonical addresses are entered, so others never hit either.
  * ASIDs are assigned to address spaces (paging/space.ts: CR3 and mode, and the id of the second stage). A flush of everything takes new ASIDs, so it
  * costs nothing; when they are used up, the tables are cleared.
+ * Kernels map themselves alike in the upper half of all address spaces. Of one ASID, the carried one, the translations of the lower half are listed.
+ * When the root of its space is exchanged for one with the same upper half, these are forgotten, and the ASID is the new space's (tlbLoadRoot).
  */
 import { rootOf } from "./paging/format";
 import { spaceId, spaceKey } from "./paging/space";
 import { ACTIVITY_FLUSHES, ACTIVITY_PAGE_FLUSHES } from "../layout";
 import { countActivity, cpu } from "./machine";
 import { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
-import { CPU_ASID } from "./state";
+import { CPU_ASID, CPU_CR3 } from "./state";
 
 export { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE };
 export const TLB_ENTRIES: usize = 4096;
-/** Address space -> ASID: 64 entries of u64 key, inverted (0: no entry), u32 ASID, u32 id of the second stage. */
+/** Address space -> ASID: 64 entries, in sets of 4, of u64 key, inverted (0: no entry), u32 ASID, u32 id of the second stage. */
 const SPACES = 0x30000;
 const SPACE_ENTRIES: u32 = 64;
+const SPACE_WAYS: u32 = 4;
 const SPACE_ASID = 8;
 const SPACE_SECOND = 12;
 /**
@@ -27,6 +30,13 @@ const SPACE_SECOND = 12;
 const LARGE = 0x30400;
 const HUGE = 0x30600;
 const LARGE_FILTER_BYTES = 512;
+/** The list of the carried ASID: u16 each, the index of an entry, and in bits 12 and 13 the number of its table. */
+const LOWER = 0x30800;
+const LOWER_ENTRIES: u32 = 1024;
+const LOWER_TABLE: u32 = 12;
+const LOWER_EXECUTE: u32 = TLB_EXECUTE >> 16;
+/** Number of the bits of an address in the lower half. */
+const LOWER_BITS: u64 = 47;
 /**
  * A u32 for each page number modulo 4096: the low half of the number of the page whose translation something relies on until flushEpoch changes; or a
  * value for none, or for more than one. (A page whose number happens to be one of these two values is treated accordingly: page 0 as several, and
@@ -58,6 +68,10 @@ let chosenId: u32 = 0;
 let nextAsid: u32 = 1;
 /** Whether one of the filters has a bit set. */
 let largeSeen: bool = false;
+/** 0: no ASID is carried. */
+let carried: u64 = 0;
+/** Number of translations of its lower half, of which the first LOWER_ENTRIES are listed. */
+let lowerCount: u32 = 0;
 let inspecting: bool = false;
 
 export function tlbInit(address: usize): void {
@@ -66,7 +80,34 @@ export function tlbInit(address: usize): void {
   memory.fill(address + RELIED, 0xff, RELIED_BYTES);
   nextAsid = 1;
   largeSeen = false;
+  carried = 0;
   chosenKey = ~(<u64>0);
+}
+
+/** Which of a set of spaces goes next. */
+let nextWay: u32 = 0;
+
+/** Returns the slot of a space, or the one that it gets; `spaceFound` says which. A free one is preferred. */
+function spaceSlot(key: u64, id: u32): usize {
+  const set = ((<u32>(key >> 12)) ^ (<u32>key) ^ (id * 11)) & (SPACE_ENTRIES / SPACE_WAYS - 1);
+  const first = tlbBase + SPACES + ((<usize>(set * SPACE_WAYS)) << 4);
+  spaceFound = true;
+  let free: usize = 0;
+  for (let slot = first; slot < first + (SPACE_WAYS << 4); slot += 16) {
+    const inverted = load<u64>(slot);
+    if (inverted == ~key && load<u32>(slot, SPACE_SECOND) == id) return slot;
+    if (!inverted) free = slot;
+  }
+  spaceFound = false;
+  return free ? free : first + ((<usize>(nextWay++ & (SPACE_WAYS - 1))) << 4);
+}
+let spaceFound: bool = false;
+
+/** Gives the space in `slot` an ASID. */
+function assign(slot: usize, key: u64, id: u32, asid: u32): void {
+  store<u64>(slot, ~key);
+  store<u32>(slot, id, SPACE_SECOND);
+  store<u32>(slot, asid, SPACE_ASID);
 }
 
 /** Chooses the ASID for the running vCPU's address space. To be called whenever that may have changed. */
@@ -76,19 +117,17 @@ export function tlbSelect(inspect: bool): void {
   if (key != chosenKey || id != chosenId) {
     chosenKey = key;
     chosenId = id;
-    const slot =
-      tlbBase + SPACES + ((((<usize>(key >> 12)) ^ (<usize>key) ^ (<usize>id * 11)) & (SPACE_ENTRIES - 1)) << 4);
-    if (load<u64>(slot) == ~key && load<u32>(slot, SPACE_SECOND) == id) spaceTag = load<u32>(slot, SPACE_ASID);
+    const slot = spaceSlot(key, id);
+    if (spaceFound) spaceTag = load<u32>(slot, SPACE_ASID);
     else {
       if (nextAsid > ASID_LAST) {
         memory.fill(tlbBase, 0, RELIED);
         flushEpoch++;
         nextAsid = 1;
         largeSeen = false;
+        carried = 0;
       }
-      store<u64>(slot, ~key);
-      store<u32>(slot, id, SPACE_SECOND);
-      store<u32>(slot, nextAsid, SPACE_ASID);
+      assign(slot, key, id, nextAsid);
       spaceTag = nextAsid++;
     }
   }
@@ -109,7 +148,77 @@ export function tlbFlushAll(): void {
   memory.fill(tlbBase + SPACES, 0, SPACE_ENTRIES * 16);
   if (largeSeen) memory.fill(tlbBase + LARGE, 0, 2 * LARGE_FILTER_BYTES);
   largeSeen = false;
+  const carries = spaceTag == carried && carried != 0;
   reselect();
+  carry(carries ? spaceTag : 0);
+}
+
+function carry(asid: u64): void {
+  carried = asid;
+  lowerCount = 0;
+}
+
+/**
+ * Loads the root `cr3` into the running vCPU's CR3, and selects its space. `sameUpper`: all translations of the upper half through the present root
+ * are as right through the new one. To be called when no translation that the TLB has must be forgotten: this forgets none but those of the lower half.
+ */
+export function tlbLoadRoot(cr3: u64, sameUpper: bool): void {
+  const key = spaceKey();
+  const id = spaceId();
+  const keeps =
+    sameUpper &&
+    carried != 0 &&
+    spaceTag == carried &&
+    lowerCount <= LOWER_ENTRIES &&
+    key == chosenKey &&
+    id == chosenId;
+  if (keeps) {
+    forgetLower();
+    // The old root gets another ASID when it is loaded again.
+    const slot = spaceSlot(key, id);
+    if (spaceFound && load<u32>(slot, SPACE_ASID) == <u32>carried) store<u64>(slot, 0);
+  }
+  store<u64>(cpu, cr3, CPU_CR3);
+  const slot = spaceSlot(spaceKey(), id);
+  if (keeps) assign(slot, spaceKey(), id, <u32>carried);
+  else if (spaceFound) store<u64>(slot, 0);
+  chosenKey = ~(<u64>0);
+  tlbSelect(inspecting);
+  if (!keeps) carry(spaceTag);
+}
+
+/** Forgets the carried ASID's translations of the lower half. */
+function forgetLower(): void {
+  let executed = false;
+  for (let n: u32 = 0; n < lowerCount; n++) {
+    const listed = <u32>load<u16>(tlbBase + LOWER + ((<usize>n) << 1));
+    const table = listed >> LOWER_TABLE;
+    if (table == LOWER_EXECUTE) executed = true;
+    const entry = tlbBase + ((<usize>table) << 16) + (((<usize>listed) & (TLB_ENTRIES - 1)) << 4);
+    const tag = load<u64>(entry);
+    if ((tag & 0xfff) == carried && !(tag >> LOWER_BITS)) store<u64>(entry, 0);
+  }
+  lowerCount = 0;
+  if (executed) relyOnNothing();
+}
+
+/** What was found out about translations for execution holds no longer. */
+function relyOnNothing(): void {
+  flushEpoch++;
+  memory.fill(tlbBase + RELIED, 0xff, RELIED_BYTES);
+}
+
+/**
+ * Forgets the translations at place `place` (page number modulo TLB_ENTRIES) of all address spaces: those for reading, writing and executing, as
+ * asked for.
+ */
+export function tlbForget(place: u32, reads: bool, writes: bool, executes: bool): void {
+  const entry = tlbBase + ((<usize>place) << 4);
+  if (reads) store<u64>(entry, 0, TLB_READ);
+  if (writes) store<u64>(entry, 0, TLB_WRITE);
+  if (!executes) return;
+  store<u64>(entry, 0, TLB_EXECUTE);
+  if (load<u32>(tlbBase + RELIED + ((<usize>place) << 2)) != RELIED_NONE) relyOnNothing();
 }
 
 function reselect(): void {
@@ -137,10 +246,7 @@ export function tlbFlushPage(lin: u64): void {
   if (load<u64>(entry, TLB_WRITE) >> 12 == page) store<u64>(entry, 0, TLB_WRITE);
   if (load<u64>(entry, TLB_EXECUTE) >> 12 == page) store<u64>(entry, 0, TLB_EXECUTE);
   const relied = load<u32>(reliedSlot(lin));
-  if (relied == <u32>page || relied == RELIED_SEVERAL) {
-    flushEpoch++;
-    memory.fill(tlbBase + RELIED, 0xff, RELIED_BYTES);
-  }
+  if (relied == <u32>page || relied == RELIED_SEVERAL) relyOnNothing();
 }
 
 /** Forgets the translations of the 4 MiB around `lin` (the largest page except 1 GiB) in all address spaces. */
@@ -153,8 +259,7 @@ function flushLarge(lin: u64): void {
     if (load<u64>(entry, TLB_WRITE) >> 22 == number) store<u64>(entry, 0, TLB_WRITE);
     if (load<u64>(entry, TLB_EXECUTE) >> 22 == number) store<u64>(entry, 0, TLB_EXECUTE);
   }
-  flushEpoch++;
-  memory.fill(tlbBase + RELIED, 0xff, RELIED_BYTES);
+  relyOnNothing();
 }
 
 function filtered(filter: usize, number: u64): bool {
@@ -211,6 +316,7 @@ export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
   const entry = tlbBase + table + ((<usize>(lin >> 8)) & 0xfff0);
   store<u64>(entry, (lin & ~(<u64>0xfff)) | spaceTag);
   store<u32>(entry, <u32>host - ((<u32>lin) & 0xfffff000), TLB_ADDEND);
+  if (spaceTag == carried && !(lin >> LOWER_BITS)) listLower(table, lin);
   if (level > 1) {
     largeSeen = true;
     if (level > 2) markFiltered(HUGE, lin >> 30);
@@ -220,6 +326,15 @@ export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
       markFiltered(LARGE, (lin >> 21) ^ 1);
     }
   }
+}
+
+function listLower(table: usize, lin: u64): void {
+  if (lowerCount < LOWER_ENTRIES) {
+    const index = (<u32>(lin >> 12)) & (<u32>TLB_ENTRIES - 1);
+    store<u16>(tlbBase + LOWER + ((<usize>lowerCount) << 1), <u16>(index | (((<u32>table) >> 16) << LOWER_TABLE)));
+  }
+  // Beyond the list only that there are more.
+  lowerCount = min<u32>(lowerCount + 1, LOWER_ENTRIES + 1);
 }
 
 /** Returns the host address of `lin` if `table` has it for the current space, otherwise 0. */

@@ -65,6 +65,9 @@ const NEAR: Record<number, Kind> = {
   [I.ID_RET]: "return",
 };
 
+/** System instructions that leave the mode as it is, and the bases of segments. */
+const STAYING = [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP, I.ID_RDFSBASE, I.ID_RDGSBASE];
+
 /** Returns what an instruction does if it ends a block, otherwise null. */
 function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
   switch (op.family) {
@@ -73,11 +76,15 @@ function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
       // Transfers of another size than the mode's are rare.
       return (op.size === mode.word && NEAR[op.id]) || "interpret";
     case "sse":
-      // FXSAVE, LDMXCSR, XSAVEC and similar instructions read or write the whole state of x87, SSE and AVX.
-      return op.map === 1 && (op.opcode === 0xae || op.opcode === 0xc7) ? "interpret" : null;
+      // FXRSTOR, LDMXCSR, XSAVEC and similar instructions change the state of x87, SSE and AVX that the region relies on, or read AVX's. FXSAVE only
+      // reads what the region has.
+      return op.map === 1 && ((op.opcode === 0xae && !(op.isMemory && (op.reg & 7) === 0)) || op.opcode === 0xc7)
+        ? "interpret"
+        : null;
     case "system":
-      return [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id) ? null : "interpret";
+      return STAYING.includes(op.id) ? null : "interpret";
     case "segment":
+      return op.id === I.ID_MOV_FROM_SEG ? null : "interpret";
     case "avx":
     case "invalid":
       return "interpret";

@@ -79,7 +79,8 @@ const EXECUTED: Partial<Record<Family, { name: HelperName; implied: number[] }>>
   x87: { name: "region_x87", implied: [RAX] },
   sse: { name: "region_sse", implied: [RAX, RCX, RDX, RDI] },
   wait: { name: "region_wait", implied: [] },
-  system: { name: "region_tsc", implied: [RAX, RCX, RDX] },
+  system: { name: "region_system", implied: [RAX, RCX, RDX] },
+  segment: { name: "region_segment", implied: [] },
 };
 
 /** Returns how an instruction that the interpreter executes uses the flags. */
@@ -102,6 +103,7 @@ function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
       return { reads: false, writes: op.id === I.ID_CMPS || op.id === I.ID_SCAS };
     case "wait":
     case "system":
+    case "segment":
       return none;
     default:
       return { reads: true, writes: true };

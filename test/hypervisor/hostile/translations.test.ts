@@ -32,6 +32,13 @@ describe.skipIf(!compiler)("a guest and its stale translations (needs gcc, make)
       await arena.judge();
     }, 90_000);
 
+  it("kept: after loading a root or flushing, other vCPUs see what tables of the kernel's half show now", async () => {
+    const domid = await arena.attack("kept", { vcpus: 2, memoryMiB: 32, options: "seconds=6" });
+    expect(await arena.ended(domid)).toMatch(/^changes [1-9]\d{2,} failed 0 looks [1-9]\d{3,} stale 0$/);
+    await arena.until("its end", () => arena.stopped(domid));
+    await arena.judge();
+  }, 90_000);
+
   it("flush: the same when the low half of the clock of flushes has gone round", async () => {
     const clock = new BigUint64Array(arena.host.machine.memory.buffer, ROOT_TLB_CLOCK, 1);
     Atomics.store(clock, 0, 2n ** 32n - 300n);

@@ -5,11 +5,13 @@ import {
   CPU_CPL,
   CPU_CR4,
   CPU_DEPRIVILEGED,
+  CPU_DR,
   CPU_EFER,
   CPU_EXIT_ADDRESS,
   CPU_EXIT_ERROR,
   CPU_EXIT_VECTOR,
   CPU_GPR,
+  CPU_RETIRED,
   CPU_RFLAGS,
   CPU_RIP,
   CPU_SEG,
@@ -20,6 +22,7 @@ import {
   SEG_SIZE,
   SS,
 } from "../../../core/machine/cpu/state";
+import { getRflags } from "../../../core/machine/cpu/flags";
 import { domainById, vcpuOf } from "../../../core/hypervisor/domain/domain";
 import { allocXenheapBytes } from "../../../core/hypervisor/memory/allocator";
 import { totalFrames } from "../../../core/hypervisor/memory/frames";
@@ -63,6 +66,18 @@ export function getRegister(domid: u32, index: u32): u64 {
 }
 export function getRip(domid: u32): u64 {
   return load<u64>(cpuOf(domid), CPU_RIP);
+}
+/** The flags, of which RF says nothing here, since the entry into a guest's handler clears it. */
+export function getFlagsOf(): u64 {
+  return getRflags() & ~(<u64>0x10000);
+}
+export function getRetired(domid: u32): u64 {
+  return load<u64>(cpuOf(domid), CPU_RETIRED);
+}
+/** Sets an execution breakpoint at `address`; 0 removes it. */
+export function setBreakpoint(domid: u32, address: u64): void {
+  store<u64>(cpuOf(domid), address, CPU_DR);
+  store<u64>(cpuOf(domid), address ? 1 : 0, CPU_DR + 56);
 }
 
 /**

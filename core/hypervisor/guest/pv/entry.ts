@@ -27,6 +27,7 @@ import { VCPU_INFO_EVTCHN_UPCALL_MASK, VCPU_INFO_EVTCHN_UPCALL_PENDING } from ".
 import { GUEST_SYSCALL_DISABLES_EVENTS, Vcpu } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
 import { pvHypercall } from "./syscall";
+import { beginFollowing } from "../../memory/downgrades";
 import { registersReplaced } from "../../hypercall/continuation";
 import { vcpuRunnable } from "../../sched/runqueue";
 import { self } from "../../sched/pcpu";
@@ -49,6 +50,7 @@ export function pvSwitchTo(v: Vcpu): void {
   // What the vCPU changed while it ran elsewhere was flushed there only, so translations from its earlier time here may be stale.
   if (v.lastRegion != self.region) {
     v.lastRegion = self.region;
+    beginFollowing(v);
     tlbFlushAll();
   }
   refreshMode();

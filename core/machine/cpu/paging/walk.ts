@@ -250,7 +250,9 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
       const same = wide
         ? atomic.cmpxchg<u64>(leaf, leafEntry, marked) == leafEntry
         : atomic.cmpxchg<u32>(leaf, <u32>leafEntry, <u32>marked) == <u32>leafEntry;
-      if (!same) return walkAgain(levels, second, root, key, lin, access);
+      // The same holds if the entry is no longer on the way. So who takes a table away finds every mark in it of those who came to it in time.
+      const there = levels < 4 || second != 0 || entryAt(root, lin, level) == leaf;
+      if (!same || !there) return walkAgain(levels, second, root, key, lin, access);
       frameWritten(<u32>(leaf >> 12));
     }
   }

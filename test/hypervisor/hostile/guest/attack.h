@@ -59,5 +59,5 @@ void attack_race(void), attack_take(void), attack_quota(void), attack_canary(voi
 void attack_exchange(void), attack_cacheflush(void), attack_console(void), attack_pin(void), attack_calls(void);
 void attack_handle(void), attack_leak(void), attack_late(void), attack_offer(void), attack_hold(void);
 void attack_own(void), attack_smc(void), attack_stale(void), attack_table(void), attack_flush(void);
-void attack_rings(void), attack_mix(void);
+void attack_rings(void), attack_mix(void), attack_kept(void);
 #endif

@@ -12,7 +12,7 @@ static const struct { const char *name; void (*run)(void); } attacks[] = {
     {"exchange", attack_exchange}, {"cacheflush", attack_cacheflush}, {"console", attack_console}, {"pin", attack_pin},
     {"calls", attack_calls}, {"handle", attack_handle}, {"leak", attack_leak}, {"late", attack_late}, {"offer", attack_offer}, {"hold", attack_hold},
     {"own", attack_own}, {"smc", attack_smc}, {"stale", attack_stale}, {"table", attack_table}, {"flush", attack_flush},
-    {"rings", attack_rings}, {"mix", attack_mix},
+    {"rings", attack_rings}, {"mix", attack_mix}, {"kept", attack_kept},
 };
 
 extern char event_entry[], failsafe_entry[], trap_entries[], vcpu_start[];
