@@ -7,8 +7,8 @@ import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { PoweredHost } from "../../../core/toolstack/power.ts";
 
-/** With its copies a domain has at most so many. */
-const MOST = 7;
+/** Copies of PV domains, and of PVH ones, that there are at the same time at most. */
+const MOST = 3;
 /** What a fork is told of a domain that has ended by itself. */
 const ENDED = /stopped instead of suspending|ended before|has stopped/;
 const LATE = /did not answer the request to suspend/;
@@ -110,7 +110,7 @@ export class Forks {
       const type = this.#below(2) ? "pvh" : "pv";
       const begun = running.filter(({ domid, isOriginal }) => !isOriginal || this.#round.hasBegun(domid));
       const from = this.#some(begun.filter((member) => member.type === type));
-      if (from && copies.length < MOST - 2) await this.#fork(from);
+      if (from && copies.filter((copy) => copy.type === type).length < MOST) await this.#fork(from);
     } else if (what < 10) {
       const copy = this.#some(copies);
       if (copy) await this.#end(copy);
