@@ -50,7 +50,7 @@ import { resetApic } from "./apic_reset";
 import { requestTick, tickTaken, timerWasDue } from "./apic_timer";
 import { intercepted } from "./intercepted";
 import { deliverInterruptTo, deliverNmiTo, injectExceptionInto, supplied } from "./on_demand";
-import { allows, outsideMiss, outsideRead, outsideWrite } from "./outside";
+import { allows, leftForMemory, outsideMiss, outsideRead, outsideWrite } from "./outside";
 import { HvmVcpu, SIPI_CAME, callbackVector, hvm } from "./state";
 import { vmcall } from "./vmcall";
 
@@ -215,9 +215,9 @@ function outside(v: Vcpu, mayAlone: bool): void {
   const entry = p2mLook(changetype<DomainMemory>(v.domain.memory), address >> 12);
   const allowed = allows(entry, access);
   const lacks = entryType(entry) == P2M_ON_DEMAND || (entryType(entry) == P2M_SHARED && !allowed);
-  // If memory is there now, because another vCPU or we have just mapped it, the instruction is executed again. A debug trap comes after its
-  // instruction, so it is delivered again.
-  if (lacks || allowed) {
+  // If memory is there now, because another vCPU or we have just mapped it, the instruction is executed again; and also if there was some and another
+  // vCPU has just taken it away, because nothing answers there from now on. A debug trap comes after its instruction, so it is delivered again.
+  if (lacks || allowed || (leftForMemory && !(entry & PTE_P))) {
     if (lacks) supplied(v, address);
     trapAgain(v);
     return;
