@@ -18,7 +18,7 @@ describe("translated code", () => {
     "agrees with this machine's CPU on a fresh seed",
     async () => {
       const seed = Date.now() % 0x7fffffff;
-      const report = await conformance(seed, 10_000, undefined, true);
+      const report = await conformance(seed, 20_000, undefined, true);
       expect([...report.samples].slice(0, 5), `seed ${seed}`).toEqual([]);
     },
     240_000,
@@ -27,12 +27,12 @@ describe("translated code", () => {
   it("agrees with the interpreter on random programs with branches, calls, faults and self-modification", async () => {
     const machines = await Differential.create();
     const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 3000; i++) {
+    for (let i = 0; i < 6000; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
       if (i % 100 === 0) await breath();
     }
-    expect(machines.runs).toBeGreaterThan(7_500);
-    expect(machines.regions).toBeGreaterThan(10_000);
+    expect(machines.runs).toBeGreaterThan(15_000);
+    expect(machines.regions).toBeGreaterThan(20_000);
   }, 240_000);
 
   it("of 16 and 32 bits agrees with the record of silicon, every instruction as a region", async () => {

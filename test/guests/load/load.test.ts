@@ -5,8 +5,7 @@ import { compilerMissing } from "../programs.ts";
 import { guestLoad, loadResult, runLoad } from "./load.ts";
 
 const missing = guestsMissing() ?? compilerMissing();
-/** `npm run test:load` takes longer. */
-const SECONDS = 8;
+const SECONDS = 20;
 
 describe.skipIf(missing !== null)(`a load of processes, pipes and signals${missing ? ` (${missing})` : ""}`, () => {
   it("is right about this machine", () => {
