@@ -4,6 +4,7 @@
  */
 import { translate } from "./access";
 import { aluExecute } from "./alu";
+import { avxExecute } from "./avx/avx";
 import { bitsExecute } from "./bits";
 import { clearCodeChanged, codeChanged } from "./frames/code";
 import { dataExecute } from "./data";
@@ -94,6 +95,10 @@ export function region_x87_sum(a: i64, b: i64, seA: i32, seB: i32): i32 {
 }
 export function region_sse(op: i32): i32 {
   sseExecute(<usize>op);
+  return settle();
+}
+export function region_avx(op: i32): i32 {
+  avxExecute(<usize>op);
   return settle();
 }
 export function region_wait(op: i32): i32 {

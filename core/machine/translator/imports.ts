@@ -39,6 +39,7 @@ export const HELPERS = {
   region_x87_product: 3,
   region_x87_sum: 3,
   region_sse: EXECUTE,
+  region_avx: EXECUTE,
   region_wait: EXECUTE,
   region_tsc: EXECUTE,
   region_rflags: 4,
