@@ -149,7 +149,12 @@ function writeLanes(w: RegionWriter, op: DecodedOp, page: number): boolean {
       const isArithmetic = digit === 4;
       w.vectorHalf(op.vreg, half);
       code.get(count).op(Op.i32WrapI64);
-      if (isArithmetic) code.i32(width - 1).get(count).i64(most).op(Op.i64LeU, Op.select);
+      if (isArithmetic)
+        code
+          .i32(width - 1)
+          .get(count)
+          .i64(most)
+          .op(Op.i64LeU, Op.select);
       code.vector(shiftInstruction(byRegister));
       if (isArithmetic) return;
       code.vector(V.const, ...new Array<number>(16).fill(0));

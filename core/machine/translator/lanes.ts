@@ -4,7 +4,7 @@
  */
 import { PAGE_0F, PAGE_0F38_66, PAGE_0F3A_66, PAGE_66, PAGE_F2, PAGE_F3 } from "./vector-operand.ts";
 import { V } from "./simd.ts";
-import { V128 } from "./wasm.ts";
+import { Op, V128 } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
 /** Pushes 16 bytes of an operand. */
@@ -168,13 +168,16 @@ function repeated(w: RegionWriter, name: string, push: Push): Push {
 /** PALIGNR: 32 bytes, the second operand being the lower ones, are moved down. */
 function alignRight(count: number): Lanes {
   return (w, a, b) => {
-    if (count >= 32) return void w.code.vector(V.const, ...splat8(0));
     if (count <= 16) {
       b();
       a();
       w.code.vector(V.shuffle, ...same(...Array.from({ length: 16 }, (_, i) => i + count)));
       return;
     }
+    // The second operand does not count, but its memory has to be there.
+    b();
+    w.code.op(Op.drop);
+    if (count >= 32) return void w.code.vector(V.const, ...splat8(0));
     a();
     w.code.vector(V.const, ...splat8(0));
     w.code.vector(V.shuffle, ...Array.from({ length: 16 }, (_, i) => i + count - 16));
@@ -279,7 +282,10 @@ const SPECIAL = new Map<number, Lanes>([
     (w, a, b) => {
       a();
       b();
-      w.code.vector(V.const, ...splat8(0x8f)).vector(V.and).vector(V.swizzle);
+      w.code
+        .vector(V.const, ...splat8(0x8f))
+        .vector(V.and)
+        .vector(V.swizzle);
     },
   ],
 ]);

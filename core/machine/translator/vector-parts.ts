@@ -96,7 +96,6 @@ export function writeParts(w: RegionWriter, op: DecodedOp, page: number): boolea
   return false;
 }
 
-
 /** Instructions of elements, by their size: PINSRx, PEXTRx. */
 interface Element {
   size: 1 | 2 | 4 | 8;
