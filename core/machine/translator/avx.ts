@@ -7,6 +7,8 @@ import { writeAcross } from "./avx-across.ts";
 import { halves, setHalves } from "./avx-operand.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
+import { writeFloatComparison } from "./float-compare.ts";
+import { writeConversion } from "./float-convert.ts";
 import { SHIFTS_BY_REGISTER, key, laneForm, shiftByConstant, shiftInstruction } from "./lanes.ts";
 import { V } from "./simd.ts";
 import { writeElements, writeParts } from "./vector-parts.ts";
@@ -34,7 +36,9 @@ export function writeAvx(w: RegionWriter, op: DecodedOp): boolean {
     writeLanes(w, op, page) ||
     writeSigns(w, op, page) ||
     writeAcross(w, op, page) ||
-    writeFloat(w, op, page)
+    writeFloat(w, op, page) ||
+    writeFloatComparison(w, op, page) ||
+    writeConversion(w, op, page)
   );
 }
 

@@ -5,6 +5,8 @@
 import { writeAvx } from "./avx.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
+import { writeFloatComparison } from "./float-compare.ts";
+import { writeConversion } from "./float-convert.ts";
 import { laneForm, shiftByConstant } from "./lanes.ts";
 import { V } from "./simd.ts";
 import { writeElements, writeParts } from "./vector-parts.ts";
@@ -37,7 +39,14 @@ export function writeVector(w: RegionWriter, op: DecodedOp): boolean {
   const page = pageOf(op);
   if (page === null) return false;
   w.needVectors(op);
-  return writeMove(w, op, page) || writeParts(w, op, page) || writePacked(w, op, page) || writeFloat(w, op, page);
+  return (
+    writeMove(w, op, page) ||
+    writeParts(w, op, page) ||
+    writePacked(w, op, page) ||
+    writeFloat(w, op, page) ||
+    writeFloatComparison(w, op, page) ||
+    writeConversion(w, op, page)
+  );
 }
 
 /** The page, with AVX's number for it; null if it has no XMM registers. */
