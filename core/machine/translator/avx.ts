@@ -1,9 +1,10 @@
 /**
  * AVX and AVX2 as v128 instructions, on both halves of YMM registers: moves, and what does in each half what SSE does (lanes.ts). What crosses the halves is in
- * avx-across.ts, floating point in float.ts. What is in none of them is left to the interpreter's function: FMA, F16C, gathers, masked moves, shifts by
+ * avx-across.ts, floating point in float.ts and the files after it. What is in none of them is left to the interpreter's function: F16C, gathers, masked moves, shifts by
  * a count for each lane, approximations, rounding, AES and the like.
  */
 import { writeAcross } from "./avx-across.ts";
+import { writeFma } from "./fma.ts";
 import { halves, setHalves } from "./avx-operand.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
@@ -38,7 +39,8 @@ export function writeAvx(w: RegionWriter, op: DecodedOp): boolean {
     writeAcross(w, op, page) ||
     writeFloat(w, op, page) ||
     writeFloatComparison(w, op, page) ||
-    writeConversion(w, op, page)
+    writeConversion(w, op, page) ||
+    writeFma(w, op, page)
   );
 }
 

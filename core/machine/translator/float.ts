@@ -15,9 +15,9 @@ import { I32, Mem, Op, V128 } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
 /** The value that MXCSR must have, apart from its flags. */
-const MODE = 0xffc0;
-const MODE_DEFAULT = 0x1f80;
-const INEXACT = 0x20;
+export const MODE = 0xffc0;
+export const MODE_DEFAULT = 0x1f80;
+export const INEXACT = 0x20;
 const SQRT = 0x51;
 const MULTIPLY = 0x59;
 const DIVIDE = 0x5e;
@@ -126,9 +126,14 @@ export function denormal(w: RegionWriter, local: number, { lanes, least, width }
 
 /**
  * Takes a vector that is not zero where WebAssembly's result may not be right, and lets the interpreter's function execute the instruction then. The
- * result, in the locals, goes to the destination.
+ * result, in the locals, goes to the destination; what it does not have comes from the register `rest`.
  */
-export function settleResult(w: RegionWriter, op: DecodedOp, { format, scalar, halves: all }: FloatOperands): void {
+export function settleResult(
+  w: RegionWriter,
+  op: DecodedOp,
+  { format, scalar, halves: all }: FloatOperands,
+  rest = op.family === "avx" ? op.vreg : op.reg,
+): void {
   const { code, registers } = w;
   const isVex = op.family === "avx";
   if (scalar) lowestOnly(w, format);
@@ -144,7 +149,7 @@ export function settleResult(w: RegionWriter, op: DecodedOp, { format, scalar, h
   if (scalar) {
     code.else();
     code.get(all[0]!.r);
-    w.vectorRegister(isVex ? op.vreg : op.reg);
+    w.vectorRegister(rest);
     constant(w, (1n << BigInt(format.width)) - 1n, format.width, false);
     code.vector(V.bitSelect).set(all[0]!.r);
   }
