@@ -77,8 +77,10 @@ function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
       return op.map === 1 && (op.opcode === 0xae || op.opcode === 0xc7) ? "interpret" : null;
     case "system":
       return [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id) ? null : "interpret";
-    case "segment":
     case "avx":
+      // VLDMXCSR and VSTMXCSR.
+      return op.id === 0xae ? "interpret" : null;
+    case "segment":
     case "invalid":
       return "interpret";
     default:
