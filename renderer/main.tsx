@@ -17,6 +17,7 @@ import "./styles/glossary.css";
 import "./styles/forced-colors.css";
 import { App } from "./app/App.tsx";
 import { serveDesktop } from "./app/desktop.ts";
+import { handleShortcut } from "./app/shortcut-keys.ts";
 import { ConsoleWindow } from "./console/ConsoleWindow.tsx";
 import { poppedOutConsole, prepareConsoles } from "./console/deeds.ts";
 import { keepLayout } from "./state/layout.ts";
@@ -31,6 +32,8 @@ if (console === null) {
   keepLayout();
   keepGroups();
   serveDesktop();
+  // The keys work before the page is drawn, which takes a while on a busy machine.
+  window.addEventListener("keydown", handleShortcut);
 }
 prepareConsoles();
 createRoot(document.getElementById("root")!).render(console === null ? <App /> : <ConsoleWindow domid={console} />);

@@ -34,9 +34,10 @@ if (files.length) {
   process.exit(status);
 }
 
-// The build is made once here, because two runs of vitest would otherwise make it at the same time.
+// The build is made once here, because two runs of vitest would otherwise make it at the same time; test/build.ts then makes none.
 const built = spawnSync(process.execPath, ["core/build.mjs"], { stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
+process.env.XENARIUM_BUILT = "1";
 const ended = await Promise.all([
   lane("application", [vitest(...APPLICATION)]),
   lane("others", [lint, vitest(...APPLICATION.flatMap((folder) => ["--exclude", `${folder}**`]))]),

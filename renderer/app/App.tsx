@@ -1,4 +1,3 @@
-import { useEffect } from "react";
 import { DropZone } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
 import { FetchGuest } from "../fetch/FetchGuest.tsx";
@@ -23,7 +22,6 @@ import { Palette } from "./Palette.tsx";
 import { Shortcuts } from "./Shortcuts.tsx";
 import { Sidebar } from "./Sidebar.tsx";
 import { TasksPanel } from "./TasksPanel.tsx";
-import { handleShortcut } from "./shortcut-keys.ts";
 import { useDroppedFiles } from "./useDroppedFiles.ts";
 
 export function App() {
@@ -39,11 +37,6 @@ export function App() {
   );
   const attachTo = shown?.config && !shown.state.shutdown && !shown.state.dying ? shown : null;
   const { drops, drop, forget } = useDroppedFiles(attachTo);
-
-  useEffect(() => {
-    window.addEventListener("keydown", handleShortcut);
-    return () => window.removeEventListener("keydown", handleShortcut);
-  }, []);
 
   return (
     <div

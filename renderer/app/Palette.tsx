@@ -1,6 +1,6 @@
 import { Command as Menu, defaultFilter } from "cmdk";
-import { useState } from "react";
-import { openDialog } from "../state/store.ts";
+import { useMemo, useState } from "react";
+import { openDialog, useApp } from "../state/store.ts";
 import { useModal } from "../ui/modal.ts";
 import { commandsNow, type Command } from "./commands.ts";
 import { inOrder } from "./palette-order.ts";
@@ -17,11 +17,18 @@ function guess({ title, group, keywords }: Command, typed: string): number {
  */
 export function Palette() {
   const { props, close } = useModal(() => openDialog("none"));
-  const [commands] = useState(commandsNow);
+  // What is offered changes while the palette is open: the host answers, or a domain ends.
+  const offered = useApp(() =>
+    commandsNow()
+      .map(({ id }) => id)
+      .join(),
+  );
+  const commands = useMemo(commandsNow, [offered]);
   const [text, setText] = useState("");
-  const [selected, select] = useState<string>(commands[0]?.id ?? "");
+  const [wanted, select] = useState<string>(commands[0]?.id ?? "");
   const isTyped = text.trim() !== "";
   const found = inOrder(commands, text, guess);
+  const selected = found.some(({ id }) => id === wanted) ? wanted : (found[0]?.id ?? "");
   const groups = [...new Set(commands.map(({ group }) => group))];
   const type = (typed: string): void => {
     setText(typed);

@@ -5,10 +5,8 @@ import { describe, expect, it } from "vitest";
 import { guestsMissing } from "../guests/images.ts";
 import { compilerMissing } from "../guests/programs.ts";
 import { bootReport, measureBoots } from "./boot.ts";
-import { measureIdle } from "./idle.ts";
 import { PROCESS_FIGURES, cpuSeconds, residentMiB } from "../process.ts";
 import { mergeResults } from "./results.ts";
-import { busySeconds } from "./scaling.ts";
 import { median, medians, parseBench, table } from "./table.ts";
 import { taskData } from "./work/data.ts";
 
@@ -62,13 +60,14 @@ describe("the benchmark's tables", () => {
     const folder = path.join(import.meta.dirname, "work");
     const tasks = readFileSync(path.join(folder, "tasks.sh"), "utf8");
     expect(tasks.match(/^\w+\(\) /gm)!.length).toBeGreaterThanOrEqual(30);
-    const [first, second] = [taskData(), taskData()].map((files) =>
+    const made = [taskData(), taskData()];
+    const [first, second] = made.map((files) =>
       [...files].map(([name, data]) => `${name} ${createHash("sha256").update(data).digest("hex")}`),
     );
     expect(first).toEqual(second);
     for (const [named] of tasks.matchAll(/programs\/\w+\.\w+/g))
       expect(readFileSync(path.join(folder, named)).length).toBeGreaterThan(0);
-    const names = [...taskData().keys()];
+    const names = [...made[0]!.keys()];
     for (const [, named] of tasks.matchAll(/ ((?:text|table|records|source|small)\.(?:c|gz|xz|csv|json|changed))\b/g))
       expect(names).toContain(named);
   });
@@ -84,6 +83,7 @@ describe("the benchmark's tables", () => {
 });
 
 // No figure is compared with a limit here, because other load on the machine would decide.
+// test/long/bench.long.ts has more of them.
 describe.skipIf(missing !== null)(`what the benchmark measures${missing ? ` (${missing})` : ""}`, () => {
   it("boots the same kernel twice and counts what that took", async () => {
     const boots = await measureBoots("pv");
@@ -101,19 +101,4 @@ describe.skipIf(missing !== null)(`what the benchmark measures${missing ? ` (${m
     }
     expect(bootReport([boots])).not.toMatch(/NaN|undefined/);
   }, 240_000);
-
-  it("runs two copies of the CPU tests on two vCPUs of two domains, with equal results", async () => {
-    // It throws if the checks differ.
-    expect(await busySeconds(2, 2, 2, 1)).toBeGreaterThan(0);
-  }, 300_000);
-
-  it.skipIf(!PROCESS_FIGURES)(
-    "sees what a served host with idle guests uses",
-    async () => {
-      const { percent } = await measureIdle({ seconds: 2, settleMs: 0 });
-      expect(percent).toBeGreaterThanOrEqual(0);
-      expect(percent).toBeLessThan(400);
-    },
-    300_000,
-  );
 });

@@ -11,7 +11,8 @@ import { SSE_FORMS, type SseCase, Random, excluded, sseCase } from "./sse-cases.
 import { SseUnit, compileSseUnit } from "./sse-unit.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const CASES = 200_000;
+/** Others each time, so that many runs see many. XENARIUM_TRIES=n runs more at once. */
+const CASES = Number(process.env.XENARIUM_TRIES ?? 60_000);
 const BATCH = 8192;
 
 let folder: string;

@@ -56,6 +56,44 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await palette().waitFor({ state: "detached" });
   });
 
+  it("hears a key that is pressed before the page is drawn, and lists what the host offers as soon as it is known", async () => {
+    await app.inOtherWindow(async (page) => {
+      // On a busy machine the browser draws long after the page was loaded, and the host answers later still. React draws when its port is told to.
+      await page.addInitScript(() => {
+        const port = MessagePort.prototype;
+        const { postMessage } = port;
+        const held: (() => void)[] = [];
+        port.postMessage = function (...given: unknown[]) {
+          held.push(() => void Reflect.apply(postMessage, this, given));
+        };
+        Object.assign(window, {
+          draw: () => {
+            port.postMessage = postMessage;
+            for (const each of held) each();
+          },
+        });
+      });
+      let answer = (): void => {};
+      const isAsked = new Promise<void>((resolve) => (answer = resolve));
+      await page.routeWebSocket(/./, async (socket) => {
+        await isAsked;
+        socket.connectToServer();
+      });
+      await page.reload();
+      expect(await page.locator("#root > *").count()).toBe(0);
+      await page.keyboard.press("Control+Shift+P");
+      await page.evaluate("draw()");
+      const dialog = page.getByRole("dialog", { name: "Commands" });
+      const selected = dialog.locator("[cmdk-item][aria-selected=true]");
+      await dialog.getByRole("combobox").fill("pause mini-2");
+      await dialog.getByText("Nothing is called").waitFor();
+      answer();
+      await expect.poll(() => selected.allInnerTexts()).toEqual([expect.stringContaining("Pause mini-2")]);
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+    });
+  });
+
   it("leaves Ctrl+K to the guest's shell", async () => {
     await side("mini-1").click();
     await app.tab("Console");

@@ -4,6 +4,8 @@
  */
 import { translate } from "./access";
 import { aluExecute } from "./alu";
+import { avxExecute } from "./avx/avx";
+import { fusedDoubles, fusedSingles } from "./avx/fused_fast";
 import { bitsExecute } from "./bits";
 import { clearCodeChanged, codeChanged } from "./frames/code";
 import { dataExecute } from "./data";
@@ -97,6 +99,10 @@ export function region_sse(op: i32): i32 {
   sseExecute(<usize>op);
   return settle();
 }
+export function region_avx(op: i32): i32 {
+  avxExecute(<usize>op);
+  return settle();
+}
 export function region_wait(op: i32): i32 {
   x87Wait();
   return settle();
@@ -130,4 +136,11 @@ export function region_change_flags(mask: i32, bits: i32): void {
 export function region_imul_flags(a: i64, b: i64): i32 {
   const low = multiplySigned(a, b);
   return wideHigh != <u64>((<i64>low) >> 63) ? 0x801 : 0;
+}
+/** See avx/fused_fast.ts. */
+export function region_fused_doubles(x: v128, y: v128, z: v128): v128 {
+  return fusedDoubles(x, y, z);
+}
+export function region_fused_singles(x: v128, y: v128, z: v128): v128 {
+  return fusedSingles(x, y, z);
 }

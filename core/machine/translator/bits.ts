@@ -1,5 +1,6 @@
 /** Bit tests of registers, and of memory by a constant; and finding the first and the last set bit. */
 import * as I from "../cpu/ids.ts";
+import { writeBmi } from "./bmi.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { rmValue } from "./operands.ts";
 import { I32, I64, Op } from "./wasm.ts";
@@ -14,7 +15,7 @@ export function writeBits(w: RegionWriter, op: DecodedOp): boolean {
     writeScan(w, op);
     return true;
   }
-  if (id > I.ID_BTC) return false;
+  if (id > I.ID_BTC) return writeBmi(w, op);
   const constant = op.form === I.FORM_RM_IMM;
   if (op.isMemory && !constant) return false;
   const host = w.temporary("operandHost", I32);

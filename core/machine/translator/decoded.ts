@@ -101,6 +101,11 @@ export interface DecodedOp {
   /** VEX.vvvv. */
   vreg: number;
   form: number;
+  /** REX.W. */
+  isWide: boolean;
+  /** Of an AVX instruction: whether it has 256 bits, and VEX.W as encoded. */
+  is256: boolean;
+  isVexW: boolean;
   condition: number;
   map: number;
   opcode: number;
@@ -142,6 +147,9 @@ export function readOp(view: DataView, at: number, page: number): DecodedOp {
     imm: view.getBigInt64(at + O.OP_IMM, true) + (isDirectBranch(family, id) ? BigInt(page) : 0n),
     vreg: view.getUint8(at + O.OP_VREG),
     form: view.getUint8(at + O.OP_FORM),
+    isWide: (prefix & O.PREFIX_REXW) !== 0,
+    is256: family === "avx" && (view.getUint8(at + O.OP_VEX) & O.VEX_L) !== 0,
+    isVexW: family === "avx" && (view.getUint8(at + O.OP_VEX) & O.VEX_W) !== 0,
     condition: view.getUint8(at + O.OP_CONDITION),
     map: view.getUint8(at + O.OP_MAP),
     opcode: view.getUint8(at + O.OP_OPCODE),

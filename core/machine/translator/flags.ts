@@ -18,13 +18,16 @@ export interface FlagHost {
   call(name: HelperName): Code;
 }
 
-type Plain = "add" | "sub" | "logic" | "adc" | "sbb" | "shl" | "shr" | "sar" | "imul" | "result";
+type Plain = "add" | "sub" | "logic" | "adc" | "sbb" | "shl" | "shr" | "sar" | "imul" | "result" | "compared";
 export type FlagState =
   /** In the vCPU's state. */
   | { kind: "memory" }
   /** In the locals, as the local `kind` says; -1: in the vCPU's state. */
   | { kind: "dynamic" }
-  /** For "result", CF and OF are in `a`, at their places in EFLAGS. */
+  /**
+   * For "result", CF and OF are in `a`, at their places in EFLAGS. For "compared", CF and PF are there, ZF is set if the result is zero, and the others
+   * are clear; the size is 8.
+   */
   | { kind: Plain; size: number; count: number }
   /** CF keeps its value. */
   | { kind: "inc" | "dec"; size: number; before: FlagState }
@@ -37,6 +40,7 @@ export type FlagState =
 
 export const CF_OF = 0x801;
 const CF_ZF = 0x41;
+const PF_PLACE = 2;
 const ZF_PLACE = 6;
 const IN_MEMORY = -1;
 
@@ -175,6 +179,7 @@ export class FlagWriter {
       return;
     }
     if (!("count" in state)) return;
+    if (state.kind === "compared") return this.#setKind(F.FLAGS_STORED, state.size);
     if (state.kind === "add" || state.kind === "sub" || state.kind === "logic") {
       this.#setKind({ add: F.FLAGS_ADD, sub: F.FLAGS_SUB, logic: F.FLAGS_LOGIC }[state.kind], state.size);
       return;
@@ -370,7 +375,8 @@ export class FlagWriter {
   ): boolean {
     const { a, b, result } = this;
     const code = this.#code;
-    if (test === ZERO && kind !== "sub") this.#compareZero(result, size, not ? "Ne" : "Eq");
+    if (kind === "compared") this.#comparedCondition(test, not);
+    else if (test === ZERO && kind !== "sub") this.#compareZero(result, size, not ? "Ne" : "Eq");
     else if (test === SIGN) this.#compareZero(result, size, not ? "GeS" : "LtS");
     else if (test === PARITY) {
       code.get(result).op(Op.i32WrapI64).i32(0xff).op(Op.i32And, Op.i32Popcnt).i32(1).op(Op.i32And);
@@ -397,6 +403,20 @@ export class FlagWriter {
       if (not) code.op(Op.i32Eqz);
     } else return false;
     return true;
+  }
+  #comparedCondition(test: number, not: boolean): void {
+    const code = this.#code;
+    const bit = (place: number) => code.get(this.a).op(Op.i32WrapI64).i32(place).op(Op.i32ShrU).i32(1).op(Op.i32And);
+    const zero = () => code.get(this.result).op(Op.i64Eqz);
+    if (test === BELOW) bit(0);
+    else if (test === PARITY) bit(PF_PLACE);
+    else if (test === ZERO || test > LESS) zero();
+    else if (test === BELOW_OR_EQUAL) {
+      bit(0);
+      zero();
+      code.op(Op.i32Or);
+    } else code.i32(0);
+    if (not) code.op(Op.i32Eqz);
   }
   /** Pushes the top bit of what `push` pushes. */
   #top(push: () => void, size: number, not: boolean): void {

@@ -6,6 +6,7 @@
  * operands' low bits being zero). Otherwise the interpreter's function executes the instruction.
  */
 import * as S from "../cpu/state.ts";
+import { halves } from "./avx-operand.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { STATE } from "./imports.ts";
 import { V } from "./simd.ts";
@@ -14,11 +15,14 @@ import { I32, Mem, Op, V128 } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
 /** The value that MXCSR must have, apart from its flags. */
-const MODE = 0xffc0;
-const MODE_DEFAULT = 0x1f80;
-const INEXACT = 0x20;
+export const MODE = 0xffc0;
+export const MODE_DEFAULT = 0x1f80;
+export const INEXACT = 0x20;
+const SQRT = 0x51;
+const MULTIPLY = 0x59;
+const DIVIDE = 0x5e;
 
-interface Format {
+export interface Format {
   lanes: { ne: number; lt: number; le: number; abs: number; neg: number };
   operations: Record<number, number>;
   /** Smallest normal and greatest number, as bits. */
@@ -28,17 +32,17 @@ interface Format {
   low: [bigint, bigint];
   width: 32 | 64;
 }
-const DOUBLE: Format = {
+export const DOUBLE: Format = {
   lanes: { ne: V.f64x2Ne, lt: V.f64x2Lt, le: V.f64x2Le, abs: V.f64x2Abs, neg: V.f64x2Neg },
-  operations: { 0x58: V.f64x2Add, 0x59: V.f64x2Mul, 0x5c: V.f64x2Sub, 0x5e: V.f64x2Div },
+  operations: { 0x58: V.f64x2Add, 0x59: V.f64x2Mul, 0x5c: V.f64x2Sub, 0x5e: V.f64x2Div, 0x51: V.f64x2Sqrt },
   least: 0x0010000000000000n,
   greatest: 0x7fefffffffffffffn,
   low: [0x7ffffffn, 0x3ffffffn],
   width: 64,
 };
-const SINGLE: Format = {
+export const SINGLE: Format = {
   lanes: { ne: V.f32x4Ne, lt: V.f32x4Lt, le: V.f32x4Le, abs: V.f32x4Abs, neg: V.f32x4Neg },
-  operations: { 0x58: V.f32x4Add, 0x59: V.f32x4Mul, 0x5c: V.f32x4Sub, 0x5e: V.f32x4Div },
+  operations: { 0x58: V.f32x4Add, 0x59: V.f32x4Mul, 0x5c: V.f32x4Sub, 0x5e: V.f32x4Div, 0x51: V.f32x4Sqrt },
   least: 0x00800000n,
   greatest: 0x7f7fffffn,
   low: [0xfffn, 0xfffn],
@@ -46,7 +50,7 @@ const SINGLE: Format = {
 };
 
 /** Pushes a constant, in every lane or only in the lowest. */
-function constant(w: RegionWriter, value: bigint, width: 32 | 64, everywhere = true): void {
+export function constant(w: RegionWriter, value: bigint, width: 32 | 64, everywhere = true): void {
   const immediates: number[] = [];
   for (let byte = 0; byte < 16; byte++) {
     const lane = Math.floor((byte * 8) / width);
@@ -56,62 +60,138 @@ function constant(w: RegionWriter, value: bigint, width: 32 | 64, everywhere = t
   w.code.vector(V.const, ...immediates);
 }
 
-/** Writes ADD, SUB, MUL or DIV of any format. Returns false, with nothing written, for anything else. */
-export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolean {
-  const format = page === PAGE_66 || page === PAGE_F2 ? DOUBLE : SINGLE;
-  const operation = format.operations[op.opcode];
-  if (operation === undefined) return false;
-  const scalar = page === PAGE_F2 || page === PAGE_F3;
+/** The operands of an instruction in locals: one number, or 16 bytes, or both halves of 32 bytes. Lanes that are not used are zero. */
+export interface FloatOperands {
+  format: Format;
+  scalar: boolean;
+  /** What is 16 bytes of the first operand, the second operand and the result; the first has no value if there is only one operand. */
+  halves: { a: number; b: number; r: number }[];
+}
+
+/** Brings the operands into locals. */
+export function floatOperands(w: RegionWriter, op: DecodedOp, page: number, isUnary = false): FloatOperands {
   const { code } = w;
-  const { lanes, width } = format;
-  const [a, b, r, bad] = ["vectorA", "vectorB", "vectorR", "vectorBad"].map((name) => w.temporary(name, V128)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const mxcsr = w.temporary("mxcsr", I32);
-  const all = (1n << BigInt(width)) - 1n;
-
-  // Lanes that are not used are zero, which is never bad and never slow.
-  if (op.isMemory && scalar) {
+  const scalar = page === PAGE_F2 || page === PAGE_F3;
+  const format = page === PAGE_66 || page === PAGE_F2 ? DOUBLE : SINGLE;
+  const isVex = op.family === "avx";
+  const isBoth = isVex && op.is256 && !scalar;
+  const found = (isBoth ? ["", "High"] : [""]).map((half) => ({
+    a: w.temporary(`vectorA${half}`, V128),
+    b: w.temporary(`vectorB${half}`, V128),
+    r: w.temporary(`vectorR${half}`, V128),
+  }));
+  if (scalar) scalarOperand(w, op, format);
+  else if (!isVex) vectorOperand(w, op);
+  else {
+    const source = halves(w, op);
+    found.forEach(({ b }, half) => {
+      source(half);
+      code.set(b);
+    });
+  }
+  if (scalar || !isVex) code.set(found[0]!.b);
+  if (isUnary) return { format, scalar, halves: found };
+  found.forEach(({ a }, half) => {
+    w.vectorHalf(isVex ? op.vreg : op.reg, half);
+    if (scalar) lowestOnly(w, format);
+    code.set(a);
+  });
+  return { format, scalar, halves: found };
+}
+/** Pushes the number that is the r/m operand, and zero above. */
+export function scalarOperand(w: RegionWriter, op: DecodedOp, format: Format): void {
+  const { width } = format;
+  if (op.isMemory) {
     w.hostOf(op, width / 8, false);
-    code.vectorMemory(width === 64 ? V.load64Zero : V.load32Zero, 0);
+    w.code.vectorMemory(width === 64 ? V.load64Zero : V.load32Zero, 0);
   } else {
-    vectorOperand(w, op);
-    if (scalar) {
-      constant(w, all, width, false);
-      code.vector(V.and);
-    }
+    w.vectorRegister(op.rm);
+    lowestOnly(w, format);
   }
-  code.set(b);
-  w.vectorRegister(op.reg);
-  if (scalar) {
-    constant(w, all, width, false);
-    code.vector(V.and);
-  }
-  code.tee(a).get(b).vector(operation).set(r);
+}
+/** Takes a vector and clears all but the lowest number. */
+export function lowestOnly(w: RegionWriter, { width }: Format): void {
+  constant(w, (1n << BigInt(width)) - 1n, width, false);
+  w.code.vector(V.and);
+}
+/** Pushes lanes that are not zero where the local has a denormal number. */
+export function denormal(w: RegionWriter, local: number, { lanes, least, width }: Format): void {
+  const { code } = w;
+  code.get(local).vector(lanes.abs);
+  constant(w, least, width);
+  code.vector(lanes.lt).get(local);
+  constant(w, 0n, width);
+  code.vector(lanes.ne).vector(V.and);
+}
 
-  // Denormal operands.
-  for (const operand of [a, b]) {
-    code.get(operand).vector(lanes.abs);
-    constant(w, format.least, width);
-    code.vector(lanes.lt).get(operand);
-    constant(w, 0n, width);
-    code.vector(lanes.ne).vector(V.and);
+/**
+ * Takes a vector that is not zero where WebAssembly's result may not be right, and lets the interpreter's function execute the instruction then. The
+ * result, in the locals, goes to the destination; what it does not have comes from the register `rest`.
+ */
+export function settleResult(
+  w: RegionWriter,
+  op: DecodedOp,
+  { format, scalar, halves: all }: FloatOperands,
+  rest = op.family === "avx" ? op.vreg : op.reg,
+): void {
+  const { code, registers } = w;
+  const isVex = op.family === "avx";
+  if (scalar) lowestOnly(w, format);
+  code.vector(V.anyTrue);
+  const known = registers.state;
+  code.ifUnlikely();
+  w.executeApart(isVex ? "region_avx" : "region_sse", op);
+  all.forEach(({ r }, half) => {
+    w.vectorHalf(op.reg, half);
+    code.set(r);
+  });
+  registers.state = known;
+  if (scalar) {
+    code.else();
+    code.get(all[0]!.r);
+    w.vectorRegister(rest);
+    constant(w, (1n << BigInt(format.width)) - 1n, format.width, false);
+    code.vector(V.bitSelect).set(all[0]!.r);
   }
-  code.vector(V.or);
-  // Results that are NaN, infinite, or perhaps too small.
-  code.get(r).vector(lanes.abs);
-  constant(w, format.greatest, width);
-  code.vector(lanes.le).vector(V.not).vector(V.or);
-  const multiplies = op.opcode === 0x59 || op.opcode === 0x5e;
-  if (multiplies) {
+  code.end();
+  all.forEach(({ r }, half) => {
+    code.get(r);
+    w.setVectorHalf(op.reg, half);
+  });
+  if (isVex && all.length === 1) w.clearVectorHalf(op.reg, 1);
+}
+
+/** Writes ADD, SUB, MUL, DIV or SQRT of any format. Returns false, with nothing written, for anything else. */
+export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolean {
+  if (page > PAGE_F2 || !isArithmetic(op.opcode)) return false;
+  const { code } = w;
+  const isUnary = op.opcode === SQRT;
+  const operands = floatOperands(w, op, page, isUnary);
+  const { format, halves: all } = operands;
+  const { lanes, width } = format;
+  const mxcsr = w.temporary("mxcsr", I32);
+  const bad = w.temporary("vectorBad", V128);
+  all.forEach(({ a, b, r }, half) => {
+    if (!isUnary) code.get(a);
+    code.get(b).vector(format.operations[op.opcode]!).set(r);
+    // Denormal operands.
+    denormal(w, b, format);
+    if (!isUnary) {
+      denormal(w, a, format);
+      code.vector(V.or);
+    }
+    // Results that are NaN, infinite, or perhaps too small.
     code.get(r).vector(lanes.abs);
-    constant(w, format.least, width);
-    code.vector(lanes.le).vector(V.or);
-  }
-  code.set(bad);
+    constant(w, format.greatest, width);
+    code.vector(lanes.le).vector(V.not).vector(V.or);
+    if (op.opcode === MULTIPLY || op.opcode === DIVIDE) {
+      code.get(r).vector(lanes.abs);
+      constant(w, format.least, width);
+      code.vector(lanes.le).vector(V.or);
+    }
+    if (half) code.get(bad).vector(V.or);
+    code.set(bad);
+  });
 
   // Nearly always the mode is the default one and PE is set.
   code.get(STATE).memory(Mem.i32Load, S.CPU_MXCSR).tee(mxcsr);
@@ -122,40 +202,30 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
     .op(Op.i32Ne);
   code.ifUnlikely();
   code.get(mxcsr).i32(MODE).op(Op.i32And).i32(MODE_DEFAULT).op(Op.i32Ne).if();
-  constant(w, all, width);
+  constant(w, (1n << BigInt(width)) - 1n, width);
   code.set(bad).else().get(bad);
-  inexact(w, op.opcode, format, a, b, r);
-  code.vector(V.or).set(bad).end().end();
-
+  for (const { a, b, r } of all) {
+    inexact(w, op.opcode, format, a, b, r);
+    code.vector(V.or);
+  }
+  code.set(bad).end().end();
   code.get(bad);
-  if (scalar) {
-    constant(w, all, width, false);
-    code.vector(V.and);
-  }
-  code.vector(V.anyTrue);
-  code.ifUnlikely();
-  w.executeApart("region_sse", op);
-  w.vectorRegister(op.reg);
-  code.set(r).else().get(r);
-  if (scalar) {
-    w.vectorRegister(op.reg);
-    constant(w, all, width, false);
-    code.vector(V.bitSelect);
-  }
-  code.set(r).end().get(r);
-  w.setVectorRegister(op.reg);
+  settleResult(w, op, operands);
   return true;
+}
+function isArithmetic(opcode: number): boolean {
+  return opcode === SQRT || opcode === MULTIPLY || opcode === DIVIDE || opcode === 0x58 || opcode === 0x5c;
 }
 
 /** Pushes lanes that are not zero where the result may be inexact. */
 function inexact(w: RegionWriter, opcode: number, format: Format, a: number, b: number, r: number): void {
   const { code } = w;
   const { lanes, operations, width } = format;
-  if (opcode === 0x5e) {
+  if (opcode === DIVIDE || opcode === SQRT) {
     constant(w, -1n & ((1n << BigInt(width)) - 1n), width);
     return;
   }
-  if (opcode === 0x59) {
+  if (opcode === MULTIPLY) {
     const [first, second] = format.low;
     code.get(a);
     constant(w, first, width);

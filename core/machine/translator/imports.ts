@@ -1,5 +1,5 @@
 /** The functions in core.wasm that translated code calls: ../cpu/region_imports.ts. They are called through a table; see moduleBytes(). */
-import { Code, I32, I64, type FunctionType, type SharedFunction } from "./wasm.ts";
+import { Code, I32, I64, V128, type FunctionType, type SharedFunction } from "./wasm.ts";
 
 /** The function types that a module has, in their order. */
 export const TYPES = [
@@ -13,6 +13,7 @@ export const TYPES = [
   { parameters: [], results: [I32] },
   { parameters: [I32, I32], results: [] },
   { parameters: [I64, I64], results: [I32] },
+  { parameters: [V128, V128, V128], results: [V128] },
 ] satisfies FunctionType[];
 export const REGION_TYPE = 0;
 const EXECUTE = 1;
@@ -39,6 +40,7 @@ export const HELPERS = {
   region_x87_product: 3,
   region_x87_sum: 3,
   region_sse: EXECUTE,
+  region_avx: EXECUTE,
   region_wait: EXECUTE,
   region_system: EXECUTE,
   region_segment: EXECUTE,
@@ -47,6 +49,8 @@ export const HELPERS = {
   region_carry: 5,
   region_change_flags: 6,
   region_imul_flags: 7,
+  region_fused_doubles: 8,
+  region_fused_singles: 8,
 } as const;
 
 export type HelperName = keyof typeof HELPERS;

@@ -224,6 +224,20 @@ function writeData(w: RegionWriter, op: DecodedOp): boolean {
       writeReversed(w, size, value);
       w.writeSized(op.rm, 0, size, value);
       return true;
+    case I.ID_MOVBE_LOAD:
+      if (size === 2) return false;
+      rmValue(w, op, size);
+      writeReversed(w, size, value);
+      w.writeSized(op.reg, 0, size, value);
+      return true;
+    case I.ID_MOVBE_STORE:
+      if (size === 2) return false;
+      w.hostOf(op, size, true);
+      w.register(op.reg);
+      writeReversed(w, size, value);
+      code.get(value);
+      w.store(size);
+      return true;
     case I.ID_CMOV: {
       rmValue(w, op, size);
       code.set(value);

@@ -86,6 +86,8 @@ function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
     case "segment":
       return op.id === I.ID_MOV_FROM_SEG ? null : "interpret";
     case "avx":
+      // VLDMXCSR and VSTMXCSR.
+      return op.id === 0xae ? "interpret" : null;
     case "invalid":
       return "interpret";
     default:

@@ -1,8 +1,9 @@
 /**
- * The guest's general and XMM registers while a region runs. Their place is the vCPU's state in memory; a local of the function is a copy. While
+ * The guest's general and vector registers while a region runs. Their place is the vCPU's state in memory; a local of the function is a copy. While
  * writing, it is known whether a local is
  * - available: it has the register's value, and
  * - unsaved: memory does not have that value yet.
+ * Of a vector register it may be known instead that it is zero.
  * At the end of a block nothing is unsaved. So a block depends on the one before it only for the loads that it can save, and a way out in the middle
  * of a block stores only what that block has written. Small loops (small-loops.ts) are the exception: all that they write is unsaved from block to
  * block until they are left, because a loop of a few instructions would otherwise do little but store. A function that kept all registers in locals from beginning to end, and stored
@@ -19,18 +20,32 @@ import { Neighbours, type NeighbourState } from "./neighbours.ts";
 import { V } from "./simd.ts";
 import { I64, Mem, Op, V128, type Code, type ValueType } from "./wasm.ts";
 
-/** Registers have one common numbering: general ones from 0, XMM registers from here. */
+/** Registers have one common numbering: general ones from 0, XMM registers and the high halves of YMM registers from here. */
 const VECTORS = 16;
+const HIGH_HALVES = 32;
 export function vectorNumber(n: number): number {
   return VECTORS + n;
+}
+export function highHalfNumber(n: number): number {
+  return HIGH_HALVES + n;
 }
 
 /** What is known of the locals at a place. */
 export interface RegisterState {
   available: ReadonlySet<number>;
   unsaved: ReadonlySet<number>;
+  zero: ReadonlySet<number>;
   depth: number;
   neighbours: NeighbourState;
+}
+
+/** Offset in the vCPU's state. */
+function vectorPlace(n: number): number {
+  return n < HIGH_HALVES ? S.CPU_XMM + 16 * (n - VECTORS) : S.CPU_YMM_HIGH + 16 * (n - HIGH_HALVES);
+}
+const ZERO = new Array<number>(16).fill(0);
+function pushZero(code: Code): void {
+  code.vector(V.const, ...ZERO);
 }
 
 export class RegisterWriter {
@@ -39,6 +54,8 @@ export class RegisterWriter {
   readonly #locals: number[] = [];
   #available = new Set<number>();
   #unsaved = new Set<number>();
+  /** Vector registers that are zero, whatever their locals have. */
+  #zero = new Set<number>();
   /** Nesting depth at which the block began. */
   #depth = 0;
   /** Registers that the running block touches, and those of them that it writes. */
@@ -65,6 +82,7 @@ export class RegisterWriter {
     this.neighbours.state = neighbours;
     this.#available = new Set(available);
     this.#unsaved = new Set(unsaved);
+    this.#zero = new Set();
     this.#depth = this.#code.depth;
     this.touched = new Set();
     this.written = new Set();
@@ -77,30 +95,39 @@ export class RegisterWriter {
     return {
       available: new Set(this.#available),
       unsaved: new Set(this.#unsaved),
+      zero: new Set(this.#zero),
       depth: this.#depth,
       neighbours: this.neighbours.state,
     };
   }
-  set state({ available, unsaved, depth, neighbours }: RegisterState) {
+  set state({ available, unsaved, zero, depth, neighbours }: RegisterState) {
     this.neighbours.state = neighbours;
     this.#available = new Set(available);
     this.#unsaved = new Set(unsaved);
+    this.#zero = new Set(zero);
     this.#depth = depth;
   }
 
   #load(n: number): void {
     this.#code.get(STATE);
     if (n < VECTORS) this.#code.memory(Mem.i64Load, S.CPU_GPR + 8 * n);
-    else this.#code.vectorMemory(V.load, S.CPU_XMM + 16 * (n - VECTORS));
+    else this.#code.vectorMemory(V.load, vectorPlace(n));
   }
   #store(n: number): void {
-    this.#code.get(STATE).get(this.#local(n));
+    this.#code.get(STATE);
+    this.#value(n);
     if (n < VECTORS) this.#code.memory(Mem.i64Store, S.CPU_GPR + 8 * n);
-    else this.#code.vectorMemory(V.store, S.CPU_XMM + 16 * (n - VECTORS));
+    else this.#code.vectorMemory(V.store, vectorPlace(n));
+  }
+  /** Pushes the value of a register that is available or zero. */
+  #value(n: number): void {
+    if (this.#zero.has(n)) pushZero(this.#code);
+    else this.#code.get(this.#local(n));
   }
 
   /** Pushes the register. */
   read(n: number): void {
+    if (this.#zero.has(n)) return pushZero(this.#code);
     this.touched.add(n);
     if (this.#available.has(n)) return void this.#code.get(this.#local(n));
     this.#load(n);
@@ -114,9 +141,22 @@ export class RegisterWriter {
     this.written.add(n);
     if (n < VECTORS) this.neighbours.changed(n);
     this.#code.set(this.#local(n));
+    if (this.inArm && this.#zero.has(n)) throw new Error("what is known to be zero was written in an arm");
     if (this.inArm) return this.#store(n);
+    this.#zero.delete(n);
     this.#available.add(n);
     this.#unsaved.add(n);
+  }
+  /**
+   * Makes a vector register zero. As VEX.128 instructions do so with the high halves of what they write, and hardly anybody looks at those, this is
+   * one store in a block, and none in a small loop before its end. Not allowed in an arm.
+   */
+  clear(n: number): void {
+    this.written.add(n);
+    if (this.#zero.has(n)) return;
+    this.#zero.add(n);
+    this.#available.delete(n);
+    if (!this.#unsaved.has(n)) this.#store(n);
   }
 
   /**
@@ -135,7 +175,8 @@ export class RegisterWriter {
   fetch(wanted: Iterable<number>): void {
     for (const n of wanted) {
       if (this.#available.has(n)) continue;
-      this.#load(n);
+      if (this.#zero.has(n)) pushZero(this.#code);
+      else this.#load(n);
       this.#code.set(this.#local(n));
       if (!this.inArm) this.#available.add(n);
     }
@@ -145,10 +186,15 @@ export class RegisterWriter {
     for (const n of this.#unsaved) this.#store(n);
     if (!this.inArm) this.#unsaved.clear();
   }
-  /** Records that something else has changed the registers in memory, after save(). */
+  /**
+   * Records that something else has changed the registers in memory, after save(). In an arm, where one of them may be known to be zero, what is known
+   * has to be set back at the end of the arm (state), and what was changed has to be written after it.
+   */
   changed(registers: Iterable<number>): void {
     for (const n of registers) {
       if (n < VECTORS) this.neighbours.changed(n);
+      const wasZero = this.#zero.delete(n);
+      if (wasZero && this.inArm) this.#available.add(n);
       if (!this.#available.has(n)) continue;
       if (this.inArm) {
         this.#load(n);

@@ -12,6 +12,7 @@ import type { Block, Region, Target } from "./region.ts";
 import { smallLoops } from "./small-loops.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
 import { writeVector } from "./vector.ts";
+import { writesFlags } from "./avx.ts";
 import { chooseWindows } from "./windows.ts";
 import { writeX87Run } from "./x87.ts";
 import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
@@ -78,6 +79,7 @@ const EXECUTED: Partial<Record<Family, { name: HelperName; implied: number[] }>>
   string: { name: "region_string", implied: [RAX, RCX, RSI, RDI] },
   x87: { name: "region_x87", implied: [RAX] },
   sse: { name: "region_sse", implied: [RAX, RCX, RDX, RDI] },
+  avx: { name: "region_avx", implied: [RAX, RCX, RDX, RDI] },
   wait: { name: "region_wait", implied: [] },
   system: { name: "region_system", implied: [RAX, RCX, RDX] },
   segment: { name: "region_segment", implied: [] },
@@ -99,6 +101,8 @@ function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
         (op.map === 3 && op.opcode >= 0x60 && op.opcode <= 0x63);
       return { reads: false, writes };
     }
+    case "avx":
+      return { reads: false, writes: writesFlags(op) };
     case "string":
       return { reads: false, writes: op.id === I.ID_CMPS || op.id === I.ID_SCAS };
     case "wait":
@@ -205,7 +209,7 @@ class BlockWriter {
     w.flags.state =
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
-    w.vectorsChecked = false;
+    w.vectorsChecked.clear();
     w.registers.begin(this.#availableAt.get(number)!, this.#unsavedAround(number), this.#neighboursBefore(number));
     w.use.touched.set(number, w.registers.touched);
     w.use.written.set(number, w.registers.written);
@@ -225,7 +229,7 @@ class BlockWriter {
     if (op.family === "system" && op.id === I.ID_MFENCE) return void w.code.fence();
     const sum = sumOf(op);
     const value = sum && w.registers.neighbours.sum(sum.from, sum.distance);
-    if (!writeInteger(w, op) && !(op.family === "sse" && writeVector(w, op))) this.#byInterpreter(op);
+    if (!writeInteger(w, op) && !writeVector(w, op)) this.#byInterpreter(op);
     if (sum) w.registers.neighbours.set(sum.to, value!);
   }
 

@@ -5,8 +5,9 @@
 
 export const I32 = 0x7f;
 export const I64 = 0x7e;
+export const F64 = 0x7c;
 export const V128 = 0x7b;
-export type ValueType = typeof I32 | typeof I64 | typeof V128;
+export type ValueType = typeof I32 | typeof I64 | typeof F64 | typeof V128;
 
 /** Opcodes without immediates. Blocks, locals, constants, memory and calls are methods of Code. */
 export const Op = {
@@ -36,6 +37,10 @@ export const Op = {
   i64LeU: 0x58,
   i64GeS: 0x59,
   i64GeU: 0x5a,
+  f32Ne: 0x5c,
+  f32Lt: 0x5d,
+  f64Ne: 0x62,
+  f64Lt: 0x63,
   i32Clz: 0x67,
   i32Ctz: 0x68,
   i32Popcnt: 0x69,
@@ -71,6 +76,9 @@ export const Op = {
   i32WrapI64: 0xa7,
   i64ExtendI32S: 0xac,
   i64ExtendI32U: 0xad,
+  f32ConvertI64S: 0xb4,
+  f64ConvertI64S: 0xb9,
+  f64PromoteF32: 0xbb,
   i32Extend8S: 0xc0,
   i32Extend16S: 0xc1,
   i64Extend8S: 0xc2,
@@ -237,6 +245,12 @@ export class Code {
     this.#bytes.byte(opcode);
     this.#bytes.byte(0);
     this.#bytes.unsigned(offset);
+    return this;
+  }
+  /** i64.trunc_sat_f64_s. */
+  truncateF64S(): this {
+    this.#bytes.byte(0xfc);
+    this.#bytes.byte(6);
     return this;
   }
   fence(): this {

@@ -45,16 +45,28 @@ function multiply(w: RegionWriter, op: DecodedOp, signed: boolean): void {
   w.writeSized(RDX, 0, 4, high);
 }
 
-/** MUL of 64 bits, from halves. */
+/** MUL of 64 bits. */
 function multiplyLong(w: RegionWriter, op: DecodedOp): void {
   const { code, flags } = w;
-  const [a, b, cross, middle, high] = ["first", "second", "cross", "middle", "value"].map((name) =>
-    w.temporary(name, I64),
-  ) as [number, number, number, number, number];
+  const [a, b, high] = ["first", "second", "value"].map((name) => w.temporary(name, I64)) as [number, number, number];
   rmValue(w, op, 8);
   code.set(b);
   w.register(RAX);
   code.set(a);
+  highProduct(w, a, b, high);
+  code.get(a).get(b).op(Op.i64Mul).set(flags.result);
+  code.i64(0).i64(CF_OF).get(high).op(Op.i64Eqz, Op.select).set(flags.a);
+  flags.set("result", 8);
+  code.get(flags.result);
+  w.setRegister(RAX);
+  code.get(high);
+  w.setRegister(RDX);
+}
+/** Sets `high` to the upper 64 bits of the product of two locals, from halves. */
+export function highProduct(w: RegionWriter, a: number, b: number, high: number): void {
+  const { code } = w;
+  const cross = w.temporary("cross", I64);
+  const middle = w.temporary("middle", I64);
   const low = (local: number) => code.get(local).i64(LOW_HALF).op(Op.i64And);
   const upper = (local: number) => code.get(local).i64(32).op(Op.i64ShrU);
   // high(a) low(b), plus what low(a) low(b) carries into it; no sum here can exceed 64 bits.
@@ -76,13 +88,6 @@ function multiplyLong(w: RegionWriter, op: DecodedOp): void {
   code.op(Op.i64Add);
   upper(middle);
   code.op(Op.i64Add).set(high);
-  code.get(a).get(b).op(Op.i64Mul).set(flags.result);
-  code.i64(0).i64(CF_OF).get(high).op(Op.i64Eqz, Op.select).set(flags.a);
-  flags.set("result", 8);
-  code.get(flags.result);
-  w.setRegister(RAX);
-  code.get(high);
-  w.setRegister(RDX);
 }
 
 /**

@@ -11,7 +11,7 @@ import { FlagWriter } from "./flags.ts";
 import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, callHelper, type HelperName } from "./imports.ts";
 import type { Neighbour, Place } from "./neighbours.ts";
 import type { Region } from "./region.ts";
-import { RegisterWriter, vectorNumber } from "./registers.ts";
+import { RegisterWriter, highHalfNumber, vectorNumber } from "./registers.ts";
 import { SegmentWriter, cut } from "./segments.ts";
 import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wasm.ts";
 
@@ -174,17 +174,28 @@ export class RegionWriter {
   setVectorRegister(n: number): void {
     this.registers.write(vectorNumber(n));
   }
-  /** Bails out unless vector instructions may be used. Once in a block is enough, since nothing in it can change that. */
+  /** Pushes half 0 or 1 of a YMM register. */
+  vectorHalf(n: number, half: number): void {
+    this.registers.read(half ? highHalfNumber(n) : vectorNumber(n));
+  }
+  setVectorHalf(n: number, half: number): void {
+    this.registers.write(half ? highHalfNumber(n) : vectorNumber(n));
+  }
+  clearVectorHalf(n: number, half: number): void {
+    this.registers.clear(half ? highHalfNumber(n) : vectorNumber(n));
+  }
+  /** Bails out unless SSE's or AVX's instructions may be used. Once in a block is enough, since nothing in it can change that. */
   needVectors(op: DecodedOp): void {
-    if (this.vectorsChecked) return;
-    this.vectorsChecked = true;
-    this.code.get(this.temporary("noVectors", I32));
+    const forbidden = op.family === "avx" ? "noAvx" : "noVectors";
+    if (this.vectorsChecked.has(forbidden)) return;
+    this.vectorsChecked.add(forbidden);
+    this.code.get(this.temporary(forbidden, I32));
     this.code.ifUnlikely();
     this.bail(op);
     this.code.end();
   }
-  /** Whether the running block has had its check. */
-  vectorsChecked = false;
+  /** The checks that the running block has had. */
+  readonly vectorsChecked = new Set<string>();
   /** Bails out unless SYSCALL is an exit from this vCPU; the interpreter executes it otherwise. */
   needSyscall(op: DecodedOp): void {
     const { code } = this;
@@ -195,10 +206,14 @@ export class RegionWriter {
     this.bail(op);
     code.end();
   }
-  /** Takes a host address and pushes it again; bails out unless it is a multiple of 16. */
-  aligned(op: DecodedOp): void {
+  /** Takes a host address and pushes it again; bails out unless it is a multiple of the size. */
+  aligned(op: DecodedOp, size = 16): void {
     const { code } = this;
-    code.set(this.#host).get(this.#host).i32(15).op(Op.i32And);
+    code
+      .set(this.#host)
+      .get(this.#host)
+      .i32(size - 1)
+      .op(Op.i32And);
     code.ifUnlikely();
     this.bail(op);
     code.end().get(this.#host);
@@ -458,7 +473,10 @@ export class RegionWriter {
     code.i32(this.#keep(op));
     this.call(name).set(this.#status);
     this.registers.changed(writes);
-    if (op.family === "sse") this.registers.changed([0, op.reg & 15, op.rm & 15].map(vectorNumber));
+    const vectors = [0, op.reg & 15, op.rm & 15];
+    if (op.family === "sse") this.registers.changed(vectors.map(vectorNumber));
+    if (op.family === "avx")
+      for (const number of [vectorNumber, highHalfNumber]) this.registers.changed([...vectors, op.vreg].map(number));
     code.get(this.#status);
     code.ifUnlikely();
     code.get(this.#status).i32(STATUS_BAIL).op(Op.i32Eq);
@@ -481,6 +499,13 @@ export class RegionWriter {
       before.get(STATE).memory(Mem.i32Load, S.CPU_CR0).i32(0xc).op(Op.i32And);
       before.get(STATE).memory(Mem.i32Load, S.CPU_CR4).i32(0x200).op(Op.i32And, Op.i32Eqz, Op.i32Or);
       before.set(this.temporary("noVectors", I32));
+    }
+    if (this.has("noAvx")) {
+      // With CR0.TS: #NM; without CR4.OSXSAVE, or XCR0's bits of SSE and AVX: #UD. None of them changes while a region runs.
+      before.get(STATE).memory(Mem.i32Load, S.CPU_CR0).i32(8).op(Op.i32And);
+      before.get(STATE).memory(Mem.i32Load, S.CPU_CR4).i32(0x40000).op(Op.i32And, Op.i32Eqz, Op.i32Or);
+      before.get(STATE).memory(Mem.i32Load, S.CPU_XCR0).i32(6).op(Op.i32And).i32(6).op(Op.i32Ne, Op.i32Or);
+      before.set(this.temporary("noAvx", I32));
     }
     this.segments.begin(before);
     this.flags.begin(before);

@@ -4,8 +4,9 @@ import { runContention, runLitmus } from "./litmus.ts";
 import { Processors } from "./processors.ts";
 import { CONTENTION, LITMUS } from "./programs.ts";
 
-const STARTS = 100;
-const CONTENTION_STARTS = 10;
+/** `npm run test:litmus` takes longer. */
+const STARTS = 50;
+const CONTENTION_STARTS = 5;
 const ROUNDS = 20_000;
 
 describe.each([

@@ -75,6 +75,8 @@ export class Differential {
     // Often near the border of two pages.
     registers[REGISTERS.DATA] =
       DATA + BigInt(random.chance(40) ? 0xf80 + random.below(0x100) : 0x200 + random.below(0xe00));
+    // Aligned, for the moves that have to be.
+    if (random.chance(40)) registers[REGISTERS.DATA]! &= ~31n;
     registers[REGISTERS.EDGE] = DATA + BigInt(DATA_PAGES * 0x1000 - random.below(8));
     registers[REGISTERS.RSP] = STACK + (random.chance(70) ? 0x1800n : 0xfd0n + BigInt(random.below(0x60)));
     for (let n = 0; n < 4; n++) {
@@ -88,6 +90,11 @@ export class Differential {
       doubles[i] = (random.next() - 0x80000000) / random.pick([1, 3, 1024, 1e-9]);
     const flags = (random.next() & 0x8d5) | 0x202;
     const xmm = Array.from({ length: 32 }, () => random.u64());
+    const high = Array.from({ length: 32 }, () => random.u64());
+    // Without AVX in XCR0, or with a lazily switched unit, AVX's instructions fault.
+    const xcr0 = random.chance(97) ? 7n : 3n;
+    const cr0 = random.chance(97) ? 0x80050033n : 0x8005003bn;
+    const mxcsr = random.chance(80) ? 0x1fa0 : random.pick([0x1f80, 0x1f80, 0x9fc0, 0x7fa0, 0x1f21, 0x1e80]);
     const control = random.chance(90) ? 0x37f : 0x340;
     const readOnly = random.chance(20) ? random.below(DATA_PAGES) : -1;
     for (const m of this.#machines.both) {
@@ -105,7 +112,10 @@ export class Differential {
       m.exports.engine_flush!();
       registers.forEach((value, n) => m.setReg(n, value));
       xmm.forEach((value, n) => m.set(state.CPU_XMM + 8 * n, value));
-      m.view.setUint32(m.cpu + state.CPU_MXCSR, 0x1f80, true);
+      high.forEach((value, n) => m.set(state.CPU_YMM_HIGH + 8 * n, value));
+      m.set(state.CPU_XCR0, xcr0);
+      m.set(state.CPU_CR0, cr0);
+      m.view.setUint32(m.cpu + state.CPU_MXCSR, mxcsr, true);
       m.bytes.fill(0, m.cpu + state.CPU_FPR, m.cpu + state.CPU_FPR + 128);
       m.view.setUint16(m.cpu + state.CPU_FCW, control, true);
       m.view.setUint16(m.cpu + state.CPU_FSW, 0, true);

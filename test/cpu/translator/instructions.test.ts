@@ -51,14 +51,34 @@ describe("the interpreter has no part in", () => {
     ["mul rcx", "48 f7 e1"],
     ["mul ecx", "f7 e1"],
     ["imul ecx", "f7 e9"],
+    ["movbe eax, [rdi]", "0f 38 f0 07"],
+    ["andn rax, rcx, rdx", "c4 e2 f0 f2 c2"],
+    ["mulx rax, rcx, rdx", "c4 e2 f3 f6 c2"],
+    ["shlx eax, [rdi], ecx", "c4 e2 71 f7 07"],
+    ["pshufb xmm0, xmm1", "66 0f 38 00 c1"],
+    ["vzeroupper", "c5 f8 77"],
+    ["vmovdqu ymm0, [rdi]", "c5 fe 6f 07"],
+    ["vmovdqa [rdi], ymm0", "c5 fd 7f 07"],
+    ["vpcmpeqb ymm0, ymm1, [rdi]", "c5 f5 74 07"],
+    ["vpmovmskb eax, ymm0", "c5 fd d7 c0"],
+    ["vptest ymm0, ymm1", "c4 e2 7d 17 c1"],
+    ["vpbroadcastb ymm0, xmm1", "c4 e2 7d 78 c1"],
+    ["vpermq ymm0, ymm1, 0x4e", "c4 e3 fd 00 c1 4e"],
+    ["vpalignr ymm0, ymm1, ymm2, 5", "c4 e3 75 0f c2 05"],
+    ["vextracti128 xmm0, ymm1, 1", "c4 e3 7d 39 c8 01"],
   ])("%s", (_, hex) => expect(taken(hex)).toBe(0));
 });
 
-describe("the interpreter does what may fault of", () => {
+describe("the interpreter does what may fault, or is not ordinary, of", () => {
   it.each([
     ["div ecx", "f7 f1"],
     ["div qword [rdi]", "48 f7 37"],
     ["idiv rcx", "48 f7 f9"],
+    ["vaddsd xmm0, xmm1, xmm2", "c5 f3 58 c2"],
+    ["vmulps ymm0, ymm1, [rdi]", "c5 f4 59 07"],
+    ["vucomisd xmm0, xmm1", "c5 f9 2e c1"],
+    ["vcvttsd2si rax, xmm0", "c4 e1 fb 2c c0"],
+    ["vfmadd231pd ymm0, ymm1, ymm2", "c4 e2 f5 b8 c2"],
   ])("%s", (_, hex) => expect(taken(hex)).toBe(1));
 });
 
@@ -68,5 +88,8 @@ describe("the interpreter does", () => {
     ["rcl eax, 3", "c1 d0 03"],
     ["a shift of a word by CL", "66 d3 e0"],
     ["imul rcx, of 128 bits", "48 f7 e9"],
+    ["pdep rax, rcx, rdx", "c4 e2 f3 f5 c2"],
+    ["vpgatherdd ymm0, [rdi + ymm2], ymm1", "c4 e2 75 90 04 17"],
+    ["vcvtps2ph xmm0, ymm1, 0", "c4 e3 7d 1d c8 00"],
   ])("%s", (_, hex) => expect(taken(hex)).toBe(1));
 });

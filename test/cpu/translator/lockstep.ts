@@ -71,6 +71,8 @@ export class Lockstep {
     for (let n = 0; n < 16; n++) same(`r${n}`, a.reg(n), b.reg(n));
     for (let n = 0; n < 32; n++)
       same(`xmm${n >> 1}.${n & 1}`, a.get(state.CPU_XMM + 8 * n), b.get(state.CPU_XMM + 8 * n));
+    for (let n = 0; n < 32; n++)
+      same(`ymm${n >> 1}.${2 + (n & 1)}`, a.get(state.CPU_YMM_HIGH + 8 * n), b.get(state.CPU_YMM_HIGH + 8 * n));
     for (let n = 0; n < 16; n++)
       same(`st${n >> 1}.${n & 1}`, a.get(state.CPU_FPR + 8 * n), b.get(state.CPU_FPR + 8 * n));
     for (const [name, at] of Object.entries({ fcw: state.CPU_FCW, fsw: state.CPU_FSW }))

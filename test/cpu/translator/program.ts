@@ -4,6 +4,8 @@
  * the end of data's last page, after which nothing is mapped, and RSP is the stack.
  */
 
+import { vexInstruction, type VexMemory } from "./vex-program.ts";
+
 /** xorshift32, which gives the same program for the same seed. */
 export class Random {
   #x: number;
@@ -60,9 +62,12 @@ class Assembler {
   readonly #random: Random;
   /** The linear distance from the beginning of the code to which stores into code go. */
   readonly size: number;
+  /** Whether there are VEX instructions. */
+  readonly vex: boolean;
   constructor(random: Random, size: number) {
     this.#random = random;
     this.size = size;
+    this.vex = random.chance(65);
   }
 
   /** Encodes REX, opcode and ModRM of a register operand. `size` is 1, 2, 4 or 8. */
@@ -111,6 +116,29 @@ class Assembler {
   }
 }
 
+/** A memory operand of a VEX instruction: in data, near its borders, in the code, or anywhere, as those of Assembler.memory(). */
+function vexMemory(a: Assembler, random: Random, after: number): VexMemory {
+  const kind = random.below(100);
+  if (kind < 3) {
+    // RIP-relative. The prefix has 2 or 3 bytes; it does not matter which, as the target is random.
+    const to = random.below(a.size) - (a.bytes.length + 9 + after);
+    return { modrm: [5, ...little(to, 4)], x: 0, b: 0 };
+  }
+  if (kind < 70) {
+    const base = random.chance(8) ? EDGE : DATA;
+    // Aligned accesses are frequent only where the pointer is aligned, too.
+    const displacement =
+      base === EDGE ? random.below(48) - 48 : random.chance(50) ? 16 * (random.below(16) - 8) : random.below(256) - 128;
+    return { modrm: [0x40 | (base & 7), displacement & 0xff], x: 0, b: 1 };
+  }
+  if (kind < 74) {
+    const base = random.pick(FREE.filter((n) => (n & 7) !== RSP));
+    return { modrm: [0x80 | (base & 7), ...little(random.below(0x1000), 4)], x: 0, b: base >> 3 };
+  }
+  const index = random.pick([0, 1, 2, 3]);
+  return { modrm: [0x44, (random.below(4) << 6) | (index << 3) | (DATA & 7), random.below(64)], x: 0, b: 1 };
+}
+
 function little(value: number, bytes: number): number[] {
   return Array.from({ length: bytes }, (_, i) => (value >> (8 * i)) & 0xff);
 }
@@ -130,7 +158,24 @@ function instruction(a: Assembler, random: Random): void {
   };
   const z = size === 1 ? 1 : size === 2 ? 2 : 4;
   const big = size === 1 ? 4 : size;
-  switch (random.below(25)) {
+  switch (random.below(a.vex ? 34 : 25)) {
+    case 25:
+    case 26:
+    case 27:
+    case 28:
+    case 29:
+    case 30:
+    case 31:
+    case 32:
+    case 33:
+      a.bytes.push(
+        ...vexInstruction(
+          random,
+          (after) => vexMemory(a, random, after),
+          () => random.pick(FREE),
+        ),
+      );
+      return;
     case 24:
       return pointer(a, random);
     case 0:

@@ -85,6 +85,12 @@ describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
     expect(after).toEqual(expect.arrayContaining(["ONCE early 0 current 0 again 0", "AGAIN early 0", "END"]));
   }, 150_000);
 
+  it("resets a vCPU that runs and starts it at once or later: it never runs before it is started", async () => {
+    const { reason, said } = await host.ended(await host.start("restarts rounds=5000", { vcpus: 2 }), 100);
+    expect(`${reason} ${said.at(-1)}`, host.log.slice(-3000)).toBe("poweroff RESTARTS 5000");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  }, 150_000);
+
   it("calls, writes registers, ports, its APIC and nowhere without sense, and only harms itself", async () => {
     const seeds = [1, 2, 3];
     const domids = await Promise.all(seeds.map((seed) => host.start(`nonsense rounds=20000 seed=${seed}`)));

@@ -50,7 +50,7 @@ import { resetApic } from "./apic_reset";
 import { requestTick, tickTaken, timerWasDue } from "./apic_timer";
 import { intercepted } from "./intercepted";
 import { deliverInterruptTo, deliverNmiTo, injectExceptionInto, supplied } from "./on_demand";
-import { allows, outsideMiss, outsideRead, outsideWrite } from "./outside";
+import { allows, leftForMemory, outsideMiss, outsideRead, outsideWrite } from "./outside";
 import { HvmVcpu, SIPI_CAME, callbackVector, hvm } from "./state";
 import { vmcall } from "./vmcall";
 
@@ -79,8 +79,9 @@ export function pvhSwitchFrom(v: Vcpu): void {
 export function pvhBeforeEnter(v: Vcpu): bool {
   endAccesses();
   const h = hvm(v);
-  if (h.init || h.sipi) start(v, h);
-  if (!vcpuRunnable(v)) return false;
+  if (h.init || h.sipi || h.waitsForSipi) start(v, h);
+  // Whoever sends a start-up IPI, or VCPUOP_up, may just have declared it up, which does not start it: start() is to look again.
+  if (h.waitsForSipi || !vcpuRunnable(v)) return false;
   if (v.upcallRaised && h.upcallVector) {
     atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("upcallRaised"), 0);
     raiseVector(v, h.upcallVector);
@@ -92,7 +93,7 @@ export function pvhBeforeEnter(v: Vcpu): bool {
   return vcpuRunnable(v);
 }
 
-/** Handles INIT and start-up IPIs that have come. */
+/** Handles INIT and start-up IPIs that have come. A vCPU that waits for a start-up IPI is down. */
 function start(v: Vcpu, h: HvmVcpu): void {
   const pauseFlags = changetype<usize>(v) + offsetof<Vcpu>("pauseFlags");
   if (atomic.xchg<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("init"), 0)) {
@@ -100,13 +101,13 @@ function start(v: Vcpu, h: HvmVcpu): void {
     refreshMode();
     resetApic(v);
     atomic.store<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("waitsForSipi"), 1);
-    atomic.or<u32>(pauseFlags, VPF_down);
     markInitialised(v, false);
   }
-  const sipi = atomic.xchg<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("sipi"), 0);
+  // It is down before the start-up IPI is looked for, because the sender of one that comes later declares it up.
+  if (h.waitsForSipi) atomic.or<u32>(pauseFlags, VPF_down);
   // A vCPU that already runs ignores it.
-  if (sipi && h.waitsForSipi && !markInitialised(v, true)) atomic.or<u32>(pauseFlags, VPF_down);
-  else if (sipi && h.waitsForSipi) {
+  const sipi = atomic.xchg<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("sipi"), 0);
+  if (sipi && h.waitsForSipi && markInitialised(v, true)) {
     atomic.store<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("waitsForSipi"), 0);
     atomic.and<u32>(pauseFlags, ~VPF_down);
     startAtPage(sipi & ~SIPI_CAME);
@@ -215,9 +216,9 @@ function outside(v: Vcpu, mayAlone: bool): void {
   const entry = p2mLook(changetype<DomainMemory>(v.domain.memory), address >> 12);
   const allowed = allows(entry, access);
   const lacks = entryType(entry) == P2M_ON_DEMAND || (entryType(entry) == P2M_SHARED && !allowed);
-  // If memory is there now, because another vCPU or we have just mapped it, the instruction is executed again. A debug trap comes after its
-  // instruction, so it is delivered again.
-  if (lacks || allowed) {
+  // If memory is there now, because another vCPU or we have just mapped it, the instruction is executed again; and also if there was some and another
+  // vCPU has just taken it away, because nothing answers there from now on. A debug trap comes after its instruction, so it is delivered again.
+  if (lacks || allowed || (leftForMemory && !(entry & PTE_P))) {
     if (lacks) supplied(v, address);
     trapAgain(v);
     return;

@@ -24,6 +24,9 @@ export function allows(entry: u64, access: u32): bool {
   return (entry & PTE_P) != 0 && (access != ACCESS_WRITE || (entry & PTE_RW) != 0);
 }
 
+/** Whether there was memory where this pCPU's last access was not allowed, when it was made. Another vCPU may have given it back since. */
+export let leftForMemory: bool = false;
+
 /**
  * For setOutside (machine/cpu/outside.ts), as are the two functions below. Another vCPU may have mapped something there since the walk. Code can't
  * come from a hole, and a frame for which more is asked than allowed is no device. Memory on demand is given outside of run(), because that may have
@@ -32,8 +35,8 @@ export function allows(entry: u64, access: u32): bool {
 export function outsideMiss(address: u64, access: i32): u32 {
   const entry = entryAt(changetype<DomainMemory>(currentVcpu.domain.memory), address >> 12);
   if (allows(entry, access)) return OUTSIDE_AGAIN;
-  const isMemory = (entry & PTE_P) != 0 || entryType(entry) == P2M_ON_DEMAND;
-  return isMemory || access == ACCESS_EXECUTE || accessLeaves() ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;
+  leftForMemory = (entry & PTE_P) != 0 || entryType(entry) == P2M_ON_DEMAND;
+  return leftForMemory || access == ACCESS_EXECUTE || accessLeaves() ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;
 }
 
 // @ts-ignore: decorator

@@ -94,7 +94,7 @@ function forms0F3A(opcode: u32, prefix66: bool): i32 {
 
 /**
  * Called by the decoder for an opcode outside the integer set, when all other fields of the op are filled. Returns the id for OP_ID, 0 for #UD. Forms
- * with VEX raise #UD, since CPUID does not report AVX.
+ * with VEX are AVX's.
  */
 export function sseIdentify(op: usize): u32 {
   const prefix = <u32>load<u8>(op, OP_PREFIX);

@@ -173,6 +173,7 @@ void begin(u32 which)
     if (has_word("rules")) rules();
     if (has_word("timer")) timer();
     if (has_word("timers")) timers();
+    if (has_word("restarts")) restarts();
     if (has_word("inspected")) inspected();
     if (has_word("changing")) inspected_changing();
     if (has_word("calls")) endless_calls();

@@ -81,6 +81,7 @@ void attack(void);
 void rules(void);
 void timer(void);
 void timers(void);
+void restarts(void);
 void inspected(void);
 void modes(void);
 void inspected_changing(void);
