@@ -66,7 +66,7 @@ export class Machine {
       const end = this.exports.engine_init!(0x200000);
       if (end > TABLES) throw new Error(`the engine's data ends at ${end.toString(16)}`);
     }
-    this.cpu = this.exports.engine_state!();
+    this.cpu = this.exports.engine_state!() >>> 0;
     this.cr3 = TABLES;
     this.#nextTable = TABLES + 0x1000;
     this.set(state.CPU_CR0, 0x80050033n);

@@ -2,6 +2,7 @@
 import * as state from "../../../core/machine/cpu/state.ts";
 import { compileEngine } from "../engine.ts";
 import { PRESENT, USER, WRITABLE } from "../machine.ts";
+import type { RegionRequest } from "../../../core/machine/translator/translator.ts";
 import { Lockstep, type Difference } from "./lockstep.ts";
 import { makeProgram, Random, REGISTERS, type Program } from "./program.ts";
 
@@ -57,16 +58,27 @@ export class Differential {
     this.#load(program, place, random);
     const large = random.chance(70);
     const { code } = this.#machines;
-    code.translateAll(
-      program.blocks.map((offset) => code.request(CODE_FRAME + place + offset, CODE + BigInt(place + offset), large)),
-    );
+    code.translateAll(program.blocks.map((offset) => this.#request(place + offset, large)));
+    const again = random.chance(20);
     for (let entry = 0; entry < ENTRIES; entry++) {
+      if (again && entry) this.#replaceSome(program, place, random);
       const at = BigInt(place + random.pick(program.blocks)) + (random.chance(30) ? random.pick(ALIASES) : CODE);
       const outcome = this.#machines.run(at);
       if (outcome === "budget") return null;
       if (outcome.text) return { seed, entry, text: outcome.text };
     }
     return null;
+  }
+
+  #request(offset: number, large: boolean): RegionRequest {
+    return this.#machines.code.request(CODE_FRAME + offset, CODE + BigInt(offset), large);
+  }
+  /** Gives up all regions, and translates some blocks again, which then have the places of others, in modules that have other regions. */
+  #replaceSome({ blocks }: Program, place: number, random: Random): void {
+    const { code } = this.#machines;
+    code.giveUpAll();
+    const large = random.chance(50);
+    for (const offset of blocks) if (random.chance(60)) code.translate(this.#request(place + offset, large));
   }
 
   #load(program: Program, place: number, random: Random): void {

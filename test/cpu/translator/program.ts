@@ -474,7 +474,13 @@ export function makeProgram(random: Random, size: number): Program {
       a.bytes.push(0xe8, 0, 0, 0, 0);
       fixups.push({ at: a.bytes.length, width: 4, block: later });
     } else if (kind < 12) {
-      if (random.chance(50)) a.bytes.push(0xc3);
+      // RET, half of the time to a place that the code has pushed, or has put in place of where it was called from: LEA RAX, then PUSH RAX or MOV [RSP], RAX.
+      if (random.chance(50)) {
+        a.bytes.push(0x48, 0x8d, 0x05, 0, 0, 0, 0);
+        fixups.push({ at: a.bytes.length, width: 4, block: later });
+        a.bytes.push(...(random.chance(50) ? [0x50] : [0x48, 0x89, 0x04, 0x24]));
+      }
+      if (random.chance(80)) a.bytes.push(0xc3);
     } else {
       // LEA RAX and RCX, CMOVcc RAX, RCX, then JMP RAX or CALL RAX: forward, or anywhere while there is fuel (DEC R15, and JZ over it).
       const isBack = random.chance(40);

@@ -1,7 +1,7 @@
 /** Translation at once, for tests: the region at an address is made and adopted before the next run. */
 import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
 import { RECORD_ENTERED, RECORD_SIZE, TRANSLATOR_RECORDS } from "../../../core/machine/layout.ts";
-import { Translator, type RegionRequest } from "../../../core/machine/translator/translator.ts";
+import { Translator, type RegionPlace, type RegionRequest } from "../../../core/machine/translator/translator.ts";
 
 const POOL_BYTES = 0x100000;
 /** As many regions as two programs have. */
@@ -14,6 +14,7 @@ export class TranslatedCode {
   readonly #translator: Translator;
   readonly #adopted: AdoptedRegions;
   readonly #modules: number[] = [];
+  readonly #regions = new Map<number, RegionPlace[]>();
   readonly #view: DataView;
   /** The indices of the regions made last. */
   #made: number[] = [];
@@ -66,19 +67,27 @@ export class TranslatedCode {
   }
   /** Translates those of the regions that can be translated. */
   translateAll(requests: RegionRequest[]): boolean {
-    // Nothing runs in the meantime, so the oldest can go at once.
-    while (this.#modules.length > 100) {
-      const oldest = this.#modules.shift()!;
-      this.#adopted.drop(oldest);
-      this.#translator.release(oldest);
-    }
+    while (this.#modules.length > 100) this.#giveUp(this.#modules.shift()!);
     const made = this.#translator.translate(requests);
     if (!made) return false;
     this.#adopted.adopt({ ...made, module: new WebAssembly.Module(made.bytes) });
     this.#modules.push(made.id);
+    this.#regions.set(made.id, made.regions);
     this.count += made.regions.length;
     this.#made = [...this.#made, ...made.regions.map(({ index }) => index)].slice(-MOST_COUNTED);
     return true;
+  }
+
+  /** Gives up all regions, so that their places are used again, and lets them be requested again. */
+  giveUpAll(): void {
+    for (const module of this.#modules.splice(0)) this.#giveUp(module);
+  }
+  /** Nothing runs in the meantime, so the module can go at once. */
+  #giveUp(module: number): void {
+    this.#translator.forget(this.#regions.get(module)!);
+    this.#regions.delete(module);
+    this.#adopted.drop(module);
+    this.#translator.release(module);
   }
 
   /** Returns how often the regions made last were entered since this was asked before. */
