@@ -36,6 +36,8 @@ export interface ImportedDomain {
 }
 
 const READING = 0.6;
+/** What is too much of a name. Whole characters are cut off. */
+const LONG = /(?<=^.{60}).+$/su;
 
 /**
  * `define` makes a domain of what came; where it fails, nothing is left. Throws Refusal, what `define` throws, or the reason of the aborted signal.
@@ -123,9 +125,9 @@ function intakeOf(first: string, scratch: string): Intake {
 function nameOf(wanted: string | null, said: string, taken: Iterable<string>): string {
   if (wanted !== null) return wanted;
   const plain = said
-    .replace(/[^\w.+-]+/g, "-")
+    .replace(/[^\p{L}\p{M}\p{N}_.+-]+/gu, "-")
     .replace(/^[-.]+|-+$/g, "")
-    .slice(0, 60);
+    .replace(LONG, "");
   return freeName(isDomainName(plain) ? plain : "imported", taken);
 }
 

@@ -126,6 +126,27 @@ describe("a domain in one file", () => {
     expect(readdirSync(folder).filter((each) => each.endsWith(".part"))).toEqual([]);
   });
 
+  it("keeps its name in whatever script it is, of which signs that are no letters or figures become dashes", async () => {
+    const at100 = "Ж".repeat(100);
+    for (const [name, expected] of [
+      ["Сервер", "Сервер"],
+      ["Büro_2", "Büro_2"],
+      ["サーバー-1", "サーバー-1"],
+      ["क्षत्रिय", "क्षत्रिय"],
+      ["Web server/1", "Web-server-1"],
+      ["\u202eevil\u200b", "evil"],
+      ["../../x", "x"],
+      ["😀", "imported"],
+      [at100, at100.slice(0, 60)],
+      ["𠀀".repeat(100), "𠀀".repeat(60)],
+    ] as const) {
+      const file = at(`${randomBytes(4).toString("hex")}.tar`);
+      const config = `name = "${name}"\nkernel = "k"\n`;
+      await exportDomain({ name, config, folder, files: { k: Buffer.from("k") } }, file, () => {}, never);
+      expect((await imported(file)).name, name).toBe(expected);
+    }
+  });
+
   it("goes out and comes back with the shim of a PVH domain, whether its kernel is a file or on its disk", async () => {
     await disk("a");
     writeFileSync(at("vmlinuz"), "a kernel");
