@@ -16,8 +16,10 @@ it.skipIf(!haveCompiler)(
     const broken: string[] = [];
     for (let time = 1; time <= TIMES; time++) {
       try {
-        const { calls, checks, seconds } = await new FuzzHost({ pcpus: PCPUS }).replay(SEED);
-        console.log(`replay ${time}: ${calls} calls, ${checks} checks, ${seconds.toFixed(1)} s, nothing broke`);
+        const { calls, checks, seconds, forks } = await new FuzzHost({ pcpus: PCPUS }).replay(SEED);
+        console.log(
+          `replay ${time}: ${calls} calls, ${checks} checks, ${seconds.toFixed(1)} s, ${JSON.stringify(forks)}, nothing broke`,
+        );
       } catch (error) {
         broken.push((error as Error).message);
         console.log(`replay ${time}: ${broken.at(-1)!.split("\n")[0]}`);

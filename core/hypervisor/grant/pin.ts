@@ -1,6 +1,10 @@
 /**
  * Pinning a grant checks the granting guest's entry, marks the entry as being read or written, and counts the users. The guest may not take the entry
  * back while it is marked.
+ *
+ * As long as an entry is pinned it holds a general reference of its frame, whatever became of the mapping: a PV domain that clears the page-table entry
+ * of a grant keeps the pin, and may copy to the frame by it. So the frame goes to nobody else, and the granter's second stage does not share it
+ * (memory/cow.ts), until the last pin has gone.
  */
 import {
   GNTMAP_device_map,
@@ -26,7 +30,7 @@ import {
   GTF_writing,
 } from "../../abi/grant_table";
 import { DOMID_SELF } from "../../abi/xen";
-import { getPage } from "../memory/references";
+import { getPage, putPage, refPage } from "../memory/references";
 import { takeFrame } from "../p2m/guest_frame";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
@@ -177,6 +181,7 @@ export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
       spinUnlock(tableLock(t));
       return GNTST_bad_page;
     }
+    refPage(mfn);
     store<u32>(active, mfn, ACTIVE_MFN);
     store<u16>(active, <u16>domid, ACTIVE_DOMID);
     store<u16>(active, sub ? load<u16>(shared, GRANT_ENTRY_V2_SUB_PAGE_PAGE_OFF) : 0, ACTIVE_START);
@@ -247,7 +252,15 @@ function dropPin(t: GrantTable, ref: u32, active: usize, bits: u32): void {
   const pin = load<u32>(active, ACTIVE_PIN) - bits;
   store<u32>(active, pin, ACTIVE_PIN);
   clearMarks(t, ref, active);
-  if (!pin) t.pinned--;
+  if (pin) return;
+  t.pinned--;
+  const frame = pinnedBy(active);
+  if (frame) putPage(frame);
+}
+
+/** Returns the frame of which the active entry, that of a pinned grant, holds a reference; 0 if it leads to another domain's grant. */
+export function pinnedBy(active: usize): u32 {
+  return <u32>load<u16>(active, ACTIVE_TRANS_DOMID) == <u32>DOMID_SELF ? load<u32>(active, ACTIVE_MFN) : 0;
 }
 
 /** Drops a pin that was taken for the same `use`. The caller drops the page reference. */

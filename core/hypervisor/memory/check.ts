@@ -31,12 +31,14 @@ import { GNTMAP_device_map, GNTMAP_host_map, GNTMAP_readonly } from "../../abi/g
 import { DOMID_COW, DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { checkGrants } from "../grant/check";
 import {
+  ACTIVE_PIN,
   GrantTable,
   MAPTRACK_DOMID,
   MAPTRACK_FLAGS,
   MAPTRACK_REF,
   TRACK_NATIVE,
   TRACK_USED,
+  activeEntry,
   grantEntries,
   grantTableOf,
   maptrackEntry,
@@ -44,7 +46,7 @@ import {
 } from "../grant/table";
 import { typeOf } from "../guest/type";
 import { countFifoFrames } from "../event/fifo_pages";
-import { pinnedFrameOf } from "../grant/pin";
+import { pinnedBy, pinnedFrameOf } from "../grant/pin";
 import { countP2m } from "../p2m/check";
 import { checkLists } from "./check_lists";
 import {
@@ -76,6 +78,15 @@ function countTable(mfn: u32, type: u32): void {
       if (mfnValid(target) && pageOwner(<u32>target) != pageOwner(mfn))
         report("table of another domain in", mfn, pageOwner(<u32>target), pageOwner(mfn));
     }
+  }
+}
+
+/** Counts the reference that each pinned entry of the table holds of its frame. */
+function countPins(t: GrantTable): void {
+  for (let ref: u32 = 0; ref < grantEntries(t); ref++) {
+    const active = activeEntry(t, ref);
+    const mfn = load<u32>(active, ACTIVE_PIN) ? pinnedBy(active) : 0;
+    if (mfn) expectReference(mfn, PGT_none);
   }
 }
 
@@ -138,7 +149,9 @@ export function checkMemory(): i32 {
     for (let mfn = d.reachedTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, pageTypeOf(mfn));
     countP2m(d);
     const t = grantTableOf(domid);
-    if (t != null) countGrantMaps(t);
+    if (t == null) continue;
+    countPins(t);
+    countGrantMaps(t);
   }
   for (let mfn: u32 = load<u32>(ROOT_FIRST_HEAP_FRAME); mfn < frames; mfn++) {
     if (pageFlag(mfn, PGC_free)) continue;

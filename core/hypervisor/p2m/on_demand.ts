@@ -26,12 +26,22 @@ import {
   p2mEntry,
   p2mOnDemand,
 } from "./entry";
-import { countOnDemand, dropEntry, markFlushDue, p2mLock, p2mLook } from "./p2m";
+import { countOnDemand, dropEntry, markFlushDue, onDemandLock, p2mLock, p2mLook } from "./p2m";
 import { isShared, unshare } from "./sharing";
 import { P2M_GFNS, clearLeaf, entryAt, leafOf, makeLeaf } from "./tables";
 
-/** Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. */
+/**
+ * Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. One that is just being taken
+ * out of what domains share looks so too for a moment, which the lock waits for (sharing.ts).
+ */
 export function isOnDemand(d: DomainMemory, gfn: u64): bool {
+  if (!looksOnDemand(d, gfn)) return false;
+  spinLock(onDemandLock(d));
+  const is = looksOnDemand(d, gfn);
+  spinUnlock(onDemandLock(d));
+  return is;
+}
+function looksOnDemand(d: DomainMemory, gfn: u64): bool {
   return entryType(p2mLook(d, gfn)) == P2M_ON_DEMAND;
 }
 /** The same with the lock held. */
@@ -80,12 +90,6 @@ export const POPULATED: i32 = 0;
 const NOT_ON_DEMAND: i32 = 1;
 export const NO_RESERVE: i32 = 2;
 
-// @ts-ignore: decorator
-@inline
-function onDemandLock(d: DomainMemory): usize {
-  return changetype<usize>(d) + offsetof<DomainMemory>("onDemandLock");
-}
-
 /**
  * Gives guest frame `gfn` memory of its own, if it gets that on demand, or shares a frame with other domains. Returns POPULATED also if it has some,
  * because another vCPU may have supplied it since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
@@ -94,7 +98,7 @@ export function populate(d: DomainMemory, gfn: u64): i32 {
   const entry = p2mLook(d, gfn);
   if (!isReserved(entry)) return entryType(entry) == P2M_RAM ? POPULATED : NOT_ON_DEMAND;
   spinLock(onDemandLock(d));
-  let outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
+  let outcome = looksOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
   if (isShared(d, gfn) && !unshare(d, gfn)) outcome = NO_RESERVE;
   spinUnlock(onDemandLock(d));
   return outcome;
@@ -103,7 +107,7 @@ export function populate(d: DomainMemory, gfn: u64): i32 {
 /** The same with onDemandLock held. */
 function give(d: DomainMemory, gfn: u64): i32 {
   const mfn = allocOnDemand(d.domid);
-  if (!mfn) return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
+  if (!mfn) return looksOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
   spinLock(p2mLock(d));
   const at = isWaiting(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
   const done = at != 0 && !(d.flags & MEM_DYING) && !getPageAndType(mfn, d.domid, PGT_writable_page);
@@ -115,7 +119,7 @@ function give(d: DomainMemory, gfn: u64): i32 {
   spinUnlock(p2mLock(d));
   if (done) return POPULATED;
   freeDomheapPages(mfn, 0, d.domid);
-  return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
+  return looksOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
 }
 
 /**

@@ -51,6 +51,13 @@ export function p2mLock(d: DomainMemory): usize {
   return changetype<usize>(d) + offsetof<DomainMemory>("p2mLock");
 }
 
+/** The lock under which one frame at a time gets its memory (on_demand.ts). */
+// @ts-ignore: decorator
+@inline
+export function onDemandLock(d: DomainMemory): usize {
+  return changetype<usize>(d) + offsetof<DomainMemory>("onDemandLock");
+}
+
 /** Returns what stands at guest frame `gfn`, as an entry of level 1; 0 where nothing is. It may have changed by the time the caller looks at it. */
 export function p2mLook(d: DomainMemory, gfn: u64): u64 {
   spinLock(p2mLock(d));

@@ -22,7 +22,7 @@ import { tlbFlushAll, tlbFlushDomain } from "../memory/tlb";
 import { COPY_MOST } from "../abi/native";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, P2M_SHARED, entryType, p2mEntry, p2mOnDemand } from "./entry";
-import { countOnDemand, isTranslated, p2mAddRam, p2mLock, p2mLook } from "./p2m";
+import { countOnDemand, isTranslated, onDemandLock, p2mAddRam, p2mLock, p2mLook } from "./p2m";
 import { P2M_GFNS, entryAt, leafOf, makeLeaf } from "./tables";
 
 /** Returns whether the domain has a shared frame at `gfn`. A domain without a second stage has none. */
@@ -200,6 +200,8 @@ export function copyMemory(from: DomainMemory, to: DomainMemory, first: u64, cou
 }
 
 function copyOne(from: DomainMemory, to: DomainMemory, gfn: u64): i32 {
+  // Whoever is just given a frame of the domain's own, as a peer's grant copy may be while the domain stands still, has nothing there for a moment.
+  spinLock(onDemandLock(from));
   spinLock(p2mLock(from));
   const entry = entryAt(from, gfn);
   const mfn = <u32>pteMfn(entry);
@@ -208,6 +210,7 @@ function copyOne(from: DomainMemory, to: DomainMemory, gfn: u64): i32 {
   if (held) refPage(mfn);
   else if (type == P2M_RAM && !pageFlag(mfn, PGC_xen_heap)) held = getPage(mfn, from.domid);
   spinUnlock(p2mLock(from));
+  spinUnlock(onDemandLock(from));
   if (type == P2M_ON_DEMAND) return addReserved(to, gfn, p2mOnDemand(false));
   if (!held) return 0;
   if (type == P2M_SHARED) {

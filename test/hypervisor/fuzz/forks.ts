@@ -7,8 +7,8 @@ import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { PoweredHost } from "../../../core/toolstack/power.ts";
 
-/** With its copies a domain has at most so many. */
-const MOST = 7;
+/** Copies of PV domains, and of PVH ones, that there are at the same time at most. */
+const MOST = 3;
 /** What a fork is told of a domain that has ended by itself. */
 const ENDED = /stopped instead of suspending|ended before|has stopped/;
 const LATE = /did not answer the request to suspend/;
@@ -107,8 +107,10 @@ export class Forks {
     const still = copies.filter(({ dump }) => dump);
     const what = this.#below(16);
     if (what < 8) {
-      const from = this.#some(running.filter(({ domid, isOriginal }) => !isOriginal || this.#round.hasBegun(domid)));
-      if (from && copies.length < MOST - 2) await this.#fork(from);
+      const type = this.#below(2) ? "pvh" : "pv";
+      const begun = running.filter(({ domid, isOriginal }) => !isOriginal || this.#round.hasBegun(domid));
+      const from = this.#some(begun.filter((member) => member.type === type));
+      if (from && copies.filter((copy) => copy.type === type).length < MOST) await this.#fork(from);
     } else if (what < 10) {
       const copy = this.#some(copies);
       if (copy) await this.#end(copy);
@@ -227,7 +229,8 @@ export class Forks {
     const copy: Member = { ...from, domid, isOriginal: false, dump: null };
     this.#members.push(copy);
     await this.#host.toolstack.request("consoleAttach", { domid });
-    if (this.#below(2)) copy.dump = await this.#dump(copy);
+    // Where a PV guest's memory is, it says itself (its P2M), and a copy has not yet said it before it runs.
+    if (from.type === "pvh" && this.#below(2)) copy.dump = await this.#dump(copy);
     else await this.#request(copy, "unpause");
   }
 

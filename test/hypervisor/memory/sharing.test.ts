@@ -3,7 +3,13 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { beforeAll, describe, expect, test } from "vitest";
 import { EINVAL, ENOMEM } from "../../../core/abi/errno.ts";
-import { GNTMAP_host_map, GNTMAP_readonly } from "../../../core/abi/grant_table.ts";
+import {
+  GNTCOPY_dest_gref,
+  GNTMAP_host_map,
+  GNTMAP_readonly,
+  GNTTABOP_copy,
+  GNTTABOP_map_grant_ref,
+} from "../../../core/abi/grant_table.ts";
 import {
   XENMAPSPACE_gmfn,
   XENMAPSPACE_grant_table,
@@ -14,7 +20,7 @@ import {
 } from "../../../core/abi/memory.ts";
 import { DOMID_COW } from "../../../core/abi/xen.ts";
 import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
-import { DOM0, Host } from "./host.ts";
+import { DOM0, Host, PvDomain, SELF, destroy } from "./host.ts";
 import { ARGS, PvhDomain } from "./pvh-domain.ts";
 
 const WRITABLE = 2n;
@@ -148,6 +154,53 @@ test("what is used in another way is copied; who grants what it shares grants a 
   expect(peer.unmap(second.handle, 0x3001n)).toBe(0);
   expect(peer.unmap(mapped.handle, 0x3000n)).toBe(0);
   for (const d of [a, b, peer]) d.destroy();
+  checked(host);
+});
+
+test("a frame stays with a grant that is pinned, though it is mapped nowhere any more", async () => {
+  const host = await Host.boot(64);
+  const a = new PvhDomain(host, 1);
+  expect(a.add(XENMAPSPACE_grant_table, 0n, 0x1000n)).toBe(0n);
+  a.grant(0x1000n, 8, 4, 30n);
+  write(a, 30n, 30);
+  const peer = new PvDomain(host, 4, 40);
+  const op = peer.grantOp(GNTTABOP_map_grant_ref, (at) => {
+    host.set64(at, peer.va(20));
+    host.set32(at + 8, GNTMAP_host_map);
+    host.set32(at + 12, 8);
+    host.set16(at + 16, 1);
+  });
+  expect(host.get16(op + 18)).toBe(0);
+  // The peer takes the grant out of its page table without unmapping it, so nobody can unmap it any more.
+  expect(peer.mmuUpdate(peer.entryAddress(20), 0n)).toBe(0n);
+  const granted = a.mfn(30n);
+  const b = copyOf(host, a, 2);
+  expect([owner(a, 30n), owner(b, 30n), read(b, 30n)]).toEqual([1, 2, 30]);
+  checked(host);
+  // The copy ends, and the domain gets memory: what the peer writes by its pin is in what was granted, and nowhere else.
+  write(a, 30n, 31);
+  b.destroy();
+  expect(a.mfn(30n)).toBe(granted);
+  expect(a.reserve(XENMEM_decrease_reservation, 30n)).toBe(1n);
+  const fresh = a.populate(0x200n, 20n);
+  expect(fresh).toBe(20n);
+  host.set32(peer.address(21), 0xbad);
+  const copied = peer.grantOp(GNTTABOP_copy, (at) => {
+    host.set64(at, peer.mfns[21]!);
+    host.set16(at + 8, SELF);
+    host.set32(at + 16, 8);
+    host.set16(at + 24, 1);
+    host.set16(at + 32, 4096);
+    host.set16(at + 34, GNTCOPY_dest_gref);
+  });
+  expect(host.get16(copied + 36)).toBe(0);
+  expect(host.get32(granted * 4096)).toBe(0xbad);
+  for (let gfn = 0x200n; gfn < 0x214n; gfn++) expect(host.get32(a.mfn(gfn) * 4096)).toBe(0);
+  checked(host);
+  destroy(host, 4);
+  expect(host.core.pageCount(granted)).toBe(0);
+  checked(host);
+  a.destroy();
   checked(host);
 });
 
@@ -499,10 +552,16 @@ test("vCPUs that write while they are copied write to nothing that a copy has", 
   const words = new Int32Array(host.memory.buffer);
   const wordOf = (domid: number, gfn: bigint): number =>
     Atomics.load(words, Number((core.secondStage(domid, gfn) & 0xffffffffff000n) / 4n));
+  // Who writes to 20 and 21 is given the frames after them too, and a copy that is made meanwhile has what they have.
+  const after = Array.from({ length: 30 }, (_, i) => BigInt(22 + i));
+  for (const gfn of after) write(a, gfn, Number(gfn) + 1000);
   const next = 2;
   const faults = await beside(host, () => {
     for (let round = 0; round < 150; round++) {
       const copy = copyOf(host, a, next);
+      expect(after.map((gfn) => (copy.entry(gfn) & 1n ? read(copy, gfn) : 0))).toEqual(
+        after.map((gfn) => Number(gfn) + 1000),
+      );
       const seen = [20n, 21n].map((gfn) => wordOf(copy.domid, gfn));
       for (let looks = 0; looks < 200; looks++) expect([20n, 21n].map((gfn) => wordOf(copy.domid, gfn))).toEqual(seen);
       copy.destroy();

@@ -10,12 +10,24 @@ enum { CONSOLE = 2, LOOK = 3, UP = 1, MOST_FRAMES = 1 << 17 };
 /* The number of the stop that there is just now, 0 if there is none; and the one in which each vCPU stands still. */
 static volatile u32 stopping, stopped[LANES];
 static u32 stops;
+/* Whether the grant table and all else that is not this domain's memory is out of sight. A trap may end that before its time only in a wild domain. */
+static u32 suspending;
 static volatile struct console_ring *ring;
+static u64 *look;
 static u64 number;
 
 void forks_init(void) {
+    look = map_frame(start_info->console_mfn, LOOK);
     ring = map_frame(start_info->console_mfn, CONSOLE);
     memory_list_frames();
+}
+
+/* Gives up what a vCPU has loaded: segments that can no longer be loaded would end the fork by a failsafe callback, and a table that the domain has given
+ * back can't be copied. */
+static void unload(struct lane *l) {
+    asm volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs; movl %0, %%gs" ::"r"(0));
+    extended(l, NEW_USER_BASEPTR, 0, 0);
+    if (!extended(l, NEW_BASEPTR, mfn_of((void *)start_info->pt_base), 0)) l->base_frame = 0;
 }
 
 /* Every vCPU but this one has stopped when this returns. One that is down is started, since a copy has only those that are up. */
@@ -30,6 +42,7 @@ static void stop_others(struct lane *l) {
 static void stop(struct lane *l) {
     u32 this = stopping;
     if (!this) return;
+    unload(l);
     stopped[l->id] = this;
     while (stopping == this) asm volatile("pause");
 }
@@ -67,14 +80,19 @@ static int is_foreign(u64 entry) {
     u64 mfn = entry >> 12 & 0xfffffffff, pfn = entry & 1 && mfn < MOST_FRAMES ? pfn_of(mfn) : 0;
     return (entry & 1) && mfn < MOST_FRAMES && (pfn >= start_info->nr_pages || p2m[pfn] != mfn);
 }
+/* Shows a frame, which may be a table, for reading. Returns NULL if it can't be shown. */
+static u64 *look_at(u64 mfn) {
+    return hypercall(HYPERVISOR_update_va_mapping, (u64)look, mfn << 12 | 0x61, 2, 0) ? NULL : look;
+}
 static void forget_foreign(struct lane *l, struct lane *of) {
     for (u32 w = 0; w < WINDOWS; w++)
         if (is_foreign(entry_of(windows[of->id][w]))) hypercall(HYPERVISOR_update_va_mapping, (u64)windows[of->id][w], 0, 6, 0);
     for (u32 i = 0; i < FRAMES; i++) {
         struct frame *f = &of->frames[i];
         /* One that has lost its pin may still be a table, and a store to one that is not does no harm. */
-        if (f->state != TABLE && f->state != DATA) continue;
-        u64 *entries = map_frame(f->mfn, LOOK);
+        if (f->state != TABLE && f->state != DATA && f->state != GRANTED) continue;
+        u64 *entries = look_at(f->mfn);
+        if (!entries) continue;
         for (u32 k = 0; k < 512; k++)
             if (!is_xens(k, f) && is_foreign(entries[k])) {
                 update(l, f->mfn << 12 | k * 8, 0, 0, DOMID_SELF);
@@ -86,9 +104,13 @@ static void forget_foreign(struct lane *l, struct lane *of) {
 static void fork(struct lane *l) {
     u32 reason = SHUTDOWN_suspend;
     stop_others(l);
+    unload(l);
+    suspending = 1;
     grants_suspend(l);
     for (u32 i = 0; i < lane_count; i++) list_frames(&lanes[i]);
     for (u32 i = 0; i < lane_count; i++) forget_foreign(l, &lanes[i]);
+    /* The window shows its own page again, because what it shows may be given back before the next fork. */
+    look_at(mfn_of(look));
     u64 store = pfn_of(start_info->store_mfn), console = pfn_of(start_info->console_mfn);
     start_info->store_mfn = store;
     start_info->console_mfn = console;
@@ -103,6 +125,7 @@ static void fork(struct lane *l) {
     grants_resume(is_copy);
     if (is_copy) for (u32 i = 0; i < lane_count; i++) find_frames(&lanes[i]);
     stopping = 0;
+    suspending = 0;
 }
 
 /* What dom0 types: s for a fork, and a number with p after it for a domain that is a peer from now on. */
@@ -121,6 +144,13 @@ static void typed(struct lane *l) {
 
 void forks_look(struct lane *l) {
     /* One that a trap has ended lets the others go on. */
+    if (l->id == 0 && suspending) {
+        if (!wild_permille) broken("A trap has ended a fork ", suspending, l->traps);
+        suspending = 0;
+        shared_info = map_frame(start_info->shared_info >> 12, 0);
+        forks_init();
+        grants_resume(0);
+    }
     if (l->id == 0) stopping = 0, typed(l);
     else stop(l);
 }

@@ -105,6 +105,7 @@ void fuzz(struct lane *l) {
     /* Calls self() again, because what a register held before the jump may be lost. */
     for (;;) {
         l = self();
+        grants_begin(l);
         forks_look(l);
         l->info->evtchn_upcall_mask = 1;
         progress(l);

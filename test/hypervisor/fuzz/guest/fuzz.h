@@ -149,6 +149,8 @@ void base_play(struct lane *l);
 void descriptor_play(struct lane *l);
 void memory_play(struct lane *l);
 void grants_init(void);
+/* When an operation begins: whatever of this vCPU's a trap has ended in the middle of an entry is over. */
+void grants_begin(struct lane *l);
 /* Before and after the domain is suspended, while only one vCPU runs. In a copy there is nothing of what was granted and mapped. */
 void grants_suspend(struct lane *l);
 void grants_resume(int is_copy);

@@ -16,6 +16,37 @@ static u8 table[TABLE_FRAMES][PAGE] __attribute__((aligned(4096), section(".bss.
 static u8 status[PAGE] __attribute__((aligned(4096), section(".bss.page")));
 static volatile u32 version = 1;
 
+/*
+ * Which vCPUs are writing entries just now, and the number, plus 1, of the one that is changing the version, which they are not to do meanwhile: a vCPU
+ * that stopped in the middle of an entry of one version would write it over entries of the other, and so grant frames that nobody chose for writing.
+ * Nobody waits: an operation that may not begin is left out. A trap ends it, and the next operation begins with none (grants_begin).
+ */
+static volatile u32 writing[LANES], alone;
+static int begin_writing(void) {
+    u32 id = self()->id;
+    writing[id] = 1;
+    fence();
+    if (!alone) return 1;
+    writing[id] = 0;
+    return 0;
+}
+static void end_writing(void) { writing[self()->id] = 0; }
+static void end_alone(void) { __atomic_store_n(&alone, 0, __ATOMIC_SEQ_CST); }
+static int begin_alone(void) {
+    u32 none = 0;
+    if (!__atomic_compare_exchange_n(&alone, &none, self()->id + 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return 0;
+    for (u32 i = 0; i < lane_count; i++)
+        if (writing[i]) {
+            end_alone();
+            return 0;
+        }
+    return 1;
+}
+void grants_begin(struct lane *l) {
+    end_writing();
+    if (alone == l->id + 1) end_alone();
+}
+
 struct map { u64 host; u32 flags, ref; u16 domid; short status; u32 handle; u64 bus; };
 struct unmap { u64 host, bus; u32 handle; short status; };
 struct replace { u64 host, new; u32 handle; short status; };
@@ -48,6 +79,8 @@ static void show_status(void) {
     hypercall(HV_grant_table_op, STATUS, (u64)&s, 1, 0);
     if (!s.status) hypercall(HYPERVISOR_update_va_mapping, (u64)status, list[0] << 12 | 0x63, 6, 0);
 }
+/* Its window shows a page of this domain. */
+static void hide_status(void) { hypercall(HYPERVISOR_update_va_mapping, (u64)status, mfn_of(status) << 12 | 0x63, 6, 0); }
 void grants_init(void) { show_table(); }
 
 void grants_suspend(struct lane *l) {
@@ -62,7 +95,7 @@ void grants_suspend(struct lane *l) {
         }
     /* The windows of the table show pages of this domain, as nothing but its own memory can be copied. */
     for (u32 i = 0; i < TABLE_FRAMES; i++) hypercall(HYPERVISOR_update_va_mapping, (u64)table[i], mfn_of(table[i]) << 12 | 0x63, 6, 0);
-    hypercall(HYPERVISOR_update_va_mapping, (u64)status, mfn_of(status) << 12 | 0x63, 6, 0);
+    hide_status();
 }
 void grants_resume(int is_copy) {
     if (is_copy) version = 1;
@@ -80,14 +113,17 @@ int grant_in_use(struct lane *l, struct frame *f) {
     return f->ref && in_use(f->ref);
 }
 
-/* Takes an entry back. Returns false if a peer uses it. Xen may be marking the entry at this moment. */
+/*
+ * Takes an entry back. Returns false if a peer uses it. Xen may be marking the entry at this moment. One that is used for reading goes on allowing no
+ * writing while this looks: Xen asks only that of an entry that is in use. Only a vCPU that has begun to write entries may call this.
+ */
 static int take_back(u32 ref) {
     if (version == 1) {
         u16 flags = v1(ref)->flags;
         return !(flags & IN_USE) && __atomic_compare_exchange_n(&v1(ref)->flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     }
     u16 flags = v2(ref)->flags;
-    v2(ref)->flags = 0;
+    v2(ref)->flags = flags & READ_ONLY;
     fence();
     if (!in_use(ref)) return 1;
     v2(ref)->flags = flags;
@@ -101,15 +137,17 @@ static int take_back(u32 ref) {
  */
 int grant_end(struct frame *f) {
     if (!f->ref) return 1;
-    if (f->state == GRANTED) {
-        if (!take_back(f->ref) && !wild_permille) return 0;
-    } else if (version == 1) __atomic_and_fetch(&v1(f->ref)->flags, IN_USE | READ_ONLY, __ATOMIC_SEQ_CST);
+    if (!begin_writing()) return 0;
+    int ended = 1;
+    if (f->state == GRANTED) ended = take_back(f->ref) || wild_permille;
+    else if (version == 1) __atomic_and_fetch(&v1(f->ref)->flags, IN_USE | READ_ONLY, __ATOMIC_SEQ_CST);
     else v2(f->ref)->flags &= READ_ONLY;
-    f->ref = 0;
-    return 1;
+    if (ended) f->ref = 0;
+    end_writing();
+    return ended;
 }
 
-static void grant(struct lane *l) {
+static void write_entry(struct lane *l) {
     u32 n = below(l, REFS), ref = reference(l, n), sealed = n < SEALED_REFS;
     if (!take_back(ref)) return;
     /* Whatever the vCPU granted is not granted any more. */
@@ -145,25 +183,35 @@ static void grant(struct lane *l) {
     if (f->state == DATA) f->state = GRANTED;
 }
 
+static void grant(struct lane *l) {
+    if (!begin_writing()) return;
+    write_entry(l);
+    end_writing();
+}
+
 static void revoke(struct lane *l) {
     struct frame *f = frame_in(l, below(l, 3) ? GRANTED : SEALED);
-    if (!f || !f->ref) return;
-    if (!take_back(f->ref)) return;
+    if (!f || !f->ref || !begin_writing()) return;
+    int taken = take_back(f->ref);
+    end_writing();
+    if (!taken) return;
     f->ref = 0;
     if (f->state == GRANTED) f->state = DATA;
     else seal_check(l, f);
 }
 
 static void set_version(struct lane *l) {
+    if (!begin_alone()) return;
     u32 *wanted = argument(l, 4);
     *wanted = once_in(l, 3) ? 3 - version : version;
     u32 want = *wanted;
-    if (want != 1 && want != 2) return;
+    /* The version can't be set back to 1 while a status frame is mapped. */
+    if (want == 1 && version == 2) hide_status();
     s64 error = call(l, HV_grant_table_op, SET_VERSION, SET_VERSION, (u64)wanted, 1, 0);
-    if (error || want == version) return;
-    /* All entries are gone. A vCPU that was just writing one grants nonsense, which is refused. */
-    if (want == 2) show_status();
-    version = want;
+    /* With another version all entries are gone. */
+    if (!error && (want == 1 || want == 2)) version = want;
+    if (version == 2) show_status();
+    end_alone();
 }
 
 static void ask(struct lane *l) {

@@ -71,15 +71,15 @@ void grants_lost(struct lane *l)
     show_table(l, TABLE_PLACE);
 }
 
-/* Takes an entry back. Returns false if a peer uses it. Xen may be marking the entry at this moment. Only a vCPU that has begun to write entries
- * may call this. */
+/* Takes an entry back. Returns false if a peer uses it. Xen may be marking the entry at this moment. One that is used for reading goes on allowing no
+ * writing while this looks: Xen asks only that of an entry that is in use. Only a vCPU that has begun to write entries may call this. */
 static int take_back(u32 ref)
 {
     if (version == 1) {
         u16 flags = v1(ref)->flags;
         return !(flags & IN_USE) && __atomic_compare_exchange_n(&v1(ref)->flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     }
-    u16 flags = __atomic_exchange_n(&v2(ref)->flags, 0, __ATOMIC_SEQ_CST);
+    u16 flags = __atomic_fetch_and(&v2(ref)->flags, READ_ONLY, __ATOMIC_SEQ_CST);
     if (!in_use(ref)) return 1;
     v2(ref)->flags = flags;
     return 0;
