@@ -143,10 +143,14 @@ export interface KeptDomain {
   autostart: boolean;
   /** Whether it is a template, which is cloned and not started. */
   template: boolean;
-  /** Files of the host's computer that its devices have, such as its disks. They stay when it is deleted. */
+  /** Files of the host's computer that its devices have, such as its disks. They stay when it is deleted, but for those that `keptGoesWith` names. */
   files: string[];
 }
-/** A disk image, kernel or RAM disk that was deleted: the same. */
+/** A domain that was deleted. `bytes`: with those of the images that were made for its snapshots. */
+export interface BinnedDomain extends BinEntry {
+  snapshots: number;
+}
+/** A disk image, kernel or RAM disk that was deleted. */
 export type BinnedFile = Omit<BinEntry, "uuid">;
 /** A guest of the list. Bytes: as the list says; null where it does not. */
 export interface OfferedGuest {

@@ -1,6 +1,7 @@
 /** Exports and imports of domains as single files, as tasks that everybody sees and can cancel. */
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import type { Move } from "../library/cloning.ts";
 import type { KeptFolder } from "../library/kept-folder.ts";
 import type { Definition } from "../library/definition.ts";
 import type { Library } from "../library/library.ts";
@@ -152,12 +153,13 @@ export class Transfers {
       throw new ApiFailure("EINVAL", `${JSON.stringify(name)} can't be a name; allowed: ${NAME_ALLOWED}.`);
     await Promise.all([this.ready, library.open()]);
     const takenNames = (): string[] => kept.all.map((each) => each.name);
+    const uuid = crypto.randomUUID();
+    const moving = <T>(disks: readonly Move[], then: () => Promise<T>): Promise<T> => library.moving(uuid, disks, then);
     return this.#asTask(`Import ${path.basename(file)}`, who, (progress, signal) =>
       importDomain(
         file,
-        { images, scratch, name, takenNames },
+        { images, scratch, name, takenNames, moving },
         async ({ name: called, config, files, notes }) => {
-          const uuid = crypto.randomUUID();
           await library.define({ uuid, config, configName: null, files });
           return { uuid, name: called, notes: [...notes] };
         },

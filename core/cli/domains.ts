@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
-import type { BinEntry, KeptDomain } from "../api/schema.ts";
+import type { BinnedDomain, KeptDomain } from "../api/schema.ts";
 import { UsageError } from "./arguments.ts";
 import { binText } from "./bin-text.ts";
 import { carryOut } from "./carry-out.ts";
@@ -95,12 +95,18 @@ export function declared(connect: Connect): Command {
     });
   domains
     .command("delete <name>")
-    .description("Put it into the bin, for a day; its disks stay where they are")
+    .description("Put it into the bin, for a day, with its snapshots; its disks stay where they are")
     .action(async (name: string) => {
       const { host, domain } = await find(name);
+      const { snapshots, images } = await host.request("keptGoesWith", { uuid: domain.uuid });
       await host.request("keptDelete", { uuid: domain.uuid });
-      const stay = domain.files.length ? ` ${domain.files.join(", ")} stay as they are.` : "";
-      say(`${domain.name} is in the bin for a day; "xenarium domains undelete" takes it out.${stay}\n`);
+      const files = domain.files.filter((file) => !images.includes(file));
+      const stay = files.length ? ` ${files.join(", ")} stay as they are.` : "";
+      const go = images.length
+        ? ` When it is gone for good, so are the images of its snapshots, with what was written since the first of them: ${images.join(", ")}.`
+        : "";
+      const what = snapshots > 0 ? `${domain.name} and ${counted(snapshots)} are` : `${domain.name} is`;
+      say(`${what} in the bin for a day; "xenarium domains undelete" takes it out.${stay}${go}\n`);
     });
   domains
     .command("discard <name>")
@@ -109,7 +115,7 @@ export function declared(connect: Connect): Command {
       const { host, domain } = await find(name);
       await host.request("savedDiscard", { uuid: domain.uuid });
     });
-  const inBin = async (name: string): Promise<{ host: Awaited<ReturnType<Connect>>; entry: BinEntry }> => {
+  const inBin = async (name: string): Promise<{ host: Awaited<ReturnType<Connect>>; entry: BinnedDomain }> => {
     const host = await connect();
     // The one that was deleted last.
     const entry = (await host.request("binList", {})).find((each) => each.name === name || each.id === name);
@@ -125,7 +131,9 @@ export function declared(connect: Connect): Command {
       const host = await connect();
       if (empty) await host.request("binPurge", {});
       const all = await host.request("binList", {});
-      say(json ? `${JSON.stringify(all, null, 2)}\n` : binText(all));
+      say(
+        json ? `${JSON.stringify(all, null, 2)}\n` : binText(all, { Snapshots: ({ snapshots }) => String(snapshots) }),
+      );
     });
   domains
     .command("undelete <name>")
@@ -136,6 +144,8 @@ export function declared(connect: Connect): Command {
     });
   return domains;
 }
+
+const counted = (snapshots: number): string => (snapshots === 1 ? "its snapshot" : `its ${snapshots} snapshots`);
 
 /** Returns what the user's editor makes of the text. */
 function edited(name: string, before: string): string {

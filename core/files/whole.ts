@@ -4,7 +4,7 @@
  * before stays as it was.
  */
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { link, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
+import { link, lstat, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 
 /** The end of the name of a file that is being written. One that is left over is of no use. */
@@ -59,6 +59,26 @@ export async function moveWhole(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncFolder(path.dirname(to));
   if (path.dirname(from) !== path.dirname(to)) await syncFolder(path.dirname(from));
+}
+/**
+ * The same for a file that takes a place where nothing may be. Throws EEXIST where something is: of two that come at the same moment, one is there. On file
+ * systems without hard links somebody who comes between the look and the step loses.
+ */
+export async function moveNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
+    const isThere = await lstat(to).then(
+      () => true,
+      () => false,
+    );
+    if (isThere)
+      throw Object.assign(new Error(`EEXIST: file already exists, ${to}`), { code: "EEXIST", syscall: "link" });
+    return moveWhole(from, to);
+  }
+  await syncFolder(path.dirname(to));
+  await rm(from, { force: true });
 }
 export function moveWholeSync(from: string, to: string): void {
   renameSync(from, to);

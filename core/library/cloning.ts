@@ -3,7 +3,7 @@
  * A copy lies beside the image it was made from, because the user has chosen that disk for the room it has. Before anything is copied it is noted in
  * `library/making/`; when the library is opened the next time, noted copies are removed unless their definition exists by then.
  */
-import { readdir, rm } from "node:fs/promises";
+import { lstat, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { readDisk, writeDisk } from "../dom0/backends/blk/spec-text.ts";
@@ -22,7 +22,21 @@ import { readPlain } from "./plain.ts";
 const MOST_NOTE_BYTES = 1024 * 1024;
 /** What a copy's name ends with. A note can never cause a file with another ending to be removed. */
 const COPY = /\.[\da-f]{8}\.(qcow2|img)$/;
-const NOTE = z.strictObject({ files: z.array(z.string().regex(COPY).refine(path.isAbsolute)).max(1024) });
+const NOTE = z.strictObject({
+  /** Copies, which are written under the names that they keep. */
+  files: z.array(z.string().regex(COPY).refine(path.isAbsolute)).max(1024),
+  /** Files that are moved to their place when they are whole. They may be called anything, and are known by the number that a file keeps when it moves. */
+  moved: z
+    .array(z.strictObject({ file: z.string().refine(path.isAbsolute), inode: z.string().regex(/^\d{1,20}$/) }))
+    .max(1024)
+    .default([]),
+});
+
+/** A file that is whole, and where it is to lie from now on. */
+export interface Move {
+  from: string;
+  to: string;
+}
 
 /** An image that is to be copied: the item of `disk` that names it, and the new image. */
 export interface DiskCopy {
@@ -63,7 +77,7 @@ export function clonedText(config: string, name: string, copies: readonly DiskCo
   return text;
 }
 
-/** Notes which files are being copied, so that they can be removed after a crash. */
+/** Notes which files are being made for a definition, so that they can be removed after a crash. */
 export class Making {
   readonly #folder: string;
 
@@ -78,49 +92,68 @@ export class Making {
       const uuid = path.basename(name, ".json");
       if (UUID.test(uuid) && !isThere(uuid)) {
         const note = await readPlain(file, MOST_NOTE_BYTES).catch(() => Buffer.alloc(0));
-        for (const copy of filesOf(note.toString("utf8"))) await rm(copy, { force: true }).catch(() => {});
+        const { files, moved } = notedIn(note.toString("utf8"));
+        for (const { file: each, inode } of moved) if ((await inodeOf(each)) === inode) files.push(each);
+        for (const each of files) await rm(each, { force: true }).catch(() => {});
       }
       await rm(file, { force: true, recursive: true }).catch(() => {});
     }
   }
 
-  /**
-   * Makes the copies, and keeps them noted until `then` has ended. In the end either all of them exist or none. Throws Refusal, and whatever
-   * `progress` throws.
-   */
-  async copy<T>(
+  /** Notes files that are to be moved, until `then` has ended: it moves them, and makes a definition that names them. */
+  async moving<T>(uuid: string, moves: readonly Move[], then: () => Promise<T>): Promise<T> {
+    const moved = await Promise.all(moves.map(async ({ from, to }) => ({ file: to, inode: await inodeOf(from) })));
+    return this.#noted(uuid, { files: [], moved }, then);
+  }
+
+  async #noted<T>(uuid: string, what: { files: string[]; moved?: unknown[] }, then: () => Promise<T>): Promise<T> {
+    const note = path.join(this.#folder, `${uuid}.json`);
+    await privateFolder(this.#folder);
+    await writeWhole(note, `${JSON.stringify(what)}\n`);
+    try {
+      return await then();
+    } finally {
+      await rm(note, { force: true }).catch(() => {});
+    }
+  }
+
+  /** Makes the copies, noted until `then` has ended. In the end either all of them exist or none. Throws Refusal, and whatever `progress` throws. */
+  copy<T>(
     uuid: string,
     copies: readonly DiskCopy[],
     progress: (share: number) => void,
     then: () => Promise<T>,
   ): Promise<T> {
     if (copies.length === 0) return then();
-    const note = path.join(this.#folder, `${uuid}.json`);
-    await privateFolder(this.#folder);
-    await writeWhole(note, `${JSON.stringify({ files: copies.map(({ to }) => to.file) })}\n`);
-    const made: string[] = [];
-    try {
-      for (const [i, { from, to }] of copies.entries()) {
-        await convertWithRoom(from, to, path.basename(from.file), (share) => progress((i + share) / copies.length));
-        made.push(to.file);
+    return this.#noted(uuid, { files: copies.map(({ to }) => to.file) }, async () => {
+      const made: string[] = [];
+      try {
+        for (const [i, { from, to }] of copies.entries()) {
+          await convertWithRoom(from, to, path.basename(from.file), (share) => progress((i + share) / copies.length));
+          made.push(to.file);
+        }
+        return await then();
+      } catch (error) {
+        for (const file of made) await rm(file, { force: true }).catch(() => {});
+        if (error instanceof StoreError) throw new Refusal(error.code, `The disk can't be copied: ${error.message}.`);
+        throw error;
       }
-      return await then();
-    } catch (error) {
-      for (const file of made) await rm(file, { force: true }).catch(() => {});
-      if (error instanceof StoreError) throw new Refusal(error.code, `The disk can't be copied: ${error.message}.`);
-      throw error;
-    } finally {
-      await rm(note, { force: true }).catch(() => {});
-    }
+    });
   }
 }
 
-function filesOf(text: string): string[] {
+function notedIn(text: string): z.infer<typeof NOTE> {
   try {
-    return NOTE.parse(JSON.parse(text)).files;
+    return NOTE.parse(JSON.parse(text));
   } catch {
-    return [];
+    return { files: [], moved: [] };
   }
+}
+
+/** Returns the number that the file system has for it; null where there is no such file. */
+async function inodeOf(file: string): Promise<string | null> {
+  const facts = await lstat(file, { bigint: true }).catch(() => null);
+  return facts?.isFile() ? String(facts.ino) : null;
 }
 
 function understood<T>(read: () => T, what: string): T {

@@ -11,7 +11,7 @@ import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
 import { isDomainName, NAME_ALLOWED } from "../toolstack/domain-name.ts";
 import { BIN_MS, SURE_MS, type BinEntry } from "./bin.ts";
-import { clonedText, copiesFor, Making } from "./cloning.ts";
+import { clonedText, copiesFor, Making, type Move } from "./cloning.ts";
 import { Contents } from "./contents.ts";
 import {
   identityOf,
@@ -146,6 +146,11 @@ export class Library {
       const files = await this.#put(given.config, given.files);
       return this.#write(null, { ...given, files, createdAt: now, lastRunAt: null, autostart: false, template });
     });
+  }
+
+  /** Keeps noted which files `then` moves before it makes a definition that names them. If somebody is killed before that is there, they go at the next start. */
+  moving<T>(uuid: string, moves: readonly Move[], then: () => Promise<T>): Promise<T> {
+    return this.#kept().making.moving(uuid, moves, then);
   }
 
   /**

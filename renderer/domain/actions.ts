@@ -1,9 +1,12 @@
 /** What may be done with domains, whether by button, menu or palette. */
-import type { DomainInfo } from "../../core/api/schema.ts";
+import type { DomainInfo, GoesWith } from "../../core/api/schema.ts";
+import { baseName } from "../create/devices.ts";
 import { askLibrary } from "../library/asked.ts";
 import { exportDomain } from "../library/transfer.ts";
-import { act } from "../state/session.ts";
-import { ask, forget, show, useApp, type EndedDomain } from "../state/store.ts";
+import { snapshotsText } from "../snapshots/words.ts";
+import { act, request, sentence } from "../state/session.ts";
+import { ask, forget, show, toast, useApp, type EndedDomain } from "../state/store.ts";
+import { sizeText } from "../ui/units.ts";
 
 export type DomainAction = "pause" | "unpause" | "save" | "shutdown" | "reboot" | "destroy";
 
@@ -103,7 +106,7 @@ export function doWithEnded(action: EndedAction, ended: readonly EndedDomain[]):
   const wanted = ended.filter((each) => mayDoEnded(action, each));
   if (action === "forget") forget(wanted.map(({ domid }) => domid));
   else if (action === "discard") askDiscard(wanted);
-  else if (action === "delete") askDelete(wanted);
+  else if (action === "delete") void askDelete(wanted);
   else if (action === "export") for (const { uuid } of wanted) void exportDomain(uuid);
   else if (action === "edit" || action === "clone") {
     // The dialog asks about one domain at a time.
@@ -137,20 +140,39 @@ function askDiscard(ended: readonly EndedDomain[]): void {
 }
 
 /** Says what is deleted with them, and what stays. */
-function askDelete(ended: readonly EndedDomain[]): void {
+async function askDelete(ended: readonly EndedDomain[]): Promise<void> {
   const names = ended.map(({ name }) => name);
   const one = names.length === 1;
   const saved = ended.some(({ kept }) => kept?.saved);
-  const files = [...new Set(ended.flatMap(({ kept }) => kept?.files ?? []))];
+  let goes: GoesWith[];
+  try {
+    goes = await Promise.all(ended.map(({ uuid }) => request("keptGoesWith", { uuid })));
+  } catch (error) {
+    toast("error", sentence(error));
+    return;
+  }
+  const snapshots = goes.reduce((sum, each) => sum + each.snapshots, 0);
+  const images = goes.flatMap((each) => each.images);
+  const files = [...new Set(ended.flatMap(({ kept }) => kept?.files ?? []))].filter((file) => !images.includes(file));
+  const bytes = goes.reduce((sum, each) => sum + each.bytes, 0);
+  const snapshotsOf = one ? "its snapshots" : "their snapshots";
+  const parts = [
+    one ? "Its configuration" : `The configurations of ${listed(names)}`,
+    ...(saved ? ["what is saved of memory"] : []),
+    ...(snapshots > 0 ? [`${one ? "its" : "their"} ${snapshotsText(snapshots)}`] : []),
+    `the files that were given with ${one ? "it" : "them"}`,
+  ];
   ask({
     title: one ? `Delete ${names[0]}` : `Delete ${names.length} domains`,
     text: [
-      `${one ? "Its configuration" : `The configurations of ${listed(names)}`}${saved ? ", what is saved of memory" : ""} and the files that were given with ${one ? "it" : "them"} go to the bin.`,
-      "They can be restored from there for a day; then they are gone.",
+      `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)} go to the bin. They can be restored from there for a day; then they are gone.`,
+      images.length === 0
+        ? ""
+        : `The disk images that were made for ${snapshotsOf}, beside the disks, are gone then too, and so is what was written since the first of these. That is ${sizeText(bytes)}: ${listed(images.map(baseName))}.`,
       files.length === 0 ? "" : `What lies in files of this computer stays: ${listed(files)}.`,
     ]
       .filter(Boolean)
-      .join(" "),
+      .join("\n\n"),
     action: "Delete",
     onConfirm: () => ended.forEach(({ uuid }) => void act("keptDelete", { uuid })),
   });

@@ -1,11 +1,12 @@
 import { useEffect, useState } from "react";
 import { useTaskStates } from "../state/journal.ts";
 import { onSnapshots } from "../state/session.ts";
-import { useApp } from "../state/store.ts";
+import { ask, useApp } from "../state/store.ts";
 import { dateText } from "../ui/clock.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { TableHead, type Columns } from "../ui/Table.tsx";
 import { Refusal } from "../ui/Refusal.tsx";
+import { sizeText } from "../ui/units.ts";
 import { look, purgeAll, type BinContent, type BinItem } from "./binned.ts";
 
 const COLUMNS: Columns = [
@@ -15,8 +16,6 @@ const COLUMNS: Columns = [
   { title: "On disk", isNumber: true },
   { title: "What can be done", isOnlyHeard: true },
 ];
-
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** What was deleted, for a day. */
 export function Bin({ onClose }: { onClose: () => void }) {
@@ -45,7 +44,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
       <p className="dialog-text">
         {content !== null && items.length === 0 && failures.length === 0
           ? "The bin is empty. Domains, snapshots, disk images, kernels and captures that are deleted lie here for a day."
-          : `What was deleted lies here for a day, domains and snapshots with what was saved of them. Total: ${mebibytes(bytes)}.`}
+          : `What was deleted lies here for a day, domains with their snapshots, and each with what was saved of it. Total: ${sizeText(bytes)}.`}
       </p>
       {items.length > 0 && (
         <table className="table bin">
@@ -61,8 +60,20 @@ export function Bin({ onClose }: { onClose: () => void }) {
         <button type="button" onClick={onClose} data-autofocus>
           Close
         </button>
-        <button type="button" className="danger" disabled={items.length === 0} onClick={() => then(purgeAll())}>
-          Empty the bin
+        <button
+          type="button"
+          className="danger"
+          disabled={items.length === 0}
+          onClick={() =>
+            ask({
+              title: "Empty the bin",
+              text: `${items.length === 1 ? "What lies there is" : `All ${items.length} things that lie there are`} removed for good, and can’t be put back any more. Then ${sizeText(bytes)} of this computer’s disk will be free.`,
+              action: "Empty the bin",
+              onConfirm: () => then(purgeAll()),
+            })
+          }
+        >
+          Empty the bin…
         </button>
       </footer>
     </Dialog>
@@ -81,7 +92,7 @@ function BinRow({ item, then }: { item: BinItem; then: (deed: Promise<unknown>) 
       <td>
         <Moment at={item.goneAt} />
       </td>
-      <td className="number">{mebibytes(item.bytes)}</td>
+      <td className="number">{sizeText(item.bytes)}</td>
       <td>
         <span className="button-row">
           <button type="button" aria-label={`Put back ${item.name}`} onClick={() => then(item.putBack())}>
@@ -91,9 +102,16 @@ function BinRow({ item, then }: { item: BinItem; then: (deed: Promise<unknown>) 
             type="button"
             className="danger-quiet"
             aria-label={`Remove for good: ${item.name}`}
-            onClick={() => then(item.purge())}
+            onClick={() =>
+              ask({
+                title: `Remove ${item.name} for good`,
+                text: `${item.last} It can’t be put back any more. Then ${sizeText(item.bytes)} of this computer’s disk will be free.`,
+                action: "Remove for good",
+                onConfirm: () => then(item.purge()),
+              })
+            }
           >
-            Remove for good
+            Remove for good…
           </button>
         </span>
       </td>
@@ -101,12 +119,12 @@ function BinRow({ item, then }: { item: BinItem; then: (deed: Promise<unknown>) 
   );
 }
 
-/** A date and a time, each of which stays in one line. */
+/** A date and a time to the minute, each of which stays in one line. */
 function Moment({ at }: { at: number }) {
   const [date, time] = dateText(at).split(" ");
   return (
-    <>
-      <span className="bin-moment">{date}</span> <span className="bin-moment">{time}</span>
-    </>
+    <time dateTime={new Date(at).toISOString()} title={dateText(at)}>
+      <span className="bin-moment">{date}</span> <span className="bin-moment">{time!.slice(0, 5)}</span>
+    </time>
   );
 }

@@ -1,6 +1,7 @@
 /** What lies in the bin: the host's lists of each kind of thing that can be deleted, as one. */
 import type { BinnedFile } from "../../core/api/schema.ts";
 import { act, request, sentence } from "../state/session.ts";
+import { snapshotsText } from "../snapshots/words.ts";
 
 export interface BinItem {
   /** Another one for each thing. */
@@ -11,6 +12,8 @@ export interface BinItem {
   deletedAt: number;
   goneAt: number;
   bytes: number;
+  /** A sentence that says what goes if it is removed for good. */
+  last: string;
   putBack: () => Promise<unknown>;
   purge: () => Promise<unknown>;
 }
@@ -41,7 +44,7 @@ function files(
 ): Kind {
   const item = ({ id, ...each }: BinnedFile): BinItem => ({
     ...each,
-    ...{ kind, key: `${bin} ${id}` },
+    ...{ kind, key: `${bin} ${id}`, last: `The file is removed.` },
     putBack: () => act(restore, { id }),
     purge: () => act(purge, { id }),
   });
@@ -57,9 +60,14 @@ const KINDS: readonly Kind[] = [
   {
     plural: "domains",
     list: async () =>
-      (await request("binList", {})).map(({ id, uuid: _, ...each }) => ({
+      (await request("binList", {})).map(({ id, uuid: _, snapshots, ...each }) => ({
         ...each,
-        ...{ kind: "Domain", key: `domain ${id}` },
+        kind: snapshots === 0 ? "Domain" : `Domain with ${snapshotsText(snapshots)}`,
+        key: `domain ${id}`,
+        last:
+          snapshots === 0
+            ? "What the domain was is removed; its disks stay where they are."
+            : `What the domain was is removed with its ${snapshotsText(snapshots)} and the disk images that were made for them. The images with which its disks began stay, as they were at the first of its snapshots.`,
         putBack: () => act("binRestore", { id }),
         purge: () => act("binPurge", { id }),
       })),
@@ -71,6 +79,7 @@ const KINDS: readonly Kind[] = [
       (await request("snapshotBin", {})).map(({ id: snapshot, uuid, domain, hasMemory: _, ...each }) => ({
         ...each,
         ...{ kind: `Snapshot of ${domain}`, key: `snapshot ${uuid} ${snapshot}` },
+        last: `The snapshot is removed, and its disks are merged into what came after it. ${domain} stays as it is.`,
         putBack: () => act("snapshotRestore", { uuid, snapshot }),
         purge: () => act("snapshotPurge", { uuid, snapshot }),
       })),

@@ -51,7 +51,7 @@ export function Confirm({
   };
   return (
     <Dialog title={title} onClose={onClose}>
-      <p className="dialog-text">{text}</p>
+      <p className="dialog-text question">{text}</p>
       <footer className="dialog-footer">
         <button type="button" onClick={onClose} data-autofocus>
           Cancel

@@ -96,11 +96,23 @@ it("deletes into the bin, and takes out of it", async () => {
   expect((await domains("delete", "copy")).out).toMatch(
     /^copy is in the bin for a day; .*disk-copy.*stay as they are\.\n$/,
   );
-  expect((await domains("bin")).out).toMatch(/^Name +Deleted +Gone for good +MiB +Id\ncopy .*\n0\.0 MiB, total\n$/);
+  expect((await domains("bin")).out).toMatch(
+    /^Name +Snapshots +Deleted +Gone for good +MiB +Id\ncopy +0 .*\n0\.0 MiB, total\n$/,
+  );
   expect(await domains("undelete", "copy")).toMatchObject({ status: 0 });
   expect((await domains("bin")).out).toBe("The bin is empty.\n");
-  await domains("delete", "copy");
+  expect(await xenarium({}, "snapshot", "take", "copy", "Clean")).toMatchObject({ status: 0 });
+  const [image, ...others] = readdirSync(folder).filter((name) => name.endsWith(".qcow2"));
+  expect(others).toEqual([]);
+  const { out } = await domains("delete", "copy");
+  expect(out).toMatch(
+    /^copy and its snapshot are in the bin for a day; .* When it is gone for good, so are the images /,
+  );
+  expect(out).toContain(`${path.join(folder, image!)}.\n`);
+  expect(out).not.toContain("stay as they are");
+  expect((await domains("bin")).out).toMatch(/\ncopy +1 /);
   expect((await domains("bin", "--empty")).out).toBe("The bin is empty.\n");
+  expect(readdirSync(folder)).not.toContain(image);
   expect((await domains("undelete", "copy")).err).toContain("no domain copy is in the bin");
   expect(readdirSync(folder).filter((name) => name.startsWith("disk-copy"))).toHaveLength(1);
 });

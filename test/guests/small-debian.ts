@@ -3,9 +3,10 @@
  * complete one (debian-disk.ts) takes minutes. mmdebstrap makes it once, and it is kept in .cache/guests. It needs fakeroot and e2fsprogs, and no
  * privileges.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { promisify } from "node:util";
 import { debianKernel, initramfs, kernelModules } from "./images.ts";
 
 const kept = path.resolve(import.meta.dirname, "../../.cache/guests/debian-12-small.img");
@@ -18,10 +19,13 @@ export function smallDebianMissing(): string | null {
   return absent.length > 0 ? `${absent.join(", ")} not installed` : null;
 }
 
-/** Makes a copy of it, to which the test may write. */
-export function smallDebian(to: string): void {
-  if (!existsSync(kept)) make();
-  execFileSync("cp", ["--sparse=always", "--reflink=auto", kept, to]);
+/**
+ * Makes a copy of it, to which the test may write. To make it takes minutes, during which the test's thread has to answer: Vitest takes it for an error if it
+ * is not heard of for one.
+ */
+export async function smallDebian(to: string): Promise<void> {
+  if (!existsSync(kept)) await make();
+  await run("cp", ["--sparse=always", "--reflink=auto", kept, to]);
 }
 
 /** Runs in the new system's folder, its first argument. The second argument has what goes to /boot. */
@@ -53,7 +57,7 @@ mount -o move /dev /mnt/dev
 umount /proc /sys
 exec busybox switch_root /mnt /sbin/init`;
 
-function make(): void {
+async function make(): Promise<void> {
   const work = `${kept}.${process.pid}.d`;
   const at = (...names: string[]): string => path.join(work, ...names);
   mkdirSync(at("boot"), { recursive: true });
@@ -63,7 +67,7 @@ function make(): void {
     const modules = kernelModules("crc32c_generic", "ext4", "xen-blkfront");
     copyFileSync(initramfs("ready", INTO_DEBIAN, {}, modules), at("boot/initrd.img"));
     writeFileSync(at("customize"), CUSTOMIZE);
-    run("mmdebstrap", [
+    await run("mmdebstrap", [
       ...["--quiet", "--variant=minbase", "--include=sysvinit-core", '--aptopt=Apt::Install-Recommends "false"'],
       // Nothing of it is of use before it is complete.
       "--dpkgopt=force-unsafe-io",
@@ -75,14 +79,13 @@ function make(): void {
     truncateSync(at("disk.img"), MEBIBYTES << 20);
     // The owners in the archive become those in the image, whoever runs this.
     const image = 'tar -xpf "$1" -C "$2" --numeric-owner && mke2fs -q -F -t ext4 -L root -d "$2" "$3"';
-    run("fakeroot", ["sh", "-c", image, "sh", at("root.tar"), at("root"), at("disk.img")]);
+    await run("fakeroot", ["sh", "-c", image, "sh", at("root.tar"), at("root"), at("disk.img")]);
     renameSync(at("disk.img"), kept);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-function run(command: string, args: string[]): void {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
-  if (status !== 0) throw new Error(`${command} failed: ${error?.message ?? stderr.slice(-4000)}`);
+async function run(command: string, args: string[]): Promise<void> {
+  await promisify(execFile)(command, args, { encoding: "utf8", maxBuffer: 64 * 2 ** 20 });
 }

@@ -112,7 +112,7 @@ describe.skipIf(missing !== null)(
     let first: Boot;
 
     it("is dropped as a disk image, described before anything is made of it, and installed", async () => {
-      smallDebian(disk);
+      await smallDebian(disk);
       await open("here");
       const began = performance.now();
       await app.drop(disk, { zone: /New domain/, shot: "flow-drop" });

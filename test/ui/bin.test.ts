@@ -1,5 +1,5 @@
 /** The bin in the window: what was deleted of every kind, with its size, put back and removed for good, in both appearances. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { downloadsIn } from "../../core/api/fetching.ts";
@@ -47,7 +47,9 @@ async function prepared(): Promise<void> {
     ids.push((await host.snapshots.take(UUID, { name, memory: false })).snapshot.id);
   await host.snapshots.remove(UUID, ids[1]!);
   const other = "22222222-2222-4222-8222-222222222222";
-  await host.library.define({ uuid: other, config: config("old", ""), ...given });
+  writeFileSync(at("own/old.img"), Buffer.alloc(2 * MIB, "o"));
+  await host.library.define({ uuid: other, config: config("old", `"${at("own/old.img")},raw,xvda,rw"`), ...given });
+  for (const name of ["First", "Second"]) await host.snapshots.take(other, { name, memory: false });
   await host.library.remove(other);
   await host.images.remove("disk.img");
   await host.fetching.kernels.remove("vmlinuz-6.1.0-57-amd64");
@@ -63,14 +65,50 @@ describe.skipIf(missing !== null)(
       app = await Application.of(await startServeIn(folder, "--host-memory", "256", "--pcpus", "1"));
     }, 240_000);
     afterAll(() => app?.stop());
-    const bin = () => app.page.getByRole("dialog", { name: "Bin" });
+    const bin = () => app.page.getByRole("dialog", { name: "Bin", exact: true });
+    const dialog = (name: string) => app.page.getByRole("dialog", { name });
+    /** Removes it for good, which is asked about first. */
+    const removes = async (title: string, action: string, says: RegExp, shot: string): Promise<void> => {
+      const question = dialog(title);
+      await question.getByText(says).waitFor();
+      await app.shoot(shot);
+      expect(await violationsOf(app.page)).toEqual([]);
+      await question.getByRole("button", { name: action, exact: true }).click();
+    };
     const line = (name: RegExp) => bin().getByRole("row", { name });
+
+    it("a domain's deletion says that its snapshots go with it, and their images, which don't stay; both are back when it is put back", async () => {
+      const { page } = app;
+      await page.locator('.side-domain[data-name="web"]').click();
+      await page.locator(".page-header").getByRole("button", { name: "Delete", exact: true }).click();
+      const question = dialog("Delete web");
+      await question.getByText(/Its configuration, its 2 snapshots and the files .* go to the bin/).waitFor(SLOW);
+      const text = await question.innerText();
+      expect(text).toMatch(
+        /images that were made for its snapshots, .* are gone then too, .*: web\.xvda-[\da-f]{8}\.qcow2, /,
+      );
+      expect(text).not.toContain("stays");
+      await app.shoot("bin-delete-domain");
+      expect(await violationsOf(page)).toEqual([]);
+      await question.getByRole("button", { name: "Delete", exact: true }).click();
+      await page.locator('.side-domain[data-name="web"]').waitFor({ state: "detached", ...SLOW });
+      await app.command("Bin of deleted");
+      const row = line(/^web Domain with 2 snapshots/);
+      await row.getByRole("button", { name: "Put back web" }).click();
+      await row.waitFor({ state: "detached", ...SLOW });
+      await page.keyboard.press("Escape");
+      await page.locator('.side-domain[data-name="web"]').click();
+      await expect
+        .poll(() => page.locator(".snapshot-name").allTextContents(), SLOW)
+        .toEqual(["Clean", "After the upgrade"]);
+      await page.getByRole("button", { name: /^Host/ }).first().click();
+    });
 
     it("has what was deleted of every kind, with its size, and puts it back", async () => {
       const { page } = app;
       await app.command("Bin of deleted");
       for (const name of [
-        /^old Domain/,
+        /^old Domain with 2 snapshots/,
         /^Before the upgrade.* Snapshot of web/,
         /^disk\.img Disk image/,
         /^vmlinuz-6\.1\.0-57-amd64 Kernel or RAM disk/,
@@ -92,13 +130,31 @@ describe.skipIf(missing !== null)(
       }
       const row = line(/^disk\.img/);
       await row.getByRole("button", { name: "Remove for good: disk.img" }).click();
+      await removes(
+        "Remove disk.img for good",
+        "Remove for good",
+        /can’t be put back any more. Then 3 MiB/,
+        "bin-purge",
+      );
       await row.waitFor({ state: "detached", ...SLOW });
+      const old = line(/^old/);
+      await old.getByRole("button", { name: "Remove for good: old" }).click();
+      const says = /with its 2 snapshots and the disk images that were made for them/;
+      await removes("Remove old for good", "Remove for good", says, "bin-purge-domain");
+      await old.waitFor({ state: "detached", ...SLOW });
+      expect(readdirSync(path.join(folder, "own")).filter((name) => name.startsWith("old"))).toEqual(["old.img"]);
       // Somebody else puts something there.
       const client = await app.client();
       await client.request("keptKernelRemove", { name: "initrd.img-6.1.0-57-amd64" });
       client.close();
       await line(/^initrd/).waitFor(SLOW);
-      await bin().getByRole("button", { name: "Empty the bin" }).click();
+      const empty = bin().getByRole("button", { name: "Empty the bin…" });
+      await empty.click();
+      // Whoever thinks better of it has everything yet.
+      await dialog("Empty the bin").getByRole("button", { name: "Cancel" }).click();
+      await line(/^initrd/).waitFor();
+      await empty.click();
+      await removes("Empty the bin", "Empty the bin", /All 2 things that lie there are removed for good/, "bin-empty");
       await bin().getByText("The bin is empty.").waitFor(SLOW);
       await page.keyboard.press("Escape");
     });

@@ -145,7 +145,7 @@ describe.skipIf(missing !== null)(`the library of domains${missing ? ` (${missin
     await expect.poll(() => side("web").count()).toBe(0);
     await app.command("Bin of deleted domains");
     await dialog("Bin")
-      .getByText(/Total: [\d.]+ MiB/)
+      .getByText(/Total: [\d.]+ (bytes|KiB|MiB)\./)
       .waitFor();
     await app.shoot("library-bin");
     expect(await violationsOf(page)).toEqual([]);

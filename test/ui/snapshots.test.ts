@@ -104,8 +104,38 @@ describe.skipIf(missing !== null)(
       await rows().filter({ hasText: "After the upgrade" }).click();
       const before = await rows().count();
       await page.getByRole("button", { name: "Delete…" }).click();
-      await dialog("Delete After the upgrade").getByRole("button", { name: "Delete", exact: true }).click();
+      const question = dialog("Delete After the upgrade");
+      await question
+        .getByText(
+          /^It goes to the bin with its place .*, its disks and its memory of then, .* for a day\. .* takes [\d.]+ KiB/,
+        )
+        .waitFor();
+      await app.shoot("snapshots-delete");
+      expect(await violationsOf(page)).toEqual([]);
+      await question.getByRole("button", { name: "Delete", exact: true }).click();
       await expect.poll(() => rows().count(), SLOW).toBe(before - 1);
+      await idle();
+    });
+
+    it("that were deleted are put back from the bin, to their place, and the domain goes back to them", async () => {
+      const { page } = app;
+      const before = await names();
+      const bin = page.getByRole("dialog", { name: "Bin", exact: true });
+      const line = bin.getByRole("row", { name: /^After the upgrade Snapshot of mini-1/ });
+      await page.getByRole("button", { name: "Bin…" }).click();
+      await line.getByRole("button", { name: "Put back After the upgrade" }).click();
+      await bin.getByText("The bin is empty.").waitFor(SLOW);
+      await page.keyboard.press("Escape");
+      await expect.poll(names, SLOW).toEqual([...before.slice(0, 2), "After the upgrade", ...before.slice(2)]);
+      await rows().filter({ hasText: "After the upgrade" }).click();
+      await page.locator("pre.snapshot-picture", { hasText: "mini>" }).waitFor();
+      await page.getByRole("button", { name: "Go back…" }).click();
+      const asks = dialog("Go back to After the upgrade");
+      await asks.getByRole("checkbox").uncheck();
+      await asks.getByRole("button", { name: "Go back", exact: true }).click();
+      await expect
+        .poll(() => page.locator('.snapshot-list [aria-current="true"] .snapshot-name').textContent(), SLOW)
+        .toBe("After the upgrade");
       await idle();
       expect(app.problems).toEqual([]);
     });

@@ -55,7 +55,17 @@ export function keptHandlers(session: SessionContext): HandlersOf<typeof KEPT_RE
       await snapshots.moved(uuid);
       return null;
     },
-    binList: () => library.bin(),
+    keptGoesWith: ({ uuid }) => {
+      library.get(uuid);
+      return snapshots.goesWith({ uuid });
+    },
+    binList: async () =>
+      Promise.all(
+        (await library.bin()).map(async (entry) => {
+          const { snapshots: count, bytes } = await snapshots.goesWith({ id: entry.id });
+          return { ...entry, snapshots: count, bytes: entry.bytes + bytes };
+        }),
+      ),
     binRestore: async ({ id }) => {
       const { uuid } = await library.restore(id);
       await snapshots.moved(uuid);

@@ -1,7 +1,8 @@
 /** Domains that the host keeps, whether they run or not, and the bin of those that were deleted. */
 import { z } from "zod";
 import type { ConfigDiagnostic, CreateResult } from "../../toolstack/messages.ts";
-import type { BinEntry, KeptDomain } from "../host-state.ts";
+import type { GoesWith } from "../../library/snapshots/report.ts";
+import type { BinnedDomain, KeptDomain } from "../host-state.ts";
 import { MOST_CONFIG_CHARACTERS } from "../limits.ts";
 import { takes } from "./request.ts";
 import { fileId, nothing, uuid } from "./values.ts";
@@ -39,10 +40,12 @@ export const KEPT_REQUESTS = {
    * EBUSY while it runs and has such disks.
    */
   keptClone: takes(z.strictObject({ uuid, name })).gives<KeptDomain>(),
-  /** Moves it to the bin for a day. Its disks stay where they are. */
+  /** Moves it to the bin for a day, with its snapshots. Its disks stay where they are, but for the images that were made for these (keptGoesWith). */
   keptDelete: takes(one).gives<null>(),
+  /** What goes with it when it is deleted. */
+  keptGoesWith: takes(one).gives<GoesWith>(),
   /** The latest first. */
-  binList: takes(nothing).gives<BinEntry[]>(),
+  binList: takes(nothing).gives<BinnedDomain[]>(),
   binRestore: takes(z.strictObject({ id: binId })).gives<KeptDomain>(),
   /** Deletes one entry of the bin for good, or all of them. */
   binPurge: takes(z.strictObject({ id: binId.optional() })).gives<null>(),

@@ -48,3 +48,16 @@ export interface SnapshotTree {
   /** Number of images that are still to be merged because a merge was cancelled or interrupted. */
   unmerged: number;
 }
+
+/** What goes with a domain that is deleted. */
+export interface GoesWith {
+  /** How many snapshots it has. */
+  snapshots: number;
+  /**
+   * The disk images that were made for its snapshots, and for no other domain. They have what was written since the first snapshot, and are removed when the
+   * domain is gone for good.
+   */
+  images: string[];
+  /** Bytes that these images take on this computer. */
+  bytes: number;
+}

@@ -28,7 +28,7 @@ import {
 import { fork, ForkFailure, type Forked } from "./forking.ts";
 import { clone, revert, snapshotOf, type Continued, type Identity } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
-import type { BinnedSnapshot, SnapshotTree, SnapshotWork } from "./report.ts";
+import type { BinnedSnapshot, GoesWith, SnapshotTree, SnapshotWork } from "./report.ts";
 import type { Tree } from "./tree.ts";
 import { Trees, type Away } from "./trees.ts";
 import { begun, checkWhole, dropped, finished, givenUp, removed, takenAway } from "./unfinished.ts";
@@ -142,6 +142,18 @@ export class Snapshots {
     return this.#parts.trees.all
       .map((tree) => ({ uuid: tree.uuid, name: tree.name, snapshots: shown(tree).length }))
       .filter(({ snapshots }) => snapshots > 0);
+  }
+
+  /** Says what goes with a domain that is deleted, or that lies in the bin under that id. */
+  async goesWith(which: { uuid: string } | { id: string }): Promise<GoesWith> {
+    await this.#opened;
+    const { trees } = this.#parts;
+    trees.named(await namedImages(this.#parts));
+    const tree = "uuid" in which ? trees.known(which.uuid) : trees.inBin(which.id);
+    if (!tree) return { snapshots: 0, images: [], bytes: 0 };
+    const images = trees.madeFor(tree);
+    const bytes = (await Promise.all(images.map(allocated))).reduce((sum, each) => sum + each, 0);
+    return { snapshots: shown(tree).length, images, bytes };
   }
 
   /** Returns null for a domain without snapshots. Throws Refusal when they can't be read. */

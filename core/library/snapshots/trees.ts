@@ -66,6 +66,10 @@ export class Trees {
   get away(): readonly Away[] {
     return [...this.#away.values()];
   }
+  /** The tree of what lies in the bin under that id; null if it has none, or one that can't be read. */
+  inBin(id: string): Tree | null {
+    return this.#root === null ? null : (this.#away.get(path.join(path.dirname(this.#root), "bin", id))?.tree ?? null);
+  }
 
   /** Reads all trees, and removes what interrupted steps have left. Called once, before anything else. */
   async open(): Promise<void> {
@@ -113,14 +117,20 @@ export class Trees {
     const tree = await awayTree(folder).catch(() => null);
     this.#away.delete(folder);
     if (!tree) return;
-    for (const file of [...tree.going, ...tree.layers.filter(({ isOwn }) => isOwn).map(({ file }) => file)])
-      if (!this.#isNeeded(tree.uuid, file)) await removed(file);
+    for (const file of this.madeFor(tree)) await removed(file);
   }
 
-  /** Whether a layer of any domain or the configuration of another domain needs the file. A tree that can't be read may need any file. */
-  #isNeeded(uuid: string, file: string): boolean {
-    const own = this.#trees.get(uuid)?.layers ?? [];
-    return own.some((layer) => layer.file === file) || this.isUsedElsewhere(uuid, file);
+  /** The images that were made for the snapshots of that domain, kept or in the bin, and that nobody else needs: they go with it for good. */
+  madeFor(tree: Tree): string[] {
+    const own = [...tree.going, ...tree.layers.filter(({ isOwn }) => isOwn).map(({ file }) => file)];
+    const isKept = this.#trees.get(tree.uuid) === tree;
+    return own.filter((file) => !(isKept ? this.isUsedElsewhere(tree.uuid, file) : this.#isNeeded(tree, file)));
+  }
+
+  /** Whether a layer of any other tree or the configuration of another domain needs the file. A tree that can't be read may need any file. */
+  #isNeeded(tree: Tree, file: string): boolean {
+    const own = this.#trees.get(tree.uuid)?.layers ?? [];
+    return own.some((layer) => layer.file === file) || this.isUsedElsewhere(tree.uuid, file, tree);
   }
 
   /** Sets which images configurations name. */
@@ -185,7 +195,7 @@ export class Trees {
     }
     if (tree.going.length === 0 || this.#unknown(uuid).length > 0) return;
     const left: string[] = [];
-    for (const file of tree.going) if (!this.#isNeeded(uuid, file) && !(await removed(file))) left.push(file);
+    for (const file of tree.going) if (!this.#isNeeded(tree, file) && !(await removed(file))) left.push(file);
     if (left.length < tree.going.length) await this.save({ ...tree, going: left });
   }
 
@@ -249,9 +259,15 @@ export class Trees {
     return [...this.#away.values()].map(({ tree }) => tree);
   }
 
-  /** Whether another domain, as far as is known, uses the file: in its configuration, or as something that its images are based on. */
-  isUsedElsewhere(uuid: string, file: string): boolean {
-    const others = [...this.all.filter((tree) => tree.uuid !== uuid), ...this.#awayTrees];
+  /**
+   * Whether another domain, as far as is known, uses the file: in its configuration, or as something that its images are based on. `but`: a tree in the
+   * bin, which is the domain's own.
+   */
+  isUsedElsewhere(uuid: string, file: string, but?: Tree): boolean {
+    const others = [
+      ...this.all.filter((tree) => tree.uuid !== uuid),
+      ...this.#awayTrees.filter((tree) => tree !== but),
+    ];
     return (
       this.#unknown(uuid).length > 0 ||
       others.some(({ layers }) => layers.some((layer) => layer.file === file)) ||

@@ -7,7 +7,7 @@ import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { pack, type Pack } from "tar-stream";
 import { StoreError } from "../../dom0/storage/block-store.ts";
-import { PART, moveWhole } from "../../files/whole.ts";
+import { moveNew, PART } from "../../files/whole.ts";
 import { withValue } from "../../toolstack/config-text.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { libraryFailure } from "../failure.ts";
@@ -42,15 +42,16 @@ export async function exportDomain(
   signal: AbortSignal,
   check: () => Promise<void> = async () => {},
 ): Promise<number> {
-  if (await lstat(target).catch(() => null))
-    throw new Refusal("EEXIST", `${target} is there already: name a file that is not.`);
+  if (await lstat(target).catch(() => null)) throw isThere(target);
   const part = `${target}.${crypto.randomUUID().slice(0, 8)}${PART}`;
   try {
     return await withScratch(path.dirname(target), async (scratch) => {
       const contents = await gathered(domain, scratch, (done) => progress(done * CONVERTING), signal);
       await check();
       await written(part, contents, (done) => progress(CONVERTING + done * (1 - CONVERTING)), signal);
-      await moveWhole(part, target);
+      await moveNew(part, target).catch((error: NodeJS.ErrnoException) => {
+        throw error.code === "EEXIST" ? isThere(target) : error;
+      });
       return (await stat(target)).size;
     });
   } catch (error) {
@@ -62,6 +63,9 @@ export async function exportDomain(
     throw libraryFailure(error, `${domain.name} can't be exported`);
   }
 }
+
+const isThere = (target: string): Refusal =>
+  new Refusal("EEXIST", `${target} is there already: name a file that is not.`);
 
 /** Whether it is the file system's error and not a refusal. */
 function isSystem(error: Error): boolean {

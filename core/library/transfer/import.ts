@@ -7,9 +7,10 @@ import { moveWhole } from "../../files/whole.ts";
 import { isDomainName } from "../../toolstack/domain-name.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { checkContents } from "../downloads/contents.ts";
+import type { Move } from "../cloning.ts";
 import { libraryFailure } from "../failure.ts";
 import { convertWithRoom } from "../images/converting.ts";
-import type { KeptFolder } from "../kept-folder.ts";
+import type { KeptFolder, Place } from "../kept-folder.ts";
 import { freeName } from "../names.ts";
 import { readArchive } from "./archive.ts";
 import { adopted, withTargets } from "./config.ts";
@@ -27,6 +28,8 @@ export interface ImportOptions {
   /** The domain's name; null for the one in the archive. */
   readonly name: string | null;
   readonly takenNames: () => Iterable<string>;
+  /** Keeps noted where the disks are moved, until `then` has moved them and made a domain of them, so that nothing is left of them after a crash. */
+  readonly moving: <T>(disks: readonly Move[], then: () => Promise<T>) => Promise<T>;
 }
 export interface ImportedDomain {
   readonly name: string;
@@ -36,52 +39,61 @@ export interface ImportedDomain {
 }
 
 const READING = 0.6;
+/** What is too much of a name. Whole characters are cut off. */
+const LONG = /(?<=^.{60}).+$/su;
 
 /**
  * `define` makes a domain of what came; where it fails, nothing is left. Throws Refusal, what `define` throws, or the reason of the aborted signal.
  */
 export async function importDomain<T>(
   file: string,
-  { images, scratch, name: wanted, takenNames }: ImportOptions,
+  { images, scratch, name: wanted, takenNames, moving }: ImportOptions,
   define: (domain: ImportedDomain) => Promise<T>,
   progress: (done: number) => void,
   signal: AbortSignal,
 ): Promise<T> {
-  const placed: string[] = [];
   try {
     return await withScratch(scratch, async (own) => {
       const arrived = await arrivedFrom(file, own, (done) => progress(done * READING), signal);
       const name = nameOf(wanted, arrived.name, takenNames());
-      const targets: string[] = [];
+      const made: string[] = [];
       for (const [i, source] of arrived.sources.entries()) {
         const share = (done: number): void => {
           signal.throwIfAborted();
           progress(READING + ((i + done) / arrived.sources.length) * (1 - READING));
         };
-        const image = await wholeImage(source, own, i, share);
-        const place = await images.place(`${name}${arrived.sources.length > 1 ? `-${i}` : ""}.qcow2`);
-        try {
-          placed.push(place.path);
-          await moveWhole(image, place.path);
-        } finally {
-          place.left();
-        }
-        targets.push(place.path);
+        made.push(await wholeImage(source, own, i, share));
       }
-      const text = withTargets(
-        arrived.config,
-        arrived.disks,
-        targets.map((target) => ({ target, format: "qcow2" })),
-      );
-      const config = adopted(text, name, new Set([...targets, ...Object.keys(arrived.files)]));
-      signal.throwIfAborted();
-      const made = await define({ name, config, files: arrived.files, notes: arrived.notes });
-      // The disks belong to a domain now, whatever else fails.
-      placed.length = 0;
-      return made;
+      const places: Place[] = [];
+      try {
+        for (const i of made.keys()) places.push(await images.place(`${name}${made.length > 1 ? `-${i}` : ""}.qcow2`));
+        const targets = places.map((place) => place.path);
+        const moves = targets.map((to, i) => ({ from: made[i]!, to }));
+        return await moving(moves, async () => {
+          const placed: string[] = [];
+          try {
+            for (const { from, to } of moves) {
+              placed.push(to);
+              await moveWhole(from, to);
+            }
+            const text = withTargets(
+              arrived.config,
+              arrived.disks,
+              targets.map((target) => ({ target, format: "qcow2" })),
+            );
+            const config = adopted(text, name, new Set([...targets, ...Object.keys(arrived.files)]));
+            signal.throwIfAborted();
+            return await define({ name, config, files: arrived.files, notes: arrived.notes });
+          } catch (error) {
+            for (const each of placed) await rm(each, { force: true }).catch(() => {});
+            throw error;
+          }
+        });
+      } finally {
+        for (const place of places) place.left();
+      }
     });
   } catch (error) {
-    for (const each of placed) await rm(each, { force: true }).catch(() => {});
     signal.throwIfAborted();
     if (error instanceof StoreError)
       throw new Refusal(error.code, `${path.basename(file)} can't be imported: ${error.message}.`);
@@ -123,9 +135,9 @@ function intakeOf(first: string, scratch: string): Intake {
 function nameOf(wanted: string | null, said: string, taken: Iterable<string>): string {
   if (wanted !== null) return wanted;
   const plain = said
-    .replace(/[^\w.+-]+/g, "-")
+    .replace(/[^\p{L}\p{M}\p{N}_.+-]+/gu, "-")
     .replace(/^[-.]+|-+$/g, "")
-    .slice(0, 60);
+    .replace(LONG, "");
   return freeName(isDomainName(plain) ? plain : "imported", taken);
 }
 

@@ -23,10 +23,13 @@ beforeEach(() => {
   folder = temporaryFolder("transfer");
 });
 
+/** Nobody is killed here, so nothing need be noted. */
+const moving = <T>(_: unknown, then: () => Promise<T>): Promise<T> => then();
+
 /** Imports the file. Returns what would become a domain. */
 async function imported(file: string, name: string | null = null, signal = never): Promise<ImportedDomain> {
   const options = { images: new KeptFolder(at("images"), "disk image"), scratch: at("scratch"), name };
-  const taken = { ...options, takenNames: () => ["taken"] };
+  const taken = { ...options, takenNames: () => ["taken"], moving };
   return importDomain(
     file,
     taken,
@@ -126,6 +129,27 @@ describe("a domain in one file", () => {
     expect(readdirSync(folder).filter((each) => each.endsWith(".part"))).toEqual([]);
   });
 
+  it("keeps its name in whatever script it is, of which signs that are no letters or figures become dashes", async () => {
+    const at100 = "Ж".repeat(100);
+    for (const [name, expected] of [
+      ["Сервер", "Сервер"],
+      ["Büro_2", "Büro_2"],
+      ["サーバー-1", "サーバー-1"],
+      ["क्षत्रिय", "क्षत्रिय"],
+      ["Web server/1", "Web-server-1"],
+      ["\u202eevil\u200b", "evil"],
+      ["../../x", "x"],
+      ["😀", "imported"],
+      [at100, at100.slice(0, 60)],
+      ["𠀀".repeat(100), "𠀀".repeat(60)],
+    ] as const) {
+      const file = at(`${randomBytes(4).toString("hex")}.tar`);
+      const config = `name = "${name}"\nkernel = "k"\n`;
+      await exportDomain({ name, config, folder, files: { k: Buffer.from("k") } }, file, () => {}, never);
+      expect((await imported(file)).name, name).toBe(expected);
+    }
+  });
+
   it("goes out and comes back with the shim of a PVH domain, whether its kernel is a file or on its disk", async () => {
     await disk("a");
     writeFileSync(at("vmlinuz"), "a kernel");
@@ -174,7 +198,7 @@ describe("a domain in one file", () => {
     const options = { images: new KeptFolder(at("images"), "disk image"), scratch: at("scratch"), name: null };
     const importing = importDomain(
       file,
-      { ...options, takenNames: () => [] },
+      { ...options, takenNames: () => [], moving },
       () => Promise.reject(new Error("it is not reached")),
       (done) => done > 0.3 && half.abort(new Error("enough")),
       half.signal,
@@ -183,7 +207,7 @@ describe("a domain in one file", () => {
     // The same must hold when nobody can keep what has arrived.
     const failing = importDomain(
       file,
-      { ...options, takenNames: () => [] },
+      { ...options, takenNames: () => [], moving },
       () => Promise.reject(new Error("no room for it")),
       () => {},
       never,
