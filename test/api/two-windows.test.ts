@@ -53,13 +53,13 @@ describe("two windows at once", () => {
     const both = (deed: (client: ApiClient) => Promise<unknown>): Promise<number> => done([deed(one), deed(two)]);
     for (let round = 0; round < 5; round++) {
       expect(await both((client) => client.request("keptDelete", { uuid }))).toBe(1);
-      const [{ id }] = (await one.request("binList")) as [{ id: string }];
+      const { id } = (await one.request("binList"))[0]!;
       expect(await both((client) => client.request("binRestore", { id }))).toBe(1);
       expect(await names()).toEqual(["web"]);
     }
     expect(await both((client) => client.request("snapshotTake", { uuid, name: "Clean", memory: false }))).toBe(1);
     await one.request("keptDelete", { uuid });
-    const [{ id }] = (await one.request("binList")) as [{ id: string }];
+    const { id } = (await one.request("binList"))[0]!;
     // One puts it back while the other empties the bin: it is there whole, or gone.
     await done([one.request("binRestore", { id }), two.request("binPurge", {})]);
     const isThere = (await names()).length === 1;
@@ -104,7 +104,7 @@ describe.skipIf(process.getuid?.() !== 0)("a disk that is full", () => {
     await one.request("domainExport", { domain: uuid, file: at("out.tar") }).catch(() => {});
     const gone = await define("gone", at("images/disk.img"));
     await one.request("keptDelete", { uuid: gone });
-    const [{ id }] = (await one.request("binList")) as [{ id: string }];
+    const { id } = (await one.request("binList"))[0]!;
     const { config } = await one.request("keptConfig", { uuid });
     const before = async (): Promise<unknown> => [
       await one.request("keptDomains"),
