@@ -26,6 +26,13 @@ describe("electron-builder's configuration", () => {
     await expect(validate({ ...config, asarUnpacked: [] })).rejects.toThrow(/asarUnpacked/);
   });
 
+  it("leaves every thread's file beside the archive, as threads can't be started from inside it", () => {
+    const ofThreads = (list: unknown): string[] =>
+      (list as string[]).filter((file) => /^dist\/\w+\.(js|wasm)$/.test(file)).sort();
+    expect(ofThreads(config.asarUnpack)).toEqual(ofThreads(config.files));
+    expect(ofThreads(config.files)).toContain("dist/native.js");
+  });
+
   it("has the four kinds of installers, with icons of our own", () => {
     expect([config.linux?.target, config.mac?.target, config.win?.target]).toEqual([
       ["AppImage", "deb"],

@@ -72,8 +72,8 @@ const ALL_7B: u32 =
 const ALL_7C: u32 = 1 << 22;
 
 /**
- * What a new domain does not have unless its configuration asks for it. AVX, FMA, F16C and AVX2 stand here until the engine has all of their
- * instructions; with both words 0 every new domain has them.
+ * What a new domain does not have unless its configuration asks for it. AVX, FMA, F16C and AVX2 stand here until programs built for
+ * them run as fast as those built for SSE2; with both words 0 every new domain has them.
  */
 const WITHHELD_1C: u32 = AVX | FMA | F16C;
 const WITHHELD_7B: u32 = AVX2;
