@@ -98,7 +98,8 @@ static u32 run_code(struct lane *l, u32 place)
 }
 void own_code_play(struct lane *l)
 {
-    if (wild_permille) return;
+    /* Code that changes again and again is slow. Where nobody forks, nothing is shared. */
+    if (wild_permille || !begun) return;
     s32 place = place_in(l, CODE, 1);
     l->calls++;
     if (place < 0 || once_in(l, 4)) {
@@ -121,6 +122,8 @@ void own_code_play(struct lane *l)
 /* Breakpoints in places, so that accesses there are looked at one by one, or trap, which ends the operation. */
 void debug_play(struct lane *l)
 {
+    /* A vCPU with breakpoints is slow: each of its accesses is looked at. Where nobody forks it makes its calls without them. */
+    if (!begun) return;
     u32 place = below(l, PLACES);
     /* A trap in the middle of a function that a vCPU writes would leave half of it. */
     if (is_private(place)) place++;
