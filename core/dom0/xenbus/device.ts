@@ -21,6 +21,8 @@ export class BackendDevice {
   #state: XenbusState = XENBUS.Initialising;
   /** The state that it wrote last; at first the Initialising that the toolstack wrote. */
   #writtenState: XenbusState = XENBUS.Initialising;
+  /** Whether the frontend was offered anything since the device was last prepared. Where that failed, its state has been Initialising all the time. */
+  #wasOffered = false;
   #work: Promise<void> = Promise.resolve();
   #isWaiting = false;
   #isGone = false;
@@ -114,7 +116,8 @@ export class BackendDevice {
     if (this.#isGone) return;
     switch (frontend) {
       case XENBUS.Initialising:
-        // A frontend begins again after its driver was loaded again, or after a kexec.
+        // A frontend begins again after its driver was loaded again, or after a kexec. It may have been Closed for so short a time that nobody saw it.
+        if (this.#state === XENBUS.Closing && this.#wasOffered) await this.#disconnect(XENBUS.Closed);
         if (this.#state === XENBUS.Closed) await this.#prepare();
         return;
       case XENBUS.Initialised:
@@ -132,6 +135,7 @@ export class BackendDevice {
 
   async #prepare(): Promise<void> {
     this.problem = null;
+    this.#wasOffered = false;
     const nodes = await this.backend.prepare();
     if (this.#isGone) return;
     if (this.#isWired) {
@@ -139,6 +143,7 @@ export class BackendDevice {
       await this.#connect();
       return;
     }
+    this.#wasOffered = true;
     await this.#switch(XENBUS.InitWait, nodes);
     this.look();
   }

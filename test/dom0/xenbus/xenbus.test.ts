@@ -171,6 +171,23 @@ describe("a frontend", () => {
     expect(host.xen.grantMaps.size).toBe(2);
   });
 
+  it("that closes and begins again faster than its backend looks is served again", async () => {
+    const front = await connected();
+    for (let round = 0; round < 3; round++) {
+      front.state(5);
+      await expect.poll(() => state(0)).toBe("5");
+      // The backend sees only the last of them.
+      front.state(6);
+      front.state(1);
+      await expect.poll(() => state(0)).toBe("2");
+      front.connect({ "ring-ref": front.refs[0]! });
+      await expect.poll(() => state(0)).toBe("4");
+      front.put(1, round);
+      front.push();
+      await expect.poll(() => front.responses).toBe(1);
+    }
+  });
+
   it("that goes through its states as fast as it can is followed to the last of them", async () => {
     const front = frontend(0);
     for (let i = 0; i < 200; i++) {

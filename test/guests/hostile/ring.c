@@ -100,9 +100,6 @@ static int put_number(const char *directory, const char *name, long value)
 	snprintf(text, sizeof text, "%ld", value);
 	return put(directory, name, text);
 }
-/* Seconds for the other end to answer. A backend lets go of a disk when all flushes that it was asked for have ended, of which there may be hundreds. */
-#define PATIENCE 60
-
 /* Waits for one of two states of the other end. Returns the state, or -1 if neither has come within that many seconds. */
 static long wait_state(const char *directory, long one, long other, int seconds)
 {
@@ -208,7 +205,7 @@ static long begin(void)
 	if (port < 0)
 		end("evtchn");
 	put_number(mine, "state", 1);
-	return wait_state(back_path, 2, 4, PATIENCE);
+	return wait_state(back_path, 2, 4, 10);
 }
 /* Names the rings, of which `lies` make no sense. Returns the state that the backend answers with. */
 static long name_rings(int lies)
@@ -220,13 +217,13 @@ static long name_rings(int lies)
 	put(mine, "protocol", lies ? "\x1b[2J none" : "x86_64-abi");
 	put_number(mine, "multi-queue-num-queues", lies ? any() : 1);
 	put_number(mine, "state", is_disk ? 3 : 4);
-	return wait_state(back_path, 4, 5, PATIENCE);
+	return wait_state(back_path, 4, 5, 10);
 }
 static long give_up(void)
 {
 	put_number(mine, "state", 5);
 	put_number(mine, "state", 6);
-	return wait_state(back_path, 6, 2, PATIENCE);
+	return wait_state(back_path, 6, 2, 10);
 }
 static void notify(void)
 {
