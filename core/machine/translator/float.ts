@@ -11,13 +11,13 @@ import type { DecodedOp } from "./decoded.ts";
 import { STATE } from "./imports.ts";
 import { V } from "./simd.ts";
 import { PAGE_66, PAGE_F2, PAGE_F3, vectorOperand } from "./vector-operand.ts";
-import { I32, Mem, Op, V128 } from "./wasm.ts";
+import { I32, Mem, Op, V128, type Code } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
 /** The value that MXCSR must have, apart from its flags. */
-export const MODE = 0xffc0;
-export const MODE_DEFAULT = 0x1f80;
-export const INEXACT = 0x20;
+const MODE = 0xffc0;
+const MODE_DEFAULT = 0x1f80;
+const INEXACT = 0x20;
 const SQRT = 0x51;
 const MULTIPLY = 0x59;
 const DIVIDE = 0x5e;
@@ -161,6 +161,15 @@ export function settleResult(
   if (isVex && all.length === 1) w.clearVectorHalf(op.reg, 1);
 }
 
+/** Takes MXCSR, and pushes whether it is anything but what it nearly always is: the default mode, with PE set already. */
+export function isUnusualMode(code: Code): void {
+  code
+    .i32(MODE | INEXACT)
+    .op(Op.i32And)
+    .i32(MODE_DEFAULT | INEXACT)
+    .op(Op.i32Ne);
+}
+
 /** Writes ADD, SUB, MUL, DIV or SQRT of any format. Returns false, with nothing written, for anything else. */
 export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolean {
   if (page > PAGE_F2 || !isArithmetic(op.opcode)) return false;
@@ -193,13 +202,8 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
     code.set(bad);
   });
 
-  // Nearly always the mode is the default one and PE is set.
   code.get(STATE).memory(Mem.i32Load, S.CPU_MXCSR).tee(mxcsr);
-  code
-    .i32(MODE | INEXACT)
-    .op(Op.i32And)
-    .i32(MODE_DEFAULT | INEXACT)
-    .op(Op.i32Ne);
+  isUnusualMode(code);
   code.ifUnlikely();
   code.get(mxcsr).i32(MODE).op(Op.i32And).i32(MODE_DEFAULT).op(Op.i32Ne).if();
   constant(w, (1n << BigInt(width)) - 1n, width);

@@ -6,21 +6,11 @@
 import * as S from "../cpu/state.ts";
 import { halves } from "./avx-operand.ts";
 import type { DecodedOp } from "./decoded.ts";
-import {
-  DOUBLE,
-  INEXACT,
-  MODE,
-  MODE_DEFAULT,
-  SINGLE,
-  constant,
-  lowestOnly,
-  scalarOperand,
-  settleResult,
-} from "./float.ts";
+import { DOUBLE, SINGLE, constant, isUnusualMode, lowestOnly, scalarOperand, settleResult } from "./float.ts";
 import { STATE } from "./imports.ts";
 import { V } from "./simd.ts";
 import { PAGE_0F38_66 } from "./vector-operand.ts";
-import { Mem, Op, V128 } from "./wasm.ts";
+import { Mem, V128 } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
 /** Low nibbles of the opcodes: ADDSUB subtracts in even lanes, SUBADD in odd ones; then come MADD, MSUB, NMADD and NMSUB, each packed and scalar. */
@@ -68,11 +58,7 @@ export function writeFma(w: RegionWriter, op: DecodedOp, page: number): boolean 
   const bad = w.temporary("vectorBad", V128);
   code.set(bad);
   code.get(STATE).memory(Mem.i32Load, S.CPU_MXCSR);
-  code
-    .i32(MODE | INEXACT)
-    .op(Op.i32And)
-    .i32(MODE_DEFAULT | INEXACT)
-    .op(Op.i32Ne);
+  isUnusualMode(code);
   code.ifUnlikely();
   constant(w, (1n << BigInt(format.width)) - 1n, format.width);
   code.set(bad).end().get(bad);

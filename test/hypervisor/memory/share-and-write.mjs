@@ -1,5 +1,5 @@
 /**
- * One pCPU thread of sharing.test.ts: a vCPU that writes to one word of a guest frame, with a translation that it keeps until it is told to flush, and
+ * One pCPU thread of sharing-threads.test.ts: a vCPU that writes to one word of a guest frame, with a translation that it keeps until it is told to flush, and
  * gets a frame of its own where it may not write; or reads it (`seen`). What it writes grows by one each time, from its domain's own first number on.
  */
 import { parentPort, workerData } from "node:worker_threads";

@@ -15,7 +15,7 @@ import { temporaryFolder } from "../../temporary.ts";
 import { FileDefinitions, imageOf, versionsOf, writeVersion } from "./crash-model.ts";
 import { DISK_BYTES } from "./library.ts";
 
-const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 12);
+const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 30);
 const folder = temporaryFolder("snapshot-crash");
 const worker = path.join(folder, "worker.mjs");
 const random = seeded(20261129);

@@ -20,11 +20,19 @@ static void arguments_anew(struct lane *l) {
 
 u64 in_ns(struct lane *l, u64 ns) {
     volatile struct vcpu_time_info *t = &l->info->time;
-    u32 low, high;
-    asm volatile("rdtsc" : "=a"(low), "=d"(high));
-    u64 delta = ((u64)high << 32 | low) - t->tsc_timestamp;
-    delta = t->tsc_shift < 0 ? delta >> -t->tsc_shift : delta << t->tsc_shift;
-    return t->system_time + (u64)((unsigned __int128)delta * t->tsc_to_system_mul >> 32) + ns;
+    u32 version, low, high, tries = 0;
+    u64 system_time;
+    /* Xen may exchange the figures at any moment: a counter from before them would be a time beyond all others. In a wild domain they may be nonsense. */
+    do {
+        version = t->version;
+        barrier();
+        asm volatile("rdtsc" : "=a"(low), "=d"(high));
+        u64 delta = ((u64)high << 32 | low) - t->tsc_timestamp;
+        delta = t->tsc_shift < 0 ? delta >> -t->tsc_shift : delta << t->tsc_shift;
+        system_time = t->system_time + (u64)((unsigned __int128)delta * t->tsc_to_system_mul >> 32);
+        barrier();
+    } while ((version & 1 || version != t->version) && ++tries < 100);
+    return system_time + ns;
 }
 
 void count(struct lane *l, u32 nr, u32 sub, int ok) {
