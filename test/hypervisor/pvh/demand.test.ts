@@ -58,6 +58,14 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
   });
 
+  it("is written or lost where a vCPU touches it while another one gives it back, and the domain goes on", async () => {
+    const domid = await host.start("demand withdrawn", { memoryMiB: 24, maxmemMiB: 64, vcpus: 2 });
+    const { reason, said } = await host.ended(domid);
+    expect(said.at(-1), host.log.slice(-3000)).toMatch(/^WITHDRAWN 7936 owned /);
+    expect(reason).toBe("poweroff");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
   it("is in reserve: nobody else gets it, and with the target it grows and shrinks", async () => {
     const { toolstack } = host.host;
     const before = await free();

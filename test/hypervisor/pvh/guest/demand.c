@@ -70,7 +70,7 @@ static void touch_with(u32 round) { *(volatile u64 *)((UNTOUCHED + round) * PAGE
 static void touch_along(u32 vcpu)
 {
     (void)vcpu;
-    for (u32 round = 1; round <= ROUNDS; round++) {
+    for (u32 round = 1;; round++) {
         while (round_open < round) asm volatile("pause");
         touch_with(round);
         round_done = round;
@@ -89,6 +89,22 @@ static void together(void)
         while (round_done < round) asm volatile("pause");
     }
     say("TOGETHER %d owned %d", (u64)ROUNDS, owned());
+    power_off(0);
+}
+
+/* One vCPU gives back the frame that another one touches just then, for the first time: that one writes to memory, or to nothing. */
+#define WITHDRAWN 0x1f00u
+static void withdrawn(void)
+{
+    others_work = touch_along;
+    start_vcpus(2);
+    for (u32 round = 1; round <= WITHDRAWN; round++) {
+        round_open = round;
+        for (u32 i = 0; i < round % 96; i++) asm volatile("pause");
+        reserve(MEM_DECREASE, UNTOUCHED + round);
+        while (round_done < round) asm volatile("pause");
+    }
+    say("WITHDRAWN %d owned %d", (u64)WITHDRAWN, owned());
     power_off(0);
 }
 
@@ -174,6 +190,7 @@ static void above(void)
 void demand(void)
 {
     if (has_word("together")) together();
+    if (has_word("withdrawn")) withdrawn();
     if (has_word("above")) above();
     say("OWNED %d", owned());
     volatile u64 *words = (volatile u64 *)address(READ);
