@@ -6,6 +6,7 @@ import { LocalApic } from "./LocalApic.tsx";
 import { AddressButton, FlagsRow } from "./parts.tsx";
 import { Segments } from "./Segments.tsx";
 import { StackCard } from "./StackCard.tsx";
+import { Vectors } from "./Vectors.tsx";
 
 /** `state` says what the vCPU does; `note` says how the registers were taken. */
 export function Registers({ report, state, note }: { report: RegistersReport; state: string; note: string }) {
@@ -41,6 +42,7 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
       {report.apic && <LocalApic apic={report.apic} />}
       <CodeCard report={report} />
       <StackCard report={report} />
+      <Vectors vectors={report.vectors} />
     </div>
   );
 }

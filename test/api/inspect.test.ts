@@ -74,6 +74,10 @@ describe("the bundled guest", () => {
     expect(report).toMatchObject({ domid: 1, vcpu: 0, online: true, mode: "kernel", bits: 64, ranMeanwhile: false });
     expect(report.general.map(({ name }) => name)).toEqual(expect.arrayContaining(["RAX", "RSP", "R15"]));
     expect(report.control.map(({ name }) => name)).toEqual(["CR0", "CR2", "CR3", "CR3 user", "CR4"]);
+    expect(report.vectors.registers.map(({ name, value }) => [name, value.length])).toEqual(
+      Array.from({ length: 16 }, (_, n) => [`XMM${n}`, 34]),
+    );
+    expect(report.vectors.mxcsr.set).toEqual(expect.arrayContaining(["IM", "ZM", "PM"]));
     expect(report.control[0]!.set).toEqual(expect.arrayContaining(["PE", "PG"]));
     expect(report.rflags.set).toContain("IF");
     expect(report.segments[0]).toMatchObject({ name: "CS", selector: 0xe033 });

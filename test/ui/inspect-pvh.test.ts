@@ -38,6 +38,10 @@ describe.skipIf(missing !== null)(`inspect, of a PVH domain${missing ? ` (${miss
     await app.shoot("inspect-pvh-registers");
     await app.page.getByRole("heading", { name: "Local APIC" }).scrollIntoViewIfNeeded();
     await app.shoot("inspect-pvh-apic");
+    const vectors = app.page.getByRole("region", { name: "Vector registers" });
+    expect(await vectors.innerText()).toMatch(/XCR0[^]*MXCSR[^]*XMM0\s+[0-9a-f]{16}\s+[0-9a-f]{16}\s+XMM1[^]*XMM15/);
+    await vectors.scrollIntoViewIfNeeded();
+    await app.shoot("inspect-pvh-vectors");
   });
 
   it("records its accesses to ports, each with width, value and instruction, and counts them by port", async () => {

@@ -5,7 +5,8 @@
 import * as abi from "../../abi/hvm_save.ts";
 import { hex64 } from "./hex.ts";
 import { CR0, CR4, flagsValue, rflagsValue, type Bits } from "./registers.ts";
-import type { ApicReport, FlagsValue, SegmentValue, VcpuRegisters } from "./report.ts";
+import type { ApicReport, FlagsValue, SegmentValue, VcpuRegisters, VectorsReport } from "./report.ts";
+import { vectorsReport } from "./vectors.ts";
 
 const GENERAL = [
   ["RAX", abi.HVM_HW_CPU_RAX],
@@ -186,7 +187,20 @@ export class HvmVcpuState {
           : []),
       ],
       apic,
+      vectors: this.#vectors(),
     };
+  }
+
+  /** The record of XSAVE is there if the domain has it. */
+  #vectors(): VectorsReport {
+    const xsave = recordOf(this.#context, abi.CPU_XSAVE_CODE, this.#vcpu);
+    if (!xsave) return vectorsReport(this.#cpu, null);
+    const { buffer, byteOffset, byteLength } = xsave;
+    const at = abi.HVM_HW_CPU_XSAVE_SAVE_AREA;
+    return vectorsReport(
+      new DataView(buffer, byteOffset + at, byteLength - at),
+      xsave.getBigUint64(abi.HVM_HW_CPU_XSAVE_XCR0, true),
+    );
   }
 
   #table(name: string, base: number, limit: number): SegmentValue {

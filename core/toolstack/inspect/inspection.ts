@@ -230,7 +230,8 @@ export class Inspection {
       return new PvhVcpu(inspector, domid, state);
     }
     try {
-      return new PvVcpu(inspector, domid, vcpu, new VcpuContext(hypercalls.vcpus.getContext(domid, vcpu)));
+      const context = new VcpuContext(hypercalls.vcpus.getContext(domid, vcpu));
+      return new PvVcpu(inspector, domid, vcpu, context, hypercalls.vcpus.getExtState(domid, vcpu));
     } catch (error) {
       if (error instanceof HypercallError && error.code === "ENODATA") throw down;
       throw error;

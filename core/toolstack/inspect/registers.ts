@@ -29,6 +29,7 @@ const SEGMENTS: readonly (readonly [name: string, offset: number])[] = [
   ["FS", abi.CPU_USER_REGS_FS],
   ["GS", abi.CPU_USER_REGS_GS],
 ];
+const FXSAVE_BYTES = 512;
 export type Bits = readonly (readonly [bit: number, name: string])[];
 const RFLAGS: Bits = [
   [0, "CF"],
@@ -144,7 +145,14 @@ export class VcpuContext {
     return mfn === 0 ? null : { mfn, offset: cs & 0xff8 };
   }
 
-  report(): VcpuRegisters {
+  /** The image of FXSAVE in it. */
+  get fxsave(): DataView {
+    const { buffer, byteOffset } = this.#view;
+    return new DataView(buffer, byteOffset + abi.VCPU_GUEST_CONTEXT_FPU_CTXT, FXSAVE_BYTES);
+  }
+
+  /** All but the vector registers, which this context has only in part. */
+  report(): Omit<VcpuRegisters, "vectors"> {
     const rflags = this.#user(abi.CPU_USER_REGS_RFLAGS);
     const bases: Record<string, bigint> = {
       FS: this.#get(abi.VCPU_GUEST_CONTEXT_FS_BASE),

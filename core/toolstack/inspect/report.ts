@@ -40,6 +40,13 @@ export interface SegmentValue {
   limit: number | null;
   attributes: string[];
 }
+/** The vector registers of a vCPU. XMM0 to XMM15 have 32 digits; where XCR0 enables AVX, they are YMM0 to YMM15 with 64. */
+export interface VectorsReport {
+  /** null for a vCPU without XSAVE. */
+  xcr0: FlagsValue | null;
+  mxcsr: FlagsValue;
+  registers: NamedValue[];
+}
 /** A local APIC as its vCPU would read it (Intel SDM 3A 10.4). */
 export interface ApicReport {
   /** The register IA32_APIC_BASE. */
@@ -90,6 +97,7 @@ export interface RegistersReport {
   /** For a PVH vCPU, which has MSRs of its own. */
   msrs: FlagsValue[];
   apic: ApicReport | null;
+  vectors: VectorsReport;
   code: CodeLine[];
   stack: StackFrame[];
   /** The number of bytes from RSP on that were searched. */
@@ -102,7 +110,7 @@ export interface RegistersReport {
 /** The part of it that is the state of one vCPU. */
 export type VcpuRegisters = Pick<
   RegistersReport,
-  "mode" | "online" | "eventsMasked" | "general" | "rflags" | "segments" | "control" | "msrs" | "apic"
+  "mode" | "online" | "eventsMasked" | "general" | "rflags" | "segments" | "control" | "msrs" | "apic" | "vectors"
 >;
 
 /** A frame of the host as the frame table and the machine-to-physical table describe it. */

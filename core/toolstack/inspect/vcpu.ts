@@ -8,7 +8,8 @@ import type { HvmVcpuState } from "./hvm-registers.ts";
 import { Refusal } from "../error.ts";
 import { pvWalk, twoStageWalk, type Walked } from "./paging.ts";
 import type { VcpuContext } from "./registers.ts";
-import type { Tables, VcpuRegisters } from "./report.ts";
+import type { Tables, VcpuRegisters, VectorsReport } from "./report.ts";
+import { vectorsReport } from "./vectors.ts";
 
 export interface LookedVcpu {
   /** These are linear addresses. */
@@ -26,18 +27,33 @@ export interface LookedVcpu {
 
 const DESCRIPTOR_L = 1n << 53n;
 
+/** What comes before the area of XSAVE: XCR0, and the components that it has had. */
+const EXT_STATE_HEAD = 16;
+/** Returns null for a vCPU without XSAVE, which has no area. */
+function extVectors(state: Uint8Array): VectorsReport | null {
+  if (state.length <= EXT_STATE_HEAD) return null;
+  const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
+  return vectorsReport(
+    new DataView(state.buffer, state.byteOffset + EXT_STATE_HEAD, state.byteLength - EXT_STATE_HEAD),
+    view.getBigUint64(0, true),
+  );
+}
+
 /** The tables of a PV vCPU name machine frames, and they contain Xen's part. */
 export class PvVcpu implements LookedVcpu {
   readonly #inspector: Inspector;
   readonly #domid: number;
   readonly #vcpu: number;
   readonly #context: VcpuContext;
+  readonly #vectors: VectorsReport;
 
-  constructor(inspector: Inspector, domid: number, vcpu: number, context: VcpuContext) {
+  /** `extState` is what XEN_DOMCTL_getvcpuextstate returns. */
+  constructor(inspector: Inspector, domid: number, vcpu: number, context: VcpuContext, extState: Uint8Array) {
     this.#inspector = inspector;
     this.#domid = domid;
     this.#vcpu = vcpu;
     this.#context = context;
+    this.#vectors = extVectors(extState) ?? vectorsReport(context.fxsave, null);
   }
 
   get rip(): bigint {
@@ -57,7 +73,7 @@ export class PvVcpu implements LookedVcpu {
     return bytes && !(Buffer.from(bytes).readBigUInt64LE() & DESCRIPTOR_L) ? 32 : 64;
   }
   report(): VcpuRegisters {
-    return this.#context.report();
+    return { ...this.#context.report(), vectors: this.#vectors };
   }
 
   read(linear: bigint, length: number): PageRead | null {
