@@ -3,7 +3,7 @@
  * most that a domain may have; a new domain has that without what is not ready to be announced to everybody; XEN_DOMCTL_set_cpu_policy changes it before
  * the domain runs. Words and bits: SDM volume 2, CPUID; the words are in the order of public/arch-x86/cpufeatureset.h.
  */
-import { CR4_OSXSAVE } from "../../machine/cpu/control_bits";
+import { CR4_OSXSAVE, CR4_PVI, CR4_VME } from "../../machine/cpu/control_bits";
 import { CPU_CR4_REFUSED, CPU_XCR0_REFUSED } from "../../machine/cpu/state";
 import { XCR0_AVX, XCR0_KNOWN, XCR0_SSE, XCR0_X87 } from "../../machine/cpu/xcr0";
 import { DOMAIN_FEATURES, Domain, Vcpu, vcpuOf } from "../domain/domain";
@@ -36,6 +36,8 @@ const ALL_1D: u32 =
   (1 << 24) |
   (1 << 25) |
   (1 << 26);
+/** CPUID.1:EDX: CR4.VME and CR4.PVI, and VIF and VIP of RFLAGS. */
+export const VME: u32 = 1 << 1;
 const XSAVE: u32 = 1 << 26;
 const AVX: u32 = 1 << 28;
 const FMA: u32 = 1 << 12;
@@ -161,7 +163,8 @@ export function xcr0Of(d: Domain): u64 {
 /** Bits of CR4 that belong to features that the domain lacks. */
 export function cr4Lacking(d: Domain): u64 {
   const fsgsbase: u64 = featureWord(d, WORD_7B) & FSGSBASE ? 0 : CR4_FSGSBASE;
-  return fsgsbase | (hasXsave(d) ? 0 : CR4_OSXSAVE);
+  const vme: u64 = featureWord(d, WORD_1D) & VME ? 0 : CR4_VME | CR4_PVI;
+  return fsgsbase | vme | (hasXsave(d) ? 0 : CR4_OSXSAVE);
 }
 const CR4_FSGSBASE: u64 = 1 << 16;
 

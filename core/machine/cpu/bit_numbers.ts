@@ -12,6 +12,8 @@ export const CR0_NW_BIT = 29;
 export const CR0_CD_BIT = 30;
 export const CR0_PG_BIT = 31;
 
+export const CR4_VME_BIT = 0;
+export const CR4_PVI_BIT = 1;
 export const CR4_DE_BIT = 3;
 export const CR4_PSE_BIT = 4;
 export const CR4_PAE_BIT = 5;

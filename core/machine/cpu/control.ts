@@ -22,10 +22,11 @@ import {
 } from "./machine";
 import { getReg, getRm, inLongMode, nextRip, signExtend } from "./operands";
 import { isCanonical } from "./paging/format";
-import { hasIoPrivilege, inVirtual8086 } from "./protection";
+import { inVirtual8086 } from "./protection";
 import { segmentSlot } from "./segment";
 import { cutPointer, dropStack, peekStack, push, setPointer } from "./stack";
 import { CPU_CODE_BASE, CPU_CPL, CPU_DEPRIVILEGED, CPU_RIP, CS, SEG_LIMIT } from "./state";
+import { interruptVirtual8086 } from "./virtual_interrupts";
 
 export function controlExecute(op: usize): void {
   const size = <u32>load<u8>(op, OP_OPSIZE);
@@ -82,8 +83,8 @@ export function controlExecute(op: usize): void {
       break;
     case I.ID_INT:
       if (load<u32>(cpu, CPU_DEPRIVILEGED)) requestExit(EXIT_SOFTWARE_INTERRUPT, load<u8>(op, OP_IMM));
-      else if (inVirtual8086() && !hasIoPrivilege()) raise(VECTOR_GP);
-      else enterBySoftware(op, load<u8>(op, OP_IMM));
+      else if (!inVirtual8086() || !interruptVirtual8086(load<u8>(op, OP_IMM), nextRip(op)))
+        enterBySoftware(op, load<u8>(op, OP_IMM));
       break;
     case I.ID_BOUND: {
       const lin = effectiveAddress(op);

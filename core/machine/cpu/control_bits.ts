@@ -11,6 +11,8 @@ import {
   CR0_NW_BIT,
   CR0_CD_BIT,
   CR0_PG_BIT,
+  CR4_VME_BIT,
+  CR4_PVI_BIT,
   CR4_DE_BIT,
   CR4_PSE_BIT,
   CR4_PAE_BIT,
@@ -35,6 +37,8 @@ export const CR0_NW: u64 = 1 << CR0_NW_BIT;
 export const CR0_CD: u64 = 1 << CR0_CD_BIT;
 export const CR0_PG: u64 = 1 << CR0_PG_BIT;
 
+export const CR4_VME: u64 = 1 << CR4_VME_BIT;
+export const CR4_PVI: u64 = 1 << CR4_PVI_BIT;
 export const CR4_DE: u64 = 1 << CR4_DE_BIT;
 export const CR4_PSE: u64 = 1 << CR4_PSE_BIT;
 export const CR4_PAE: u64 = 1 << CR4_PAE_BIT;

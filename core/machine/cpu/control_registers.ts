@@ -30,8 +30,8 @@ import { tlbFlushAddressSpace, tlbFlushAll } from "./tlb";
 /** PE MP EM TS ET NE, WP, AM, NW CD PG. */
 export const CR0_KNOWN: u64 = 0xe005003f;
 
-/** TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, FSGSBASE PCIDE OSXSAVE, SMEP SMAP. */
-export const CR4_KNOWN: u64 = 0x3707fc;
+/** VME PVI TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, FSGSBASE PCIDE OSXSAVE, SMEP SMAP. */
+export const CR4_KNOWN: u64 = 0x3707ff;
 /** PSE PAE PGE PCIDE SMEP: changing one of these changes translations. */
 const CR4_TRANSLATES: u64 = 0x1200b0;
 const CR3_NO_FLUSH: u64 = 1 << 63;

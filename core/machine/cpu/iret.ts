@@ -9,6 +9,7 @@ import { segmentSlot, setVirtualSegment } from "./segment";
 import { cutPointer, peekStack, setPointer, stackPointerSize } from "./stack";
 import { CPU_CPL, CPU_NMI_BLOCKED, CPU_RIP, CS, DS, ES, FS, GS, SEG_LIMIT, SS } from "./state";
 import { NO_ERROR_CODE, TASK_RETURN, switchTask, taskLink } from "./task";
+import { hasVirtualFlags, loadVirtualFlags, mayLoadVirtualFlags } from "./virtual_flags";
 
 /** The flags that IRET can change at all, with 16 bits and with more. */
 const FLAGS_16: u64 = 0x7fd5;
@@ -22,14 +23,15 @@ export function interruptReturn(size: u32): void {
 }
 
 function returnUnchecked(size: u32): void {
-  if (inVirtual8086() && !hasIoPrivilege()) {
+  const virtual = inVirtual8086() && !hasIoPrivilege();
+  if (virtual && !hasVirtualFlags(size)) {
     raise(VECTOR_GP);
     return;
   }
   const target = peekStack(size, 0);
   const selector = (<u32>peekStack(size, size)) & 0xffff;
   const image = peekStack(size, 2 * size);
-  if (fault) return;
+  if (fault || (virtual && !mayLoadVirtualFlags(image))) return;
   if (target > load<u32>(segmentSlot(CS), SEG_LIMIT)) {
     raise(VECTOR_GP);
     return;
@@ -39,7 +41,8 @@ function returnUnchecked(size: u32): void {
   const width = stackPointerSize();
   setPointer(4, cutPointer(getReg64(4) + 3 * <u64>size, width), width);
   enterUnchecked(selector, target);
-  changeFlags(mask, image);
+  if (virtual) loadVirtualFlags(image, mask);
+  else changeFlags(mask, image);
 }
 
 /** With NT set, returns to the task that called this one; long mode has no tasks. */

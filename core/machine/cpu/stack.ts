@@ -17,6 +17,7 @@ import { hasIoPrivilege, inVirtual8086 } from "./protection";
 import { CPU_SEG, SEG_ATTR, SEG_SELECTOR, SEG_SIZE, SS } from "./state";
 import { RF, VM, getRflags } from "./flags";
 import { getRm, inLongMode, readRegister, setRm, writeRegister } from "./operands";
+import { hasVirtualFlags, virtualFlags } from "./virtual_flags";
 
 const RSP: u32 = 4;
 const RBP: u32 = 5;
@@ -96,8 +97,9 @@ export function stackExecute(op: usize): void {
       break;
     }
     case I.ID_PUSHF:
-      if (inVirtual8086() && !hasIoPrivilege()) raise(VECTOR_GP);
-      else push(size, getRflags() & ~(<u64>(RF | VM)));
+      if (!inVirtual8086() || hasIoPrivilege()) push(size, getRflags() & ~(<u64>(RF | VM)));
+      else if (hasVirtualFlags(size)) push(size, virtualFlags());
+      else raise(VECTOR_GP);
       break;
     case I.ID_ENTER:
       enter(op, size);

@@ -73,6 +73,14 @@ import { isXcr0, setXcr0 } from "./xcr0";
 import { descriptorAddress, descriptorAttr, selectorOf, setNullSegment, setSegment, segmentSlot } from "./segment";
 import { hasDescriptors, hasIoPrivilege, inVirtual8086, isLongModeActive, portsAllowed } from "./protection";
 import { tlbFlushAll, tlbFlushPage } from "./tlb";
+import {
+  clearVirtualIf,
+  hasVirtualFlags,
+  hasVirtualIf,
+  loadVirtualFlags,
+  mayLoadVirtualFlags,
+  setVirtualIf,
+} from "./virtual_flags";
 
 const DX: usize = CPU_GPR + 2 * 8;
 
@@ -107,12 +115,14 @@ export function systemExecute(op: usize): void {
       popFlags(size);
       break;
     case I.ID_CLI:
-      if (!hasIoPrivilege()) refuse();
-      else store<u64>(cpu, load<u64>(cpu, CPU_RFLAGS) & ~(<u64>IF), CPU_RFLAGS);
+      if (hasIoPrivilege()) store<u64>(cpu, load<u64>(cpu, CPU_RFLAGS) & ~(<u64>IF), CPU_RFLAGS);
+      else if (hasVirtualIf()) clearVirtualIf();
+      else refuse();
       break;
     case I.ID_STI:
       if (!hasIoPrivilege()) {
-        refuse();
+        if (hasVirtualIf()) setVirtualIf();
+        else refuse();
         return;
       }
       if (!(load<u64>(cpu, CPU_RFLAGS) & IF)) store<u32>(cpu, SHADOW_STI, CPU_SHADOW);
@@ -233,18 +243,23 @@ function storeShort(op: usize, size: u32, value: u64): void {
 }
 
 function popFlags(size: u32): void {
-  if (inVirtual8086() && !hasIoPrivilege()) {
+  const virtual = inVirtual8086() && !hasIoPrivilege();
+  if (virtual && !hasVirtualFlags(size)) {
     raise(VECTOR_GP);
     return;
   }
   const value = peekStack(size, 0);
-  if (fault) return;
+  if (fault || (virtual && !mayLoadVirtualFlags(value))) return;
   const cpl = load<u32>(cpu, CPU_CPL);
   let mask: u64 = 0x3f7fd5 & ~(<u64>(VM | VIF | VIP | 0x10000));
   if (size == 2) mask &= 0xffff;
   if (cpl) mask &= ~(<u64>IOPL);
   if (!hasIoPrivilege()) mask &= ~(<u64>IF);
   dropStack(size);
+  if (virtual) {
+    loadVirtualFlags(value, mask);
+    return;
+  }
   // POPF clears RF.
   setRflags((getRflags() & ~mask & ~(<u64>0x10000)) | (value & mask));
   setModeStale(true);

@@ -14,11 +14,11 @@ import {
 import { XEN_MAJOR, XEN_MINOR } from "../../abi/implied";
 import { Vcpu } from "../../domain/domain";
 import { answer, processorLeaf, tscLeaf } from "../cpuid";
-import { WORD_1C, WORD_1D, WORD_7B, WORD_E1D } from "../features";
+import { VME, WORD_1C, WORD_1D, WORD_7B, WORD_E1D } from "../features";
 
-/** CPUID.1:ECX: x2APIC, the APIC timer's TSC deadline. EDX: PSE MCE MTRR PGE MCA. 7:EBX: TSC_ADJUST SMEP SMAP. 80000001:EDX: 1 GiB pages. */
+/** CPUID.1:ECX: x2APIC, the APIC timer's TSC deadline. EDX: VME PSE MCE MTRR PGE MCA. 7:EBX: TSC_ADJUST SMEP SMAP. 80000001:EDX: 1 GiB pages. */
 const MORE_1C: u32 = (1 << 21) | (1 << 24);
-const MORE_1D: u32 = (1 << 3) | (1 << 7) | (1 << 12) | (1 << 13) | (1 << 14);
+const MORE_1D: u32 = VME | (1 << 3) | (1 << 7) | (1 << 12) | (1 << 13) | (1 << 14);
 const MORE_7B: u32 = (1 << 1) | (1 << 7) | (1 << 20);
 const MORE_E1D: u32 = 1 << 26;
 

@@ -1,4 +1,4 @@
-/* What a vCPU is told of XSAVE's components by CPUID, which values CR4 and XCR0 take, and that the registers come through XSAVE and XRSTOR. With
+/* What a vCPU is told of VME and of XSAVE's components by CPUID, which values CR4 and XCR0 take, and that the registers come through XSAVE and XRSTOR. With
  * "suspends" the guest is saved in between, and compares. */
 #include "pvh.h"
 
@@ -67,6 +67,10 @@ void xstate(void)
 {
     u64 cr4;
     asm volatile("mov %%cr4, %0" : "=r"(cr4));
+    u32 a, b, c, d;
+    cpuid(1, 0, &a, &b, &c, &d);
+    say("VME %d, CR4 refused %d %d", (u64)(d >> 1 & 1), (u64)cr4_faults(cr4 | 1), (u64)cr4_faults(cr4 | 2));
+    cr4_faults(cr4);
     leaves("BEFORE");
     say("XSETBV without OSXSAVE: vector %d", (u64)xsetbv_faults(1));
     if (cr4_faults(cr4 | OSXSAVE)) {
