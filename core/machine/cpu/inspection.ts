@@ -30,6 +30,14 @@ export function setAccessSegment(segment: i32): void {
 }
 
 /**
+ * Whether a segment begins at 0 and has all of 4 GiB. Nothing lies beyond its limit for Intel's processors: an operand that crosses 4 GiB goes on at 0. In a segment
+ * with another base and the same limit it does not (SDM volume 3, 5.3, leaves both open).
+ */
+function isFlat(segment: usize): bool {
+  return load<u32>(segment, SEG_LIMIT) == 0xffffffff && load<u64>(segment, SEG_BASE) == 0;
+}
+
+/**
  * Checks a segment outside 64-bit mode: usable, limit for `size` bytes, writable if `write`. Returns false after raising #GP(0), or #SS(0) for SS.
  */
 export function segmentAllows(segment: i32, offset: u64, size: u32, write: bool): bool {
@@ -42,7 +50,7 @@ export function segmentAllows(segment: i32, offset: u64, size: u32, write: bool)
   if (!(type & 8) && type & 4) {
     // In an expand-down segment the valid offsets lie above the limit.
     bad = bad || offset <= limit || last > (attr & 0x400 ? <u64>0xffffffff : <u64>0xffff);
-  } else bad = bad || last > limit;
+  } else bad = bad || (last > limit && !isFlat(at));
   if (write) bad = bad || (type & 8) != 0 || !(type & 2);
   else bad = bad || (type & 10) == 8;
   if (bad) raise(segment == SS ? VECTOR_SS : VECTOR_GP, 0);
