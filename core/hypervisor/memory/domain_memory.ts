@@ -81,9 +81,15 @@ export class DomainMemory {
    */
   apartNext: u32;
   apartMost: u32;
+  /**
+   * Where the search for frames that are all zero goes on, and how many guest frames it has gone past since it last found one (p2m/zeros.ts). Changed
+   * with onDemandLock held.
+   */
+  zeroNext: u32;
+  zeroLooked: u32;
 }
 
-/** The entries of XENMEM_set_memory_map lie in the same page, and after them those of p2m/sharing.ts. */
+/** The entries of XENMEM_set_memory_map lie in the same page, and after them those of p2m/sharing.ts and p2m/zeros.ts. */
 export const E820_OFFSET: usize = 1024;
 export const APART_OFFSET: usize = 3584;
 

@@ -255,6 +255,10 @@ export function exchangeOwnedForCow(mfn: u32, owner: u32): bool {
   const next = ((<u64>DOMID_COW) << OWNER_SHIFT) | 1;
   return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
 }
+/** Returns whether a frame of `owner`'s has no references but its owner's and one more. */
+export function isOwnedWithOneReference(mfn: u32, owner: u32): bool {
+  return atomic.load<u64>(frameInfo(mfn)) == (((<u64>owner) << OWNER_SHIFT) | PGC_allocated | 2);
+}
 /** The way back, for a frame of DOMID_COW's that has one reference. */
 export function exchangeCowForOwned(mfn: u32, owner: u32): bool {
   const seen = ((<u64>DOMID_COW) << OWNER_SHIFT) | 1;

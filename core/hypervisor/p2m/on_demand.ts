@@ -3,7 +3,7 @@
  * they are first touched, by the guest, by the hypervisor for it or by a domain that may. It comes out of the domain's reserve
  * (memory/buddy.ts, setReserve), which the control domain sets with the domain's target, and which grows by what the guest gives back, until it is as large as what
  * may still be asked for. A guest whose balloon driver gives back what is above its target so never notices; one that touches more than its target before
- * that is crashed. Xen looks for frames that are all zero then, which this host does not.
+ * that is crashed, unless it has left frames all zero, which are taken back then (zeros.ts).
  *
  * One frame of a domain at a time gets its memory (`onDemandLock`): a frame that another vCPU is just being given is not one for which there is none. The
  * order of locks stands in p2m.ts. A frame is allocated before the second stage's own lock is taken, for allocation may wait for TLBs; nobody comes here, nor waits
@@ -29,6 +29,7 @@ import {
 import { countOnDemand, dropEntry, markFlushDue, onDemandLock, p2mLock, p2mLook } from "./p2m";
 import { isShared, unshare } from "./sharing";
 import { P2M_GFNS, clearLeaf, entryAt, leafOf, makeLeaf } from "./tables";
+import { NOT_YET, RECLAIMED, reclaimZeros } from "./zeros";
 
 /**
  * Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. One that is just being taken
@@ -89,6 +90,8 @@ function mark(d: DomainMemory, gfn: u64, count: u32): bool {
 export const POPULATED: i32 = 0;
 const NOT_ON_DEMAND: i32 = 1;
 export const NO_RESERVE: i32 = 2;
+/** The reserve is used up, and frames that are all zero are still being looked for: whoever can come again should do so. */
+export const SEARCHING: i32 = 3;
 
 /**
  * Gives guest frame `gfn` memory of its own, if it gets that on demand, or shares a frame with other domains. Returns POPULATED also if it has some,
@@ -106,7 +109,12 @@ export function populate(d: DomainMemory, gfn: u64): i32 {
 
 /** The same with onDemandLock held. */
 function give(d: DomainMemory, gfn: u64): i32 {
-  const mfn = allocOnDemand(d.domid);
+  let mfn = allocOnDemand(d.domid);
+  if (!mfn && looksOnDemand(d, gfn)) {
+    const outcome = reclaimZeros(d);
+    if (outcome == NOT_YET) return SEARCHING;
+    if (outcome == RECLAIMED) mfn = allocOnDemand(d.domid);
+  }
   if (!mfn) return looksOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
   spinLock(p2mLock(d));
   const at = isWaiting(d, gfn) ? makeLeaf(d, gfn, 1) : 0;

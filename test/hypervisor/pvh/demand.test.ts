@@ -66,6 +66,41 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
   });
 
+  it("comes out of what the guest has left all zero, when the reserve is used up", async () => {
+    const before = await free();
+    const domid = await host.start("demand cleared", { memoryMiB: 24, maxmemMiB: 64 });
+    const { reason, said } = await host.ended(domid);
+    expect(said.slice(said.findIndex((line) => line.startsWith("CLEARED"))), host.log.slice(-3000)).toEqual([
+      `CLEARED owned ${24 * 256 + 17}`,
+      "GRANT 0 77",
+    ]);
+    expect(said.filter((line) => /^(LOST|NOT ZERO)/.test(line))).toEqual([]);
+    expect(reason).toBe("poweroff");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    await expect.poll(free, { timeout: 30_000 }).toBe(before);
+  });
+
+  it("ends where nothing is zero any more: the guest is crashed then", async () => {
+    const domid = await host.start("demand cleared then", { memoryMiB: 24, maxmemMiB: 64 });
+    const { reason, said } = await host.ended(domid);
+    expect(said, host.log.slice(-3000)).toContain(`CLEARED owned ${24 * 256 + 17}`);
+    expect(said).not.toContain("ALL");
+    expect(reason).toBe("crash");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
+  it("is not taken from a frame that another vCPU writes to just then", async () => {
+    const domid = await host.start("demand moments", { memoryMiB: 24, maxmemMiB: 64, vcpus: 2 });
+    const { reason, said } = await host.ended(domid);
+    expect(
+      said.filter((line) => /^(LOST|NOT ZERO)/.test(line)),
+      host.log.slice(-3000),
+    ).toEqual([]);
+    expect(said.at(-1)).toBe("MOMENTS 1");
+    expect(reason).toBe("poweroff");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
   it("is in reserve: nobody else gets it, and with the target it grows and shrinks", async () => {
     const { toolstack } = host.host;
     const before = await free();

@@ -11,29 +11,38 @@ import { logBegin, logDec, logEnd, logText, logVcpu } from "../../console/consol
 import { Vcpu } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
 import { DomainMemory } from "../../memory/domain_memory";
-import { NO_RESERVE, POPULATED, populate } from "../../p2m/on_demand";
+import { NO_RESERVE, POPULATED, SEARCHING, populate } from "../../p2m/on_demand";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { missingAddress } from "./address";
 
 /**
  * Gives the domain its memory at a guest-physical address. Returns false if it has none there, or if no more is to be had, for which the domain is
- * crashed. Called outside of run() and of guest accesses.
+ * crashed. If it returns true the access is to be made again, and may come here again. Called outside of run() and of guest accesses.
  */
 export function supplied(v: Vcpu, address: u64): bool {
-  const memory = changetype<DomainMemory>(v.domain.memory);
-  const outcome = populate(memory, address >> 12);
-  if (outcome == NO_RESERVE) {
-    logBegin(LOG_G_ERR);
-    logVcpu(v.domid, v.vcpuId);
-    logText(" touches more memory than it is to have, and has not given back what is on demand: ");
-    logDec(memory.totPages);
-    logText(" pages, ");
-    logDec(memory.onDemand);
-    logText(" on demand");
-    logEnd();
-    domainCrash(v.domain);
-  }
+  const outcome = populate(changetype<DomainMemory>(v.domain.memory), address >> 12);
+  if (outcome == NO_RESERVE) crashForMemory(v);
+  return outcome == POPULATED || outcome == SEARCHING;
+}
+
+/** The same for an access that is not made again later: what is not found at once is not to be had. */
+function suppliedAtOnce(v: Vcpu, address: u64): bool {
+  const outcome = populate(changetype<DomainMemory>(v.domain.memory), address >> 12);
+  if (outcome == NO_RESERVE || outcome == SEARCHING) crashForMemory(v);
   return outcome == POPULATED;
+}
+
+function crashForMemory(v: Vcpu): void {
+  const memory = changetype<DomainMemory>(v.domain.memory);
+  logBegin(LOG_G_ERR);
+  logVcpu(v.domid, v.vcpuId);
+  logText(" touches more memory than it is to have, and has not given back what is on demand: ");
+  logDec(memory.totPages);
+  logText(" pages, ");
+  logDec(memory.onDemand);
+  logText(" on demand");
+  logEnd();
+  domainCrash(v.domain);
 }
 
 /**
@@ -58,7 +67,7 @@ function delivered(v: Vcpu, delivery: Delivery, vector: i32, error: u32, address
     const arrived = delivery(vector, error, address);
     leaveGuestTlb();
     if (arrived) return true;
-  } while (fault >= FAULT_OUTSIDE && supplied(v, outsideAddress));
+  } while (fault >= FAULT_OUTSIDE && suppliedAtOnce(v, outsideAddress));
   return false;
 }
 

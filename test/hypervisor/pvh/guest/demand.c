@@ -108,6 +108,81 @@ static void withdrawn(void)
     power_off(0);
 }
 
+/* What this kernel leaves all zero is memory for what it touches next: it writes to each of 64 MiB and clears it again, twice, with 24 MiB. A frame
+ * that is granted stays where it is, all zero or not. */
+static void fill(u64 gfn, u64 value)
+{
+    volatile u64 *words = (volatile u64 *)(gfn * PAGE);
+    for (u32 i = 0; i < 512; i += 73) {
+        if (words[i]) say("NOT ZERO %x", gfn);
+        words[i] = value + i;
+    }
+}
+static void clear(u64 gfn, u64 value)
+{
+    volatile u64 *words = (volatile u64 *)(gfn * PAGE);
+    for (u32 i = 0; i < 512; i += 73) {
+        if (words[i] != value + i) say("LOST %x", gfn);
+        words[i] = 0;
+    }
+}
+#define ABOVE_TARGET (UNTOUCHED + 0x100)
+#define ALL_FRAMES 0x4000ul
+static void zeros(void)
+{
+    u32 a, b, domid, d;
+    cpuid(0x40000004, 0, &a, &b, &domid, &d);
+    add_to_physmap(SPACE_GRANT_TABLE, 0, UNTOUCHED + TABLE);
+    volatile u32 *entry = (volatile u32 *)address(TABLE) + 2 * 8;
+    entry[1] = UNTOUCHED + GRANTED;
+    entry[0] = 1 | domid << 16;
+    struct map_grant m = { address(MAPPED), 2, 8, domid, 0, 0, 0 };
+    hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
+    for (u32 turn = 0; turn < 2; turn++)
+        for (u64 gfn = ABOVE_TARGET; gfn < ALL_FRAMES; gfn++) {
+            fill(gfn, gfn);
+            clear(gfn, gfn);
+        }
+    say("CLEARED owned %d", owned());
+    *(volatile u64 *)address(MAPPED) = 77;
+    say("GRANT %d %d", (s64)m.status, *(volatile u64 *)address(GRANTED));
+    if (has_word("then")) {
+        /* Now nothing stays zero. */
+        for (u64 gfn = ABOVE_TARGET; gfn < ALL_FRAMES; gfn++) fill(gfn, gfn);
+        say("ALL");
+    }
+    power_off(0);
+}
+/* The other vCPU makes frames zero for a moment, again and again, while this one uses up the reserve. Nothing that either has written may be lost. */
+#define MOMENTS 64u
+static volatile u64 moments;
+static volatile u32 stopping;
+static void make_moments(u32 vcpu)
+{
+    (void)vcpu;
+    while (!stopping) {
+        for (u64 gfn = UNTOUCHED; gfn < UNTOUCHED + MOMENTS; gfn++) fill(gfn, moments + gfn);
+        for (u64 gfn = UNTOUCHED; gfn < UNTOUCHED + MOMENTS; gfn++) clear(gfn, moments + gfn);
+        moments++;
+    }
+    stopping = 2;
+    for (;;) asm volatile("pause");
+}
+static void zeros_together(void)
+{
+    others_work = make_moments;
+    start_vcpus(2);
+    for (u32 turn = 0; turn < 6; turn++)
+        for (u64 gfn = ABOVE_TARGET; gfn < ALL_FRAMES; gfn++) {
+            fill(gfn, gfn);
+            clear(gfn, gfn);
+        }
+    stopping = 1;
+    while (stopping != 2) asm volatile("pause");
+    say("MOMENTS %d", (u64)(moments > 10));
+    power_off(0);
+}
+
 /* The steps that the control domain asks for by NMIs, one after the other. */
 #define SUSPEND 2
 static u64 touched_so_far, touched_from = 0x3e00;
@@ -192,6 +267,8 @@ void demand(void)
     if (has_word("together")) together();
     if (has_word("withdrawn")) withdrawn();
     if (has_word("above")) above();
+    if (has_word("cleared")) zeros();
+    if (has_word("moments")) zeros_together();
     say("OWNED %d", owned());
     volatile u64 *words = (volatile u64 *)address(READ);
     say("READ %x %x", words[0], words[511]);
