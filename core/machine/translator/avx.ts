@@ -1,7 +1,7 @@
 /**
  * AVX and AVX2 as v128 instructions, on both halves of YMM registers: moves, and what does in each half what SSE does (lanes.ts). What crosses the halves is in
  * avx-across.ts, floating point in float.ts and the files after it. What is in none of them is left to the interpreter's function: F16C, gathers, masked moves, shifts by
- * a count for each lane, approximations, rounding, AES and the like.
+ * a count for each lane, approximations, AES and the like.
  */
 import { writeAcross } from "./avx-across.ts";
 import { writeFma } from "./fma.ts";
@@ -10,6 +10,7 @@ import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
 import { writeFloatComparison } from "./float-compare.ts";
 import { writeConversion } from "./float-convert.ts";
+import { writeRounding } from "./float-round.ts";
 import { SHIFTS_BY_REGISTER, key, laneForm, shiftByConstant, shiftInstruction } from "./lanes.ts";
 import { V } from "./simd.ts";
 import { writeElements, writeParts } from "./vector-parts.ts";
@@ -40,6 +41,7 @@ export function writeAvx(w: RegionWriter, op: DecodedOp): boolean {
     writeFloat(w, op, page) ||
     writeFloatComparison(w, op, page) ||
     writeConversion(w, op, page) ||
+    writeRounding(w, op, page) ||
     writeFma(w, op, page)
   );
 }

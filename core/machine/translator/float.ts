@@ -170,6 +170,11 @@ export function isUnusualMode(code: Code): void {
     .op(Op.i32Ne);
 }
 
+/** Takes MXCSR, and pushes whether it is the default mode, whatever its flags are. */
+export function isDefaultMode(code: Code): void {
+  code.i32(MODE).op(Op.i32And).i32(MODE_DEFAULT).op(Op.i32Eq);
+}
+
 /** Writes ADD, SUB, MUL, DIV or SQRT of any format. Returns false, with nothing written, for anything else. */
 export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolean {
   if (page > PAGE_F2 || !isArithmetic(op.opcode)) return false;

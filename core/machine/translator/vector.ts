@@ -7,6 +7,7 @@ import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
 import { writeFloatComparison } from "./float-compare.ts";
 import { writeConversion } from "./float-convert.ts";
+import { writeRounding } from "./float-round.ts";
 import { laneForm, shiftByConstant } from "./lanes.ts";
 import { V } from "./simd.ts";
 import { writeElements, writeParts } from "./vector-parts.ts";
@@ -45,7 +46,8 @@ export function writeVector(w: RegionWriter, op: DecodedOp): boolean {
     writePacked(w, op, page) ||
     writeFloat(w, op, page) ||
     writeFloatComparison(w, op, page) ||
-    writeConversion(w, op, page)
+    writeConversion(w, op, page) ||
+    writeRounding(w, op, page)
   );
 }
 

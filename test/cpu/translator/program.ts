@@ -364,7 +364,11 @@ function rarer(a: Assembler, random: Random, reg: number, rm: number, inMemory: 
       a.bytes.push(...random.pick([[0x48, 0x0f, 0xc8], [0x0f, 0xcb], [0xc9], [0x9c], [0x87, 0xd9]]));
       return;
     default: {
-      // Vectors: moves, logic, integer and floating-point arithmetic, comparisons.
+      // Vectors: moves, logic, integer and floating-point arithmetic, comparisons; rounding to whole numbers.
+      if (random.chance(4)) {
+        operand([0x0f, 0x3a, 0x08 + random.below(4)], random.below(16), 0x66, 1, 4);
+        return void a.bytes.push(random.below(16));
+      }
       const vector = random.pick<[number, number]>([
         [0, 0x28],
         [0, 0x10],
