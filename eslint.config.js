@@ -21,10 +21,10 @@ export default tseslint.config(
     },
   },
   {
-    // State is moved by files/whole.ts, so that it is on the disk under its new name. None: its lock, which is of this moment only, and what
+    // State is moved by files/whole.ts, so that it is on the disk under its new name. None: locks, which are of this moment only, and what
     // backends rename: guests' files, of which the guests decide what must reach the disk, logs and sockets.
     files: ["core/**/*.ts", "electron/**/*.ts"],
-    ignores: ["core/files/whole.ts", "core/api/state-lock.ts", "core/dom0/backends/**"],
+    ignores: ["core/files/whole.ts", "core/files/lock.ts", "core/dom0/backends/**"],
     rules: {
       "no-restricted-imports": [
         "error",

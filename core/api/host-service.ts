@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import path from "node:path";
+import { releaseImages } from "../dom0/storage/image-locks.ts";
 import { Library } from "../library/library.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { AutostartEntry, CreateResult, FrozenImage, StatisticsSnapshot } from "../toolstack/messages.ts";
@@ -327,6 +328,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       this.#marks.hostEnded(state === "crashed");
       this.stops.hostEnded();
       this.kept.hostEnded();
+      releaseImages();
       this.history.event(null, `The host is ${this.#power}`, state === "crashed");
       this.#changed();
       this.emit("domains", { domains: [] });

@@ -1,6 +1,6 @@
 /** Disk images as users see them: those that the host keeps and those that domains name, who needs each, and what can be done with them, as tasks. */
 import path from "node:path";
-import type { NewFormat } from "../dom0/storage/convert.ts";
+import type { CopyFormat, NewFormat } from "../dom0/storage/convert.ts";
 import { StoreError } from "../dom0/storage/block-store.ts";
 import { identityOf, KnownFacts } from "../library/images/facts.ts";
 import { disksOf, layersOf, withoutTwins, type ImageUser, type NamedImage } from "../library/images/uses.ts";
@@ -187,7 +187,7 @@ export class ImageLibrary {
    * Makes a copy that is based on nothing, among the images that the host keeps. Throws ApiFailure EBUSY while somebody writes the image, ECANCELED;
    * Refusal.
    */
-  async copy(file: string, name: string, format: NewFormat, who: Client): Promise<{ path: string }> {
+  async copy(file: string, name: string, format: CopyFormat, who: Client): Promise<{ path: string }> {
     const image = await this.#find(file);
     const task = {
       title: `Copy the disk image ${image.name} as ${name}`,

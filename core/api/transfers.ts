@@ -10,7 +10,7 @@ import { exportDomain } from "../library/transfer/export.ts";
 import { importDomain } from "../library/transfer/import.ts";
 import type { Look } from "../library/transfer/intake.ts";
 import { lookInto, type ArchiveKind } from "../library/transfer/look.ts";
-import { clearScratch, withScratch } from "../library/transfer/scratch.ts";
+import { clearScratch, withScratch, type Noted } from "../library/transfer/scratch.ts";
 import { isDomainName, NAME_ALLOWED } from "../toolstack/domain-name.ts";
 import { DiskImages } from "./disk-images.ts";
 import { ApiFailure } from "./failure.ts";
@@ -112,13 +112,15 @@ export class Transfers {
     const { uuid, name, config, configName } = definition;
     const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
     const before = await writtenAt(config, folder);
-    const files = await this.#parts.library.files(uuid);
-    const bytes = await exportDomain({ name, config, folder, files }, file, progress, signal, async () => {
+    const { library } = this.#parts;
+    const files = await library.files(uuid);
+    const check = async (): Promise<void> => {
       this.#checkHalted(definition);
       if ((await writtenAt(config, folder)) !== before)
         throw new ApiFailure("EBUSY", `A disk of ${name} was written to meanwhile: export it again.`);
-    });
-    return { bytes };
+    };
+    const noted: Noted = (scratch, then) => library.exporting(scratch, then);
+    return { bytes: await exportDomain({ name, config, folder, files }, file, progress, signal, check, noted) };
   }
 
   /** Returns what is in an archive with this beginning. Throws Refusal, ApiFailure EROFS. */

@@ -2,10 +2,12 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { existsSync, realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
+import { Disks } from "../dom0/backends/blk/disks.ts";
 import { StoreError, type BlockStore } from "../dom0/storage/block-store.ts";
-import { convertImage, createImage, type NewFormat } from "../dom0/storage/convert.ts";
+import { convertImage, createImage, type CopyFormat, type NewFormat } from "../dom0/storage/convert.ts";
 import { IMAGE_FORMATS, openStore } from "../dom0/storage/open.ts";
 import { createQcow2 } from "../dom0/storage/qcow2/create.ts";
 import { Qcow2Store } from "../dom0/storage/qcow2/store.ts";
@@ -13,7 +15,8 @@ import { carryOut } from "./carry-out.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
-const NEW_FORMATS = ["qcow2", "raw"];
+const NEW_FORMATS: readonly NewFormat[] = ["qcow2", "raw"];
+const COPY_FORMATS: readonly CopyFormat[] = ["qcow2", "raw", "vhd"];
 /** By the file's name only, because what a guest wrote to its raw disk must not decide what that disk is. */
 const BY_NAME: Record<string, string> = {
   ".qcow2": "qcow2",
@@ -82,12 +85,12 @@ export function declared(connect: Connect): Command {
     );
   disk
     .command("convert <from> <to>")
-    .description("Make a new image, qcow2 or raw, with the content of another: qcow2, raw, vhd or vmdk")
+    .description("Make a new image, qcow2, raw or vhd, with the content of another: qcow2, raw, vhd or vmdk")
     .addOption(format())
-    .addOption(new Option("-O, --output <format>", "of the new image").choices(NEW_FORMATS))
-    .action(async (from: string, to: string, options: { format?: string; output?: NewFormat }) => {
+    .addOption(new Option("-O, --output <format>", "of the new image; else what its name says").choices(COPY_FORMATS))
+    .action(async (from: string, to: string, options: { format?: string; output?: CopyFormat }) => {
       await refuseInUse(from, connect);
-      const output = options.output ?? (formatOf(to, undefined) === "raw" ? "raw" : "qcow2");
+      const output = options.output ?? COPY_FORMATS.find((each) => each === formatOf(to, undefined)) ?? "qcow2";
       const isTerminal = process.stderr.isTTY;
       await convertImage(
         { file: from, format: formatOf(from, options.format) },
@@ -105,7 +108,7 @@ export function declared(connect: Connect): Command {
     .action(async (file: string, size: string, options: { format?: string; shrink?: boolean }) => {
       await refuseInUse(file, connect);
       const bytes = bytesOf(size);
-      const store = await openStore(file, formatOf(file, options.format), "read-write");
+      const store = await new Disks(tmpdir()).open(file, formatOf(file, options.format), "read-write");
       try {
         if (bytes < store.size && !options.shrink)
           throw new StoreError(

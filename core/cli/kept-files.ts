@@ -1,7 +1,8 @@
 /** `xenarium images`, `xenarium kernels` and `xenarium captures`: files that the running host keeps, and those of them that lie in the bin. */
 import { Command } from "commander";
+import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
-import type { BinnedFile } from "../api/schema.ts";
+import type { BinnedFile, ImageUser } from "../api/schema.ts";
 import { binText } from "./bin-text.ts";
 import { carryOut } from "./carry-out.ts";
 import { plain, table } from "./table.ts";
@@ -9,22 +10,62 @@ import { plain, table } from "./table.ts";
 type Api = Pick<ApiClient, "request">;
 type Connect = () => Promise<Api>;
 
+/** What is printed as JSON, and as a table with its head. */
+interface Listed {
+  all: readonly object[];
+  rows: string[][];
+}
+
 interface Kind {
   /** One and several of them. */
   one: string;
   several: string;
-  list: (api: Api) => Promise<{ name: string; path: string; bytes: number }[]>;
+  list: (api: Api) => Promise<Listed>;
   remove: (api: Api, name: string) => Promise<unknown>;
   bin: (api: Api) => Promise<BinnedFile[]>;
   restore: (api: Api, id: string) => Promise<{ path: string }>;
   purge: (api: Api) => Promise<unknown>;
 }
 
+const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
+
+function plainFiles(all: readonly { name: string; path: string; bytes: number }[]): Listed {
+  return {
+    all,
+    rows: [["Name", "MiB", "File"], ...all.map((each) => [plain(each.name), mib(each.bytes), plain(each.path)])],
+  };
+}
+
+/** Those of domains and snapshots too, wherever they lie: what each is based on, and who needs it. Images that are based on one are in lines of their own. */
+async function images(api: Api): Promise<Listed> {
+  const { images: all } = await api.request("imageList");
+  const rows = all.map((image) => [
+    plain(image.name),
+    image.format ?? "-",
+    image.size === null ? "-" : mib(image.size),
+    mib(image.allocated),
+    image.basedOn === null ? "-" : plain(path.basename(image.basedOn)),
+    image.users.flatMap((user) => (user.kind === "image" ? [] : [plain(neededBy(user))])).join("; ") || "-",
+    plain(image.path),
+  ]);
+  return { all, rows: [["Name", "Format", "MiB", "On disk", "Based on", "Needed by", "File"], ...rows] };
+}
+
+function neededBy({ kind, name, state, snapshots, writes }: ImageUser): string {
+  const facts = [
+    ...(state === "halted" ? [] : [STATES[state]]),
+    ...(snapshots.length > 0 ? [`${snapshots.length === 1 ? "snapshot" : "snapshots"} ${snapshots.join(", ")}`] : []),
+    ...(writes || kind === "snapshot" ? [] : ["read only"]),
+  ];
+  return facts.length === 0 ? name : `${name} (${facts.join(", ")})`;
+}
+const STATES = { running: "running", saved: "saved", binned: "in the bin", aside: "put aside" } as const;
+
 const KINDS = {
   images: {
     one: "disk image",
     several: "disk images",
-    list: (api) => api.request("diskImages"),
+    list: images,
     remove: (api, name) => api.request("diskRemove", { name }),
     bin: (api) => api.request("imageBin"),
     restore: (api, id) => api.request("imageRestore", { id }),
@@ -33,7 +74,7 @@ const KINDS = {
   kernels: {
     one: "kernel or RAM disk",
     several: "kernels and RAM disks",
-    list: (api) => api.request("keptKernels"),
+    list: async (api) => plainFiles(await api.request("keptKernels")),
     remove: (api, name) => api.request("keptKernelRemove", { name }),
     bin: (api) => api.request("kernelBin"),
     restore: (api, id) => api.request("kernelRestore", { id }),
@@ -42,7 +83,7 @@ const KINDS = {
   captures: {
     one: "capture",
     several: "captures of networks",
-    list: (api) => api.request("captures"),
+    list: async (api) => plainFiles(await api.request("captures")),
     remove: (api, name) => api.request("captureRemove", { name }),
     bin: (api) => api.request("captureBin"),
     restore: (api, id) => api.request("captureRestore", { id }),
@@ -68,10 +109,8 @@ export function declared(name: KeptFilesCommand, connect: Connect): Command {
     .description("Show all of them")
     .option("--json", "as JSON")
     .action(async ({ json }: { json?: boolean }) => {
-      const all = await kind.list(await connect());
-      if (json) return say(`${JSON.stringify(all, null, 2)}\n`);
-      const rows = all.map((each) => [plain(each.name), (each.bytes / 2 ** 20).toFixed(1), plain(each.path)]);
-      say(table([["Name", "MiB", "File"], ...rows]));
+      const { all, rows } = await kind.list(await connect());
+      say(json ? `${JSON.stringify(all, null, 2)}\n` : table(rows));
     });
   files
     .command("delete <name>")

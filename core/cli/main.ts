@@ -13,6 +13,7 @@ import { program } from "./program.ts";
 import { run } from "./run.ts";
 import { serve } from "./serve.ts";
 import { fork } from "./fork.ts";
+import { power } from "./power.ts";
 import { snapshot } from "./snapshot.ts";
 import { TRANSFER_COMMANDS, transfer } from "./transfer.ts";
 import { XENSTORE_CLIENTS, xenstore } from "./xenstore/clients.ts";
@@ -39,6 +40,7 @@ async function main(args: string[]): Promise<number> {
   const [command, ...rest] = args;
   // These report errors in the words of Xen's own tools.
   if (command === "xl") return withHost((connect) => xl(rest, connect));
+  if (command === "host") return withHost((connect) => power(rest, connect));
   if (command === "domains") return withHost((connect) => domains(rest, connect));
   if (command === "disk") return withHost((connect) => disk(rest, connect));
   if (command === "fetch") return withHost((connect) => fetchFiles(rest, connect));

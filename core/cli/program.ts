@@ -16,6 +16,7 @@ import { declared as keptFilesDeclared, KEPT_FILES_COMMANDS, summaryOf } from ".
 import { declared as networkDeclared } from "./network.ts";
 import { SHELLS, completion, type Shell } from "./completion/script.ts";
 import { declared as forkDeclared } from "./fork.ts";
+import { declared as powerDeclared } from "./power.ts";
 import { declared as snapshotDeclared } from "./snapshot.ts";
 import { declared as transferDeclared } from "./transfer.ts";
 import { declared as xenstoreDeclared, XENSTORE_CLIENTS } from "./xenstore/clients.ts";
@@ -58,6 +59,9 @@ export function program(actions: Actions, done: (status: number) => void): Comma
   const never = (): never => {
     throw new Error("declared for help and completion only");
   };
+  all.addCommand(
+    powerDeclared(never).summary("the power of a running host: status, on, off, reboot; --save keeps what runs"),
+  );
   all.addCommand(
     networkDeclared(never).summary("virtual networks of a running host: bridges, forwarded ports, captures"),
   );

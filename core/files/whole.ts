@@ -4,7 +4,7 @@
  * before stays as it was.
  */
 import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { link, lstat, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 
 /** The end of the name of a file that is being written. One that is left over is of no use. */
@@ -61,24 +61,28 @@ export async function moveWhole(from: string, to: string): Promise<void> {
   if (path.dirname(from) !== path.dirname(to)) await syncFolder(path.dirname(from));
 }
 /**
- * The same for a file that takes a place where nothing may be. Throws EEXIST where something is: of two that come at the same moment, one is there. On file
- * systems without hard links somebody who comes between the look and the step loses.
+ * The same for a file that takes a place where nothing may be. Throws EEXIST where something is: of several that come at the same moment, one is there and
+ * the others are told so. If it fails, nothing is at that place.
  */
 export async function moveNew(from: string, to: string): Promise<void> {
+  const isLinked = await link(from, to).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST") throw error;
+      return false;
+    },
+  );
+  // exFAT and many network drives have no hard links. There an empty file, which only one can make, holds the place until the whole one takes it. Who is
+  // killed between these two steps leaves it.
+  if (!isLinked) await (await open(to, NEW.flags, NEW.mode)).close();
   try {
-    await link(from, to);
+    if (isLinked) await syncFolder(path.dirname(to));
+    else await moveWhole(from, to);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
-    const isThere = await lstat(to).then(
-      () => true,
-      () => false,
-    );
-    if (isThere)
-      throw Object.assign(new Error(`EEXIST: file already exists, ${to}`), { code: "EEXIST", syscall: "link" });
-    return moveWhole(from, to);
+    await rm(to, { force: true }).catch(() => {});
+    throw error;
   }
-  await syncFolder(path.dirname(to));
-  await rm(from, { force: true });
+  if (isLinked) await rm(from, { force: true });
 }
 export function moveWholeSync(from: string, to: string): void {
   renameSync(from, to);

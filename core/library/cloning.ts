@@ -18,19 +18,31 @@ import { UUID } from "./definition.ts";
 import { plainName } from "./names.ts";
 import { convertWithRoom } from "./images/converting.ts";
 import { readPlain } from "./plain.ts";
+import { SCRATCH } from "./transfer/scratch.ts";
 
 const MOST_NOTE_BYTES = 1024 * 1024;
 /** What a copy's name ends with. A note can never cause a file with another ending to be removed. */
 const COPY = /\.[\da-f]{8}\.(qcow2|img)$/;
 const NOTE = z.strictObject({
   /** Copies, which are written under the names that they keep. */
-  files: z.array(z.string().regex(COPY).refine(path.isAbsolute)).max(1024),
+  files: z.array(z.string().regex(COPY).refine(path.isAbsolute)).max(1024).default([]),
   /** Files that are moved to their place when they are whole. They may be called anything, and are known by the number that a file keeps when it moves. */
   moved: z
     .array(z.strictObject({ file: z.string().refine(path.isAbsolute), inode: z.string().regex(/^\d{1,20}$/) }))
     .max(1024)
     .default([]),
+  /** Folders of exports that are under way, beside the files that these become. */
+  folders: z
+    .array(
+      z
+        .string()
+        .refine(path.isAbsolute)
+        .refine((folder) => SCRATCH.test(path.basename(folder))),
+    )
+    .max(1024)
+    .default([]),
 });
+type Note = z.infer<typeof NOTE>;
 
 /** A file that is whole, and where it is to lie from now on. */
 export interface Move {
@@ -92,9 +104,10 @@ export class Making {
       const uuid = path.basename(name, ".json");
       if (UUID.test(uuid) && !isThere(uuid)) {
         const note = await readPlain(file, MOST_NOTE_BYTES).catch(() => Buffer.alloc(0));
-        const { files, moved } = notedIn(note.toString("utf8"));
+        const { files, moved, folders } = notedIn(note.toString("utf8"));
         for (const { file: each, inode } of moved) if ((await inodeOf(each)) === inode) files.push(each);
         for (const each of files) await rm(each, { force: true }).catch(() => {});
+        for (const each of folders) await rm(each, { force: true, recursive: true }).catch(() => {});
       }
       await rm(file, { force: true, recursive: true }).catch(() => {});
     }
@@ -102,11 +115,21 @@ export class Making {
 
   /** Notes files that are to be moved, until `then` has ended: it moves them, and makes a definition that names them. */
   async moving<T>(uuid: string, moves: readonly Move[], then: () => Promise<T>): Promise<T> {
-    const moved = await Promise.all(moves.map(async ({ from, to }) => ({ file: to, inode: await inodeOf(from) })));
-    return this.#noted(uuid, { files: [], moved }, then);
+    const moved = await Promise.all(
+      moves.map(async ({ from, to }) => {
+        const inode = await inodeOf(from);
+        return inode === null ? [] : [{ file: to, inode }];
+      }),
+    );
+    return this.#noted(uuid, { moved: moved.flat() }, then);
   }
 
-  async #noted<T>(uuid: string, what: { files: string[]; moved?: unknown[] }, then: () => Promise<T>): Promise<T> {
+  /** Notes the folder of an export until `then` has ended. */
+  exporting<T>(folder: string, then: () => Promise<T>): Promise<T> {
+    return this.#noted(crypto.randomUUID(), { folders: [folder] }, then);
+  }
+
+  async #noted<T>(uuid: string, what: z.input<typeof NOTE>, then: () => Promise<T>): Promise<T> {
     const note = path.join(this.#folder, `${uuid}.json`);
     await privateFolder(this.#folder);
     await writeWhole(note, `${JSON.stringify(what)}\n`);
@@ -142,11 +165,11 @@ export class Making {
   }
 }
 
-function notedIn(text: string): z.infer<typeof NOTE> {
+function notedIn(text: string): Note {
   try {
     return NOTE.parse(JSON.parse(text));
   } catch {
-    return { files: [], moved: [] };
+    return { files: [], moved: [], folders: [] };
   }
 }
 

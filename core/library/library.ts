@@ -153,6 +153,11 @@ export class Library {
     return this.#kept().making.moving(uuid, moves, then);
   }
 
+  /** Keeps the folder of an export noted until `then` has ended: if somebody is killed before, it goes at the next start. */
+  exporting<T>(folder: string, then: () => Promise<T>): Promise<T> {
+    return this.#kept().making.exporting(folder, then);
+  }
+
   /**
    * Adds a definition that is like another, with copies of the disks that its domain may write; if there are any, the domain must not run meanwhile.
    * `progress` is told the share that is done. Throws Refusal, and what `progress` throws.

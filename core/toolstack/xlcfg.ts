@@ -27,7 +27,7 @@ import { ConfigValues, parseNumber, show } from "./xlcfg-values.ts";
 
 export const MAX_VCPUS = 32;
 /** The memory of the largest host. */
-const MAX_MEMORY_MIB = 3584;
+export const MAX_MEMORY_MIB = 3584;
 const MAX_CMDLINE = 1023;
 /** libxl's command line for a shim. */
 const SHIM_CMDLINE = "pv-shim console=xen,pv";

@@ -1,12 +1,10 @@
 /** What may be done with domains, whether by button, menu or palette. */
-import type { DomainInfo, GoesWith } from "../../core/api/schema.ts";
-import { baseName } from "../create/devices.ts";
+import type { DomainInfo } from "../../core/api/schema.ts";
 import { askLibrary } from "../library/asked.ts";
 import { exportDomain } from "../library/transfer.ts";
-import { snapshotsText } from "../snapshots/words.ts";
-import { act, request, sentence } from "../state/session.ts";
-import { ask, forget, show, toast, useApp, type EndedDomain } from "../state/store.ts";
-import { sizeText } from "../ui/units.ts";
+import { act } from "../state/session.ts";
+import { ask, forget, show, useApp, type EndedDomain } from "../state/store.ts";
+import { askDelete, listed } from "./deletion.ts";
 
 export type DomainAction = "pause" | "unpause" | "save" | "shutdown" | "reboot" | "destroy";
 
@@ -123,11 +121,6 @@ async function comeBack({ domid, uuid }: EndedDomain): Promise<void> {
     show({ ...view, domid: started.domid, tab: domid < 0 ? "console" : view.tab });
 }
 
-const MOST_NAMED = 12;
-function listed(names: readonly string[]): string {
-  return `${names.slice(0, MOST_NAMED).join(", ")}${names.length > MOST_NAMED ? " and more" : ""}`;
-}
-
 function askDiscard(ended: readonly EndedDomain[]): void {
   const names = ended.map(({ name }) => name);
   ask({
@@ -136,44 +129,5 @@ function askDiscard(ended: readonly EndedDomain[]): void {
     text: `What was in the memory of ${listed(names)} is lost: it can only be started anew then, as after a power failure.`,
     action: "Discard",
     onConfirm: () => ended.forEach(({ uuid }) => void act("savedDiscard", { uuid })),
-  });
-}
-
-/** Says what is deleted with them, and what stays. */
-async function askDelete(ended: readonly EndedDomain[]): Promise<void> {
-  const names = ended.map(({ name }) => name);
-  const one = names.length === 1;
-  const saved = ended.some(({ kept }) => kept?.saved);
-  let goes: GoesWith[];
-  try {
-    goes = await Promise.all(ended.map(({ uuid }) => request("keptGoesWith", { uuid })));
-  } catch (error) {
-    toast("error", sentence(error));
-    return;
-  }
-  const snapshots = goes.reduce((sum, each) => sum + each.snapshots, 0);
-  const images = goes.flatMap((each) => each.images);
-  const files = [...new Set(ended.flatMap(({ kept }) => kept?.files ?? []))].filter((file) => !images.includes(file));
-  const bytes = goes.reduce((sum, each) => sum + each.bytes, 0);
-  const snapshotsOf = one ? "its snapshots" : "their snapshots";
-  const parts = [
-    one ? "Its configuration" : `The configurations of ${listed(names)}`,
-    ...(saved ? ["what is saved of memory"] : []),
-    ...(snapshots > 0 ? [`${one ? "its" : "their"} ${snapshotsText(snapshots)}`] : []),
-    `the files that were given with ${one ? "it" : "them"}`,
-  ];
-  ask({
-    title: one ? `Delete ${names[0]}` : `Delete ${names.length} domains`,
-    text: [
-      `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)} go to the bin. They can be restored from there for a day; then they are gone.`,
-      images.length === 0
-        ? ""
-        : `The disk images that were made for ${snapshotsOf}, beside the disks, are gone then too, and so is what was written since the first of these. That is ${sizeText(bytes)}: ${listed(images.map(baseName))}.`,
-      files.length === 0 ? "" : `What lies in files of this computer stays: ${listed(files)}.`,
-    ]
-      .filter(Boolean)
-      .join("\n\n"),
-    action: "Delete",
-    onConfirm: () => ended.forEach(({ uuid }) => void act("keptDelete", { uuid })),
   });
 }

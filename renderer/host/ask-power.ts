@@ -6,7 +6,8 @@ import { ask, useApp } from "../state/store.ts";
 function whatFollows(): string {
   const guests = useApp.getState().domains.length - 1;
   if (guests <= 0) return "No domain runs.";
-  return `${guests === 1 ? "One domain runs" : `${guests} domains run`}. They are asked to shut down first; what has not after 10 seconds is ended.`;
+  const asked = guests === 1 ? "One domain runs. It is asked" : `${guests} domains run. They are asked`;
+  return `${asked} to shut down first; what has not after 10 seconds is ended.`;
 }
 
 /** A domain that could not be saved is not ended without another question. */
@@ -32,7 +33,7 @@ export function askPowerOff(): void {
   const canSave = domains.some(({ uuid }) => kept.some((each) => each.uuid === uuid));
   ask({
     title: "Power off the host",
-    text: `${whatFollows()}${canSave ? " Saved, they go on where they are when they are started again." : ""}`,
+    text: `${whatFollows()}${canSave ? " What is saved goes on where it is when it is started again." : ""}`,
     action: "Power off",
     onConfirm: () => void act("hostPowerOff", {}),
     ...(canSave && { instead: { action: "Save and power off", onConfirm: () => void saveAndPowerOff() } }),

@@ -9,10 +9,14 @@ import { sizeText } from "../ui/units.ts";
 import { bytesOf, stemOf, UNITS, type Unit } from "./words.ts";
 
 type NewFormat = "qcow2" | "raw";
-const FORMATS: readonly (readonly [NewFormat, string])[] = [
-  ["qcow2", "qcow2: takes the room that is written to, and can have snapshots"],
-  ["raw", "raw: the disk byte for byte, as every program reads it"],
-];
+type CopyFormat = NewFormat | "vhd";
+const WORDS: Record<CopyFormat, string> = {
+  qcow2: "qcow2: takes the room that is written to, and can have snapshots",
+  raw: "raw: the disk byte for byte, as every program reads it",
+  vhd: "vhd: for Hyper-V, Azure, XenServer and others; a domain here can only read it",
+};
+const NEW_FORMATS = ["qcow2", "raw"] as const;
+const COPY_FORMATS = ["qcow2", "raw", "vhd"] as const;
 
 function SizeField({
   text,
@@ -54,14 +58,22 @@ function SizeField({
   );
 }
 
-function FormatField({ format, onFormat }: { format: NewFormat; onFormat: (format: NewFormat) => void }) {
+function FormatField<Format extends CopyFormat>({
+  formats,
+  format,
+  onFormat,
+}: {
+  formats: readonly Format[];
+  format: Format;
+  onFormat: (format: Format) => void;
+}) {
   return (
     <fieldset className="choice">
       <legend>Format</legend>
-      {FORMATS.map(([each, words]) => (
+      {formats.map((each) => (
         <label key={each} className="check">
           <input type="radio" name="image-format" checked={format === each} onChange={() => onFormat(each)} />
-          {words}
+          {WORDS[each]}
         </label>
       ))}
     </fieldset>
@@ -93,7 +105,7 @@ export function NewImage({ onClose }: { onClose: () => void }) {
         note="It is empty, and takes next to no room until a guest writes to it."
         problem={bytes === null ? "A number above 0, as 10 or 1.5." : null}
       />
-      <FormatField format={format} onFormat={setFormat} />
+      <FormatField formats={NEW_FORMATS} format={format} onFormat={setFormat} />
     </FormDialog>
   );
 }
@@ -101,7 +113,7 @@ export function NewImage({ onClose }: { onClose: () => void }) {
 /** Copying and converting are the same task, which continues when this dialog is closed. */
 export function CopyImage({ image, onClose }: { image: ImageReport; onClose: () => void }) {
   const [name, setName] = useState(`${stemOf(image.name)}-copy`);
-  const [format, setFormat] = useState<NewFormat>(image.format === "raw" ? "raw" : "qcow2");
+  const [format, setFormat] = useState<CopyFormat>(image.format === "raw" ? "raw" : "qcow2");
   const { path } = image;
   return (
     <FormDialog
@@ -116,7 +128,7 @@ export function CopyImage({ image, onClose }: { image: ImageReport; onClose: () 
         that the host keeps. {image.name} stays as it is.
       </p>
       <NameField value={name} onValue={setName} hint={NAME_HINT} />
-      <FormatField format={format} onFormat={setFormat} />
+      <FormatField formats={COPY_FORMATS} format={format} onFormat={setFormat} />
     </FormDialog>
   );
 }

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
 import type { HostService } from "../../core/api/host-service.ts";
 import { builtHost } from "../built-host.ts";
+import { openStore } from "../../core/dom0/storage/open.ts";
+import { imageOf, writeVersion } from "../library/snapshots/crash-model.ts";
 import { DISK_BYTES } from "../library/snapshots/library.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { connectInMemory } from "./in-memory.ts";
@@ -39,7 +41,10 @@ beforeAll(async () => {
 afterAll(() => host.powerOff(0));
 
 it("is nothing for a domain without snapshots, whose disks stay", async () => {
-  expect(await client.request("keptGoesWith", { uuid: PLAIN })).toEqual({ snapshots: 0, images: [], bytes: 0 });
+  expect(await client.request("keptGoesWith", { uuid: PLAIN })).toEqual({
+    ...{ snapshots: 0, images: [], bytes: 0 },
+    refused: null,
+  });
   await client.request("keptDelete", { uuid: PLAIN });
   expect(await client.request("binList")).toMatchObject([{ name: "plain", snapshots: 0 }]);
   await client.request("binPurge", {});
@@ -56,6 +61,7 @@ it("is its snapshots, and all images that were made for them: the one that it ha
     snapshots: 2,
     images: overlays(),
     bytes: room(overlays()),
+    refused: null,
   });
   // A snapshot that lies in the bin is not told of, but the images are.
   await client.request("snapshotDelete", { uuid: WEB, snapshot: first.snapshot });
@@ -71,6 +77,12 @@ it("is not what another domain is based on; the bin counts the rest, which is wh
     name: "copy",
   });
   const { uuid: copy } = (await client.request("keptDomains")).find(({ name }) => name === "copy")!;
+  const refused = /copy was made from the snapshot Second and needs its disks/;
+  expect(await client.request("keptGoesWith", { uuid: WEB })).toMatchObject({
+    snapshots: 2,
+    refused: expect.stringMatching(refused) as string,
+  });
+  expect(await client.request("keptGoesWith", { uuid: copy })).toMatchObject({ refused: null });
   await expect(client.request("keptDelete", { uuid: WEB })).rejects.toMatchObject({ code: "EBUSY" });
   await client.request("keptDelete", { uuid: copy });
   const [entry] = await client.request("binList");
@@ -81,6 +93,37 @@ it("is not what another domain is based on; the bin counts the rest, which is wh
   expect((await client.request("keptConfig", { uuid: WEB })).config).toContain(images[0]);
   await client.request("binPurge", {});
   expect((await client.request("keptGoesWith", { uuid: WEB })).images.toSorted()).toEqual(overlays());
+});
+
+const now = async (): Promise<Buffer> => {
+  const { config: text } = await client.request("keptConfig", { uuid: WEB });
+  const store = await openStore(imageOf(text).file, "qcow2", "read");
+  try {
+    const bytes = Buffer.alloc(store.size);
+    await store.read(0, [bytes]);
+    return bytes;
+  } finally {
+    await store.close();
+  }
+};
+
+it("has its disk as it was when it was deleted, and all of its snapshots, when it is put back, by a host that was started meanwhile too", async () => {
+  const { config: text } = await client.request("keptConfig", { uuid: WEB });
+  await writeVersion(imageOf(text), 7);
+  const [disk, tree] = [await now(), await client.request("snapshots", { uuid: WEB })];
+  expect(disk.includes("7       ")).toBe(true);
+  await client.request("keptDelete", { uuid: WEB });
+  await host.powerOff(0);
+  host = builtHost({ libraryFolder: path.join(folder, "library") });
+  client = connectInMemory(host, true).client;
+  const [entry] = await client.request("binList");
+  await client.request("binRestore", { id: entry!.id });
+  expect((await now()).equals(disk)).toBe(true);
+  expect(await client.request("snapshots", { uuid: WEB })).toEqual(tree);
+  // And back to the first of them, before anything was written.
+  const first = tree!.snapshots.find(({ name }) => name === "First")!;
+  await client.request("snapshotRevert", { uuid: WEB, snapshot: first.id });
+  expect((await now()).equals(Buffer.alloc(DISK_BYTES, 1))).toBe(true);
 });
 
 it("is counted in the bin, back when it is put back, and gone with what was written since when it is gone for good", async () => {

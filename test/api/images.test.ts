@@ -206,11 +206,14 @@ describe("work on disk images", () => {
     expect(await client.request("imageCheck", { path: again.path })).toMatchObject({
       tables: { errors: 0, leaked: 0 },
     });
+    const foreign = await client.request("imageCopy", { path: raw.path, name: "flat", format: "vhd" });
+    expect(foreign.path).toBe(at("flat.vhd"));
+    expect(await found("flat.vhd")).toMatchObject({ format: "vhd", size: 64 * MIB, basedOn: null });
     // A name that is taken must not be overwritten.
     const third = await client.request("imageCopy", { path: raw.path, name: "flat", format: "raw" });
     expect(third.path).toBe(at("flat-2.img"));
     expect(readdirSync(images).filter((name) => name.endsWith(".part"))).toEqual([]);
-    for (const name of ["flat.img", "flat-2.img", "flat.qcow2", "over.qcow2"])
+    for (const name of ["flat.img", "flat-2.img", "flat.qcow2", "flat.vhd", "over.qcow2"])
       await client.request("diskRemove", { name });
     await client.request("imagePurge", {});
   });

@@ -66,6 +66,9 @@ describe.skipIf(missing !== null)(`xenarium disk${missing ? ` (${missing})` : ""
     execFileSync("qemu-img", ["check", at("b.qcow2")]);
     await says("convert", at("b.qcow2"), at("b.raw"));
     expect(readFileSync(at("b.raw")).equals(readFileSync(at("plain.img")))).toBe(true);
+    await says("convert", at("b.qcow2"), at("b.vhd"));
+    expect(JSON.parse(await says("info", at("b.vhd"), "--json"))).toMatchObject({ format: "vhd" });
+    execFileSync("qemu-img", ["compare", "-f", "vpc", "-F", "raw", at("b.vhd"), at("plain.img")]);
     // The data of a raw disk that begins like a qcow2 image.
     writeFileSync(at("trap.img"), Buffer.concat([readFileSync(at("over.qcow2")), Buffer.alloc(512)]));
     expect(JSON.parse(await says("info", at("trap.img"), "--json"))).toMatchObject({ format: "raw", backing: null });

@@ -53,14 +53,18 @@ describe("files that the host keeps", () => {
       mkdirSync(folder, { recursive: true });
       const at = path.join(folder, file);
       writeFileSync(at, Buffer.alloc(MIB, "x"));
-      expect(await files(name)).toMatch(new RegExp(`^Name +MiB +File\n${file} +1\\.0 +${at}\n$`));
-      expect(JSON.parse(await files(name, "list", "--json"))).toMatchObject([{ name: file, bytes: MIB }]);
+      const head = name === "images" ? "Name +Format +MiB +On disk +Based on +Needed by +File" : "Name +MiB +File";
+      const facts = name === "images" ? " +raw +1\\.0 +1\\.0 +- +- +" : " +1\\.0 +";
+      expect(await files(name)).toMatch(new RegExp(`^${head}\n${file}${facts}${at}\n$`));
+      expect(JSON.parse(await files(name, "list", "--json"))).toMatchObject([
+        { name: file, [name === "images" ? "size" : "bytes"]: MIB },
+      ]);
       expect(await files(name, "bin")).toBe("The bin is empty.\n");
       expect(await files(name, "delete", file)).toBe(
         `${file} is in the bin for a day; "xenarium ${name} undelete" takes it out.\n`,
       );
       expect(existsSync(at)).toBe(false);
-      expect(await files(name)).toMatch(/^Name +MiB +File\n$/);
+      expect(await files(name)).toMatch(new RegExp(`^${head}\n$`));
       expect(await files(name, "bin")).toMatch(
         new RegExp(`^Name +Deleted +Gone for good +MiB +Id\n${file} .* 1\\.0 .*\n1\\.0 MiB, total\n$`),
       );
@@ -76,6 +80,27 @@ describe("files that the host keeps", () => {
       expect(await files(name, "bin", "--empty")).toBe("The bin is empty.\n");
       expect(readdirSync(folder)).toEqual([]);
     });
+});
+
+it("images are listed with those that domains name: sizes, what each is based on, and who needs it", async () => {
+  await host.library.open();
+  const [uuid, image] = ["22222222-2222-4222-8222-222222222222", path.join(state, "shop.img")];
+  writeFileSync(image, Buffer.alloc(2 * MIB, "x"));
+  const config = `name = "shop"\nkernel = "k"\nmemory = 32\ndisk = [ "${image},raw,xvda,rw" ]\n`;
+  await host.library.define({ uuid, config, configName: null, files: { k: new Uint8Array([1]) } });
+  await snapshots("take", "shop", "clean", "--disks-only");
+  const lines = (await files("images")).split("\n");
+  expect(lines.find((line) => line.startsWith("shop.img"))).toMatch(
+    /^shop\.img +raw +2\.0 +2\.0 +- +shop \(snapshot clean\) +\/.*shop\.img$/,
+  );
+  expect(lines.find((line) => line.startsWith("shop.xvda"))).toMatch(
+    /^shop\.xvda-[\da-f]{8}\.qcow2 +qcow2 +2\.0 +0\.\d +shop\.img +shop +\//,
+  );
+  await host.library.remove(uuid);
+  await host.snapshots.moved(uuid);
+  expect(await files("images")).toMatch(/shop\.xvda-[\da-f]{8}\.qcow2 .* shop \(in the bin\)/);
+  await host.library.purge(null);
+  await host.snapshots.moved(null);
 });
 
 it("snapshots go to the bin with their size, and are taken out by name or id, under another name if theirs is taken", async () => {

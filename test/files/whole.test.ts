@@ -2,14 +2,16 @@
 import { lstatSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import * as promises from "node:fs/promises";
 import path from "node:path";
-import { beforeEach, describe, expect, it, vi } from "vitest";
-import { moveWhole, moveWholeSync, removeParts, writeWhole, writeWholeSync } from "../../core/files/whole.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { moveNew, moveWhole, moveWholeSync, removeParts, writeWhole, writeWholeSync } from "../../core/files/whole.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 /** What was done to files, in order: "write x", "sync x", "rename x y". */
 const deeds = vi.hoisted(() => [] as string[]);
 /** The action that fails, as on a full or failing disk. */
 const failing = vi.hoisted(() => ({ deed: "" }));
+/** What the file system says to whoever wants a hard link; empty: it has them. */
+const links = vi.hoisted(() => ({ refusal: "" }));
 
 function did(deed: string): void {
   deeds.push(deed);
@@ -34,6 +36,10 @@ vi.mock("node:fs/promises", async (original) => {
     rename: (from: string, to: string) => {
       did(`rename ${called(from)} ${called(to)}`);
       return real.rename(from, to);
+    },
+    link: async (from: string, to: string) => {
+      if (links.refusal) throw Object.assign(new Error("no links here"), { code: links.refusal, syscall: "link" });
+      return real.link(from, to);
     },
   };
 });
@@ -150,6 +156,57 @@ describe.each(movers)("what is %s", (_name, move) => {
     expect([readdirSync(lies("state")), readdirSync(lies("bin"))]).toEqual([["a"], []]);
   });
 });
+
+// exFAT refuses links with EPERM, SMB with ENOTSUP.
+describe.each(["", "EPERM", "ENOTSUP"])(
+  "what takes a place where nothing may be, where links are refused with “%s”",
+  (refusal) => {
+    let folder: string;
+    const lies = (name: string): string => path.join(folder, name);
+    beforeEach(() => {
+      folder = temporaryFolder("new");
+      deeds.length = 0;
+      failing.deed = "";
+      links.refusal = refusal;
+    });
+    afterEach(() => void (links.refusal = ""));
+
+    it("is there whole, and what was there before stays", async () => {
+      writeFileSync(lies("a"), "it");
+      await moveNew(lies("a"), lies("b"));
+      expect([readdirSync(folder), readFileSync(lies("b"), "utf8")]).toEqual([["b"], "it"]);
+      writeFileSync(lies("a"), "other");
+      await expect(moveNew(lies("a"), lies("b"))).rejects.toMatchObject({ code: "EEXIST" });
+      expect([readFileSync(lies("a"), "utf8"), readFileSync(lies("b"), "utf8")]).toEqual(["other", "it"]);
+      symlinkSync("nowhere", lies("c"));
+      await expect(moveNew(lies("a"), lies("c"))).rejects.toMatchObject({ code: "EEXIST" });
+      expect(lstatSync(lies("c")).isSymbolicLink()).toBe(true);
+    });
+
+    it("is one of those that come at the same moment, again and again; the others are told so and have theirs yet", async () => {
+      for (let round = 0; round < 20; round++) {
+        const names = Array.from({ length: 8 }, (_, i) => `${round}-${i}`);
+        for (const name of names) writeFileSync(lies(name), name);
+        const ended = await Promise.allSettled(names.map((name) => moveNew(lies(name), lies(`to-${round}`))));
+        const winners = names.filter((_, i) => ended[i]!.status === "fulfilled");
+        expect(winners).toHaveLength(1);
+        expect(readFileSync(lies(`to-${round}`), "utf8")).toBe(winners[0]);
+        for (const each of ended) if (each.status === "rejected") expect(each.reason).toMatchObject({ code: "EEXIST" });
+        for (const name of names.filter((each) => each !== winners[0]))
+          expect(readFileSync(lies(name), "utf8")).toBe(name);
+      }
+    });
+
+    const leavesNothing = async (deed: string): Promise<void> => {
+      writeFileSync(lies("a"), "it");
+      failing.deed = deed;
+      await expect(moveNew(lies("a"), lies("b"))).rejects.toThrow("no space");
+      expect(readdirSync(folder)).not.toContain("b");
+    };
+    it("is not there when the folder can't reach the disk", () => leavesNothing(`sync ${path.basename(folder)}`));
+    it.skipIf(refusal === "")("is not there when it can't be moved", () => leavesNothing("rename a b"));
+  },
+);
 
 describe("what a crash has left half written", () => {
   it("is removed, and nothing else is", async () => {

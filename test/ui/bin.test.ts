@@ -51,6 +51,13 @@ async function prepared(): Promise<void> {
   await host.library.define({ uuid: other, config: config("old", `"${at("own/old.img")},raw,xvda,rw"`), ...given });
   for (const name of ["First", "Second"]) await host.snapshots.take(other, { name, memory: false });
   await host.library.remove(other);
+  const base = "33333333-3333-4333-8333-333333333333";
+  writeFileSync(at("own/base.img"), Buffer.alloc(2 * MIB, "b"));
+  await host.library.define({ uuid: base, config: config("base", `"${at("own/base.img")},raw,xvda,rw"`), ...given });
+  const { snapshot } = await host.snapshots.take(base, { name: "Golden", memory: false });
+  await host.snapshots.clone(base, snapshot.id, "base-copy");
+  for (const [i, name] of ["spare-1", "spare-2"].entries())
+    await host.library.define({ uuid: `4444444${i}-4444-4444-8444-444444444444`, config: config(name, ""), ...given });
   await host.images.remove("disk.img");
   await host.fetching.kernels.remove("vmlinuz-6.1.0-57-amd64");
   await host.captures.remove("lab-2026-11-29.pcap");
@@ -102,6 +109,58 @@ describe.skipIf(missing !== null)(
         .poll(() => page.locator(".snapshot-name").allTextContents(), SLOW)
         .toEqual(["Clean", "After the upgrade"]);
       await page.getByRole("button", { name: /^Host/ }).first().click();
+    });
+
+    it("kernels and RAM disks that are kept are listed with their sizes, and one is deleted after a question", async () => {
+      const { page } = app;
+      await app.tab("Images");
+      const list = page.getByRole("region", { name: "Kernels and RAM disks" });
+      await list.getByText("initrd.img-6.1.0-57-amd64").waitFor(SLOW);
+      expect(await list.getByText("vmlinuz-6.1.0-57-amd64").count()).toBe(0);
+      await list.scrollIntoViewIfNeeded();
+      await app.shoot("bin-kernels");
+      await page.setViewportSize({ width: 640, height: 800 });
+      await app.shoot("bin-images-narrow");
+      await list.scrollIntoViewIfNeeded();
+      await app.shoot("bin-kernels-narrow");
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await list.getByRole("button", { name: /^Delete initrd/ }).click();
+      const question = dialog("Delete initrd.img-6.1.0-57-amd64");
+      await question.getByText(/goes to the bin, and can be put back for a day/).waitFor();
+      await app.shoot("bin-kernel-delete");
+      expect(await violationsOf(page)).toEqual([]);
+      await question.getByRole("button", { name: "Cancel" }).click();
+    });
+
+    it("several are deleted at once: the question says what goes with those that can be, and why another can't be", async () => {
+      const { page } = app;
+      await app.tab("Domains");
+      for (const name of ["base", "spare-1", "spare-2"])
+        await page.getByLabel(`Select ${name}`, { exact: true }).click();
+      const deletes = page.getByRole("toolbar", { name: "Selected domains" }).getByRole("button", { name: /^Delete/ });
+      await deletes.click();
+      const question = dialog("Delete 2 domains");
+      await question.getByText(/^The configurations of spare-1 and spare-2, and the files/).waitFor(SLOW);
+      await question
+        .getByText(/base can’t be deleted. base-copy was made from the snapshot Golden and needs its disks/)
+        .waitFor();
+      await app.shoot("bin-delete-several");
+      expect(await violationsOf(page)).toEqual([]);
+      await question.getByRole("button", { name: "Delete", exact: true }).click();
+      for (const name of ["spare-1", "spare-2"])
+        await page.locator(`.side-domain[data-name="${name}"]`).waitFor({ state: "detached", ...SLOW });
+      expect(await page.locator('.side-domain[data-name="base"]').count()).toBe(1);
+      // Where none can be deleted there is nothing to ask.
+      await deletes.click();
+      await page
+        .getByText(/base-copy was made from the snapshot Golden/)
+        .first()
+        .waitFor(SLOW);
+      expect(await page.getByRole("dialog").count()).toBe(0);
+      const client = await app.client();
+      for (const { name, id } of await client.request("binList"))
+        if (name.startsWith("spare")) await client.request("binPurge", { id });
+      client.close();
     });
 
     it("has what was deleted of every kind, with its size, and puts it back", async () => {

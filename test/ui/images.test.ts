@@ -87,6 +87,11 @@ describe.skipIf(missing !== null)(`disk images in the window${missing ? ` (${mis
     await asked.getByRole("button", { name: "Convert to qcow2" }).click();
     await row("My-disk-copy.qcow2").waitFor(SLOW);
     expect(await cell("My-disk-copy.qcow2", 2)).toBe("2 MiB");
+    await choose("My-disk.img", "Copy or convert…");
+    await asked.getByLabel(/^vhd/).check();
+    await asked.getByRole("button", { name: "Convert to vhd" }).click();
+    await row("My-disk-copy.vhd").waitFor(SLOW);
+    expect(await cell("My-disk-copy.vhd", 2)).toBe("2 MiB");
     await choose("My-disk.img", "Delete…");
     const question = dialog("Delete My-disk.img");
     await question.getByText("goes to the bin, and can be put back for a day").waitFor();

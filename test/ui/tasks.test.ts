@@ -82,7 +82,7 @@ describe.skipIf(missing !== null)(`tasks${missing ? ` (${missing})` : ""}`, () =
     await page.locator(".side-entry", { hasText: "Host" }).click();
     await app.tab("Overview");
     await page.getByRole("button", { name: "Reboot" }).click();
-    await page.getByText("One domain runs. They are asked").waitFor();
+    await page.getByText("One domain runs. It is asked").waitFor();
     await page.getByRole("dialog").getByRole("button", { name: "Reboot" }).click();
     await expect.poll(() => task("Reboot the host").getAttribute("data-state"), PATIENT).toBe("done");
     await page.getByText("The host is up. Give it a guest.").waitFor();

@@ -7,6 +7,7 @@ import { fileName, nothing } from "./values.ts";
 const name = z.string().min(1).max(1024);
 const binned = z.string().min(1).max(1024);
 const format = z.enum(["qcow2", "raw"]);
+const copyFormat = z.enum(["qcow2", "raw", "vhd"]);
 
 export const IMAGE_REQUESTS = {
   /** Images that the host keeps, those that domains and snapshots name, and what these are based on. */
@@ -14,7 +15,7 @@ export const IMAGE_REQUESTS = {
   /** Makes an empty image of so many bytes; its name gets the format's ending. Answers with its place. */
   imageCreate: takes(z.strictObject({ name, format, bytes: z.int().min(0) })).gives<{ path: string }>(),
   /** Makes a copy, of an image in the list, that is based on nothing, among those that the host keeps, in that format. EBUSY while it is written. */
-  imageCopy: takes(z.strictObject({ path: fileName, name, format })).gives<{ path: string }>(),
+  imageCopy: takes(z.strictObject({ path: fileName, name, format: copyFormat })).gives<{ path: string }>(),
   /** Enlarges an image in the list. EINVAL where it would become smaller, EBUSY where somebody relies on its size. */
   imageGrow: takes(z.strictObject({ path: fileName, bytes: z.int().min(0) })).gives<null>(),
   /** Checks whether an image in the list can be read to its end, and whether its tables are right. EBUSY while it is written. */

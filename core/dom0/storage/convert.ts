@@ -1,16 +1,21 @@
-/** Makes a new image with the content of another, in qcow2 or raw format, without what is zero. */
+/** Makes a new image with the content of another, in qcow2, raw or VHD format, without what is zero. */
 import { ftruncate, open, close } from "node:fs";
 import { rm } from "node:fs/promises";
 import { promisify } from "node:util";
+import type { Lock } from "../../files/lock.ts";
 import { StoreError, storeError, type BlockStore } from "./block-store.ts";
+import { lockImage } from "./image-locks.ts";
 import { openStore } from "./open.ts";
 import { createQcow2 } from "./qcow2/create.ts";
+import { writeVhd } from "./vhd/write.ts";
 
 const CHUNK = 1 << 20;
 /** The size of the pieces that are left out if they are zero. */
 const PIECE = 65536;
 
 export type NewFormat = "qcow2" | "raw";
+/** What an image can become: a VHD is written for other hypervisors, and is only read here. */
+export type CopyFormat = NewFormat | "vhd";
 
 /** The file must not exist. If this rejects, the caller removes it. */
 export async function createImage(file: string, format: NewFormat, size: number): Promise<void> {
@@ -34,25 +39,48 @@ export async function createImage(file: string, format: NewFormat, size: number)
 /** `progress` is told the share that is done, up to 1. In the end the image is complete, or does not exist. Throws StoreError. */
 export async function convertImage(
   from: { file: string; format: string },
-  to: { file: string; format: NewFormat },
+  to: { file: string; format: CopyFormat },
   progress: (share: number) => void = () => {},
 ): Promise<void> {
-  const source = await openStore(from.file, from.format, "read");
-  let isMade = false;
+  const locks: Lock[] = [];
   try {
-    await createImage(to.file, to.format, source.size);
-    isMade = true;
-    const target = await openStore(to.file, to.format, "read-write");
-    try {
-      await copy(source, target, progress);
-    } finally {
-      await target.close();
-    }
+    const source = await openStore(from.file, from.format, "read", async (id, file) => {
+      locks.push(lockImage(id, file, "read"));
+    });
+    await into(source, to, progress);
+  } finally {
+    for (const lock of locks) lock.release();
+  }
+}
+
+async function into(
+  source: BlockStore,
+  to: { file: string; format: CopyFormat },
+  progress: (share: number) => void,
+): Promise<void> {
+  try {
+    await (to.format === "vhd" ? writeVhd(source, to.file, progress) : made(source, to.file, to.format, progress));
   } catch (error) {
-    if (isMade) await rm(to.file, { force: true });
+    // A file that somebody else has there must not be removed.
+    if ((error as StoreError).code !== "EEXIST") await rm(to.file, { force: true });
     throw error;
   } finally {
     await source.close();
+  }
+}
+
+async function made(
+  source: BlockStore,
+  file: string,
+  format: NewFormat,
+  progress: (share: number) => void,
+): Promise<void> {
+  await createImage(file, format, source.size);
+  const target = await openStore(file, format, "read-write");
+  try {
+    await copy(source, target, progress);
+  } finally {
+    await target.close();
   }
 }
 

@@ -1,6 +1,6 @@
 /** Converts an image and leaves room on the disk for others: an image may unpack to far more than its file's size, or claim to. */
 import path from "node:path";
-import { convertImage, type NewFormat } from "../../dom0/storage/convert.ts";
+import { convertImage, type CopyFormat } from "../../dom0/storage/convert.ts";
 import { withRoom } from "./room.ts";
 
 /**
@@ -8,7 +8,7 @@ import { withRoom } from "./room.ts";
  */
 export async function convertWithRoom(
   from: { file: string; format: string },
-  to: { file: string; format: NewFormat },
+  to: { file: string; format: CopyFormat },
   called: string,
   progress: (share: number) => void,
 ): Promise<void> {

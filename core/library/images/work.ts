@@ -1,8 +1,10 @@
 /** Work on the images that the host keeps. Each image is complete in the end, or does not exist. */
 import { open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
+import { Disks } from "../../dom0/backends/blk/disks.ts";
 import { StoreError } from "../../dom0/storage/block-store.ts";
-import { createImage, type NewFormat } from "../../dom0/storage/convert.ts";
+import { createImage, type CopyFormat, type NewFormat } from "../../dom0/storage/convert.ts";
 import { openStore } from "../../dom0/storage/open.ts";
 import { checkQcow2, type CheckReport } from "../../dom0/storage/qcow2/check.ts";
 import { PART, moveWhole } from "../../files/whole.ts";
@@ -15,7 +17,7 @@ import { writtenAt } from "./facts.ts";
 /** Size in bytes of the largest disk that can be made here. */
 const MOST_BYTES = 2 ** 43;
 const SECTOR = 512;
-const ENDINGS: Record<NewFormat, string> = { qcow2: ".qcow2", raw: ".img" };
+const ENDINGS: Record<CopyFormat, string> = { qcow2: ".qcow2", raw: ".img", vhd: ".vhd" };
 
 export interface Image {
   file: string;
@@ -46,7 +48,7 @@ export async function makeCopy(
   folder: KeptFolder,
   from: Image,
   name: string,
-  format: NewFormat,
+  format: CopyFormat,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<string> {
@@ -65,7 +67,7 @@ export async function makeCopy(
 async function intoFolder(
   folder: KeptFolder,
   name: string,
-  format: NewFormat,
+  format: CopyFormat,
   make: (file: string) => Promise<void>,
 ): Promise<string> {
   const ending = ENDINGS[format];
@@ -96,7 +98,7 @@ export async function growImage({ file, format }: Image, bytes: number): Promise
   checkSize(bytes);
   const called = path.basename(file);
   try {
-    const store = await openStore(file, format, "read-write");
+    const store = await new Disks(tmpdir()).open(file, format, "read-write");
     try {
       if (bytes < store.size)
         throw new Refusal(

@@ -60,4 +60,6 @@ export interface GoesWith {
   images: string[];
   /** Bytes that these images take on this computer. */
   bytes: number;
+  /** A sentence that says why it can't be deleted now; null: it can be. */
+  refused: string | null;
 }

@@ -150,10 +150,20 @@ export class Snapshots {
     const { trees } = this.#parts;
     trees.named(await namedImages(this.#parts));
     const tree = "uuid" in which ? trees.known(which.uuid) : trees.inBin(which.id);
-    if (!tree) return { snapshots: 0, images: [], bytes: 0 };
+    if (!tree) return { snapshots: 0, images: [], bytes: 0, refused: null };
     const images = trees.madeFor(tree);
     const bytes = (await Promise.all(images.map(allocated))).reduce((sum, each) => sum + each, 0);
-    return { snapshots: shown(tree).length, images, bytes };
+    const refused = "uuid" in which ? this.#whyNeeded(tree) : null;
+    return { snapshots: shown(tree).length, images, bytes, refused };
+  }
+
+  #whyNeeded({ uuid, snapshots }: Tree): string | null {
+    try {
+      for (const { id, name } of snapshots) checkUnused(this.#parts, uuid, id, name);
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   /** Returns null for a domain without snapshots. Throws Refusal when they can't be read. */

@@ -60,7 +60,9 @@ export async function readArchive(
     try {
       for await (const entry of reader) {
         moved = fed;
-        const { name, size = 0, type } = entry.header;
+        const { size = 0, type } = entry.header;
+        // Whoever packs a whole folder has all names begin with this one.
+        const name = entry.header.name.replace(/^(\.\/)+(?=.)/, "");
         checkMember(called, name, size, type ?? "thing of a kind that nobody knows");
         const bytes = (async function* () {
           for await (const chunk of entry as AsyncIterable<Buffer>) {
@@ -68,7 +70,7 @@ export async function readArchive(
             yield chunk;
           }
         })();
-        if (type !== "directory") await visit({ name, size, bytes });
+        if (type !== "directory" && !ATTRIBUTES.test(name)) await visit({ name, size, bytes });
         for await (const _ of bytes);
       }
     } finally {
@@ -84,6 +86,9 @@ export async function readArchive(
     await handle.close();
   }
 }
+
+/** What macOS packs before a file: its attributes, under the file's name. */
+const ATTRIBUTES = /(^|\/)\._[^/]*$/;
 
 /** Compressions in which an archive must not come. */
 const PACKINGS: readonly [RegExp, string][] = [
@@ -110,6 +115,8 @@ function checkMember(archive: string, name: string, size: number, type: string):
   if (!["file", "contiguous-file", "directory"].includes(type)) throw refuse(`is no file but a ${type}`);
   if (name.length > MOST_NAME) throw refuse(`has a name longer than ${MOST_NAME} letters`);
   if (/[\p{Cc}\p{Cf}\\]/u.test(name)) throw refuse("has signs in its name that names of files may not have");
+  // The folder that was packed.
+  if (type === "directory" && (name === "./" || name === ".")) return;
   if (name.startsWith("/") || /^[a-z]:/i.test(name)) throw refuse("has an absolute name");
   const parts = name.replace(/\/$/, "").split("/");
   if (parts.some((part) => part === ".." || part === "" || part === "."))

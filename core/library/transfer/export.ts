@@ -1,13 +1,13 @@
 /** Exports a domain with its disks into one file, which is complete in the end or does not exist. */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { lstat, open, rm, stat } from "node:fs/promises";
+import { lstat, open, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { pack, type Pack } from "tar-stream";
 import { StoreError } from "../../dom0/storage/block-store.ts";
-import { moveNew, PART } from "../../files/whole.ts";
+import { moveNew } from "../../files/whole.ts";
 import { withValue } from "../../toolstack/config-text.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { libraryFailure } from "../failure.ts";
@@ -17,7 +17,7 @@ import { namedDisks, namedImages, withTargets } from "./config.ts";
 import { DESCRIPTION_MEMBER, diskMember, fileMember, MOST_FILE_BYTES, SUMS_MEMBER, type Package } from "./package.ts";
 import { readPlain } from "../plain.ts";
 import { drained } from "./drained.ts";
-import { withScratch } from "./scratch.ts";
+import { withScratch, type Noted } from "./scratch.ts";
 
 export interface Exported {
   readonly name: string;
@@ -32,8 +32,8 @@ export interface Exported {
 const CONVERTING = 0.6;
 
 /**
- * `check` throws where somebody wrote to the disks meanwhile. Returns the size of the file in bytes. Throws Refusal, EEXIST where the file exists; or
- * the reason of the aborted signal.
+ * `check` throws where somebody wrote to the disks meanwhile. `noted` keeps a note of the folder beside the file in which everything lies until it is whole.
+ * Returns the size of the file in bytes. Throws Refusal, EEXIST where the file exists; or the reason of the aborted signal.
  */
 export async function exportDomain(
   domain: Exported,
@@ -41,21 +41,22 @@ export async function exportDomain(
   progress: (done: number) => void,
   signal: AbortSignal,
   check: () => Promise<void> = async () => {},
+  noted?: Noted,
 ): Promise<number> {
   if (await lstat(target).catch(() => null)) throw isThere(target);
-  const part = `${target}.${crypto.randomUUID().slice(0, 8)}${PART}`;
-  try {
-    return await withScratch(path.dirname(target), async (scratch) => {
-      const contents = await gathered(domain, scratch, (done) => progress(done * CONVERTING), signal);
-      await check();
-      await written(part, contents, (done) => progress(CONVERTING + done * (1 - CONVERTING)), signal);
-      await moveNew(part, target).catch((error: NodeJS.ErrnoException) => {
-        throw error.code === "EEXIST" ? isThere(target) : error;
-      });
-      return (await stat(target)).size;
+  const exported = async (scratch: string): Promise<number> => {
+    const part = path.join(scratch, "domain.tar");
+    const contents = await gathered(domain, scratch, (done) => progress(done * CONVERTING), signal);
+    await check();
+    await written(part, contents, (done) => progress(CONVERTING + done * (1 - CONVERTING)), signal);
+    await moveNew(part, target).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === "EEXIST" ? isThere(target) : error;
     });
+    return (await stat(target)).size;
+  };
+  try {
+    return await withScratch(path.dirname(path.resolve(target)), exported, noted);
   } catch (error) {
-    await rm(part, { force: true }).catch(() => {});
     signal.throwIfAborted();
     if (error instanceof StoreError)
       throw new Refusal(error.code, `${domain.name} can't be exported: ${error.message}.`);

@@ -2,7 +2,9 @@
 import path from "node:path";
 import { Refusal } from "../../toolstack/error.ts";
 import { wholeMember, type Member } from "./archive.ts";
-import { machineText, OTHER_MACHINE, vdevOf } from "./guest-text.ts";
+import { createImage } from "../../dom0/storage/convert.ts";
+import { checkSize } from "../images/work.ts";
+import { lessThanWanted, machineText, OTHER_MACHINE, vdevOf } from "./guest-text.ts";
 import type { Arrived, Intake, Look } from "./intake.ts";
 import { takeMember, type Sums } from "./scratch.ts";
 import { createHash } from "node:crypto";
@@ -10,7 +12,9 @@ import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts
 
 const MOST_MEMBERS = 64;
 const MOST_DISKS = 16;
-const LISTS = ["File", "Disk", "Item", "VirtualHardwareSection", "HostResource"];
+/** Since version 2 of OVF, disks and network interfaces have elements of their own. */
+const ITEMS = ["Item", "StorageItem", "EthernetPortItem"];
+const LISTS = ["File", "Disk", ...ITEMS, "VirtualHardwareSection", "HostResource"];
 /** Numbers of the kinds of devices (CIM_ResourceAllocationSettingData). */
 const [CPU, MEMORY, NETWORK, CD, DISK] = ["3", "4", "10", "15", "17"];
 
@@ -46,31 +50,27 @@ export class OvaIntake implements Intake {
     }
   }
 
-  end(): Promise<Arrived> {
+  async end(): Promise<Arrived> {
     if (!this.#ovf) throw new Refusal("EINVAL", "The archive has no description.");
     this.#checkManifest();
     const { envelope, name, memoryMiB, vcpus, of } = describedMachine(this.#ovf);
-    const notes = [OTHER_MACHINE];
-    if (this.#manifest === null) notes.push("It has no list of checksums: nothing says that it is whole.");
-    if (of(CD!).length) notes.push("Its CD drives were left out.");
-    const sources = of(DISK!).map((item, i) => ({
-      file: this.#imageOf(envelope, item),
-      format: "vmdk",
-      name: `disk-${i}`,
-    }));
-    if (sources.length === 0) throw new Refusal("EINVAL", "Its machine has no disk.");
-    if (sources.length > MOST_DISKS) throw new Refusal("EINVAL", `Its machine has more than ${MOST_DISKS} disks.`);
+    const items = of(DISK!);
+    if (items.length === 0) throw new Refusal("EINVAL", "Its machine has no disk.");
+    if (items.length > MOST_DISKS) throw new Refusal("EINVAL", `Its machine has more than ${MOST_DISKS} disks.`);
+    const sources: { file: string; format: string; name: string }[] = [];
+    for (const [i, item] of items.entries())
+      sources.push({ ...(await this.#imageOf(envelope, item, i)), name: `disk-${i}` });
     if (new Set(sources.map(({ file }) => file)).size < sources.length)
       throw new Refusal("EINVAL", "Two disks of its machine are the same file.");
-    const { config, disks } = machineText({
-      name,
-      memoryMiB,
-      vcpus,
-      cmdline: "",
+    const machine = {
+      ...{ name, memoryMiB, vcpus, cmdline: "" },
       disks: sources.map((_, i) => ({ vdev: vdevOf(i), isReadOnly: false })),
       networks: of(NETWORK!).length,
-    });
-    return Promise.resolve({ name, config, disks, sources, files: {}, notes });
+    };
+    const notes = [OTHER_MACHINE, ...lessThanWanted(machine)];
+    if (this.#manifest === null) notes.push("It has no list of checksums: nothing says that it is whole.");
+    if (of(CD!).length) notes.push("Its CD drives were left out.");
+    return { name, ...machineText(machine), sources, files: {}, notes };
   }
 
   /** An archive that has a list of checksums must list every member. */
@@ -96,28 +96,47 @@ export class OvaIntake implements Intake {
         );
   }
 
-  /** Follows the references: HostResource "ovf:/disk/vmdisk1" → Disk's fileRef → File's href → the member. */
-  #imageOf(envelope: XmlNode | undefined, item: XmlNode): string {
-    const resource = textOf(item, "HostResource");
-    const diskId = /^(?:ovf:)?\/disk\/(.+)$/.exec(resource)?.[1];
-    const disk = nodesOf(nodesOf(envelope, "DiskSection")[0], "Disk").find(
-      (each) => textOf(each, "@diskId") === diskId,
-    );
+  /**
+   * Follows the references: HostResource "ovf:/disk/vmdisk1" → Disk's fileRef → File's href → the member. A disk without a fileRef is one with nothing
+   * on it, which is made.
+   */
+  async #imageOf(envelope: XmlNode | undefined, item: XmlNode, i: number): Promise<{ file: string; format: string }> {
+    const disk = diskOf(envelope, item);
     const fileRef = textOf(disk, "@fileRef");
+    if (disk && fileRef === "") {
+      const file = path.join(this.#scratch, `empty-${i}.qcow2`);
+      const bytes = capacityOf(disk) ?? 0;
+      checkSize(bytes);
+      await createImage(file, "qcow2", bytes);
+      return { file, format: "qcow2" };
+    }
     const file = nodesOf(nodesOf(envelope, "References")[0], "File").find((each) => textOf(each, "@id") === fileRef);
     const href = textOf(file, "@href");
-    if (!diskId || !disk || !file)
+    if (!disk || !file)
       throw new Refusal(
         "EINVAL",
-        `Its disk ${resource || "without an image"} is not among the files of its description.`,
+        `Its disk ${textOf(item, "HostResource") || "without an image"} is not among the files of its description.`,
       );
     if (textOf(file, "@compression") || textOf(file, "@chunkSize"))
       throw new Refusal("EINVAL", `${href} is packed or in pieces, which is not read here: unpack it first.`);
     const member = this.#members.get(href);
     if (!member?.file)
       throw new Refusal("EINVAL", `The archive does not have ${href || "a file"}, which its description names.`);
-    return member.file;
+    return { file: member.file, format: "vmdk" };
   }
+}
+
+/** The description of a device's disk; undefined where there is none. */
+function diskOf(envelope: XmlNode | undefined, item: XmlNode): XmlNode | undefined {
+  const id = /^(?:ovf:)?\/disk\/(.+)$/.exec(textOf(item, "HostResource"))?.[1];
+  const all = nodesOf(nodesOf(envelope, "DiskSection")[0], "Disk");
+  return id === undefined ? undefined : all.find((each) => textOf(each, "@diskId") === id);
+}
+
+/** Returns its size in bytes; null where the description does not tell it. */
+function capacityOf(disk: XmlNode | undefined): number | null {
+  const bytes = Number(textOf(disk, "@capacity")) * (unitOf(textOf(disk, "@capacityAllocationUnits")) ?? 1);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : null;
 }
 
 interface DescribedMachine {
@@ -137,7 +156,8 @@ function describedMachine(ovf: Buffer): DescribedMachine {
       "EINVAL",
       "Its OVF description has no machine, or several: one machine can be imported at a time.",
     );
-  const items = nodesOf(nodesOf(system, "VirtualHardwareSection")[0], "Item");
+  const hardware = nodesOf(system, "VirtualHardwareSection")[0];
+  const items = ITEMS.flatMap((element) => nodesOf(hardware, element));
   const of = (kind: string): XmlNode[] => items.filter((item) => textOf(item, "ResourceType") === kind);
   const name = textOf(system, "Name") || textOf(system, "@id");
   const vcpus = Number(textOf(of(CPU!)[0], "VirtualQuantity")) || 1;
@@ -147,15 +167,15 @@ function describedMachine(ovf: Buffer): DescribedMachine {
 /** Returns what an OVF says of its machine, for the user to read; the archive's other members are not known yet. Throws Refusal. */
 export function lookIntoOvf(ovf: Buffer): Look {
   const { envelope, name, memoryMiB, vcpus, of } = describedMachine(ovf);
-  const all = nodesOf(nodesOf(envelope, "DiskSection")[0], "Disk");
-  const disks = of(DISK!).map((item) => {
-    const id = /\/disk\/(.+)$/.exec(textOf(item, "HostResource"))?.[1];
-    const disk = all.find((each) => textOf(each, "@diskId") === id);
-    const power = /2\^(\d{1,2})/.exec(textOf(disk, "@capacityAllocationUnits"))?.[1];
-    const bytes = Number(textOf(disk, "@capacity")) * 2 ** Number(power ?? 0);
-    return { bytes: Number.isSafeInteger(bytes) && bytes > 0 ? bytes : null };
-  });
-  return { name, memoryMiB, vcpus, disks, networks: of(NETWORK!).length, notes: [OTHER_MACHINE] };
+  const disks = of(DISK!).map((item) => ({ bytes: capacityOf(diskOf(envelope, item)) }));
+  return {
+    name,
+    memoryMiB,
+    vcpus,
+    disks,
+    networks: of(NETWORK!).length,
+    notes: [OTHER_MACHINE, ...lessThanWanted({ memoryMiB, vcpus })],
+  };
 }
 
 function sumsOf(bytes: Buffer): Sums {
@@ -163,12 +183,16 @@ function sumsOf(bytes: Buffer): Sums {
   return { sha1: of("sha1"), sha256: of("sha256"), sha512: of("sha512") };
 }
 
-/** Parses units such as "byte * 2^20" and "MegaBytes". */
 function memoryOf(item: XmlNode | undefined): number {
   const quantity = Number(textOf(item, "VirtualQuantity"));
-  const units = textOf(item, "AllocationUnits");
-  const power = /2\^(\d{1,2})/.exec(units)?.[1];
-  const bytes = power !== undefined ? 2 ** Number(power) : /giga/i.test(units) ? 2 ** 30 : 2 ** 20;
-  const memory = (quantity * bytes) / 2 ** 20;
+  const memory = (quantity * (unitOf(textOf(item, "AllocationUnits")) ?? 2 ** 20)) / 2 ** 20;
   return Number.isFinite(memory) && memory > 0 ? memory : 512;
+}
+
+/** How many bytes a unit such as "byte * 2^20" or "MegaBytes" has; null where none is named. */
+function unitOf(units: string): number | null {
+  const power = /2\^\s*(\d{1,2})/.exec(units)?.[1];
+  if (power !== undefined) return 2 ** Number(power);
+  const named = ["kilo", "mega", "giga", "tera"].findIndex((prefix) => units.toLowerCase().startsWith(prefix));
+  return named < 0 ? null : 1024 ** (named + 1);
 }

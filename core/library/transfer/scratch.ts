@@ -1,6 +1,6 @@
 /** A folder for an import or export that is under way. It is removed when that ends, successfully or not. */
 import { createHash } from "node:crypto";
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import path from "node:path";
 import { privateFolder } from "../../files/whole.ts";
 import { checkRoom } from "../images/room.ts";
@@ -13,15 +13,27 @@ export async function clearScratch(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-export async function withScratch<T>(folder: string, use: (own: string) => Promise<T>): Promise<T> {
+/** The names of such folders. */
+export const SCRATCH = /^on-its-way-[\da-f]{8}$/;
+
+/** `noted` keeps a note of the folder until `then` has ended, for folders that nobody clears who opens the library next. */
+export async function withScratch<T>(
+  folder: string,
+  use: (own: string) => Promise<T>,
+  noted: Noted = (_, then) => then(),
+): Promise<T> {
   await privateFolder(folder);
-  const own = await mkdtemp(path.join(folder, "on-its-way-"));
-  try {
-    return await use(own);
-  } finally {
-    await rm(own, { recursive: true, force: true });
-  }
+  const own = path.join(folder, `on-its-way-${crypto.randomUUID().slice(0, 8)}`);
+  return noted(own, async () => {
+    await mkdir(own, { mode: 0o700 });
+    try {
+      return await use(own);
+    } finally {
+      await rm(own, { recursive: true, force: true });
+    }
+  });
 }
+export type Noted = <T>(folder: string, then: () => Promise<T>) => Promise<T>;
 
 export interface Sums {
   readonly sha1: string;

@@ -8,7 +8,7 @@ export type XmlNode = { readonly [key: string]: XmlNode | XmlNode[] | string | u
 
 /** Attributes begin with "@", and prefixes of namespaces are left out. `lists` names elements that are always lists. Throws Refusal EINVAL. */
 export function readXml(bytes: Buffer, what: string, lists: readonly string[]): XmlNode {
-  const text = bytes.toString("utf8");
+  const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
   const refuse = (why: string): Refusal => new Refusal("EINVAL", `${what} is not understood: ${why}.`);
   if (/<!(DOCTYPE|ENTITY)/i.test(text)) throw refuse("it declares entities of its own");
   try {

@@ -7,7 +7,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { Refusal } from "../../toolstack/error.ts";
 import { wholeMember, type Member } from "./archive.ts";
-import { machineText, OTHER_MACHINE } from "./guest-text.ts";
+import { lessThanWanted, machineText, OTHER_MACHINE } from "./guest-text.ts";
 import type { Arrived, Intake, Look } from "./intake.ts";
 import { checkRoom } from "../images/room.ts";
 import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts";
@@ -15,6 +15,7 @@ import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts
 const PIECE = 2 ** 20;
 const MOST_DISKS = 16;
 const MOST_DISK_BYTES = 2 ** 43;
+const MOST_CMDLINE = 1000;
 /** Free room is checked once for so many pieces. */
 const ROOM_EVERY = 64;
 /** The ending of the checksums in newer exports. Their kind is not known here, so such pieces are not checked. */
@@ -111,7 +112,7 @@ export class XvaIntake implements Intake {
       return { file, format: "raw", name: `disk-${i}` };
     });
     const { config, disks } = machineText({ name, memoryMiB, vcpus, cmdline, networks, disks: wanted });
-    const notes = [OTHER_MACHINE];
+    const notes = [OTHER_MACHINE, ...lessThanWanted(this.#machine)];
     if (this.#unchecked) notes.push("Its checksums are of a kind that is not known here: nothing was checked by them.");
     return { name, config, disks, sources, files: {}, notes };
   }
@@ -135,8 +136,14 @@ export function lookIntoXva(bytes: Buffer): Look {
     vcpus,
     networks,
     disks: disks.map((each) => ({ bytes: each.bytes })),
-    notes: [OTHER_MACHINE],
+    notes: [OTHER_MACHINE, ...lessThanWanted({ memoryMiB, vcpus })],
   };
+}
+
+/** Cuts what a domain's command line can't hold, in bytes; a character that is cut in two goes. */
+function commandLine(text: string): string {
+  const plain = Buffer.from(text.replace(/[\p{Cc}\p{Cf}]/gu, " "));
+  return new TextDecoder().decode(plain.subarray(0, MOST_CMDLINE)).replace(/\uFFFD$/, "");
 }
 
 type Struct = ReadonlyMap<string, XmlNode>;
@@ -201,9 +208,7 @@ function machineOf(bytes: Buffer): Machine {
     name: stringOf(facts, "name_label"),
     memoryMiB: Number(stringOf(facts, "memory_static_max")) / 2 ** 20 || 512,
     vcpus: Number(stringOf(facts, "VCPUs_max")) || 1,
-    cmdline: stringOf(facts, "PV_args")
-      .replace(/[\p{Cc}\p{Cf}]/gu, " ")
-      .slice(0, 1000),
+    cmdline: commandLine(stringOf(facts, "PV_args")),
     networks: of("vif").filter(own).length,
     disks: disks.map(({ ref, bytes: size, isReadOnly }, i) => ({
       ...{ ref, bytes: size, isReadOnly },

@@ -1,6 +1,6 @@
 /** VHD and VMDK as qemu-img makes them are read and converted to qcow2 and raw. Files made to do harm end with an error. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { StoreError } from "../../../core/dom0/storage/block-store.ts";
@@ -76,6 +76,60 @@ describe.skipIf(missing !== null)(`images of other hypervisors${missing ? ` (${m
     expect(readFileSync(at(`${name}.raw`)).equals(plain)).toBe(true);
     await expect(convertImage(from, { file: at(`${name}.raw`), format: "raw" })).rejects.toThrow("EEXIST");
     expect(existsSync(at(`${name}.raw`))).toBe(true);
+  });
+
+  it.each([SIZE, SIZE - 512, 512, (2 << 20) + 512, 5 * 2 ** 30])(
+    "a disk of %i bytes becomes a VHD as others read it",
+    async (size) => {
+      const bytes = Buffer.from(plain.subarray(0, Math.min(size, SIZE)));
+      await createImage(at("from.qcow2"), "qcow2", size);
+      const store = await openStore(at("from.qcow2"), "qcow2", "read-write");
+      await store.write(0, [bytes]);
+      // The disk's last sector.
+      await store.write(size - 512, [Buffer.alloc(512, 9)]);
+      await store.close();
+      rmSync(at("made.vhd"), { force: true });
+      const shares: number[] = [];
+      await convertImage(
+        { file: at("from.qcow2"), format: "qcow2" },
+        { file: at("made.vhd"), format: "vhd" },
+        (share) => shares.push(share),
+      );
+      expect([shares.at(-1), shares.toSorted((a, b) => a - b)]).toEqual([1, shares]);
+      expect(statSync(at("made.vhd")).size).toBeLessThan(bytes.length + (8 << 20));
+      const info = JSON.parse(
+        execFileSync("qemu-img", ["info", "--output=json", "-f", "vpc", at("made.vhd")]).toString(),
+      ) as Record<string, unknown>;
+      expect(info).toMatchObject({ format: "vpc", "virtual-size": size });
+      const same = execFileSync("qemu-img", ["compare", "-f", "qcow2", "-F", "vpc", at("from.qcow2"), at("made.vhd")]);
+      expect(same.toString()).toMatch(/Images are identical/);
+      const read = await openStore(at("made.vhd"), "vhd", "read");
+      const end = Buffer.alloc(512);
+      await read.read(size - 512, [end]);
+      await read.close();
+      expect([read.size, end.every((byte) => byte === 9)]).toEqual([size, true]);
+      rmSync(at("from.qcow2"));
+    },
+  );
+
+  it("no VHD is left where it can't be made, and one that is there stays", async () => {
+    await createImage(at("large.qcow2"), "qcow2", 2 ** 41);
+    const from = { file: at("large.qcow2"), format: "qcow2" };
+    await expect(convertImage(from, { file: at("large.vhd"), format: "vhd" })).rejects.toThrow(
+      /up to \d+ \(2040 GiB\)/,
+    );
+    const small = { file: at("plain.raw"), format: "raw" };
+    const stopped = new Error("cancelled");
+    const stop = (): void => {
+      throw stopped;
+    };
+    await expect(convertImage(small, { file: at("large.vhd"), format: "vhd" }, stop)).rejects.toBe(stopped);
+    expect(existsSync(at("large.vhd"))).toBe(false);
+    writeFileSync(at("there.vhd"), "mine");
+    await expect(convertImage(small, { file: at("there.vhd"), format: "vhd" })).rejects.toMatchObject({
+      code: "EEXIST",
+    });
+    expect(readFileSync(at("there.vhd"), "utf8")).toBe("mine");
   });
 
   it("what is based on other files, or is none, is refused with the reason", async () => {

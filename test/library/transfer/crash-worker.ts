@@ -1,8 +1,8 @@
 /**
- * A host that is off, and imports domains, converts images and deletes both, until it is killed. It says what it is about to do and what is done.
+ * A host that is off, and imports and exports domains, converts images and deletes all of these, until it is killed. It says what it is about to do and what is done.
  * Arguments: folder with `in.tar` and `from.img`, seed.
  */
-import { readdirSync, writeSync } from "node:fs";
+import { readdirSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
 import { HostService } from "../../../core/api/host-service.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
@@ -25,8 +25,17 @@ for (let i = 0; ; i++) {
   const name = `${seed}-${i}`;
   const kept = await client.request("keptDomains");
   const copies = readdirSync(at("images")).filter((each) => each.startsWith("copy-") && !each.includes("~"));
+  const exports = readdirSync(at("exports")).filter((each) => each.endsWith(".tar"));
   const which = random();
-  if (which < 0.5 && kept.length < 4) {
+  if (which < 0.25 && kept[0] && exports.length < 4) {
+    say(`try export ${name}.tar`);
+    await client.request("domainExport", { domain: kept[0].uuid, file: at(`exports/${name}.tar`) });
+    say(`did export ${name}.tar`);
+  } else if (exports.length > 2) {
+    say(`try forget ${exports[0]!}`);
+    rmSync(at(`exports/${exports[0]!}`));
+    say(`did forget ${exports[0]!}`);
+  } else if (which < 0.5 && kept.length < 4) {
     say(`try import ${name}`);
     await client.request("domainImport", { file: at("in.tar"), name });
     say(`did import ${name}`);

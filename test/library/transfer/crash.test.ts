@@ -1,6 +1,6 @@
 /**
- * kill -9 of a process that imports domains and converts images, at random points. A domain is there with all of its disks or not at all, an image is
- * whole or not there, and of what was broken off nothing is left: no disk that belongs to nobody, no part, no note. XENARIUM_CRASH_POINTS asks for more
+ * kill -9 of a process that imports and exports domains and converts images, at random points. A domain is there with all of its disks or not at all, an
+ * image or an exported file is whole or not there, and of what was broken off nothing is left: no disk that belongs to nobody, no part, no note. XENARIUM_CRASH_POINTS asks for more
  * points, and XENARIUM_SEED chooses them.
  */
 import { build } from "esbuild";
@@ -12,6 +12,7 @@ import { expect, it, onTestFinished } from "vitest";
 import type { HostService } from "../../../core/api/host-service.ts";
 import { createImage } from "../../../core/dom0/storage/convert.ts";
 import { openStore } from "../../../core/dom0/storage/open.ts";
+import { readArchive, type Member } from "../../../core/library/transfer/archive.ts";
 import { exportDomain } from "../../../core/library/transfer/export.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
 import { builtHost } from "../../built-host.ts";
@@ -23,6 +24,13 @@ const POINTS = Number(process.env.XENARIUM_CRASH_POINTS ?? 20);
 const DISKS = 3;
 const DISK_BYTES = 2 ** 21;
 const random = seeded(SEED);
+
+/** What each deed of the worker is done with. */
+const KNOWN_BY: Record<string, "domain" | "image" | "export"> = {
+  ...{ import: "domain", delete: "domain" },
+  ...{ copy: "image", drop: "image" },
+  ...{ export: "export", forget: "export" },
+};
 
 /** What one of the disks has in it. */
 function contentOf(disk: number): Buffer {
@@ -39,6 +47,14 @@ async function sumIn(file: string): Promise<string> {
   } finally {
     await store.close();
   }
+}
+
+/** Returns the names of an archive's members; whoever reads them reads it to its end. */
+async function membersOf(file: string): Promise<string[]> {
+  const names: string[] = [];
+  const note = ({ name }: Member): Promise<void> => Promise.resolve(void names.push(name));
+  await readArchive(file, note, () => {}, new AbortController().signal);
+  return names;
 }
 
 /**
@@ -71,7 +87,7 @@ async function killed(worker: string, folder: string, point: number): Promise<st
 }
 
 async function prepared(folder: string): Promise<string> {
-  mkdirSync(path.join(folder, "images"));
+  for (const name of ["images", "exports"]) mkdirSync(path.join(folder, name));
   writeFileSync(path.join(folder, "images/from.img"), contentOf(0));
   const items: string[] = [];
   for (let disk = 0; disk < DISKS; disk++) {
@@ -104,6 +120,7 @@ it(`kill -9 at ${POINTS} random points`, { timeout: 60_000 + POINTS * 20_000 }, 
   const sums = Array.from({ length: DISKS }, (_, disk) => sum(contentOf(disk)));
   const domains = new Set<string>();
   const copies = new Set<string>();
+  const exports = new Set<string>();
   const done: Record<string, number> = {};
   for (let point = 1; point <= POINTS; point++) {
     let trying: [deed: string, name: string] | null = null;
@@ -113,8 +130,8 @@ it(`kill -9 at ${POINTS} random points`, { timeout: 60_000 + POINTS * 20_000 }, 
       trying = said === "try" ? [deed, name] : null;
       if (trying) continue;
       done[deed] = (done[deed] ?? 0) + 1;
-      const known = deed === "import" || deed === "delete" ? domains : copies;
-      if (deed === "import" || deed === "copy") known.add(name);
+      const known = KNOWN_BY[deed] === "domain" ? domains : KNOWN_BY[deed] === "export" ? exports : copies;
+      if (deed === "import" || deed === "copy" || deed === "export") known.add(name);
       else known.delete(name);
     }
     const host: HostService = builtHost({
@@ -136,19 +153,23 @@ it(`kill -9 at ${POINTS} random points`, { timeout: 60_000 + POINTS * 20_000 }, 
     // What the domain was is gone and its disks are not: whoever deleted it goes on with these.
     const left = readdirSync(at("images"));
     for (const each of await client.request("binList")) await client.request("binPurge", { id: each.id });
-    if (deed === "delete")
-      for (const each of left.filter((file) => file.startsWith(name))) rmSync(path.join(at("images"), each));
+    if (deed === "delete" && !isThere(name))
+      for (const each of left.filter((file) => file.startsWith(`${name}-`))) rmSync(path.join(at("images"), each));
     if ((deed === "copy" && left.includes(name)) || (deed === "drop" && left.includes(name))) copies.add(name);
     else copies.delete(name);
     await client.request("imagePurge", {});
     for (const each of copies) expect(await sumIn(path.join(at("images"), each)), context).toBe(sums[0]);
     const wanted = ["from.img", ...copies, ...kept.flatMap(({ files }) => files.map((file) => path.basename(file)))];
     expect(readdirSync(at("images")).toSorted(), context).toEqual(wanted.toSorted());
+    if (KNOWN_BY[deed] === "export" && existsSync(at(`exports/${name}`))) exports.add(name);
+    else exports.delete(name);
+    expect(readdirSync(at("exports")).toSorted(), context).toEqual([...exports].toSorted());
+    for (const each of exports) expect(await membersOf(at(`exports/${each}`)), context).toHaveLength(2 + 1 + DISKS);
     expect(existsSync(at("transfer")) ? readdirSync(at("transfer")) : [], context).toEqual([]);
     const notes = at("library/making");
     expect(existsSync(notes) ? readdirSync(notes) : [], context).toEqual([]);
     await host.powerOff(0);
   }
-  expect(Object.keys(done).toSorted()).toEqual(["copy", "delete", "drop", "import"]);
+  expect(Object.keys(done).toSorted()).toEqual(Object.keys(KNOWN_BY).toSorted());
   console.log(`acknowledged: ${JSON.stringify(done)}`);
 });

@@ -3,7 +3,9 @@
  * next waits for the one that is closing. A file is identified by its inode and not by its name, so links make no difference.
  */
 import { stat } from "node:fs/promises";
+import type { Lock } from "../../../files/lock.ts";
 import { StoreError } from "../../storage/block-store.ts";
+import { lockImage } from "../../storage/image-locks.ts";
 import type { StoreAccess } from "../../storage/open.ts";
 
 /** "absorbing": the image is written, but nothing changes for those who read it through the image that it takes in. */
@@ -39,6 +41,8 @@ export interface ImageRegister {
 export class OpenImages implements ImageRegister {
   /** By file, who uses it and how. */
   readonly #files = new Map<string, Map<Use, Access>>();
+  /** Other hosts are told: by file, that it is read, and that it is written. */
+  readonly #locks = { read: new Map<string, Lock>(), write: new Map<string, Lock>() } as const;
   #frozen: readonly FrozenImage[] = [];
 
   /** Sets which images may not be written. */
@@ -64,6 +68,8 @@ export class OpenImages implements ImageRegister {
     await Promise.all(users().map(([{ closed }]) => closed));
     if (users().some(([, how]) => !mayMeet(how, access)))
       throw new StoreError("EBUSY", `${file} is in use as the disk of another device`);
+    const how = access === "read" ? "read" : "write";
+    if (!this.#locks[how].has(id)) this.#locks[how].set(id, lockImage(id, file, how));
     this.#files.set(id, (this.#files.get(id) ?? new Map<Use, Access>()).set(use, access));
   }
 
@@ -78,7 +84,14 @@ export class OpenImages implements ImageRegister {
   }
 
   #leave(id: string, users: Map<Use, Access>, use: Use): void {
-    if (users.delete(use) && users.size === 0) this.#files.delete(id);
+    if (!users.delete(use)) return;
+    const left = new Set([...users.values()].map((access) => (access === "read" ? "read" : "write")));
+    for (const how of ["read", "write"] as const) {
+      if (left.has(how)) continue;
+      this.#locks[how].get(id)?.release();
+      this.#locks[how].delete(id);
+    }
+    if (users.size === 0) this.#files.delete(id);
   }
 }
 
