@@ -468,7 +468,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** Called when networks have changed: keeps their present state. Throws ApiFailure EIO if that fails. */
   async keepNetworks(): Promise<void> {
     try {
-      await this.#networks.keep(await this.toolstack.request("networkList"));
+      await this.#networks.keep((await this.toolstack.request("networkList")).filter(({ backend }) => backend === 0));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new ApiFailure("EIO", `It is done, but will be forgotten when the host goes off: ${why}.`);

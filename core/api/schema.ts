@@ -14,7 +14,8 @@ export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from 
 export type * from "./host-state.ts";
 export type * from "../library/snapshots/report.ts";
 export type { Forward } from "../dom0/network/gateway/forwards.ts";
-export type { NetworkMode, NetworkReport } from "../dom0/network/networks.ts";
+export type { NetworkMode } from "../dom0/network/networks.ts";
+export type { ListedNetwork } from "../toolstack/messages/networks.ts";
 export type { DiskPart } from "../dom0/bootloader/contents.ts";
 export type { CrashReport } from "./crash-reports.ts";
 export type { HistoryEvent } from "./history/files.ts";

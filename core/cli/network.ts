@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
-import type { NetworkReport } from "../dom0/network/networks.ts";
+import type { ListedNetwork } from "../api/schema.ts";
 import { carryOut } from "./carry-out.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
@@ -38,8 +38,11 @@ export function declared(connect: Connect): Command {
     .description("Show bridges, who is on them, leases, forwarded ports")
     .option("--json", "as JSON")
     .action(async ({ json }: { json?: boolean }) => {
-      const networks = await (await connect()).request("networkList");
-      say(json ? `${JSON.stringify(networks, null, 2)}\n` : networks.map(described).join("\n"));
+      const client = await connect();
+      const networks = await client.request("networkList");
+      const domains = await client.request("list");
+      const nameOf = (domid: number): string => domains.find((each) => each.domid === domid)?.name ?? `domain ${domid}`;
+      say(json ? `${JSON.stringify(networks, null, 2)}\n` : networks.map((each) => described(each, nameOf)).join("\n"));
     });
   network
     .command("create <name>")
@@ -104,9 +107,12 @@ export function declared(connect: Connect): Command {
     .command("capture <name> <file>")
     .description("Write a bridge's traffic into a new .pcap file until capture-end")
     .option("--interface <vif>", "of one interface only, as vif3.0")
-    .action(async (name: string, file: string, options: { interface?: string }) => {
-      const request = { network: name, port: options.interface ?? null, file: absolute(file) };
-      await (await connect()).request("networkCapture", request);
+    .option("--backend <domain>", "of a native driver domain's bridge")
+    .action(async (name: string, file: string, options: { interface?: string; backend?: string }) => {
+      const client = await connect();
+      const backend = options.backend === undefined ? 0 : await client.request("resolve", { domain: options.backend });
+      const request = { backend, network: name, port: options.interface ?? null, file: absolute(file) };
+      await client.request("networkCapture", request);
     });
   network
     .command("capture-end <file>")
@@ -132,8 +138,9 @@ function absolute(file: string): string {
   return path.resolve(file);
 }
 
-function described(network: NetworkReport): string {
-  const lines = [`${network.name}  ${network.mode}${network.ipv4 ? `  ${network.ipv4}` : ""}`];
+function described(network: ListedNetwork, nameOf: (domid: number) => string): string {
+  const of = network.backend === 0 ? "" : `  of ${nameOf(network.backend)}`;
+  const lines = [`${network.name}${of}  ${network.mode}${network.ipv4 ? `  ${network.ipv4}` : ""}`];
   if (network.loss) lines.push(`  loses ${network.loss} % of the frames on purpose, ${network.lost} until now`);
   const { gateway } = network;
   if (gateway) lines.push(`  gateway ${gateway.address}`);

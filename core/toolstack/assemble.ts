@@ -124,7 +124,8 @@ export function assembleDom0({
       throw error;
     },
   );
-  const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
+  const isNative = (each: number): boolean => lifecycle.domains.get(each)?.type === "native";
+  const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name), isNative);
   const builders = {
     pv: new PvBuilder(hypercalls, foreign),
     pvh: new PvhBuilder(new HvmHypercalls(hypercalls), foreign, memory),
@@ -133,7 +134,7 @@ export function assembleDom0({
     machine: machine ?? null,
     script: new URL("native.js", import.meta.url),
     hypercalls,
-    services: { register: images, holds },
+    services: { register: images, holds, scratchFolder },
     onError: (each, error) => {
       const told = error.stack ?? error.message;
       consoles.output(each, Buffer.from(`${told.replace(/\n/g, "\r\n")}\r\n`, "utf8"));
@@ -199,7 +200,7 @@ export function assembleDom0({
     hvm: new HvmHypercalls(hypercalls),
     inspector: new Inspector(hypercalls, frames),
     observer,
-    isNative: (each) => each === domid || lifecycle.domains.get(each)?.type === "native",
+    isNative: (each) => each === domid || isNative(each),
     symbols,
     now,
   });
@@ -220,6 +221,7 @@ export function assembleDom0({
     consoles,
     devices,
     networks,
+    threads,
     screens,
     lifecycle,
     saving,

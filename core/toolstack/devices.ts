@@ -24,12 +24,19 @@ export class DomainDevices {
   readonly #store: LocalXenstore;
   readonly #kinds: ReadonlyMap<string, DeviceKind>;
   readonly #domidOf: (name: string) => number | null;
+  readonly #isNative: (domid: number) => boolean;
   /** By the domid of a domain that is gone: promises that resolve when driver domains have given up its devices. */
   readonly #leaving = new Map<number, Set<Promise<void>>>();
 
-  /** `domidOf` returns the domid for the name or domid of a domain, or null if there is no such domain. */
-  constructor(store: LocalXenstore, kinds: readonly DeviceKind[], domidOf: (name: string) => number | null) {
+  /** `domidOf` returns the domid for the name or domid of a domain, or null if there is no such domain. `isNative` says that it is a native one. */
+  constructor(
+    store: LocalXenstore,
+    kinds: readonly DeviceKind[],
+    domidOf: (name: string) => number | null,
+    isNative: (domid: number) => boolean,
+  ) {
     this.#store = store;
+    this.#isNative = isNative;
     this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
     this.#domidOf = domidOf;
   }
@@ -90,7 +97,7 @@ export class DomainDevices {
   /** Writes the toolstack's record of the device, and the backend's directory. */
   #writeBehind(address: DeviceAddress, spec: DeviceSpec, transaction: number): void {
     const { kind, domid, id, backendDomid } = address;
-    const backNodes = backendDomid === this.#own ? spec.back : this.#elsewhere(spec);
+    const backNodes = backendDomid === this.#own ? spec.back : this.#elsewhere(spec, backendDomid);
     const record = `/libxl/${domid}/device/${kind}/${id}`;
     this.#directory(record, [`n${this.#own}`], transaction);
     const both = { frontend: this.frontendPath(address), backend: backendPath(address), "backend-id": backendDomid };
@@ -121,9 +128,9 @@ export class DomainDevices {
     return this.#store.connection.domid;
   }
 
-  #elsewhere(spec: DeviceSpec): Nodes {
+  #elsewhere(spec: DeviceSpec, backendDomid: number): Nodes {
     try {
-      return this.kind(spec.kind).elsewhere?.(spec) ?? spec.back;
+      return this.kind(spec.kind).elsewhere?.(spec, this.#isNative(backendDomid)) ?? spec.back;
     } catch (error) {
       if (error instanceof SpecError) throw new Refusal("EINVAL", `${this.title(spec)}: ${error.message}.`);
       throw error;

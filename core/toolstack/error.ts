@@ -27,7 +27,7 @@ export function errorData(error: unknown): ToolstackErrorData {
   if (error instanceof HypercallError)
     return { code: error.code, message: `The hypervisor refused: ${error.message}.` };
   if (error instanceof XenstoreError) return { code: error.code, message: `xenstore refused: ${error.message}.` };
-  if (error instanceof NetworkError) return { code: "EINVAL", message: error.message };
+  if (error instanceof NetworkError) return { code: error.code, message: error.message };
   if (error instanceof ImageError) return { code: "ENOEXEC", message: error.message };
   return { code: "EIO", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

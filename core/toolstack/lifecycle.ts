@@ -8,7 +8,7 @@ import { XEN_DOMINF_dying } from "../abi/domctl.ts";
 import { SHUTDOWN_suspend } from "../abi/sched.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { DomainTypeName } from "../dom0/kernel/hypercalls.ts";
-import type { Records } from "../dom0/native/dom0-side.ts";
+import { Leftovers } from "../dom0/native/leftovers.ts";
 import type { DriverDisk } from "../dom0/native/messages.ts";
 import type { NativeThreads } from "../dom0/native/threads.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
@@ -70,8 +70,8 @@ interface Restored {
 interface Again {
   domid: number;
   served: readonly ServedDevice[];
-  /** Of a native domain: which requests of the others it had taken and not answered. */
-  records: Records;
+  /** Of a native domain: which requests of the others it had taken and not answered, and what was written to disposable disks. */
+  leftovers: Leftovers;
 }
 
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
@@ -195,9 +195,9 @@ export class Lifecycle {
     if (type === "native") {
       checkMemory(this.#parts.hypercalls, config.name, totalPages);
       const disks = driverDisks(this.#devicesOf(config, options));
-      const records = again?.records ?? new Map();
+      const leftovers = again?.leftovers ?? new Leftovers();
       return this.#assemble(config, options, wanted, again, async (ports) =>
-        this.#parts.native.build({ ...ports, totalPages, mostPages, vcpus, maxvcpus, disks, records }),
+        this.#parts.native.build({ ...ports, totalPages, mostPages, vcpus, maxvcpus, disks, leftovers }),
       );
     }
     const given = config.bootloader ? null : await guestFiles(config, options, wanted);
@@ -435,9 +435,13 @@ export class Lifecycle {
         // One native domain goes on with what another has left undone; a domain of another type does not know what that is.
         const isNative = domain.type === "native" && config.type === "native";
         const served = driverDomains.served(domid, isNative);
-        const records = threads.records(domid);
+        const leftovers = threads.handOver(domid);
         this.destroy(domid);
-        await this.#restart(domain, config, options, served.length > 0 ? { domid, served, records } : null);
+        try {
+          await this.#restart(domain, config, options, served.length > 0 ? { domid, served, leftovers } : null);
+        } finally {
+          if (!leftovers.hasThread) await leftovers.close();
+        }
       }
     }
   }

@@ -1,23 +1,28 @@
 /** Requests about virtual networks: bridges, forwarded ports, services of this computer, captures. */
-import { createWriteStream } from "node:fs";
 import path from "node:path";
-import type { CaptureSink, Networks } from "../dom0/network/networks.ts";
+import type { NativeThreads } from "../dom0/native/threads.ts";
+import { captureToFile } from "../dom0/network/capture-file.ts";
+import type { Networks } from "../dom0/network/networks.ts";
 import { ipBytes } from "../dom0/network/packet/address.ts";
 import { Refusal } from "./error.ts";
 import type { ToolstackRequests } from "./messages.ts";
 
-/** How many bytes a capture may keep in memory when the disk is slow. Further frames are left out. */
-const WAITING_BYTES = 16 << 20;
-
 export class NetworkRequests {
   readonly #networks: Networks;
+  readonly #natives: Pick<NativeThreads, "networks" | "ask">;
 
-  constructor(networks: Networks) {
+  /** `natives` have networks of their own. */
+  constructor(networks: Networks, natives: Pick<NativeThreads, "networks" | "ask">) {
     this.#networks = networks;
+    this.#natives = natives;
   }
 
-  list(): ToolstackRequests["networkList"]["result"] {
-    return this.#networks.report();
+  async list(): Promise<ToolstackRequests["networkList"]["result"]> {
+    const own = this.#networks.report().map((network) => ({ ...network, backend: 0 }));
+    const others = [...(await this.#natives.networks())].flatMap(([backend, reports]) =>
+      reports.map((network) => ({ ...network, backend })),
+    );
+    return [...own, ...others];
   }
 
   create(definition: ToolstackRequests["networkCreate"]["args"]): void {
@@ -57,20 +62,17 @@ export class NetworkRequests {
   /**
    * Begins to write the traffic of a bridge to a new file. Rejects if the path is not absolute, if the file exists already, or if it can't be made.
    */
-  async capture({ network, port, file }: ToolstackRequests["networkCapture"]["args"]): Promise<void> {
-    const target = wholePath(file);
-    // The file is made before anything is captured, so that an error is reported at once.
-    const sink = await fileSink(target);
-    try {
-      this.#networks.startCapture(target, network, port, sink);
-    } catch (error) {
-      sink.close();
-      throw error;
-    }
+  async capture({ backend, file, ...what }: ToolstackRequests["networkCapture"]["args"]): Promise<void> {
+    const wanted = { ...what, file: wholePath(file) };
+    if (backend) await this.#natives.ask(backend, "capture", wanted);
+    else await captureToFile(this.#networks, wanted);
   }
 
-  endCapture(file: string): void {
-    this.#networks.stopCapture(wholePath(file));
+  async endCapture(file: string): Promise<void> {
+    const target = wholePath(file);
+    const found = (await this.list()).find(({ captures }) => captures.some((each) => each.file === target));
+    if (found?.backend) await this.#natives.ask(found.backend, "captureEnd", { file: target });
+    else this.#networks.stopCapture(target);
   }
 }
 
@@ -78,25 +80,4 @@ export class NetworkRequests {
 function wholePath(file: string): string {
   if (path.isAbsolute(file)) return path.normalize(file);
   throw new Refusal("EINVAL", `The capture's file is "${file}"; it must be a whole path, from the root on.`);
-}
-
-function fileSink(file: string): Promise<CaptureSink> {
-  return new Promise((resolve, reject) => {
-    const stream = createWriteStream(file, { flags: "wx", mode: 0o600 });
-    stream.once("error", (error: NodeJS.ErrnoException) => {
-      const why = error.code === "EEXIST" ? "there is a file of that name" : error.message;
-      reject(new Refusal(error.code ?? "EIO", `${file} can't be made: ${why}.`));
-    });
-    stream.once("open", () => {
-      stream.on("error", () => {});
-      resolve({
-        write: (bytes) => {
-          const hasRoom = !stream.errored && stream.writableLength < WAITING_BYTES;
-          if (hasRoom) stream.write(bytes);
-          return hasRoom;
-        },
-        close: () => stream.end(),
-      });
-    });
-  });
 }

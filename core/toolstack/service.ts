@@ -24,6 +24,7 @@ import type { Disks } from "../dom0/backends/blk/disks.ts";
 import type { OpenImages } from "../dom0/backends/blk/image-register.ts";
 import { bootBuilt } from "./boot-report.ts";
 import type { Screens } from "../dom0/display/screens.ts";
+import type { NativeThreads } from "../dom0/native/threads.ts";
 import type { Networks } from "../dom0/network/networks.ts";
 import { DisplayRequests } from "./display-requests.ts";
 import type { DomainDevices } from "./devices.ts";
@@ -60,6 +61,7 @@ export interface ServiceParts {
   consoles: Consoles;
   devices: DomainDevices;
   networks: Networks;
+  threads: NativeThreads;
   backends: BackendDevices;
   disks: Disks;
   images: OpenImages;
@@ -116,7 +118,7 @@ export class Service {
     const xenstore = this.#xenstore;
     const checkpoints = new Checkpoints(this.#parts);
     const hotPlug = new HotPlug(lifecycle, devices, store, this.#parts.backends);
-    const networks = new NetworkRequests(this.#parts.networks);
+    const networks = new NetworkRequests(this.#parts.networks, this.#parts.threads);
     const display = new DisplayRequests(this.#parts.screens);
     return {
       hostInfo: () => reports.hostInfo(),
@@ -224,7 +226,7 @@ export class Service {
       networkUnforward: (args) => done(networks.unforward(args)),
       networkService: (args) => done(networks.service(args)),
       networkCapture: async (args) => done(await networks.capture(args)),
-      networkCaptureEnd: ({ file }) => done(networks.endCapture(file)),
+      networkCaptureEnd: async ({ file }) => done(await networks.endCapture(file)),
       displayOpen: (args) => display.open(args),
       displayPart: (args) => display.part(args),
       displayClose: (args) => done(display.close(args)),

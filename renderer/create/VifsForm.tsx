@@ -1,5 +1,5 @@
 import { Network, Plus } from "lucide-react";
-import { useRepeated } from "../state/repeated.ts";
+import { useHostNetworks } from "../state/host-networks.ts";
 import type { Finding } from "./checks.ts";
 import type { VifRow } from "./devices.ts";
 import { DeviceRows } from "./DeviceRows.tsx";
@@ -7,7 +7,6 @@ import { DeviceRows } from "./DeviceRows.tsx";
 type Vif = ReadonlyMap<string, string>;
 
 const DEFAULT_BRIDGE = "xenbr0";
-const LOOK_MS = 5000;
 
 /** Lists a domain's network interfaces, one in a row. `set` works as in DisksForm. */
 export function VifsForm({
@@ -19,7 +18,7 @@ export function VifsForm({
   finding: Finding | undefined;
   set: (index: number, vif: Vif | null) => void;
 }) {
-  const networks = useRepeated("networkList", {}, LOOK_MS) ?? [];
+  const networks = useHostNetworks();
   const bridges = networks.map(({ name, mode }) => ({ name, words: `${name}, ${MODE_WORDS[mode]}` }));
   return (
     <DeviceRows

@@ -2,14 +2,14 @@ import { useState } from "react";
 import { writeVif } from "../../core/api/device-text.ts";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { MODE_WORDS } from "../create/VifsForm.tsx";
-import { useRepeated } from "../state/repeated.ts";
+import { useHostNetworks } from "../state/host-networks.ts";
 import { request } from "../state/session.ts";
 import { toast } from "../state/store.ts";
 import { FormDialog } from "../ui/FormDialog.tsx";
 
 /** Attaches a network interface to a running domain. */
 export function AttachNetwork({ domain, onClose }: { domain: DomainInfo; onClose: () => void }) {
-  const networks = useRepeated("networkList", {}, 5000) ?? [];
+  const networks = useHostNetworks();
   const [bridge, setBridge] = useState("xenbr0");
   const [mac, setMac] = useState("");
   const attach = async (): Promise<void> => {

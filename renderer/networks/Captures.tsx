@@ -1,16 +1,20 @@
 import { Download, Square, Trash2 } from "lucide-react";
-import type { NetworkReport } from "../../core/api/schema.ts";
+import type { ListedNetwork } from "../../core/api/schema.ts";
 import { baseName } from "../create/devices.ts";
 import { usePolled } from "../state/polled.ts";
 import { ask } from "../state/store.ts";
+import { useNetworkNames } from "./network-names.ts";
 import { dateText } from "../ui/clock.ts";
 import { sizeText } from "../ui/units.ts";
 import { change, downloadCapture } from "./deeds.ts";
 
 /** Lists the captures that run and those that the host keeps. */
-export function Captures({ networks }: { networks: readonly NetworkReport[] }) {
+export function Captures({ networks }: { networks: readonly ListedNetwork[] }) {
   const { value: kept, again } = usePolled("captures", {});
-  const running = networks.flatMap(({ name, captures }) => captures.map((capture) => ({ ...capture, network: name })));
+  const { nameOf } = useNetworkNames();
+  const running = networks.flatMap((network) =>
+    network.captures.map((capture) => ({ ...capture, network: nameOf(network) })),
+  );
   const paths = new Set(running.map(({ file }) => file));
   const ended = (kept ?? []).filter(({ path }) => !paths.has(path));
   if (running.length + ended.length === 0) return null;

@@ -1,10 +1,10 @@
 import { useState } from "react";
-import type { Forward, NetworkReport } from "../../core/api/schema.ts";
+import type { Forward, ListedNetwork } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { change } from "./deeds.ts";
 
 /** Lists ports of this computer that lead to guests of the network. */
-export function Forwards({ network, again }: { network: NetworkReport; again: () => Promise<void> }) {
+export function Forwards({ network, again }: { network: ListedNetwork; again: () => Promise<void> }) {
   const { name, gateway, waiting } = network;
   const all = [
     ...(gateway?.forwards ?? []).map((forward) => ({ forward, problem: null })),
@@ -42,7 +42,7 @@ export function Forwards({ network, again }: { network: NetworkReport; again: ()
   );
 }
 
-function NewForward({ network: { name, gateway }, again }: { network: NetworkReport; again: () => Promise<void> }) {
+function NewForward({ network: { name, gateway }, again }: { network: ListedNetwork; again: () => Promise<void> }) {
   const leases = gateway?.leases ?? [];
   const [protocol, setProtocol] = useState<Forward["protocol"]>("tcp");
   const [hostPort, setHostPort] = useState("");
@@ -122,7 +122,7 @@ function GuestAddress({
   onChange,
 }: {
   id: string;
-  leases: NonNullable<NetworkReport["gateway"]>["leases"];
+  leases: NonNullable<ListedNetwork["gateway"]>["leases"];
   value: string;
   onChange: (address: string) => void;
 }) {

@@ -1,10 +1,11 @@
 import { CircleDot, Trash2 } from "lucide-react";
-import type { NetworkReport } from "../../core/api/schema.ts";
+import type { ListedNetwork } from "../../core/api/schema.ts";
 import { MODE_WORDS } from "../create/VifsForm.tsx";
 import { ask, show, useApp } from "../state/store.ts";
 import { sizeText } from "../ui/units.ts";
 import { change } from "./deeds.ts";
 import { Forwards } from "./Forwards.tsx";
+import { useNetworkNames } from "./network-names.ts";
 import { Services } from "./Services.tsx";
 import { Table, type Columns } from "../ui/Table.tsx";
 
@@ -22,8 +23,10 @@ const MEMBER_COLUMNS: Columns = [
 const DEFAULT_BRIDGE = "xenbr0";
 
 /** Shows one network: its bridge, its members, and what its gateway does. */
-export function NetworkCard({ network, again }: { network: NetworkReport; again: () => Promise<void> }) {
-  const { name, mode, ipv4, gateway } = network;
+export function NetworkCard({ network, again }: { network: ListedNetwork; again: () => Promise<void> }) {
+  const { name, mode, ipv4, gateway, backend } = network;
+  const { ownerOf, nameOf } = useNetworkNames();
+  const isOwn = backend === 0;
   const remove = (): void =>
     ask({
       title: `Remove the network ${name}?`,
@@ -32,16 +35,26 @@ export function NetworkCard({ network, again }: { network: NetworkReport; again:
       onConfirm: () => void change("networkRemove", { name }, again),
     });
   return (
-    <section className="card network" aria-label={`Network ${name}`}>
+    <section className="card network" aria-label={`Network ${nameOf(network)}`}>
       <header className="card-header">
         <h2>{name}</h2>
+        {!isOwn && (
+          <button
+            type="button"
+            className="plain"
+            title="The driver domain that has this network. It is its own: nothing in it is set up from here."
+            onClick={() => show({ page: "domain", domid: backend, tab: "overview" })}
+          >
+            of {ownerOf(network)}
+          </button>
+        )}
         <span className="badge">{MODE_WORDS[mode]}</span>
         <span className="muted">
           {ipv4 ?? "no addresses are handed out"}
           {gateway && `, gateway ${gateway.address}`}
         </span>
         <span className="spacer" />
-        {mode !== "bare" && (
+        {isOwn && mode !== "bare" && (
           <label
             className="check"
             title="Guests reach other computers through this one: TCP, UDP and pings, with no rights needed"
@@ -58,19 +71,19 @@ export function NetworkCard({ network, again }: { network: NetworkReport; again:
         <button
           type="button"
           title="Writes what goes over the bridge into a file for Wireshark"
-          onClick={() => void change("networkCapture", { network: name, port: null }, again)}
+          onClick={() => void change("networkCapture", { backend, network: name, port: null }, again)}
         >
           <CircleDot size={14} aria-hidden /> Capture
         </button>
-        {name !== DEFAULT_BRIDGE && (
+        {isOwn && name !== DEFAULT_BRIDGE && (
           <button type="button" aria-label={`Remove ${name}`} onClick={remove}>
             <Trash2 size={14} aria-hidden /> Remove…
           </button>
         )}
       </header>
       <Members network={network} again={again} />
-      {gateway && <Forwards network={network} again={again} />}
-      {gateway && <Services network={network} again={again} />}
+      {isOwn && gateway && <Forwards network={network} again={again} />}
+      {isOwn && gateway && <Services network={network} again={again} />}
       {gateway && (
         <p className="muted">
           {countOf(gateway.connections.length, "TCP connection")} and {countOf(gateway.udpSockets, "UDP flow")} go
@@ -85,7 +98,7 @@ function countOf(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
-function askMode({ name, gateway }: NetworkReport, isOut: boolean, again: () => Promise<void>): void {
+function askMode({ name, gateway }: ListedNetwork, isOut: boolean, again: () => Promise<void>): void {
   const set = (): void => void change("networkMode", { name, mode: isOut ? "nat" : "isolated" }, again);
   const open = gateway ? gateway.connections.length + gateway.udpSockets : 0;
   if (isOut || open === 0) set();
@@ -99,21 +112,18 @@ function askMode({ name, gateway }: NetworkReport, isOut: boolean, again: () => 
 }
 
 /** Lists who is on the bridge: interfaces of domains, with what was seen of them and what they were given. */
-function Members({
-  network: { name, ports, gateway, captures },
-  again,
-}: {
-  network: NetworkReport;
-  again: () => Promise<void>;
-}) {
+function Members({ network, again }: { network: ListedNetwork; again: () => Promise<void> }) {
   const domains = useApp((state) => state.domains);
+  const { ownerOf } = useNetworkNames();
+  const { name, ports, gateway, captures, backend } = network;
   const leases = gateway?.leases ?? [];
   const members = ports.filter((port) => port.name !== "gateway");
   if (members.length === 0)
     return (
       <p className="muted">
-        Nobody is on it. A domain gets an interface by <span className="mono">vif = ["bridge={name}"]</span>, in the New
-        domain dialog or on its Devices tab.
+        Nobody is on it. A domain gets an interface by{" "}
+        <span className="mono">vif = ["{backend === 0 ? `bridge=${name}` : `backend=${ownerOf(network)}`}"]</span>
+        {backend === 0 && ", in the New domain dialog or on its Devices tab"}.
       </p>
     );
   return (
@@ -147,7 +157,7 @@ function Members({
                 type="button"
                 disabled={isCaptured}
                 aria-label={`Capture ${port.name}`}
-                onClick={() => void change("networkCapture", { network: name, port: port.name }, again)}
+                onClick={() => void change("networkCapture", { backend, network: name, port: port.name }, again)}
               >
                 {isCaptured ? "Captured" : "Capture"}
               </button>

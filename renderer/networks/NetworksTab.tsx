@@ -19,11 +19,12 @@ export function NetworksTab() {
       </p>
     );
   if (!networks) return <p className="page-empty">Asking for the networks…</p>;
+  const own = networks.filter(({ backend }) => backend === 0).length;
   return (
     <div className="networks">
       <div className="networks-tools">
         <span className="muted">
-          {networks.length === 1 ? "One network" : `${networks.length} networks`}. They stay when the host goes off.
+          {own === 1 ? "One network" : `${own} networks`}. They stay when the host goes off.
         </span>
         <span className="spacer" />
         <button type="button" onClick={() => setMaking(true)}>
@@ -31,7 +32,7 @@ export function NetworksTab() {
         </button>
       </div>
       {networks.map((network) => (
-        <NetworkCard key={network.name} network={network} again={again} />
+        <NetworkCard key={`${network.backend}/${network.name}`} network={network} again={again} />
       ))}
       <Captures networks={networks} />
       {isMaking && (

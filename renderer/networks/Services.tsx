@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { NetworkReport } from "../../core/api/schema.ts";
+import type { ListedNetwork } from "../../core/api/schema.ts";
 import { change } from "./deeds.ts";
 
 /** Lists ports of this computer's own loopback that guests may reach. There are none unless somebody allows one. */
@@ -7,7 +7,7 @@ export function Services({
   network: { name, gateway },
   again,
 }: {
-  network: NetworkReport;
+  network: ListedNetwork;
   again: () => Promise<void>;
 }) {
   const [port, setPort] = useState("");

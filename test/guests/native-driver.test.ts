@@ -1,5 +1,5 @@
 /** Disks and networks whose backends are in a native driver domain: a domain that is a thread of the application's, as dom0 is (type="native"). */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { config } from "./driver.ts";
@@ -16,6 +16,32 @@ const startDriver = drivers.nativeDriver;
 async function packets(domid: number): Promise<number> {
   const { devices } = await ask("wiring", { domid });
   return devices.find(({ kind }) => kind === "vif")?.traffic?.inCount ?? 0;
+}
+
+/** How many files for what is written to disposable disks this process has open. They have no names. */
+function scratchFiles(): number {
+  const target = (fd: string): string => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      // That was the folder itself.
+      return "";
+    }
+  };
+  return readdirSync("/proc/self/fd").filter((fd) => target(fd).includes(".scratch")).length;
+}
+
+/** Returns the frames of a capture in pcap's format with nanoseconds. */
+function framesOf(file: string): Buffer[] {
+  const bytes = readFileSync(file);
+  expect(bytes.readUInt32LE(0)).toBe(0xa1b23c4d);
+  const frames: Buffer[] = [];
+  for (let at = 24; at + 16 <= bytes.length;) {
+    const length = bytes.readUInt32LE(at + 8);
+    frames.push(bytes.subarray(at + 16, at + 16 + length));
+    at += 16 + length;
+  }
+  return frames;
 }
 
 describe("a native domain", () => {
@@ -191,5 +217,114 @@ describe.skipIf(missing !== null)(`a native driver domain${missing ? ` (${missin
       expect(await ask("checkInvariants")).toBe(0);
     },
     3 * patience,
+  );
+
+  it(
+    "keeps what is written to a disposable disk while the disk is there, however it ends, and leaves the image as it is",
+    async () => {
+      const bytes = Buffer.from(Array.from({ length: 8 << 20 }, (_, i) => (i * i) >> 7));
+      const image = drivers.image("kept.img", bytes);
+      const endings = ['on_crash = "restart"', 'on_reboot = "restart"'];
+      const driver = await startDriver("thrower", [image], ...endings);
+      const told = 'echo "HAS-$1 $(dd if=/dev/$2 bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1)"';
+      const script = [
+        `tell() { ${told}; }`,
+        // It begins and ends within a page and within a block of the scratch file.
+        "dd if=/dev/zero of=/dev/xvdb bs=1536 seek=7 count=1001 conv=notrunc,fsync 2>/dev/null",
+        "tell first xvdb; read go; tell second xvdb; read go; tell third xvdb",
+        "while test -e /dev/xvdb; do usleep 20000; done; echo DISK-GONE",
+        "until dd if=/dev/xvdc of=/dev/null bs=512 count=1 2>/dev/null; do usleep 20000; done; tell new xvdc",
+        "exec setsid -c sh",
+      ];
+      const disk = "vdev=xvdb,backend=thrower,disposable,target=/dev/xvda";
+      const { domid } = await ask("create", {
+        config: config("careless", script, ["xen-blkfront"], {}, [`disk = ['${disk}']`]),
+      });
+      const expected = Buffer.from(bytes);
+      expected.fill(0, 7 * 1536, 1008 * 1536);
+      expect((await says(domid, /HAS-first (\w{64})\s/))[1]).toBe(sha256(expected));
+      expect(scratchFiles()).toBe(1);
+      for (const [word, end] of [
+        ["second", () => ask("sysrq", { domid: driver, key: "c" })],
+        ["third", () => ask("shutdown", { domid: driver, reason: "reboot" })],
+      ] as const) {
+        const since = made.length;
+        await end();
+        await expect.poll(() => made.slice(since), { timeout: patience }).toEqual(["thrower"]);
+        await types(domid, "go");
+        expect((await says(domid, new RegExp(`HAS-${word} (\\w{64})\\s`)))[1]).toBe(sha256(expected));
+      }
+      expect(sha256(readFileSync(image))).toBe(sha256(bytes));
+      expect(scratchFiles()).toBe(1);
+      await ask("deviceDetach", { domid, key: "disk", device: "xvdb" });
+      await says(domid, /DISK-GONE/);
+      await expect.poll(scratchFiles, { timeout: patience }).toBe(0);
+      await ask("deviceAttach", { domid, key: "disk", folder, spec: disk.replace("xvdb", "xvdc") });
+      expect((await says(domid, /HAS-new (\w{64})\s/))[1]).toBe(sha256(bytes));
+      // It dies for good while the disk is attached.
+      expect(scratchFiles()).toBe(1);
+      await ask("destroy", { domid: driver });
+      await expect.poll(scratchFiles, { timeout: patience }).toBe(0);
+      await ask("destroy", { domid });
+      expect(sha256(readFileSync(image))).toBe(sha256(bytes));
+      expect(await ask("checkInvariants")).toBe(0);
+    },
+    3 * patience,
+  );
+
+  it(
+    "shows its network, and has its traffic captured",
+    async () => {
+      const driver = await startDriver("switch", [], 'on_crash = "restart"');
+      const script = [
+        "busybox ip addr add 10.0.2.98/24 dev eth0; busybox ip link set eth0 up",
+        "(while :; do busybox ping -A -q -c 100 -w 5 10.0.2.2 >/dev/null; done) &",
+        "exec setsid -c sh",
+      ];
+      const { domid } = await ask("create", {
+        config: config("talker", script, ["xen-netfront"], {}, ["vif = ['backend=switch,mac=00:16:3e:00:00:17']"]),
+      });
+      const network = async () => (await ask("networkList")).find(({ backend }) => backend === driver);
+      const vif = `vif${domid}.0`;
+      const members = async () => (await network())?.ports.map(({ name, addresses }) => [name, addresses]);
+      await expect.poll(members, { timeout: patience }).toContainEqual([vif, ["00:16:3e:00:00:17"]]);
+      const [file, other] = [path.join(folder, "switch.pcap"), path.join(folder, "other.pcap")];
+      const wanted = { backend: driver, network: "xenbr0", port: vif, file };
+      await ask("networkCapture", wanted);
+      for (const [what, why] of [
+        [wanted, "there is a file of that name"],
+        [{ ...wanted, file: other, network: "lab0" }, "There is no bridge lab0; there are xenbr0."],
+        [{ ...wanted, file: other, backend: domid }, `Domain ${domid} is no native driver domain.`],
+        [{ ...wanted, file: "here.pcap" }, "it must be a whole path"],
+      ] as const)
+        await expect(ask("networkCapture", what)).rejects.toThrow(why);
+      const captured = async (): Promise<number> => (await network())?.captures[0]?.frames ?? -1;
+      await expect.poll(captured, { timeout: patience }).toBeGreaterThan(20);
+      // The host's own bridge of the same name is another one.
+      expect((await ask("networkList")).find(({ backend }) => backend === 0)).toMatchObject({ captures: [] });
+      await ask("networkCaptureEnd", { file });
+      expect((await network())!.captures).toEqual([]);
+      await expect(ask("networkCaptureEnd", { file })).rejects.toThrow("There is no capture");
+      const frames = framesOf(file);
+      expect(frames.length).toBeGreaterThan(20);
+      // ICMP over IPv4, from or to the guest.
+      const own = Buffer.from("00163e000017", "hex");
+      const pings = frames.filter((frame) => frame.readUInt16BE(12) === 0x800 && frame[23] === 1);
+      expect(pings.length).toBeGreaterThan(10);
+      for (const frame of pings) expect([0, 6].some((at) => frame.subarray(at, at + 6).equals(own))).toBe(true);
+      // A capture ends with the thread; what it has is a whole file.
+      const last = path.join(folder, "last.pcap");
+      await ask("networkCapture", { ...wanted, port: null, file: last });
+      await expect.poll(captured, { timeout: patience }).toBeGreaterThan(20);
+      const since = made.length;
+      await ask("sysrq", { domid: driver, key: "c" });
+      await expect.poll(() => made.slice(since), { timeout: patience }).toEqual(["switch"]);
+      await expect.poll(async () => (await network())?.captures, { timeout: patience }).toEqual([]);
+      expect(framesOf(last).length).toBeGreaterThan(10);
+      await ask("destroy", { domid });
+      await ask("destroy", { domid: driver });
+      expect(await ask("checkInvariants")).toBe(0);
+    },
+    2 * patience,
   );
 });

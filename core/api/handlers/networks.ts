@@ -23,14 +23,14 @@ export function networkHandlers({ host, hostFiles }: SessionContext): HandlersOf
     networkForward: (args) => kept(host.toolstack.request("networkForward", args)),
     networkUnforward: (args) => kept(host.toolstack.request("networkUnforward", args)),
     networkService: (args) => kept(host.toolstack.request("networkService", args)),
-    networkCapture: async ({ network, port, file }) => {
+    networkCapture: async ({ backend = 0, network, port, file }) => {
       if (file !== undefined && !hostFiles.mayNameAll)
         throw new ApiFailure(
           "EACCES",
           "This window may name no file to capture to: leave it out, and the host keeps it.",
         );
       const target = file ?? (await host.captures.place(port ?? network));
-      await host.toolstack.request("networkCapture", { network, port, file: target });
+      await host.toolstack.request("networkCapture", { backend, network, port, file: target });
       return { file: target };
     },
     networkCaptureEnd: (args) => host.toolstack.request("networkCaptureEnd", args),

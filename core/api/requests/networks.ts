@@ -1,7 +1,7 @@
 /** Virtual networks, and captures of their traffic. */
 import { z } from "zod";
 import type { Forward } from "../../dom0/network/gateway/forwards.ts";
-import type { NetworkReport } from "../../dom0/network/networks.ts";
+import type { ListedNetwork } from "../../toolstack/messages/networks.ts";
 import type { BinnedFile, KeptCapture } from "../host-state.ts";
 import { takes } from "./request.ts";
 import { nothing, fileName } from "./values.ts";
@@ -13,7 +13,7 @@ const capture = z.string().min(1).max(160);
 const listener = { protocol: z.enum(["tcp", "udp"]), hostAddress: z.string().max(64), hostPort: port };
 
 export const NETWORK_REQUESTS = {
-  networkList: takes(nothing).gives<NetworkReport[]>(),
+  networkList: takes(nothing).gives<ListedNetwork[]>(),
   networkCreate: takes(
     z.strictObject({
       name: networkName,
@@ -43,6 +43,8 @@ export const NETWORK_REQUESTS = {
   /** Captures into a new file: one that the client names, if it may name any, or one among the captures that the host keeps. */
   networkCapture: takes(
     z.strictObject({
+      /** The domid of the native driver domain that has the network; the host's own without it. */
+      backend: z.int().min(0).max(0x7fef).optional(),
       network: networkName,
       port: z.string().max(32).nullable(),
       file: fileName.optional(),

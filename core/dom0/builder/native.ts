@@ -13,7 +13,7 @@ import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import { setOwnFrames, type ForeignFrames } from "../kernel/native.ts";
-import type { Records } from "../native/dom0-side.ts";
+import type { Leftovers } from "../native/leftovers.ts";
 import type { DriverDisk } from "../native/messages.ts";
 import type { NativeThreads } from "../native/threads.ts";
 import type { Built, DomainBuild, DomainShape } from "./build.ts";
@@ -29,7 +29,7 @@ const [STORE_FRAME, CONSOLE_FRAME] = [1, 2];
 export interface NativeBuild extends Omit<DomainBuild, "kernel" | "modules" | "cmdline"> {
   disks: readonly DriverDisk[];
   /** Those of the thread whose place the new one's takes. */
-  records: Records;
+  leftovers: Leftovers;
 }
 
 export class NativeBuilder implements DomainShape {
@@ -54,7 +54,7 @@ export class NativeBuilder implements DomainShape {
   retarget(): void {}
 
   /** Throws HypercallError. The caller then ends its thread and destroys the domain. */
-  build({ domid, totalPages, storePort, consolePort, disks, records }: NativeBuild): Built {
+  build({ domid, totalPages, storePort, consolePort, disks, leftovers }: NativeBuild): Built {
     const began = performance.now();
     const { memory } = this.#hypercalls;
     const first = this.#hypercalls.frames.populateExtent(domid, 0, FIRST_ORDER);
@@ -78,7 +78,7 @@ export class NativeBuilder implements DomainShape {
     });
     setOwnFrames(this.#hypercalls, domid, first, FIRST_FRAMES);
     seedGrants(this.#hypercalls, this.#frames, domid, storeMfn, consoleMfn);
-    this.#threads.start(domid, disks, records);
+    this.#threads.start(domid, disks, leftovers);
     return { storeMfn, consoleMfn, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
   }
 }

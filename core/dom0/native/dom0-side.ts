@@ -1,17 +1,25 @@
 /** What dom0 does for the thread of a native domain (messages.ts), and undoes when that has ended. */
 import type { ImageRegister, Use } from "../backends/blk/image-register.ts";
 import type { DomainHolds } from "../backends/blk/room.ts";
+import { NetworkError } from "../network/networks.ts";
 import { storeError } from "../storage/block-store.ts";
-import type { DeviceReport } from "../xenbus/devices.ts";
-import type { Answer, FromThread, ThreadNotice, ThreadQuestion } from "./messages.ts";
+import type { Leftovers } from "./leftovers.ts";
+import type {
+  Answer,
+  AnswerToDom0,
+  Dom0Questions,
+  FromThread,
+  ThreadNotice,
+  ThreadQuestion,
+  ToThread,
+} from "./messages.ts";
 
 export interface HostServices {
   register: ImageRegister;
   holds: DomainHolds;
+  /** Where what is written to disposable disks lies until it is thrown away. */
+  scratchFolder: string;
 }
-
-/** Records of requests by the names that the thread gives them. */
-export type Records = Map<string, { ring: string; memory: SharedArrayBuffer }>;
 
 interface ThreadUse extends Use {
   /** Resolves `closed`. */
@@ -20,23 +28,24 @@ interface ThreadUse extends Use {
 
 export class ThreadClient {
   readonly #services: HostServices;
-  readonly #answer: (answer: Answer) => void;
+  readonly #send: (message: ToThread) => void;
   readonly #uses = new Map<number, ThreadUse>();
   readonly #held = new Map<string, { domid: number; key: string }>();
-  readonly #records: Records;
-  readonly #asking: ((devices: DeviceReport[]) => void)[] = [];
+  readonly #leftovers: Leftovers;
+  readonly #asking = new Map<number, { resolve: (result: unknown) => void; reject: (error: NetworkError) => void }>();
+  #nextAsked = 1;
   #isEnded = false;
 
-  /** `records` are those that an earlier thread of the domain has left. */
-  constructor(services: HostServices, records: Records, answer: (answer: Answer) => void) {
+  /** `leftovers` are those of an earlier thread of the domain. */
+  constructor(services: HostServices, leftovers: Leftovers, send: (message: ToThread) => void) {
     this.#services = services;
-    this.#records = records;
-    this.#answer = answer;
+    this.#leftovers = leftovers;
+    this.#send = send;
   }
 
   receive(message: FromThread): void {
-    if ("devices" in message) {
-      for (const told of this.#asking.splice(0)) told(message.devices);
+    if ("asked" in message) {
+      this.#told(message);
       return;
     }
     if ("notice" in message) {
@@ -45,21 +54,32 @@ export class ThreadClient {
     }
     const { number } = message;
     if (message.question === "record") {
-      this.#answer({ number, record: this.#record(message.key, message.ring, message.bytes) });
+      this.#send({ number, record: this.#leftovers.record(message.key, message.ring, message.bytes) });
       return;
     }
     this.#consider(message).then(
-      () => this.#answer({ number }),
+      (answer) => this.#send({ number, ...answer }),
       (error: unknown) => {
         const { code, message: text } = storeError(error, "file" in message ? message.file : "image");
-        this.#answer({ number, error: { code, message: text } });
+        this.#send({ number, error: { code, message: text } });
       },
     );
   }
 
-  /** Calls back with the next report of the thread's devices. */
-  onDevices(told: (devices: DeviceReport[]) => void): void {
-    this.#asking.push(told);
+  /** Asks the thread. Rejects with NetworkError if it refuses, or ends before it has answered. */
+  ask<Q extends keyof Dom0Questions>(question: Q, args: Dom0Questions[Q]["args"]): Promise<Dom0Questions[Q]["result"]> {
+    const asked = this.#nextAsked++;
+    return new Promise((resolve, reject) => {
+      this.#asking.set(asked, { resolve: resolve as (result: unknown) => void, reject });
+      this.#send({ asked, question, args });
+    });
+  }
+
+  #told({ asked, result, error }: AnswerToDom0): void {
+    const asking = this.#asking.get(asked);
+    this.#asking.delete(asked);
+    if (error) asking?.reject(new NetworkError(error.message, error.code));
+    else asking?.resolve(result);
   }
 
   /** The thread is about to end: who wants what it has open waits until ended() is called. */
@@ -74,25 +94,25 @@ export class ThreadClient {
     for (const number of [...this.#uses.keys()]) this.#forget(number);
     for (const { domid, key } of this.#held.values()) this.#services.holds.release(domid, key);
     this.#held.clear();
+    for (const { reject } of this.#asking.values()) reject(new NetworkError("The driver domain has ended.", "ESRCH"));
+    this.#asking.clear();
   }
 
-  #record(key: string, ring: string, bytes: number): SharedArrayBuffer {
-    const before = this.#records.get(key);
-    if (before?.ring === ring && before.memory.byteLength === bytes) return before.memory;
-    const memory = new SharedArrayBuffer(bytes);
-    this.#records.set(key, { ring, memory });
-    return memory;
-  }
-
-  async #consider(asked: Exclude<ThreadQuestion, { question: "record" }>): Promise<void> {
-    const { register } = this.#services;
-    if (asked.question === "checkFrozen") return register.checkFrozen(asked.file);
+  async #consider(asked: Exclude<ThreadQuestion, { question: "record" }>): Promise<Omit<Answer, "number">> {
+    const { register, scratchFolder } = this.#services;
+    if (asked.question === "scratch")
+      return { scratch: await this.#leftovers.scratch(asked.key, scratchFolder, asked.bytes) };
+    if (asked.question === "checkFrozen") {
+      await register.checkFrozen(asked.file);
+      return {};
+    }
     const { use, besides, id, file, access } = asked;
     const others = new Set(besides.map((number) => this.#uses.get(number)).filter((other) => other !== undefined));
     const own = this.#use(use);
     await register.claim(own, others, id, file, access);
     // It may have had to wait for another, longer than the thread lived.
     if (this.#isEnded) register.forget(own);
+    return {};
   }
 
   #use(number: number): ThreadUse {
@@ -115,8 +135,12 @@ export class ThreadClient {
       case "readsOnly":
         register.readsOnly(this.#use(told.use), new Set(told.ids));
         return;
-      case "drop":
-        this.#records.delete(told.key);
+      case "dropRecord":
+        this.#leftovers.dropRecord(told.key);
+        return;
+      case "dropScratch":
+        // A file that can't be closed or removed now is gone with this process.
+        void this.#leftovers.dropScratch(told.key).catch(() => {});
         return;
       case "hold":
         this.#held.set(`${told.domid}/${told.key}`, told);

@@ -2,13 +2,21 @@
 import type { Access, ImageRegister, Use } from "../backends/blk/image-register.ts";
 import type { DomainHolds } from "../backends/blk/room.ts";
 import { StoreError } from "../storage/block-store.ts";
+import { Scratch } from "../storage/scratch.ts";
 import type { RequestRecords } from "../xenbus/request-record.ts";
 import type { Answer, FromThread, ThreadQuestion } from "./messages.ts";
+
+/** Where writes to disposable disks go, by the names of them. */
+export interface Scratches {
+  /** Rejects with StoreError. */
+  open(key: string, bytes: number): Promise<Scratch>;
+}
 
 export class Dom0Services {
   readonly register: ImageRegister;
   readonly holds: DomainHolds;
   readonly records: RequestRecords;
+  readonly scratches: Scratches;
   readonly #send: (message: FromThread) => void;
   readonly #waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: unknown) => void }>();
   readonly #uses = new WeakMap<Use, number>();
@@ -35,7 +43,15 @@ export class Dom0Services {
     this.records = {
       open: async (key, ring, bytes) => (await this.#ask({ question: "record", key, ring, bytes })).record ?? null,
       drop: (key) => {
-        if (!this.#isStopping) send({ notice: "drop", key });
+        if (!this.#isStopping) send({ notice: "dropRecord", key });
+      },
+    };
+    this.scratches = {
+      open: async (key, bytes) => {
+        const { scratch } = await this.#ask({ question: "scratch", key, bytes });
+        return Scratch.borrow(scratch!, () => {
+          if (!this.#isStopping) send({ notice: "dropScratch", key });
+        });
       },
     };
   }

@@ -23,8 +23,9 @@ import { Networks } from "../network/networks.ts";
 import { BackendDevices } from "../xenbus/devices.ts";
 import { ConsoleWriter } from "./console-writer.ts";
 import { Departures } from "./departures.ts";
+import { Dom0Asks } from "./dom0-asks.ts";
 import { DriverDisks } from "./driver-disks.ts";
-import { TELL_DEVICES, type FromThread, type NativeThreadData, type ToThread } from "./messages.ts";
+import type { FromThread, NativeThreadData, ToThread } from "./messages.ts";
 import { Dom0Services } from "./thread-side.ts";
 import { XenstoreClient } from "./xenstore-client.ts";
 
@@ -38,7 +39,8 @@ const STOPS: Readonly<Record<string, number>> = {
 const port = parentPort;
 if (!port) throw new Error("a native domain runs in a worker");
 const data = workerData as NativeThreadData;
-const dom0 = new Dom0Services((message: FromThread) => port.postMessage(message));
+const send = (message: FromThread): void => port.postMessage(message);
+const dom0 = new Dom0Services(send);
 
 const crash = (error: unknown): void =>
   void setImmediate(() => {
@@ -67,7 +69,7 @@ const devices = new BackendDevices(
     foreign,
     store,
     services: {
-      disks: new DriverDisks(new Disks(tmpdir(), dom0.register), data.disks),
+      disks: new DriverDisks(new Disks(tmpdir(), dom0.register), data.disks, dom0.scratches),
       holds: dom0.holds,
       records: dom0.records,
       networks,
@@ -82,8 +84,9 @@ const devices = new BackendDevices(
   crash,
 );
 
+const asks = new Dom0Asks(devices, networks, send);
 port.on("message", (message: ToThread) => {
-  if (message === TELL_DEVICES) port.postMessage({ devices: devices.reports() } satisfies FromThread);
+  if ("asked" in message) void asks.receive(message);
   else dom0.receive(message);
 });
 /** What xenstored refuses costs what it was for, and nothing else. */

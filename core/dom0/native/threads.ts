@@ -7,21 +7,31 @@ import type { MachineParts } from "../../machine/core-instance.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { threadEnded } from "../kernel/native.ts";
-import { ThreadClient, type HostServices, type Records } from "./dom0-side.ts";
+import { NetworkError, type NetworkReport } from "../network/networks.ts";
 import type { DeviceReport } from "../xenbus/devices.ts";
-import { TELL_DEVICES, type DriverDisk, type FromThread, type NativeThreadData } from "./messages.ts";
+import { ThreadClient, type HostServices } from "./dom0-side.ts";
+import { Leftovers } from "./leftovers.ts";
+import type { Dom0Questions, DriverDisk, FromThread, NativeThreadData } from "./messages.ts";
 
 /** Of a thread's own heap, which is none of the domain's memory. */
 const LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 };
-/** Milliseconds that somebody who looks at devices waits for a thread, which may be paused. */
+/** Milliseconds that somebody who looks at devices or networks waits for a thread, which may be paused. */
 const REPORT_MS = 500;
+/** The same for somebody who wants something done. */
+const DEED_MS = 5000;
+
+/** What a thread is asked to report. */
+interface Reports {
+  devices: DeviceReport[];
+  networks: NetworkReport[];
+}
 
 interface Running {
   worker: Worker;
   client: ThreadClient;
-  records: Records;
-  /** The report of its devices that it was asked for and has not given yet. */
-  asked: Promise<DeviceReport[]> | null;
+  leftovers: Leftovers;
+  /** The reports that it was asked for and has not given yet. */
+  asked: Map<keyof Reports, Promise<unknown>>;
   /** Somebody has asked for its end. */
   isMeant: boolean;
   ended: Promise<void>;
@@ -44,32 +54,33 @@ export class NativeThreads {
   readonly #parts: NativeThreadsParts;
   readonly #threads = new Map<number, Running>();
   /** By the domid of a domain whose thread has ended, and which is not destroyed. */
-  readonly #left = new Map<number, Records>();
+  readonly #left = new Map<number, Leftovers>();
 
   constructor(parts: NativeThreadsParts) {
     this.#parts = parts;
   }
 
   /**
-   * The domain is paused, so the thread waits at its first hypercall. `records` are those of the thread whose place it takes. Throws HypercallError
+   * The domain is paused, so the thread waits at its first hypercall. `leftovers` are those of the thread whose place it takes. Throws HypercallError
    * ENOSYS where there can be no threads.
    */
-  start(domid: number, disks: readonly DriverDisk[], records: Records): void {
+  start(domid: number, disks: readonly DriverDisk[], leftovers: Leftovers): void {
     const { machine, script, services, onError, onNotCleared } = this.#parts;
     // When it runs from the sources, as in tests, there is no bundle from which a worker could be started.
     if (!machine || !existsSync(fileURLToPath(script))) throw new HypercallError(`thread of domain ${domid}`, ENOSYS);
     const { memory, module, clockBase } = machine;
     const workerData: NativeThreadData = { memory, module, clockBase, domid, disks };
     const worker = new Worker(script, { workerData, resourceLimits: LIMITS, name: `domain ${domid}` });
-    const client = new ThreadClient(services, records, (answer) => worker.postMessage(answer));
+    leftovers.hasThread = true;
+    const client = new ThreadClient(services, leftovers, (message) => worker.postMessage(message));
     worker.on("message", (message: FromThread) => client.receive(message));
     worker.on("error", (error) => onError(domid, error));
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     const running: Running = {
       worker,
       client,
-      records,
-      asked: null,
+      leftovers,
+      asked: new Map(),
       isMeant: false,
       ended: ended.then(() => this.#ended(domid, running)).catch((error: unknown) => onNotCleared(domid, error)),
     };
@@ -91,35 +102,72 @@ export class NativeThreads {
 
   /** What the domain says of the devices that it has the backends of; nothing if it has no thread, or that does not answer in time. */
   async devices(domid: number): Promise<DeviceReport[]> {
-    const running = this.#threads.get(domid);
-    if (!running) return [];
-    // One that is paused is asked once, however often somebody looks.
-    running.asked ??= new Promise<DeviceReport[]>((resolve) => {
-      running.client.onDevices(resolve);
-      running.worker.postMessage(TELL_DEVICES);
-    }).finally(() => (running.asked = null));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<DeviceReport[]>((resolve) => (timer = setTimeout(() => resolve([]), REPORT_MS)));
-    return Promise.race([running.asked, late]).finally(() => clearTimeout(timer));
+    return (await this.#report(domid, "devices")) ?? [];
   }
 
-  /** What the domain's thread has recorded of its frontends' requests, for the one that takes its place; to be asked before it is destroyed. */
-  records(domid: number): Records {
-    return this.#threads.get(domid)?.records ?? this.#left.get(domid) ?? new Map();
+  /** The networks of all native domains, by domid. Those of one that does not answer in time are left out. */
+  async networks(): Promise<Map<number, NetworkReport[]>> {
+    const domids = [...this.#threads.keys()];
+    const reports = await Promise.all(domids.map((domid) => this.#report(domid, "networks")));
+    return new Map(domids.flatMap((domid, i) => (reports[i] ? [[domid, reports[i]] as const] : [])));
+  }
+
+  async #report<Q extends keyof Reports>(domid: number, what: Q): Promise<Reports[Q] | null> {
+    const running = this.#threads.get(domid);
+    if (!running) return null;
+    const { asked, client } = running;
+    // One that is paused is asked once, however often somebody looks.
+    const ask = (): Promise<unknown> =>
+      client
+        .ask(what, null)
+        .catch(() => null)
+        .finally(() => asked.delete(what));
+    const report = asked.get(what) ?? ask();
+    asked.set(what, report);
+    return within(report as Promise<Reports[Q] | null>, REPORT_MS, () => null);
+  }
+
+  /** Asks a native domain to do something. Rejects with NetworkError if it refuses, is none, or does not answer in time. */
+  async ask<Q extends keyof Dom0Questions>(
+    domid: number,
+    question: Q,
+    args: Dom0Questions[Q]["args"],
+  ): Promise<Dom0Questions[Q]["result"]> {
+    const running = this.#threads.get(domid);
+    if (!running) throw new NetworkError(`Domain ${domid} is no native driver domain.`, "ESRCH");
+    return within(running.client.ask(question, args), DEED_MS, () => {
+      throw new NetworkError(`Domain ${domid} does not answer; it may be paused.`, "ETIMEDOUT");
+    });
+  }
+
+  /**
+   * What the domain's thread leaves to the one that takes its place; to be asked before it is destroyed. If none takes it, the caller closes it.
+   */
+  handOver(domid: number): Leftovers {
+    const leftovers = this.#threads.get(domid)?.leftovers ?? this.#left.get(domid) ?? new Leftovers();
+    leftovers.hasThread = false;
+    return leftovers;
   }
 
   /** The domain is destroyed. */
   forget(domid: number): void {
+    this.#close(domid, this.#left.get(domid));
     this.#left.delete(domid);
   }
 
-  #ended(domid: number, { client, isMeant, records }: Running): void {
+  /** Nobody goes on with what a thread has left, unless it was handed over. */
+  #close(domid: number, leftovers: Leftovers | undefined): void {
+    if (leftovers?.hasThread) void leftovers.close().catch((error: unknown) => this.#parts.onNotCleared(domid, error));
+  }
+
+  #ended(domid: number, { client, isMeant, leftovers }: Running): void {
     this.#threads.delete(domid);
     // One that has crashed is still there, and is looked at before it is destroyed.
-    if (!isMeant) this.#left.set(domid, records);
+    if (!isMeant) this.#left.set(domid, leftovers);
     try {
       client.ended();
     } finally {
+      if (isMeant) this.#close(domid, leftovers);
       this.#tellXen(domid, isMeant);
     }
   }
@@ -133,4 +181,11 @@ export class NativeThreads {
       if (!isMeant) this.#parts.hypercalls.domains.crash(domid);
     }
   }
+}
+
+/** Resolves as `promise` does, or, if that takes longer, with what `late` returns. */
+async function within<T>(promise: Promise<T>, milliseconds: number, late: () => T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const isLate = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds))).then(late);
+  return Promise.race([promise, isLate]).finally(() => clearTimeout(timer));
 }

@@ -78,6 +78,12 @@ export function keptNetwork({ name, mode, ipv4, gateway, waiting }: NetworkRepor
 /** Says in a sentence what is wrong with a request about a network. */
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
+  readonly code: string;
+  /** `code` is the name of an errno. */
+  constructor(message: string, code = "EINVAL") {
+    super(message);
+    this.code = code;
+  }
 }
 
 interface Network {

@@ -24,6 +24,12 @@ import { isNear } from "./near.ts";
 import { Promptness, READING, WRITING } from "./promptness.ts";
 import { lengthOf, without } from "./views.ts";
 
+/** An open file of another thread of this process, which keeps it open for as long as the one that borrows it has it. */
+export interface LentFile {
+  readonly path: string;
+  readonly fd: number;
+}
+
 export type HostFileMode = "read" | "read-write" | "create";
 
 /** O_NONBLOCK so that opening a FIFO does not wait for a writer. It does nothing for regular files. */
@@ -40,6 +46,8 @@ export class HostFile {
   /** Identifies the file, whatever names it has or gets, by its device and inode. */
   readonly id: string;
   readonly #fd: number;
+  /** Gives the number back to the operating system, or, if it is another thread's, leaves it. */
+  readonly #letGo: (fd: number) => Promise<void>;
   /** Number of bytes that the file is known to have: what it had when it was opened, or has been written since. */
   #end: number;
   /** Decides which reads and writes this thread does itself; null: none. */
@@ -54,7 +62,13 @@ export class HostFile {
   #syncing: Promise<void> | null = null;
   #nextSync: Promise<void> | null = null;
 
-  private constructor(path: string, fd: number, { dev, ino, size }: BigIntStats, isNear: boolean) {
+  private constructor(
+    { path, fd }: LentFile,
+    { dev, ino, size }: BigIntStats,
+    isNear: boolean,
+    letGo: (fd: number) => Promise<void>,
+  ) {
+    this.#letGo = letGo;
     this.#reads = isNear ? new Promptness(READING) : null;
     this.#writes = isNear ? new Promptness(WRITING) : null;
     this.path = path;
@@ -68,12 +82,26 @@ export class HostFile {
     try {
       const fd = await opened(path, FLAGS[mode]);
       const status = await statusOf(fd);
-      if (status.isFile()) return new HostFile(path, fd, status, await isNear(fd));
+      if (status.isFile()) return new HostFile({ path, fd }, status, await isNear(fd), promisify(close));
       await promisify(close)(fd);
     } catch (error) {
       throw storeError(error, path);
     }
     throw new StoreError("EINVAL", `${path}: a disk image must be a regular file`);
+  }
+
+  /** The other thread has opened it to be read and written. Throws StoreError. */
+  static async borrow(lent: LentFile): Promise<HostFile> {
+    try {
+      return new HostFile(lent, await statusOf(lent.fd), await isNear(lent.fd), async () => {});
+    } catch (error) {
+      throw storeError(error, lent.path);
+    }
+  }
+
+  /** For another thread's borrow(). This one is not to be closed before that is. */
+  lend(): LentFile {
+    return { path: this.path, fd: this.#fd };
   }
 
   /**
@@ -245,7 +273,7 @@ export class HostFile {
     this.#closing ??= new Promise<void>((resolve) => {
       this.#idle = resolve;
       if (this.#underWay === 0) resolve();
-    }).then(() => promisify(close)(this.#fd));
+    }).then(() => this.#letGo(this.#fd));
     return this.#closing;
   }
 }

@@ -220,9 +220,9 @@ export interface DeviceKind {
   readonly isWired?: (id: string) => boolean;
   /**
    * Returns the backend's nodes when a kernel in another domain has the backend, as libxl writes them for a driver domain. If it is missing, they are
-   * the same as here. Throws SpecError for what such a backend can't have.
+   * the same as here. `isNative` says that it is a native domain. Throws SpecError for what such a backend can't have.
    */
-  readonly elsewhere?: (spec: DeviceSpec) => Nodes;
+  readonly elsewhere?: (spec: DeviceSpec, isNative: boolean) => Nodes;
   /**
    * Whether its backend in a native domain can take the place of an earlier one while requests are on their way. It must know which those are: by a
    * record (request-record.ts), or because it answers in the order of the ring's slots and may do again what the earlier one has done.

@@ -11,6 +11,7 @@ import { Departures } from "../../../core/dom0/native/departures.ts";
 import { DriverDisks } from "../../../core/dom0/native/driver-disks.ts";
 import type { DriverDisk } from "../../../core/dom0/native/messages.ts";
 import { XenstoreClient } from "../../../core/dom0/native/xenstore-client.ts";
+import { Scratch } from "../../../core/dom0/storage/scratch.ts";
 import { ForeignFrames } from "../../../core/dom0/kernel/native.ts";
 import { Networks } from "../../../core/dom0/network/networks.ts";
 import { BackendDevices } from "../../../core/dom0/xenbus/devices.ts";
@@ -53,7 +54,7 @@ export function driverDomain(host: FakeHost, disks: readonly DriverDisk[] = []):
   const store = new XenstoreClient(page, 0, () => setImmediate(() => ring.service()));
   const crash = (error: unknown): void => void crashes.push(error);
   const services = {
-    disks: new DriverDisks(new Disks(tmpdir()), disks),
+    disks: new DriverDisks(new Disks(tmpdir()), disks, { open: (_, bytes) => Scratch.create(tmpdir(), bytes) }),
     holds: { hold: () => {}, release: () => {} },
     records: NO_RECORDS,
     networks: new Networks(() => performance.now()),

@@ -7,6 +7,7 @@ import { EIO } from "../../../core/abi/errno.ts";
 import { OpenImages } from "../../../core/dom0/backends/blk/image-register.ts";
 import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
 import type { Hypercalls } from "../../../core/dom0/kernel/hypercalls.ts";
+import { Leftovers } from "../../../core/dom0/native/leftovers.ts";
 import { NativeThreads } from "../../../core/dom0/native/threads.ts";
 import { powerOnClock } from "../../../core/machine/clock.ts";
 import { temporaryFolder } from "../../temporary.ts";
@@ -32,7 +33,7 @@ function threadsOf(script: string): { threads: NativeThreads; asked: string[]; n
     },
     script: pathToFileURL(file),
     hypercalls: { call } as unknown as Hypercalls,
-    services: { register: new OpenImages(), holds: { hold: () => {}, release: () => {} } },
+    services: { register: new OpenImages(), holds: { hold: () => {}, release: () => {} }, scratchFolder: folder },
     onError: () => {},
     onNotCleared: (domid, error) => notCleared.push([domid, error]),
   });
@@ -41,7 +42,7 @@ function threadsOf(script: string): { threads: NativeThreads; asked: string[]; n
 
 it("reports it when the hypervisor can't be told of a thread that has ended of itself", async () => {
   const { threads, asked, notCleared } = threadsOf("");
-  threads.start(7, [], new Map());
+  threads.start(7, [], new Leftovers());
   await expect.poll(() => notCleared).toHaveLength(1);
   expect(notCleared[0]).toEqual([7, expect.objectContaining({ code: "EIO" })]);
   expect(asked).toEqual(["end of domain 7's thread"]);
@@ -49,7 +50,7 @@ it("reports it when the hypervisor can't be told of a thread that has ended of i
 
 it("reports the same of one that was ended, and whoever waits for the end goes on", async () => {
   const { threads, asked, notCleared } = threadsOf("setInterval(() => {}, 1e6);");
-  threads.start(8, [], new Map());
+  threads.start(8, [], new Leftovers());
   await threads.end(8);
   expect(notCleared).toEqual([[8, expect.objectContaining({ code: "EIO" })]]);
   expect(asked).toEqual(["end of domain 8's thread"]);

@@ -36,6 +36,18 @@ function contents(file: string): Buffer {
   return bytes;
 }
 
+/** How many transfers were done at once. */
+const atOnce = { reads: 0, writes: 0 };
+/** A device does at once what can be done so. */
+async function write(store: BlockStore, offset: number, views: Buffer[]): Promise<void> {
+  if (store.writeAtOnce?.(offset, views)) atOnce.writes++;
+  else await store.write(offset, views);
+}
+async function read(store: BlockStore, offset: number, views: Buffer[]): Promise<void> {
+  if (store.readAtOnce?.(offset, views)) atOnce.reads++;
+  else await store.read(offset, views);
+}
+
 /** Random operations on a store and on a copy in memory, several at once where they do not overlap. */
 async function exercise(store: BlockStore, model: Buffer, seed: number, rounds: number): Promise<void> {
   const random = seeded(seed);
@@ -56,11 +68,12 @@ async function exercise(store: BlockStore, model: Buffer, seed: number, rounds: 
         from === to
           ? []
           : [bytes.subarray(from, from + 512), bytes.subarray(from + 512, to)].filter((view) => view.length);
-      await Promise.all([store.write(offset, pieces(0, half)), store.write(offset + half, pieces(half, length))]);
+      await Promise.all([write(store, offset, pieces(0, half)), write(store, offset + half, pieces(half, length))]);
       bytes.copy(model, offset);
     } else if (kind < 0.75) {
       const bytes = Buffer.alloc(length, 0xee);
-      await store.read(
+      await read(
+        store,
         offset,
         [bytes.subarray(0, 512), bytes.subarray(512)].filter((view) => view.length),
       );

@@ -1,4 +1,5 @@
 /** Reads disks as in xl-disk-configuration(5), one specification string in all its spellings, and writes the nodes that libxl writes. */
+import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { SpecError, type DeviceKey, type DeviceSpec, type Nodes } from "../../xenbus/kind.ts";
 import { IMAGE_FORMATS } from "../../storage/open.ts";
@@ -64,14 +65,19 @@ export function isElsewhere({ backend }: { backend: string }): boolean {
   return !["", "0", "Domain-0"].includes(backend);
 }
 
-/** A block device of a driver domain: the hotplug script, which `xl devd` runs there, finds the device by `params`. */
-export function elsewhere({ back }: DeviceSpec): Nodes {
+/**
+ * A block device of a driver domain: the hotplug script, which `xl devd` runs there, finds the device by `params`. Only a native domain can throw away
+ * what is written; what it goes to has a name, by which the thread that takes the place of another finds it.
+ */
+export function elsewhere({ back }: DeviceSpec, isNative: boolean): Nodes {
   const image = readParams(String(back.params));
-  if (back.disposable) throw new SpecError("a disk of another domain's can't be disposable: leave it out");
+  if (back.disposable && !isNative)
+    throw new SpecError("a disk of a driver domain that is a guest can't be disposable: leave it out");
+  const scratch = back.disposable ? { scratch: randomUUID() } : {};
   if (!image) return { ...back, params: "", type: "phy", script: BLOCK_SCRIPT };
   if (image.format !== "raw")
     throw new SpecError(`format is "${image.format}"; a disk of another domain's is one of its block devices: raw`);
-  return { ...back, params: image.target, type: "phy", script: BLOCK_SCRIPT };
+  return { ...back, ...scratch, params: image.target, type: "phy", script: BLOCK_SCRIPT };
 }
 
 /** Returns a specification that parseDisk() reads as this one. The path comes last, because it may hold any character there. */

@@ -278,7 +278,8 @@ export class BlockDevice implements Backend {
     await this.close();
     this.#params = params;
     const writing = (await back("disposable")) === "1" ? "disposable" : "read-write";
-    this.#store = await services.disks.openNamed(params, this.#isWritable ? writing : "read");
+    const scratch = await back("scratch");
+    this.#store = await services.disks.openNamed(params, this.#isWritable ? writing : "read", scratch);
   }
 
   #described(): Nodes {

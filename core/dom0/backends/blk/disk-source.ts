@@ -3,6 +3,9 @@ import type { StoreAccess } from "../../storage/open.ts";
 
 /** Where block devices get what lies behind them. */
 export interface DiskSource {
-  /** `params` is the node of that name. Resolves with null for an empty drive. Rejects with StoreError, or SpecError for what names nothing. */
-  openNamed(params: string, access: StoreAccess | "disposable"): Promise<BlockStore | null>;
+  /**
+   * `params` is the node of that name, and `scratch` names what a disposable disk's writes go to where that may outlive this thread. Resolves with null
+   * for an empty drive. Rejects with StoreError, or SpecError for what names nothing.
+   */
+  openNamed(params: string, access: StoreAccess | "disposable", scratch: string | null): Promise<BlockStore | null>;
 }

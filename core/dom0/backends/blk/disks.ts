@@ -3,6 +3,7 @@ import { StoreError, storeError, type BlockStore } from "../../storage/block-sto
 import { openStore, type Claim, type StoreAccess } from "../../storage/open.ts";
 import { absorb, type AbsorbOptions } from "../../storage/absorb.ts";
 import { OverlayStore } from "../../storage/overlay.ts";
+import { Scratch } from "../../storage/scratch.ts";
 import { Qcow2Store } from "../../storage/qcow2/store.ts";
 import { readParams } from "./config.ts";
 import type { DiskSource } from "./disk-source.ts";
@@ -52,10 +53,7 @@ export class Disks implements DiskSource {
       const image = await openStore(file, format, how[access], claim);
       const store =
         access === "disposable"
-          ? await OverlayStore.over(image, this.#scratchFolder).catch(async (error: unknown) => {
-              await image.close();
-              throw error;
-            })
+          ? await OverlayStore.over(image, (bytes) => Scratch.create(this.#scratchFolder, bytes))
           : image;
       this.#uses.set(store, use);
       const close = store.close.bind(store);

@@ -75,8 +75,9 @@ export function readDisk(text: string): Disk {
     }
     const comma = rest.indexOf(",");
     const part = (comma < 0 ? rest : rest.slice(0, comma)).trimEnd();
-    more = comma >= 0;
-    rest = more ? rest.slice(comma + 1).trimStart() : "";
+    rest = comma >= 0 ? rest.slice(comma + 1).trimStart() : "";
+    // A comma ends what stands before it, as in xl: nothing more need follow.
+    more = rest !== "";
     const pair = /^([a-z][a-z0-9_-]*)=(.*)$/s.exec(part);
     if (pair) parameter(pair[1]!, pair[2]!, set);
     else if (!flag(part, disk, set)) {

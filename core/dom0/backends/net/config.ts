@@ -37,8 +37,9 @@ export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpe
   }
   const mac = macOf(take("mac"));
   const id = idOf(take("devid"), before);
-  const bridge = take("bridge") ?? DEFAULT_BRIDGE;
-  const ip = take("ip");
+  // vif-bridge takes the first bridge if the name is empty.
+  const bridge = take("bridge") || DEFAULT_BRIDGE;
+  const ip = take("ip") || null;
   for (const address of ip?.split(/\s+/) ?? [])
     if (!ipBytes(address.replace(/\/\d{1,3}$/, "")))
       throw new SpecError(`ip is "${ip}"; allowed: IPv4 and IPv6 addresses`);
@@ -46,7 +47,7 @@ export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpe
   if (mtu !== null && !(/^\d+$/.test(mtu) && Number(mtu) >= 68 && Number(mtu) <= 1500))
     throw new SpecError(`mtu is "${mtu}"; allowed: 68 to 1500`);
   const rate = take("rate");
-  const backend = take("backend") ?? "0";
+  const backend = take("backend") || "0";
   const trusted = take("trusted") ?? "1";
   if (!/^[01]$/.test(trusted)) throw new SpecError(`trusted is "${trusted}"; allowed: trusted or untrusted`);
   if (before.some((other) => other.front.mac === mac))

@@ -3,6 +3,7 @@ import { StoreError, type BlockStore } from "../block-store.ts";
 import type { HostFile } from "../host-file.ts";
 import { together } from "../together.ts";
 import { lengthOf, part } from "../views.ts";
+import { AtOnce } from "./at-once.ts";
 import { Clusters } from "./clusters.ts";
 import { CompressedClusters } from "./compressed.ts";
 import { FIELD_AUTOCLEAR, readHeader, type Backing, type Qcow2Header } from "./header.ts";
@@ -10,7 +11,7 @@ import { Mutex } from "./mutex.ts";
 import { rebaseFile } from "./rebase.ts";
 import { Refcounts } from "./refcounts.ts";
 import { readSnapshots, type Snapshot } from "./snapshots.ts";
-import type { Cluster } from "./tables.ts";
+import { follows, type Cluster } from "./tables.ts";
 
 /** Changed tables are written to the file after so many milliseconds, even if the guest never flushes. */
 const WRITE_OUT_AFTER = 5000;
@@ -56,6 +57,7 @@ export class Qcow2Store implements BlockStore {
   /** Reads from the image that this one is based on. */
   readonly #below = new Set<Promise<unknown>>();
   readonly #compressed: CompressedClusters;
+  readonly #atOnce: AtOnce;
   #size: number;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
@@ -82,6 +84,7 @@ export class Qcow2Store implements BlockStore {
     this.#clusterSize = 2 ** parts.header.clusterBits;
     this.discardGranularity = this.#clusterSize;
     this.#compressed = new CompressedClusters(parts.file, parts.header.compression, this.#clusterSize);
+    this.#atOnce = new AtOnce(parts.file, parts.clusters, (cluster) => this.#moving.has(cluster));
   }
 
   /** The open file belongs to the store from then on, and is closed if this fails. */
@@ -161,6 +164,10 @@ export class Qcow2Store implements BlockStore {
     }
   }
 
+  readAtOnce(offset: number, targets: readonly Uint8Array[]): boolean {
+    return this.#atOnce.read(this.#backing, offset, targets);
+  }
+
   async #readRun(cluster: Cluster, at: number, inside: number, targets: Uint8Array[], count: number): Promise<void> {
     switch (cluster.kind) {
       case "data":
@@ -212,6 +219,10 @@ export class Qcow2Store implements BlockStore {
 
   write(offset: number, sources: readonly Uint8Array[]): Promise<void> {
     return together((add) => this.#beginWrites(offset, sources, add));
+  }
+
+  writeAtOnce(offset: number, sources: readonly Uint8Array[]): boolean {
+    return this.#atOnce.write(offset, sources);
   }
 
   async #beginWrites(
@@ -451,13 +462,6 @@ export class Qcow2Store implements BlockStore {
       await this.#backing?.close();
     }
   }
-}
-
-/** Returns whether a cluster lies `distance` bytes after another one in the file, or is nowhere as that one is. */
-function follows(first: Cluster, next: Cluster, distance: number): boolean {
-  if (first.kind !== next.kind || first.kind === "compressed") return false;
-  if (first.kind === "data") return next.kind === "data" && next.offset === first.offset + distance;
-  return true;
 }
 
 function scatter(bytes: Uint8Array, targets: Uint8Array[]): void {

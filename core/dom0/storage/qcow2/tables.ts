@@ -62,3 +62,10 @@ function compressed(high: number, low: number, clusterBits: number): Cluster {
   const sectors = Number(descriptor >> BigInt(offsetBits)) + 1;
   return { kind: "compressed", offset, bytes: sectors * 512 - (offset & 511) };
 }
+
+/** Returns whether a cluster lies `distance` bytes after another one in the file, or is nowhere as that one is. */
+export function follows(first: Cluster, next: Cluster, distance: number): boolean {
+  if (first.kind !== next.kind || first.kind === "compressed") return false;
+  if (first.kind === "data") return next.kind === "data" && next.offset === first.offset + distance;
+  return true;
+}

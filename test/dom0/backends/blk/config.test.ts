@@ -57,6 +57,8 @@ describe("a disk's specification", () => {
     ["vdev=hdc,devtype=cdrom", " 5632 r cdrom 0 1"],
     [" x.img , , xvdb , backend=storage , no-discard ", "raw:x.img 51728 w disk storage 0"],
     ["vdev=xvda,target=/with,comma:and = more", "raw:/with,comma:and = more 51712 w disk 0 1"],
+    ["x.img,raw,xvda,rw,", "raw:x.img 51712 w disk 0 1"],
+    ["x.img,,xvda,,", "raw:x.img 51712 w disk 0 1"],
     ["x.img,,xvda,,discard,direct-io-safe,backendtype=qdisk", "raw:x.img 51712 w disk 0 1"],
   ])("%s", (text, expected) => {
     expect(parsed(text)).toBe(expected);

@@ -129,6 +129,8 @@ describe("an interface", () => {
       mtu: "1400",
     });
     expect(parseVif("trusted", []).front.trusted).toBe(1);
+    // What is empty is as if it were not there.
+    expect(parseVif("bridge=,ip=,backend=,", [])).toMatchObject({ backend: "0", back: { bridge: "xenbr0" } });
     const values: Record<string, string> = {
       ...{
         type: "ioemu",
