@@ -104,36 +104,56 @@ export const TRANSLATOR_ADOPT_TIME = 0x113028;
 export const TRANSLATOR_BYTES = 0x113030;
 export const TRANSLATOR_EVICTED = 0x113038;
 /**
- * A request: u32 machine address of the first byte (0 = not written yet), u16 1 = a large region, u16 MODE_* of its code, u64 its linear address,
+ * The path that a request for a cluster comes with: u32 owner (0: nobody; otherwise the pCPU that records it claims it, and the translator lets it go),
+ * and PATH_LENGTH times i32, where regions were entered, as a linear distance from the page in which the requested one begins.
+ */
+export const TRANSLATOR_PATH_OWNER = 0x113040;
+export const TRANSLATOR_PATH = 0x11c000;
+export const PATH_LENGTH = 1024;
+/**
+ * A request: u32 machine address of the first byte (0 = not written yet), u16 EXTENT_*, u16 MODE_* of its code, u64 its linear address,
  * u64 key of the address space, u32 machine address of the sets (cpu/block_layout.ts) of the asking pCPU's decoded blocks, u32 machine address of the
  * root of the second stage of translation (0: none).
  */
 export const TRANSLATOR_RING = 0x114000;
 export const TRANSLATOR_REQUESTS = 1024;
 export const REQUEST_SIZE = 32;
-export const REQUEST_LARGE = 4;
+export const REQUEST_EXTENT = 4;
 export const REQUEST_MODE = 6;
 export const REQUEST_LINEAR = 8;
 export const REQUEST_SPACE = 16;
 export const REQUEST_BLOCKS = 24;
 export const REQUEST_SECOND = 28;
+/** How much code a region is to have: a block and what it branches to, also what it calls, or whatever a path (TRANSLATOR_PATH) has entered. */
+export const EXTENT_SMALL = 0;
+export const EXTENT_LARGE = 1;
+export const EXTENT_CLUSTER = 2;
 /**
- * The pages of regions, by index in the function table: u32 number of pages, u32 how often the region was entered, then for each page i32 linear
- * distance from the region's first page, u32 its machine address, u32 its code version. Written before the region is announced.
+ * The pages of regions, by index in the function table: u32 number of pages, u32 how often the region was entered, u32 address of the list of its pages
+ * if that is not here (0: it is), i32 linear distance of the page in which it begins from the first of the list, then for each page i32 linear distance
+ * from the first one, u32 its machine address, u32 its code version. Written before the region is announced. At the end, u32: how often it bailed out.
  */
 export const TRANSLATOR_RECORDS = 0x120000;
 export const RECORD_SIZE = 128;
 export const RECORD_COUNT = 0;
 export const RECORD_ENTERED = 4;
-export const RECORD_PAGES = 8;
+export const RECORD_LIST = 8;
+export const RECORD_DISTANCE = 12;
+export const RECORD_PAGES = 16;
 export const RECORD_PAGE_SIZE = 12;
 export const RECORD_PAGE_OFFSET = 0;
 export const RECORD_PAGE_HOST = 4;
 export const RECORD_PAGE_VERSION = 8;
-export const RECORD_MOST_PAGES = 10;
+export const RECORD_MOST_PAGES = 9;
+export const RECORD_BAILED = 124;
 export const TRANSLATOR_MOST_REGIONS = 32768;
+/** The lists of pages of clusters, one for all entrances of one. */
+export const TRANSLATOR_PAGE_LISTS = 0x520000;
+export const PAGE_LIST_MOST_PAGES = 40;
+export const PAGE_LIST_SIZE = 480;
+export const PAGE_LISTS = 1024;
 /** The translator's pool: decoded operations that translated code passes to the interpreter. */
-export const TRANSLATOR_POOL = 0x520000;
+export const TRANSLATOR_POOL = 0x5a0000;
 export const TRANSLATOR_POOL_END = 0x1000000;
 
 export const XEN_HEAP_START = 0x1000000;

@@ -28,6 +28,7 @@ import { codeLinear } from "./mode";
 import { MODE_64, MODE_UNLIMITED } from "./mode_bits";
 import { OP_COLD, OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
 import { CPU_RIP, CPU_SEG, CS, SEG_LIMIT, SEG_SIZE } from "./state";
+import { EXTENT_SMALL } from "../layout";
 import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
@@ -233,7 +234,7 @@ export function warmBlock(first: usize, lin: u64): bool {
     store<u32>(block, heat | TRANSLATED_BIT, BLOCK_HEAT);
     return true;
   }
-  if (isAskedFor(heat)) requestRegion(host, mode, lin, false);
+  if (isAskedFor(heat)) requestRegion(host, mode, lin, EXTENT_SMALL);
   return false;
 }
 /** No region was found, so the block is interpreted, and counted again. */

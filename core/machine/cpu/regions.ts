@@ -20,14 +20,20 @@ import { followGeneration } from "./frames/written";
 import { checkSegment, linearMask, segmentChecked } from "./inspection";
 import { clearFault, cpu, setActivity } from "./machine";
 import { codeLinear, codeMode } from "./mode";
-import { MODE_BITS } from "./mode_bits";
+import { MODE_64, MODE_BITS } from "./mode_bits";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { spaceKey } from "./paging/space";
 import { CPU_BAILED, CPU_SECOND_ROOT, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,
+  EXTENT_CLUSTER,
+  EXTENT_LARGE,
+  PATH_LENGTH,
+  RECORD_BAILED,
   RECORD_COUNT,
+  RECORD_DISTANCE,
   RECORD_ENTERED,
+  RECORD_LIST,
   RECORD_PAGES,
   RECORD_PAGE_HOST,
   RECORD_PAGE_OFFSET,
@@ -35,7 +41,7 @@ import {
   RECORD_PAGE_VERSION,
   RECORD_SIZE,
   REQUEST_BLOCKS,
-  REQUEST_LARGE,
+  REQUEST_EXTENT,
   REQUEST_LINEAR,
   REQUEST_MODE,
   REQUEST_SECOND,
@@ -43,6 +49,8 @@ import {
   REQUEST_SPACE,
   TRANSLATOR_BELL,
   TRANSLATOR_HEAD,
+  TRANSLATOR_PATH,
+  TRANSLATOR_PATH_OWNER,
   TRANSLATOR_READY,
   TRANSLATOR_RECORDS,
   TRANSLATOR_REQUESTS,
@@ -66,6 +74,8 @@ const LINEAR_INDEX = 24;
 const HEAT_ASKED: u32 = 4096;
 /** A region that was entered so often is requested again as a large one, which includes parts of the functions it calls. */
 const HEAT_LARGE: u32 = 32768;
+/** A region that was entered so often all the same, and again at every doubling, is requested as a cluster, of the regions that follow on it. */
+const HEAT_CLUSTER: u32 = 131072;
 
 let table: usize = 0;
 /** Sets of this pCPU's decoded blocks, which show what code has run. */
@@ -141,8 +151,9 @@ export function hasRegion(host: u32, mode: u32): bool {
   const entry = hostEntry(host, mode);
   if (!entry) return false;
   const record = recordOf(load<u16>(entry, HOST_INDEX));
+  const pages = pagesOf(record);
   for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
-    const page = record + RECORD_PAGES + <usize>n * RECORD_PAGE_SIZE;
+    const page = pages + <usize>n * RECORD_PAGE_SIZE;
     if (load<u32>(page, RECORD_PAGE_VERSION) != codeVersion(load<u32>(page, RECORD_PAGE_HOST) >> 12)) return false;
   }
   return true;
@@ -155,23 +166,83 @@ function countEntry(index: u32, lin: u64): void {
   const record = recordOf(index);
   const entered = load<u32>(record, RECORD_ENTERED) + 1;
   store<u32>(record, entered, RECORD_ENTERED);
-  if (entered == HEAT_LARGE) growRegion(record, lin);
+  if (entered >= HEAT_LARGE && (entered & (entered - 1)) == 0) growRegion(lin, entered);
 }
-function growRegion(record: usize, lin: u64): void {
-  requestRegion(load<u32>(record, RECORD_PAGES + RECORD_PAGE_HOST) + ((<u32>lin) & 0xfff), codeMode, lin, true);
+// @ts-ignore: decorator
+@inline
+function countBail(index: u32): void {
+  const record = recordOf(index);
+  store<u32>(record, load<u32>(record, RECORD_BAILED) + 1, RECORD_BAILED);
+}
+function growRegion(lin: u64, entered: u32): void {
+  const host = <u32>executable(lin);
+  if (!host) return;
+  if (entered == HEAT_LARGE) requestRegion(host, codeMode, lin, EXTENT_LARGE);
+  else if (entered >= HEAT_CLUSTER) beginPath(host, lin);
+}
+
+function pagesOf(record: usize): usize {
+  const list = <usize>load<u32>(record, RECORD_LIST);
+  return list ? list : record + RECORD_PAGES;
+}
+
+// ---- the path that a cluster is made of ----
+
+/** Whether this pCPU records which regions are entered. */
+let recording = false;
+let pathHost: u32 = 0;
+let pathLinear: u64 = 0;
+let pathSpace: u64 = 0;
+let pathMode: u32 = 0;
+let pathLength: u32 = 0;
+/** Entries that are still looked at before it is given up: the address space may never run again. */
+let pathPatience: u32 = 0;
+const PATIENCE: u32 = 65536;
+/** Code that lies farther away is not taken in, as it may lie elsewhere in another process that has mapped the same file. */
+const FAR: i64 = 8 << 20;
+
+/** Begins to record where regions are entered from here on, unless another region's path is being recorded or translated. */
+function beginPath(host: u32, lin: u64): void {
+  if (codeMode != MODE_64 || recording) return;
+  if (atomic.cmpxchg<u32>(TRANSLATOR_PATH_OWNER, 0, 1)) return;
+  recording = true;
+  pathHost = host;
+  pathLinear = lin;
+  pathSpace = spaceTag;
+  pathMode = codeMode;
+  pathLength = 0;
+  pathPatience = PATIENCE;
+}
+
+function recordEntry(lin: u64): void {
+  if (!--pathPatience) {
+    recording = false;
+    atomic.store<u32>(TRANSLATOR_PATH_OWNER, 0);
+    return;
+  }
+  if (codeMode != pathMode || spaceTag != pathSpace) return;
+  const distance = <i64>(lin - (pathLinear & ~(<u64>0xfff)));
+  if (distance < -FAR || distance > FAR) return;
+  store<i32>(TRANSLATOR_PATH + (<usize>pathLength << 2), <i32>distance);
+  if (++pathLength < <u32>PATH_LENGTH) return;
+  recording = false;
+  if (!requestRegion(pathHost, pathMode, pathLinear, EXTENT_CLUSTER)) atomic.store<u32>(TRANSLATOR_PATH_OWNER, 0);
 }
 
 function recordOf(index: u32): usize {
   return TRANSLATOR_RECORDS + <usize>index * RECORD_SIZE;
 }
 
-/** Requests the region at machine address `host`, which is linear address `lin` of the present address space, from the translator, as code of `mode`. */
-export function requestRegion(host: u32, mode: u32, lin: u64, large: bool): void {
+/**
+ * Requests the region at machine address `host`, which is linear address `lin` of the present address space, from the translator, as code of `mode`, with
+ * an extent (EXTENT_*). Returns false if there is no room for another request.
+ */
+export function requestRegion(host: u32, mode: u32, lin: u64, extent: u32): bool {
   const head = atomic.load<u32>(TRANSLATOR_HEAD);
-  if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return;
+  if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return false;
   const slot = atomic.add<u32>(TRANSLATOR_HEAD, 1) & (<u32>TRANSLATOR_REQUESTS - 1);
   const request = TRANSLATOR_RING + <usize>slot * REQUEST_SIZE;
-  store<u16>(request, large ? 1 : 0, REQUEST_LARGE);
+  store<u16>(request, <u16>extent, REQUEST_EXTENT);
   store<u16>(request, <u16>mode, REQUEST_MODE);
   store<u64>(request, lin, REQUEST_LINEAR);
   store<u64>(request, spaceKey(), REQUEST_SPACE);
@@ -180,6 +251,7 @@ export function requestRegion(host: u32, mode: u32, lin: u64, large: bool): void
   atomic.store<u32>(request, host);
   atomic.add<u32>(TRANSLATOR_BELL, 1);
   atomic.notify(TRANSLATOR_BELL, 1);
+  return true;
 }
 
 /** Returns whether a block that was reached `heat` times is to be requested now. */
@@ -236,9 +308,10 @@ function checkedRegion(lin: u64, mode: u32): u32 {
   if (!known) return 0;
   const index = <u32>load<u16>(known, HOST_INDEX);
   const record = recordOf(index);
-  const first = lin & ~(<u64>0xfff);
+  const first = (lin & ~(<u64>0xfff)) - <u64>(<i64>load<i32>(record, RECORD_DISTANCE));
+  const pages = pagesOf(record);
   for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
-    const page = record + RECORD_PAGES + <usize>n * RECORD_PAGE_SIZE;
+    const page = pages + <usize>n * RECORD_PAGE_SIZE;
     const frame = load<u32>(page, RECORD_PAGE_HOST);
     const linear = (first + <u64>(<i64>load<i32>(page, RECORD_PAGE_OFFSET))) & linearMask;
     pageRelied(linear);
@@ -268,10 +341,15 @@ export function runRegions(left: i32, poll: usize): i32 {
   setRunningFrame(ANY_FRAME);
   store<u64>(s, tlbTag, CPU_TLB_TAG);
   do {
+    if (recording) recordEntry(lin);
     countEntry(index, lin);
     setActivity(index);
     left = call_indirect<i32>(index, s, left, tlbBase, poll);
-    if (load<u32>(s, CPU_BAILED) || left <= 0 || atomic.load<u32>(poll)) break;
+    if (load<u32>(s, CPU_BAILED)) {
+      countBail(index);
+      break;
+    }
+    if (left <= 0 || atomic.load<u32>(poll)) break;
     followGeneration();
     lin = codeLinear(mode);
     index = regionAt(lin, mode);

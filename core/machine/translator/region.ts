@@ -23,8 +23,16 @@ export type Transfer =
   /** `to` is the place after the call for which this function was included. */
   | { kind: "return"; to: Target | null }
   | { kind: "callIndirect" | "jumpIndirect" | "syscall" }
+  /** A cluster's first block, which has no instructions: goes to that of these where the address is the one to continue at (dispatch.ts). */
+  | { kind: "dispatch"; to: Entrance[] }
   /** The interpreter executes the instruction. */
   | { kind: "interpret"; offset: number };
+
+/** A place that a cluster's first block leads to. */
+export interface Entrance {
+  offset: number;
+  block: number;
+}
 
 export interface Block {
   /** All instructions. A transfer is the last of them, unless the interpreter executes it. */
@@ -34,9 +42,16 @@ export interface Block {
 
 export interface Region {
   mode: CodeMode;
-  /** The first is where it begins. */
+  /**
+   * What becomes of an access whose page the TLB does not have: a call of the interpreter's function for it, or the interpreter executes the instruction.
+   */
+  misses: "call" | "leave";
+  /** The first is where it begins; in a cluster it is the one that dispatches. */
   blocks: Block[];
 }
+
+/** The region is not worth its code. */
+export class RegionTooLarge extends Error {}
 
 /** How much a region may include. */
 export interface RegionLimits {
@@ -48,6 +63,10 @@ export interface RegionLimits {
 /** What V8 compiles soon, and what it compiles well. */
 export const SMALL_REGION: RegionLimits = { ops: 60, blocks: 40, depth: 0 };
 export const LARGE_REGION: RegionLimits = { ops: 120, blocks: 80, depth: 4 };
+/** A cluster (cluster.ts). V8's optimizer takes four times as long for twice as much. */
+export const CLUSTER: RegionLimits = { ops: 480, blocks: 240, depth: 0 };
+/** One whose functions are called where an access misses the TLB: V8's optimizer takes three times as long for each operation. */
+export const CLUSTER_WITH_CALLS: RegionLimits = { ops: 200, blocks: 100, depth: 0 };
 
 /** Decodes the instruction at an offset; null if it can't be reached. */
 export type Decode = (offset: number) => DecodedOp | null;
@@ -108,7 +127,7 @@ interface Context {
   leaders: Map<number, number>;
 }
 
-class Finder {
+export class RegionFinder {
   readonly #decode: Decode;
   readonly #reached: WasReached;
   readonly #limits: RegionLimits;
@@ -118,6 +137,7 @@ class Finder {
   readonly #found: { context: number; offset: number }[] = [];
   readonly #waiting: { context: number; offset: number }[] = [];
   #count = 0;
+  #isCluster = false;
 
   constructor(mode: CodeMode, decode: Decode, reached: WasReached, limits: RegionLimits) {
     this.#mode = mode;
@@ -139,6 +159,7 @@ class Finder {
     }
     return {
       mode: this.#mode,
+      misses: "call",
       blocks: this.#found.map(({ context, offset }) => this.#block(this.#contexts[context]!, offset)),
     };
   }
@@ -183,8 +204,51 @@ class Finder {
     }
   }
 
+  /**
+   * Begins a cluster: its blocks are reachable from any of several entrances without being called. All are in the region's own context, so calls and
+   * returns lead to an entrance or out of it. Block number 0 is the one that dispatches.
+   */
+  begin(): void {
+    this.#isCluster = true;
+    this.#context(0, 0, 0);
+    this.#found.push({ context: 0, offset: 0 });
+  }
+  /** Takes in what is reachable from an entrance, up to `ops` instructions. Returns whether there was room for it. */
+  enter(offset: number, ops: number): boolean {
+    const context = this.#contexts[0]!;
+    const most = Math.min(this.#limits.ops, this.#count + ops);
+    this.#waiting.length = 0;
+    this.#waiting.push({ context: 0, offset });
+    while (this.#waiting.length && this.#count < most && this.#found.length < this.#limits.blocks) {
+      const next = this.#waiting.shift()!;
+      if (context.leaders.has(next.offset)) continue;
+      context.leaders.set(next.offset, this.#found.length);
+      this.#found.push(next);
+      this.#take(0, next.offset);
+    }
+    return context.leaders.has(offset);
+  }
+  /** Returns the cluster with those of the entrances that have code. */
+  cluster(entrances: Iterable<number>): Region {
+    const context = this.#contexts[0]!;
+    const blocks = this.#found.map(({ offset }, n): Block =>
+      n ? this.#block(context, offset) : { ops: [], transfer: { kind: "dispatch", to: [] } },
+    );
+    const to = [...entrances].flatMap((offset) => {
+      const block = context.leaders.get(offset);
+      return block === undefined || !blocks[block]!.ops.length ? [] : [{ offset, block }];
+    });
+    blocks[0]!.transfer = { kind: "dispatch", to };
+    return { mode: this.#mode, misses: this.#limits === CLUSTER ? "leave" : "call", blocks };
+  }
+
   #target(context: Context, offset: number): Target {
     return { offset, block: context.leaders.get(offset) ?? null };
+  }
+
+  /** A called function that was not included for this call: in a cluster it may be part of it all the same. */
+  #called(context: Context, offset: number): Target {
+    return this.#isCluster ? this.#target(context, offset) : { offset, block: null };
   }
 
   #block(context: Context, leader: number): Block {
@@ -210,10 +274,8 @@ class Finder {
           return { ops, transfer: { kind, to: this.#target(context, target), branches: true } };
         case "call": {
           const called = this.#contexts[context.calls.get(at) ?? -1];
-          return {
-            ops,
-            transfer: { kind, to: called ? this.#target(called, target) : { offset: target, block: null } },
-          };
+          if (called) return { ops, transfer: { kind, to: this.#target(called, target) } };
+          return { ops, transfer: { kind, to: this.#called(context, target) } };
         }
         case "return": {
           const isCalled = context !== this.#contexts[0];
@@ -237,5 +299,5 @@ export function findRegion(
   reached: WasReached,
   limits: RegionLimits,
 ): Region {
-  return new Finder(mode, decode, reached, limits).find(entry);
+  return new RegionFinder(mode, decode, reached, limits).find(entry);
 }

@@ -29,9 +29,16 @@ export function edgeKey(from: number, to: number): string {
   return `${from},${to}`;
 }
 
-/** `successors` returns the blocks of the region with which a block may continue. */
-export function structure(entry: number, successors: (block: number) => number[]): ControlFlow {
-  const cut = new Set<string>();
+/**
+ * `successors` returns the blocks of the region with which a block may continue. Blocks `apart` count as merges, however many edges lead to them. The
+ * edges in `cut` are left out, and those are added that would make the graph irreducible.
+ */
+export function structure(
+  entry: number,
+  successors: (block: number) => number[],
+  apart: ReadonlySet<number> = new Set(),
+  cut = new Set<string>(),
+): ControlFlow {
   while (true) {
     const next = (block: number) => successors(block).filter((to) => !cut.has(edgeKey(block, to)));
     const order = reversePostorder(entry, next);
@@ -51,7 +58,7 @@ export function structure(entry: number, successors: (block: number) => number[]
     if (cut.size !== sizeBefore) continue;
 
     const loops = new Set(backward.map(({ to }) => to));
-    const merges = new Set(order.filter((block) => forward.get(block)!.length > 1));
+    const merges = new Set(order.filter((block) => forward.get(block)!.length > 1 || apart.has(block)));
     const before = new Map<number, number>();
     const children = new Map<number, number[]>(order.map((block) => [block, []]));
     for (const block of order.slice(1)) {

@@ -2,13 +2,14 @@
  * The translator's thread: takes requests from the ring in shared memory, makes modules, and sends them to every pCPU. It sleeps while there are
  * none. Regions that are requested at about the same time become one module, because a module costs more than a function.
  */
+import { setFlagsFromString } from "node:v8";
 import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import { lowerThisThread } from "../priority.ts";
 import type { ToPcpu } from "./messages.ts";
 import { regionKey } from "./region-key.ts";
-import { Translator, type RegionPlace, type RegionRequest } from "./translator.ts";
+import { Translator, type RegionPlace, type RegionRequest, type TranslatedModule } from "./translator.ts";
 
 export interface TranslatorData extends MachineParts {
   /** The ports to the pCPUs, in their order. */
@@ -32,6 +33,9 @@ const modules = new Map<number, RegionPlace[]>();
 /** The modules given up, with the number of pCPUs that have not confirmed yet that they dropped them. */
 const leaving = new Map<number, number>();
 
+/** The cluster that is requested; there is one at a time, as its path has one owner. */
+let cluster: RegionRequest | null = null;
+
 function takeRequests(): RegionRequest[] {
   const requests = new Map<number, RegionRequest>();
   let tail = Atomics.load(words, layout.TRANSLATOR_TAIL >> 2);
@@ -40,7 +44,7 @@ function takeRequests(): RegionRequest[] {
     const host = Atomics.load(words, at >> 2) >>> 0;
     // The request is claimed but not written yet.
     if (!host) break;
-    const large = view.getUint16(at + layout.REQUEST_LARGE, true) !== 0;
+    const extent = view.getUint16(at + layout.REQUEST_EXTENT, true);
     const mode = view.getUint16(at + layout.REQUEST_MODE, true);
     const linear = view.getBigUint64(at + layout.REQUEST_LINEAR, true);
     const space = view.getBigUint64(at + layout.REQUEST_SPACE, true);
@@ -49,8 +53,9 @@ function takeRequests(): RegionRequest[] {
     Atomics.store(words, at >> 2, 0);
     tail = (tail + 1) | 0;
     Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
-    const request = { host, mode, linear, space, second, large, blocks };
-    requests.set(regionKey(request), request);
+    const request = { host, mode, linear, space, second, extent, blocks };
+    if (extent === layout.EXTENT_CLUSTER) cluster = request;
+    else requests.set(regionKey(request), request);
   }
   return [...requests.values()];
 }
@@ -99,17 +104,35 @@ function failed(error: unknown): void {
   hasFailed = true;
 }
 
+function announce(made: TranslatedModule | null): void {
+  if (!made) return;
+  const { id, bytes, regions } = made;
+  modules.set(id, regions);
+  send({ id, module: new WebAssembly.Module(bytes), regions });
+  const count = (at: number, by: number) => view.setUint32(at, view.getUint32(at, true) + by, true);
+  count(layout.TRANSLATOR_FUNCTIONS, regions.length);
+  count(layout.TRANSLATOR_MODULES, 1);
+  addTo(layout.TRANSLATOR_BYTES, bytes.length);
+}
+
 function work(translator: Translator, requests: RegionRequest[]): void {
   const start = performance.now();
-  const module = translator.translate(requests);
-  if (module) {
-    modules.set(module.id, module.regions);
-    send({ id: module.id, module: new WebAssembly.Module(module.bytes), regions: module.regions });
-    const count = (at: number, by: number) => view.setUint32(at, view.getUint32(at, true) + by, true);
-    count(layout.TRANSLATOR_FUNCTIONS, module.regions.length);
-    count(layout.TRANSLATOR_MODULES, 1);
-    addTo(layout.TRANSLATOR_BYTES, module.bytes.length);
-  }
+  announce(translator.translate(requests));
+  addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
+}
+
+/**
+ * Makes a cluster. Its function is large, and V8's first code for it would be much slower than the regions that it replaces, so it comes when V8's
+ * optimizer has finished. This happens when nothing else is requested, as it takes many milliseconds.
+ */
+function workOnCluster(translator: Translator, request: RegionRequest): void {
+  const start = performance.now();
+  const at = layout.TRANSLATOR_PATH >> 2;
+  const made = translator.translateCluster(request, words.slice(at, at + layout.PATH_LENGTH));
+  setFlagsFromString("--no-liftoff");
+  announce(made);
+  setFlagsFromString("--liftoff");
+  Atomics.store(words, layout.TRANSLATOR_PATH_OWNER >> 2, 0);
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
 
@@ -118,7 +141,7 @@ let translator: Translator | null = null;
 while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);
   const requests = takeRequests();
-  if (!requests.length) {
+  if (!requests.length && !cluster) {
     Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell);
     continue;
   }
@@ -131,6 +154,7 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
       codeVersions: view.getUint32(layout.TRANSLATOR_CODE_VERSIONS, true),
       codeFlags: view.getUint32(layout.TRANSLATOR_CODE_FLAGS, true),
       records: layout.TRANSLATOR_RECORDS,
+      pageLists: layout.TRANSLATOR_PAGE_LISTS,
       pool: layout.TRANSLATOR_POOL,
       poolEnd: layout.TRANSLATOR_POOL_END,
     },
@@ -139,5 +163,9 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   );
   takeAnswers(translator);
   if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);
-  work(translator, requests);
+  if (requests.length) work(translator, requests);
+  else if (cluster) {
+    workOnCluster(translator, cluster);
+    cluster = null;
+  }
 }

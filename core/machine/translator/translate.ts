@@ -1,26 +1,27 @@
 /** Writes a region's blocks, in their structure, as one function. */
 import * as I from "../cpu/ids.ts";
-import { BAILED_SYSCALL } from "../cpu/state.ts";
+import { BAILED_SYSCALL, CPU_RIP } from "../cpu/state.ts";
 import type { DecodedOp, Family } from "./decoded.ts";
+import { writeDispatch } from "./dispatch.ts";
 import type { FlagState } from "./flags.ts";
-import type { HelperName } from "./imports.ts";
+import { STATE, type HelperName } from "./imports.ts";
 import { drop, peek, push, writeInteger } from "./integer.ts";
 import type { NeighbourState } from "./neighbours.ts";
 import { rmValue } from "./operands.ts";
 import { cut } from "./segments.ts";
-import type { Block, Region, Target } from "./region.ts";
+import { RegionTooLarge, type Block, type Entrance, type Region, type Target } from "./region.ts";
 import { smallLoops } from "./small-loops.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
 import { writeVector } from "./vector.ts";
 import { writesFlags } from "./avx.ts";
 import { chooseWindows } from "./windows.ts";
 import { writeX87Run } from "./x87.ts";
-import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
+import { I32, I64, Mem, Op, type FunctionBody } from "./wasm.ts";
 import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
 
 /** Returns the function of a region. For `keep` see KeepOp. */
 export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
-  const flow = structure(0, (block) => successors(region.blocks[block]!));
+  const flow = flowOf(region);
   // The first pass finds out which registers loops touch.
   const unknown: RegionUse = {
     touched: new Map(),
@@ -38,7 +39,24 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   return writer.finish();
 }
 
+/** In a cluster, an edge that would make the graph irreducible leads through the dispatching block, so its target becomes an entrance. */
+function flowOf(region: Region): ControlFlow {
+  const next = (block: number) => successors(region.blocks[block]!);
+  const { transfer } = region.blocks[0]!;
+  if (transfer.kind !== "dispatch") return structure(0, next);
+  while (true) {
+    const flow = structure(0, next, new Set(transfer.to.map(({ block }) => block)));
+    const added = [...flow.cut].map((edge) => Number(edge.split(",")[1])).filter((block) => {
+      const { ops } = region.blocks[block]!;
+      return ops.length && transfer.to.every((each) => each.block !== block);
+    });
+    if (!added.length) return flow;
+    for (const block of new Set(added)) transfer.to.push({ offset: region.blocks[block]!.ops[0]!.offset, block });
+  }
+}
+
 function successors({ transfer }: Block): number[] {
+  if (transfer.kind === "dispatch") return transfer.to.map(({ block }) => block);
   const targets =
     transfer.kind === "condition" ? [transfer.taken, transfer.next] : "to" in transfer ? [transfer.to] : [];
   return [...new Set(targets.flatMap((to) => (to && to.block !== null ? [to.block] : [])))];
@@ -116,8 +134,6 @@ function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
 
 /** The most bytes of one function. It is far more than any region needs, so that no guest can make the translator run out of memory. */
 const MOST_BYTES = 512 * 1024;
-/** The region is not worth its code. */
-export class RegionTooLarge extends Error {}
 
 class BlockWriter {
   readonly #region: Region;
@@ -145,14 +161,36 @@ class BlockWriter {
   }
 
   write(): void {
-    this.#tree(0);
+    if (this.#entrances) this.#cluster();
+    else this.#tree(0);
+  }
+
+  /** The entrances of a cluster; null if it is an ordinary region. */
+  get #entrances(): Entrance[] | null {
+    const { transfer } = this.#region.blocks[0]!;
+    return transfer.kind === "dispatch" ? transfer.to : null;
+  }
+  /** Where a cluster goes on: what its dispatching block looks at. */
+  get #target(): number {
+    return this.#w.temporary("target", I64);
+  }
+  /** Writes all blocks in a loop around the one that dispatches. Registers are in memory there, and the flags in their locals. */
+  #cluster(): void {
+    const { code, registers } = this.#w;
+    code.get(STATE).memory(Mem.i64Load, CPU_RIP).set(this.#target);
+    this.#labels.set(0, code.loop());
+    this.#availableAfter.set(0, new Set());
+    this.#neighboursAfter.set(0, registers.neighbours.nothing());
+    this.#flagsAfter.set(0, { kind: "dynamic" });
+    registers.begin([], [], registers.neighbours.nothing());
+    this.#within(0, this.#joinedAfter(0));
+    code.end();
   }
 
   /** Writes a block and what it dominates. */
   #tree(block: number): void {
-    const { loops, children, merges, number } = this.#flow;
-    const joined = children.get(block)!.filter((child) => merges.has(child));
-    joined.sort((a, b) => number.get(b)! - number.get(a)!);
+    const { loops } = this.#flow;
+    const joined = this.#joinedAfter(block);
     const { registers } = this.#w;
     const available = this.#availableBefore(block);
     this.#availableAt.set(block, available);
@@ -165,6 +203,13 @@ class BlockWriter {
     this.#labels.set(block, label);
     this.#within(block, joined);
     this.#w.code.end();
+  }
+
+  /** Returns the merges that a block dominates directly, the last one first. */
+  #joinedAfter(block: number): number[] {
+    const { children, merges, number } = this.#flow;
+    const joined = children.get(block)!.filter((child) => merges.has(child));
+    return joined.sort((a, b) => number.get(b)! - number.get(a)!);
   }
 
   /** Returns the registers that are unsaved from block to block of the small loop that this block belongs to: all that the loop writes. */
@@ -204,6 +249,7 @@ class BlockWriter {
     const w = this.#w;
     if (w.code.length > MOST_BYTES) throw new RegionTooLarge();
     const block = this.#region.blocks[number]!;
+    if (block.transfer.kind === "dispatch") return this.#dispatch(block.transfer.to);
     const before = this.#flow.before.get(number);
     const isAlone = number === 0 && !this.#flow.loops.has(0);
     w.flags.state =
@@ -222,6 +268,27 @@ class BlockWriter {
       w.done++;
     }
     this.#transfer(number, block);
+  }
+
+  #dispatch(entrances: readonly Entrance[]): void {
+    const { code, flags, use, pageBase } = this.#w;
+    use.touched.set(0, new Set());
+    use.written.set(0, new Set());
+    flags.state = { kind: "dynamic" };
+    writeDispatch(code, entrances, this.#target, pageBase, this.#labels);
+    code.get(this.#target);
+    this.#w.leaveTo(0);
+  }
+  /** Goes to the block that dispatches, with the target in its local. The block's instructions are counted, and its registers are saved. */
+  #toDispatch(): void {
+    const w = this.#w;
+    w.flags.settle();
+    const away = w.code.block();
+    w.branchIfCalledAway(away);
+    w.code.branch(this.#labels.get(0)!).end();
+    w.flags.state = { kind: "dynamic" };
+    w.code.get(this.#target);
+    w.leaveTo(0);
   }
 
   #instruction(op: DecodedOp): void {
@@ -262,6 +329,8 @@ class BlockWriter {
       this.#flagsAfter.set(number, w.flags.state);
     };
     switch (transfer.kind) {
+      case "dispatch":
+        return;
       case "interpret":
         return w.bail(transfer);
       case "jump":
@@ -335,6 +404,10 @@ class BlockWriter {
         this.#indirect(op, target);
         break;
     }
+    if (this.#entrances && transfer.kind !== "syscall") {
+      end();
+      return this.#toDispatch();
+    }
     code.get(target);
     w.leaveTo(length);
   }
@@ -369,6 +442,11 @@ class BlockWriter {
     const { block, offset } = to;
     const goesOn = block !== null && !cut.has(edgeKey(from, block));
     if (!goesOn || !this.#smallLoops.get(from)?.has(block)) w.registers.save();
+    if (!goesOn && block !== null && this.#entrances?.some((each) => each.block === block)) {
+      w.codeAddress(offset);
+      code.set(this.#target);
+      return this.#toDispatch();
+    }
     if (!goesOn) {
       const mayFault = w.mode.isLong ? offset < 0 || offset >= 4096 : !w.mode.isFlat;
       if (!branch || !mayFault) return w.leave(offset, 0);

@@ -5,8 +5,16 @@
  */
 import { OP_COLD, OP_SIZE } from "../cpu/op.ts";
 import {
+  EXTENT_CLUSTER,
+  EXTENT_LARGE,
+  PAGE_LISTS,
+  PAGE_LIST_MOST_PAGES,
+  PAGE_LIST_SIZE,
+  RECORD_BAILED,
   RECORD_COUNT,
+  RECORD_DISTANCE,
   RECORD_ENTERED,
+  RECORD_LIST,
   RECORD_MOST_PAGES,
   RECORD_PAGES,
   RECORD_PAGE_HOST,
@@ -15,14 +23,26 @@ import {
   RECORD_PAGE_VERSION,
   RECORD_SIZE,
 } from "../layout.ts";
+import { findCluster } from "./cluster.ts";
 import { CodeMode } from "./code-mode.ts";
 import { readOp, type DecodedOp } from "./decoded.ts";
 import { HELPER_NAMES, REGION_TYPE, SHARED, TYPES } from "./imports.ts";
 import { CodePages, type CodePage } from "./pages.ts";
 import { ReachedCode } from "./reached.ts";
 import { regionKey } from "./region-key.ts";
-import { LARGE_REGION, SMALL_REGION, findRegion } from "./region.ts";
-import { RegionTooLarge, translateRegion } from "./translate.ts";
+import {
+  CLUSTER,
+  CLUSTER_WITH_CALLS,
+  LARGE_REGION,
+  RegionFinder,
+  RegionTooLarge,
+  SMALL_REGION,
+  findRegion,
+  type Decode,
+  type WasReached,
+} from "./region.ts";
+import { entranceBody } from "./dispatch.ts";
+import { translateRegion } from "./translate.ts";
 import { moduleBytes, type FunctionBody } from "./wasm.ts";
 
 const LONGEST_INSTRUCTION = 15;
@@ -38,7 +58,8 @@ export interface RegionRequest {
   space: bigint;
   /** Machine address of the root of the second stage of translation; 0 if there is none. */
   second: number;
-  large: boolean;
+  /** EXTENT_* of ../layout.ts. */
+  extent: number;
   /** Sets of the pCPU's decoded blocks; 0 if all code counts as having run. */
   blocks: number;
 }
@@ -51,6 +72,15 @@ export interface RegionPlace {
   /** Its index in the function table. */
   index: number;
 }
+/** What is known of a region that was made. */
+interface Made {
+  pages: CodePage[];
+  extent: number;
+  /** Its index in the function table. */
+  index: number;
+  /** For a cluster: where its entrances are, by distance from the page of this one. */
+  entrances: number[];
+}
 export interface TranslatedModule {
   /** Identifies it to those who adopt and drop it. */
   id: number;
@@ -59,16 +89,27 @@ export interface TranslatedModule {
   regions: RegionPlace[];
 }
 
+/** The code around a requested region. Offsets are from the page in which it begins. */
+interface RequestedCode {
+  /** The pages that were looked into. */
+  pages: CodePage[];
+  /** Returns the machine address; null if there is no memory. */
+  place(offset: number): number | null;
+  decode: Decode;
+  reached: WasReached;
+}
+
 export interface TranslatorMachine {
   memory: WebAssembly.Memory;
   /** The decoder of core.wasm; see ../cpu/decode/decode.ts. */
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
   /** The page walk of core.wasm; see ../cpu/paging/code_page.ts. */
   codePage(space: bigint, second: number, linear: bigint): number;
-  /** Machine addresses of the tables of ../cpu/frames/tables.ts, of the regions' records and of the pool (../layout.ts). */
+  /** Machine addresses of the tables of ../cpu/frames/tables.ts, of the regions' records, of the lists of pages and of the pool (../layout.ts). */
   codeVersions: number;
   codeFlags: number;
   records: number;
+  pageLists: number;
   pool: number;
   poolEnd: number;
 }
@@ -83,9 +124,11 @@ export class Translator {
   /** Machine addresses for operations, and places in the function table, that no module uses. */
   readonly #freeOps: number[] = [];
   readonly #freeIndices: number[] = [];
-  readonly #modules = new Map<number, { ops: number[]; indices: number[] }>();
+  /** Machine addresses of lists of pages that no cluster uses. */
+  readonly #freeLists: number[] = [];
+  readonly #modules = new Map<number, { ops: number[]; indices: number[]; lists: number[] }>();
   /** Regions by what they are found by (regionKey). */
-  readonly #made = new Map<number, { pages: CodePage[]; large: boolean }>();
+  readonly #made = new Map<number, Made>();
   /** How many of both there are, free or not. */
   readonly #allOps: number;
   readonly #allIndices: number;
@@ -105,6 +148,7 @@ export class Translator {
     // The decoder uses the first two of the pool: an operation, and bytes from two pages.
     for (const at of placesOfOps(machine.pool, machine.poolEnd).slice(2).reverse()) this.#freeOps.push(at);
     for (let index = table.end - 1; index >= table.first; index--) this.#freeIndices.push(index);
+    for (let n = PAGE_LISTS - 1; n >= 0; n--) this.#freeLists.push(machine.pageLists + n * PAGE_LIST_SIZE);
     this.#allOps = this.#freeOps.length;
     this.#allIndices = this.#freeIndices.length;
   }
@@ -121,6 +165,7 @@ export class Translator {
     this.#modules.delete(id);
     this.#freeOps.push(...module.ops);
     this.#freeIndices.push(...module.indices);
+    this.#freeLists.push(...module.lists);
   }
 
   /** Makes a module of those regions that can be translated and have not been; null if there are none, or there is no room. */
@@ -129,26 +174,28 @@ export class Translator {
     const regions: RegionPlace[] = [];
     const ops: number[] = [];
     for (const request of requests) {
-      const { host, mode, large } = request;
+      const { host, mode, extent } = request;
       const made = this.#made.get(regionKey(request));
-      if (!this.#freeIndices.length || (made && (made.large || !large) && this.#pages.hold(made.pages))) continue;
+      if (!this.#freeIndices.length || (made && made.extent >= extent && this.#pages.hold(made.pages))) continue;
       const kept: number[] = [];
-      const pages: CodePage[] = [];
-      const body = this.#region(request, pages, kept);
+      const code = this.#code(request, RECORD_MOST_PAGES);
+      const { pages } = code;
+      const body = this.#region(request, code, kept);
       if (!body || !this.#pages.hold(pages)) {
         this.#freeOps.push(...kept);
         continue;
       }
       const index = this.#freeIndices.pop()!;
-      this.#record(index, pages);
-      this.#made.set(regionKey(request), { pages, large });
+      this.#record(index, pages.length, 0, 0);
+      this.#list(this.#machine.records + index * RECORD_SIZE + RECORD_PAGES, pages);
+      this.#made.set(regionKey(request), { pages, extent, index, entrances: [] });
       ops.push(...kept);
       regions.push({ host, mode, index });
       bodies.push(body);
     }
     if (!bodies.length) return null;
     const id = this.#nextModule++;
-    this.#modules.set(id, { ops, indices: regions.map(({ index }) => index) });
+    this.#modules.set(id, { ops, indices: regions.map(({ index }) => index), lists: [] });
     return { id, bytes: moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, SHARED, bodies), regions };
   }
 
@@ -157,22 +204,95 @@ export class Translator {
     for (const region of regions) this.#made.delete(regionKey(region));
   }
 
-  #record(index: number, pages: CodePage[]): void {
+  /** Returns whether a region was mostly left by an instruction that it could not execute: by accesses whose pages the TLB does not have. */
+  #misses(index: number): boolean {
     const at = this.#machine.records + index * RECORD_SIZE;
-    this.#view.setUint32(at + RECORD_COUNT, pages.length, true);
+    return 2 * this.#view.getUint32(at + RECORD_BAILED, true) > this.#view.getUint32(at + RECORD_ENTERED, true);
+  }
+  #record(index: number, pages: number, list: number, distance: number): void {
+    const at = this.#machine.records + index * RECORD_SIZE;
+    this.#view.setUint32(at + RECORD_COUNT, pages, true);
     this.#view.setUint32(at + RECORD_ENTERED, 0, true);
+    this.#view.setUint32(at + RECORD_BAILED, 0, true);
+    this.#view.setUint32(at + RECORD_LIST, list, true);
+    this.#view.setInt32(at + RECORD_DISTANCE, distance, true);
+  }
+  #list(at: number, pages: CodePage[]): void {
     pages.forEach(({ offset, host, version }, n) => {
-      const page = at + RECORD_PAGES + n * RECORD_PAGE_SIZE;
+      const page = at + n * RECORD_PAGE_SIZE;
       this.#view.setInt32(page + RECORD_PAGE_OFFSET, offset, true);
       this.#view.setUint32(page + RECORD_PAGE_HOST, host, true);
       this.#view.setUint32(page + RECORD_PAGE_VERSION, version, true);
     });
   }
 
-  /** `pages` receives the pages of its code; `kept` receives the operations taken from the pool. */
-  #region(request: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
-    const { host, linear, space, second, large, blocks } = request;
-    const mode = new CodeMode(request.mode);
+  /**
+   * Makes a cluster of the regions that a path leads through. `path` is where regions were entered, by linear distance from the page in which the
+   * requested one begins. Null if they are too many, or hardly ever follow one another, or there is no room.
+   */
+  translateCluster(request: RegionRequest, path: Int32Array): TranslatedModule | null {
+    const { host, mode } = request;
+    const list = this.#freeLists.at(-1);
+    const before = this.#made.get(regionKey(request));
+    if (list === undefined || !before || !this.#pages.hold(before.pages)) return null;
+    const limits = this.#misses(before.index) ? CLUSTER_WITH_CALLS : CLUSTER;
+    const code = this.#code(request, PAGE_LIST_MOST_PAGES);
+    const kept: number[] = [];
+    const made = this.#tried(() => {
+      const finder = new RegionFinder(new CodeMode(mode), code.decode, code.reached, limits);
+      const region = findCluster(finder, limits === CLUSTER ? before.entrances : [], path);
+      return region && { region, body: translateRegion(region, (op) => this.#keep(op, kept)) };
+    });
+    const transfer = made?.region.blocks[0]!.transfer;
+    const entrances = transfer?.kind === "dispatch" ? transfer.to : [];
+    if (!made || !this.#pages.hold(code.pages) || this.#freeIndices.length < entrances.length) {
+      this.#freeOps.push(...kept);
+      return null;
+    }
+    this.#freeLists.pop();
+    this.#list(list, code.pages);
+    const regions = entrances.map(({ offset }): RegionPlace => {
+      const index = this.#freeIndices.pop()!;
+      this.#record(index, code.pages.length, list, offset - (offset & 0xfff));
+      const region = { host: code.place(offset)!, mode, index };
+      const own = entrances.map((each) => each.offset - (offset & ~0xfff));
+      this.#made.set(regionKey(region), { pages: code.pages, extent: EXTENT_CLUSTER, index, entrances: own });
+      return region;
+    });
+    const id = this.#nextModule++;
+    this.#modules.set(id, { ops: kept, indices: regions.map(({ index }) => index), lists: [list] });
+    // The function of the cluster comes after those of its entrances.
+    const all = SHARED.length + entrances.length;
+    const bodies = [...entrances.map(({ offset }) => entranceBody(offset - (offset & 0xfff), all)), made.body];
+    const bytes = moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, SHARED, bodies, entrances.length);
+    return { id, bytes, regions };
+  }
+
+  /** `kept` receives the operations taken from the pool. */
+  #region(request: RegionRequest, { decode, reached, place }: RequestedCode, kept: number[]): FunctionBody | null {
+    const limits = request.extent === EXTENT_LARGE ? LARGE_REGION : SMALL_REGION;
+    return this.#tried(() => {
+      const region = findRegion(request.host & 0xfff, new CodeMode(request.mode), decode, reached, limits);
+      if (!region.blocks[0]!.ops.length) return null;
+      for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!, request.mode);
+      return translateRegion(region, (op) => this.#keep(op, kept));
+    });
+  }
+
+  /** Null if what is tried has no room, or fails. */
+  #tried<T>(make: () => T | null): T | null {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof PoolFull || error instanceof RegionTooLarge)) this.#failed(error);
+      return null;
+    }
+  }
+
+  /** The code around a requested region. */
+  #code({ host, linear, space, second, blocks, mode }: RegionRequest, mostPages: number): RequestedCode {
+    const { isLong } = new CodeMode(mode);
+    const pages: CodePage[] = [];
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
@@ -180,14 +300,14 @@ export class Translator {
       if (at !== undefined) return at;
       const to = base + BigInt(offset);
       // Code does not go on from one end of the linear addresses at the other.
-      const isPossible = mode.isLong || (to >= 0n && to < END_OF_32_BITS);
+      const isPossible = isLong || (to >= 0n && to < END_OF_32_BITS);
       at = (isPossible && this.#machine.codePage(space, second, to)) || null;
       frames.set(offset, at);
       return at;
     };
     const page = (offset: number): CodePage | null => {
       const known = pages.find((each) => each.offset === offset);
-      if (known || pages.length === RECORD_MOST_PAGES) return known ?? null;
+      if (known || pages.length === mostPages) return known ?? null;
       const at = frame(offset);
       const opened = at === null ? null : this.#pages.open(offset, at);
       if (opened) pages.push(opened);
@@ -197,20 +317,11 @@ export class Translator {
       const at = frame(offset - (offset & 0xfff));
       return at === null ? null : at + (offset & 0xfff);
     };
-    const decode = (offset: number) => this.#decode(offset, request.mode, page);
-    const reached = (offset: number) => {
+    const reached = (offset: number): boolean => {
       const at = place(offset);
-      return at !== null && this.#reached.has(at, request.mode, blocks);
+      return at !== null && this.#reached.has(at, mode, blocks);
     };
-    try {
-      const region = findRegion(host & 0xfff, mode, decode, reached, large ? LARGE_REGION : SMALL_REGION);
-      if (!region.blocks[0]!.ops.length) return null;
-      for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!, request.mode);
-      return translateRegion(region, (op) => this.#keep(op, kept));
-    } catch (error) {
-      if (!(error instanceof PoolFull || error instanceof RegionTooLarge)) this.#failed(error);
-      return null;
-    }
+    return { pages, place, reached, decode: (offset) => this.#decode(offset, mode, page) };
   }
 
   #decode(offset: number, mode: number, page: (offset: number) => CodePage | null): DecodedOp | null {

@@ -319,6 +319,13 @@ export class Code {
     this.#bytes.unsigned(this.#depth - 1 - label);
     return this;
   }
+  /** Takes a number from 0 and branches to the label in that place of the list, or to the last one. */
+  branchTable(labels: number[], otherwise: number): this {
+    this.#bytes.byte(0x0e);
+    this.#bytes.unsigned(labels.length);
+    for (const label of [...labels, otherwise]) this.#bytes.unsigned(this.#depth - 1 - label);
+    return this;
+  }
   /**
    * A branch that is nearly always taken. What is hardly ever executed, and has a call in it, should stand between such a branch and its label, and
    * not in an `if`. At the end of an `if`, V8's first machine code has all locals where the arm that is written first has left them. After a call
@@ -358,7 +365,7 @@ export interface SharedFunction {
 }
 
 /**
- * Returns a module: `shared` functions, then `bodies`, all of type number `type`, which are exported under their numbers from 0 on. It imports
+ * Returns a module: `shared` functions, then `bodies`, all of type number `type`, of which the first `exports` are exported under their numbers from 0 on. It imports
  * `core.memory` (shared) and `core.helpers`, a table of `helpers` functions that they call. It imports no functions directly, because V8 makes a
  * wrapper in machine code for each type of imported functions of every module, which costs more than a region. (The table into which the functions
  * are put is another one: V8 keeps a copy of a table for every instance that imports it.)
@@ -369,6 +376,7 @@ export function moduleBytes(
   helpers: number,
   shared: readonly SharedFunction[],
   bodies: FunctionBody[],
+  exports = bodies.length,
 ): Uint8Array<ArrayBuffer> {
   const out = new Bytes();
   out.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
@@ -401,8 +409,8 @@ export function moduleBytes(
   section(3, declared, out);
 
   const exported = new Bytes();
-  exported.unsigned(bodies.length);
-  bodies.forEach((_, i) => {
+  exported.unsigned(exports);
+  bodies.slice(0, exports).forEach((_, i) => {
     exported.name(String(i));
     exported.byte(0x00);
     exported.unsigned(shared.length + i);

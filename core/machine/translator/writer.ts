@@ -325,9 +325,16 @@ export class RegionWriter {
     code.get(this.#host).i32(distance).op(Op.i32Add);
   }
 
-  /** Pushes the host address that the interpreter's function finds for the linear address in its local; bails out if there is none. */
+  /**
+   * Pushes the host address that the interpreter's function finds for the linear address in its local; bails out if there is none, or if the region does
+   * so wherever the TLB does not have the page.
+   */
   #askHelper(op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
+    if (this.#region.misses === "leave") {
+      this.bail(op);
+      return void code.get(this.#host);
+    }
     code.get(this.#linear).i32(size);
     this.call(write ? "region_write" : "region_read");
     code.tee(this.#host).op(Op.i32Eqz);
@@ -528,6 +535,8 @@ export class RegionWriter {
   #begin(before: Code): void {
     const { mode } = this;
     const { blocks } = this.#region;
+    if (blocks[0]!.transfer.kind === "dispatch")
+      return void before.get(STATE).memory(Mem.i64Load, S.CPU_CODE_BASE).set(this.pageBase);
     before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP);
     if (mode.isFlat) before.i64(mode.isLong ? PAGE : PAGE_32).op(Op.i64And);
     else {

@@ -41,6 +41,8 @@ export class Differential {
       for (let i = 0; i < STACK_PAGES; i++) m.map(STACK + BigInt(i) * 0x1000n, STACK_FRAME + i * APART);
     }
   }
+  /** The number of clusters made. */
+  clusters = 0;
   /** Runs that ended by themselves, and the number of regions made. */
   get runs(): number {
     return this.#machines.runs;
@@ -59,6 +61,7 @@ export class Differential {
     const large = random.chance(70);
     const { code } = this.#machines;
     code.translateAll(program.blocks.map((offset) => this.#request(place + offset, large)));
+    if (random.chance(40)) this.#cluster(program, place, random);
     const again = random.chance(20);
     for (let entry = 0; entry < ENTRIES; entry++) {
       if (again && entry) this.#replaceSome(program, place, random);
@@ -68,6 +71,16 @@ export class Differential {
       if (outcome.text) return { seed, entry, text: outcome.text };
     }
     return null;
+  }
+
+  /** Makes a cluster of some of the blocks, and perhaps another one of these and others. */
+  #cluster({ blocks }: Program, place: number, random: Random): void {
+    const { code } = this.#machines;
+    for (let n = 1 + random.below(2); n > 0; n--) {
+      const begin = place + random.pick(blocks);
+      const places = blocks.filter(() => random.chance(70)).map((offset) => place + offset - (begin & ~0xfff));
+      if (code.cluster(this.#request(begin, false), [begin & 0xfff, ...places])) this.clusters++;
+    }
   }
 
   #request(offset: number, large: boolean): RegionRequest {

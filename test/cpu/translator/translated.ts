@@ -1,7 +1,7 @@
 /** Translation at once, for tests: the region at an address is made and adopted before the next run. */
 import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
-import { RECORD_ENTERED, RECORD_SIZE, TRANSLATOR_RECORDS } from "../../../core/machine/layout.ts";
-import { Translator, type RegionPlace, type RegionRequest } from "../../../core/machine/translator/translator.ts";
+import { EXTENT_LARGE, EXTENT_SMALL, RECORD_ENTERED, RECORD_SIZE, TRANSLATOR_RECORDS } from "../../../core/machine/layout.ts";
+import { Translator, type RegionPlace, type RegionRequest, type TranslatedModule } from "../../../core/machine/translator/translator.ts";
 
 const POOL_BYTES = 0x100000;
 /** As many regions as two programs have. */
@@ -41,6 +41,7 @@ export class TranslatedCode {
         codeFlags: core.engine_code_flags!(),
         // The engine looks for them there.
         records: TRANSLATOR_RECORDS,
+        pageLists: room + POOL_BYTES,
         pool: room,
         poolEnd: room + POOL_BYTES,
       },
@@ -58,7 +59,7 @@ export class TranslatedCode {
     this.#core.engine_refresh!();
     const mode = this.#core.engine_mode!();
     const space = BigInt.asUintN(64, BigInt(this.#core.engine_space!()));
-    return { host, mode, linear, space, second: 0, large, blocks: 0 };
+    return { host, mode, linear, space, second: 0, extent: large ? EXTENT_LARGE : EXTENT_SMALL, blocks: 0 };
   }
 
   /** Translates the region at a machine address. Returns false if it cannot be one. */
@@ -68,7 +69,16 @@ export class TranslatedCode {
   /** Translates those of the regions that can be translated. */
   translateAll(requests: RegionRequest[]): boolean {
     while (this.#modules.length > 100) this.#giveUp(this.#modules.shift()!);
-    const made = this.#translator.translate(requests);
+    return this.#adopt(this.#translator.translate(requests));
+  }
+  /**
+   * Makes a cluster that begins at a region, which is there already, of regions at places, by distance from the page in which that one begins. Returns
+   * false if it cannot be one.
+   */
+  cluster(request: RegionRequest, places: number[]): boolean {
+    return this.#adopt(this.#translator.translateCluster(request, Int32Array.from(places)));
+  }
+  #adopt(made: TranslatedModule | null): boolean {
     if (!made) return false;
     this.#adopted.adopt({ ...made, module: new WebAssembly.Module(made.bytes) });
     this.#modules.push(made.id);
