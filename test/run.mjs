@@ -14,7 +14,6 @@ const npx = process.platform === "win32" ? "npx.cmd" : "npx";
 const APPLICATION = [
   "test/ui/",
   "test/cli/",
-  "test/api/",
   "test/library/",
   "test/toolstack/",
   "test/bench/",

@@ -3,7 +3,7 @@
  * after the file's device and inode, so links make no difference, and nothing lies beside the image. The register of a host (`../backends/blk/image-register.ts`)
  * knows what this host does with an image; locks only speak to other processes. Hosts of other users, of other computers or in containers don't see it.
  */
-import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { holderOf, takeLock, type Holder, type Lock } from "../../files/lock.ts";
@@ -54,11 +54,17 @@ function marked(lock: string, file: string): Lock {
 const COMMAND = "Xenarium";
 const isOwn = ({ pid }: Holder): boolean => pid === process.pid;
 
-/** Releases all locks of this process: a host that has ended writes nothing any more. */
+/** Releases all locks of this process: a host that has ended writes nothing any more. The folder goes when it is empty. */
 export function releaseImages(): void {
   const folder = ownFolder();
-  for (const name of folder === null ? [] : names(folder))
-    if (holderOf(path.join(folder!, name))?.pid === process.pid) rmSync(path.join(folder!, name), { force: true });
+  if (folder === null) return;
+  for (const name of names(folder))
+    if (holderOf(path.join(folder, name))?.pid === process.pid) rmSync(path.join(folder, name), { force: true });
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Others have locks in it.
+  }
 }
 
 const inUse = (file: string, { pid }: Holder, how: "written" | "read"): StoreError =>
