@@ -20,15 +20,14 @@ import { followGeneration } from "./frames/written";
 import { checkSegment, linearMask, segmentChecked } from "./inspection";
 import { clearFault, cpu, setActivity } from "./machine";
 import { codeLinear, codeMode } from "./mode";
-import { MODE_64, MODE_BITS } from "./mode_bits";
+import { MODE_BITS } from "./mode_bits";
+import { beginPath, recordEntry, recording } from "./path";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { spaceKey } from "./paging/space";
 import { CPU_BAILED, CPU_SECOND_ROOT, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,
-  EXTENT_CLUSTER,
   EXTENT_LARGE,
-  PATH_LENGTH,
   RECORD_BAILED,
   RECORD_COUNT,
   RECORD_DISTANCE,
@@ -49,8 +48,6 @@ import {
   REQUEST_SPACE,
   TRANSLATOR_BELL,
   TRANSLATOR_HEAD,
-  TRANSLATOR_PATH,
-  TRANSLATOR_PATH_OWNER,
   TRANSLATOR_READY,
   TRANSLATOR_RECORDS,
   TRANSLATOR_REQUESTS,
@@ -184,49 +181,6 @@ function growRegion(lin: u64, entered: u32): void {
 function pagesOf(record: usize): usize {
   const list = <usize>load<u32>(record, RECORD_LIST);
   return list ? list : record + RECORD_PAGES;
-}
-
-// ---- the path that a cluster is made of ----
-
-/** Whether this pCPU records which regions are entered. */
-let recording = false;
-let pathHost: u32 = 0;
-let pathLinear: u64 = 0;
-let pathSpace: u64 = 0;
-let pathMode: u32 = 0;
-let pathLength: u32 = 0;
-/** Entries that are still looked at before it is given up: the address space may never run again. */
-let pathPatience: u32 = 0;
-const PATIENCE: u32 = 65536;
-/** Code that lies farther away is not taken in, as it may lie elsewhere in another process that has mapped the same file. */
-const FAR: i64 = 8 << 20;
-
-/** Begins to record where regions are entered from here on, unless another region's path is being recorded or translated. */
-function beginPath(host: u32, lin: u64): void {
-  if (codeMode != MODE_64 || recording) return;
-  if (atomic.cmpxchg<u32>(TRANSLATOR_PATH_OWNER, 0, 1)) return;
-  recording = true;
-  pathHost = host;
-  pathLinear = lin;
-  pathSpace = spaceTag;
-  pathMode = codeMode;
-  pathLength = 0;
-  pathPatience = PATIENCE;
-}
-
-function recordEntry(lin: u64): void {
-  if (!--pathPatience) {
-    recording = false;
-    atomic.store<u32>(TRANSLATOR_PATH_OWNER, 0);
-    return;
-  }
-  if (codeMode != pathMode || spaceTag != pathSpace) return;
-  const distance = <i64>(lin - (pathLinear & ~(<u64>0xfff)));
-  if (distance < -FAR || distance > FAR) return;
-  store<i32>(TRANSLATOR_PATH + (<usize>pathLength << 2), <i32>distance);
-  if (++pathLength < <u32>PATH_LENGTH) return;
-  recording = false;
-  if (!requestRegion(pathHost, pathMode, pathLinear, EXTENT_CLUSTER)) atomic.store<u32>(TRANSLATOR_PATH_OWNER, 0);
 }
 
 function recordOf(index: u32): usize {

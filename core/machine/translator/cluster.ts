@@ -3,6 +3,7 @@
  * bytecode interpreter's handlers are one, and functions that call each other through pointers. Which regions these are is shown by a path: where a pCPU
  * has entered regions, one after the other.
  */
+import { mayBeEntrance } from "./dispatch.ts";
 import { SMALL_REGION, type Region, type RegionFinder } from "./region.ts";
 
 /** What was entered less often is not worth the time that V8 takes for it. */
@@ -24,7 +25,7 @@ export function findCluster(finder: RegionFinder, before: number[], path: Int32A
   let covered = 0;
   finder.begin();
   for (const offset of [...before, ...often.map(([offset]) => offset)]) {
-    if (entrances.has(offset)) continue;
+    if (entrances.has(offset) || !mayBeEntrance(offset)) continue;
     if (covered >= path.length * ENOUGH_COVERED || entrances.size === MOST_ENTRANCES) break;
     if (!finder.enter(offset, SMALL_REGION.ops)) break;
     entrances.add(offset);

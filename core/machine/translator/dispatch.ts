@@ -7,6 +7,12 @@ import { LEFT, POLL, STATE, TLB } from "./imports.ts";
 import { RegionTooLarge, type Entrance } from "./region.ts";
 import { Code, Mem, Op, type FunctionBody } from "./wasm.ts";
 
+/** No entrance has this place in its page, so that a cluster can be called without executing anything (heating.ts). */
+export const NO_ENTRANCE = 0xfff;
+export function mayBeEntrance(offset: number): boolean {
+  return (offset & 0xfff) !== NO_ENTRANCE;
+}
+
 /** `(offset * factor) >>> shift` is the place of an entrance, out of `places`. */
 interface Hash {
   factor: number;

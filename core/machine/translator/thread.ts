@@ -2,11 +2,11 @@
  * The translator's thread: takes requests from the ring in shared memory, makes modules, and sends them to every pCPU. It sleeps while there are
  * none. Regions that are requested at about the same time become one module, because a module costs more than a function.
  */
-import { setFlagsFromString } from "node:v8";
 import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import { lowerThisThread } from "../priority.ts";
+import { heat, RIPENING } from "./heating.ts";
 import type { ToPcpu } from "./messages.ts";
 import { regionKey } from "./region-key.ts";
 import { Translator, type RegionPlace, type RegionRequest, type TranslatedModule } from "./translator.ts";
@@ -104,11 +104,9 @@ function failed(error: unknown): void {
   hasFailed = true;
 }
 
-function announce(made: TranslatedModule | null): void {
-  if (!made) return;
-  const { id, bytes, regions } = made;
+function announce({ id, bytes, regions }: TranslatedModule, module: WebAssembly.Module): void {
   modules.set(id, regions);
-  send({ id, module: new WebAssembly.Module(bytes), regions });
+  send({ id, module, regions });
   const count = (at: number, by: number) => view.setUint32(at, view.getUint32(at, true) + by, true);
   count(layout.TRANSLATOR_FUNCTIONS, regions.length);
   count(layout.TRANSLATOR_MODULES, 1);
@@ -117,23 +115,38 @@ function announce(made: TranslatedModule | null): void {
 
 function work(translator: Translator, requests: RegionRequest[]): void {
   const start = performance.now();
-  announce(translator.translate(requests));
+  const made = translator.translate(requests);
+  if (made) announce(made, new WebAssembly.Module(made.bytes));
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
 
-/**
- * Makes a cluster. Its function is large, and V8's first code for it would be much slower than the regions that it replaces, so it comes when V8's
- * optimizer has finished. This happens when nothing else is requested, as it takes many milliseconds.
- */
+/** A cluster that V8 optimizes, and when it is announced. */
+let ripening: { made: TranslatedModule; module: WebAssembly.Module; at: number } | null = null;
+
+/** Makes a cluster, when nothing else is requested, as it takes some milliseconds. */
 function workOnCluster(translator: Translator, request: RegionRequest): void {
   const start = performance.now();
   const at = layout.TRANSLATOR_PATH >> 2;
   const made = translator.translateCluster(request, words.slice(at, at + layout.PATH_LENGTH));
-  setFlagsFromString("--no-liftoff");
-  announce(made);
-  setFlagsFromString("--liftoff");
-  Atomics.store(words, layout.TRANSLATOR_PATH_OWNER >> 2, 0);
+  if (made) {
+    const module = new WebAssembly.Module(made.bytes);
+    heat(module, data.memory, layout.TRANSLATOR_PATH);
+    ripening = { made, module, at: performance.now() + RIPENING };
+  } else letPathGo();
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
+}
+function announceRipe(): void {
+  if (!ripening || performance.now() < ripening.at) return;
+  announce(ripening.made, ripening.module);
+  ripening = null;
+  letPathGo();
+}
+/** Milliseconds. */
+function untilRipe(): number {
+  return ripening ? Math.max(1, ripening.at - performance.now()) : Infinity;
+}
+function letPathGo(): void {
+  Atomics.store(words, layout.TRANSLATOR_PATH_OWNER >> 2, 0);
 }
 
 lowerThisThread();
@@ -141,8 +154,9 @@ let translator: Translator | null = null;
 while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);
   const requests = takeRequests();
+  announceRipe();
   if (!requests.length && !cluster) {
-    Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell);
+    Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell, untilRipe());
     continue;
   }
   // The first request comes after the hypervisor has laid out its memory.

@@ -2,7 +2,7 @@
 import * as I from "../cpu/ids.ts";
 import { BAILED_SYSCALL, CPU_RIP } from "../cpu/state.ts";
 import type { DecodedOp, Family } from "./decoded.ts";
-import { writeDispatch } from "./dispatch.ts";
+import { mayBeEntrance, writeDispatch } from "./dispatch.ts";
 import type { FlagState } from "./flags.ts";
 import { STATE, type HelperName } from "./imports.ts";
 import { drop, peek, push, writeInteger } from "./integer.ts";
@@ -39,6 +39,9 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   return writer.finish();
 }
 
+/** The most entrances of a cluster, with those that it needs to be a structure. */
+const MOST_ENTRANCES = 96;
+
 /** In a cluster, an edge that would make the graph irreducible leads through the dispatching block, so its target becomes an entrance. */
 function flowOf(region: Region): ControlFlow {
   const next = (block: number) => successors(region.blocks[block]!);
@@ -46,11 +49,15 @@ function flowOf(region: Region): ControlFlow {
   if (transfer.kind !== "dispatch") return structure(0, next);
   while (true) {
     const flow = structure(0, next, new Set(transfer.to.map(({ block }) => block)));
-    const added = [...flow.cut].map((edge) => Number(edge.split(",")[1])).filter((block) => {
-      const { ops } = region.blocks[block]!;
-      return ops.length && transfer.to.every((each) => each.block !== block);
-    });
+    const added = [...flow.cut]
+      .map((edge) => Number(edge.split(",")[1]))
+      .filter((block) => {
+        const { ops } = region.blocks[block]!;
+        return ops.length && mayBeEntrance(ops[0]!.offset) && transfer.to.every((each) => each.block !== block);
+      });
     if (!added.length) return flow;
+    // A guest may have any code, and the table of dispatch has to have room.
+    if (transfer.to.length + added.length > MOST_ENTRANCES) throw new RegionTooLarge();
     for (const block of new Set(added)) transfer.to.push({ offset: region.blocks[block]!.ops[0]!.offset, block });
   }
 }

@@ -231,7 +231,7 @@ export class Translator {
    * requested one begins. Null if they are too many, or hardly ever follow one another, or there is no room.
    */
   translateCluster(request: RegionRequest, path: Int32Array): TranslatedModule | null {
-    const { host, mode } = request;
+    const { mode } = request;
     const list = this.#freeLists.at(-1);
     const before = this.#made.get(regionKey(request));
     if (list === undefined || !before || !this.#pages.hold(before.pages)) return null;

@@ -25,7 +25,10 @@ for (let i = 0; i < count; i++) {
 function tell({ runs, entered }: LegacyDifferential): string {
   return [...runs].map(([mode, n]) => `${mode} ${n} runs, ${entered.get(mode)} entries`).join("; ");
 }
-const { runs } = machines; if ("clusters" in machines) console.log("clusters", machines.clusters);
-const told = typeof runs === "number" ? `${runs} runs` : tell(machines as LegacyDifferential);
+const { runs } = machines;
+const told =
+  typeof runs === "number"
+    ? `${runs} runs, ${(machines as Differential).clusters} clusters`
+    : tell(machines as LegacyDifferential);
 console.log(`${count} programs from seed ${seed}: ${told}, ${machines.regions} regions, ${differences} differences`);
 process.exit(differences ? 1 : 0);

@@ -26,7 +26,9 @@ function taken(hex: string): number {
   const op = readOp(machine.view, OP, 0);
   const kept: unknown[] = [];
   const transfer = { kind: "interpret", offset: bytes.length } as const;
-  translateRegion({ mode: new CodeMode(MODE_64), misses: "call", blocks: [{ ops: [op], transfer }] }, (each) => kept.push(each));
+  translateRegion({ mode: new CodeMode(MODE_64), misses: "call", blocks: [{ ops: [op], transfer }] }, (each) =>
+    kept.push(each),
+  );
   return kept.length;
 }
 

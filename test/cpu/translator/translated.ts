@@ -1,7 +1,18 @@
 /** Translation at once, for tests: the region at an address is made and adopted before the next run. */
 import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
-import { EXTENT_LARGE, EXTENT_SMALL, RECORD_ENTERED, RECORD_SIZE, TRANSLATOR_RECORDS } from "../../../core/machine/layout.ts";
-import { Translator, type RegionPlace, type RegionRequest, type TranslatedModule } from "../../../core/machine/translator/translator.ts";
+import {
+  EXTENT_LARGE,
+  EXTENT_SMALL,
+  RECORD_ENTERED,
+  RECORD_SIZE,
+  TRANSLATOR_RECORDS,
+} from "../../../core/machine/layout.ts";
+import {
+  Translator,
+  type RegionPlace,
+  type RegionRequest,
+  type TranslatedModule,
+} from "../../../core/machine/translator/translator.ts";
 
 const POOL_BYTES = 0x100000;
 /** As many regions as two programs have. */

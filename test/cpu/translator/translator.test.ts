@@ -33,6 +33,7 @@ describe("translated code", () => {
     }
     expect(machines.runs).toBeGreaterThan(7_500);
     expect(machines.regions).toBeGreaterThan(10_000);
+    expect(machines.clusters).toBeGreaterThan(1_000);
   }, 240_000);
 
   it("of 16 and 32 bits agrees with the record of silicon, every instruction as a region", async () => {

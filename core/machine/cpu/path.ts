@@ -1,0 +1,50 @@
+/**
+ * The path of a cluster (../translator/cluster.ts): where this pCPU enters regions, one after the other, from the moment on when a region was entered very
+ * often. One path is recorded at a time on a host: whoever claims TRANSLATOR_PATH_OWNER writes it, and the translator lets it go when the cluster is made.
+ */
+import { EXTENT_CLUSTER, PATH_LENGTH, TRANSLATOR_PATH, TRANSLATOR_PATH_OWNER } from "../layout";
+import { codeMode } from "./mode";
+import { MODE_64 } from "./mode_bits";
+import { requestRegion } from "./regions";
+import { spaceTag } from "./tlb";
+
+/** Whether this pCPU records which regions are entered. */
+export let recording = false;
+let pathHost: u32 = 0;
+let pathLinear: u64 = 0;
+let pathSpace: u64 = 0;
+let pathMode: u32 = 0;
+let pathLength: u32 = 0;
+/** Entries that are still looked at before it is given up: the address space may never run again. */
+let pathPatience: u32 = 0;
+const PATIENCE: u32 = 65536;
+/** Code that lies farther away is not taken in, as it may lie elsewhere in another process that has mapped the same file. */
+const FAR: i64 = 8 << 20;
+
+/** Begins to record where regions are entered from here on, unless another region's path is being recorded or translated. */
+export function beginPath(host: u32, lin: u64): void {
+  if (codeMode != MODE_64 || recording) return;
+  if (atomic.cmpxchg<u32>(TRANSLATOR_PATH_OWNER, 0, 1)) return;
+  recording = true;
+  pathHost = host;
+  pathLinear = lin;
+  pathSpace = spaceTag;
+  pathMode = codeMode;
+  pathLength = 0;
+  pathPatience = PATIENCE;
+}
+
+export function recordEntry(lin: u64): void {
+  if (!--pathPatience) {
+    recording = false;
+    atomic.store<u32>(TRANSLATOR_PATH_OWNER, 0);
+    return;
+  }
+  if (codeMode != pathMode || spaceTag != pathSpace) return;
+  const distance = <i64>(lin - (pathLinear & ~(<u64>0xfff)));
+  if (distance < -FAR || distance > FAR) return;
+  store<i32>(TRANSLATOR_PATH + ((<usize>pathLength) << 2), <i32>distance);
+  if (++pathLength < <u32>PATH_LENGTH) return;
+  recording = false;
+  if (!requestRegion(pathHost, pathMode, pathLinear, EXTENT_CLUSTER)) atomic.store<u32>(TRANSLATOR_PATH_OWNER, 0);
+}

@@ -1,0 +1,211 @@
+/** Regions that mostly follow one another become one function (core/machine/translator/cluster.ts), which decides for itself where to go on. */
+import { beforeAll, describe, expect, it } from "vitest";
+import * as exits from "../../../core/machine/cpu/exits.ts";
+import { compileEngine } from "../engine.ts";
+import { Machine } from "../machine.ts";
+import { TranslatedCode } from "./translated.ts";
+
+const CODE = 0x40_0000n;
+const CODE_FRAME = 0x3a00000;
+const DATA = 0x50_0000n;
+const FRAME = 0x3a10000;
+const POOL = 0x3b00000;
+const TURNS = 2000n;
+
+let compiled: WebAssembly.Module;
+beforeAll(async () => {
+  compiled = await compileEngine();
+});
+
+const HANDLER = 64;
+/**
+ * An interpreter of bytecodes: RSI points at the next one, RDX at the table of handlers. Each handler adds its number to RAX, counts R15 down, and jumps
+ * to the next one's through the table: ADD RAX, number; DEC R15; JZ end; MOVZX ECX, byte [RSI]; INC RSI; AND RSI, mask; JMP [RDX + RCX * 8].
+ */
+function handler(number: number): number[] {
+  return [
+    ...[0x48, 0x83, 0xc0, number & 0x7f],
+    ...[0x49, 0xff, 0xcf],
+    ...[0x74, 0x0f],
+    ...[0x0f, 0xb6, 0x0e],
+    ...[0x48, 0xff, 0xc6],
+    ...[0x81, 0xe6, 0xff, 0x00, 0x50, 0x00],
+    ...[0xff, 0x24, 0xca],
+    0xcc,
+  ];
+}
+
+/** A machine that runs it. */
+interface Interpreter {
+  m: Machine;
+  code: TranslatedCode;
+  places: number[];
+  expected: bigint;
+}
+
+/** An interpreter with so many handlers, of which the bytecodes use `used`. The bytecodes are at DATA, the table is 0x800 behind them. */
+function interpreter(handlers: number, used: number): Interpreter {
+  const m = new Machine(compiled);
+  for (let n = 0; n < 4; n++) m.map(CODE + BigInt(n << 12), CODE_FRAME + (n << 12));
+  m.map(DATA, FRAME);
+  m.bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 0x4000);
+  const places = Array.from({ length: handlers }, (_, n) => n * HANDLER);
+  places.forEach((place, n) => {
+    m.bytes.set(handler(n), CODE_FRAME + place);
+    m.view.setBigUint64(FRAME + 0x800 + 8 * n, CODE + BigInt(place), true);
+  });
+  for (let n = 0; n < 256; n++) m.bytes[FRAME + n] = (n * 7) % used;
+  let expected = 0n;
+  for (let n = 0, number = 0; n < Number(TURNS); n++) {
+    expected += BigInt(number & 0x7f);
+    number = m.bytes[FRAME + (n & 255)]!;
+  }
+  m.exports.engine_flush!();
+  return { m, code: new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL), places, expected };
+}
+
+function run({ m, expected }: Interpreter): void {
+  m.setReg(0, 0n);
+  m.setReg(2, DATA + 0x800n);
+  m.setReg(6, DATA);
+  m.setReg(15, TURNS);
+  m.rip = CODE;
+  m.exports.engine_budget!(1_000_000);
+  expect(m.run()).not.toBe(exits.EXIT_POLL);
+  expect([m.reg(15), m.reg(0)]).toEqual([0n, expected]);
+}
+
+describe("a cluster", () => {
+  it.each([2, 5, 16, 33, 60])("goes from handler to handler of %i without being left", (handlers) => {
+    const it = interpreter(handlers, handlers);
+    expect(it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))))).toBe(true);
+    run(it);
+    // As many entries as bytecodes.
+    expect(it.code.entered()).toBeGreaterThan(Number(TURNS) * 0.9);
+    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(true);
+    run(it);
+    // The last handlers may have found no room.
+    expect(it.code.entered()).toBeLessThan(Number(TURNS) * 0.05);
+  });
+
+  it("is entered at any of its entrances, also from another page", () => {
+    const it = interpreter(200, 60);
+    const places = it.places.slice(0, 60);
+    expect(it.code.translateAll(places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))))).toBe(true);
+    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), places)).toBe(true);
+    for (const at of places) {
+      const { m } = it;
+      m.setReg(0, 0n);
+      m.setReg(2, DATA + 0x800n);
+      m.setReg(6, DATA);
+      m.setReg(15, 1n);
+      m.rip = CODE + BigInt(at);
+      m.exports.engine_budget!(1000);
+      m.run();
+      expect([m.reg(15), m.reg(0)]).toEqual([0n, BigInt(at / HANDLER)]);
+    }
+  });
+
+  it("comes back when its budget is used up", () => {
+    const it = interpreter(8, 8);
+    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(true);
+    run(it);
+    const { m } = it;
+    m.setReg(2, DATA + 0x800n);
+    m.setReg(6, DATA);
+    m.setReg(15, 1n << 40n);
+    m.rip = CODE;
+    const before = m.retired;
+    m.exports.engine_budget!(5000);
+    expect(m.run()).toBe(exits.EXIT_POLL);
+    expect(m.retired - before).toBeGreaterThanOrEqual(5000);
+    expect(m.retired - before).toBeLessThan(5100);
+  });
+
+  it("comes back when something else has to be looked at", () => {
+    const it = interpreter(8, 8);
+    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(true);
+    run(it);
+    const { m } = it;
+    m.exports.engine_poll_address!(FRAME + 0x700);
+    m.view.setUint32(FRAME + 0x700, 1, true);
+    m.setReg(2, DATA + 0x800n);
+    m.setReg(6, DATA);
+    m.setReg(15, 1n << 40n);
+    m.rip = CODE;
+    const before = m.retired;
+    m.exports.engine_budget!(1_000_000);
+    expect(m.run()).toBe(exits.EXIT_POLL);
+    expect(m.retired - before).toBeLessThan(100);
+  });
+
+  it("does what changed code says", () => {
+    const it = interpreter(8, 8);
+    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(true);
+    run(it);
+    // Handler 3 adds 4 from now on.
+    it.m.bytes[CODE_FRAME + 3 * HANDLER + 3] = 4;
+    it.m.exports.engine_code_written!(CODE_FRAME);
+    const used = Array.from({ length: Number(TURNS) - 1 }, (_, n) => it.m.bytes[FRAME + (n & 255)]!);
+    run({ ...it, expected: it.expected + BigInt(used.filter((number) => number === 3).length) });
+  });
+
+  it("is made only of what covers most of the path", () => {
+    const it = interpreter(200, 200);
+    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    // 200 handlers have more instructions than one function may.
+    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(false);
+    run(it);
+  });
+
+  it("is not made of a path that leads nowhere", () => {
+    const it = interpreter(4, 4);
+    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    const request = it.code.request(CODE_FRAME, CODE);
+    for (const place of [-0x800000, 0x800000, -1, 0x3fff, 0x7fffffff, -0x80000000])
+      expect(
+        it.code.cluster(
+          request,
+          Array.from({ length: 64 }, () => place),
+        ),
+      ).toBe(false);
+    expect(it.code.cluster(request, [])).toBe(false);
+    run(it);
+  });
+
+  it("is made with other code where its accesses mostly miss the TLB", () => {
+    const it = interpreter(2, 2);
+    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    const request = it.code.request(CODE_FRAME, CODE);
+    expect(it.code.cluster(request, it.places)).toBe(true);
+    // Nothing is added, so it stays.
+    expect(it.code.cluster(request, it.places)).toBe(false);
+    const entriesAfterFlush = (): number => {
+      it.m.exports.engine_flush!();
+      it.code.entered();
+      run(it);
+      return it.code.entered();
+    };
+    for (let n = 0; n < 50; n++) expect(entriesAfterFlush()).toBe(2);
+    expect(it.code.cluster(request, it.places)).toBe(true);
+    expect(entriesAfterFlush()).toBe(1);
+  });
+
+  it("has no entrance at the last byte of a page, where the translator calls it to make it hot", () => {
+    const it = interpreter(4, 4);
+    it.m.bytes.set(handler(3), CODE_FRAME + 0xfff);
+    it.m.view.setBigUint64(FRAME + 0x800 + 8 * 3, CODE + 0xfffn, true);
+    const places = [0, HANDLER, 2 * HANDLER, 0xfff];
+    it.code.translateAll(places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    const before = it.code.count;
+    // With three of four places it would cover too little, so two paths lead through each of them.
+    expect(
+      it.code.cluster(it.code.request(CODE_FRAME, CODE), [...places, ...places, 0, HANDLER, 2 * HANDLER, 0, 0, 0]),
+    ).toBe(true);
+    expect(it.code.count - before).toBe(3);
+    run(it);
+  });
+});
