@@ -11,15 +11,7 @@ import { createInterface } from "node:readline";
 
 const npx = process.platform === "win32" ? "npx.cmd" : "npx";
 /** Chosen so that the two take about the same time. */
-const APPLICATION = [
-  "test/ui/",
-  "test/cli/",
-  "test/api/",
-  "test/library/",
-  "test/toolstack/",
-  "test/bench/",
-  "test/dom0/",
-];
+const APPLICATION = ["test/ui/", "test/cli/", "test/library/", "test/toolstack/", "test/bench/", "test/dom0/"];
 const lint = ["npm", ["run", "--silent", "lint"]];
 const vitest = (...args) => [npx, ["vitest", "run", "--reporter=default", "--reporter=./test/skipped.mjs", ...args]];
 const folder = mkdtempSync(path.join(tmpdir(), "xenarium-tests-"));

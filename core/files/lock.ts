@@ -85,14 +85,18 @@ export function removeLeft(file: string): void {
 /** The file exists with all of its text, or not at all; for a moment it may be empty where there are no hard links. */
 function writeOnce(file: string, text: string, token: string): "done" | "exists" | "unwritable" {
   const whole = `${file}.${token}.new`;
-  try {
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-    writeFileSync(whole, text, { mode: 0o600 });
-  } catch {
-    // A full disk may have taken the name without the text.
-    removed(whole);
-    return "unwritable";
-  }
+  for (let tries = 1; ; tries++)
+    try {
+      mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      writeFileSync(whole, text, { mode: 0o600 });
+      break;
+    } catch (error) {
+      // Somebody who has released the last lock may remove the folder in between.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT" && tries < MOST_TRIES) continue;
+      // A full disk may have taken the name without the text.
+      removed(whole);
+      return "unwritable";
+    }
   try {
     put(whole, file);
     return "done";

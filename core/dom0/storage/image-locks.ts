@@ -3,7 +3,7 @@
  * after the file's device and inode, so links make no difference, and nothing lies beside the image. The register of a host (`../backends/blk/image-register.ts`)
  * knows what this host does with an image; locks only speak to other processes. Hosts of other users, of other computers or in containers don't see it.
  */
-import { lstatSync, mkdirSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { holderOf, removeLeft, takeLock, type Holder, type Lock } from "../../files/lock.ts";
@@ -88,13 +88,19 @@ const isOwn = ({ pid }: Holder): boolean => pid === process.pid;
 
 /**
  * Releases the locks of other threads of this process: a host that has ended writes nothing any more. What this thread does with images, such as copying
- * them, goes on.
+ * them, goes on. The folder goes when it is empty.
  */
 export function releaseImages(): void {
   const folder = ownFolder();
-  for (const name of folder === null ? [] : names(folder)) {
-    const file = path.join(folder!, name);
+  if (folder === null) return;
+  for (const name of names(folder)) {
+    const file = path.join(folder, name);
     if (!own.has(file) && holderOf(file)?.pid === process.pid) rmSync(file, { force: true });
+  }
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Others have locks in it.
   }
 }
 
@@ -123,6 +129,12 @@ function sweep(folder: string): void {
   for (const name of names(folder)) removeLeft(path.join(folder, name));
 }
 
+/** Another process may have removed the folder since it was made. */
 function names(folder: string): string[] {
-  return readdirSync(folder).filter((name) => LOCK.test(name));
+  try {
+    return readdirSync(folder).filter((name) => LOCK.test(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }
