@@ -74,6 +74,14 @@ export function holderOf(file: string): Holder | null {
   return holder && isAlive(holder) ? holder : null;
 }
 
+/** Removes it if nobody has it who lives, without taking it meanwhile. Throws as holderOf() does. */
+export function removeLeft(file: string): void {
+  const text = settled(file);
+  if (text === null) return;
+  const holder = holderIn(text);
+  if (!holder || !isAlive(holder)) takeAway(file, text);
+}
+
 /** The file exists with all of its text, or not at all; for a moment it may be empty where there are no hard links. */
 function writeOnce(file: string, text: string, token: string): "done" | "exists" | "unwritable" {
   const whole = `${file}.${token}.new`;
@@ -84,7 +92,10 @@ function writeOnce(file: string, text: string, token: string): "done" | "exists"
       break;
     } catch (error) {
       // Somebody who has released the last lock may remove the folder in between.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || tries === MOST_TRIES) return "unwritable";
+      if ((error as NodeJS.ErrnoException).code === "ENOENT" && tries < MOST_TRIES) continue;
+      // A full disk may have taken the name without the text.
+      removed(whole);
+      return "unwritable";
     }
   try {
     put(whole, file);
@@ -93,6 +104,14 @@ function writeOnce(file: string, text: string, token: string): "done" | "exists"
     return (error as NodeJS.ErrnoException).code === "EEXIST" ? "exists" : "unwritable";
   } finally {
     rmSync(whole, { force: true });
+  }
+}
+
+function removed(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // It can't be there where nothing can be written.
   }
 }
 

@@ -13,7 +13,7 @@ type CopyFormat = NewFormat | "vhd";
 const WORDS: Record<CopyFormat, string> = {
   qcow2: "qcow2: takes the room that is written to, and can have snapshots",
   raw: "raw: the disk byte for byte, as every program reads it",
-  vhd: "vhd: for Hyper-V, Azure, XenServer and others; a domain here can only read it",
+  vhd: "vhd: for Hyper-V, XenServer and others; a domain here can only read it",
 };
 const NEW_FORMATS = ["qcow2", "raw"] as const;
 const COPY_FORMATS = ["qcow2", "raw", "vhd"] as const;

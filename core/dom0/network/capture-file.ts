@@ -1,5 +1,6 @@
 /** Captures of a network's traffic into new files, which the thread that has the network writes. */
 import { createWriteStream } from "node:fs";
+import { rm } from "node:fs/promises";
 import { NetworkError, type CaptureSink, type Networks } from "./networks.ts";
 
 /** How many bytes a capture may keep in memory when the disk is slow. Further frames are left out. */
@@ -20,6 +21,8 @@ export async function captureToFile(networks: Networks, { network, port, file }:
     networks.startCapture(file, network, port, sink);
   } catch (error) {
     sink.close();
+    // Whoever tries again may name the same file.
+    await rm(file, { force: true }).catch(() => {});
     throw error;
   }
 }

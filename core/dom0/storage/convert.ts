@@ -1,6 +1,6 @@
 /** Makes a new image with the content of another, in qcow2, raw or VHD format, without what is zero. */
 import { ftruncate, open, close } from "node:fs";
-import { rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { Lock } from "../../files/lock.ts";
 import { StoreError, storeError, type BlockStore } from "./block-store.ts";
@@ -36,12 +36,18 @@ export async function createImage(file: string, format: NewFormat, size: number)
   }
 }
 
-/** `progress` is told the share that is done, up to 1. In the end the image is complete, or does not exist. Throws StoreError. */
+/**
+ * `progress` is told the share that is done, up to 1. In the end the image is complete, or does not exist; a file that was there before stays as it is.
+ * Throws StoreError, EEXIST where one was.
+ */
 export async function convertImage(
   from: { file: string; format: string },
   to: { file: string; format: CopyFormat },
   progress: (share: number) => void = () => {},
 ): Promise<void> {
+  // Below, a new file is removed after any error, also after one that came before the file could be made.
+  if (await lstat(to.file).catch(() => null))
+    throw new StoreError("EEXIST", `${to.file} is there already (EEXIST): name a file that is not`);
   const locks: Lock[] = [];
   try {
     const source = await openStore(from.file, from.format, "read", async (id, file) => {

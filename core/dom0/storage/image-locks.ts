@@ -3,15 +3,17 @@
  * after the file's device and inode, so links make no difference, and nothing lies beside the image. The register of a host (`../backends/blk/image-register.ts`)
  * knows what this host does with an image; locks only speak to other processes. Hosts of other users, of other computers or in containers don't see it.
  */
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
-import { holderOf, takeLock, type Holder, type Lock } from "../../files/lock.ts";
+import { holderOf, removeLeft, takeLock, type Holder, type Lock } from "../../files/lock.ts";
 import { StoreError } from "./block-store.ts";
 
 /** The names of a writer's lock and of readers' marks. Others in this folder are not of ours. */
 const LOCK = /^\d+-\d+(\.[\da-f]{8})?$/;
 const NONE: Lock = { release: () => {} };
+/** The files of the locks that this thread has. */
+const own = new Set<string>();
 let isSwept = false;
 
 /**
@@ -29,37 +31,72 @@ export function lockImage(id: string, file: string, access: "read" | "write"): L
 
 function locked(folder: string, lock: string, file: string): Lock {
   // A thread of this process that was ended has released nothing.
-  const taken = takeLock(lock, COMMAND, isOwn);
-  if (taken === null) return NONE;
-  if ("holder" in taken) throw inUse(file, taken.holder, "written");
+  const mine = takenOrHeld(lock, isOwn);
+  if ("holder" in mine) throw inUse(file, mine.holder, "written");
   // Readers make their mark before they look for a writer: of two that come at the same moment, one at least sees the other.
   for (const name of names(folder).filter((each) => each.startsWith(`${path.basename(lock)}.`))) {
     const reader = holderOf(path.join(folder, name));
     if (reader === null || isOwn(reader)) continue;
-    taken.lock.release();
+    mine.lock.release();
     throw inUse(file, reader, "read");
   }
-  return taken.lock;
+  return mine.lock;
 }
 
 function marked(lock: string, file: string): Lock {
-  const taken = takeLock(`${lock}.${crypto.randomUUID().slice(0, 8)}`, COMMAND);
-  if (taken === null || "holder" in taken) return NONE;
+  const mine = takenOrHeld(`${lock}.${crypto.randomUUID().slice(0, 8)}`, () => false);
   const writer = holderOf(lock);
-  if (writer === null || isOwn(writer)) return taken.lock;
-  taken.lock.release();
+  const mark = "lock" in mine ? mine.lock : NONE;
+  if (writer === null || isOwn(writer)) return mark;
+  mark.release();
   throw inUse(file, writer, "written");
 }
+
+/** Where the folder can't be written, as when its disk is full, others are told nothing, but what they say counts. */
+function takenOrHeld(file: string, isLeft: (holder: Holder) => boolean): { lock: Lock } | { holder: Holder } {
+  const taken = takeLock(file, COMMAND, isLeft);
+  if (taken === null) {
+    const holder = holderOf(file);
+    return holder === null || isLeft(holder) ? { lock: NONE } : { holder };
+  }
+  if ("holder" in taken) return taken;
+  own.add(file);
+  stayYoung(file);
+  const release = (): void => {
+    own.delete(file);
+    taken.lock.release();
+  };
+  return { lock: { release } };
+}
+
+/**
+ * Systems remove what lies in folders of temporary files and is some days old, and a domain may run for longer. Who reads the file leaves its time of access
+ * as it is (Linux, relatime), because that is after the other one.
+ */
+function stayYoung(file: string): void {
+  const later = Date.now() + TEN_YEARS_MS;
+  try {
+    utimesSync(file, new Date(later + 1000), new Date(later));
+  } catch {
+    // It is as good as any other file there, then.
+  }
+}
+const TEN_YEARS_MS = 10 * 365 * 24 * 3600 * 1000;
 
 const COMMAND = "Xenarium";
 const isOwn = ({ pid }: Holder): boolean => pid === process.pid;
 
-/** Releases all locks of this process: a host that has ended writes nothing any more. The folder goes when it is empty. */
+/**
+ * Releases the locks of other threads of this process: a host that has ended writes nothing any more. What this thread does with images, such as copying
+ * them, goes on. The folder goes when it is empty.
+ */
 export function releaseImages(): void {
   const folder = ownFolder();
   if (folder === null) return;
-  for (const name of names(folder))
-    if (holderOf(path.join(folder, name))?.pid === process.pid) rmSync(path.join(folder, name), { force: true });
+  for (const name of names(folder)) {
+    const file = path.join(folder, name);
+    if (!own.has(file) && holderOf(file)?.pid === process.pid) rmSync(file, { force: true });
+  }
   try {
     rmdirSync(folder);
   } catch {
@@ -89,13 +126,15 @@ function ownFolder(): string | null {
 
 /** Removes what crashes have left, so that the folder does not grow. */
 function sweep(folder: string): void {
-  for (const name of names(folder)) {
-    const file = path.join(folder, name);
-    const taken = holderOf(file) === null ? takeLock(file, COMMAND) : null;
-    if (taken && "lock" in taken) taken.lock.release();
-  }
+  for (const name of names(folder)) removeLeft(path.join(folder, name));
 }
 
+/** Another process may have removed the folder since it was made. */
 function names(folder: string): string[] {
-  return readdirSync(folder).filter((name) => LOCK.test(name));
+  try {
+    return readdirSync(folder).filter((name) => LOCK.test(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
 }

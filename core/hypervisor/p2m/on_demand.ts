@@ -29,7 +29,7 @@ import {
 import { countOnDemand, dropEntry, markFlushDue, onDemandLock, p2mLock, p2mLook } from "./p2m";
 import { isShared, unshare } from "./sharing";
 import { P2M_GFNS, clearLeaf, entryAt, leafOf, makeLeaf } from "./tables";
-import { NOT_YET, RECLAIMED, reclaimZeros } from "./zeros";
+import { NOT_YET, RECLAIMED, reclaimFewZeros, reclaimZeros } from "./zeros";
 
 /**
  * Returns whether guest frame `gfn` is still to get memory on demand. A domain without a second stage has no such frames. One that is just being taken
@@ -98,20 +98,31 @@ export const SEARCHING: i32 = 3;
  * because another vCPU may have supplied it since the caller found none. No guest memory may be in use, and the caller may hold only locks that stand before onDemandLock in p2m.ts.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
+  return populated(d, gfn, reclaimFewZeros);
+}
+/** The same for a vCPU of the domain itself, which is to have what there is. */
+export function populateForItself(d: DomainMemory, gfn: u64): i32 {
+  return populated(d, gfn, reclaimZeros);
+}
+
+/** Looks for frames that can be taken back, with onDemandLock held (zeros.ts). */
+type Reclaim = (d: DomainMemory) => i32;
+
+function populated(d: DomainMemory, gfn: u64, reclaim: Reclaim): i32 {
   const entry = p2mLook(d, gfn);
   if (!isReserved(entry)) return entryType(entry) == P2M_RAM ? POPULATED : NOT_ON_DEMAND;
   spinLock(onDemandLock(d));
-  let outcome = looksOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
+  let outcome = looksOnDemand(d, gfn) ? give(d, gfn, reclaim) : POPULATED;
   if (isShared(d, gfn) && !unshare(d, gfn)) outcome = NO_RESERVE;
   spinUnlock(onDemandLock(d));
   return outcome;
 }
 
 /** The same with onDemandLock held. */
-function give(d: DomainMemory, gfn: u64): i32 {
+function give(d: DomainMemory, gfn: u64, reclaim: Reclaim): i32 {
   let mfn = allocOnDemand(d.domid);
   if (!mfn && looksOnDemand(d, gfn)) {
-    const outcome = reclaimZeros(d);
+    const outcome = reclaim(d);
     if (outcome == NOT_YET) return SEARCHING;
     if (outcome == RECLAIMED) mfn = allocOnDemand(d.domid);
   }

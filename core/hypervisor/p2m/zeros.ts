@@ -24,6 +24,8 @@ import { leafOf, makeLeaf, partOf } from "./tables";
 const MOST_TAKEN: u32 = 32;
 /** The most steps of one call, each of a guest frame or a piece without memory: a guest must not keep its pCPU for long. */
 const MOST_STEPS: u32 = 8192;
+/** The same for others than the domain's vCPUs. */
+const FEW_STEPS: u32 = 128;
 /** What is known of each frame that was taken out, at APART_OFFSET: u32 the machine frame, u64 the guest frame. */
 const TAKEN_SIZE: usize = 16;
 const TAKEN_GFN: usize = 8;
@@ -35,21 +37,41 @@ export const NOT_YET: i32 = 1;
 /** The whole domain was looked at since something was last found. */
 const NO_ZEROS: i32 = 2;
 
-/** Looks for frames that are all zero from where the last call has ended. The caller holds onDemandLock, and no guest memory is in use. */
+/**
+ * Looks for frames that are all zero, from where the last call has ended, for a vCPU of the domain. The caller holds onDemandLock, and no guest memory is in
+ * use.
+ */
 export function reclaimZeros(d: DomainMemory): i32 {
-  const taken = takeOut(d);
-  if (taken) tlbFlushDomain(d);
-  let freed = false;
-  for (let slot: u32 = 0; slot < taken; slot++) if (settle(d, slot)) freed = true;
+  const freed = reclaim(d, MOST_STEPS);
   if (!freed && d.zeroLooked <= d.p2mMaxGfn) return NOT_YET;
   d.zeroLooked = 0;
   return freed ? RECLAIMED : NO_ZEROS;
 }
 
+/**
+ * The same for whoever else needs the frame. That may be dom0 with a grant table locked, once for each grant of a request, so it looks at little; and
+ * what it has looked at does not count when a vCPU finds nothing, because it may have become zero since.
+ */
+export function reclaimFewZeros(d: DomainMemory): i32 {
+  const looked = d.zeroLooked;
+  const freed = reclaim(d, FEW_STEPS);
+  d.zeroLooked = freed ? 0 : looked;
+  return freed ? RECLAIMED : NOT_YET;
+}
+
+/** Returns whether frames have become free. */
+function reclaim(d: DomainMemory, steps: u32): bool {
+  const taken = takeOut(d, steps);
+  if (taken) tlbFlushDomain(d);
+  let freed = false;
+  for (let slot: u32 = 0; slot < taken; slot++) if (settle(d, slot)) freed = true;
+  return freed;
+}
+
 /** Returns how many frames were taken out of the second stage. */
-function takeOut(d: DomainMemory): u32 {
+function takeOut(d: DomainMemory, steps: u32): u32 {
   let taken: u32 = 0;
-  for (let step: u32 = 0; step < MOST_STEPS && taken < MOST_TAKEN && d.zeroLooked <= d.p2mMaxGfn; step++) {
+  for (let step: u32 = 0; step < steps && taken < MOST_TAKEN && d.zeroLooked <= d.p2mMaxGfn; step++) {
     if (d.zeroNext > d.p2mMaxGfn) d.zeroNext = 0;
     const gfn = d.zeroNext;
     spinLock(p2mLock(d));

@@ -103,6 +103,9 @@ export class OvaIntake implements Intake {
   async #imageOf(envelope: XmlNode | undefined, item: XmlNode, i: number): Promise<{ file: string; format: string }> {
     const disk = diskOf(envelope, item);
     const fileRef = textOf(disk, "@fileRef");
+    // What the other disk has would be missing.
+    if (textOf(disk, "@parentRef"))
+      throw new Refusal("EINVAL", `Its disk ${textOf(disk, "@diskId")} is based on another one: merge them first.`);
     if (disk && fileRef === "") {
       const file = path.join(this.#scratch, `empty-${i}.qcow2`);
       const bytes = capacityOf(disk) ?? 0;

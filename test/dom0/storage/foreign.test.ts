@@ -1,6 +1,7 @@
 /** VHD and VMDK as qemu-img makes them are read and converted to qcow2 and raw. Files made to do harm end with an error. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import fs, { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { StoreError } from "../../../core/dom0/storage/block-store.ts";
@@ -10,6 +11,7 @@ import { createQcow2 } from "../../../core/dom0/storage/qcow2/create.ts";
 import { seeded } from "../../random.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { toolMissing } from "../../tools.ts";
+import { withPatchedFs } from "./patched-fs.ts";
 
 const missing = toolMissing("qemu-img", "qemu-utils");
 const folder = temporaryFolder("foreign");
@@ -43,6 +45,60 @@ const contents = (file: string, format: string): Buffer => {
   execFileSync("qemu-img", ["convert", "-f", format, "-O", "raw", file, at("judge.raw")]);
   return readFileSync(at("judge.raw"));
 };
+
+it("a file that is there stays as it is, also where the new image can't be made at all", async () => {
+  writeFileSync(at("kept.vhd"), "the only backup");
+  createSparse(at("large.img"), 2041 * 2 ** 30);
+  createSparse(at("empty.img"), 0);
+  for (const from of ["large.img", "empty.img"])
+    await expect(
+      convertImage({ file: at(from), format: "raw" }, { file: at("kept.vhd"), format: "vhd" }),
+    ).rejects.toMatchObject({ code: "EEXIST" });
+  expect(readFileSync(at("kept.vhd"), "utf8")).toBe("the only backup");
+  // Not even the image that was to be converted.
+  await expect(
+    convertImage({ file: at("large.img"), format: "raw" }, { file: at("large.img"), format: "vhd" }),
+  ).rejects.toMatchObject({ code: "EEXIST" });
+  expect(statSync(at("large.img")).size).toBe(2041 * 2 ** 30);
+});
+
+it("a VHD is whole where the host takes less of a write than it was given", async () => {
+  createSparse(at("short.img"), 6 << 20);
+  writeFileSync(at("short.img"), Buffer.alloc(3 << 20, 7), { flag: "r+" });
+  const probe = await open(at("short.img"), "r");
+  const handles = Object.getPrototypeOf(probe) as { write: FileHandle["write"] };
+  await probe.close();
+  const { write } = handles;
+  // At most 100,000 bytes at a time, as a disk that becomes full may do. A write of several parts ends in the middle of one.
+  const less = <T extends ArrayBufferView>(bytes: T): Uint8Array =>
+    new Uint8Array(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 100_000));
+  const { writev, writevSync } = fs;
+  handles.write = function (this: FileHandle, bytes: Uint8Array, from: number, length: number, at: number) {
+    return (write as (...args: unknown[]) => unknown).call(this, bytes, from, Math.min(length, 100_000), at);
+  } as FileHandle["write"];
+  try {
+    await withPatchedFs(
+      {
+        writev: ((fd: number, views: ArrayBufferView[], ...rest: unknown[]) =>
+          (writev as (...args: unknown[]) => void)(fd, [less(views[0]!)], ...rest)) as typeof fs.writev,
+        writevSync: (fd, views, position) => writevSync(fd, [less(views[0]!)], position),
+      },
+      () => convertImage({ file: at("short.img"), format: "raw" }, { file: at("short.vhd"), format: "vhd" }),
+    );
+  } finally {
+    handles.write = write;
+  }
+  const store = await openStore(at("short.vhd"), "vhd", "read");
+  const bytes = Buffer.alloc(6 << 20, 1);
+  await store.read(0, [bytes]);
+  await store.close();
+  expect(bytes.equals(readFileSync(at("short.img")))).toBe(true);
+});
+
+function createSparse(file: string, bytes: number): void {
+  writeFileSync(file, "");
+  truncateSync(file, bytes);
+}
 
 describe.skipIf(missing !== null)(`images of other hypervisors${missing ? ` (${missing})` : ""}`, () => {
   it.each(Object.keys(IMAGES))("%s is read", async (name) => {

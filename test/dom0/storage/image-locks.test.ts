@@ -1,7 +1,7 @@
 /** Two hosts on one computer never write one image, whatever its name is there, and a killed one leaves nothing that is in the way. */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import path from "node:path";
 import { createInterface, type Interface } from "node:readline";
@@ -24,7 +24,10 @@ beforeAll(async () => {
     stdin: {
       // Opens and closes what it is told to in lines, as a host does for its domains.
       contents: `
+        import fs from "node:fs";
+        import { syncBuiltinESMExports } from "node:module";
         import { createInterface } from "node:readline";
+        import { releaseImages } from "./core/dom0/storage/image-locks.ts";
         import { Disks } from "./core/dom0/backends/blk/disks.ts";
         const disks = new Disks(process.argv[2]);
         const open = new Map();
@@ -32,7 +35,12 @@ beforeAll(async () => {
           const [deed, file, access] = line.split(" ");
           try {
             if (deed === "open") open.set(file, await disks.open(file, file.endsWith(".qcow2") ? "qcow2" : "raw", access));
-            else await open.get(file).close();
+            else if (deed === "close") await open.get(file).close();
+            else if (deed === "off") releaseImages();
+            else if (deed === "full") {
+              fs.writeFileSync = () => { throw Object.assign(new Error("no space left"), { code: "ENOSPC" }); };
+              syncBuiltinESMExports();
+            }
             console.log("done");
           } catch (error) {
             console.log(error.code + " " + error.message);
@@ -131,6 +139,34 @@ it("a killed one leaves a lock that means nothing, to one of many that come at t
   expect(await last.says(writes("b.img"))).toBe("done");
   expect(await last.says(`close ${at("b.img")}`)).toBe("done");
   expect(locks()).toEqual([]);
+});
+
+it("who has no room for a lock of its own sees those of others", async () => {
+  const [one, two] = [new Host(), new Host()];
+  expect(await two.says("full")).toBe("done");
+  expect(await two.says(writes("a.img"))).toBe("done");
+  expect(await two.says(`close ${at("a.img")}`)).toBe("done");
+  expect(await one.says(writes("a.img"))).toBe("done");
+  for (const access of ["read-write", "read"])
+    expect(await two.says(`open ${at("a.img")} ${access}`)).toMatch(/^EBUSY .* is being written by another/);
+  expect(await one.says(`close ${at("a.img")}`)).toBe("done");
+  expect(await one.says(`open ${at("a.img")} read`)).toBe("done");
+  expect(await two.says(writes("a.img"))).toMatch(/^EBUSY .* is being read by another/);
+});
+
+it("a lock looks new for years, so that nobody clears it away who clears up what is old", async () => {
+  const host = new Host();
+  expect(await host.says(writes("a.img"))).toBe("done");
+  const [lock] = locks();
+  const age = Date.now() - statSync(path.join(temporary, `xenarium-images-${userInfo().uid}`, lock!)).mtimeMs;
+  expect(age).toBeLessThan(-365 * 24 * 3600 * 1000);
+});
+
+it("the end of a host takes nothing from the thread that did something else with an image", async () => {
+  const [one, two] = [new Host(), new Host()];
+  expect(await one.says(writes("a.img"))).toBe("done");
+  expect(await one.says("off")).toBe("done");
+  expect(await two.says(writes("a.img"))).toMatch(/^EBUSY/);
 });
 
 it("the command line changes no size and copies nothing while another host writes", async () => {

@@ -88,7 +88,7 @@ import { shareXenPageWithGuest, unshareXenPage } from "../../../core/hypervisor/
 import { markDying, relinquishMemory as relinquish } from "../../../core/hypervisor/memory/teardown";
 import { PTE_P, PTE_RW, pteMfn } from "../../../core/hypervisor/memory/pte";
 import { leafOf, partOf } from "../../../core/hypervisor/p2m/tables";
-import { populate } from "../../../core/hypervisor/p2m/on_demand";
+import { populate, populateForItself } from "../../../core/hypervisor/p2m/on_demand";
 import { copyMemory, makeShareable } from "../../../core/hypervisor/p2m/sharing";
 import { IPI_SECOND_FLUSH, IPI_TLB_FLUSH, loadSecondStage, flushIfStale } from "../../../core/hypervisor/sched/ipi";
 import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/guest/native/map_frame";
@@ -298,7 +298,7 @@ export function copyDomain(from: u32, to: u32, first: u64, count: u32): i32 {
 }
 /** What a write of a PVH domain's to a frame that is not its own comes to. */
 export function writeFault(domid: u32, gfn: u64): i32 {
-  return populate(domainMemory(domid)!, gfn);
+  return populateForItself(domainMemory(domid)!, gfn);
 }
 
 /** The one translation that this pCPU's TLB has: of a guest frame of a domain, for writing. */

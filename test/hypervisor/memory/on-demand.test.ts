@@ -17,7 +17,7 @@ import {
 } from "../../../core/abi/memory.ts";
 import { EINVAL, ENOMEM } from "../../../core/abi/errno.ts";
 import { DOM0, Host, dom0Page } from "./host.ts";
-import { PvhDomain } from "./pvh-domain.ts";
+import { ARGS, PvhDomain } from "./pvh-domain.ts";
 
 const MOST = 0x2000;
 
@@ -108,6 +108,40 @@ test("only populate_physmap knows the flag", async () => {
   host.set16(at + MEMORY_RESERVATION_DOMID, DOM0);
   expect(host.core.doMemoryOp(BigInt(XENMEM_increase_reservation), BigInt(at))).toBe(1n);
 });
+
+test("whoever maps a grant does not look through all memory for frames that are all zero, and takes none from a vCPU", async () => {
+  const host = await Host.boot(64);
+  const frames = 1024n;
+  const d = new PvhDomain(host, 1, frames, MOST);
+  const last = frames - 1n;
+  // Only the last word tells that such a frame is not zero.
+  const fill = (word: number): void => {
+    for (let gfn = 0n; gfn < last; gfn++) host.set64(d.mfn(gfn) * 4096 + 4088, gfn === ARGS ? 1 : word);
+  };
+  fill(1);
+  expect(d.add(XENMAPSPACE_grant_table, 0n, 0x1800n)).toBe(0n);
+  expect(mark(d, 0x1000n)).toBe(1n);
+  d.grant(0x1800n, 8, 1, 0x1000n);
+  expect(now(host)).toEqual({ result: 0, reserve: 0, onDemand: 1 });
+  const tries: number[] = [];
+  while (tries.length < 100 && tries.at(-1) !== 0) tries.push(d.map(1, 8, 0x1400n).status);
+  // The zero frame is the last one, and each try has come nearer to it.
+  expect(tries.at(-1)).toBe(0);
+  expect(tries.length).toBeGreaterThan(4);
+  checked(host);
+
+  // What others have looked at may be zero by now.
+  expect(mark(d, 0x1001n)).toBe(1n);
+  d.grant(0x1800n, 9, 1, 0x1001n);
+  for (let i = 0; i < 4; i++) expect(d.map(1, 9, 0x1401n).status).not.toBe(0);
+  fill(0);
+  let outcome = host.core.writeFault(1, 0x1001n);
+  for (let i = 0; i < 100 && outcome === SEARCHING; i++) outcome = host.core.writeFault(1, 0x1001n);
+  expect(outcome).toBe(0);
+  checked(host);
+});
+/** What populate() in core/hypervisor/p2m/on_demand.ts returns as long as it has not looked everywhere. */
+const SEARCHING = 3;
 
 test("teardown counts it down", async () => {
   const host = await Host.boot(64);

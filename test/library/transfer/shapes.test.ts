@@ -116,6 +116,14 @@ describe.skipIf(noQemu !== null)(`an OVA of others${noQemu ? ` (${noQemu})` : ""
     expect(readdirSync(at("images"))).toHaveLength(2);
   });
 
+  it("with a disk that only says what differs from another one is refused, and is not taken for an empty one", async () => {
+    const child = `<Disk ovf:capacity="4" ovf:capacityAllocationUnits="byte * 2^20" ovf:diskId="vmdisk2" ovf:parentRef="vmdisk1"/>`;
+    const two = item("17", { HostResource: "ovf:/disk/vmdisk2" });
+    await expect(imported(packed(envelope(DISK + child, memory(256) + two), WHOLE))).rejects.toThrow(
+      "Its disk vmdisk2 is based on another one",
+    );
+  });
+
   it("packed as a folder, so that all names begin with ./, by macOS with its attributes, or with a byte order mark", async () => {
     const text = envelope(DISK, memory(256) + one);
     for (const [file, title] of [

@@ -1,7 +1,7 @@
 /** Writes a dynamic VHD ("Virtual Hard Disk Image Format Specification", 2006), which has only those blocks of a disk that are not zero. */
 import { randomBytes } from "node:crypto";
-import { open, type FileHandle } from "node:fs/promises";
-import { StoreError, storeError, type BlockStore } from "../block-store.ts";
+import { StoreError, type BlockStore } from "../block-store.ts";
+import { HostFile } from "../host-file.ts";
 
 const SECTOR = 512;
 const FOOTER_BYTES = 512;
@@ -27,19 +27,15 @@ export async function writeVhd(source: BlockStore, file: string, progress: (shar
       "EINVAL",
       `${file}: a disk of ${source.size} bytes can't be a VHD; allowed: up to ${MOST_BYTES} (2040 GiB)`,
     );
-  const handle = await open(file, "wx", 0o600).catch((error: unknown) => {
-    throw storeError(error, file);
-  });
+  const target = await HostFile.open(file, "create");
   try {
-    await written(source, handle, progress).catch((error: unknown) => {
-      throw error instanceof Error && "syscall" in error ? storeError(error, file) : error;
-    });
+    await written(source, target, progress);
   } finally {
-    await handle.close();
+    await target.close();
   }
 }
 
-async function written(source: BlockStore, handle: FileHandle, progress: (share: number) => void): Promise<void> {
+async function written(source: BlockStore, target: HostFile, progress: (share: number) => void): Promise<void> {
   const { size } = source;
   const blocks = Math.ceil(size / BLOCK);
   const table = Buffer.alloc(Math.ceil((blocks * 4) / SECTOR) * SECTOR, 0xff);
@@ -56,20 +52,16 @@ async function written(source: BlockStore, handle: FileHandle, progress: (share:
     await source.read(at, [block.subarray(0, length)]);
     if (!block.equals(ZEROES)) {
       table.writeUInt32BE(end / SECTOR, (at / BLOCK) * 4);
-      await handle.write(bitmap, 0, bitmap.length, end);
-      await handle.write(block, 0, block.length, end + bitmap.length);
+      await target.write(end, [bitmap, block]);
       end += bitmap.length + block.length;
     }
     at += BLOCK;
     progress(Math.min(1, at / size));
   }
   const footer = footerFor(size);
-  await handle.write(footer, 0, footer.length, 0);
-  const header = headerFor(blocks);
-  await handle.write(header, 0, header.length, FOOTER_BYTES);
-  await handle.write(table, 0, table.length, TABLE_AT);
-  await handle.write(footer, 0, footer.length, end);
-  await handle.sync();
+  await target.write(0, [footer, headerFor(blocks), table]);
+  await target.write(end, [footer]);
+  await target.flush();
   progress(1);
 }
 const ZEROES = Buffer.alloc(BLOCK);

@@ -11,7 +11,7 @@ import { logBegin, logDec, logEnd, logText, logVcpu } from "../../console/consol
 import { Vcpu } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
 import { DomainMemory } from "../../memory/domain_memory";
-import { NO_RESERVE, POPULATED, SEARCHING, populate } from "../../p2m/on_demand";
+import { NO_RESERVE, POPULATED, SEARCHING, populateForItself } from "../../p2m/on_demand";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { missingAddress } from "./address";
 
@@ -20,14 +20,14 @@ import { missingAddress } from "./address";
  * crashed. If it returns true the access is to be made again, and may come here again. Called outside of run() and of guest accesses.
  */
 export function supplied(v: Vcpu, address: u64): bool {
-  const outcome = populate(changetype<DomainMemory>(v.domain.memory), address >> 12);
+  const outcome = populateForItself(changetype<DomainMemory>(v.domain.memory), address >> 12);
   if (outcome == NO_RESERVE) crashForMemory(v);
   return outcome == POPULATED || outcome == SEARCHING;
 }
 
 /** The same for an access that is not made again later: what is not found at once is not to be had. */
 function suppliedAtOnce(v: Vcpu, address: u64): bool {
-  const outcome = populate(changetype<DomainMemory>(v.domain.memory), address >> 12);
+  const outcome = populateForItself(changetype<DomainMemory>(v.domain.memory), address >> 12);
   if (outcome == NO_RESERVE || outcome == SEARCHING) crashForMemory(v);
   return outcome == POPULATED;
 }
@@ -51,7 +51,7 @@ function crashForMemory(v: Vcpu): void {
  */
 export function pvhSupply(v: Vcpu): bool {
   if (missingAddress == NO_ADDRESS) return false;
-  return populate(changetype<DomainMemory>(v.domain.memory), missingAddress >> 12) == POPULATED;
+  return populateForItself(changetype<DomainMemory>(v.domain.memory), missingAddress >> 12) == POPULATED;
 }
 
 /** Delivers something to the running vCPU (machine/cpu/exceptions.ts). */
