@@ -104,12 +104,13 @@ export const TRANSLATOR_ADOPT_TIME = 0x113028;
 export const TRANSLATOR_BYTES = 0x113030;
 export const TRANSLATOR_EVICTED = 0x113038;
 /**
- * The path that a request for a cluster comes with: u32 owner (0: nobody; otherwise the pCPU that records it claims it, and the translator lets it go),
+ * The path that a request for a cluster comes with: u32 owner (0: nobody; PATH_TRANSLATED: the translator, which lets it go; otherwise the pCPU that records it, by the address of its table of regions),
  * and PATH_LENGTH times i32, where regions were entered, as a linear distance from the page in which the requested one begins.
  */
 export const TRANSLATOR_PATH_OWNER = 0x113040;
-export const TRANSLATOR_PATH = 0x11c000;
+export const TRANSLATOR_PATH = 0x599000;
 export const PATH_LENGTH = 1024;
+export const PATH_TRANSLATED = 1;
 /**
  * A request: u32 machine address of the first byte (0 = not written yet), u16 EXTENT_*, u16 MODE_* of its code, u64 its linear address,
  * u64 key of the address space, u32 machine address of the sets (cpu/block_layout.ts) of the asking pCPU's decoded blocks, u32 machine address of the

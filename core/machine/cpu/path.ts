@@ -2,7 +2,7 @@
  * The path of a cluster (../translator/cluster.ts): where this pCPU enters regions, one after the other, from the moment on when a region was entered very
  * often. One path is recorded at a time on a host: whoever claims TRANSLATOR_PATH_OWNER writes it, and the translator lets it go when the cluster is made.
  */
-import { EXTENT_CLUSTER, PATH_LENGTH, TRANSLATOR_PATH, TRANSLATOR_PATH_OWNER } from "../layout";
+import { EXTENT_CLUSTER, PATH_LENGTH, PATH_TRANSLATED, TRANSLATOR_PATH, TRANSLATOR_PATH_OWNER } from "../layout";
 import { codeMode } from "./mode";
 import { MODE_64 } from "./mode_bits";
 import { requestRegion } from "./regions";
@@ -21,10 +21,22 @@ const PATIENCE: u32 = 65536;
 /** Code that lies farther away is not taken in, as it may lie elsewhere in another process that has mapped the same file. */
 const FAR: i64 = 8 << 20;
 
+/** By the address of its table of regions. */
+let self: u32 = 0;
+/** How often in a row another pCPU had the path. One that has stopped in the middle of it is not waited for. */
+let refused: u32 = 0;
+const MOST_REFUSED: u32 = 64;
+
 /** Begins to record where regions are entered from here on, unless another region's path is being recorded or translated. */
-export function beginPath(host: u32, lin: u64): void {
+export function beginPath(own: u32, host: u32, lin: u64): void {
   if (codeMode != MODE_64 || recording) return;
-  if (atomic.cmpxchg<u32>(TRANSLATOR_PATH_OWNER, 0, 1)) return;
+  self = own;
+  const owner = atomic.cmpxchg<u32>(TRANSLATOR_PATH_OWNER, 0, self);
+  if (owner) {
+    if (owner == <u32>PATH_TRANSLATED || ++refused < MOST_REFUSED) return;
+    if (atomic.cmpxchg<u32>(TRANSLATOR_PATH_OWNER, owner, self) != owner) return;
+  }
+  refused = 0;
   recording = true;
   pathHost = host;
   pathLinear = lin;
@@ -35,9 +47,9 @@ export function beginPath(host: u32, lin: u64): void {
 }
 
 export function recordEntry(lin: u64): void {
-  if (!--pathPatience) {
+  if (!--pathPatience || atomic.load<u32>(TRANSLATOR_PATH_OWNER) != self) {
     recording = false;
-    atomic.store<u32>(TRANSLATOR_PATH_OWNER, 0);
+    atomic.cmpxchg<u32>(TRANSLATOR_PATH_OWNER, self, 0);
     return;
   }
   if (codeMode != pathMode || spaceTag != pathSpace) return;
@@ -46,5 +58,6 @@ export function recordEntry(lin: u64): void {
   store<i32>(TRANSLATOR_PATH + ((<usize>pathLength) << 2), <i32>distance);
   if (++pathLength < <u32>PATH_LENGTH) return;
   recording = false;
+  if (atomic.cmpxchg<u32>(TRANSLATOR_PATH_OWNER, self, PATH_TRANSLATED) != self) return;
   if (!requestRegion(pathHost, pathMode, pathLinear, EXTENT_CLUSTER)) atomic.store<u32>(TRANSLATOR_PATH_OWNER, 0);
 }

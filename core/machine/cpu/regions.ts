@@ -101,20 +101,23 @@ export function regionsInit(address: usize, sets: usize): void {
 function hostSet(host: u32): usize {
   return table + (((host ^ (host >> 15)) & (BY_HOST - WAYS)) << 3);
 }
-/** Returns the entry of `host` and `mode`, 0 if there is none. */
-function hostEntry(host: u32, mode: u32): usize {
-  const set = hostSet(host);
-  for (let entry = set; entry < set + (WAYS << 3); entry += 8)
-    if (load<u32>(entry) == host && load<u16>(entry, HOST_MODE) == mode) return entry;
-  return 0;
-}
-
-/** Makes function `index` the region at machine address `host` for code of `mode`, which is used as long as its record holds. */
+/**
+ * Makes function `index` the region at machine address `host` for code of `mode`, which is used as long as its record holds. A cluster has an entry beside
+ * that of the ordinary region: it may lie elsewhere in another process, or not all of it may be mapped.
+ */
 export function regionAdopt(host: u32, mode: u32, index: u32): void {
-  let entry = hostEntry(host, mode);
+  const set = hostSet(host);
+  const isCluster = isClustered(index);
+  let entry: usize = 0;
+  for (let each = set; each < set + (WAYS << 3); each += 8)
+    if (
+      load<u32>(each) == host &&
+      load<u16>(each, HOST_MODE) == mode &&
+      isClustered(load<u16>(each, HOST_INDEX)) == isCluster
+    )
+      entry = each;
   if (!entry) {
     // A free entry, or one that is used, whose region will then be requested again in vain. With four to choose from this is rare.
-    const set = hostSet(host);
     entry = set;
     while (load<u32>(entry) && entry < set + ((WAYS - 1) << 3)) entry += 8;
   }
@@ -122,6 +125,9 @@ export function regionAdopt(host: u32, mode: u32, index: u32): void {
   store<u16>(entry, <u16>index, HOST_INDEX);
   store<u16>(entry, <u16>mode, HOST_MODE);
   regionEpoch++;
+}
+function isClustered(index: u32): bool {
+  return load<u32>(recordOf(index), RECORD_LIST) != 0;
 }
 
 /** Forgets the region at `host` if it is still function `index`. */
@@ -143,11 +149,17 @@ export function adoptRegions(): bool {
   return more;
 }
 
-/** Returns whether there is a region at `host` for code of `mode`, and for the present code of its frames. */
+/** Returns whether there is an ordinary region at `host` for code of `mode`, and for the present code of its frames. */
 export function hasRegion(host: u32, mode: u32): bool {
-  const entry = hostEntry(host, mode);
-  if (!entry) return false;
-  const record = recordOf(load<u16>(entry, HOST_INDEX));
+  const set = hostSet(host);
+  for (let entry = set; entry < set + (WAYS << 3); entry += 8) {
+    const index = <u32>load<u16>(entry, HOST_INDEX);
+    if (load<u32>(entry) == host && load<u16>(entry, HOST_MODE) == mode && !isClustered(index)) return isPresent(index);
+  }
+  return false;
+}
+function isPresent(index: u32): bool {
+  const record = recordOf(index);
   const pages = pagesOf(record);
   for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
     const page = pages + <usize>n * RECORD_PAGE_SIZE;
@@ -175,7 +187,7 @@ function growRegion(lin: u64, entered: u32): void {
   const host = <u32>executable(lin);
   if (!host) return;
   if (entered == HEAT_LARGE) requestRegion(host, codeMode, lin, EXTENT_LARGE);
-  else if (entered >= HEAT_CLUSTER) beginPath(host, lin);
+  else if (entered >= HEAT_CLUSTER) beginPath(<u32>table, host, lin);
 }
 
 function pagesOf(record: usize): usize {
@@ -255,12 +267,25 @@ function findRegion(lin: u64, mode: u32, entry: usize): u32 {
   return index;
 }
 
+/** A cluster comes before an ordinary region. */
 function checkedRegion(lin: u64, mode: u32): u32 {
   pageRelied(lin);
   const host = <u32>executable(lin);
-  const known = host ? hostEntry(host, mode) : 0;
-  if (!known) return 0;
-  const index = <u32>load<u16>(known, HOST_INDEX);
+  if (!host) return 0;
+  const set = hostSet(host);
+  let ordinary: u32 = 0;
+  for (let entry = set; entry < set + (WAYS << 3); entry += 8) {
+    if (load<u32>(entry) != host || load<u16>(entry, HOST_MODE) != mode) continue;
+    const index = <u32>load<u16>(entry, HOST_INDEX);
+    if (!isMapped(index, lin)) continue;
+    if (isClustered(index)) return index;
+    ordinary = index;
+  }
+  return ordinary;
+}
+
+/** Returns whether all pages of a region that is entered at `lin` are mapped where they were, with the code that they had. */
+function isMapped(index: u32, lin: u64): bool {
   const record = recordOf(index);
   const first = (lin & ~(<u64>0xfff)) - <u64>(<i64>load<i32>(record, RECORD_DISTANCE));
   const pages = pagesOf(record);
@@ -269,10 +294,10 @@ function checkedRegion(lin: u64, mode: u32): u32 {
     const frame = load<u32>(page, RECORD_PAGE_HOST);
     const linear = (first + <u64>(<i64>load<i32>(page, RECORD_PAGE_OFFSET))) & linearMask;
     pageRelied(linear);
-    if (<u32>executable(linear) != frame) return 0;
-    if (load<u32>(page, RECORD_PAGE_VERSION) != codeVersion(frame >> 12)) return 0;
+    if (<u32>executable(linear) != frame) return false;
+    if (load<u32>(page, RECORD_PAGE_VERSION) != codeVersion(frame >> 12)) return false;
   }
-  return index;
+  return true;
 }
 
 /**

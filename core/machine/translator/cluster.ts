@@ -20,17 +20,21 @@ const MOST_ENTRANCES = 64;
 export function findCluster(finder: RegionFinder, before: number[], path: Int32Array): Region | null {
   const counts = new Map<number, number>();
   for (const offset of path) counts.set(offset, (counts.get(offset) ?? 0) + 1);
+  const share = (offsets: Iterable<number>): number =>
+    [...offsets].reduce((sum, offset) => sum + (counts.get(offset) ?? 0), 0) / path.length;
   const often = [...counts].sort(([, a], [, b]) => b - a).filter(([, count]) => count >= path.length * LEAST_SHARE);
   const entrances = new Set<number>();
-  let covered = 0;
   finder.begin();
   for (const offset of [...before, ...often.map(([offset]) => offset)]) {
     if (entrances.has(offset) || !mayBeEntrance(offset)) continue;
-    if (covered >= path.length * ENOUGH_COVERED || entrances.size === MOST_ENTRANCES) break;
+    if (entrances.size === MOST_ENTRANCES || (entrances.size >= before.length && share(entrances) >= ENOUGH_COVERED))
+      break;
     if (!finder.enter(offset, SMALL_REGION.ops)) break;
     entrances.add(offset);
-    covered += counts.get(offset) ?? 0;
   }
-  if (covered < path.length * LEAST_COVERED || entrances.size < 2 || entrances.size === before.length) return null;
-  return finder.cluster(entrances);
+  const region = finder.cluster(entrances);
+  const { transfer } = region.blocks[0]!;
+  const made = transfer.kind === "dispatch" ? transfer.to.map(({ offset }) => offset) : [];
+  const isNew = made.some((offset) => !before.includes(offset));
+  return isNew && made.length > 1 && share(made) >= LEAST_COVERED ? region : null;
 }

@@ -68,6 +68,9 @@ export const CLUSTER: RegionLimits = { ops: 480, blocks: 240, depth: 0 };
 /** One whose functions are called where an access misses the TLB: V8's optimizer takes three times as long for each operation. */
 export const CLUSTER_WITH_CALLS: RegionLimits = { ops: 200, blocks: 100, depth: 0 };
 
+/** So many instructions more than its limit a region may have, where they have no branches. */
+const LONGEST_RUN = 240;
+
 /** Decodes the instruction at an offset; null if it can't be reached. */
 export type Decode = (offset: number) => DecodedOp | null;
 /** Returns whether code at an offset has run. */
@@ -185,6 +188,8 @@ export class RegionFinder {
         if (at !== leader) wait(at);
         return;
       }
+      // What has no branches is cut somewhere too. A leader itself is always taken, as jumps lead to it.
+      if (at !== leader && this.#count >= this.#limits.ops + LONGEST_RUN) return;
       const op = this.#op(at);
       if (!op) return;
       context.taken.add(at);

@@ -141,6 +141,8 @@ function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
 
 /** The most bytes of one function. It is far more than any region needs, so that no guest can make the translator run out of memory. */
 const MOST_BYTES = 512 * 1024;
+/** The same for a cluster, which V8's optimizer has to finish soon. */
+const MOST_BYTES_OF_CLUSTER = 96 * 1024;
 
 class BlockWriter {
   readonly #region: Region;
@@ -254,7 +256,7 @@ class BlockWriter {
 
   #block(number: number): void {
     const w = this.#w;
-    if (w.code.length > MOST_BYTES) throw new RegionTooLarge();
+    if (w.code.length > (this.#entrances ? MOST_BYTES_OF_CLUSTER : MOST_BYTES)) throw new RegionTooLarge();
     const block = this.#region.blocks[number]!;
     if (block.transfer.kind === "dispatch") return this.#dispatch(block.transfer.to);
     const before = this.#flow.before.get(number);

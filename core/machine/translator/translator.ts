@@ -5,7 +5,6 @@
  */
 import { OP_COLD, OP_SIZE } from "../cpu/op.ts";
 import {
-  EXTENT_CLUSTER,
   EXTENT_LARGE,
   PAGE_LISTS,
   PAGE_LIST_MOST_PAGES,
@@ -39,6 +38,7 @@ import {
   SMALL_REGION,
   findRegion,
   type Decode,
+  type Region,
   type WasReached,
 } from "./region.ts";
 import { entranceBody } from "./dispatch.ts";
@@ -78,7 +78,13 @@ interface Made {
   extent: number;
   /** Its index in the function table. */
   index: number;
-  /** For a cluster: where its entrances are, by distance from the page of this one. */
+}
+/** What is known of a cluster, by one of its entrances. */
+interface MadeCluster {
+  pages: CodePage[];
+  index: number;
+  misses: Region["misses"];
+  /** Where its entrances are, by distance from the page of this one. */
   entrances: number[];
 }
 export interface TranslatedModule {
@@ -129,6 +135,7 @@ export class Translator {
   readonly #modules = new Map<number, { ops: number[]; indices: number[]; lists: number[] }>();
   /** Regions by what they are found by (regionKey). */
   readonly #made = new Map<number, Made>();
+  readonly #clusters = new Map<number, MadeCluster>();
   /** How many of both there are, free or not. */
   readonly #allOps: number;
   readonly #allIndices: number;
@@ -153,9 +160,13 @@ export class Translator {
     this.#allIndices = this.#freeIndices.length;
   }
 
-  /** The share that is left of the scarcer of the two, up to 1. */
+  /** The share that is left of the scarcest of places, operations and lists of pages, up to 1. */
   get room(): number {
-    return Math.min(this.#freeOps.length / this.#allOps, this.#freeIndices.length / this.#allIndices);
+    return Math.min(
+      this.#freeOps.length / this.#allOps,
+      this.#freeIndices.length / this.#allIndices,
+      this.#freeLists.length / PAGE_LISTS,
+    );
   }
 
   /** Lets its operations and places be used again, since no pCPU has the module any more. */
@@ -188,7 +199,7 @@ export class Translator {
       const index = this.#freeIndices.pop()!;
       this.#record(index, pages.length, 0, 0);
       this.#list(this.#machine.records + index * RECORD_SIZE + RECORD_PAGES, pages);
-      this.#made.set(regionKey(request), { pages, extent, index, entrances: [] });
+      this.#made.set(regionKey(request), { pages, extent, index });
       ops.push(...kept);
       regions.push({ host, mode, index });
       bodies.push(body);
@@ -201,7 +212,11 @@ export class Translator {
 
   /** Lets the regions be requested again. */
   forget(regions: RegionPlace[]): void {
-    for (const region of regions) this.#made.delete(regionKey(region));
+    for (const region of regions)
+      for (const made of [this.#made, this.#clusters]) {
+        const key = regionKey(region);
+        if (made.get(key)?.index === region.index) made.delete(key);
+      }
   }
 
   /** Returns whether a region was mostly left by an instruction that it could not execute: by accesses whose pages the TLB does not have. */
@@ -233,14 +248,16 @@ export class Translator {
   translateCluster(request: RegionRequest, path: Int32Array): TranslatedModule | null {
     const { mode } = request;
     const list = this.#freeLists.at(-1);
-    const before = this.#made.get(regionKey(request));
-    if (list === undefined || !before || !this.#pages.hold(before.pages)) return null;
-    const limits = this.#misses(before.index) ? CLUSTER_WITH_CALLS : CLUSTER;
+    const known = this.#clusters.get(regionKey(request));
+    const before = known && this.#pages.hold(known.pages) ? known : null;
+    if (list === undefined) return null;
+    const misses = before && (before.misses === "call" || this.#misses(before.index)) ? "call" : "leave";
+    const limits = misses === "call" ? CLUSTER_WITH_CALLS : CLUSTER;
     const code = this.#code(request, PAGE_LIST_MOST_PAGES);
     const kept: number[] = [];
     const made = this.#tried(() => {
       const finder = new RegionFinder(new CodeMode(mode), code.decode, code.reached, limits);
-      const region = findCluster(finder, limits === CLUSTER ? before.entrances : [], path);
+      const region = findCluster(finder, before?.misses === misses ? before.entrances : [], path);
       return region && { region, body: translateRegion(region, (op) => this.#keep(op, kept)) };
     });
     const transfer = made?.region.blocks[0]!.transfer;
@@ -256,7 +273,7 @@ export class Translator {
       this.#record(index, code.pages.length, list, offset - (offset & 0xfff));
       const region = { host: code.place(offset)!, mode, index };
       const own = entrances.map((each) => each.offset - (offset & ~0xfff));
-      this.#made.set(regionKey(region), { pages: code.pages, extent: EXTENT_CLUSTER, index, entrances: own });
+      this.#clusters.set(regionKey(region), { pages: code.pages, index, misses, entrances: own });
       return region;
     });
     const id = this.#nextModule++;
