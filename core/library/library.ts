@@ -92,9 +92,10 @@ export class Library {
     this.#parts.changed();
   }
 
-  /** In the order of their creation. */
+  /** In the order of their creation; those of the same millisecond, as copies may be, by name. */
   get all(): readonly Definition[] {
-    return [...this.#all.values()].sort((a, b) => a.createdAt - b.createdAt || (a.uuid < b.uuid ? -1 : 1));
+    const byName = new Intl.Collator("en", { numeric: true });
+    return [...this.#all.values()].sort((a, b) => a.createdAt - b.createdAt || byName.compare(a.name, b.name));
   }
   find(uuid: string): Definition | null {
     return this.#all.get(uuid) ?? null;
