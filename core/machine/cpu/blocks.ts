@@ -29,7 +29,8 @@ import { MODE_64, MODE_UNLIMITED } from "./mode_bits";
 import { OP_COLD, OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
 import { CPU_RIP, CPU_SEG, CS, SEG_LIMIT, SEG_SIZE } from "./state";
 import { EXTENT_SMALL } from "../layout";
-import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
+import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit } from "./regions";
+import { requestRegion } from "./region_requests";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
 /**

@@ -5,7 +5,7 @@
 import { EXTENT_CLUSTER, PATH_LENGTH, PATH_TRANSLATED, TRANSLATOR_PATH, TRANSLATOR_PATH_OWNER } from "../layout";
 import { codeMode } from "./mode";
 import { MODE_64 } from "./mode_bits";
-import { requestRegion } from "./regions";
+import { requestRegion } from "./region_requests";
 import { spaceTag } from "./tlb";
 
 /** Whether this pCPU records which regions are entered. */

@@ -23,8 +23,8 @@ import { codeLinear, codeMode } from "./mode";
 import { MODE_BITS } from "./mode_bits";
 import { beginPath, recordEntry, recording } from "./path";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
-import { spaceKey } from "./paging/space";
-import { CPU_BAILED, CPU_SECOND_ROOT, CPU_TLB_TAG } from "./state";
+import { requestRegion, requestsInit } from "./region_requests";
+import { CPU_BAILED, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,
   EXTENT_LARGE,
@@ -39,20 +39,8 @@ import {
   RECORD_PAGE_SIZE,
   RECORD_PAGE_VERSION,
   RECORD_SIZE,
-  REQUEST_BLOCKS,
-  REQUEST_EXTENT,
-  REQUEST_LINEAR,
-  REQUEST_MODE,
-  REQUEST_SECOND,
-  REQUEST_SIZE,
-  REQUEST_SPACE,
-  TRANSLATOR_BELL,
-  TRANSLATOR_HEAD,
   TRANSLATOR_READY,
   TRANSLATOR_RECORDS,
-  TRANSLATOR_REQUESTS,
-  TRANSLATOR_RING,
-  TRANSLATOR_TAIL,
 } from "../layout";
 import { TLB_EXECUTE, flushEpoch, pageRelied, spaceTag, tlbBase, tlbLookup, tlbTag } from "./tlb";
 
@@ -75,8 +63,6 @@ const HEAT_LARGE: u32 = 32768;
 const HEAT_CLUSTER: u32 = 131072;
 
 let table: usize = 0;
-/** Sets of this pCPU's decoded blocks, which show what code has run. */
-let decodedBlocks: usize = 0;
 let seenReady: u32 = 0;
 /** Incremented when regions come or go. */
 let regionEpoch: u64 = 0;
@@ -91,7 +77,7 @@ declare function adopt(): bool;
 
 export function regionsInit(address: usize, sets: usize): void {
   table = address;
-  decodedBlocks = sets;
+  requestsInit(sets);
   memory.fill(address, 0, REGION_TABLE_BYTES);
 }
 
@@ -197,27 +183,6 @@ function pagesOf(record: usize): usize {
 
 function recordOf(index: u32): usize {
   return TRANSLATOR_RECORDS + <usize>index * RECORD_SIZE;
-}
-
-/**
- * Requests the region at machine address `host`, which is linear address `lin` of the present address space, from the translator, as code of `mode`, with
- * an extent (EXTENT_*). Returns false if there is no room for another request.
- */
-export function requestRegion(host: u32, mode: u32, lin: u64, extent: u32): bool {
-  const head = atomic.load<u32>(TRANSLATOR_HEAD);
-  if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return false;
-  const slot = atomic.add<u32>(TRANSLATOR_HEAD, 1) & (<u32>TRANSLATOR_REQUESTS - 1);
-  const request = TRANSLATOR_RING + <usize>slot * REQUEST_SIZE;
-  store<u16>(request, <u16>extent, REQUEST_EXTENT);
-  store<u16>(request, <u16>mode, REQUEST_MODE);
-  store<u64>(request, lin, REQUEST_LINEAR);
-  store<u64>(request, spaceKey(), REQUEST_SPACE);
-  store<u32>(request, <u32>decodedBlocks, REQUEST_BLOCKS);
-  store<u32>(request, <u32>load<u64>(cpu, CPU_SECOND_ROOT), REQUEST_SECOND);
-  atomic.store<u32>(request, host);
-  atomic.add<u32>(TRANSLATOR_BELL, 1);
-  atomic.notify(TRANSLATOR_BELL, 1);
-  return true;
 }
 
 /** Returns whether a block that was reached `heat` times is to be requested now. */
