@@ -64,12 +64,26 @@ function interpreter(handlers: number, used: number): Interpreter {
   return { m, code: new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL), places, expected };
 }
 
-function run({ m, expected }: Interpreter): void {
+/** It is to execute so many bytecodes, from the first one on. */
+function begin(m: Machine, turns: bigint): void {
   m.setReg(0, 0n);
   m.setReg(2, DATA + 0x800n);
   m.setReg(6, DATA);
-  m.setReg(15, TURNS);
+  m.setReg(15, turns);
   m.rip = CODE;
+}
+
+/** An interpreter whose handlers are a cluster that has run. */
+function clustered(handlers: number): Interpreter {
+  const it = interpreter(handlers, handlers);
+  it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+  expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(true);
+  run(it);
+  return it;
+}
+
+function run({ m, expected }: Interpreter): void {
+  begin(m, TURNS);
   m.exports.engine_budget!(1_000_000);
   expect(m.run()).not.toBe(exits.EXIT_POLL);
   expect([m.reg(15), m.reg(0)]).toEqual([0n, expected]);
@@ -107,15 +121,9 @@ describe("a cluster", () => {
   });
 
   it("comes back when its budget is used up", () => {
-    const it = interpreter(8, 8);
-    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
-    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(true);
-    run(it);
+    const it = clustered(8);
     const { m } = it;
-    m.setReg(2, DATA + 0x800n);
-    m.setReg(6, DATA);
-    m.setReg(15, 1n << 40n);
-    m.rip = CODE;
+    begin(m, 1n << 40n);
     const before = m.retired;
     m.exports.engine_budget!(5000);
     expect(m.run()).toBe(exits.EXIT_POLL);
@@ -124,17 +132,11 @@ describe("a cluster", () => {
   });
 
   it("comes back when something else has to be looked at", () => {
-    const it = interpreter(8, 8);
-    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
-    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(true);
-    run(it);
+    const it = clustered(8);
     const { m } = it;
     m.exports.engine_poll_address!(FRAME + 0x700);
     m.view.setUint32(FRAME + 0x700, 1, true);
-    m.setReg(2, DATA + 0x800n);
-    m.setReg(6, DATA);
-    m.setReg(15, 1n << 40n);
-    m.rip = CODE;
+    begin(m, 1n << 40n);
     const before = m.retired;
     m.exports.engine_budget!(1_000_000);
     expect(m.run()).toBe(exits.EXIT_POLL);
@@ -142,10 +144,7 @@ describe("a cluster", () => {
   });
 
   it("does what changed code says", () => {
-    const it = interpreter(8, 8);
-    it.code.translateAll(it.places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
-    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), it.places)).toBe(true);
-    run(it);
+    const it = clustered(8);
     // Handler 3 adds 4 from now on.
     it.m.bytes[CODE_FRAME + 3 * HANDLER + 3] = 4;
     it.m.exports.engine_code_written!(CODE_FRAME);
