@@ -105,7 +105,6 @@ describe.skipIf(missing !== null)(
       await row.waitFor({ state: "detached", ...SLOW });
       await page.keyboard.press("Escape");
       await page.locator('.side-domain[data-name="web"]').click();
-      await app.tab("Snapshots");
       await expect
         .poll(() => page.locator(".snapshot-name").allTextContents(), SLOW)
         .toEqual(["Clean", "After the upgrade"]);
