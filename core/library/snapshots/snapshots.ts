@@ -418,6 +418,8 @@ export class Snapshots {
     await this.#opened;
     await this.#parts.trees.moved(uuid);
     await freeze(this.#parts).catch(() => {});
+    // Whoever has asked since the domain was listed again was told that there are none.
+    if (uuid !== null) this.#changed(uuid);
   }
 
   /** Told before a domain's folder is deleted for good: removes the images that were made for its snapshots. Never rejects. */
