@@ -92,10 +92,9 @@ export class Library {
     this.#parts.changed();
   }
 
-  /** In the order of their creation; those of the same millisecond, as copies may be, by name. */
+  /** In the order of their creation. */
   get all(): readonly Definition[] {
-    const byName = new Intl.Collator("en", { numeric: true });
-    return [...this.#all.values()].sort((a, b) => a.createdAt - b.createdAt || byName.compare(a.name, b.name));
+    return [...this.#all.values()].sort((a, b) => a.createdAt - b.createdAt || (a.uuid < b.uuid ? -1 : 1));
   }
   find(uuid: string): Definition | null {
     return this.#all.get(uuid) ?? null;
