@@ -103,6 +103,8 @@ export const TRANSLATOR_MODULES = 0x113024;
 export const TRANSLATOR_ADOPT_TIME = 0x113028;
 export const TRANSLATOR_BYTES = 0x113030;
 export const TRANSLATOR_EVICTED = 0x113038;
+/** u32: clusters made. */
+export const TRANSLATOR_CLUSTERS = 0x11303c;
 /**
  * The path that a request for a cluster comes with: u32 owner (0: nobody; PATH_TRANSLATED: the translator, which lets it go; otherwise the pCPU that records it, by the address of its table of regions),
  * and PATH_LENGTH times i32, where regions were entered, as a linear distance from the page in which the requested one begins.
@@ -110,6 +112,8 @@ export const TRANSLATOR_EVICTED = 0x113038;
 export const TRANSLATOR_PATH_OWNER = 0x113040;
 export const TRANSLATOR_PATH = 0x599000;
 export const PATH_LENGTH = 1024;
+/** A page that only the translator uses, as the state of a vCPU that has nothing (translator/warm-up.ts). */
+export const TRANSLATOR_SCRATCH = 0x59a000;
 export const PATH_TRANSLATED = 1;
 /**
  * A request: u32 machine address of the first byte (0 = not written yet), u16 EXTENT_*, u16 MODE_* of its code, u64 its linear address,
@@ -132,7 +136,7 @@ export const EXTENT_CLUSTER = 2;
 /**
  * The pages of regions, by index in the function table: u32 number of pages, u32 how often the region was entered, u32 address of the list of its pages
  * if that is not here (0: it is), i32 linear distance of the page in which it begins from the first of the list, then for each page i32 linear distance
- * from the first one, u32 its machine address, u32 its code version. Written before the region is announced. At the end, u32: how often it bailed out.
+ * from the first one, u32 its machine address, u32 its code version. Written before the region is announced. At the end, u32: how often it left an instruction undone.
  */
 export const TRANSLATOR_RECORDS = 0x120000;
 export const RECORD_SIZE = 128;

@@ -69,7 +69,17 @@ const NOTHING: Profile = {
   spots: [],
   domains: [],
   tlb: { walks: 0, flushes: 0, pageFlushes: 0 },
-  translation: { requests: 0, regions: 0, modules: 0, bytes: 0, evicted: 0, entries: 0, translating: 0, adopting: 0 },
+  translation: {
+    requests: 0,
+    regions: 0,
+    modules: 0,
+    clusters: 0,
+    bytes: 0,
+    evicted: 0,
+    entries: 0,
+    translating: 0,
+    adopting: 0,
+  },
 };
 
 describe("a profile's text", () => {

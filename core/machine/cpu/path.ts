@@ -21,7 +21,7 @@ const PATIENCE: u32 = 65536;
 /** Code that lies farther away is not taken in, as it may lie elsewhere in another process that has mapped the same file. */
 const FAR: i64 = 8 << 20;
 
-/** By the address of its table of regions. */
+/** This pCPU as an owner: the address of its table of regions. */
 let self: u32 = 0;
 /** How often in a row another pCPU had the path. One that has stopped in the middle of it is not waited for. */
 let refused: u32 = 0;
@@ -46,6 +46,7 @@ export function beginPath(own: u32, host: u32, lin: u64): void {
   pathPatience = PATIENCE;
 }
 
+/** Called before a region is entered at `lin`, while this pCPU records. */
 export function recordEntry(lin: u64): void {
   if (!--pathPatience || atomic.load<u32>(TRANSLATOR_PATH_OWNER) != self) {
     recording = false;

@@ -24,7 +24,7 @@ import { MODE_BITS } from "./mode_bits";
 import { beginPath, recordEntry, recording } from "./path";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { requestRegion, requestsInit } from "./region_requests";
-import { CPU_BAILED, CPU_TLB_TAG } from "./state";
+import { BAILED_UNDONE, CPU_BAILED, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,
   EXTENT_LARGE,
@@ -289,10 +289,9 @@ export function runRegions(left: i32, poll: usize): i32 {
     countEntry(index, lin);
     setActivity(index);
     left = call_indirect<i32>(index, s, left, tlbBase, poll);
-    if (load<u32>(s, CPU_BAILED)) {
-      countBail(index);
-      break;
-    }
+    const bailed = load<u32>(s, CPU_BAILED);
+    if (bailed == <u32>BAILED_UNDONE) countBail(index);
+    if (bailed) break;
     if (left <= 0 || atomic.load<u32>(poll)) break;
     followGeneration();
     lin = codeLinear(mode);

@@ -7,7 +7,7 @@ import { LEFT, POLL, STATE, TLB } from "./imports.ts";
 import { RegionTooLarge, type Entrance } from "./region.ts";
 import { Code, Mem, Op, type FunctionBody } from "./wasm.ts";
 
-/** No entrance has this place in its page, so that a cluster can be called without executing anything (heating.ts). */
+/** No entrance has this place in its page, so that a cluster can be called without executing anything (warm-up.ts). */
 export const NO_ENTRANCE = 0xfff;
 export function mayBeEntrance(offset: number): boolean {
   return (offset & 0xfff) !== NO_ENTRANCE;

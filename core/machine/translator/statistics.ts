@@ -6,6 +6,8 @@ export interface TranslationStatistics {
   requests: number;
   regions: number;
   modules: number;
+  /** Clusters made; their entrances are among the regions. */
+  clusters: number;
   /** Bytes of the modules, and how many modules were given up for room. */
   bytes: number;
   evicted: number;
@@ -24,6 +26,7 @@ export function translationStatistics(memory: WebAssembly.Memory): TranslationSt
     requests: word(layout.TRANSLATOR_HEAD),
     regions: word(layout.TRANSLATOR_FUNCTIONS),
     modules: word(layout.TRANSLATOR_MODULES),
+    clusters: word(layout.TRANSLATOR_CLUSTERS),
     bytes: long(layout.TRANSLATOR_BYTES),
     evicted: word(layout.TRANSLATOR_EVICTED),
     entries: entries(view),

@@ -6,10 +6,10 @@ import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import { lowerThisThread } from "../priority.ts";
-import { heat, RIPENING } from "./heating.ts";
 import type { ToPcpu } from "./messages.ts";
 import { regionKey } from "./region-key.ts";
 import { Translator, type RegionPlace, type RegionRequest, type TranslatedModule } from "./translator.ts";
+import { OPTIMIZED_AFTER, warmUp } from "./warm-up.ts";
 
 export interface TranslatorData extends MachineParts {
   /** The ports to the pCPUs, in their order. */
@@ -113,37 +113,49 @@ function announce({ id, bytes, regions }: TranslatedModule, module: WebAssembly.
   addTo(layout.TRANSLATOR_BYTES, bytes.length);
 }
 
+/** Null if there is nothing to compile. */
+function compiled(made: TranslatedModule | null): WebAssembly.Module | null {
+  try {
+    return made && new WebAssembly.Module(made.bytes);
+  } catch (error) {
+    failed(error);
+    return null;
+  }
+}
+
 function work(translator: Translator, requests: RegionRequest[]): void {
   const start = performance.now();
   const made = translator.translate(requests);
-  if (made) announce(made, new WebAssembly.Module(made.bytes));
+  const module = compiled(made);
+  if (made && module) announce(made, module);
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
 
-/** A cluster that V8 optimizes, and when it is announced. */
-let ripening: { made: TranslatedModule; module: WebAssembly.Module; at: number } | null = null;
+/** The cluster that V8 optimizes, and when that has most likely come to its end. */
+let optimizing: { made: TranslatedModule; module: WebAssembly.Module; until: number } | null = null;
 
 /** Makes a cluster, when nothing else is requested, as it takes some milliseconds. */
 function workOnCluster(translator: Translator, request: RegionRequest): void {
   const start = performance.now();
   const at = layout.TRANSLATOR_PATH >> 2;
   const made = translator.translateCluster(request, words.slice(at, at + layout.PATH_LENGTH));
-  if (made) {
-    const module = new WebAssembly.Module(made.bytes);
-    heat(module, data.memory, layout.TRANSLATOR_PATH);
-    ripening = { made, module, at: performance.now() + RIPENING };
+  const module = compiled(made);
+  if (made && module) {
+    warmUp(module, data.memory);
+    optimizing = { made, module, until: performance.now() + OPTIMIZED_AFTER };
   } else letPathGo();
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
-function announceRipe(): void {
-  if (!ripening || performance.now() < ripening.at) return;
-  announce(ripening.made, ripening.module);
-  ripening = null;
+function announceOptimized(): void {
+  if (!optimizing || performance.now() < optimizing.until) return;
+  announce(optimizing.made, optimizing.module);
+  view.setUint32(layout.TRANSLATOR_CLUSTERS, view.getUint32(layout.TRANSLATOR_CLUSTERS, true) + 1, true);
+  optimizing = null;
   letPathGo();
 }
-/** Milliseconds. */
-function untilRipe(): number {
-  return ripening ? Math.max(1, ripening.at - performance.now()) : Infinity;
+/** Returns how many milliseconds may pass until this thread has something to do by itself. */
+function patience(): number {
+  return optimizing ? Math.max(1, optimizing.until - performance.now()) : Infinity;
 }
 function letPathGo(): void {
   Atomics.store(words, layout.TRANSLATOR_PATH_OWNER >> 2, 0);
@@ -154,9 +166,9 @@ let translator: Translator | null = null;
 while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);
   const requests = takeRequests();
-  announceRipe();
+  announceOptimized();
   if (!requests.length && !cluster) {
-    Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell, untilRipe());
+    Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell, patience());
     continue;
   }
   // The first request comes after the hypervisor has laid out its memory.

@@ -152,6 +152,7 @@ function translation({ translation: t }: Profile): string {
   const rows = [
     [String(t.requests), "requests of pCPUs"],
     [String(t.regions), "regions made"],
+    [String(t.clusters), "clusters made"],
     [String(t.modules), "modules made"],
     [String(t.evicted), "modules given up for room"],
     [String(t.bytes), "bytes of WebAssembly"],

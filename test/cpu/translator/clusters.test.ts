@@ -64,13 +64,13 @@ function interpreter(handlers: number, used: number): Interpreter {
   return { m, code: new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL), places, expected };
 }
 
-/** It is to execute so many bytecodes, from the first one on. */
-function begin(m: Machine, turns: bigint): void {
+/** It is to execute so many bytecodes, with the handler at that address first. */
+function begin(m: Machine, turns: bigint, at = CODE): void {
   m.setReg(0, 0n);
   m.setReg(2, DATA + 0x800n);
   m.setReg(6, DATA);
   m.setReg(15, turns);
-  m.rip = CODE;
+  m.rip = at;
 }
 
 /** An interpreter whose handlers are a cluster that has run. */
@@ -82,8 +82,8 @@ function clustered(handlers: number): Interpreter {
   return it;
 }
 
-function run({ m, expected }: Interpreter): void {
-  begin(m, TURNS);
+function run({ m, expected }: Interpreter, at = CODE): void {
+  begin(m, TURNS, at);
   m.exports.engine_budget!(1_000_000);
   expect(m.run()).not.toBe(exits.EXIT_POLL);
   expect([m.reg(15), m.reg(0)]).toEqual([0n, expected]);
@@ -193,7 +193,7 @@ describe("a cluster", () => {
     expect(entriesAfterFlush()).toBe(1);
   });
 
-  it("has no entrance at the last byte of a page, where the translator calls it to make it hot", () => {
+  it("has no entrance at the last byte of a page, where the translator calls it so that V8 optimizes it", () => {
     const it = interpreter(4, 4);
     it.m.bytes.set(handler(3), CODE_FRAME + 0xfff);
     it.m.view.setBigUint64(FRAME + 0x800 + 8 * 3, CODE + 0xfffn, true);
@@ -206,5 +206,30 @@ describe("a cluster", () => {
     ).toBe(true);
     expect(it.code.count - before).toBe(3);
     run(it);
+  });
+
+  it("leaves the ordinary regions to whoever has mapped its pages at another distance", () => {
+    const it = interpreter(66, 66);
+    const places = [0, HANDLER, 64 * HANDLER, 65 * HANDLER];
+    for (let n = 0; n < 256; n++) it.m.bytes[FRAME + n] = [0, 1, 64, 65][(n * 7) & 3]!;
+    it.code.translateAll(places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), places)).toBe(true);
+    const used = Array.from({ length: Number(TURNS) - 1 }, (_, n) => it.m.bytes[FRAME + (n & 255)]!);
+    const here = { ...it, expected: BigInt(used.reduce((sum, number) => sum + number, 0)) };
+    run(here);
+    run(here);
+    it.code.entered();
+    run(here);
+    expect(it.code.entered()).toBe(1);
+    const [first, second] = [0x80_0000n, 0x88_0000n];
+    it.m.map(first, CODE_FRAME);
+    it.m.map(second, CODE_FRAME + 0x1000);
+    for (const [number, address] of [first, first + BigInt(HANDLER)].entries())
+      it.m.view.setBigUint64(FRAME + 0x800 + 8 * number, address, true);
+    for (const [number, address] of [second, second + BigInt(HANDLER)].entries())
+      it.m.view.setBigUint64(FRAME + 0x800 + 8 * (64 + number), address, true);
+    it.m.exports.engine_flush!();
+    run(here, first);
+    expect(it.code.entered()).toBeGreaterThan(Number(TURNS) * 0.9);
   });
 });

@@ -128,7 +128,8 @@ static void clear(u64 gfn, u64 value)
 }
 #define ABOVE_TARGET (UNTOUCHED + 0x100)
 #define ALL_FRAMES 0x4000ul
-static void zeros(void)
+/* Grants a frame that nobody has touched to this domain itself, which maps it at MAPPED. Returns GNTST_*. */
+static s64 grant_to_itself(void)
 {
     u32 a, b, domid, d;
     cpuid(0x40000004, 0, &a, &b, &domid, &d);
@@ -138,6 +139,12 @@ static void zeros(void)
     entry[0] = 1 | domid << 16;
     struct map_grant m = { address(MAPPED), 2, 8, domid, 0, 0, 0 };
     hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
+    return m.status;
+}
+
+static void zeros(void)
+{
+    grant_to_itself();
     for (u32 turn = 0; turn < 2; turn++)
         for (u64 gfn = ABOVE_TARGET; gfn < ALL_FRAMES; gfn++) {
             fill(gfn, gfn);
@@ -145,7 +152,7 @@ static void zeros(void)
         }
     say("CLEARED owned %d", owned());
     *(volatile u64 *)address(MAPPED) = 77;
-    say("GRANT %d %d", (s64)m.status, *(volatile u64 *)address(GRANTED));
+    say("GRANT %d %d", status, *(volatile u64 *)address(GRANTED));
     if (has_word("then")) {
         /* Now nothing stays zero. */
         for (u64 gfn = ABOVE_TARGET; gfn < ALL_FRAMES; gfn++) fill(gfn, gfn);
@@ -300,16 +307,9 @@ void demand(void)
     say("GIVEN %d reads %x", result, *(volatile u64 *)address(GIVEN));
     say("AGAIN %d", reserve(MEM_DECREASE, UNTOUCHED + GIVEN));
     /* A frame that nobody has touched is granted to this domain itself. */
-    u32 a, b, domid, d;
-    cpuid(0x40000004, 0, &a, &b, &domid, &d);
-    add_to_physmap(SPACE_GRANT_TABLE, 0, UNTOUCHED + TABLE);
-    volatile u32 *entry = (volatile u32 *)address(TABLE) + 2 * 8;
-    entry[1] = UNTOUCHED + GRANTED;
-    entry[0] = 1 | domid << 16;
-    struct map_grant m = { address(MAPPED), 2, 8, domid, 0, 0, 0 };
-    hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
+    s64 status = grant_to_itself();
     *(volatile u64 *)address(MAPPED) = 77;
-    say("GRANT %d %d", (s64)m.status, *(volatile u64 *)address(GRANTED));
+    say("GRANT %d %d", status, *(volatile u64 *)address(GRANTED));
     say("SHARED %d", add_to_physmap(SPACE_SHARED_INFO, 0, UNTOUCHED + SHARED));
     /* The domain itself may not ask for more memory on demand. */
     struct reservation more = { &(u64){ 0x30000 }, 1, 0, 1u << 16, SELF };
