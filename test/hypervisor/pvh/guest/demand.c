@@ -144,7 +144,7 @@ static s64 grant_to_itself(void)
 
 static void zeros(void)
 {
-    grant_to_itself();
+    s64 status = grant_to_itself();
     for (u32 turn = 0; turn < 2; turn++)
         for (u64 gfn = ABOVE_TARGET; gfn < ALL_FRAMES; gfn++) {
             fill(gfn, gfn);
