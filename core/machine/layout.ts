@@ -106,12 +106,13 @@ export const TRANSLATOR_EVICTED = 0x113038;
 /** u32: clusters made. */
 export const TRANSLATOR_CLUSTERS = 0x11303c;
 /**
- * The path that a request for a cluster comes with: u32 owner (0: nobody; PATH_TRANSLATED: the translator, which lets it go; otherwise the pCPU that records it, by the address of its table of regions),
- * and PATH_LENGTH times i32, where regions were entered, as a linear distance from the page in which the requested one begins.
+ * The path that a request for a cluster comes with: u32 owner (0: nobody; PATH_TRANSLATED: the translator, which lets it go; otherwise the pCPU that
+ * records it, by the address of its table of regions), and PATH_LENGTH times i32, the decoded blocks that were executed one after the other, as a linear
+ * distance from the page in which the requested region begins.
  */
 export const TRANSLATOR_PATH_OWNER = 0x113040;
-export const TRANSLATOR_PATH = 0x599000;
-export const PATH_LENGTH = 1024;
+export const TRANSLATOR_PATH = 0x5a0000;
+export const PATH_LENGTH = 8192;
 /** A page that only the translator uses, as the state of a vCPU that has nothing (translator/warm-up.ts). */
 export const TRANSLATOR_SCRATCH = 0x59a000;
 export const PATH_TRANSLATED = 1;
@@ -129,14 +130,14 @@ export const REQUEST_LINEAR = 8;
 export const REQUEST_SPACE = 16;
 export const REQUEST_BLOCKS = 24;
 export const REQUEST_SECOND = 28;
-/** How much code a region is to have: a block and what it branches to, also what it calls, or whatever a path (TRANSLATOR_PATH) has entered. */
+/** How much code a region is to have: a block and what it branches to, also what it calls, or what a path (TRANSLATOR_PATH) has executed. */
 export const EXTENT_SMALL = 0;
 export const EXTENT_LARGE = 1;
 export const EXTENT_CLUSTER = 2;
 /**
  * The pages of regions, by index in the function table: u32 number of pages, u32 how often the region was entered, u32 address of the list of its pages
  * if that is not here (0: it is), i32 linear distance of the page in which it begins from the first of the list, then for each page i32 linear distance
- * from the first one, u32 its machine address, u32 its code version. Written before the region is announced. At the end, u32: how often it left an instruction undone.
+ * from the first one, u32 its machine address, u32 its code version. Written before the region is announced. At the end, u32: how often it soon left an instruction undone.
  */
 export const TRANSLATOR_RECORDS = 0x120000;
 export const RECORD_SIZE = 128;
@@ -158,7 +159,7 @@ export const PAGE_LIST_MOST_PAGES = 40;
 export const PAGE_LIST_SIZE = 480;
 export const PAGE_LISTS = 1024;
 /** The translator's pool: decoded operations that translated code passes to the interpreter. */
-export const TRANSLATOR_POOL = 0x5a0000;
+export const TRANSLATOR_POOL = 0x5b0000;
 export const TRANSLATOR_POOL_END = 0x1000000;
 
 export const XEN_HEAP_START = 0x1000000;

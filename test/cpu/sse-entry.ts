@@ -55,16 +55,15 @@ let op: usize = 0;
 /** A state slot that always holds zero, for an absent index register. */
 let zeroSlot: usize = 0;
 
-/** `region` has 512 KiB for the vCPU state (at its start), the op and the TLB. */
+/** `region` has 1.25 MiB for the vCPU state (at its start), the op and the TLB. */
 export function unit_init(region: usize): void {
   state = region;
-  // Its second half comes after the TLB.
   op = region + 0x2a000;
   zeroSlot = CPU_SIZE + 64;
   setCpu(state);
   walkInit((<u64>FRAMES) << 12);
   setFrameTables(region + 0x10000, region + 0x20000, FRAMES);
-  tlbInit(region + 0x30000);
+  tlbInit(region + 0x70000);
 }
 export function unit_set_rflags(value: u32): void {
   setRflags(<u64>value);

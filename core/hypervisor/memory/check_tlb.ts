@@ -137,7 +137,7 @@ function checkEntry(p: Pcpu, table: usize, entry: usize): void {
 
 function checkTables(p: Pcpu): void {
   for (let table: usize = TLB_READ; table <= <usize>TLB_EXECUTE; table += TLB_WRITE - TLB_READ)
-    for (let i: usize = 0; i < TLB_ENTRIES; i++) {
+    for (let i: usize = 0; i < <usize>TLB_ENTRIES; i++) {
       const entry = p.region + table + (i << 4);
       if (load<u64>(entry)) checkEntry(p, table, entry);
     }

@@ -9,7 +9,7 @@
  * Order: who takes something back announces it before he changes the entry, and records it after. Who follows the log while somebody is in between
  * flushes all, and follows that part again the next time. So a flush that begins after a change can be seen has its effect.
  */
-import { tlbFlushAddressSpace, tlbFlushAll as engineFlushAll, tlbForget } from "../../machine/cpu/tlb";
+import { PLACES, tlbFlushAddressSpace, tlbFlushAll as engineFlushAll, tlbForget } from "../../machine/cpu/tlb";
 import { Vcpu } from "../domain/domain";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { DomainMemory, domainMemory } from "./domain_memory";
@@ -194,7 +194,8 @@ function follow(log: usize, from: u64, end: u64): bool {
     const value = atomic.load<u32>(log + RECORDS + ((<usize>(number & (RECORD_COUNT - 1))) << 2));
     if (value & NEW_ROOT) tlbFlushAddressSpace(<u64>frameAddress(value & ~NEW_ROOT));
     else if (value & LOST_EVERYTHING) return false;
-    else tlbForget(value & 4095, (value & LOST_READ) != 0, (value & LOST_WRITE) != 0, (value & LOST_EXECUTE) != 0);
+    else
+      tlbForget(value & (PLACES - 1), (value & LOST_READ) != 0, (value & LOST_WRITE) != 0, (value & LOST_EXECUTE) != 0);
   }
   return (atomic.load<u64>(log) & NUMBER) - from <= RECORD_COUNT;
 }

@@ -11,7 +11,7 @@ import { deviceRead, deviceWrite, outsideSettled } from "./outside";
 import { NO_ADDRESS, walkBothStages, walkError, walkLevel, walkOutside, walkTables } from "./paging/walk";
 import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, isCanonical, SPACE_SMAP, SPACE_USER } from "./paging/format";
 import { spaceKey } from "./paging/space";
-import { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE, tlbBase, tlbFill, tlbLookup, tlbTag } from "./tlb";
+import { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE, placeOf, tlbBase, tlbFill, tlbLookup, tlbTag } from "./tlb";
 import { beforeWrites } from "./frames/written";
 
 export {
@@ -172,7 +172,7 @@ function readBytes(lin: u64, size: u32): u64 {
 // @ts-ignore: decorator
 @inline
 function entryOf(lin: u64): usize {
-  return tlbBase + ((<usize>(lin >> 8)) & 0xfff0);
+  return tlbBase + placeOf(lin);
 }
 
 export function read8(lin: u64): u32 {

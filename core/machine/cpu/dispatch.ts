@@ -45,6 +45,7 @@ import { isCanonical } from "./paging/format";
 import { careful, codeLinear, codeMode, refreshMode, windowWanted } from "./mode";
 import { MODE_64, MODE_UNLIMITED } from "./mode_bits";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SHIFT, OP_SIZE, OP_TARGET, OP_TARGET2 } from "./op";
+import { recordBlock, recording } from "./path";
 import { runRegions } from "./regions";
 import { segmentExecute } from "./segment";
 import { shiftExecute } from "./shift";
@@ -124,6 +125,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
       break;
     }
     first = false;
+    // A block that is recorded is executed alone: the next one is looked for, and no region is entered.
+    let recorded = false;
     followGeneration();
     if (careful || single || shadow) {
       const flags = load<u64>(s, CPU_RFLAGS);
@@ -141,8 +144,10 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
       op = prepareAlone(s, flags, shadow);
     } else {
       const generation = cacheGeneration;
+      const lin = codeLinear(codeMode);
+      recorded = recording && recordBlock(lin);
       op = findBlock(codeMode);
-      if (op && warmBlock(op, codeLinear(codeMode)) && !bailed) {
+      if (op && !recorded && warmBlock(op, lin) && !bailed) {
         const before = left;
         left = runRegions(left, poll);
         floor = max(floor - before + left, 0);
@@ -172,7 +177,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
       continue;
     }
     start = op;
-    const chains = !bailed;
+    const chains = !(bailed | recorded);
     bailed = false;
     setRunningFrame(blockHost(op) >> 12);
     store<u64>(s, load<u64>(s, CPU_RIP) - load<u16>(op, OP_OFFSET), CPU_CODE_BASE);

@@ -11,6 +11,8 @@
  *   This one is filled after looking at the region's record in shared memory (layout.ts): every page of the region must be mapped
  *   where it was, with the code version that it had. An entry holds until a translation is forgotten, code changes anywhere, or regions
  *   come or go.
+ * A third one, by list of pages (layout.ts), has the clusters whose pages were found where they were: u64 linear address of the first page, u64 ASID, mode
+ * and epoch, u64 count of code changes. It holds as long as an entry of the second, so the pages of a cluster are looked at once for all its entrances.
  * Requests go through a ring in shared memory that the translator's thread empties. What it has made is adopted by this pCPU's JavaScript when
  * TRANSLATOR_READY has changed.
  */
@@ -21,13 +23,15 @@ import { checkSegment, linearMask, segmentChecked } from "./inspection";
 import { clearFault, cpu, setActivity } from "./machine";
 import { codeLinear, codeMode } from "./mode";
 import { MODE_BITS } from "./mode_bits";
-import { beginPath, recordEntry, recording } from "./path";
+import { beginPath, isOnPath, recording } from "./path";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { requestRegion, requestsInit } from "./region_requests";
 import { BAILED_UNDONE, CPU_BAILED, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,
   EXTENT_LARGE,
+  PAGE_LISTS,
+  PAGE_LIST_SIZE,
   RECORD_BAILED,
   RECORD_COUNT,
   RECORD_DISTANCE,
@@ -39,6 +43,7 @@ import {
   RECORD_PAGE_SIZE,
   RECORD_PAGE_VERSION,
   RECORD_SIZE,
+  TRANSLATOR_PAGE_LISTS,
   TRANSLATOR_READY,
   TRANSLATOR_RECORDS,
 } from "../layout";
@@ -48,7 +53,8 @@ const BY_HOST: u32 = 65536;
 const WAYS: u32 = 4;
 const BY_LINEAR: u32 = 8192;
 const BY_LINEAR_TABLE = 65536 * 8;
-export const REGION_TABLE_BYTES = 65536 * 8 + 8192 * 32;
+const LISTS_TABLE = BY_LINEAR_TABLE + 8192 * 32;
+export const REGION_TABLE_BYTES = 65536 * 8 + 8192 * 32 + PAGE_LISTS * 32;
 const HOST_INDEX = 4;
 const HOST_MODE = 6;
 const LINEAR_SPACE = 8;
@@ -61,6 +67,8 @@ const HEAT_ASKED: u32 = 4096;
 const HEAT_LARGE: u32 = 32768;
 /** A region that was entered so often all the same, and again at every doubling, is requested as a cluster, of the regions that follow on it. */
 const HEAT_CLUSTER: u32 = 131072;
+/** A region that was left by an instruction which it could not execute, after more instructions than these, was worth entering. */
+const FEW_INSTRUCTIONS: i32 = 256;
 
 let table: usize = 0;
 let seenReady: u32 = 0;
@@ -253,7 +261,24 @@ function checkedRegion(lin: u64, mode: u32): u32 {
 function isMapped(index: u32, lin: u64): bool {
   const record = recordOf(index);
   const first = (lin & ~(<u64>0xfff)) - <u64>(<i64>load<i32>(record, RECORD_DISTANCE));
-  const pages = pagesOf(record);
+  const list = <usize>load<u32>(record, RECORD_LIST);
+  if (!list) return areMapped(record, record + RECORD_PAGES, first);
+  const entry = table + LISTS_TABLE + ((((list - TRANSLATOR_PAGE_LISTS) / PAGE_LIST_SIZE) & (PAGE_LISTS - 1)) << 5);
+  const space = currentSpace(codeMode);
+  const changes = codeChanges();
+  if (
+    load<u64>(entry) == first &&
+    load<u64>(entry, LINEAR_SPACE) == space &&
+    load<u64>(entry, LINEAR_CHANGES) == changes
+  )
+    return true;
+  if (!areMapped(record, list, first)) return false;
+  store<u64>(entry, first);
+  store<u64>(entry, space, LINEAR_SPACE);
+  store<u64>(entry, changes, LINEAR_CHANGES);
+  return true;
+}
+function areMapped(record: usize, pages: usize, first: u64): bool {
   for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
     const page = pages + <usize>n * RECORD_PAGE_SIZE;
     const frame = load<u32>(page, RECORD_PAGE_HOST);
@@ -285,12 +310,14 @@ export function runRegions(left: i32, poll: usize): i32 {
   setRunningFrame(ANY_FRAME);
   store<u64>(s, tlbTag, CPU_TLB_TAG);
   do {
-    if (recording) recordEntry(lin);
     countEntry(index, lin);
+    // The interpreter shows which blocks follow.
+    if (recording && isOnPath()) break;
     setActivity(index);
+    const before = left;
     left = call_indirect<i32>(index, s, left, tlbBase, poll);
     const bailed = load<u32>(s, CPU_BAILED);
-    if (bailed == <u32>BAILED_UNDONE) countBail(index);
+    if (bailed == <u32>BAILED_UNDONE && before - left < FEW_INSTRUCTIONS) countBail(index);
     if (bailed) break;
     if (left <= 0 || atomic.load<u32>(poll)) break;
     followGeneration();

@@ -1,5 +1,5 @@
 /**
- * The software TLB of one pCPU: three direct-mapped tables (read, write, execute) of 4096 entries.
+ * The software TLB of one pCPU: three direct-mapped tables (read, write, execute) of 16384 entries.
  * An entry has 16 bytes: u64 tag = page of the linear address | ASID; u32 addend: host address - low half of the linear address. The index is the
  * page number, so a page has one possible place in each table whatever its ASID. An access of n bytes at `lin` hits if the entry of lin's page has
  * the tag of the page of `lin + n - 1`, so an access across two pages never hits. Only canonical addresses are entered, so others never hit either.
@@ -12,13 +12,22 @@ import { rootOf } from "./paging/format";
 import { spaceId, spaceKey } from "./paging/space";
 import { ACTIVITY_FLUSHES, ACTIVITY_PAGE_FLUSHES } from "../layout";
 import { countActivity, cpu } from "./machine";
-import { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
+import {
+  TLB_ADDEND,
+  TLB_ENTRIES,
+  TLB_EXECUTE,
+  TLB_PLACE,
+  TLB_READ,
+  TLB_SHIFT,
+  TLB_SPACES,
+  TLB_TABLE_BITS,
+  TLB_WRITE,
+} from "./tlb_layout";
 import { CPU_ASID, CPU_CR3 } from "./state";
 
-export { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE };
-export const TLB_ENTRIES: usize = 4096;
+export { TLB_ADDEND, TLB_ENTRIES, TLB_EXECUTE, TLB_READ, TLB_WRITE };
 /** Address space -> ASID: 64 entries, in sets of 4, of u64 key, inverted (0: no entry), u32 ASID, u32 id of the second stage. */
-const SPACES = 0x30000;
+const SPACES = TLB_SPACES;
 const SPACE_ENTRIES: u32 = 64;
 const SPACE_WAYS: u32 = 4;
 const SPACE_ASID = 8;
@@ -27,14 +36,14 @@ const SPACE_SECOND = 12;
  * Two filters of 4096 bits, for units of 2 MiB and of 1 GiB of linear addresses (by their number modulo 4096). A bit says that the tables hold a
  * translation by a page larger than 4 KiB, or by one of 1 GiB, or have held one since the last flush of everything.
  */
-const LARGE = 0x30400;
-const HUGE = 0x30600;
+const LARGE = 0xc0400;
+const HUGE = 0xc0600;
 const LARGE_FILTER_BYTES = 512;
-/** The list of the carried ASID: u16 each, the index of an entry, and in bits 12 and 13 the number of its table. */
-const LOWER = 0x30800;
+/** The list of the carried ASID: u16 each, the index of an entry, and in bits 14 and 15 the number of its table. */
+const LOWER = 0xc0800;
 const LOWER_ENTRIES: u32 = 1024;
-const LOWER_TABLE: u32 = 12;
-const LOWER_EXECUTE: u32 = TLB_EXECUTE >> 16;
+const LOWER_TABLE: u32 = 14;
+const LOWER_EXECUTE: u32 = TLB_EXECUTE >> TLB_TABLE_BITS;
 /** Number of the bits of an address in the lower half. */
 const LOWER_BITS: u64 = 47;
 /**
@@ -42,11 +51,19 @@ const LOWER_BITS: u64 = 47;
  * value for none, or for more than one. (A page whose number happens to be one of these two values is treated accordingly: page 0 as several, and
  * nothing ever relies on the last one of 16 TiB, because nobody executes there.)
  */
-const RELIED = 0x31000;
+const RELIED = 0xc1000;
 const RELIED_BYTES = 4096 * 4;
 const RELIED_SEVERAL: u32 = 0;
 const RELIED_NONE: u32 = 0xffffffff;
-export const TLB_BYTES = 0x35000;
+/** Number of those values. */
+export const PLACES: u32 = 4096;
+/**
+ * A bit for each group of 32 entries of the table for writing: clear if it has no entry. So whoever looks through that table need not look at what has
+ * never been used.
+ */
+const WRITE_GROUPS = 0xc5000;
+const GROUP: u32 = 32;
+export const TLB_BYTES = 0xc6000;
 
 /** An ASID that no entry has, so that data accesses with it always take the slow path. */
 const ASID_NEVER: u64 = 0xfff;
@@ -122,6 +139,7 @@ export function tlbSelect(inspect: bool): void {
     else {
       if (nextAsid > ASID_LAST) {
         memory.fill(tlbBase, 0, RELIED);
+        memory.fill(tlbBase + WRITE_GROUPS, 0, TLB_ENTRIES / GROUP / 8);
         flushEpoch++;
         nextAsid = 1;
         largeSeen = false;
@@ -194,7 +212,7 @@ function forgetLower(): void {
     const listed = <u32>load<u16>(tlbBase + LOWER + ((<usize>n) << 1));
     const table = listed >> LOWER_TABLE;
     if (table == LOWER_EXECUTE) executed = true;
-    const entry = tlbBase + ((<usize>table) << 16) + (((<usize>listed) & (TLB_ENTRIES - 1)) << 4);
+    const entry = tlbBase + ((<usize>table) << TLB_TABLE_BITS) + (((<usize>listed) & (TLB_ENTRIES - 1)) << 4);
     const tag = load<u64>(entry);
     if ((tag & 0xfff) == carried && !(tag >> LOWER_BITS)) store<u64>(entry, 0);
   }
@@ -209,16 +227,17 @@ function relyOnNothing(): void {
 }
 
 /**
- * Forgets the translations at place `place` (page number modulo TLB_ENTRIES) of all address spaces: those for reading, writing and executing, as
- * asked for.
+ * Forgets the translations of pages whose number modulo PLACES is `place`, of all address spaces: those for reading, writing and executing, as asked
+ * for.
  */
 export function tlbForget(place: u32, reads: bool, writes: bool, executes: bool): void {
-  const entry = tlbBase + ((<usize>place) << 4);
-  if (reads) store<u64>(entry, 0, TLB_READ);
-  if (writes) store<u64>(entry, 0, TLB_WRITE);
-  if (!executes) return;
-  store<u64>(entry, 0, TLB_EXECUTE);
-  if (load<u32>(tlbBase + RELIED + ((<usize>place) << 2)) != RELIED_NONE) relyOnNothing();
+  for (let n = place; n < <u32>TLB_ENTRIES; n += PLACES) {
+    const entry = tlbBase + ((<usize>n) << 4);
+    if (reads) store<u64>(entry, 0, TLB_READ);
+    if (writes) store<u64>(entry, 0, TLB_WRITE);
+    if (executes) store<u64>(entry, 0, TLB_EXECUTE);
+  }
+  if (executes && load<u32>(tlbBase + RELIED + ((<usize>place) << 2)) != RELIED_NONE) relyOnNothing();
 }
 
 function reselect(): void {
@@ -240,7 +259,7 @@ export function tlbFlushPage(lin: u64): void {
     }
   }
   countActivity(ACTIVITY_PAGE_FLUSHES);
-  const entry = tlbBase + ((<usize>(lin >> 8)) & 0xfff0);
+  const entry = tlbBase + placeOf(lin);
   const page = lin >> 12;
   if (load<u64>(entry, TLB_READ) >> 12 == page) store<u64>(entry, 0, TLB_READ);
   if (load<u64>(entry, TLB_WRITE) >> 12 == page) store<u64>(entry, 0, TLB_WRITE);
@@ -254,7 +273,7 @@ function flushLarge(lin: u64): void {
   countActivity(ACTIVITY_PAGE_FLUSHES);
   const number = lin >> 22;
   for (let page = number << 10; page < (number + 1) << 10; page++) {
-    const entry = tlbBase + (((<usize>page) & 0xfff) << 4);
+    const entry = tlbBase + (((<usize>page) & (TLB_ENTRIES - 1)) << 4);
     if (load<u64>(entry, TLB_READ) >> 22 == number) store<u64>(entry, 0, TLB_READ);
     if (load<u64>(entry, TLB_WRITE) >> 22 == number) store<u64>(entry, 0, TLB_WRITE);
     if (load<u64>(entry, TLB_EXECUTE) >> 22 == number) store<u64>(entry, 0, TLB_EXECUTE);
@@ -296,6 +315,13 @@ export function tlbFlushSpace(id: u32): void {
   if (chosenId == id) reselect();
 }
 
+/** Returns the offset of the only entry of a table in which the page of `lin` can be. */
+// @ts-ignore: decorator
+@inline
+export function placeOf(lin: u64): usize {
+  return (<usize>(lin >> TLB_SHIFT)) & TLB_PLACE;
+}
+
 // @ts-ignore: decorator
 @inline
 function reliedSlot(lin: u64): usize {
@@ -313,9 +339,10 @@ export function pageRelied(lin: u64): void {
  * Enters a translation. `table` is TLB_READ, TLB_WRITE or TLB_EXECUTE, `host` the address of the host page, `level` that of the entry that maps it.
  */
 export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
-  const entry = tlbBase + table + ((<usize>(lin >> 8)) & 0xfff0);
+  const entry = tlbBase + table + placeOf(lin);
   store<u64>(entry, (lin & ~(<u64>0xfff)) | spaceTag);
   store<u32>(entry, <u32>host - ((<u32>lin) & 0xfffff000), TLB_ADDEND);
+  if (table == TLB_WRITE) markGroup((<u32>(lin >> 12)) & (<u32>TLB_ENTRIES - 1));
   if (spaceTag == carried && !(lin >> LOWER_BITS)) listLower(table, lin);
   if (level > 1) {
     largeSeen = true;
@@ -328,10 +355,18 @@ export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
   }
 }
 
+function markGroup(n: u32): void {
+  const groups = tlbBase + WRITE_GROUPS + (((n / GROUP) >> 5) << 2);
+  store<u32>(groups, load<u32>(groups) | (1 << ((n / GROUP) & 31)));
+}
+
 function listLower(table: usize, lin: u64): void {
   if (lowerCount < LOWER_ENTRIES) {
     const index = (<u32>(lin >> 12)) & (<u32>TLB_ENTRIES - 1);
-    store<u16>(tlbBase + LOWER + ((<usize>lowerCount) << 1), <u16>(index | (((<u32>table) >> 16) << LOWER_TABLE)));
+    store<u16>(
+      tlbBase + LOWER + ((<usize>lowerCount) << 1),
+      <u16>(index | (((<u32>table) >> TLB_TABLE_BITS) << LOWER_TABLE)),
+    );
   }
   // Beyond the list only that there are more.
   lowerCount = min<u32>(lowerCount + 1, LOWER_ENTRIES + 1);
@@ -341,7 +376,7 @@ function listLower(table: usize, lin: u64): void {
 // @ts-ignore: decorator
 @inline
 export function tlbLookup(table: usize, lin: u64): usize {
-  const entry = tlbBase + table + ((<usize>(lin >> 8)) & 0xfff0);
+  const entry = tlbBase + table + placeOf(lin);
   if (load<u64>(entry) != ((lin & ~(<u64>0xfff)) | spaceTag)) return 0;
   return <usize>(load<u32>(entry, TLB_ADDEND) + <u32>lin);
 }
@@ -379,9 +414,26 @@ export function entryFrame(entry: usize): u32 {
 /** Removes every write translation to the host page `host`. */
 export function tlbDropWrites(host: usize): void {
   const frame = <u32>(host >> 12);
-  const base = tlbBase + TLB_WRITE;
-  for (let i: usize = 0; i < TLB_ENTRIES; i++) {
-    const entry = base + (i << 4);
-    if (load<u64>(entry) && entryFrame(entry) == frame) store<u64>(entry, 0);
+  for (let entry = nextWritable(0); entry; entry = nextWritable(entry))
+    if (entryFrame(entry) == frame) store<u64>(entry, 0);
+}
+
+/** Returns the entry in use, in the table for writing, that comes after `entry`, or the first if that is 0; 0 if there is none. */
+export function nextWritable(entry: usize): usize {
+  const table = tlbBase + TLB_WRITE;
+  let n: u32 = entry ? <u32>((entry - table) >> 4) + 1 : 0;
+  while (n < <u32>TLB_ENTRIES) {
+    if (n % GROUP == 0) {
+      const groups = tlbBase + WRITE_GROUPS + (((n / GROUP) >> 5) << 2);
+      const bit: u32 = 1 << ((n / GROUP) & 31);
+      if (!(load<u32>(groups) & bit)) {
+        n += GROUP;
+        continue;
+      }
+    }
+    const at = table + ((<usize>n) << 4);
+    if (load<u64>(at)) return at;
+    n++;
   }
+  return 0;
 }

@@ -59,14 +59,15 @@ export interface RegionLimits {
   blocks: number;
   /** How deep calls inside calls are followed. */
   depth: number;
+  misses: Region["misses"];
 }
 /** What V8 compiles soon, and what it compiles well. */
-export const SMALL_REGION: RegionLimits = { ops: 60, blocks: 40, depth: 0 };
-export const LARGE_REGION: RegionLimits = { ops: 120, blocks: 80, depth: 4 };
+export const SMALL_REGION: RegionLimits = { ops: 60, blocks: 40, depth: 0, misses: "call" };
+export const LARGE_REGION: RegionLimits = { ops: 120, blocks: 80, depth: 4, misses: "call" };
 /** A cluster (cluster.ts). V8's optimizer takes four times as long for twice as much. */
-export const CLUSTER: RegionLimits = { ops: 480, blocks: 240, depth: 0 };
+export const CLUSTER: RegionLimits = { ops: 720, blocks: 360, depth: 0, misses: "leave" };
 /** One whose functions are called where an access misses the TLB: V8's optimizer takes three times as long for each operation. */
-export const CLUSTER_WITH_CALLS: RegionLimits = { ops: 200, blocks: 100, depth: 0 };
+export const CLUSTER_WITH_CALLS: RegionLimits = { ops: 200, blocks: 100, depth: 0, misses: "call" };
 
 /** So many instructions more than its limit a region may have, where they have no branches. */
 const LONGEST_RUN = 240;
@@ -91,7 +92,7 @@ const NEAR: Record<number, Kind> = {
 const STAYING = [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP, I.ID_RDFSBASE, I.ID_RDGSBASE];
 
 /** Returns what an instruction does if it ends a block, otherwise null. */
-function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
+export function kindOf(op: DecodedOp, mode: CodeMode): Kind | null {
   switch (op.family) {
     case "control":
       if (op.id === I.ID_SYSCALL && mode.isLong) return "syscall";
@@ -162,7 +163,7 @@ export class RegionFinder {
     }
     return {
       mode: this.#mode,
-      misses: "call",
+      misses: this.#limits.misses,
       blocks: this.#found.map(({ context, offset }) => this.#block(this.#contexts[context]!, offset)),
     };
   }
@@ -197,7 +198,7 @@ export class RegionFinder {
       const after = at + op.length;
       const kind = kindOf(op, this.#mode);
       if (kind === "condition") for (const way of [after, Number(op.imm)]) if (this.#reached(way)) wait(way);
-      if (kind === "jump") wait(Number(op.imm));
+      if (kind === "jump" && (!this.#isCluster || this.#reached(Number(op.imm)))) wait(Number(op.imm));
       if (kind === "call" && context.depth < this.#limits.depth) {
         const called = this.#context(id, after, context.depth + 1);
         context.calls.set(at, called);
@@ -210,32 +211,20 @@ export class RegionFinder {
   }
 
   /**
-   * Begins a cluster: its blocks are reachable from any of several entrances without being called. All are in the region's own context, so calls and
+   * Returns the cluster of those blocks: `entrances` are those at which it is entered without being called. All are in the region's own context, so
    * returns lead to an entrance or out of it. Block number 0 is the one that dispatches.
    */
-  begin(): void {
+  cluster(leaders: Iterable<number>, entrances: Iterable<number>): Region {
     this.#isCluster = true;
-    this.#context(0, 0, 0);
+    const context = this.#contexts[this.#context(0, 0, 0)]!;
     this.#found.push({ context: 0, offset: 0 });
-  }
-  /** Takes in what is reachable from an entrance, up to `ops` instructions. Returns whether there was room for it. */
-  enter(offset: number, ops: number): boolean {
-    const context = this.#contexts[0]!;
-    const most = Math.min(this.#limits.ops, this.#count + ops);
-    this.#waiting.length = 0;
-    this.#waiting.push({ context: 0, offset });
-    while (this.#waiting.length && this.#count < most && this.#found.length < this.#limits.blocks) {
-      const next = this.#waiting.shift()!;
+    for (const offset of leaders) this.#waiting.push({ context: 0, offset });
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       if (context.leaders.has(next.offset)) continue;
       context.leaders.set(next.offset, this.#found.length);
       this.#found.push(next);
       this.#take(0, next.offset);
     }
-    return context.leaders.has(offset);
-  }
-  /** Returns the cluster with those of the entrances that have code. */
-  cluster(entrances: Iterable<number>): Region {
-    const context = this.#contexts[0]!;
     const blocks = this.#found.map(({ offset }, n): Block =>
       n ? this.#block(context, offset) : { ops: [], transfer: { kind: "dispatch", to: [] } },
     );
@@ -244,7 +233,7 @@ export class RegionFinder {
       return block === undefined || !blocks[block]!.ops.length ? [] : [{ offset, block }];
     });
     blocks[0]!.transfer = { kind: "dispatch", to };
-    return { mode: this.#mode, misses: this.#limits === CLUSTER ? "leave" : "call", blocks };
+    return { mode: this.#mode, misses: this.#limits.misses, blocks };
   }
 
   #target(context: Context, offset: number): Target {

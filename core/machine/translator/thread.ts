@@ -6,10 +6,10 @@ import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import { lowerThisThread } from "../priority.ts";
+import { ClusterWork } from "./cluster-work.ts";
 import type { ToPcpu } from "./messages.ts";
 import { regionKey } from "./region-key.ts";
 import { Translator, type RegionPlace, type RegionRequest, type TranslatedModule } from "./translator.ts";
-import { OPTIMIZED_AFTER, warmUp } from "./warm-up.ts";
 
 export interface TranslatorData extends MachineParts {
   /** The ports to the pCPUs, in their order. */
@@ -33,9 +33,6 @@ const modules = new Map<number, RegionPlace[]>();
 /** The modules given up, with the number of pCPUs that have not confirmed yet that they dropped them. */
 const leaving = new Map<number, number>();
 
-/** The cluster that is requested; there is one at a time, as its path has one owner. */
-let cluster: RegionRequest | null = null;
-
 function takeRequests(): RegionRequest[] {
   const requests = new Map<number, RegionRequest>();
   let tail = Atomics.load(words, layout.TRANSLATOR_TAIL >> 2);
@@ -54,7 +51,7 @@ function takeRequests(): RegionRequest[] {
     tail = (tail + 1) | 0;
     Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
     const request = { host, mode, linear, space, second, extent, blocks };
-    if (extent === layout.EXTENT_CLUSTER) cluster = request;
+    if (extent === layout.EXTENT_CLUSTER) clusters.request(request);
     else requests.set(regionKey(request), request);
   }
   return [...requests.values()];
@@ -67,15 +64,21 @@ function send(message: ToPcpu): void {
 
 function giveUpOldest(translator: Translator): void {
   let wanted = Math.ceil(modules.size * GIVEN_UP_AT_ONCE);
-  for (const [id, regions] of modules) {
+  for (const id of modules.keys()) {
     if (wanted-- <= 0) break;
-    translator.forget(regions);
-    modules.delete(id);
-    leaving.set(id, data.pcpus.length);
-    Atomics.add(words, layout.TRANSLATOR_EVICTED >> 2, 1);
-    send({ drop: id });
+    giveUp(translator, id);
   }
-  // Idle pCPUs have to answer too, so they are woken.
+  wakePcpus();
+}
+function giveUp(translator: Translator, id: number): void {
+  translator.forget(modules.get(id)!);
+  modules.delete(id);
+  leaving.set(id, data.pcpus.length);
+  Atomics.add(words, layout.TRANSLATOR_EVICTED >> 2, 1);
+  send({ drop: id });
+}
+/** Idle pCPUs have to answer too. */
+function wakePcpus(): void {
   data.pcpus.forEach((_, id) => Atomics.notify(words, (layout.PCPU_MAILBOX + id * layout.PCPU_MAILBOX_SIZE) >> 2));
 }
 
@@ -124,51 +127,29 @@ function compiled(made: TranslatedModule | null): WebAssembly.Module | null {
 }
 
 function work(translator: Translator, requests: RegionRequest[]): void {
-  const start = performance.now();
   const made = translator.translate(requests);
   const module = compiled(made);
   if (made && module) announce(made, module);
-  addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
 
-/** The cluster that V8 optimizes, and when that has most likely come to its end. */
-let optimizing: { made: TranslatedModule; module: WebAssembly.Module; until: number } | null = null;
-
-/** Makes a cluster, when nothing else is requested, as it takes some milliseconds. */
-function workOnCluster(translator: Translator, request: RegionRequest): void {
-  const start = performance.now();
-  const at = layout.TRANSLATOR_PATH >> 2;
-  const made = translator.translateCluster(request, words.slice(at, at + layout.PATH_LENGTH));
-  const module = compiled(made);
-  if (made && module) {
-    warmUp(module, data.memory);
-    optimizing = { made, module, until: performance.now() + OPTIMIZED_AFTER };
-  } else letPathGo();
-  addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
-}
-function announceOptimized(): void {
-  if (!optimizing || performance.now() < optimizing.until) return;
-  announce(optimizing.made, optimizing.module);
-  view.setUint32(layout.TRANSLATOR_CLUSTERS, view.getUint32(layout.TRANSLATOR_CLUSTERS, true) + 1, true);
-  optimizing = null;
-  letPathGo();
-}
-/** Returns how many milliseconds may pass until this thread has something to do by itself. */
-function patience(): number {
-  return optimizing ? Math.max(1, optimizing.until - performance.now()) : Infinity;
-}
-function letPathGo(): void {
-  Atomics.store(words, layout.TRANSLATOR_PATH_OWNER >> 2, 0);
-}
+const clusters = new ClusterWork({
+  memory: data.memory,
+  compiled,
+  announce,
+  giveUp(translator, index) {
+    for (const [id, regions] of modules) if (regions.some((region) => region.index === index)) giveUp(translator, id);
+    wakePcpus();
+  },
+});
 
 lowerThisThread();
 let translator: Translator | null = null;
 while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);
   const requests = takeRequests();
-  announceOptimized();
-  if (!requests.length && !cluster) {
-    Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell, patience());
+  clusters.finish();
+  if (!requests.length && !clusters.isRequested) {
+    Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell, clusters.patience);
     continue;
   }
   // The first request comes after the hypervisor has laid out its memory.
@@ -189,9 +170,9 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   );
   takeAnswers(translator);
   if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);
+  // What else is requested comes first.
+  const start = performance.now();
   if (requests.length) work(translator, requests);
-  else if (cluster) {
-    workOnCluster(translator, cluster);
-    cluster = null;
-  }
+  else clusters.make(translator);
+  addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }

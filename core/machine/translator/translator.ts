@@ -28,12 +28,12 @@ import { readOp, type DecodedOp } from "./decoded.ts";
 import { HELPER_NAMES, REGION_TYPE, SHARED, TYPES } from "./imports.ts";
 import { CodePages, type CodePage } from "./pages.ts";
 import { ReachedCode } from "./reached.ts";
+import { Path } from "./path.ts";
 import { regionKey } from "./region-key.ts";
 import {
   CLUSTER,
   CLUSTER_WITH_CALLS,
   LARGE_REGION,
-  RegionFinder,
   RegionTooLarge,
   SMALL_REGION,
   findRegion,
@@ -84,8 +84,8 @@ interface MadeCluster {
   pages: CodePage[];
   index: number;
   misses: Region["misses"];
-  /** Where its entrances are, by distance from the page of this one. */
-  entrances: number[];
+  /** Where its blocks begin, by distance from the page of this one. */
+  leaders: number[];
 }
 export interface TranslatedModule {
   /** Identifies it to those who adopt and drop it. */
@@ -242,38 +242,44 @@ export class Translator {
   }
 
   /**
-   * Makes a cluster of the regions that a path leads through. `path` is where regions were entered, by linear distance from the page in which the
-   * requested one begins. Null if they are too many, or hardly ever follow one another, or there is no room.
+   * Makes a cluster of the blocks that a path leads through. `executed` are the blocks of the path, by linear distance from the page in which the
+   * requested region begins. Null if they are too many, or are in a cluster already, or there is no room.
    */
-  translateCluster(request: RegionRequest, path: Int32Array): TranslatedModule | null {
-    const { mode } = request;
+  translateCluster(request: RegionRequest, executed: Int32Array): TranslatedModule | null {
     const list = this.#freeLists.at(-1);
-    const known = this.#clusters.get(regionKey(request));
-    const before = known && this.#pages.hold(known.pages) ? known : null;
     if (list === undefined) return null;
-    const misses = before && (before.misses === "call" || this.#misses(before.index)) ? "call" : "leave";
-    const limits = misses === "call" ? CLUSTER_WITH_CALLS : CLUSTER;
+    const { mode } = request;
+    const before = this.#heldCluster(regionKey(request));
+    const limits = before && (before.misses === "call" || this.#misses(before.index)) ? CLUSTER_WITH_CALLS : CLUSTER;
     const code = this.#code(request, PAGE_LIST_MOST_PAGES);
+    const known = (entrance: number): number[] | null => {
+      const host = code.place(entrance);
+      const cluster = host === null ? null : this.#heldCluster(regionKey({ host, mode }));
+      if (cluster?.misses !== limits.misses) return null;
+      return cluster.leaders.map((leader) => leader + (entrance - (entrance & 0xfff)));
+    };
     const kept: number[] = [];
     const made = this.#tried(() => {
-      const finder = new RegionFinder(new CodeMode(mode), code.decode, code.reached, limits);
-      const region = findCluster(finder, before?.misses === misses ? before.entrances : [], path);
-      return region && { region, body: translateRegion(region, (op) => this.#keep(op, kept)) };
+      // The path leads through pages that the cluster has nothing of, and does not depend on.
+      const path = new Path(executed, new CodeMode(mode), this.#code(request, Infinity).decode);
+      const cluster = findCluster(path, code.decode, limits, known);
+      return cluster && { ...cluster, body: translateRegion(cluster.region, (op) => this.#keep(op, kept)) };
     });
     const transfer = made?.region.blocks[0]!.transfer;
     const entrances = transfer?.kind === "dispatch" ? transfer.to : [];
-    if (!made || !this.#pages.hold(code.pages) || this.#freeIndices.length < entrances.length) {
+    if (!made || !entrances.length || !this.#pages.hold(code.pages) || this.#freeIndices.length < entrances.length) {
       this.#freeOps.push(...kept);
       return null;
     }
     this.#freeLists.pop();
     this.#list(list, code.pages);
     const regions = entrances.map(({ offset }): RegionPlace => {
+      const page = offset - (offset & 0xfff);
       const index = this.#freeIndices.pop()!;
-      this.#record(index, code.pages.length, list, offset - (offset & 0xfff));
+      this.#record(index, code.pages.length, list, page);
       const region = { host: code.place(offset)!, mode, index };
-      const own = entrances.map((each) => each.offset - (offset & ~0xfff));
-      this.#clusters.set(regionKey(region), { pages: code.pages, index, misses, entrances: own });
+      const leaders = made.leaders.map((leader) => leader - page);
+      this.#clusters.set(regionKey(region), { pages: code.pages, index, misses: limits.misses, leaders });
       return region;
     });
     const id = this.#nextModule++;
@@ -283,6 +289,16 @@ export class Translator {
     const bodies = [...entrances.map(({ offset }) => entranceBody(offset - (offset & 0xfff), all)), made.body];
     const bytes = moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, SHARED, bodies, entrances.length);
     return { id, bytes, regions };
+  }
+  /** Returns the index of the cluster that begins where this one is requested if it is mostly left because of accesses that miss the TLB; else null. */
+  uselessCluster(request: RegionRequest): number | null {
+    const cluster = this.#heldCluster(regionKey(request));
+    return cluster?.misses === "leave" && this.#misses(cluster.index) ? cluster.index : null;
+  }
+  /** Returns the cluster that was made, if its code is still the same. */
+  #heldCluster(key: number): MadeCluster | null {
+    const made = this.#clusters.get(key);
+    return made && this.#pages.hold(made.pages) ? made : null;
   }
 
   /** `kept` receives the operations taken from the pool. */
@@ -310,6 +326,7 @@ export class Translator {
   #code({ host, linear, space, second, blocks, mode }: RegionRequest, mostPages: number): RequestedCode {
     const { isLong } = new CodeMode(mode);
     const pages: CodePage[] = [];
+    const known = new Map<number, CodePage>();
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
@@ -323,11 +340,13 @@ export class Translator {
       return at;
     };
     const page = (offset: number): CodePage | null => {
-      const known = pages.find((each) => each.offset === offset);
-      if (known || pages.length === mostPages) return known ?? null;
+      const before = known.get(offset);
+      if (before || pages.length === mostPages) return before ?? null;
       const at = frame(offset);
       const opened = at === null ? null : this.#pages.open(offset, at);
-      if (opened) pages.push(opened);
+      if (!opened) return null;
+      pages.push(opened);
+      known.set(offset, opened);
       return opened;
     };
     const place = (offset: number): number | null => {

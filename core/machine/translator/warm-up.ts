@@ -7,8 +7,8 @@ import { TRANSLATOR_SCRATCH } from "../layout.ts";
 import { NO_ENTRANCE } from "./dispatch.ts";
 import { HELPER_NAMES } from "./imports.ts";
 
-/** Milliseconds after which V8's optimizer has most likely finished: it takes 10 to 50 for a cluster, and does not tell. */
-export const OPTIMIZED_AFTER = 100;
+/** Milliseconds after which V8's optimizer has most likely finished: it takes 10 to 130 for a cluster, and does not tell. */
+export const OPTIMIZED_AFTER = 150;
 const CALLS = 4000;
 
 /** A page that nobody else uses serves as the state of a vCPU that has nothing. */

@@ -4,7 +4,7 @@
  * subtracts those of its instructions that were not done from the count.
  */
 import * as S from "../cpu/state.ts";
-import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
+import { TLB_PLACE, TLB_READ, TLB_SHIFT, TLB_WRITE } from "../cpu/tlb_layout.ts";
 import type { CodeMode } from "./code-mode.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
@@ -319,35 +319,41 @@ export class RegionWriter {
     if (least !== null) code.i32(least).op(Op.i32GeU);
     else code.i32(most!).op(Op.i32LeU);
     code.branchIfLikely(same);
-    this.#askHelper(op, size, write);
-    code.i32(distance).op(Op.i32Sub).set(this.#host);
+    // An object often lies in two pages. Where that would leave the region, the TLB is asked first.
+    if (this.#region.misses === "leave") this.#lookUp(op, size, write);
+    else this.#askHelper(op, size, write);
+    code.get(this.#host).i32(distance).op(Op.i32Sub).set(this.#host);
     code.end();
     code.get(this.#host).i32(distance).op(Op.i32Add);
   }
 
   /**
-   * Pushes the host address that the interpreter's function finds for the linear address in its local; bails out if there is none, or if the region does
-   * so wherever the TLB does not have the page.
+   * Sets the host address to the one that the interpreter's function finds for the linear address in its local; bails out if there is none, or if the
+   * region does so wherever the TLB does not have the page.
    */
   #askHelper(op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
-    if (this.#region.misses === "leave") {
-      this.bail(op);
-      return void code.get(this.#host);
-    }
+    if (this.#region.misses === "leave") return this.bail(op);
     code.get(this.#linear).i32(size);
     this.call(write ? "region_write" : "region_read");
     code.tee(this.#host).op(Op.i32Eqz);
     code.ifUnlikely();
     this.bail(op);
-    code.end().get(this.#host);
+    code.end();
   }
   /** Sets the host address of `size` bytes at the linear address in its local. */
   #lookUp(op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
     const table = write ? TLB_WRITE : TLB_READ;
     const found = code.block();
-    code.get(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
+    code
+      .get(this.#linear)
+      .i64(TLB_SHIFT)
+      .op(Op.i64ShrU, Op.i32WrapI64)
+      .i32(TLB_PLACE)
+      .op(Op.i32And)
+      .get(TLB)
+      .op(Op.i32Add);
     // If it belongs to another page, it is not used.
     code
       .tee(this.#entry)
@@ -360,7 +366,7 @@ export class RegionWriter {
     code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Eq);
     code.branchIfLikely(found);
     this.#askHelper(op, size, write);
-    code.op(Op.drop).end();
+    code.end();
   }
   /** The same by a window. */
   #look(window: number, op: DecodedOp, size: number, write: boolean): void {

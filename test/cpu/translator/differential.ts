@@ -79,7 +79,9 @@ export class Differential {
     for (let n = 1 + random.below(2); n > 0; n--) {
       const begin = place + random.pick(blocks);
       const places = blocks.filter(() => random.chance(70)).map((offset) => place + offset - (begin & ~0xfff));
-      if (code.cluster(this.#request(begin, false), [begin & 0xfff, ...places])) this.clusters++;
+      // Blocks follow one another as they stand, or by chance.
+      const executed = random.chance(50) ? places : Array.from({ length: 200 }, () => random.pick(places));
+      if (places.length && code.cluster(this.#request(begin, false), executed)) this.clusters++;
     }
   }
 

@@ -3,6 +3,7 @@ import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
 import {
   EXTENT_LARGE,
   EXTENT_SMALL,
+  RECORD_BAILED,
   RECORD_ENTERED,
   RECORD_SIZE,
   TRANSLATOR_RECORDS,
@@ -32,6 +33,9 @@ export class TranslatedCode {
   /** The number of regions made. */
   count = 0;
 
+  /** How many instructions were decoded. */
+  decoded = 0;
+
   /**
    * `room` is the machine address of 2 MiB for the translator; `indices` are its part of the function table, if several translators share a memory.
    */
@@ -46,7 +50,10 @@ export class TranslatedCode {
     this.#translator = new Translator(
       {
         memory,
-        decode: (...args) => core.engine_decode!(...args),
+        decode: (...args) => {
+          this.decoded++;
+          return core.engine_decode!(...args);
+        },
         codePage: exports.engine_code_page as (space: bigint, second: number, linear: bigint) => number,
         codeVersions: core.engine_code_versions!(),
         codeFlags: core.engine_code_flags!(),
@@ -83,11 +90,23 @@ export class TranslatedCode {
     return this.#adopt(this.#translator.translate(requests));
   }
   /**
-   * Makes a cluster that begins at a region, which is there already, of regions at places, by distance from the page in which that one begins. Returns
-   * false if it cannot be one.
+   * Makes a cluster for a region, which is there already, of the blocks that were executed one after the other, by distance from the page in which that
+   * region begins. Returns false if it cannot be one.
    */
-  cluster(request: RegionRequest, places: number[]): boolean {
-    return this.#adopt(this.#translator.translateCluster(request, Int32Array.from(places)));
+  cluster(request: RegionRequest, executed: number[]): boolean {
+    return this.#adopt(this.#translator.translateCluster(request, Int32Array.from(executed)));
+  }
+  /** Returns the index of the cluster at a region if it is mostly left because of accesses that miss the TLB; otherwise null. */
+  uselessCluster(request: RegionRequest): number | null {
+    return this.#translator.uselessCluster(request);
+  }
+  /** The regions made last are said to have been entered so often, and to have soon left so often. */
+  pretend(entered: number, bailed: number): void {
+    for (const index of this.#made) {
+      const at = TRANSLATOR_RECORDS + index * RECORD_SIZE;
+      this.#view.setUint32(at + RECORD_ENTERED, entered, true);
+      this.#view.setUint32(at + RECORD_BAILED, bailed, true);
+    }
   }
   #adopt(made: TranslatedModule | null): boolean {
     if (!made) return false;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "../../../core/machine/cpu/tlb_layout.ts";
+import { TLB_ENTRIES, TLB_EXECUTE, TLB_READ, TLB_SPACES, TLB_WRITE } from "../../../core/machine/cpu/tlb_layout.ts";
 import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
@@ -18,8 +18,6 @@ const FRAME_TABLE = XEN_HEAP_START + 0x10000;
 const PCPU_TABLE = XEN_HEAP_START + 0x2000;
 const PCPU_SIZE = 0x400;
 const PCPU_REGION = 0x68;
-/** From machine/cpu/tlb.ts. */
-const SPACES = 0x30000;
 
 interface Entry {
   at: number;
@@ -94,9 +92,9 @@ function entries(table: number): Entry[] {
     if (view.getUint32(PCPU_MAILBOX + id * PCPU_MAILBOX_SIZE, true) & IPI_TLB_FLUSH) continue;
     const region = view.getUint32(PCPU_TABLE + id * PCPU_SIZE + PCPU_REGION, true);
     const asids = new Set<number>();
-    for (let slot = region + SPACES; slot < region + SPACES + 64 * 16; slot += 16)
+    for (let slot = region + TLB_SPACES; slot < region + TLB_SPACES + 64 * 16; slot += 16)
       if (view.getBigUint64(slot, true)) asids.add(view.getUint32(slot + 8, true));
-    for (let at = region + table; at < region + table + 4096 * 16; at += 16) {
+    for (let at = region + table; at < region + table + TLB_ENTRIES * 16; at += 16) {
       const tag = view.getUint32(at, true);
       if (!view.getBigUint64(at, true) || !asids.has(tag & 0xfff)) continue;
       const mfn = ((view.getUint32(at + 8, true) + tag) >>> 0) >>> 12;

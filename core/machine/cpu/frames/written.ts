@@ -4,7 +4,7 @@
  */
 import { ACTIVITY, ACTIVITY_EXECUTES, ACTIVITY_FOLLOWED, ACTIVITY_SIZE, MAX_PCPUS } from "../../layout";
 import { activity } from "../machine";
-import { TLB_ENTRIES, TLB_WRITE, entryFrame, tlbBase } from "../tlb";
+import { entryFrame, nextWritable } from "../tlb";
 import { clearCodeChanged, voidCode } from "./code";
 import { DIRTY, WATCHED, WATCHED_CODE, WATCHED_LOG, WRITTEN, flagsOf, generationWord, tableFrames } from "./tables";
 
@@ -102,10 +102,7 @@ export function followGeneration(): void {
 
 function dropWatchedWrites(): void {
   const generation = atomic.load<u64>(generationWord());
-  const base = tlbBase + TLB_WRITE;
-  for (let i: usize = 0; i < TLB_ENTRIES; i++) {
-    const entry = base + (i << 4);
-    if (!load<u64>(entry)) continue;
+  for (let entry = nextWritable(0); entry; entry = nextWritable(entry)) {
     const frame = entryFrame(entry);
     if (frame >= tableFrames || !(atomic.load<u8>(flagsOf(frame)) & WATCHED)) continue;
     store<u64>(entry, 0);

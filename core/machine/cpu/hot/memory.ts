@@ -5,7 +5,7 @@
 import { read16, read32, read64, read8, setAccessSegment, write16, write32, write64, write8 } from "../access";
 import { linearMask } from "../inspection";
 import { OP_BASE_SLOT, OP_DISP, OP_INDEX_SLOT, OP_SCALE, OP_SEG, OP_SEG_SLOT } from "../op";
-import { TLB_READ, TLB_WRITE, tlbBase, tlbTag, TLB_ADDEND } from "../tlb";
+import { TLB_READ, TLB_WRITE, placeOf, tlbBase, tlbTag, TLB_ADDEND } from "../tlb";
 
 /** The bits of a linear address that identify its page. */
 export const PAGE: u64 = ~(<u64>0xfff);
@@ -29,7 +29,7 @@ function hotAddress(s: usize, op: usize): u64 {
 // @ts-ignore: decorator
 @inline
 export function entryOf(lin: u64): usize {
-  return tlbBase + ((<usize>(lin >> 8)) & 0xfff0);
+  return tlbBase + placeOf(lin);
 }
 
 // @ts-ignore: decorator
