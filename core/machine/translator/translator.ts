@@ -310,6 +310,7 @@ export class Translator {
   #code({ host, linear, space, second, blocks, mode }: RegionRequest, mostPages: number): RequestedCode {
     const { isLong } = new CodeMode(mode);
     const pages: CodePage[] = [];
+    this.#pages.begin();
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
@@ -317,14 +318,15 @@ export class Translator {
       if (at !== undefined) return at;
       const to = base + BigInt(offset);
       // Code does not go on from one end of the linear addresses at the other.
-      const isPossible = isLong || (to >= 0n && to < END_OF_32_BITS);
+      const isPossible = isLong ? isCanonical(to) : to >= 0n && to < END_OF_32_BITS;
       at = (isPossible && this.#machine.codePage(space, second, to)) || null;
       frames.set(offset, at);
       return at;
     };
     const page = (offset: number): CodePage | null => {
       const known = pages.find((each) => each.offset === offset);
-      if (known || pages.length === mostPages) return known ?? null;
+      // A record has 32 bits for the distance.
+      if (known || pages.length === mostPages || offset !== (offset | 0)) return known ?? null;
       const at = frame(offset);
       const opened = at === null ? null : this.#pages.open(offset, at);
       if (opened) pages.push(opened);
@@ -366,6 +368,11 @@ export class Translator {
     this.#bytes.set(op.rawCold, at + OP_COLD);
     return at;
   }
+}
+
+/** Returns whether it is an address of 48 bits, whatever lies above bit 63. */
+function isCanonical(linear: bigint): boolean {
+  return BigInt.asIntN(64, linear) === BigInt.asIntN(48, linear);
 }
 
 /** Returns the addresses of the decoded operations that a pool has room for, in parts (../cpu/op.ts). */
