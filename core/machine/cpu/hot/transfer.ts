@@ -16,7 +16,7 @@ export function ripOf(s: usize, op: usize): u64 {
 }
 // @ts-ignore: decorator
 @inline
-export function ripAfter(s: usize, op: usize): u64 {
+function ripAfter(s: usize, op: usize): u64 {
   return ripOf(s, op) + load<u8>(op, OP_LENGTH);
 }
 /** RIP = the instruction after `op`. */
