@@ -18,8 +18,8 @@ const POOL = 0x3b00000;
 const SECOND_PROCESSOR = 0x1800000;
 const VERSIONS = 0x200000 + CPU_SIZE;
 const FLAGS = VERSIONS + (1024 << 4) * 4;
-/** Pages so far apart have one place in the TLB. */
-const SAME_PLACE = 4096n * 4096n;
+/** Pages so far apart have one place in the TLB, whatever its size. */
+const SAME_PLACE = 1n << 30n;
 const VECTOR_BP = 3;
 const R15 = 15;
 

@@ -37,6 +37,8 @@ export class TranslatedCode {
   /** The number of regions made, and of modules given up. */
   count = 0;
   evicted = 0;
+  /** All modules that were compiled. */
+  readonly compiled: WeakRef<WebAssembly.Module>[] = [];
 
   /**
    * `room` is the machine address of 2 MiB for the translator; `indices` are its part of the function table, if several translators share a memory. It
@@ -101,7 +103,9 @@ export class TranslatedCode {
   }
   #adopt(made: TranslatedModule | null): boolean {
     if (!made) return false;
-    this.#adopted.adopt({ ...made, module: new WebAssembly.Module(made.bytes) });
+    const module = new WebAssembly.Module(made.bytes);
+    this.compiled.push(new WeakRef(module));
+    this.#adopted.adopt({ ...made, module });
     this.#modules.push(made.id);
     this.#regions.set(made.id, made.regions);
     this.count += made.regions.length;
