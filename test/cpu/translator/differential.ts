@@ -92,7 +92,7 @@ export class Differential {
     const requests = program.blocks.map((offset) => this.#request(place + offset, large, at));
     if (this.#evicts) for (const request of requests) code.translate(request);
     else code.translateAll(requests);
-    if (random.chance(40)) this.#cluster(program, place, random);
+    if (random.chance(50)) this.#cluster(program, place, random);
     const again = random.chance(20);
     for (let entry = 0; entry < ENTRIES; entry++) {
       if (again && entry) this.#replaceSome(program, place, random);

@@ -27,7 +27,7 @@ describe("translated code", () => {
   it("agrees with the interpreter on random programs with branches, calls, faults and self-modification", async () => {
     const machines = await Differential.create();
     const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 2000; i++) {
+    for (let i = 0; i < 2100; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
       if (i % 100 === 0) await breath();
     }
