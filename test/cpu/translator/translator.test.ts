@@ -39,12 +39,12 @@ describe("translated code", () => {
   it("agrees with the interpreter while regions go and come, because there is little room for them", async () => {
     const machines = await Differential.create("few");
     const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 500; i++) {
+    for (let i = 0; i < 200; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
       if (i % 100 === 0) await breath();
     }
-    expect(machines.runs).toBeGreaterThan(1_500);
-    expect(machines.evicted).toBeGreaterThan(5_000);
+    expect(machines.runs).toBeGreaterThan(600);
+    expect(machines.evicted).toBeGreaterThan(3_000);
     expect(machines.clusters).toBeGreaterThan(100);
   }, 240_000);
 
