@@ -37,8 +37,9 @@ export class TranslatedCode {
   /** The number of regions made, and of modules given up. */
   count = 0;
   evicted = 0;
-  /** All modules that were compiled. */
-  readonly compiled: WeakRef<WebAssembly.Module>[] = [];
+  /** The number of modules that were freed; a weak reference to one would keep it as long as a test goes on without a pause. */
+  freed = 0;
+  readonly #collected = new FinalizationRegistry(() => this.freed++);
 
   /**
    * `room` is the machine address of 2 MiB for the translator; `indices` are its part of the function table, if several translators share a memory. It
@@ -104,7 +105,7 @@ export class TranslatedCode {
   #adopt(made: TranslatedModule | null): boolean {
     if (!made) return false;
     const module = new WebAssembly.Module(made.bytes);
-    this.compiled.push(new WeakRef(module));
+    this.#collected.register(module, undefined);
     this.#adopted.adopt({ ...made, module });
     this.#modules.push(made.id);
     this.#regions.set(made.id, made.regions);
