@@ -2,10 +2,12 @@
  * The engine alone, as an AssemblyScript entry for tests. From `region` on, `engine_init(region)` lays out the vCPU state, the code tables and the
  * pCPU's region. The rest of memory belongs to the test.
  */
+import { requestRegion } from "../../core/machine/cpu/region_requests";
 import { clearFault, cpu, fault, setCpu, setPollAddress } from "../../core/machine/cpu/machine";
 import { codeMode, refreshMode } from "../../core/machine/cpu/mode";
 import { spaceKey } from "../../core/machine/cpu/paging/space";
 import { setFrameTables } from "../../core/machine/cpu/frames/tables";
+import { beforeDecode, decodeHolds } from "../../core/machine/cpu/frames/decoding";
 import { frameWritten, endTranslations } from "../../core/machine/cpu/frames/written";
 import { endLogged, isLogged, logIsWhole, settleLog, takeLogged } from "../../core/machine/cpu/frames/log";
 import { dropBlocks } from "../../core/machine/cpu/blocks";
@@ -90,6 +92,16 @@ export function engine_flush_page(lin: u64): void {
 export function engine_drop_writes(host: usize): void {
   tlbDropWrites(host);
 }
+/**
+ * What a decoder does before and after it reads a page. The second returns whether it may keep what it has decoded.
+ */
+export function engine_before_decode(host: usize): void {
+  watched = beforeDecode(host);
+}
+export function engine_decode_holds(host: usize): bool {
+  return watched && decodeHolds(host);
+}
+let watched: bool = false;
 export function engine_code_written(address: usize): void {
   frameWritten(<u32>(address >> 12));
 }
@@ -126,6 +138,10 @@ export function engine_mode(): u32 {
 }
 export function engine_space(): u64 {
   return spaceKey();
+}
+/** Requests the translation of the code at a machine address, as code that is hot is. */
+export function engine_request(host: u32): bool {
+  return requestRegion(host, codeMode, host, 0);
 }
 export function engine_budget(instructions: i32): void {
   setBudget(instructions, instructions);

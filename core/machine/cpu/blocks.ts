@@ -260,6 +260,9 @@ function nextPage(lin: u64, mode: u32): u64 {
   return mode & MODE_64 ? next : next & 0xffffffff;
 }
 
+/** The second page's code version, and whether what gather() has copied from there may be kept as far as decodeHolds() says so. */
+let secondVersion: u32 = 0;
+let secondWatched: bool = false;
 /**
  * Copies what can be fetched of 15 bytes across the boundary into the fetch buffer. Returns the second page's host address. Nothing is fetched beyond
  * CS's limit.
@@ -272,6 +275,8 @@ function gather(lin: u64, host: usize, mode: u32): usize {
   }
   const second = translate(nextPage(lin, mode), ACCESS_EXECUTE);
   if (!second) return 0;
+  secondWatched = beforeDecode(second);
+  secondVersion = codeVersion(<u32>(second >> 12));
   memory.copy(region + FETCH, host, here);
   memory.copy(region + FETCH + here, second, 16 - here);
   return second;
@@ -281,7 +286,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, set: usize): usize {
   if (arena + LONGEST_BLOCK > partEnd) nextPart();
   const block = arena;
   const first = block + BLOCK_HEADER;
-  beforeDecode(host);
+  const watched = beforeDecode(host);
   const version = codeVersion(<u32>(host >> 12));
   let op = first;
   let at = host;
@@ -294,8 +299,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, set: usize): usize {
       if (n) break;
       second = gather(lin, host, mode);
       if (!second) return 0;
-      beforeDecode(second);
-      store<u32>(block, codeVersion(<u32>(second >> 12)), BLOCK_SECOND_VERSION);
+      store<u32>(block, secondVersion, BLOCK_SECOND_VERSION);
       decode(op, mode, region + FETCH, 16, offset);
       offset += load<u8>(op, OP_LENGTH);
       op += OP_SIZE;
@@ -322,7 +326,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, set: usize): usize {
   store<u32>(block, <u32>second, BLOCK_SECOND);
   store<u32>(block, 0, BLOCK_HEAT);
   store<u32>(block, offset - ((<u32>host) & 0xfff), BLOCK_BYTES);
-  const holds = decodeHolds(host) && (!second || decodeHolds(second));
+  const holds = watched && decodeHolds(host) && (!second || (secondWatched && decodeHolds(second)));
   if (holds) {
     enterBlock(block, set, <u32>host, mode);
     arena = (op + (BLOCK_ALIGNMENT - 1)) & ~(BLOCK_ALIGNMENT - 1);

@@ -23,7 +23,7 @@ import { hotHost, hotOffset, hotRead } from "./hot/memory";
 import { cmov, cmovRead, extend32, extend64, setcc, storeImmediate, storeSource } from "./hot/move";
 import { assign, assign8, destination, immediate, source, source32, source64 } from "./hot/operands";
 import { RBP, RSP, hotPush, hotStack, leave, pop } from "./hot/stack";
-import { callTo, jumpTo, returnTo, ripAfter, ripOf, setNext } from "./hot/transfer";
+import { callTo, jumpTo, pushReturn, returnTo, ripOf, setNext } from "./hot/transfer";
 import { dec, imul32, inc, neg, not, sar, shl, shr } from "./hot/unary";
 import {
   DEFERRED,
@@ -413,7 +413,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         case H.H_JLE: transfer = isZero(s) || isLess(s) ? OP_TARGET : OP_TARGET2; break;
         case H.H_JG: transfer = !(isZero(s) || isLess(s)) ? OP_TARGET : OP_TARGET2; break;
         case H.H_JMP: transfer = OP_TARGET; break;
-        case H.H_CALL: hotPush(s, ripAfter(s, op)); if (!fault) transfer = OP_TARGET; break;
+        case H.H_CALL: pushReturn(s, op); if (!fault) transfer = OP_TARGET; break;
         case H.H_CALL_R: callTo(s, op, source<u64>(s, op)); break;
         case H.H_CALL_M: b = hotRead<u64>(s, op); if (fault) break; callTo(s, op, b); break;
         case H.H_JMP_R: jumpTo(s, source<u64>(s, op)); break;
@@ -475,7 +475,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
           storeSource<u64>(s, op + OP_SIZE); if (fault | codeChanged) { ahead = OP_SIZE; break; }
           op += 2 * OP_SIZE; continue;
         case H.H_MOV_RM64_CALL: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
-          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+          pushReturn(s, op + OP_SIZE); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
         case H.H_MOV_RM64_TEST_RR64_J: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
           transfer = OP_SIZE + testBranch<u64>(s, op + OP_SIZE, destination<u64>(s, op + OP_SIZE) & source<u64>(s, op + OP_SIZE)); break;
         case H.H_MOV_RM64_ADD_RI64: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b);
@@ -495,7 +495,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
           b = hotRead<u64>(s, op + OP_SIZE); if (fault) { ahead = OP_SIZE; break; } assign(s, op + OP_SIZE, b);
           op += 2 * OP_SIZE; continue;
         case H.H_MOV_RR64_CALL: assign(s, op, source<u64>(s, op));
-          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+          pushReturn(s, op + OP_SIZE); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
         case H.H_MOV_RR64_TEST_RR64_J: assign(s, op, source<u64>(s, op));
           transfer = OP_SIZE + testBranch<u64>(s, op + OP_SIZE, destination<u64>(s, op + OP_SIZE) & source<u64>(s, op + OP_SIZE)); break;
         case H.H_MOV_RI32_MOV_RR64: assign(s, op, immediate<u32>(op));
@@ -505,7 +505,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
           assign(s, op + OP_SIZE, immediate<u32>(op + OP_SIZE));
           op += 2 * OP_SIZE; continue;
         case H.H_MOV_RI32_CALL: assign(s, op, immediate<u32>(op));
-          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+          pushReturn(s, op + OP_SIZE); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
         case H.H_MOV_MR64_MOV_MR64: storeSource<u64>(s, op); if (fault | codeChanged) break;
           storeSource<u64>(s, op + OP_SIZE); if (fault | codeChanged) { ahead = OP_SIZE; break; }
           op += 2 * OP_SIZE; continue;
@@ -513,12 +513,12 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
           b = hotRead<u64>(s, op + OP_SIZE); if (fault) { ahead = OP_SIZE; break; } assign(s, op + OP_SIZE, b);
           op += 2 * OP_SIZE; continue;
         case H.H_MOV_MR64_CALL: storeSource<u64>(s, op); if (fault | codeChanged) break;
-          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+          pushReturn(s, op + OP_SIZE); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
         case H.H_XOR_RR32_MOV_RR64: xor<u32>(s, op, source<u32>(s, op));
           assign(s, op + OP_SIZE, source<u64>(s, op + OP_SIZE));
           op += 2 * OP_SIZE; continue;
         case H.H_LEA64_CALL: assign(s, op, hotOffset(s, op));
-          hotPush(s, ripAfter(s, op + OP_SIZE)); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
+          pushReturn(s, op + OP_SIZE); if (fault) ahead = OP_SIZE; else transfer = OP_SIZE + OP_TARGET; break;
         case H.H_ADD_RI64_POP_R: add<u64>(s, op, immediate<u64>(op));
           b = hotStack(s, load<u64>(s, RSP)); if (fault) { ahead = OP_SIZE; break; } pop(s, op + OP_SIZE, b);
           op += 2 * OP_SIZE; continue;
@@ -560,9 +560,9 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         }
         const target = load<u64>(s, CPU_CODE_BASE) + distance;
         store<u64>(s, codeMode & MODE_64 ? target : target & 0xffffffff, CPU_RIP);
-        if (codeMode & MODE_64 && !isCanonical(target)) {
-          // A relative branch out of the canonical range; the fault is reported at the branch.
-          left += ended ? 0 : 1;
+        if (slot == OP_TARGET && codeMode & MODE_64 && !isCanonical(target)) {
+          // A relative branch out of the canonical range; the fault is reported at the branch. What only goes on there faults when it is fetched.
+          left++;
           link = 0;
           store<u64>(s, ripOf(s, op), CPU_RIP);
           raise(VECTOR_GP);

@@ -29,9 +29,15 @@ export function requestsInit(sets: usize): void {
  * an extent (EXTENT_*). Returns false if there is no room for another request.
  */
 export function requestRegion(host: u32, mode: u32, lin: u64, extent: u32): bool {
-  const head = atomic.load<u32>(TRANSLATOR_HEAD);
-  if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return false;
-  const slot = atomic.add<u32>(TRANSLATOR_HEAD, 1) & (<u32>TRANSLATOR_REQUESTS - 1);
+  let head = atomic.load<u32>(TRANSLATOR_HEAD);
+  while (true) {
+    if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return false;
+    // If two pCPUs took the last place, the translator would find one request where it waits for two, for ever.
+    const was = atomic.cmpxchg<u32>(TRANSLATOR_HEAD, head, head + 1);
+    if (was == head) break;
+    head = was;
+  }
+  const slot = head & (<u32>TRANSLATOR_REQUESTS - 1);
   const request = TRANSLATOR_RING + <usize>slot * REQUEST_SIZE;
   store<u16>(request, <u16>extent, REQUEST_EXTENT);
   store<u16>(request, <u16>mode, REQUEST_MODE);

@@ -10,7 +10,9 @@ export interface AdoptMessage {
 }
 
 export class AdoptedRegions {
-  readonly #imports: WebAssembly.Imports;
+  readonly #memory: WebAssembly.Memory;
+  /** The functions that translated code calls, in the order of their table. */
+  readonly #helpers: WebAssembly.ExportValue[];
   readonly #table: WebAssembly.Table;
   readonly #adopt: (host: number, mode: number, index: number) => void;
   readonly #drop: (host: number, index: number) => void;
@@ -18,19 +20,16 @@ export class AdoptedRegions {
 
   constructor(core: WebAssembly.Exports, memory: WebAssembly.Memory) {
     this.#table = core.table as WebAssembly.Table;
-    const helpers = new WebAssembly.Table({
-      element: "anyfunc",
-      initial: HELPER_NAMES.length,
-      maximum: HELPER_NAMES.length,
-    });
-    HELPER_NAMES.forEach((name, n) => helpers.set(n, core[name]));
-    this.#imports = { core: { memory, helpers } };
+    this.#memory = memory;
+    this.#helpers = HELPER_NAMES.map((name) => core[name]!);
     this.#adopt = core.region_adopt as (host: number, mode: number, index: number) => void;
     this.#drop = core.region_drop as (host: number, index: number) => void;
   }
 
   adopt({ id, module, regions }: AdoptMessage): void {
-    const { exports } = new WebAssembly.Instance(module, this.#imports);
+    const { exports } = new WebAssembly.Instance(module, {
+      core: { memory: this.#memory, helpers: this.#tableOfHelpers() },
+    });
     const last = Math.max(...regions.map(({ index }) => index));
     if (last >= this.#table.length) this.#table.grow(last + 1);
     regions.forEach(({ host, mode, index }, i) => {
@@ -38,6 +37,17 @@ export class AdoptedRegions {
       this.#adopt(host, mode, index);
     });
     this.#regions.set(id, regions);
+  }
+
+  /**
+   * A table for one module. V8 11 keeps every instance that has imported a table for as long as that table, so with one table for all no module would ever be
+   * freed.
+   */
+  #tableOfHelpers(): WebAssembly.Table {
+    const { length } = this.#helpers;
+    const table = new WebAssembly.Table({ element: "anyfunc", initial: length, maximum: length });
+    this.#helpers.forEach((helper, n) => table.set(n, helper));
+    return table;
   }
 
   drop(id: number): void {

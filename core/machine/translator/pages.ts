@@ -9,6 +9,8 @@ export interface CodePage {
   host: number;
   /** The code version at which it was read. */
   version: number;
+  /** Whether every write since then is counted by the version. */
+  isWatched: boolean;
 }
 
 const CODE = 1;
@@ -17,9 +19,11 @@ const WRITTEN = 2;
 const LOCK = 4;
 /** The version of a frame that was written so often that versions have run out. */
 const VERSION_LAST = 0xffffffff;
-/** Milliseconds between two looks at a pCPU, and the number of looks. pCPUs reach the next block within a fraction of a millisecond. */
+/** Milliseconds between two looks at a pCPU, and the most looks for one region. pCPUs reach the next block within a fraction of a millisecond. */
 const LOOK_AFTER = 0.1;
 const LOOKS = 200;
+/** How often a page is marked that is written to all the time. */
+const MOST_MARKS = 3;
 
 export class CodePages {
   readonly #words: Int32Array;
@@ -27,6 +31,8 @@ export class CodePages {
   readonly #generation: BigUint64Array;
   readonly #versions: Uint32Array;
   readonly #flags: Uint8Array;
+  /** The looks that are left for the region of which pages are opened. */
+  #looks = LOOKS;
 
   constructor(machine: { memory: WebAssembly.Memory; codeVersions: number; codeFlags: number }) {
     const { buffer } = machine.memory;
@@ -38,16 +44,34 @@ export class CodePages {
     this.#flags = new Uint8Array(buffer, machine.codeFlags, frames);
   }
 
+  /** Begins to open the pages of a region. */
+  begin(): void {
+    this.#looks = LOOKS;
+  }
+
   /** Makes the page one that code is read from; null if it is not memory. */
   open(offset: number, host: number): CodePage | null {
     const frame = host >>> 12;
     if (frame >= this.#flags.length) return null;
-    while (Atomics.compareExchange(this.#versions, LOCK, 0, 1));
-    const old = Atomics.or(this.#flags, frame, CODE);
-    // pCPUs drop their write translations, and count the frame as written if they had one.
-    if (!(old & CODE) && old & WRITTEN) Atomics.add(this.#generation, 0, 1n);
-    Atomics.store(this.#versions, LOCK, 0);
-    return { offset, host, version: Atomics.load(this.#versions, frame) };
+    const isWatched = this.#watch(frame);
+    return { offset, host, version: Atomics.load(this.#versions, frame), isWatched };
+  }
+  /**
+   * Makes the frame one that code is read from. Returns whether nobody can write to it unnoticed from here on, after waiting a little for that: what is read
+   * before may be old, because translated code may write to the frame through an address that its pCPU's TLB no longer has.
+   */
+  #watch(frame: number): boolean {
+    for (let n = 0; n < MOST_MARKS; n++) {
+      while (Atomics.compareExchange(this.#versions, LOCK, 0, 1));
+      const old = Atomics.or(this.#flags, frame, CODE);
+      // pCPUs drop their write translations, and count the frame as written if they had one, by which it is no longer marked.
+      if (!(old & CODE) && old & WRITTEN) Atomics.add(this.#generation, 0, 1n);
+      Atomics.store(this.#versions, LOCK, 0);
+      if (!(old & WRITTEN)) return true;
+      if (!this.#followed()) return false;
+      if (Atomics.load(this.#flags, frame) & CODE) return true;
+    }
+    return false;
   }
 
   /** Returns whether every pCPU that executes has followed the present generation, after waiting a little for it. */
@@ -57,8 +81,9 @@ export class CodePages {
       const executes = (ACTIVITY + id * ACTIVITY_SIZE + ACTIVITY_EXECUTES) >> 2;
       const followed = (ACTIVITY + id * ACTIVITY_SIZE + ACTIVITY_FOLLOWED) >> 3;
       const lags = () => Atomics.load(this.#words, executes) === 1 && Atomics.load(this.#quads, followed) < generation;
-      for (let look = 0; lags(); look++) {
-        if (look === LOOKS) return false;
+      while (lags()) {
+        if (this.#looks <= 0) return false;
+        this.#looks--;
         Atomics.wait(this.#words, executes, 1, LOOK_AFTER);
       }
     }
@@ -67,10 +92,9 @@ export class CodePages {
 
   /** Returns whether nobody has written to the pages since they were opened, and nobody can write unnoticed. */
   hold(pages: CodePage[]): boolean {
-    if (pages.some(({ host }) => this.#flags[host >>> 12]! & WRITTEN) && !this.#followed()) return false;
-    return pages.every(({ host, version }) => {
+    return pages.every(({ host, version, isWatched }) => {
       const frame = host >>> 12;
-      const isCode = (this.#flags[frame]! & CODE) !== 0 && version !== VERSION_LAST;
+      const isCode = isWatched && (this.#flags[frame]! & CODE) !== 0 && version !== VERSION_LAST;
       return isCode && Atomics.load(this.#versions, frame) === version;
     });
   }

@@ -236,8 +236,10 @@ export class RegionFinder {
     return { mode: this.#mode, misses: this.#limits.misses, blocks };
   }
 
+  /** A place where nothing can be read is none of the region's, so whoever branches there asks whether it may. */
   #target(context: Context, offset: number): Target {
-    return { offset, block: context.leaders.get(offset) ?? null };
+    const block = this.#op(offset) ? context.leaders.get(offset) : null;
+    return { offset, block: block ?? null };
   }
 
   /** A called function that was not included for this call: in a cluster it may be part of it all the same. */

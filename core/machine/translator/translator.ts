@@ -327,6 +327,7 @@ export class Translator {
     const { isLong } = new CodeMode(mode);
     const pages: CodePage[] = [];
     const known = new Map<number, CodePage>();
+    this.#pages.begin();
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
@@ -334,14 +335,15 @@ export class Translator {
       if (at !== undefined) return at;
       const to = base + BigInt(offset);
       // Code does not go on from one end of the linear addresses at the other.
-      const isPossible = isLong || (to >= 0n && to < END_OF_32_BITS);
+      const isPossible = isLong ? isCanonical(to) : to >= 0n && to < END_OF_32_BITS;
       at = (isPossible && this.#machine.codePage(space, second, to)) || null;
       frames.set(offset, at);
       return at;
     };
     const page = (offset: number): CodePage | null => {
       const before = known.get(offset);
-      if (before || pages.length === mostPages) return before ?? null;
+      // A record has 32 bits for the distance.
+      if (before || pages.length === mostPages || offset !== (offset | 0)) return before ?? null;
       const at = frame(offset);
       const opened = at === null ? null : this.#pages.open(offset, at);
       if (!opened) return null;
@@ -385,6 +387,11 @@ export class Translator {
     this.#bytes.set(op.rawCold, at + OP_COLD);
     return at;
   }
+}
+
+/** Returns whether it is an address of 48 bits, whatever lies above bit 63. */
+function isCanonical(linear: bigint): boolean {
+  return BigInt.asIntN(64, linear) === BigInt.asIntN(48, linear);
 }
 
 /** Returns the addresses of the decoded operations that a pool has room for, in parts (../cpu/op.ts). */

@@ -5,10 +5,23 @@
 import * as state from "../../../core/machine/cpu/state.ts";
 import { compileEngine } from "../engine.ts";
 import { PRESENT, type Machine } from "../machine.ts";
-import { enter, FRAMES, HIGH, LEGACY_MODES, LONG_MODE, LOW, type LegacyMode, type Segments } from "./legacy-modes.ts";
+import {
+  enter,
+  FRAMES,
+  HIGH,
+  LAST_CODE,
+  LAST_DATA,
+  LEGACY_MODES,
+  LONG_MODE,
+  LOW,
+  type LegacyMode,
+  type Places,
+  type Segments,
+} from "./legacy-modes.ts";
 import { DATA, EDGE, FUEL, makeLegacyProgram, STACK_POINTER } from "./legacy-program.ts";
 import { Lockstep, type Difference } from "./lockstep.ts";
-import { Random, type Program } from "./program.ts";
+import { Random } from "./assembler.ts";
+import type { Program } from "./program.ts";
 
 const CODE_BYTES = 0x2000;
 const DATA_BYTES = 0x2000;
@@ -22,6 +35,12 @@ const SS = state.SS;
 
 function count(counts: Map<string, number>, name: string, by: number): void {
   counts.set(name, (counts.get(name) ?? 0) + by);
+}
+
+function mapPlaces(m: Machine, { code, data, stack }: Places): void {
+  for (const page of [0, 0x1000]) m.map(BigInt(code + page), FRAMES.code + page);
+  for (const page of [0, 0x1000]) m.map(BigInt(data + page), FRAMES.data + page);
+  m.map(BigInt(stack), FRAMES.stack);
 }
 
 export class LegacyDifferential {
@@ -41,11 +60,7 @@ export class LegacyDifferential {
       { name: "stack", from: FRAMES.stack, length: STACK_BYTES },
     ]);
     for (const m of this.#machines.both) {
-      for (const { code, data, stack } of [HIGH, LOW]) {
-        for (const page of [0, 0x1000]) m.map(BigInt(code + page), FRAMES.code + page);
-        for (const page of [0, 0x1000]) m.map(BigInt(data + page), FRAMES.data + page);
-        m.map(BigInt(stack), FRAMES.stack);
-      }
+      for (const places of [HIGH, LOW, LAST_DATA, LAST_CODE]) mapPlaces(m, places);
       const below = Number(m.view.getBigUint64(m.cr3, true) & ~0xfffn);
       for (let n = 0; n < 4; n++) {
         const entry = m.view.getBigUint64(below + 8 * n, true);
@@ -68,6 +83,8 @@ export class LegacyDifferential {
     // Another mode in which the same bytes are code.
     const other = random.pick([...LEGACY_MODES, LONG_MODE]);
     const others = other.segments(random, other.places.code + place);
+    // The last places are the same for code and for data.
+    for (const m of this.#machines.both) for (const { places } of [other, mode]) mapPlaces(m, places);
     this.#enter(mode, segments);
     this.#load(program, place, mode, segments, random);
     const turns: [LegacyMode, Segments][] = [[mode, segments]];

@@ -1,7 +1,7 @@
 /** The modes of a processor in which programs run for the comparison of translator and interpreter, with segments as they may be found there. */
 import * as state from "../../../core/machine/cpu/state.ts";
 import type { Machine } from "../machine.ts";
-import type { Random } from "./program.ts";
+import type { Random } from "./assembler.ts";
 
 /** Where code, data and stack lie: machine memory, and the linear addresses of the same three at which they are found in a mode. */
 export interface Places {
@@ -13,6 +13,9 @@ export const FRAMES: Places = { code: 0x3a00000, data: 0x3a10000, stack: 0x3a200
 export const HIGH: Places = { code: 0x40_0000, data: 0x60_0000, stack: 0x70_0000 };
 /** Within the reach of real mode. */
 export const LOW: Places = { code: 0x1_0000, data: 0x3_0000, stack: 0x5_0000 };
+/** Code, or data and stack, up to the last byte that 32 bits can address. */
+export const LAST_CODE: Places = { ...HIGH, code: 0xffff_e000 };
+export const LAST_DATA: Places = { ...HIGH, data: 0xffff_e000, stack: 0xffff_d000 };
 
 export interface Segment {
   base: number;
@@ -120,6 +123,22 @@ export const LEGACY_MODES: readonly LegacyMode[] = [
     efer: NXE,
     pae: true,
     segments: (random) => flatSegments(random, HIGH),
+  },
+  {
+    ...common,
+    name: "32-bit compatibility, code up to 4 GiB",
+    bits: 32,
+    places: LAST_CODE,
+    segments: (random) => flatSegments(random, LAST_CODE),
+  },
+  {
+    ...common,
+    name: "32-bit protected, data up to 4 GiB",
+    bits: 32,
+    places: LAST_DATA,
+    efer: NXE,
+    pae: true,
+    segments: (random) => flatSegments(random, LAST_DATA),
   },
   {
     ...common,

@@ -2,7 +2,8 @@
  * Random programs of 16- and 32-bit code: as program.ts, with what 64-bit code does not have: two operand and two address sizes, segments, and the
  * instructions that exist nowhere else. By convention EDI is the fuel of loops, ESI points into data, EBX to the end of data's last page.
  */
-import { Random, type Program } from "./program.ts";
+import type { Random } from "./assembler.ts";
+import type { Program } from "./program.ts";
 
 export const FUEL = 7;
 export const DATA = 6;
@@ -80,8 +81,10 @@ class Assembler {
   }
 }
 
-/** One instruction that does not transfer control. */
+/** One instruction that does not transfer control, sometimes with prefixes that it does not need, or with too many. */
 function instruction(a: Assembler, random: Random): void {
+  if (random.chance(2))
+    for (let n = random.below(random.chance(80) ? 3 : 13); n > 0; n--) a.bytes.push(random.pick(OVERRIDES));
   const size = random.pick([1, 2, 4, a.word, a.word, a.word]);
   const wide = size === 1 ? 0 : 1;
   const reg = random.pick(FREE);
@@ -151,7 +154,7 @@ function instruction(a: Assembler, random: Random): void {
         a.bytes.push(random.chance(50) ? 0x6a : 0x68);
         return immediate(a.bytes[a.bytes.length - 1] === 0x6a ? 1 : big);
       }
-      if (random.chance(20)) return a.memory(0, [0xff], 6);
+      if (random.chance(20)) return random.chance(50) ? a.memory(0, [0xff], 6) : a.memory(0, [0x8f], 0);
       a.bytes.push((random.chance(50) ? 0x50 : 0x58) + reg);
       return;
     case 21:
@@ -227,6 +230,8 @@ function rarer(a: Assembler, random: Random, reg: number, rm: number, inMemory: 
       // Strings, of one element or of a few.
       if (random.chance(50)) a.bytes.push(0xb9, ...little(random.below(12), a.word), random.chance(50) ? 0xf3 : 0xf2);
       a.bytes.push(random.pick([0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf]));
+      // STD or CLD, for those that come later.
+      if (random.chance(10)) a.bytes.push(random.pick([0xfc, 0xfd]));
       return;
     case 8:
     case 9:

@@ -1,4 +1,5 @@
 /** Translation at once, for tests: the region at an address is made and adopted before the next run. */
+import { OP_COLD, OP_SIZE } from "../../../core/machine/cpu/op.ts";
 import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
 import {
   EXTENT_LARGE,
@@ -16,6 +17,10 @@ import {
 } from "../../../core/machine/translator/translator.ts";
 
 const POOL_BYTES = 0x100000;
+/** As the translator does (core/machine/translator/thread.ts): how little room is left when modules are given up, and what share of them; and the most modules that are kept. */
+const SCARCE = 0.15;
+const GIVEN_UP_AT_ONCE = 0.15;
+const MOST_MODULES = 100;
 /** As many regions as two programs have. */
 const MOST_COUNTED = 64;
 
@@ -30,20 +35,26 @@ export class TranslatedCode {
   readonly #view: DataView;
   /** The indices of the regions made last. */
   #made: number[] = [];
-  /** The number of regions made. */
+  /** The number of regions made, and of modules given up. */
   count = 0;
+  evicted = 0;
+  /** The number of modules that were freed; a weak reference to one would keep it as long as a test goes on without a pause. */
+  freed = 0;
+  readonly #collected = new FinalizationRegistry(() => this.freed++);
 
   /** How many instructions were decoded. */
   decoded = 0;
 
   /**
-   * `room` is the machine address of 2 MiB for the translator; `indices` are its part of the function table, if several translators share a memory.
+   * `room` is the machine address of 2 MiB for the translator; `indices` are its part of the function table, if several translators share a memory. It
+   * has room for `ops` operations.
    */
   constructor(
     exports: WebAssembly.Exports,
     memory: WebAssembly.Memory,
     room: number,
     indices = { first: 16, end: 4096 },
+    ops?: number,
   ) {
     this.#core = exports as Functions;
     const core = this.#core;
@@ -61,7 +72,8 @@ export class TranslatedCode {
         records: TRANSLATOR_RECORDS,
         pageLists: room + POOL_BYTES,
         pool: room,
-        poolEnd: room + POOL_BYTES,
+        // The decoder takes two.
+        poolEnd: room + (ops === undefined ? POOL_BYTES : OP_COLD + (ops + 2) * OP_SIZE),
       },
       indices,
       (error) => {
@@ -86,7 +98,7 @@ export class TranslatedCode {
   }
   /** Translates those of the regions that can be translated. */
   translateAll(requests: RegionRequest[]): boolean {
-    while (this.#modules.length > 100) this.#giveUp(this.#modules.shift()!);
+    if (this.#modules.length > MOST_MODULES || this.#translator.room < SCARCE) this.giveUpOldest();
     return this.#adopt(this.#translator.translate(requests));
   }
   /**
@@ -94,6 +106,7 @@ export class TranslatedCode {
    * region begins. Returns false if it cannot be one.
    */
   cluster(request: RegionRequest, executed: number[]): boolean {
+    if (this.#translator.room < SCARCE) this.giveUpOldest();
     return this.#adopt(this.#translator.translateCluster(request, Int32Array.from(executed)));
   }
   /** Returns the index of the cluster at a region if it is mostly left because of accesses that miss the TLB; otherwise null. */
@@ -110,7 +123,9 @@ export class TranslatedCode {
   }
   #adopt(made: TranslatedModule | null): boolean {
     if (!made) return false;
-    this.#adopted.adopt({ ...made, module: new WebAssembly.Module(made.bytes) });
+    const module = new WebAssembly.Module(made.bytes);
+    this.#collected.register(module, undefined);
+    this.#adopted.adopt({ ...made, module });
     this.#modules.push(made.id);
     this.#regions.set(made.id, made.regions);
     this.count += made.regions.length;
@@ -122,8 +137,14 @@ export class TranslatedCode {
   giveUpAll(): void {
     for (const module of this.#modules.splice(0)) this.#giveUp(module);
   }
+  /** Gives up the oldest modules, as many as the translator's thread does at once. */
+  giveUpOldest(): void {
+    const count = Math.ceil(this.#modules.length * GIVEN_UP_AT_ONCE);
+    for (const module of this.#modules.splice(0, count)) this.#giveUp(module);
+  }
   /** Nothing runs in the meantime, so the module can go at once. */
   #giveUp(module: number): void {
+    this.evicted++;
     this.#translator.forget(this.#regions.get(module)!);
     this.#regions.delete(module);
     this.#adopted.drop(module);

@@ -27,13 +27,25 @@ describe("translated code", () => {
   it("agrees with the interpreter on random programs with branches, calls, faults and self-modification", async () => {
     const machines = await Differential.create();
     const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 2000; i++) {
+    for (let i = 0; i < 2100; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
       if (i % 100 === 0) await breath();
     }
     expect(machines.runs).toBeGreaterThan(7_500);
     expect(machines.regions).toBeGreaterThan(10_000);
     expect(machines.clusters).toBeGreaterThan(1_000);
+  }, 240_000);
+
+  it("agrees with the interpreter while regions go and come, because there is little room for them", async () => {
+    const machines = await Differential.create("few");
+    const seed = Date.now() % 0x3fffffff;
+    for (let i = 0; i < 200; i++) {
+      expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
+      if (i % 100 === 0) await breath();
+    }
+    expect(machines.runs).toBeGreaterThan(600);
+    expect(machines.evicted).toBeGreaterThan(3_000);
+    expect(machines.clusters).toBeGreaterThan(100);
   }, 240_000);
 
   it("of 16 and 32 bits agrees with the record of silicon, every instruction as a region", async () => {
@@ -45,7 +57,7 @@ describe("translated code", () => {
   it("of every mode agrees with the interpreter, also where one page is translated for one mode and runs in another", async () => {
     const machines = await LegacyDifferential.create();
     const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 800; i++) {
+    for (let i = 0; i < 1000; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
       if (i % 100 === 0) await breath();
     }

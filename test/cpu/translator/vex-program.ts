@@ -1,6 +1,6 @@
 /** VEX instructions of random programs: any of AVX's, FMA's, F16C's and BMI's forms, and more often those that compilers and C libraries use most. */
 import { FORMS, type Form } from "../silicon/forms.ts";
-import type { Random } from "./program.ts";
+import type { Random } from "./assembler.ts";
 
 /** A memory operand: its ModRM byte without the register, what follows it, and REX.X and REX.B. */
 export interface VexMemory {

@@ -4,12 +4,15 @@ import { VERSION_LAST, codeVersion } from "./code";
 import { WATCHED_CODE, WRITTEN, flagsOf, splitLock, tableFrames } from "./tables";
 import { follow, followGeneration, hasFollowed, nextGeneration, othersFollowed } from "./written";
 
-/** To be called before decoding from a host page: from now on, whoever writes to it reports that. */
-export function beforeDecode(host: usize): void {
+/**
+ * To be called before anything is read from a host page to be decoded: from now on, whoever writes to it reports that. Returns whether everybody does so already.
+ * Another pCPU that has not followed may write unnoticed to what is read now, even through translated code's address of a page that its TLB no longer has.
+ */
+export function beforeDecode(host: usize): bool {
   const frame = <u32>(host >> 12);
-  if (frame >= tableFrames) return;
+  if (frame >= tableFrames) return false;
   const flags = flagsOf(frame);
-  if ((atomic.load<u8>(flags) & (WATCHED_CODE | WRITTEN)) == WATCHED_CODE) return;
+  if ((atomic.load<u8>(flags) & (WATCHED_CODE | WRITTEN)) == WATCHED_CODE) return true;
   // Who finds WATCHED_CODE set must also find the generation incremented.
   while (atomic.cmpxchg<u32>(splitLock(), 0, 1)) {}
   const old = atomic.or<u8>(flags, WATCHED_CODE);
@@ -21,13 +24,11 @@ export function beforeDecode(host: usize): void {
     tlbDropWrites(host & ~(<usize>0xfff));
     follow(before + 1);
   } else followGeneration();
+  return !(old & WRITTEN) || othersFollowed();
 }
 
-/** Returns whether what was decoded since beforeDecode() may be kept: nobody has written in between, and nobody can write unnoticed. */
+/** Returns whether what was decoded since beforeDecode(), which has returned true, may be kept: nobody has written in between. */
 export function decodeHolds(host: usize): bool {
   const frame = <u32>(host >> 12);
-  if (frame >= tableFrames) return false;
-  // The order matters: a pCPU that follows the generation first counts what it may have written.
-  if (atomic.load<u8>(flagsOf(frame)) & WRITTEN && !othersFollowed()) return false;
   return (atomic.load<u8>(flagsOf(frame)) & WATCHED_CODE) != 0 && codeVersion(frame) != VERSION_LAST;
 }

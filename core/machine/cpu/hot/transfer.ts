@@ -4,7 +4,7 @@ import { VECTOR_GP, fault, raise } from "../machine";
 import { codeMode } from "../mode";
 import { MODE_64 } from "../mode_bits";
 import { isCanonical } from "../paging/format";
-import { OP_LENGTH, OP_OFFSET } from "../op";
+import { OP_IMM, OP_LENGTH, OP_OFFSET } from "../op";
 import { CPU_CODE_BASE, CPU_RIP } from "../state";
 import { RSP, hotPush } from "./stack";
 
@@ -16,7 +16,7 @@ export function ripOf(s: usize, op: usize): u64 {
 }
 // @ts-ignore: decorator
 @inline
-export function ripAfter(s: usize, op: usize): u64 {
+function ripAfter(s: usize, op: usize): u64 {
   return ripOf(s, op) + load<u8>(op, OP_LENGTH);
 }
 /** RIP = the instruction after `op`. */
@@ -34,6 +34,13 @@ export function callTo(s: usize, op: usize, target: u64): void {
     if (!fault) store<u64>(s, target, CPU_RIP);
   }
   clearCodeChanged();
+}
+/** Pushes the return address of a direct call, if its target can be fetched. */
+// @ts-ignore: decorator
+@inline
+export function pushReturn(s: usize, op: usize): void {
+  if (isCanonical(load<u64>(s, CPU_CODE_BASE) + load<u64>(op, OP_IMM))) hotPush(s, ripAfter(s, op));
+  else raise(VECTOR_GP);
 }
 // @ts-ignore: decorator
 @inline
