@@ -1,4 +1,5 @@
 /** Frames that other domains have granted to this one. They are mapped while somebody uses them. */
+import { GNTST_eagain } from "../../abi/grant_table.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 
 /** The GNTST_* of public/grant_table.h, by -status. */
@@ -36,6 +37,12 @@ export interface MappedGrant {
   readonly handle: number;
 }
 
+/**
+ * How many grants of one call are asked for again because their frames have no memory yet. Each time the hypervisor looks at a part of the granter's memory
+ * for some, so this is also a bound for the time that a guest can make a backend spend.
+ */
+const MOST_AGAIN = 64;
+
 /** Maps and unmaps any number of grants with one hypercall. */
 export class GrantMap {
   readonly #hypercalls: Hypercalls;
@@ -51,6 +58,16 @@ export class GrantMap {
   /** Maps all of them or none. Throws GrantError for the first one that can't be mapped. */
   mapAll(domid: number, refs: readonly number[], readonly = false): MappedGrant[] {
     const results = this.#hypercalls.grants.map(domid, refs, readonly);
+    for (let left = MOST_AGAIN; left > 0 && results.some(({ status }) => status === GNTST_eagain);) {
+      const late = results.flatMap(({ status }, i) => (status === GNTST_eagain ? [i] : [])).slice(0, left);
+      left -= late.length;
+      const found = this.#hypercalls.grants.map(
+        domid,
+        late.map((i) => refs[i]!),
+        readonly,
+      );
+      late.forEach((i, n) => (results[i] = found[n]!));
+    }
     const maps = results.map(({ address, handle }, i) => ({ domid, ref: refs[i]!, address, handle }));
     const failed = results.findIndex(({ status }) => status !== 0);
     if (failed < 0) return maps;

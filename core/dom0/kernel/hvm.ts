@@ -52,8 +52,11 @@ const LIST = 64;
 export const CONTEXT_MOST = 0x1f000;
 /** How many frame numbers are looked at in one call. */
 const LOOKED = 64;
+/** Extents of 2 MiB, and of 1 GiB, which hosts have few of. */
 const LARGE_ORDER = 9;
 const LARGE_FRAMES = 1 << LARGE_ORDER;
+const HUGE_ORDER = 18;
+const HUGE_FRAMES = 1 << HUGE_ORDER;
 
 /** The calls by which PVH domains are built. */
 export class HvmHypercalls {
@@ -188,7 +191,15 @@ export class HvmHypercalls {
     let done = 0;
     while (done < count) {
       const at = first + done;
-      const large = Math.floor((count - done) / LARGE_FRAMES);
+      // Memory on demand comes in extents of 2 MiB at most.
+      if (!flags && at % HUGE_FRAMES === 0 && count - done >= HUGE_FRAMES) {
+        const got = this.#extents(domid, at, 1, HUGE_ORDER, flags);
+        done += got * HUGE_FRAMES;
+        if (got > 0) continue;
+      }
+      // After a failure the rest of this GiB is tried in smaller ones.
+      const untilHuge = HUGE_FRAMES - (at % HUGE_FRAMES);
+      const large = Math.floor(Math.min(count - done, flags ? count : untilHuge) / LARGE_FRAMES);
       if (at % LARGE_FRAMES === 0 && large > 0) {
         const got = this.#extents(domid, at, large, LARGE_ORDER, flags);
         done += got * LARGE_FRAMES;

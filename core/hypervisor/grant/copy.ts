@@ -7,6 +7,7 @@ import {
   GNTST_bad_copy_arg,
   GNTST_bad_domain,
   GNTST_bad_page,
+  GNTST_eagain,
   GNTST_general_error,
   GNTST_okay,
   GNTST_permission_denied,
@@ -24,7 +25,7 @@ import { domainMemory } from "../memory/domain_memory";
 import { PGT_writable_page, frameAddress } from "../memory/frames";
 import { putPage } from "../memory/references";
 import { getPageType, putPageType } from "../memory/page_type";
-import { takeFrame } from "../p2m/guest_frame";
+import { isSearching, takeFrame } from "../p2m/guest_frame";
 import { PIN_TO_COPY, pinGrant, pinnedLength, pinnedMfn, pinnedStart, unpinGrant } from "./pin";
 
 /** The frame of the side that takeSide() took last. */
@@ -74,7 +75,7 @@ function takeSide(pointer: usize, grant: bool, readonly: bool, offset: u32, leng
   if (domainMemory(domid) == null) return GNTST_bad_domain;
   if (!grant) {
     takenMfn = takeFrame(load<u64>(pointer), domid);
-    return takenMfn ? GNTST_okay : GNTST_bad_page;
+    return takenMfn ? GNTST_okay : isSearching ? GNTST_eagain : GNTST_bad_page;
   }
   const ref = load<u32>(pointer);
   const status = pinGrant(domid, ref, currentVcpu.domid, copyUse(readonly));

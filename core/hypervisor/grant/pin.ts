@@ -12,6 +12,7 @@ import {
   GNTMAP_readonly,
   GNTST_bad_gntref,
   GNTST_bad_page,
+  GNTST_eagain,
   GNTST_general_error,
   GNTST_no_space,
   GNTST_okay,
@@ -31,7 +32,7 @@ import {
 } from "../../abi/grant_table";
 import { DOMID_SELF } from "../../abi/xen";
 import { getPage, putPage, refPage } from "../memory/references";
-import { takeFrame } from "../p2m/guest_frame";
+import { isSearching, takeFrame } from "../p2m/guest_frame";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
   ACTIVE_DOMID,
@@ -179,7 +180,7 @@ export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
     if (!mfn) {
       clearMarks(t, ref, active);
       spinUnlock(tableLock(t));
-      return GNTST_bad_page;
+      return isSearching ? GNTST_eagain : GNTST_bad_page;
     }
     refPage(mfn);
     store<u32>(active, mfn, ACTIVE_MFN);

@@ -15,7 +15,7 @@ import {
 } from "../memory/frames";
 import { INVALID_M2P_ENTRY, m2pGet } from "../memory/m2p";
 import { PTE_P, PTE_RW, PTE_SIZE, pteMfn } from "../memory/pte";
-import { LARGE_FRAMES, P2M_GRANT_RO, P2M_RAM, P2M_SHARED, entryType, isGrant, isReserved, p2mEntry } from "./entry";
+import { P2M_GRANT_RO, P2M_RAM, P2M_SHARED, entryType, framesOf, isGrant, isReserved, p2mPart } from "./entry";
 import { TABLE_ENTRIES } from "./tables";
 
 let tables: u32 = 0;
@@ -35,7 +35,7 @@ function countTable(d: DomainMemory, table: u32, level: u32, first: u64): void {
   tables++;
   for (let i: u32 = 0; i < TABLE_ENTRIES; i++) {
     const entry = load<u64>(frameAddress(table) + <usize>i * PTE_SIZE);
-    if (isReserved(entry)) onDemand += level == 1 ? 1 : LARGE_FRAMES;
+    if (isReserved(entry)) onDemand += framesOf(entry);
     if (!(entry & PTE_P)) continue;
     const gfn = first + ((<u64>i) << (9 * (level - 1)));
     if (level == 1) countFrame(d, entry, gfn);
@@ -43,9 +43,9 @@ function countTable(d: DomainMemory, table: u32, level: u32, first: u64): void {
       const below = pteMfn(entry);
       if (mfnValid(below) && pageFlag(<u32>below, PGC_xen_heap)) countTable(d, <u32>below, level - 1, gfn);
       else report("second stage: no table of it:", <u32>below, 0, 1);
-    } else
-      for (let j: u32 = 0; j < LARGE_FRAMES; j++)
-        countFrame(d, p2mEntry(<u32>pteMfn(entry) + j, entryType(entry)), gfn + j);
+    } else if (framesOf(entry) != (<u32>1) << (9 * (level - 1)))
+      report("second stage: size of an entry at level", level, framesOf(entry), 0);
+    else for (let j: u32 = 0; j < framesOf(entry); j++) countFrame(d, p2mPart(entry, j), gfn + j);
   }
 }
 
@@ -77,8 +77,7 @@ function tableMaps(table: u32, level: u32, mfn: u32, writing: bool): bool {
     if (!(entry & PTE_P)) continue;
     const target = <u32>pteMfn(entry);
     if (level == 1 || entry & PTE_LARGE) {
-      const frames: u32 = level == 1 ? 1 : LARGE_FRAMES;
-      if ((entry & need) == need && mfn - target < frames) return true;
+      if ((entry & need) == need && mfn - target < framesOf(entry)) return true;
     } else if (tableMaps(target, level - 1, mfn, writing)) return true;
   }
   return false;

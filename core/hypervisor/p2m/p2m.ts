@@ -24,7 +24,7 @@ import { getPage, putPage, refPage } from "../memory/references";
 import { tlbFlushAll } from "../memory/tlb";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
-  LARGE_FRAMES,
+  HUGE_ORDER,
   LARGE_ORDER,
   P2M_GRANT_RO,
   P2M_GRANT_RW,
@@ -34,6 +34,7 @@ import {
   isGrant,
   isReserved,
   p2mEntry,
+  p2mHugeEntry,
   p2mLargeEntry,
 } from "./entry";
 import { P2M_GFNS, clearLeaf, entryAt, leafOf, makeLeaf } from "./tables";
@@ -123,8 +124,8 @@ export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 
   spinLock(p2mLock(d));
   let error: i32 = 0;
   let done: u32 = 0;
-  if (order == LARGE_ORDER && !(gfn & (LARGE_FRAMES - 1)) && !(mfn & (LARGE_FRAMES - 1)) && addLarge(d, gfn, mfn))
-    done = count;
+  const isAligned = !(((<u32>gfn) | mfn) & (count - 1));
+  if ((order == LARGE_ORDER || order == HUGE_ORDER) && isAligned && addLarge(d, gfn, mfn, order)) done = count;
   else if (order) error = whyNot(d, gfn, count);
   for (; done < count && !error; done++) {
     if (getPageAndType(<u64>mfn + done, d.domid, PGT_writable_page)) error = -EINVAL;
@@ -153,20 +154,26 @@ function whyNot(d: DomainMemory, gfn: u64, count: u32): i32 {
   return 0;
 }
 
-/** Puts one large entry where neither an entry nor a table stands. Returns false with nothing changed if that can't be. The caller holds the lock. */
-function addLarge(d: DomainMemory, gfn: u64, mfn: u32): bool {
+/**
+ * Puts one large entry, of LARGE_ORDER or HUGE_ORDER, where neither an entry nor a table stands. Returns false with nothing changed if that can't be.
+ * The caller holds the lock; for 1 GiB it does so for a hundredth of a second, and only a control domain can ask for that (memory/reservation.ts).
+ */
+function addLarge(d: DomainMemory, gfn: u64, mfn: u32, order: u32): bool {
   if (d.flags & MEM_DYING) return false;
-  const at = makeLeaf(d, gfn, 2);
+  const isHuge = order == HUGE_ORDER;
+  const at = makeLeaf(d, gfn, isHuge ? 3 : 2);
   if (!at || load<u64>(at)) return false;
+  const count: u32 = (<u32>1) << order;
   let held: u32 = 0;
-  while (held < LARGE_FRAMES && !getPageAndType(<u64>mfn + held, d.domid, PGT_writable_page)) held++;
-  if (held < LARGE_FRAMES) {
+  while (held < count && !getPageAndType(<u64>mfn + held, d.domid, PGT_writable_page)) held++;
+  if (held < count) {
     while (held--) putPageAndType(mfn + held);
     return false;
   }
-  for (let i: u32 = 0; i < LARGE_FRAMES; i++) m2pSet(mfn + i, gfn + i);
-  atomic.store<u64>(at, p2mLargeEntry(mfn, P2M_RAM));
-  if (gfn + LARGE_FRAMES - 1 > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>gfn + LARGE_FRAMES - 1;
+  for (let i: u32 = 0; i < count; i++) m2pSet(mfn + i, gfn + i);
+  atomic.store<u64>(at, isHuge ? p2mHugeEntry(mfn, P2M_RAM) : p2mLargeEntry(mfn, P2M_RAM));
+  const last = gfn + <u64>count - 1;
+  if (last > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>last;
   return true;
 }
 

@@ -12,7 +12,7 @@ import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { ROOT_SECOND_STAGES, frameAddress } from "../memory/frames";
 import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
 import { tlbFlushAll } from "../memory/tlb";
-import { LARGE_FRAMES, p2mPart, p2mTableEntry } from "./entry";
+import { framesOf, p2mBelow, p2mPart, p2mTableEntry } from "./entry";
 
 /** The number of guest frames that there can be: 40 bits of address, as CPUID says. */
 export const P2M_GFNS: u64 = (<u64>1) << 28;
@@ -49,7 +49,7 @@ export function entryAt(d: DomainMemory, gfn: u64): u64 {
 export function partOf(at: usize, gfn: u64): u64 {
   const entry = atomic.load<u64>(at);
   if (!(entry & PTE_LARGE)) return entry;
-  return p2mPart(entry, (<u32>gfn) & (LARGE_FRAMES - 1));
+  return p2mPart(entry, (<u32>gfn) & (framesOf(entry) - 1));
 }
 
 /** Takes a fresh table out of the domain's pool; 0 if that is used up, or the host is out of memory. The caller holds the lock. */
@@ -90,8 +90,8 @@ function isTaken(id: u32): bool {
 }
 
 /**
- * As leafOf(), and makes the tables that lead to an entry of `level`, 1 or 2; a large entry on the way to level 1 becomes a table that says the same.
- * 0 if there is no room for a table. With `level` 2 the entry found may lead to a table of level 1. The caller holds the lock.
+ * As leafOf(), and makes the tables that lead to an entry of `level`, 1 to 3; a large entry above it becomes a table that says the same. 0 if there is no
+ * room for a table. With `level` 2 or 3 the entry found may lead to a table. The caller holds the lock.
  */
 export function makeLeaf(d: DomainMemory, gfn: u64, level: u32): usize {
   if (gfn >= P2M_GFNS || !d.p2mRoot) return 0;
@@ -102,7 +102,7 @@ export function makeLeaf(d: DomainMemory, gfn: u64, level: u32): usize {
     if (!(entry & PTE_P) || entry & PTE_LARGE) {
       const fresh = newTable(d);
       if (!fresh) return 0;
-      if (entry) spread(entry, fresh);
+      if (entry) spreadInto(entry, fresh);
       atomic.store<u64>(at, p2mTableEntry(fresh));
       table = fresh;
     } else table = <u32>pteMfn(entry);
@@ -138,7 +138,8 @@ function isEmpty(table: u32, from: usize): bool {
   return true;
 }
 
-/** Writes what a large entry says into a table. What each part holds stays the same, so nothing has to be flushed. */
-function spread(large: u64, table: u32): void {
-  for (let i: u32 = 0; i < LARGE_FRAMES; i++) store<u64>(frameAddress(table) + <usize>i * PTE_SIZE, p2mPart(large, i));
+/** Writes what a large entry says into a table of the level below. What each frame holds stays the same, so nothing has to be flushed. */
+export function spreadInto(large: u64, table: u32): void {
+  for (let i: u32 = 0; i < TABLE_ENTRIES; i++)
+    store<u64>(frameAddress(table) + <usize>i * PTE_SIZE, p2mBelow(large, i));
 }

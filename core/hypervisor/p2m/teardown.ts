@@ -1,13 +1,13 @@
 /** The end of a second stage. The domain's vCPUs will not run any more; others may still ask for its frames, and find none. */
 import { PTE_LARGE } from "../../machine/cpu/paging/format";
-import { freeXenheapPages } from "../memory/allocator";
+import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { DomainMemory } from "../memory/domain_memory";
 import { frameAddress } from "../memory/frames";
 import { INVALID_M2P_ENTRY, m2pSet } from "../memory/m2p";
 import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, P2M_SHARED, entryType, p2mEntry } from "./entry";
-import { TABLE_ENTRIES } from "./tables";
+import { P2M_ON_DEMAND, P2M_RAM, P2M_SHARED, entryType, framesOf, p2mPart, p2mTableEntry } from "./entry";
+import { TABLE_ENTRIES, spreadInto } from "./tables";
 import { countOnDemand, dropEntry, p2mLock } from "./p2m";
 
 /** The number of level 1 tables, or large entries, that one call frees. */
@@ -39,21 +39,34 @@ function dropTable(d: DomainMemory, table: u32, level: u32): bool {
     const at = frameAddress(table) + <usize>i * PTE_SIZE;
     const entry = load<u64>(at);
     if (entryType(entry) == P2M_ON_DEMAND) {
-      dropped += level == 1 ? 1 : LARGE_FRAMES;
+      dropped += framesOf(entry);
       store<u64>(at, 0);
     }
     if (entryType(entry) == P2M_SHARED) dropped++;
     if (!(entry & PTE_P)) continue;
     if (level == 1) dropFrame(entry);
-    else if (entry & PTE_LARGE) {
+    else if (entry & PTE_LARGE && !(level == 3 && split(d, at))) {
       if (!left) return false;
       left--;
-      for (let j: u32 = 0; j < LARGE_FRAMES; j++) dropFrame(p2mEntry(<u32>pteMfn(entry) + j, entryType(entry)));
-    } else if (!dropTable(d, <u32>pteMfn(entry), level - 1)) return false;
+      for (let j: u32 = 0; j < framesOf(entry); j++) dropFrame(p2mPart(entry, j));
+    } else if (!dropTable(d, <u32>pteMfn(load<u64>(at)), level - 1)) return false;
     store<u64>(at, 0);
   }
   d.p2mTables--;
   freeXenheapPages(table, 0);
+  return true;
+}
+
+/**
+ * Makes a table of an entry of 1 GiB, so that it can be dropped in pieces. The table is not taken from the domain's pool, which may be used up. Returns
+ * false if the host has no frame for it; the entry is then dropped as a whole, which takes a hundredth of a second.
+ */
+function split(d: DomainMemory, at: usize): bool {
+  const table = allocXenheapPages(0);
+  if (!table) return false;
+  d.p2mTables++;
+  spreadInto(load<u64>(at), table);
+  atomic.store<u64>(at, p2mTableEntry(table));
   return true;
 }
 

@@ -1,15 +1,20 @@
 /**
  * AVX and AVX2 as v128 instructions, on both halves of YMM registers: moves, and what does in each half what SSE does (lanes.ts). What crosses the halves is in
- * avx-across.ts, floating point in float.ts and the files after it. What is in none of them is left to the interpreter's function: F16C, gathers, masked moves, shifts by
- * a count for each lane, approximations, AES and the like.
+ * avx-across.ts, what has a count or a choice for each lane in avx-variable.ts and avx-masked.ts, floating point in float.ts and the files after it. What is in none of
+ * them is left to the interpreter's function: gathers, approximations, AES and the like.
  */
 import { writeAcross } from "./avx-across.ts";
+import { writeMasked } from "./avx-masked.ts";
+import { writeVariable } from "./avx-variable.ts";
 import { writeFma } from "./fma.ts";
 import { halves, setHalves } from "./avx-operand.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
 import { writeFloatComparison } from "./float-compare.ts";
 import { writeConversion } from "./float-convert.ts";
+import { writePackedConversion } from "./float-convert-packed.ts";
+import { writeHalf } from "./float-half.ts";
+import { writeHorizontal } from "./float-horizontal.ts";
 import { writeRounding } from "./float-round.ts";
 import { SHIFTS_BY_REGISTER, key, laneForm, shiftByConstant, shiftInstruction } from "./lanes.ts";
 import { V } from "./simd.ts";
@@ -38,9 +43,14 @@ export function writeAvx(w: RegionWriter, op: DecodedOp): boolean {
     writeLanes(w, op, page) ||
     writeSigns(w, op, page) ||
     writeAcross(w, op, page) ||
+    writeVariable(w, op, page) ||
+    writeMasked(w, op, page) ||
     writeFloat(w, op, page) ||
     writeFloatComparison(w, op, page) ||
+    writeHorizontal(w, op, page) ||
     writeConversion(w, op, page) ||
+    writePackedConversion(w, op, page) ||
+    writeHalf(w, op, page) ||
     writeRounding(w, op, page) ||
     writeFma(w, op, page)
   );
@@ -182,7 +192,11 @@ function writeLanes(w: RegionWriter, op: DecodedOp, page: number): boolean {
   return true;
 }
 
-/** What makes general registers or flags of a vector: VPMOVMSKB, VMOVMSKPS, VMOVMSKPD, VPTEST. */
+const signsOf = (width: number) => Array.from({ length: 16 }, (_, i) => (i % width === width - 1 ? 0x80 : 0));
+/** The bits that VTESTPS, VTESTPD and VPTEST look at. */
+const TESTED: Record<number, number[] | "all"> = { 0x0e: signsOf(4), 0x0f: signsOf(8), 0x17: "all" };
+
+/** What makes general registers or flags of a vector: VPMOVMSKB, VMOVMSKPS, VMOVMSKPD, VPTEST, VTESTPS, VTESTPD. */
 function writeSigns(w: RegionWriter, op: DecodedOp, page: number): boolean {
   const { code, flags } = w;
   const masks: Record<number, { bits: number; instruction: number }> = {
@@ -202,8 +216,13 @@ function writeSigns(w: RegionWriter, op: DecodedOp, page: number): boolean {
     w.setRegister(op.reg);
     return true;
   }
-  if (key(page, op.opcode) !== key(PAGE_0F38_66, 0x17)) return false;
+  const tested = page === PAGE_0F38_66 ? TESTED[op.opcode] : undefined;
+  if (!tested) return false;
   const source = halves(w, op);
+  const anyTested = () => {
+    if (tested !== "all") code.vector(V.const, ...tested).vector(V.and);
+    code.vector(V.anyTrue);
+  };
   const each = op.is256 ? [0, 1] : [0];
   for (const half of each) {
     w.vectorHalf(op.reg, half);
@@ -211,7 +230,8 @@ function writeSigns(w: RegionWriter, op: DecodedOp, page: number): boolean {
     code.vector(V.and);
     if (half) code.vector(V.or);
   }
-  code.vector(V.anyTrue).op(Op.i64ExtendI32U).set(w.temporary("second", I64));
+  anyTested();
+  code.op(Op.i64ExtendI32U).set(w.temporary("second", I64));
   code.i64(0).i64(CF);
   for (const half of each) {
     source(half);
@@ -219,7 +239,8 @@ function writeSigns(w: RegionWriter, op: DecodedOp, page: number): boolean {
     code.vector(V.andNot);
     if (half) code.vector(V.or);
   }
-  code.vector(V.anyTrue).op(Op.select).set(flags.a);
+  anyTested();
+  code.op(Op.select).set(flags.a);
   code.get(w.temporary("second", I64)).set(flags.result);
   flags.set("compared", 8);
   return true;

@@ -19,7 +19,9 @@ const MODE = 0xffc0;
 const MODE_DEFAULT = 0x1f80;
 const INEXACT = 0x20;
 const SQRT = 0x51;
+export const ADD = 0x58;
 const MULTIPLY = 0x59;
+export const SUBTRACT = 0x5c;
 const DIVIDE = 0x5e;
 
 export interface Format {
@@ -178,16 +180,20 @@ export function isDefaultMode(code: Code): void {
 /** Writes ADD, SUB, MUL, DIV or SQRT of any format. Returns false, with nothing written, for anything else. */
 export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolean {
   if (page > PAGE_F2 || !isArithmetic(op.opcode)) return false;
+  writeArithmetic(w, op, op.opcode, floatOperands(w, op, page, op.opcode === SQRT));
+  return true;
+}
+/** Writes what an arithmetic instruction's opcode stands for, of operands that may have been made of the instruction's own ones. */
+export function writeArithmetic(w: RegionWriter, op: DecodedOp, opcode: number, operands: FloatOperands): void {
   const { code } = w;
-  const isUnary = op.opcode === SQRT;
-  const operands = floatOperands(w, op, page, isUnary);
+  const isUnary = opcode === SQRT;
   const { format, halves: all } = operands;
   const { lanes, width } = format;
   const mxcsr = w.temporary("mxcsr", I32);
   const bad = w.temporary("vectorBad", V128);
   all.forEach(({ a, b, r }, half) => {
     if (!isUnary) code.get(a);
-    code.get(b).vector(format.operations[op.opcode]!).set(r);
+    code.get(b).vector(format.operations[opcode]!).set(r);
     // Denormal operands.
     denormal(w, b, format);
     if (!isUnary) {
@@ -198,7 +204,7 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
     code.get(r).vector(lanes.abs);
     constant(w, format.greatest, width);
     code.vector(lanes.le).vector(V.not).vector(V.or);
-    if (op.opcode === MULTIPLY || op.opcode === DIVIDE) {
+    if (opcode === MULTIPLY || opcode === DIVIDE) {
       code.get(r).vector(lanes.abs);
       constant(w, format.least, width);
       code.vector(lanes.le).vector(V.or);
@@ -214,16 +220,15 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
   constant(w, (1n << BigInt(width)) - 1n, width);
   code.set(bad).else().get(bad);
   for (const { a, b, r } of all) {
-    inexact(w, op.opcode, format, a, b, r);
+    inexact(w, opcode, format, a, b, r);
     code.vector(V.or);
   }
   code.set(bad).end().end();
   code.get(bad);
   settleResult(w, op, operands);
-  return true;
 }
 function isArithmetic(opcode: number): boolean {
-  return opcode === SQRT || opcode === MULTIPLY || opcode === DIVIDE || opcode === 0x58 || opcode === 0x5c;
+  return opcode === SQRT || opcode === MULTIPLY || opcode === DIVIDE || opcode === ADD || opcode === SUBTRACT;
 }
 
 /** Pushes lanes that are not zero where the result may be inexact. */
@@ -245,10 +250,10 @@ function inexact(w: RegionWriter, opcode: number, format: Format, a: number, b: 
   }
   const addend = w.temporary("vectorAddend", V128);
   const part = w.temporary("vectorPart", V128);
-  const add = operations[0x58]!;
-  const sub = operations[0x5c]!;
+  const add = operations[ADD]!;
+  const sub = operations[SUBTRACT]!;
   code.get(b);
-  if (opcode === 0x5c) code.vector(lanes.neg);
+  if (opcode === SUBTRACT) code.vector(lanes.neg);
   code.set(addend);
   // error = (a - (r - part)) + (addend - part), where part = r - a
   code.get(r).get(a).vector(sub).set(part);

@@ -92,7 +92,7 @@ function interleave(width: number, high: boolean): number[] {
   return out;
 }
 /** The bytes of these lanes, each `width` wide. */
-function lanesOf(width: number, ...lanes: number[]): number[] {
+export function lanesOf(width: number, ...lanes: number[]): number[] {
   return lanes.flatMap((lane) => Array.from({ length: width }, (_, i) => lane * width + i));
 }
 const SHUFFLES = new Map<number, number[]>([
@@ -158,7 +158,7 @@ const same = (...bytes: number[]): number[] => bytes;
 const splat8 = (byte: number) => new Array<number>(16).fill(byte);
 
 /** Runs `then` with a way to push what `push` pushes as often as it likes. */
-function repeated(w: RegionWriter, name: string, push: Push): Push {
+export function repeated(w: RegionWriter, name: string, push: Push): Push {
   const local = w.temporary(name, V128);
   push();
   w.code.set(local);
@@ -268,7 +268,43 @@ const bytesDot: Lanes = (w, a, b) => {
   code.i32(8).vector(V.i16x8ShrS).vector(V.i16x8Mul).vector(V.i16x8AddSatS);
 };
 
+/** PMULHRSW. Only the product of -1 by itself does not fit, of which WebAssembly's instruction makes the greatest number. */
+const roundedProducts: Lanes = (w, a, b) => {
+  const { code } = w;
+  const x = repeated(w, "laneA", a);
+  const y = repeated(w, "laneB", b);
+  x();
+  y();
+  code.vector(V.i16x8MulRoundedS);
+  for (const each of [x, y]) {
+    each();
+    code.i32(-0x8000).vector(V.i16x8Splat).vector(V.i16x8Eq);
+  }
+  code.vector(V.and).vector(V.xor);
+};
+/** PSIGNB, PSIGNW and PSIGND. */
+function signs(greater: number, subtract: number, equal: number): Lanes {
+  return (w, a, b) => {
+    const { code } = w;
+    const zero = () => code.vector(V.const, ...splat8(0));
+    a();
+    const y = repeated(w, "laneB", b);
+    zero();
+    y();
+    // With all ones in a lane, XOR and subtraction make its negative.
+    code.vector(greater).tee(w.temporary("laneA", V128)).vector(V.xor);
+    code.get(w.temporary("laneA", V128)).vector(subtract);
+    y();
+    zero();
+    code.vector(equal).vector(V.andNot);
+  };
+}
+
 const SPECIAL = new Map<number, Lanes>([
+  [key(PAGE_0F38_66, 0x08), signs(V.i8x16GtS, V.i8x16Sub, V.i8x16Eq)],
+  [key(PAGE_0F38_66, 0x09), signs(V.i16x8GtS, V.i16x8Sub, V.i16x8Eq)],
+  [key(PAGE_0F38_66, 0x0a), signs(V.i32x4GtS, V.i32x4Sub, V.i32x4Eq)],
+  [key(PAGE_0F38_66, 0x0b), roundedProducts],
   [key(PAGE_66, 0xe4), upperProducts(V.i32x4ExtMulLowU, V.i32x4ExtMulHighU)],
   [key(PAGE_66, 0xe5), upperProducts(V.i32x4ExtMulLowS, V.i32x4ExtMulHighS)],
   [key(PAGE_66, 0xf4), evenProducts(V.i64x2ExtMulLowU)],

@@ -7,6 +7,8 @@ import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
 import { writeFloatComparison } from "./float-compare.ts";
 import { writeConversion } from "./float-convert.ts";
+import { writePackedConversion } from "./float-convert-packed.ts";
+import { writeHorizontal } from "./float-horizontal.ts";
 import { writeRounding } from "./float-round.ts";
 import { laneForm, shiftByConstant } from "./lanes.ts";
 import { V } from "./simd.ts";
@@ -46,7 +48,9 @@ export function writeVector(w: RegionWriter, op: DecodedOp): boolean {
     writePacked(w, op, page) ||
     writeFloat(w, op, page) ||
     writeFloatComparison(w, op, page) ||
+    writeHorizontal(w, op, page) ||
     writeConversion(w, op, page) ||
+    writePackedConversion(w, op, page) ||
     writeRounding(w, op, page)
   );
 }

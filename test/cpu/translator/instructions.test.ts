@@ -68,6 +68,18 @@ describe("the interpreter has no part in", () => {
     ["vpermq ymm0, ymm1, 0x4e", "c4 e3 fd 00 c1 4e"],
     ["vpalignr ymm0, ymm1, ymm2, 5", "c4 e3 75 0f c2 05"],
     ["vextracti128 xmm0, ymm1, 1", "c4 e3 7d 39 c8 01"],
+    ["psignw xmm0, xmm1", "66 0f 38 09 c1"],
+    ["pmulhrsw xmm0, xmm1", "66 0f 38 0b c1"],
+    ["cvtdq2pd xmm0, [rdi]", "f3 0f e6 07"],
+    ["vpsllvd ymm0, ymm1, [rdi]", "c4 e2 75 47 07"],
+    ["vpsrlvq ymm0, ymm1, ymm2", "c4 e2 f5 45 c2"],
+    ["vpsravd xmm0, xmm1, xmm2", "c4 e2 71 46 c2"],
+    ["vpermilps ymm0, ymm1, ymm2", "c4 e2 75 0c c2"],
+    ["vpermilpd ymm0, ymm1, [rdi]", "c4 e2 75 0d 07"],
+    ["vtestps ymm0, ymm1", "c4 e2 7d 0e c1"],
+    ["vmaskmovps ymm0, ymm1, [rdi]", "c4 e2 75 2c 07"],
+    ["vpmaskmovq [rdi], ymm1, ymm0", "c4 e2 f5 8e 07"],
+    ["vcvtdq2pd ymm0, xmm1", "c5 fe e6 c1"],
   ])("%s", (_, hex) => expect(taken(hex)).toBe(0));
 });
 
@@ -85,6 +97,13 @@ describe("the interpreter does what may fault, or is not ordinary, of", () => {
     ["vucomisd xmm0, xmm1", "c5 f9 2e c1"],
     ["vcvttsd2si rax, xmm0", "c4 e1 fb 2c c0"],
     ["vfmadd231pd ymm0, ymm1, ymm2", "c4 e2 f5 b8 c2"],
+    ["haddps xmm0, xmm1", "f2 0f 7c c1"],
+    ["vaddsubpd ymm0, ymm1, ymm2", "c5 f5 d0 c2"],
+    ["vcvtph2ps ymm0, xmm1", "c4 e2 7d 13 c1"],
+    ["vcvtps2ph xmm0, ymm1, 0", "c4 e3 7d 1d c8 00"],
+    ["vcvtdq2ps ymm0, ymm1", "c5 fc 5b c1"],
+    ["vcvttps2dq ymm0, [rdi]", "c5 fe 5b 07"],
+    ["vcvtps2pd ymm0, [rdi]", "c5 fc 5a 07"],
   ])("%s", (_, hex) => expect(taken(hex)).toBe(1));
 });
 
@@ -96,6 +115,6 @@ describe("the interpreter does", () => {
     ["imul rcx, of 128 bits", "48 f7 e9"],
     ["pdep rax, rcx, rdx", "c4 e2 f3 f5 c2"],
     ["vpgatherdd ymm0, [rdi + ymm2], ymm1", "c4 e2 75 90 04 17"],
-    ["vcvtps2ph xmm0, ymm1, 0", "c4 e3 7d 1d c8 00"],
+    ["vcvtps2ph xmm0, ymm1, 1, which rounds down", "c4 e3 7d 1d c8 01"],
   ])("%s", (_, hex) => expect(taken(hex)).toBe(1));
 });

@@ -5,18 +5,13 @@ import { EXIT_EXCEPTION } from "../../../core/machine/cpu/exits.ts";
 import { compileEngine } from "../engine.ts";
 import { RDI } from "../machine.ts";
 import { Lockstep } from "./lockstep.ts";
-import { TranslatedCode } from "./translated.ts";
+import { withoutInterpreter } from "./without-interpreter.ts";
 
 const CODE = 0x40_0000n;
 const CODE_FRAME = 0x3a00000;
 const DATA = 0x50_0000n;
 const DATA_FRAME = 0x3a10000;
 const BYTES = 0x40;
-/** A module whose function f, of an i32 and with an i32 as result, traps. */
-const UNREACHABLE = Buffer.from("0061736d010000000106016001" + "7f017f03020100070501016600000a05010300000b", "hex");
-/** Room and indices of a second translator beside that of the lockstep. */
-const OTHER_POOL = 0x3d00000;
-const OTHER_INDICES = { first: 2048, end: 4096 };
 /** All masked; with PE set already; rounding down, up and to zero; DAZ and FTZ; one exception not masked. */
 const MODES = [0x1f80, 0x1fa0, 0x3fa0, 0x5fa0, 0x7f80, 0x9fe0, 0x1f00, 0x0f80];
 const DOUBLES = [
@@ -112,9 +107,7 @@ describe("rounding", () => {
 
   it("asks the interpreter for no ordinary number, and for NaN", () => {
     const m = machines.translated;
-    const never = new WebAssembly.Instance(new WebAssembly.Module(UNREACHABLE)).exports.f!;
-    const exports = { ...m.exports, region_sse: never, region_avx: never } as unknown as WebAssembly.Exports;
-    const code = new TranslatedCode(exports, m.memory, OTHER_POOL, OTHER_INDICES);
+    const code = withoutInterpreter(m);
     const run = (n: number, value: number): number => {
       const [, opcode] = CASES[n]!;
       for (let lane = 0; lane < (single(opcode) ? 8 : 4); lane++)

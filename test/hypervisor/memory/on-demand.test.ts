@@ -15,6 +15,7 @@ import {
   XENMEM_increase_reservation,
   XENMEM_set_pod_target,
 } from "../../../core/abi/memory.ts";
+import { GNTST_bad_page, GNTST_eagain } from "../../../core/abi/grant_table.ts";
 import { EINVAL, ENOMEM } from "../../../core/abi/errno.ts";
 import { DOM0, Host, dom0Page } from "./host.ts";
 import { ARGS, PvhDomain } from "./pvh-domain.ts";
@@ -128,12 +129,16 @@ test("whoever maps a grant does not look through all memory for frames that are 
   // The zero frame is the last one, and each try has come nearer to it.
   expect(tries.at(-1)).toBe(0);
   expect(tries.length).toBeGreaterThan(4);
+  expect(new Set(tries.slice(0, -1))).toEqual(new Set([GNTST_eagain]));
   checked(host);
 
   // What others have looked at may be zero by now.
   expect(mark(d, 0x1001n)).toBe(1n);
   d.grant(0x1800n, 9, 1, 0x1001n);
-  for (let i = 0; i < 4; i++) expect(d.map(1, 9, 0x1401n).status).not.toBe(0);
+  for (let i = 0; i < 4; i++) expect(d.map(1, 9, 0x1401n).status).toBe(GNTST_eagain);
+  // Nothing is being looked for where the guest has no memory at all.
+  d.grant(0x1800n, 10, 1, 0x1fffn);
+  expect(d.map(1, 10, 0x1402n).status).toBe(GNTST_bad_page);
   fill(0);
   let outcome = host.core.writeFault(1, 0x1001n);
   for (let i = 0; i < 100 && outcome === SEARCHING; i++) outcome = host.core.writeFault(1, 0x1001n);
