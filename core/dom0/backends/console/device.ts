@@ -20,6 +20,8 @@ export class ConsoleDevice implements Backend, GuestEnd {
   #ring: ConsoleRing | null = null;
   #input: Uint8Array[] = [];
   #inputBytes = 0;
+  /** The next turn of the event loop goes on where this one left off. */
+  #willService = false;
 
   constructor(context: BackendContext, makeLine: (context: BackendContext) => Promise<Line>) {
     this.#context = context;
@@ -111,6 +113,8 @@ export class ConsoleDevice implements Backend, GuestEnd {
   }
 
   #service(): void {
+    // At most one turn is to come: if each event could add one, a guest that never lets its ring become empty would have them all.
+    if (this.#willService) return;
     let moved = false;
     let turns = TURNS_PER_SERVICE;
     while (turns > 0 && this.#take()) {
@@ -119,7 +123,12 @@ export class ConsoleDevice implements Backend, GuestEnd {
     }
     if (this.#feed()) moved = true;
     if (moved) this.#channel?.notify();
-    if (turns === 0) setImmediate(() => this.#service());
+    if (turns > 0) return;
+    this.#willService = true;
+    setImmediate(() => {
+      this.#willService = false;
+      this.#service();
+    });
   }
 
   #take(): boolean {

@@ -38,6 +38,8 @@ export class Framebuffer implements Backend {
   #screen: OpenScreen | null = null;
   #connection: Connection | null = null;
   #isWatched = false;
+  /** The next turn of the event loop goes on where this one left off. */
+  #willServe = false;
   #updates = 0;
   #resizes = 0;
 
@@ -65,7 +67,9 @@ export class Framebuffer implements Backend {
     const protocol = (await front("protocol")) ?? "x86_64-abi";
     const longBytes = fbif.LONG_BYTES[protocol];
     if (longBytes === undefined)
-      throw new Error(`the frontend's protocol is "${protocol}"; allowed: ${Object.keys(fbif.LONG_BYTES).join(", ")}`);
+      throw new Error(
+        `the frontend's protocol is ${JSON.stringify(protocol.slice(0, 40))}; allowed: ${Object.keys(fbif.LONG_BYTES).join(", ")}`,
+      );
     const mfn = await frontNumber("page-ref");
     const port = await frontNumber("event-channel");
     const tells = (await frontNumber("feature-update", 1, 0)) === 1;
@@ -130,7 +134,8 @@ export class Framebuffer implements Backend {
 
   #serve(): void {
     const connection = this.#connection;
-    if (!connection || !this.#isWatched) return;
+    // At most one turn is to come: if each event could add one, a guest that never lets its ring become empty would have them all.
+    if (!connection || !this.#isWatched || this.#willServe) return;
     const { events } = connection;
     let resized = false;
     try {
@@ -147,13 +152,21 @@ export class Framebuffer implements Backend {
         }
         // Other events are from a later version of the protocol, which says to ignore them.
       }
-      if (turns === 0) setImmediate(() => this.#serve());
+      if (turns === 0) this.#goOnLater();
     } catch (error) {
       this.#context.fail(error);
       return;
     }
     // After a change of mode everything is drawn anew, which includes the updates that follow the change.
     if (resized) this.#show();
+  }
+
+  #goOnLater(): void {
+    this.#willServe = true;
+    setImmediate(() => {
+      this.#willServe = false;
+      this.#serve();
+    });
   }
 
   disconnect(): void {
