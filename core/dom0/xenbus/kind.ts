@@ -196,6 +196,8 @@ export interface Backend {
   changed?(name: string): void | Promise<void>;
   /** Changes the size of what lies behind it to so many bytes, and tells the frontend. Rejects with StoreError when it can't. */
   resize?(bytes: number): Promise<void>;
+  /** Rejects with StoreError or SpecError if a drive could not take the medium that this text names, as the node `params` would. */
+  checkMedium?(params: string): Promise<void>;
   /** Takes no more requests until the image that lies behind it is released. Rejects with StoreError when it can't. */
   hold?(): Promise<HeldImage>;
   /** For a disk, the text by which its image was opened, as in the node `params`; null where it has none. */

@@ -165,6 +165,11 @@ export class BlockDevice implements Backend {
     if (this.#params !== before) await this.#announce();
   }
 
+  async checkMedium(params: string): Promise<void> {
+    const medium = await this.#context.services.disks.openNamed(params, "read", null);
+    await medium?.close();
+  }
+
   /** A disk may only grow, so that nothing that a guest uses is cut off. */
   async resize(bytes: number): Promise<void> {
     const store = this.#store;
