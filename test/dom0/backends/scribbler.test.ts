@@ -16,7 +16,7 @@ import { HandShare } from "./9p/frontend.ts";
 import { HandFramebuffer } from "./fb/frontend.ts";
 import { Vif } from "./net/vif.ts";
 
-const MS = Number(process.env.XENARIUM_SCRIBBLE_MS ?? 1500);
+const MS = Number(process.env.XENARIUM_SCRIBBLE_MS ?? 800);
 const REF = 64;
 const PAGES = 16;
 const SECTORS = 512;
