@@ -104,6 +104,8 @@ export interface BackendContext extends BackendKernel {
   open(refs: readonly number[], remotePort: number, onEvent: () => void): Channel;
   /** Disconnects the frontend, with the reason in xenstore, because it has broken the protocol or its device can't continue. */
   fail(reason: unknown): void;
+  /** Does something in a turn of the event loop that is to come, unless the device has failed or gone by then. What goes wrong there fails the device. */
+  later(action: () => void): void;
 }
 
 /** One direction of a ring. Its indices wrap freely; what lies between them has not been taken. */

@@ -78,7 +78,7 @@ export class SharedFolder implements Backend {
     connection.session = session;
     connection.lanes.push(...rings.map(({ ring, channel }) => new Lane(ring, channel, session, fail)));
     // Serves what the frontend has put there before its event could be heard.
-    for (const lane of connection.lanes) setImmediate(() => lane.serve());
+    for (const lane of connection.lanes) this.#context.later(() => lane.serve());
     return {};
   }
 

@@ -91,7 +91,7 @@ export class BlockDevice implements Backend {
       const record = await this.#record(i, `${protocol} ${refs.join()} ${port}`, refs.length, layout.slotBytes);
       wanted.push({ refs, port, record });
     }
-    const { address, grants, memory, now, fail } = this.#context;
+    const { address, grants, memory, now, fail, later } = this.#context;
     const data = new DataGrants(grants, address.domid, isPersistent);
     this.#grants = data;
     this.#protocol = protocol;
@@ -110,12 +110,13 @@ export class BlockDevice implements Backend {
         drained: () => this.#drained(),
         room: this.#room,
         fail,
+        later,
         now,
       });
       this.#queues.push(queue);
     }
     // Serves what the frontend has put there before its event could be heard.
-    for (const queue of this.#queues) setImmediate(() => queue.serve());
+    for (const queue of this.#queues) later(() => queue.serve());
     return this.#described();
   }
 

@@ -43,7 +43,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
     this.#ring = new ConsoleRing(memory.memory.buffer, this.#channel.addresses[0]!);
     this.#line?.connect(this);
     // Serves what the guest has written before its event could be heard.
-    setImmediate(() => this.#service());
+    this.#context.later(() => this.#service());
     return {};
   }
 
@@ -53,6 +53,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
     this.drain();
     this.#ring = null;
     this.#channel = null;
+    this.#willService = false;
     this.#input = [];
     this.#inputBytes = 0;
     this.#line?.connect(null);
@@ -125,7 +126,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
     if (moved) this.#channel?.notify();
     if (turns > 0) return;
     this.#willService = true;
-    setImmediate(() => {
+    this.#context.later(() => {
       this.#willService = false;
       this.#service();
     });

@@ -77,7 +77,7 @@ export class Framebuffer implements Backend {
     this.#connection = this.#open(mfn, port, longBytes, tells, mostBytes);
     this.#show();
     // Serves what the frontend has put there before its event could be heard.
-    setImmediate(() => this.#serve());
+    this.#context.later(() => this.#serve());
     return tells ? { "request-update": 1 } : {};
   }
 
@@ -126,7 +126,7 @@ export class Framebuffer implements Backend {
       this.#context.fail(error);
       return;
     }
-    setImmediate(() => {
+    this.#context.later(() => {
       this.#serve();
       if (this.#connection === connection) connection.channel.notify();
     });
@@ -163,7 +163,7 @@ export class Framebuffer implements Backend {
 
   #goOnLater(): void {
     this.#willServe = true;
-    setImmediate(() => {
+    this.#context.later(() => {
       this.#willServe = false;
       this.#serve();
     });
@@ -175,6 +175,7 @@ export class Framebuffer implements Backend {
     this.#connection = null;
     this.#screen?.screen.show(null);
     this.#isWatched = false;
+    this.#willServe = false;
     connection.frames.release();
   }
 
