@@ -92,14 +92,17 @@ afterEach(async () => {
   await expect.poll(() => host.xen.grantMaps.size).toBe(0);
 });
 
-/** Scribbles for a while; `go` is called again and again, and returns how far the frontend has come. */
-async function scribble(rings: Scribbled[], go: () => Promise<number>): Promise<number> {
+/**
+ * Scribbles for a while, and until the frontend has come as far as `least`, however busy the computer is. `go` is called again and again, and returns
+ * how far it has come.
+ */
+async function scribble(rings: Scribbled[], go: () => Promise<number>, least = 100): Promise<void> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const workerData = { memory: host.xen.memory.buffer, rings, stop, seed: 20261130 };
   const thread = new Worker(THREAD, { eval: true, workerData });
   let [far, before] = [0, 0];
   try {
-    for (const end = Date.now() + MS; Date.now() < end; await turn()) {
+    for (const end = Date.now() + MS; Date.now() < end || far < least; await turn()) {
       const now = await go();
       far += now >= before ? now - before : now;
       before = now;
@@ -110,7 +113,6 @@ async function scribble(rings: Scribbled[], go: () => Promise<number>): Promise<
     await thread.terminate();
   }
   for (const address of secret) expect(host.xen.bytes(address, 4096).every((byte) => byte === 0x5a)).toBe(true);
-  return far;
 }
 
 const stateOf = (device: string): string | null => host.store.read(`/local/domain/0/backend/${device}/state`);
@@ -140,7 +142,7 @@ describe("a frontend that changes what it shares while it is read", () => {
     const segments = Array.from({ length: 11 }, () => [refs, sectors]).flat();
     const words = [heads, [0], [1, 2, 3], [4], places, [0], ...segments];
     const list = Array.from({ length: 8 }, () => [refs, sectors]).flat();
-    const far = await scribble(
+    await scribble(
       [
         {
           ...{ page: front.pages[0]!, producer: 0, behind: 8, step: 1, most: 32 },
@@ -161,7 +163,6 @@ describe("a frontend that changes what it shares while it is read", () => {
         return front.responses & 0xffff;
       },
     );
-    expect(far).toBeGreaterThan(100);
     expect(readFileSync(other).every((byte) => byte === (other.length & 0xff))).toBe(true);
   });
 
@@ -174,7 +175,7 @@ describe("a frontend that changes what it shares while it is read", () => {
     const sizes = [60 << 16, 1514 << 16, 4096 << 16, 9000 << 16, 5, 14 << 16];
     const page = own.tx.pages[0]!;
     const frame = [[-1], [0xffff], [0x3e1600], [0x8000000], [0x450008], [0x40000000], [0x6400640]];
-    const far = await scribble(
+    await scribble(
       [
         {
           ...{ page, producer: 0, behind: 8, step: 1, most: 256 },
@@ -195,7 +196,6 @@ describe("a frontend that changes what it shares while it is read", () => {
         return own.tx.responses & 0xffff;
       },
     );
-    expect(far).toBeGreaterThan(100);
     expect(sibling.state).toBe("4");
   });
 
@@ -211,7 +211,7 @@ describe("a frontend that changes what it shares while it is read", () => {
     const words = [[32], heads, fields, fields, fields, fields, fields, fields];
     const half = share.size;
     const outs = share.pages.slice(half / 4096);
-    const far = await scribble(
+    await scribble(
       [
         {
           ...{ page: share.page, producer: 68, behind: 64, step: 32, most: half },
@@ -231,7 +231,6 @@ describe("a frontend that changes what it shares while it is read", () => {
         return share.word(64) & 0xffff;
       },
     );
-    expect(far).toBeGreaterThan(100);
   });
 
   it("as a screen's shows something, and nothing else happens", async () => {
@@ -268,6 +267,7 @@ describe("a frontend that changes what it shares while it is read", () => {
         front.notify();
         return front.get(8) & 0xffff;
       },
+      1,
     );
     await host.service.handle("displayClose", { viewer });
     await looking;
