@@ -19,6 +19,7 @@ import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import { Screens } from "../dom0/display/screens.ts";
 import { Networks } from "../dom0/network/networks.ts";
 import { NativeThreads } from "../dom0/native/threads.ts";
+import { clearScratches } from "../dom0/storage/scratch.ts";
 import { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
 import { NO_RECORDS } from "../dom0/xenbus/request-record.ts";
@@ -75,7 +76,7 @@ export function assembleDom0({
   machine,
   kinds,
   consoleLogBytes,
-  scratchFolder = tmpdir(),
+  scratchFolder,
   consoleFolder,
   frozen = [],
   statistics,
@@ -102,7 +103,10 @@ export function assembleDom0({
   }
   const networks = new Networks(() => now() / 1e6);
   const images = new OpenImages();
-  const disks = new Disks(scratchFolder, images);
+  // No host but this one uses a folder that it was given; the system's folder belongs to all.
+  if (scratchFolder !== undefined) clearScratches(scratchFolder);
+  const scratches = scratchFolder ?? tmpdir();
+  const disks = new Disks(scratches, images);
   const folders = new Folders();
   images.freeze(frozen);
   const screens = new Screens();
@@ -125,16 +129,22 @@ export function assembleDom0({
     },
   );
   const isNative = (each: number): boolean => lifecycle.domains.get(each)?.type === "native";
-  const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name), isNative);
+  const devices: DomainDevices = new DomainDevices(
+    store,
+    kinds,
+    (name): number | null => reports.find(name),
+    isNative,
+    (address, { scratch }) => threads.deviceGone(address, scratch === undefined ? null : String(scratch)),
+  );
   const builders = {
     pv: new PvBuilder(hypercalls, foreign),
     pvh: new PvhBuilder(new HvmHypercalls(hypercalls), foreign, memory),
   };
-  const threads = new NativeThreads({
+  const threads: NativeThreads = new NativeThreads({
     machine: machine ?? null,
     script: new URL("native.js", import.meta.url),
     hypercalls,
-    services: { register: images, holds, scratchFolder },
+    services: { register: images, holds, scratchFolder: scratches },
     onError: (each, error) => {
       const told = error.stack ?? error.message;
       consoles.output(each, Buffer.from(`${told.replace(/\n/g, "\r\n")}\r\n`, "utf8"));

@@ -19,23 +19,31 @@ export class DeviceRefusal extends Refusal {}
 
 /** Functions that end everybody who waits. */
 type Waits = Set<(reason: Error) => void>;
+/** `back` is what write() was given for its backend. */
+type Gone = (address: DeviceAddress, back: Nodes) => void;
 
 export class DomainDevices {
   readonly #store: LocalXenstore;
   readonly #kinds: ReadonlyMap<string, DeviceKind>;
   readonly #domidOf: (name: string) => number | null;
   readonly #isNative: (domid: number) => boolean;
+  readonly #gone: Gone;
   /** By the domid of a domain that is gone: promises that resolve when driver domains have given up its devices. */
   readonly #leaving = new Map<number, Set<Promise<void>>>();
 
-  /** `domidOf` returns the domid for the name or domid of a domain, or null if there is no such domain. `isNative` says that it is a native one. */
+  /**
+   * `domidOf` returns the domid for the name or domid of a domain, or null if there is no such domain. `isNative` says that it is a native one. `gone`
+   * hears of devices that have been given up.
+   */
   constructor(
     store: LocalXenstore,
     kinds: readonly DeviceKind[],
     domidOf: (name: string) => number | null,
     isNative: (domid: number) => boolean,
+    gone: Gone,
   ) {
     this.#store = store;
+    this.#gone = gone;
     this.#isNative = isNative;
     this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
     this.#domidOf = domidOf;
@@ -310,13 +318,16 @@ export class DomainDevices {
   removeBackends(domid: number): void {
     for (const address of this.all(domid)) {
       const back = backendPath(address);
-      if (address.backendDomid === this.#own || this.#store.read(`${back}/state`) === null) this.#removeBehind(address);
+      // The record goes together with the domain.
+      const recorded = this.recorded(address);
+      const remove = (): void => {
+        this.#removeBehind(address);
+        this.#gone(address, recorded);
+      };
+      if (address.backendDomid === this.#own || this.#store.read(`${back}/state`) === null) remove();
       else {
         this.#close(back);
-        this.#leaves(
-          domid,
-          this.#leftBy(address).then(() => this.#removeBehind(address)),
-        );
+        this.#leaves(domid, this.#leftBy(address).then(remove));
       }
     }
     // These may have been written by hand.
@@ -340,11 +351,13 @@ export class DomainDevices {
 
   #remove(address: DeviceAddress): void {
     const { kind, domid, id } = address;
+    const recorded = this.recorded(address);
     this.#store.transaction((t) => {
       this.#store.remove(this.frontendPath(address), t);
       this.#removeBehind(address, t);
       this.#store.remove(`/libxl/${domid}/device/${kind}/${id}`, t);
     });
+    this.#gone(address, recorded);
   }
 
   /**

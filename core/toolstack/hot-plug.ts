@@ -84,8 +84,11 @@ export class HotPlug {
     if (this.#lifecycle.managed(domid) !== domain) throw new Refusal("ESRCH", `${domain.name} has gone.`);
   }
 
-  /** Puts another medium into a drive. `text` is as for attach(); without a target the medium is taken out. */
-  insert(domid: number, key: string, text: string, folder: string): void {
+  /**
+   * Puts another medium into a drive. `text` is as for attach(); without a target the medium is taken out. One that can't be opened is refused, and the
+   * drive keeps what it has.
+   */
+  async insert(domid: number, key: string, text: string, folder: string): Promise<void> {
     const domain = this.#lifecycle.managed(domid);
     const { config, kind } = this.#key(key);
     const spec = this.#parse(config, text, [], folder);
@@ -95,7 +98,16 @@ export class HotPlug {
     const back = address && backendPath(address);
     if (!back || this.#store.read(`${back}/removable`) !== "1")
       throw new Refusal("EINVAL", `${domain.name} has no drive ${spec.back.dev} whose medium can be changed.`);
-    this.#store.write(`${back}/params`, Buffer.from(String(spec.back.params)).toString("latin1"));
+    const params = String(spec.back.params);
+    try {
+      await this.#backends.find(kind, domid, spec.id)?.backend.checkMedium?.(params);
+    } catch (error) {
+      const why = error instanceof StoreError || error instanceof SpecError ? error.message : String(error);
+      const code = error instanceof StoreError ? error.code : "EINVAL";
+      throw new Refusal(code, `The drive ${spec.back.dev} of ${domain.name} can't have that medium: ${why}.`);
+    }
+    this.#checkThere(domid, domain);
+    this.#store.write(`${back}/params`, Buffer.from(params).toString("latin1"));
     const devices = domain.config.devices.map((each) => (each.kind === kind && each.id === spec.id ? spec : each));
     domain.config = { ...domain.config, devices };
     this.#write(domain, config, spec.id, config.text?.(spec, text) ?? text);

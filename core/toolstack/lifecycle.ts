@@ -440,7 +440,7 @@ export class Lifecycle {
         try {
           await this.#restart(domain, config, options, served.length > 0 ? { domid, served, leftovers } : null);
         } finally {
-          if (!leftovers.hasThread) await leftovers.close();
+          await threads.notTaken(domid, leftovers);
         }
       }
     }

@@ -216,7 +216,7 @@ export class Service {
         done(await hotPlug.detach(domid, key, device, force ?? false)),
       deviceList: ({ domid, kind }) => devices.list(domid, kind),
       diskResize: async ({ domid, device, bytes }) => done(await hotPlug.resize(domid, device, bytes)),
-      mediumInsert: ({ domid, key, spec, folder }) => done(hotPlug.insert(domid, key, spec, folder)),
+      mediumInsert: async ({ domid, key, spec, folder }) => done(await hotPlug.insert(domid, key, spec, folder)),
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),
       networkMode: (args) => done(networks.setMode(args)),

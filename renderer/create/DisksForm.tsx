@@ -1,22 +1,35 @@
 import { HardDrive, Disc3, Plus } from "lucide-react";
 import { useRef } from "react";
 import type { Finding } from "./checks.ts";
-import { baseName, diskOf, EMPTY_DISK, freeVdev, isCd, isReadOnly, type Disk, type DiskRow } from "./devices.ts";
+import {
+  baseName,
+  diskOf,
+  EMPTY_DISK,
+  freeVdev,
+  isCd,
+  isHeldElsewhere,
+  isReadOnly,
+  type Disk,
+  type DiskRow,
+} from "./devices.ts";
 import { DeviceRows } from "./DeviceRows.tsx";
 import { DiskFacts } from "./DiskFacts.tsx";
 import { useDiskReport } from "./disk-images.ts";
 import { KeptImages } from "./KeptImages.tsx";
+import { HELD_DISKS, type DiskOffers } from "./served-disks.ts";
 import { FilePicker } from "../ui/FilePicker.tsx";
 
 /** Lists a domain's disks and drives, one in a row. With `set`, an index one past the last adds a disk, and null removes one. */
 export function DisksForm({
   rows,
+  offers,
   finding,
   busy,
   set,
   onPick,
 }: {
   rows: readonly DiskRow[];
+  offers: DiskOffers;
   finding: Finding | undefined;
   busy: boolean;
   set: (index: number, disk: Disk | null) => void;
@@ -42,18 +55,26 @@ export function DisksForm({
           <button type="button" disabled={busy} onClick={() => pick(null)}>
             <Plus size={14} aria-hidden /> Disk image…
           </button>
-          <KeptImages onChoose={(image) => set(rows.length, diskOf(image, taken))} />
-          <button
-            type="button"
-            onClick={() => set(rows.length, { ...EMPTY_DISK, vdev: freeVdev(taken), devtype: "cdrom" })}
-          >
-            <Disc3 size={14} aria-hidden /> Empty CD drive
-          </button>
+          <KeptImages onChoose={(image) => set(rows.length, offers.had(diskOf(image, taken)))} />
+          {offers.drives && (
+            <button
+              type="button"
+              onClick={() => set(rows.length, { ...EMPTY_DISK, vdev: freeVdev(taken), devtype: "cdrom" })}
+            >
+              <Disc3 size={14} aria-hidden /> Empty CD drive
+            </button>
+          )}
         </div>
       }
     >
       {(disk, index) => (
-        <DiskFields key={index} disk={disk} onChange={(next) => set(index, next)} onPick={() => pick(index)} />
+        <DiskFields
+          key={index}
+          disk={disk}
+          offers={offers}
+          onChange={(next) => set(index, next)}
+          onPick={() => pick(index)}
+        />
       )}
     </DeviceRows>
   );
@@ -61,34 +82,40 @@ export function DisksForm({
 
 function DiskFields({
   disk,
+  offers,
   onChange,
   onPick,
 }: {
   disk: Disk;
+  offers: DiskOffers;
   onChange: (disk: Disk | null) => void;
   onPick: () => void;
 }) {
-  const looked = useDiskReport(disk.target, disk.format);
-  const cd = isCd(disk);
+  const isHeld = isHeldElsewhere(disk);
+  const looked = useDiskReport(isHeld ? "" : disk.target, disk.format);
+  const own = isHeld ? HELD_DISKS : offers;
+  const cd = own.drives && isCd(disk);
   const name = `disk ${disk.vdev || "without a name"}`;
   const Icon = cd ? Disc3 : HardDrive;
-  const check = (label: string, title: string, checked: boolean, change: (on: boolean) => Partial<Disk>) => (
-    <label className="check" title={title}>
-      <input
-        type="checkbox"
-        checked={checked}
-        onChange={({ target }) => onChange({ ...disk, ...change(target.checked) })}
-      />
-      {label}
-    </label>
-  );
   return (
     <div className="device-row" role="group" aria-label={`The ${name}`}>
       <div className="device-row-line">
         <Icon size={15} aria-hidden />
-        <button type="button" className="file-button" title={disk.target || undefined} onClick={onPick}>
-          {disk.target ? baseName(disk.target) : cd ? "No medium: choose one…" : "Choose an image…"}
-        </button>
+        {isHeld ? (
+          <input
+            className="mono"
+            aria-label={`Block device of ${disk.backend} for the ${name}`}
+            title={`The name that ${disk.backend}, which holds the disk, has for it`}
+            placeholder="/dev/xvda"
+            spellCheck={false}
+            value={disk.target}
+            onChange={({ target }) => onChange({ ...disk, target: target.value })}
+          />
+        ) : (
+          <button type="button" className="file-button" title={disk.target || undefined} onClick={onPick}>
+            {disk.target ? baseName(disk.target) : cd ? "No medium: choose one…" : "Choose an image…"}
+          </button>
+        )}
         <input
           className="mono vdev"
           aria-label={`Device name of the ${name}`}
@@ -101,27 +128,59 @@ function DiskFields({
           Remove
         </button>
       </div>
-      <div className="device-row-line">
-        {check("CD-ROM", "A drive whose medium can be changed", cd, (on) => ({
+      <DiskKind disk={disk} offers={own} onChange={onChange} />
+      {disk.target && !isHeld && <DiskFacts looked={looked} />}
+    </div>
+  );
+}
+
+/** Which kind of disk it is, and what becomes of what is written to it. */
+function DiskKind({ disk, offers, onChange }: { disk: Disk; offers: DiskOffers; onChange: (disk: Disk) => void }) {
+  const cd = offers.drives && isCd(disk);
+  const isRead = isReadOnly(disk) || isCd(disk);
+  const readOnlyBecause = offers.readOnlyBecause(disk.format);
+  const check = (
+    label: string,
+    title: string,
+    checked: boolean,
+    change: (on: boolean) => Partial<Disk>,
+    isFixed = false,
+  ) => (
+    <label className="check" title={title}>
+      <input
+        type="checkbox"
+        checked={checked}
+        disabled={isFixed}
+        onChange={({ target }) => onChange({ ...disk, ...change(target.checked) })}
+      />
+      {label}
+    </label>
+  );
+  return (
+    <div className="device-row-line">
+      {offers.drives &&
+        check("CD-ROM", "A drive whose medium can be changed", cd, (on) => ({
           devtype: on ? "cdrom" : "",
           access: on ? "" : "rw",
           disposable: false,
         }))}
-        {!cd &&
-          check("Read-only", "The guest can't write to it", isReadOnly(disk), (on) => ({
-            access: on ? "ro" : "rw",
-            disposable: !on && disk.disposable,
-          }))}
-        {!cd &&
-          !isReadOnly(disk) &&
-          check(
-            "Disposable",
-            "The image stays as it is: what the guest writes is thrown away when the domain ends",
-            disk.disposable,
-            (on) => ({ disposable: on }),
-          )}
-      </div>
-      {disk.target && <DiskFacts looked={looked} />}
+      {!cd &&
+        check(
+          "Read-only",
+          readOnlyBecause ?? "The guest can't write to it",
+          isRead,
+          (on) => ({ devtype: "", access: on ? "ro" : "rw", disposable: !on && disk.disposable }),
+          isRead && readOnlyBecause !== null,
+        )}
+      {!cd &&
+        !isRead &&
+        offers.disposable &&
+        check(
+          "Disposable",
+          "The image stays as it is: what the guest writes is thrown away when the domain ends",
+          disk.disposable,
+          (on) => ({ disposable: on }),
+        )}
     </div>
   );
 }

@@ -4,6 +4,7 @@ import { DisksForm } from "./DisksForm.tsx";
 import { hasContent, NATIVE } from "./fields.ts";
 import { FieldsForm } from "./FieldsForm.tsx";
 import { FoldersForm } from "./FoldersForm.tsx";
+import { diskOffers } from "./served-disks.ts";
 import type { Draft } from "./useDraft.ts";
 import { VifsForm } from "./VifsForm.tsx";
 
@@ -51,6 +52,7 @@ function Devices({ draft: { parsed, fields, findings, edit }, busy, onPick }: Pr
       )}
       <DisksForm
         rows={disksOf(parsed)}
+        offers={diskOffers(fields.type)}
         finding={findings.find(({ field }) => field === "disk")}
         busy={busy}
         set={(index, disk) => edit((before) => withDisk(before, index, disk))}

@@ -1,6 +1,7 @@
 /** The xl.cfg of a new domain when another type is chosen. What a native domain can't have is taken out of it, and is there again for a guest. */
 import { readConfig, withValue } from "../../core/api/config-text.ts";
 import { fieldsOf, NATIVE } from "./fields.ts";
+import { withServedDisks } from "./served-disks.ts";
 
 /** The keys that a native domain can't have, because it boots nothing and has no frontends. Its disks are images that it serves. */
 const OF_GUESTS = [
@@ -21,7 +22,7 @@ export function withType(draft: TypedText, type: string): TypedText {
   const chosen = withValue(text, "type", type);
   const wasNative = fieldsOf(readConfig(text)).type === NATIVE;
   if (type === NATIVE) {
-    const native = OF_GUESTS.reduce((rest, key) => withValue(rest, key, null), chosen);
+    const native = withServedDisks(OF_GUESTS.reduce((rest, key) => withValue(rest, key, null), chosen));
     return { text: native, before: wasNative ? before : { guest: text, native } };
   }
   if (!wasNative) return { text: chosen, before };

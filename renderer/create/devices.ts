@@ -98,6 +98,11 @@ export function diskOf(image: { path: string; format: string; isCd: boolean }, t
   return isCd ? { ...base, devtype: "cdrom" } : { ...base, access: "rw" };
 }
 
+/** Whether another domain than dom0 holds a disk. */
+export function isHeldElsewhere({ backend }: { backend: string }): boolean {
+  return !["", "0", "Domain-0"].includes(backend);
+}
+
 export const isCd = ({ devtype }: Disk): boolean => devtype === "cdrom";
 export function isReadOnly({ access }: Pick<Disk, "access">): boolean {
   return access === "r" || access === "ro";

@@ -35,7 +35,7 @@ export async function takeDisk(
 ): Promise<TakenDisk> {
   if (!OPENED.includes(format))
     throw new Error(
-      `${name} is a ${summary}, which this host does not open: qemu-img convert -O qcow2 makes one it does.`,
+      `${name} is a ${summary}, which no guest can write here: "xenarium disk convert" makes a qcow2 image of it, which is taken.`,
     );
   const place = window.xenariumDesktop?.place(file) ?? null;
   const path = place ?? (await giveDisk(file, name, progress, signal));

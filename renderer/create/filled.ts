@@ -2,8 +2,9 @@
 import { readConfig } from "../../core/api/config-text.ts";
 import { baseName, DISK_BOOT, diskOf, disksOf, vifsOf, withDisk, withVif } from "./devices.ts";
 import type { TakenDisk } from "./disk-images.ts";
-import { fieldsOf, withField, type FieldName } from "./fields.ts";
+import { fieldsOf, NATIVE, withField, type FieldName } from "./fields.ts";
 import type { TakenFile } from "./intake.ts";
+import { diskOffers } from "./served-disks.ts";
 
 const LINUX_CONSOLE = "console=hvc0";
 
@@ -51,17 +52,18 @@ export function withDisks(
   let after = text;
   taken.forEach((image, i) => {
     const rows = disksOf(readConfig(after));
+    const offers = diskOffers(fieldsOf(readConfig(after)).type);
     const there = i === 0 && at !== null ? rows[at]?.value : null;
     const { path: target, format } = image;
     const used = rows.flatMap(({ value }) => value?.vdev ?? []);
     after = there
-      ? withDisk(after, at!, { ...there, target, format })
-      : withDisk(after, rows.length, diskOf(image, used));
+      ? withDisk(after, at!, offers.had({ ...there, target, format }))
+      : withDisk(after, rows.length, offers.had(diskOf(image, used)));
     const config = readConfig(after);
     const now = fieldsOf(config);
     if (!now.name) after = withField(after, "name", nameFrom(image.name, names));
     // The system installed on the disk is what boots, and it expects a network as any computer has.
-    if (rows.length > 0 || now.kernel || now.bootloader) return;
+    if (rows.length > 0 || now.kernel || now.bootloader || now.type === NATIVE) return;
     after = withField(after, "bootloader", DISK_BOOT);
     if (vifsOf(config).length === 0) after = withVif(after, 0, new Map([["bridge", "xenbr0"]]));
   });

@@ -26,7 +26,7 @@ export function AttachDisk({
   const taken = useAttachedImage(dropped);
   const { image } = taken;
   const there = disksOfDomain(domain);
-  const drives = there.filter(({ isCd }) => isCd);
+  const drives = there.filter(({ isDrive }) => isDrive);
   const usual = image?.isCd ? (drives[0]?.vdev ?? NEW_DRIVE) : NEW_DISK;
   const [chosen, setPlace] = useState<string | null>(drive);
   const [typed, setVdev] = useState<string | null>(null);

@@ -135,15 +135,15 @@ function State({ state }: { state: string | null }) {
 }
 
 function DeviceButtons({ device, isEmpty }: { device: Attached; isEmpty: boolean }) {
-  const { domid, name, isCd } = device;
+  const { domid, name, takesMedia } = device;
   return (
     <span className="button-row">
-      {isCd && (
+      {takesMedia && (
         <Tool label={`Insert a medium into ${name}…`} onClick={() => askAttach(domid, "disk", { drive: name })}>
           <Disc3 size={16} aria-hidden />
         </Tool>
       )}
-      {isCd && (
+      {takesMedia && (
         <Tool label={`Eject ${name}`} disabled={isEmpty} onClick={() => void eject(device)}>
           <ArrowUpFromLine size={16} aria-hidden />
         </Tool>
@@ -157,16 +157,18 @@ function DeviceButtons({ device, isEmpty }: { device: Attached; isEmpty: boolean
 
 /** Returns the device as its domain's configuration has it. */
 function attachedOf({ wiring }: DeviceSample, domain: DomainInfo | undefined): Attached {
-  const { domid, name, kind, id, vdev } = wiring;
+  const { domid, name, kind, id, vdev, backendDomid } = wiring;
   const spec = domain?.config?.devices.find((each) => each.kind === kind && each.id === id);
   const isDisk = kind === "vbd";
+  const isCd = spec?.back["device-type"] === "cdrom";
   return {
     domid,
     domain: name,
     key: isDisk ? "disk" : "vif",
     id,
     name: isDisk ? (vdev ?? id) : `interface ${id}`,
-    isCd: spec?.back["device-type"] === "cdrom",
+    isCd,
+    takesMedia: isCd && backendDomid === 0,
     isDisposable: spec?.back.disposable === 1,
     isReadOnly: spec?.back.mode === "r",
   };
@@ -184,8 +186,10 @@ function behindOf(sample: DeviceSample) {
   if (!behind) return <span className="muted">known to its backend only</span>;
   if (kind === "vif") return figureOf(sample, "bridge");
   const image = figureOf(sample, "image");
+  if (image === "") return "no medium";
+  // A driver domain's is one of its block devices.
   const [, path] = /^[a-z0-9]+:(.*)$/s.exec(image) ?? [];
-  return path === undefined ? "no medium" : <span title={image}>{baseName(path)}</span>;
+  return <span title={image}>{path === undefined ? image : baseName(path)}</span>;
 }
 
 function latencyText(microseconds: number): string {

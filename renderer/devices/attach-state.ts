@@ -1,6 +1,7 @@
 /** What is to be attached to a running domain. A drop, a button or a menu asks for it, and a dialog carries it out. */
 import { create } from "zustand";
 import type { DomainInfo } from "../../core/api/schema.ts";
+import { isHeldElsewhere } from "../create/devices.ts";
 
 export type AttachKey = "disk" | "vif";
 export interface AttachAsked {
@@ -24,19 +25,20 @@ export function closeAttach(): void {
 export interface DomainDisk {
   /** The name that the guest uses. */
   vdev: string;
-  isCd: boolean;
+  /** Whether it is a drive whose medium can be changed from here: only dom0's can be, and not those of driver domains. */
+  isDrive: boolean;
   /** "" for an empty drive. */
   image: string;
 }
 
 /** Returns the disks of a domain as it is configured now. */
 export function disksOfDomain(domain: DomainInfo | undefined): DomainDisk[] {
-  return (domain?.config?.devices ?? []).flatMap(({ kind, back }) =>
+  return (domain?.config?.devices ?? []).flatMap(({ kind, back, backend }) =>
     kind === "vbd"
       ? [
           {
             vdev: String(back.dev),
-            isCd: back["device-type"] === "cdrom",
+            isDrive: back["device-type"] === "cdrom" && !isHeldElsewhere({ backend }),
             image: String(back.params ?? "").replace(/^[a-z0-9]+:/, ""),
           },
         ]

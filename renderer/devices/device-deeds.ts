@@ -15,6 +15,8 @@ export interface Attached {
   /** The name that people use: "xvda", "interface 0". */
   name: string;
   isCd: boolean;
+  /** Whether its medium can be changed: that of a driver domain's drive can't. */
+  takesMedia: boolean;
   isDisposable: boolean;
   isReadOnly: boolean;
 }

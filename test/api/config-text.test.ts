@@ -4,6 +4,7 @@ import { readConfig, withItem, withValue } from "../../core/api/config-text.ts";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 import { withType } from "../../renderer/create/chosen-type.ts";
 import { fieldsOf, hasContent, withField } from "../../renderer/create/fields.ts";
+import { withDisks } from "../../renderer/create/filled.ts";
 
 const TEXT = `# my web server
 name = 'web'   # as DNS has it
@@ -144,6 +145,42 @@ disk += ["c.img,raw,xvdc"]
     expect(lists.get("disk")).toEqual(["/e.img,raw,xvda"]);
     expect(lists.get("vif")).toEqual(guest.lists.get("vif"));
     expect(parseXlConfig(text).config).toMatchObject({ kernel: "k", memoryMiB: 256 });
+  });
+
+  it("has disks as a native domain can have them, and the guest's again", () => {
+    const disks = [
+      "/system.img,raw,xvda",
+      "/b.qcow2,qcow2,xvdb,rw,disposable",
+      "/cd.iso,raw,xvdc,cdrom",
+      "vdev=xvdd,devtype=cdrom",
+      "/dev/xvda,,xvde,backend=other",
+    ];
+    const guest = GUEST.replace(/disk = .*/, `disk = [ ${disks.map((disk) => `"${disk}"`).join(", ")} ] # mine`);
+    const native = withType({ text: guest, before: null }, "native");
+    expect(parseXlConfig(native.text).diagnostics).toEqual([]);
+    expect(readConfig(native.text).lists.get("disk")).toEqual([
+      "/system.img,raw,xvda",
+      "/b.qcow2,qcow2,xvdb,ro",
+      "/cd.iso,raw,xvdc,ro",
+    ]);
+    expect(withType(native, "pv").text).toBe(guest);
+  });
+
+  it("takes images for a native domain, which boots none of them and has no drives", () => {
+    const { text: native } = withType({ text: GUEST.replace(/disk = .*/, ""), before: null }, "native");
+    const taken = [
+      { name: "a.img", path: "/a.img", format: "raw", isCd: false },
+      { name: "b.iso", path: "/b.iso", format: "raw", isCd: true },
+      { name: "c.qcow2", path: "/c.qcow2", format: "qcow2", isCd: false },
+    ];
+    const text = withDisks(native, taken, null, new Set());
+    expect(parseXlConfig(text).diagnostics).toEqual([]);
+    const items = readConfig(text).lists.get("disk");
+    expect(items).toEqual(["/a.img,raw,xvda,rw", "/b.iso,raw,xvdb,ro", "/c.qcow2,qcow2,xvdc,ro"]);
+    // Another image for the first disk, which can only be read.
+    const replaced = withDisks(text, [taken[2]!], 0, new Set());
+    expect(readConfig(replaced).lists.get("disk")![0]).toBe("/c.qcow2,qcow2,xvda,ro");
+    expect(parseXlConfig(replaced).diagnostics).toEqual([]);
   });
 
   it("has a screen by vnc, and knows one by vfb", () => {

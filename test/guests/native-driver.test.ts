@@ -261,8 +261,19 @@ describe.skipIf(missing !== null)(`a native driver domain${missing ? ` (${missin
       await expect.poll(scratchFiles, { timeout: patience }).toBe(0);
       await ask("deviceAttach", { domid, key: "disk", folder, spec: disk.replace("xvdb", "xvdc") });
       expect((await says(domid, /HAS-new (\w{64})\s/))[1]).toBe(sha256(bytes));
-      // It dies for good while the disk is attached.
+      // The disk is detached while its driver domain is down: what was written to it goes at once, and the next one has nothing of it.
       expect(scratchFiles()).toBe(1);
+      const since = made.length;
+      await ask("sysrq", { domid: driver, key: "c" });
+      const isThere = async () => (await ask("list")).some(({ domid: each }) => each === driver);
+      await expect.poll(isThere, { timeout: patience, interval: 10 }).toBe(false);
+      expect(made.length).toBe(since);
+      await ask("deviceDetach", { domid, key: "disk", device: "xvdc" });
+      await expect.poll(scratchFiles, { timeout: patience }).toBe(0);
+      await expect.poll(() => made.slice(since), { timeout: patience }).toEqual(["thrower"]);
+      await ask("deviceAttach", { domid, key: "disk", folder, spec: disk.replace("xvdb", "xvdd") });
+      // It dies for good while the disk is attached.
+      await expect.poll(scratchFiles, { timeout: patience }).toBe(1);
       await ask("destroy", { domid: driver });
       await expect.poll(scratchFiles, { timeout: patience }).toBe(0);
       await ask("destroy", { domid });
@@ -312,6 +323,14 @@ describe.skipIf(missing !== null)(`a native driver domain${missing ? ` (${missin
       const pings = frames.filter((frame) => frame.readUInt16BE(12) === 0x800 && frame[23] === 1);
       expect(pings.length).toBeGreaterThan(10);
       for (const frame of pings) expect([0, 6].some((at) => frame.subarray(at, at + 6).equals(own))).toBe(true);
+      // One that is asked of a paused domain is refused, and does not begin later: its name is free for the next one.
+      const paused = path.join(folder, "paused.pcap");
+      await ask("pause", { domid: driver });
+      await expect(ask("networkCapture", { ...wanted, file: paused })).rejects.toThrow("it may be paused");
+      await ask("unpause", { domid: driver });
+      await ask("networkCapture", { ...wanted, file: paused });
+      expect((await network())!.captures.map((each) => each.file)).toEqual([paused]);
+      await ask("networkCaptureEnd", { file: paused });
       // A capture ends with the thread; what it has is a whole file.
       const last = path.join(folder, "last.pcap");
       await ask("networkCapture", { ...wanted, port: null, file: last });

@@ -55,6 +55,23 @@ describe.skipIf(missing !== null)(`a native driver domain in the window${missing
     await field("Type").selectOption("native");
   });
 
+  it("offers the disks that it can have: no drives, and nothing disposable", async () => {
+    const own = await text().inputValue();
+    const button = (name: string) => dialog().getByRole("button", { name });
+    await button("Disk image…").waitFor();
+    expect(await button("Empty CD drive").count()).toBe(0);
+    const disk = dialog().getByRole("group", { name: "The disk xvda" });
+    await text().fill(`${own}disk = [ "${image},raw,xvda,rw" ]\n`);
+    await disk.waitFor();
+    for (const label of ["CD-ROM", "Disposable"]) expect(await disk.getByLabel(label).count()).toBe(0);
+    await disk.getByLabel("Read-only").check();
+    expect(await text().inputValue()).toContain(`disk = [ "${image},raw,xvda,ro" ]`);
+    // What can only be read stays so.
+    await text().fill(`${own}disk = [ "${image},qcow2,xvda,ro" ]\n`);
+    await expect.poll(() => disk.getByLabel("Read-only").isDisabled()).toBe(true);
+    await text().fill(own);
+  });
+
   it("says what such a domain can't have", async () => {
     const own = await text().inputValue();
     for (const [line, said] of [
@@ -80,6 +97,43 @@ describe.skipIf(missing !== null)(`a native driver domain in the window${missing
     await dialog().waitFor({ state: "detached" });
     await app.waitForTerminal(/Native driver domain: backends of disks and interfaces\. Disks: \/dev\/xvda/, 30);
     await app.shoot("native-console");
+  });
+
+  it("holds disks of guests, which have what such a disk can have: no other medium, and no file of this computer", async () => {
+    const { page } = app;
+    await page.keyboard.press("Control+Shift+N");
+    await dialog().waitFor();
+    const disks = ["vdev=xvdb,backend=driver,target=/dev/xvda", "vdev=xvdc,cdrom,backend=driver,target=/dev/xvda"];
+    await text().fill(`name = "user"\ndisk = [ ${disks.map((disk) => `"${disk}"`).join(", ")} ]\n`);
+    const disk = dialog().getByRole("group", { name: "The disk xvdb" });
+    const device = disk.getByLabel("Block device of driver for the disk xvdb");
+    await expect.poll(() => device.inputValue()).toBe("/dev/xvda");
+    expect(await disk.getByLabel("CD-ROM").count()).toBe(0);
+    expect(await disk.locator(".file-button").count()).toBe(0);
+    await device.fill("/dev/xvdb");
+    expect(await text().inputValue()).toContain('"/dev/xvdb,,xvdb,,backend=driver"');
+    await page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
+    const client = await app.client();
+    const { config, files } = await client.request("takeBundled");
+    // Both read it.
+    const list = disks.map((each) => `'${each.replace(",target", ",access=ro,target")}'`).join(", ");
+    await client.request("create", {
+      config: config.replace(/^name = .*$/m, 'name = "user"').concat(`\ndisk = [${list}]\n`),
+      files: Object.fromEntries(files.map(({ name, file }) => [name, file])),
+    });
+    client.close();
+    await page.locator('[role="tree"] [role="treeitem"]').filter({ hasText: "user" }).last().click();
+    await app.tab("Devices");
+    const line = (name: string) =>
+      page.locator(".device-list tbody tr").filter({ has: page.getByRole("rowheader", { name }) });
+    await expect.poll(() => line("xvdc").innerText()).toContain("/dev/xvda");
+    await line("xvdc").getByRole("button", { name: "Detach xvdc…" }).waitFor();
+    expect(
+      await line("xvdc")
+        .getByRole("button", { name: /Insert|Eject/ })
+        .count(),
+    ).toBe(0);
   });
 
   it("has a network of its own among the host's, which is captured and not set up from here", async () => {

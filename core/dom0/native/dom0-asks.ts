@@ -2,11 +2,15 @@
 import { captureToFile } from "../network/capture-file.ts";
 import { NetworkError, type Networks } from "../network/networks.ts";
 import type { BackendDevices } from "../xenbus/devices.ts";
+import { Claim } from "./claim.ts";
 import type { Asked, Dom0Questions, FromThread } from "./messages.ts";
 
+/** To be called before something changes. Throws NetworkError if nobody waits for that any more. */
+type MustBeWanted = () => void;
 type Answers = {
   [Q in keyof Dom0Questions]: (
     args: Dom0Questions[Q]["args"],
+    mustBeWanted: MustBeWanted,
   ) => Dom0Questions[Q]["result"] | Promise<Dom0Questions[Q]["result"]>;
 };
 
@@ -19,21 +23,28 @@ export class Dom0Asks {
     this.#answers = {
       devices: () => devices.reports(),
       networks: () => networks.report(),
-      capture: async (wanted) => {
-        await captureToFile(networks, wanted);
+      capture: async (wanted, mustBeWanted) => {
+        await captureToFile(networks, wanted, mustBeWanted);
         return null;
       },
-      captureEnd: ({ file }) => {
+      captureEnd: ({ file }, mustBeWanted) => {
+        mustBeWanted();
         networks.stopCapture(file);
         return null;
       },
     };
   }
 
-  async receive({ asked, question, args }: Asked): Promise<void> {
-    const answer = this.#answers[question] as (args: unknown) => unknown;
+  async receive({ asked, question, args, claim: shared }: Asked): Promise<void> {
+    const claim = new Claim(shared);
+    const answer = this.#answers[question] as (args: unknown, mustBeWanted: MustBeWanted) => unknown;
+    const withdrawn = (): NetworkError => new NetworkError("Nobody waits for it any more.", "ECANCELED");
+    const mustBeWanted: MustBeWanted = () => {
+      if (!claim.take()) throw withdrawn();
+    };
     try {
-      this.#send({ asked, result: await answer(args) });
+      if (claim.isWithdrawn) throw withdrawn();
+      this.#send({ asked, result: await answer(args, mustBeWanted) });
     } catch (error) {
       const { message } = error as Error;
       this.#send({ asked, error: { code: error instanceof NetworkError ? error.code : "EIO", message } });

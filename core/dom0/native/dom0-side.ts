@@ -3,6 +3,7 @@ import type { ImageRegister, Use } from "../backends/blk/image-register.ts";
 import type { DomainHolds } from "../backends/blk/room.ts";
 import { NetworkError } from "../network/networks.ts";
 import { storeError } from "../storage/block-store.ts";
+import type { Claim } from "./claim.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type {
   Answer,
@@ -66,12 +67,16 @@ export class ThreadClient {
     );
   }
 
-  /** Asks the thread. Rejects with NetworkError if it refuses, or ends before it has answered. */
-  ask<Q extends keyof Dom0Questions>(question: Q, args: Dom0Questions[Q]["args"]): Promise<Dom0Questions[Q]["result"]> {
+  /** Asks the thread. Rejects with NetworkError if it refuses, or ends before it has answered. By `claim` the question can be withdrawn. */
+  ask<Q extends keyof Dom0Questions>(
+    question: Q,
+    args: Dom0Questions[Q]["args"],
+    claim: Claim,
+  ): Promise<Dom0Questions[Q]["result"]> {
     const asked = this.#nextAsked++;
     return new Promise((resolve, reject) => {
       this.#asking.set(asked, { resolve: resolve as (result: unknown) => void, reject });
-      this.#send({ asked, question, args });
+      this.#send({ asked, question, args, claim: claim.shared });
     });
   }
 

@@ -51,6 +51,8 @@ export interface Asked {
   asked: number;
   question: keyof Dom0Questions;
   args: unknown;
+  /** Of its Claim. */
+  claim: SharedArrayBuffer;
 }
 
 /** The answer to dom0's question of that number. `code` and `message` are those of a NetworkError. */

@@ -8,7 +8,9 @@ import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { threadEnded } from "../kernel/native.ts";
 import { NetworkError, type NetworkReport } from "../network/networks.ts";
+import { deviceKey, type DeviceAddress } from "../xenbus/address.ts";
 import type { DeviceReport } from "../xenbus/devices.ts";
+import { Claim } from "./claim.ts";
 import { ThreadClient, type HostServices } from "./dom0-side.ts";
 import { Leftovers } from "./leftovers.ts";
 import type { Dom0Questions, DriverDisk, FromThread, NativeThreadData } from "./messages.ts";
@@ -53,8 +55,8 @@ export interface NativeThreadsParts {
 export class NativeThreads {
   readonly #parts: NativeThreadsParts;
   readonly #threads = new Map<number, Running>();
-  /** By the domid of a domain whose thread has ended, and which is not destroyed. */
-  readonly #left = new Map<number, Leftovers>();
+  /** What the threads have left, or will leave, by the domid: until nobody can go on with it any more. */
+  readonly #leftovers = new Map<number, Leftovers>();
 
   constructor(parts: NativeThreadsParts) {
     this.#parts = parts;
@@ -72,6 +74,7 @@ export class NativeThreads {
     const workerData: NativeThreadData = { memory, module, clockBase, domid, disks };
     const worker = new Worker(script, { workerData, resourceLimits: LIMITS, name: `domain ${domid}` });
     leftovers.hasThread = true;
+    this.#leftovers.set(domid, leftovers);
     const client = new ThreadClient(services, leftovers, (message) => worker.postMessage(message));
     worker.on("message", (message: FromThread) => client.receive(message));
     worker.on("error", (error) => onError(domid, error));
@@ -119,7 +122,7 @@ export class NativeThreads {
     // One that is paused is asked once, however often somebody looks.
     const ask = (): Promise<unknown> =>
       client
-        .ask(what, null)
+        .ask(what, null, new Claim())
         .catch(() => null)
         .finally(() => asked.delete(what));
     const report = asked.get(what) ?? ask();
@@ -127,7 +130,7 @@ export class NativeThreads {
     return within(report as Promise<Reports[Q] | null>, REPORT_MS, () => null);
   }
 
-  /** Asks a native domain to do something. Rejects with NetworkError if it refuses, is none, or does not answer in time. */
+  /** Asks a native domain to do something. Rejects with NetworkError if it refuses, is none, or does not begin in time; then it never does it. */
   async ask<Q extends keyof Dom0Questions>(
     domid: number,
     question: Q,
@@ -135,39 +138,63 @@ export class NativeThreads {
   ): Promise<Dom0Questions[Q]["result"]> {
     const running = this.#threads.get(domid);
     if (!running) throw new NetworkError(`Domain ${domid} is no native driver domain.`, "ESRCH");
-    return within(running.client.ask(question, args), DEED_MS, () => {
+    const claim = new Claim();
+    const answer = running.client.ask(question, args, claim);
+    return within(answer, DEED_MS, () => {
+      // If the thread was first, its answer is on the way.
+      if (!claim.withdraw()) return answer;
       throw new NetworkError(`Domain ${domid} does not answer; it may be paused.`, "ETIMEDOUT");
     });
   }
 
   /**
-   * What the domain's thread leaves to the one that takes its place; to be asked before it is destroyed. If none takes it, the caller closes it.
+   * What the domain's thread leaves to the one that takes its place; to be asked before it is destroyed. If none has taken it in the end, notTaken() is
+   * to be called.
    */
   handOver(domid: number): Leftovers {
-    const leftovers = this.#threads.get(domid)?.leftovers ?? this.#left.get(domid) ?? new Leftovers();
+    const leftovers = this.#leftovers.get(domid) ?? new Leftovers();
     leftovers.hasThread = false;
     return leftovers;
   }
 
+  async notTaken(domid: number, leftovers: Leftovers): Promise<void> {
+    if (leftovers.hasThread) return;
+    if (this.#leftovers.get(domid) === leftovers) this.#leftovers.delete(domid);
+    await leftovers.close();
+  }
+
+  /** The toolstack has given up a device whose backend was in that domain. `scratch` is as in Leftovers. */
+  deviceGone(address: DeviceAddress, scratch: string | null): void {
+    const domid = address.backendDomid;
+    this.#clear(domid, this.#leftovers.get(domid)?.deviceGone(deviceKey(address), scratch));
+  }
+
   /** The domain is destroyed. */
   forget(domid: number): void {
-    this.#close(domid, this.#left.get(domid));
-    this.#left.delete(domid);
+    // One that has a thread has it until that has ended.
+    if (!this.#threads.has(domid)) this.#close(domid);
   }
 
   /** Nobody goes on with what a thread has left, unless it was handed over. */
-  #close(domid: number, leftovers: Leftovers | undefined): void {
-    if (leftovers?.hasThread) void leftovers.close().catch((error: unknown) => this.#parts.onNotCleared(domid, error));
+  #close(domid: number): void {
+    const leftovers = this.#leftovers.get(domid);
+    if (!leftovers?.hasThread) return;
+    this.#leftovers.delete(domid);
+    this.#clear(domid, leftovers.close());
+  }
+
+  #clear(domid: number, cleared: Promise<void> | undefined): void {
+    void cleared?.catch((error: unknown) => this.#parts.onNotCleared(domid, error));
   }
 
   #ended(domid: number, { client, isMeant, leftovers }: Running): void {
     this.#threads.delete(domid);
-    // One that has crashed is still there, and is looked at before it is destroyed.
-    if (!isMeant) this.#left.set(domid, leftovers);
     try {
       client.ended();
     } finally {
-      if (isMeant) this.#close(domid, leftovers);
+      this.#clear(domid, leftovers.threadEnded());
+      // One that has crashed is still there, and is looked at before it is destroyed.
+      if (isMeant) this.#close(domid);
       this.#tellXen(domid, isMeant);
     }
   }
@@ -184,7 +211,7 @@ export class NativeThreads {
 }
 
 /** Resolves as `promise` does, or, if that takes longer, with what `late` returns. */
-async function within<T>(promise: Promise<T>, milliseconds: number, late: () => T): Promise<T> {
+async function within<T>(promise: Promise<T>, milliseconds: number, late: () => T | Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const isLate = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds))).then(late);
   return Promise.race([promise, isLate]).finally(() => clearTimeout(timer));

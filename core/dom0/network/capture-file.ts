@@ -13,11 +13,19 @@ export interface CaptureWanted {
   file: string;
 }
 
-/** Rejects with NetworkError if there is no such network, or if the file exists already or can't be made. */
-export async function captureToFile(networks: Networks, { network, port, file }: CaptureWanted): Promise<void> {
+/**
+ * Rejects with NetworkError if there is no such network, or if the file exists already or can't be made; and with what `mustBeWanted` throws, which is
+ * called when the capture is about to begin.
+ */
+export async function captureToFile(
+  networks: Networks,
+  { network, port, file }: CaptureWanted,
+  mustBeWanted: () => void = () => {},
+): Promise<void> {
   // The file is made before anything is captured, so that an error is reported at once.
   const sink = await fileSink(file);
   try {
+    mustBeWanted();
     networks.startCapture(file, network, port, sink);
   } catch (error) {
     sink.close();

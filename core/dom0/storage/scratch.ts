@@ -4,6 +4,7 @@
  * acknowledged.
  */
 import { randomUUID } from "node:crypto";
+import { readdirSync, rmSync } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import path from "node:path";
 import { storeError } from "./block-store.ts";
@@ -12,6 +13,8 @@ import { RawStore } from "./raw.ts";
 
 /** The unit that is copied when less than it is written. */
 export const SCRATCH_CLUSTER = 4096;
+
+const SUFFIX = ".scratch";
 
 export interface LentScratch {
   readonly file: LentFile;
@@ -37,7 +40,7 @@ export class Scratch {
 
   /** For a disk of that size. Throws StoreError when no file can be made in the folder. */
   static async create(folder: string, bytes: number): Promise<Scratch> {
-    const file = path.join(folder, `${randomUUID()}.scratch`);
+    const file = path.join(folder, `${randomUUID()}${SUFFIX}`);
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const handle = await open(file, "wx", 0o600);
@@ -68,5 +71,26 @@ export class Scratch {
   async close(): Promise<void> {
     await this.#file.close();
     await this.#closed();
+  }
+}
+
+/**
+ * Removes what a host that was killed has left in its folder: a file whose name it had not taken away yet, or, on Windows, any. To be called before
+ * anything is made there.
+ */
+export function clearScratches(folder: string): void {
+  let names: string[] = [];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    // There is no such folder yet.
+  }
+  for (const name of names) {
+    if (!name.endsWith(SUFFIX)) continue;
+    try {
+      rmSync(path.join(folder, name));
+    } catch {
+      // It takes room, and does no other harm.
+    }
   }
 }

@@ -188,6 +188,16 @@ export class BackendDevice {
     void this.#then(() => Promise.reject(reason as Error));
   }
 
+  /** What goes wrong with one device must not reach the domain that has the backends of others too. */
+  #guarded(action: () => void): void {
+    if (this.#isFailing || this.#isGone) return;
+    try {
+      action();
+    } catch (error) {
+      this.#failLater(error);
+    }
+  }
+
   /** As xenbus_dev_fatal in Linux: writes the reason into the error directory of the backend's domain, and the state Closing. */
   async #fail(error: unknown): Promise<void> {
     if (this.#isGone) return;
@@ -236,20 +246,13 @@ export class BackendDevice {
       publish: (nodes) => this.#publish(nodes),
       open: (refs, remotePort, onEvent) => {
         if (this.#isGone) throw new Error("the device is gone");
-        // What goes wrong with one frontend's event must not reach the domain that has the backends of others too.
-        const heard = (): void => {
-          if (this.#isFailing) return;
-          try {
-            onEvent();
-          } catch (error) {
-            this.#failLater(error);
-          }
-        };
+        const heard = (): void => this.#guarded(onEvent);
         const channel = new Channel(this.#kernel, this.address.domid, refs, remotePort, heard);
         this.#channels.add(channel);
         return channel;
       },
       fail: (reason) => this.#failLater(reason),
+      later: (action) => void setImmediate(() => this.#guarded(action)),
     };
   }
 }

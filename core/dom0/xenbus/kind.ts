@@ -104,6 +104,8 @@ export interface BackendContext extends BackendKernel {
   open(refs: readonly number[], remotePort: number, onEvent: () => void): Channel;
   /** Disconnects the frontend, with the reason in xenstore, because it has broken the protocol or its device can't continue. */
   fail(reason: unknown): void;
+  /** Does something in a turn of the event loop that is to come, unless the device has failed or gone by then. What goes wrong there fails the device. */
+  later(action: () => void): void;
 }
 
 /** One direction of a ring. Its indices wrap freely; what lies between them has not been taken. */
@@ -196,6 +198,8 @@ export interface Backend {
   changed?(name: string): void | Promise<void>;
   /** Changes the size of what lies behind it to so many bytes, and tells the frontend. Rejects with StoreError when it can't. */
   resize?(bytes: number): Promise<void>;
+  /** Rejects with StoreError or SpecError if a drive could not take the medium that this text names, as the node `params` would. */
+  checkMedium?(params: string): Promise<void>;
   /** Takes no more requests until the image that lies behind it is released. Rejects with StoreError when it can't. */
   hold?(): Promise<HeldImage>;
   /** For a disk, the text by which its image was opened, as in the node `params`; null where it has none. */

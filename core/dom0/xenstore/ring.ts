@@ -58,6 +58,8 @@ export class RingTransport {
   #broken = 0;
   #told = false;
   #scheduled = false;
+  /** The next turn of the event loop goes on where this one left off. */
+  #willService = false;
   #isClosed = false;
 
   /** `page` is the machine address of the interface page. `notify` sends the guest an event. Call attach() before use. */
@@ -102,7 +104,8 @@ export class RingTransport {
 
   /** Called when an event has arrived: reads requests, answers them, sends what fits. */
   service(): void {
-    if (this.#isClosed) return;
+    // At most one turn is to come: if each event could add one, a guest that never lets its ring become empty would have them all.
+    if (this.#isClosed || this.#willService) return;
     if (Atomics.load(this.#words, CONNECTION) === RECONNECT) this.#reconnect();
     if (this.#broken) return;
     let moved = this.#flush();
@@ -114,7 +117,12 @@ export class RingTransport {
     }
     if (this.#flush() || moved) this.#notify();
     // A guest that writes as fast as it is read must not keep dom0 from its other work.
-    if (turns === 0) setImmediate(() => this.service());
+    if (turns > 0) return;
+    this.#willService = true;
+    setImmediate(() => {
+      this.#willService = false;
+      this.service();
+    });
   }
 
   /** Sends a watch event to this domain, unless an equal one waits of which nothing has been sent. */

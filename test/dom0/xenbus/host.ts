@@ -20,12 +20,13 @@ export interface FakeHost extends Dom0 {
 
 export interface FakeHostOptions {
   consoleFolder?: string;
+  scratchFolder?: string;
   /** Called for handlers of event channels that throw. If it is not given, the test fails. */
   onHandlerError?: (port: number, error: unknown) => void;
 }
 
 export function fakeHost(kinds: readonly DeviceKind[], options: FakeHostOptions = {}): FakeHost {
-  const { consoleFolder, onHandlerError } = options;
+  const { consoleFolder, scratchFolder, onHandlerError } = options;
   const xen = new FakeHypervisor(64);
   const memory = new PhysicalMemory(xen.memory);
   const own = ownFrames(xen);
@@ -44,6 +45,7 @@ export function fakeHost(kinds: readonly DeviceKind[], options: FakeHostOptions 
     kinds,
     consoleLogBytes: 4096,
     consoleFolder,
+    scratchFolder,
     statistics: null,
     emit: (event, data) => void heard.push({ event, data }),
   });

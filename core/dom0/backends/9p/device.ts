@@ -49,7 +49,8 @@ export class SharedFolder implements Backend {
   async connect(): Promise<Nodes> {
     const { front, frontNumber, memory, grants, address, services, fail } = this.#context;
     const version = await front("version");
-    if (version !== "1") throw new Error(`the frontend's version is ${JSON.stringify(version)}; allowed: "1"`);
+    if (version !== "1")
+      throw new Error(`the frontend's version is ${JSON.stringify(version?.slice(0, 40) ?? null)}; allowed: "1"`);
     const count = await frontNumber("num-rings", MOST_RINGS);
     if (count === 0) throw new Error("the frontend has no ring");
     const wanted: { ref: number; port: number }[] = [];
@@ -77,7 +78,7 @@ export class SharedFolder implements Backend {
     connection.session = session;
     connection.lanes.push(...rings.map(({ ring, channel }) => new Lane(ring, channel, session, fail)));
     // Serves what the frontend has put there before its event could be heard.
-    for (const lane of connection.lanes) setImmediate(() => lane.serve());
+    for (const lane of connection.lanes) this.#context.later(() => lane.serve());
     return {};
   }
 

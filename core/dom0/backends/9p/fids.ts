@@ -1,6 +1,6 @@
 /** The objects of the folder for which a guest has numbers (fids), some of them open. */
 import { FolderError } from "./errno.ts";
-import type { Entry } from "./folder/folder.ts";
+import { pathBytes, type Entry } from "./folder/folder.ts";
 import type { Listing } from "./folder/listing.ts";
 import type { OpenFile } from "./folder/open-file.ts";
 
@@ -90,6 +90,12 @@ export class Fids {
 
   clear(): void {
     for (const number of [...this.#fids.keys()]) this.remove(number);
+  }
+
+  /** Returns the number of bytes of the longest path below those names that a fid stands for, without the names themselves. */
+  bytesBelow(names: readonly string[]): number {
+    const below = [...this.#fids.values()].filter(({ entry }) => names.every((name, i) => entry.names[i] === name));
+    return Math.max(0, ...below.map(({ entry }) => pathBytes(entry.names.slice(names.length))));
   }
 
   /** Records that an object was renamed, and so all that are found below it. */

@@ -45,6 +45,13 @@ export class FileLocks {
     this.#replace(file, range, null);
   }
 
+  /** Returns whether unlock() would leave more locks than there are: a part on both sides of the range. */
+  splits(file: string, range: Pick<LockRange, "owner" | "start" | "last">): boolean {
+    return (this.#files.get(file) ?? []).some(
+      ({ owner, start, last }) => owner === range.owner && start < range.start && last > range.last,
+    );
+  }
+
   conflict(file: string, wanted: LockRange): LockRange | null {
     const other = (this.#files.get(file) ?? []).find(
       (each) =>

@@ -91,7 +91,7 @@ export class BlockDevice implements Backend {
       const record = await this.#record(i, `${protocol} ${refs.join()} ${port}`, refs.length, layout.slotBytes);
       wanted.push({ refs, port, record });
     }
-    const { address, grants, memory, now, fail } = this.#context;
+    const { address, grants, memory, now, fail, later } = this.#context;
     const data = new DataGrants(grants, address.domid, isPersistent);
     this.#grants = data;
     this.#protocol = protocol;
@@ -110,12 +110,13 @@ export class BlockDevice implements Backend {
         drained: () => this.#drained(),
         room: this.#room,
         fail,
+        later,
         now,
       });
       this.#queues.push(queue);
     }
     // Serves what the frontend has put there before its event could be heard.
-    for (const queue of this.#queues) setImmediate(() => queue.serve());
+    for (const queue of this.#queues) later(() => queue.serve());
     return this.#described();
   }
 
@@ -163,6 +164,11 @@ export class BlockDevice implements Backend {
     if (!this.#isCdrom) return;
     await this.#open();
     if (this.#params !== before) await this.#announce();
+  }
+
+  async checkMedium(params: string): Promise<void> {
+    const medium = await this.#context.services.disks.openNamed(params, "read", null);
+    await medium?.close();
   }
 
   /** A disk may only grow, so that nothing that a guest uses is cut off. */

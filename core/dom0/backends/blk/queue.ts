@@ -48,6 +48,8 @@ export interface QueueParts {
   /** Where requests wait for which the host's disk has no room. */
   room: Room;
   fail: (error: unknown) => void;
+  /** As in BackendContext. */
+  later: (action: () => void) => void;
   now: () => number;
 }
 
@@ -97,7 +99,7 @@ export class BlockQueue {
       if (this.#underWay.size >= MOST_UNDER_WAY) return;
       if (turns === 0) {
         this.#willServe = true;
-        setImmediate(() => {
+        this.#parts.later(() => {
           this.#willServe = false;
           this.serve();
         });
@@ -161,11 +163,13 @@ export class BlockQueue {
     }
     // What was begun before a barrier must be on the disk before the barrier is.
     const earlier = request.operation === BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
-    const work = this.#run(store, request, views, earlier).then((result) => {
-      this.#underWay.delete(work);
-      end(result);
-      if (this.#underWay.size === MOST_UNDER_WAY - 1) this.serve();
-    });
+    const work = this.#run(store, request, views, earlier)
+      .then((result) => {
+        this.#underWay.delete(work);
+        end(result);
+        if (this.#underWay.size === MOST_UNDER_WAY - 1) this.serve();
+      })
+      .catch((error: unknown) => this.#parts.fail(error));
     this.#underWay.add(work);
   }
 
@@ -290,7 +294,7 @@ export class BlockQueue {
     this.#hasAnswers = true;
     if (this.#isServing || this.#willShow) return;
     this.#willShow = true;
-    setImmediate(() => {
+    this.#parts.later(() => {
       this.#willShow = false;
       this.#show();
     });

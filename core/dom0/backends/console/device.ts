@@ -20,6 +20,8 @@ export class ConsoleDevice implements Backend, GuestEnd {
   #ring: ConsoleRing | null = null;
   #input: Uint8Array[] = [];
   #inputBytes = 0;
+  /** The next turn of the event loop goes on where this one left off. */
+  #willService = false;
 
   constructor(context: BackendContext, makeLine: (context: BackendContext) => Promise<Line>) {
     this.#context = context;
@@ -41,7 +43,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
     this.#ring = new ConsoleRing(memory.memory.buffer, this.#channel.addresses[0]!);
     this.#line?.connect(this);
     // Serves what the guest has written before its event could be heard.
-    setImmediate(() => this.#service());
+    this.#context.later(() => this.#service());
     return {};
   }
 
@@ -51,6 +53,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
     this.drain();
     this.#ring = null;
     this.#channel = null;
+    this.#willService = false;
     this.#input = [];
     this.#inputBytes = 0;
     this.#line?.connect(null);
@@ -111,6 +114,8 @@ export class ConsoleDevice implements Backend, GuestEnd {
   }
 
   #service(): void {
+    // At most one turn is to come: if each event could add one, a guest that never lets its ring become empty would have them all.
+    if (this.#willService) return;
     let moved = false;
     let turns = TURNS_PER_SERVICE;
     while (turns > 0 && this.#take()) {
@@ -119,7 +124,12 @@ export class ConsoleDevice implements Backend, GuestEnd {
     }
     if (this.#feed()) moved = true;
     if (moved) this.#channel?.notify();
-    if (turns === 0) setImmediate(() => this.#service());
+    if (turns > 0) return;
+    this.#willService = true;
+    this.#context.later(() => {
+      this.#willService = false;
+      this.#service();
+    });
   }
 
   #take(): boolean {

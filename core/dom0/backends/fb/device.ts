@@ -38,6 +38,8 @@ export class Framebuffer implements Backend {
   #screen: OpenScreen | null = null;
   #connection: Connection | null = null;
   #isWatched = false;
+  /** The next turn of the event loop goes on where this one left off. */
+  #willServe = false;
   #updates = 0;
   #resizes = 0;
 
@@ -65,7 +67,9 @@ export class Framebuffer implements Backend {
     const protocol = (await front("protocol")) ?? "x86_64-abi";
     const longBytes = fbif.LONG_BYTES[protocol];
     if (longBytes === undefined)
-      throw new Error(`the frontend's protocol is "${protocol}"; allowed: ${Object.keys(fbif.LONG_BYTES).join(", ")}`);
+      throw new Error(
+        `the frontend's protocol is ${JSON.stringify(protocol.slice(0, 40))}; allowed: ${Object.keys(fbif.LONG_BYTES).join(", ")}`,
+      );
     const mfn = await frontNumber("page-ref");
     const port = await frontNumber("event-channel");
     const tells = (await frontNumber("feature-update", 1, 0)) === 1;
@@ -73,7 +77,7 @@ export class Framebuffer implements Backend {
     this.#connection = this.#open(mfn, port, longBytes, tells, mostBytes);
     this.#show();
     // Serves what the frontend has put there before its event could be heard.
-    setImmediate(() => this.#serve());
+    this.#context.later(() => this.#serve());
     return tells ? { "request-update": 1 } : {};
   }
 
@@ -122,7 +126,7 @@ export class Framebuffer implements Backend {
       this.#context.fail(error);
       return;
     }
-    setImmediate(() => {
+    this.#context.later(() => {
       this.#serve();
       if (this.#connection === connection) connection.channel.notify();
     });
@@ -130,7 +134,8 @@ export class Framebuffer implements Backend {
 
   #serve(): void {
     const connection = this.#connection;
-    if (!connection || !this.#isWatched) return;
+    // At most one turn is to come: if each event could add one, a guest that never lets its ring become empty would have them all.
+    if (!connection || !this.#isWatched || this.#willServe) return;
     const { events } = connection;
     let resized = false;
     try {
@@ -147,7 +152,7 @@ export class Framebuffer implements Backend {
         }
         // Other events are from a later version of the protocol, which says to ignore them.
       }
-      if (turns === 0) setImmediate(() => this.#serve());
+      if (turns === 0) this.#goOnLater();
     } catch (error) {
       this.#context.fail(error);
       return;
@@ -156,12 +161,21 @@ export class Framebuffer implements Backend {
     if (resized) this.#show();
   }
 
+  #goOnLater(): void {
+    this.#willServe = true;
+    this.#context.later(() => {
+      this.#willServe = false;
+      this.#serve();
+    });
+  }
+
   disconnect(): void {
     const connection = this.#connection;
     if (!connection) return;
     this.#connection = null;
     this.#screen?.screen.show(null);
     this.#isWatched = false;
+    this.#willServe = false;
     connection.frames.release();
   }
 

@@ -110,7 +110,7 @@ export class NetworkInterface implements Backend, BridgePort {
     this.#bridge = bridge;
     this.#detach = detach;
     // Serves what the frontend has put there before its event could be heard.
-    for (const { transmit } of this.#queues) setImmediate(() => transmit.serve());
+    for (const { transmit } of this.#queues) this.#context.later(() => transmit.serve());
     return {};
   }
 

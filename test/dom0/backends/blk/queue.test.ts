@@ -40,6 +40,7 @@ function queueOf(notify: () => void): BlockQueue {
     isWritable: true,
     isHeld: () => false,
     drained: () => Promise.resolve(),
+    later: (action) => void setImmediate(action),
     room: {} as QueueParts["room"],
     fail: (error) => failures.push(error),
     // Is asked for each request that is taken.

@@ -7,7 +7,7 @@ import { constants, type BigIntStats } from "node:fs";
 import { lstat, realpath } from "node:fs/promises";
 import path from "node:path";
 import { FolderError } from "../errno.ts";
-import { Entry, type Folder } from "./folder.ts";
+import { Entry, namesBelow, type Folder } from "./folder.ts";
 import type { Moves, MovesIn } from "./moves.ts";
 import type { Turns } from "./turns.ts";
 
@@ -33,12 +33,13 @@ export class CheckedFolder implements Folder {
     return new CheckedFolder(real, status, turns, moves.of(real));
   }
 
-  walk(directory: Entry, name: string): Promise<Entry> {
+  async walk(directory: Entry, name: string): Promise<Entry> {
+    const names = namesBelow(directory, name);
     return this.reach([directory], async ([at]) => {
       const status = await lstat(path.join(at!, name), { bigint: true });
       if (status.isDirectory() && status.dev !== this.root.device)
         throw new FolderError("EXDEV", `${name} is another file system`);
-      return new Entry([...directory.names, name], status, -1, () => {});
+      return new Entry(names, status, -1, () => {});
     });
   }
 

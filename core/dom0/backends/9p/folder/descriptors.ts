@@ -7,7 +7,7 @@ import { close, constants, existsSync, fstat, open, type BigIntStats } from "nod
 import { readlink, statfs } from "node:fs/promises";
 import { promisify } from "node:util";
 import { FolderError } from "../errno.ts";
-import { Entry, type Folder } from "./folder.ts";
+import { Entry, namesBelow, type Folder } from "./folder.ts";
 import type { Moves, MovesIn } from "./moves.ts";
 
 /** include/uapi/asm-generic/fcntl.h; Node has no name for it. */
@@ -52,6 +52,7 @@ export class DescriptorFolder implements Folder {
   }
 
   async walk(directory: Entry, name: string): Promise<Entry> {
+    const names = namesBelow(directory, name);
     const path = `/proc/self/fd/${directory.descriptor}/${name}`;
     const descriptor = await opened(path, O_PATH | constants.O_NOFOLLOW);
     try {
@@ -59,7 +60,7 @@ export class DescriptorFolder implements Folder {
       // What is mounted inside was not chosen by the user, and its inode numbers would be taken for those of others.
       if (status.isDirectory() && status.dev !== this.root.device)
         throw new FolderError("EXDEV", `${name} is another file system`);
-      return new Entry([...directory.names, name], status, descriptor, letGo);
+      return new Entry(names, status, descriptor, letGo);
     } catch (error) {
       await closed(descriptor);
       throw error;

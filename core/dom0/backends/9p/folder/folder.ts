@@ -6,6 +6,9 @@ import type { BigIntStats } from "node:fs";
 import { FolderError } from "../errno.ts";
 import type { MovesIn } from "./moves.ts";
 
+/** PATH_MAX of Linux, without its zero. */
+const MOST_PATH_BYTES = 4095;
+
 export type EntryType = "directory" | "file" | "link" | "special";
 
 /** One object in the folder. Whoever has it must release it. */
@@ -64,6 +67,26 @@ export function typeOf(status: BigIntStats): EntryType {
   if (status.isDirectory()) return "directory";
   if (status.isFile()) return "file";
   return status.isSymbolicLink() ? "link" : "special";
+}
+
+/** Returns the number of bytes of a path of these names. */
+export function pathBytes(names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + Buffer.byteLength(name) + 1, 0);
+}
+
+/**
+ * Checks that an entry may have these names. Entries keep their names, and a guest could make directories in directories without end, as no call here
+ * has the whole path in it. Throws FolderError ENAMETOOLONG.
+ */
+export function checkPath(bytes: number): void {
+  if (bytes > MOST_PATH_BYTES) throw new FolderError("ENAMETOOLONG", `a path has at most ${MOST_PATH_BYTES} bytes`);
+}
+
+/** Returns the names of an entry of a directory. Throws FolderError ENAMETOOLONG. */
+export function namesBelow({ names }: Entry, name: string): readonly string[] {
+  const below = [...names, name];
+  checkPath(pathBytes(below));
+  return below;
 }
 
 /** Returns what these names lead to, from the root on. The caller releases it. */

@@ -7,7 +7,7 @@ import { close, constants, fdatasync, fstat, fsync, ftruncate, open, readv, writ
 import path from "node:path";
 import { promisify } from "node:util";
 import { FolderError } from "../errno.ts";
-import type { Entry, Folder } from "./folder.ts";
+import { namesBelow, type Entry, type Folder } from "./folder.ts";
 
 /** Linux's flags, as the guest sends them. */
 export const OPEN = {
@@ -86,6 +86,8 @@ export class OpenFile {
     mode: number,
   ): Promise<{ file: OpenFile; entry: Entry }> {
     const how = hostFlags(flags) | constants.O_CREAT | constants.O_EXCL;
+    // It would be made and not found.
+    namesBelow(directory, name);
     let descriptor: number | null = null;
     try {
       descriptor = await folder.reach([directory], ([at]) => opened(path.join(at!, name), how, mode));

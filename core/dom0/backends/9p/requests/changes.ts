@@ -2,7 +2,7 @@
 import { link, mkdir, readlink, rename, rmdir, symlink, unlink } from "node:fs/promises";
 import path from "node:path";
 import { FolderError } from "../errno.ts";
-import { inParent, step, type Entry } from "../folder/folder.ts";
+import { checkPath, inParent, namesBelow, pathBytes, step, type Entry } from "../folder/folder.ts";
 import { ENTRY_BYTES } from "../folder/free-space.ts";
 import { mustLeadDown } from "../folder/links.ts";
 import { checkName, leadsDown } from "../folder/names.ts";
@@ -62,6 +62,7 @@ function makeDirectory(session: Session, fields: Fields): Promise<Answer> {
   checkName(name);
   return keeping(session, [number], async ([directory]) => {
     mustBeDirectory(directory!);
+    namesBelow(directory!, name);
     await session.space.take(ENTRY_BYTES);
     await session.folder.reach([directory!], ([at]) => mkdir(path.join(at!, name), mode & PERMISSIONS));
     return made(session, directory!, name);
@@ -76,6 +77,7 @@ function makeLink(session: Session, fields: Fields): Promise<Answer> {
   if (!leadsDown(target)) throw new FolderError("EPERM", "a guest's links may only lead down");
   return keeping(session, [number], async ([directory]) => {
     mustBeDirectory(directory!);
+    namesBelow(directory!, name);
     await session.space.take(ENTRY_BYTES);
     await session.folder.reach([directory!], ([at]) => symlink(target, path.join(at!, name)));
     return made(session, directory!, name);
@@ -106,6 +108,7 @@ function linkAgain(session: Session, fields: Fields): Promise<Answer> {
   return keeping(session, [into, number], async ([directory, entry]) => {
     mustBeDirectory(directory!);
     if (entry!.type !== "file") throw new FolderError("EPERM", "only files can have several names");
+    namesBelow(directory!, name);
     await session.space.take(ENTRY_BYTES);
     await inParent(session.folder, entry!, (parent, old) =>
       session.folder.reach([parent, directory!], ([from, to]) => link(path.join(from!, old), path.join(to!, name))),
@@ -125,10 +128,8 @@ async function moveLooked(session: Session, from: Entry, old: string, to: Entry,
     // If a directory only gets another name in the same parent, the links in it lead to where they led before.
     if (entry.type === "directory" && (from.device !== to.device || from.inode !== to.inode))
       await mustLeadDown(session.folder, entry);
-    const [before, after] = [
-      [...from.names, old],
-      [...to.names, name],
-    ];
+    const [before, after] = [[...from.names, old], namesBelow(to, name)];
+    checkPath(pathBytes(after) + session.fids.bytesBelow(before));
     await session.folder.reach([from, to], ([a, b]) => rename(path.join(a!, old), path.join(b!, name)));
     session.fids.renamed(before, after);
     return new Answer(0);

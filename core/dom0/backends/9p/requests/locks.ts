@@ -53,11 +53,13 @@ function read(session: Session, fields: Fields, withFlags: boolean): Asked {
 function lock(session: Session, fields: Fields): Answer {
   const { locks } = session.folders;
   const { fid, file, type, range } = read(session, fields, true);
+  const isFull = locks.count(session) >= MOST_LOCKS;
   if (type === UNLOCK) {
+    if (isFull && locks.splits(file, range)) return new Answer().u8(STATUS.error);
     locks.unlock(file, range);
     return new Answer().u8(STATUS.success);
   }
-  if (locks.count(session) >= MOST_LOCKS) return new Answer().u8(STATUS.error);
+  if (isFull) return new Answer().u8(STATUS.error);
   const inTheWay = locks.lock(file, { ...range, type: typeOf(type) });
   if (!inTheWay) fid.locked.add(file);
   return new Answer().u8(inTheWay ? STATUS.blocked : STATUS.success);
