@@ -13,6 +13,7 @@ import { BundledGuest } from "./bundled-guest.ts";
 import { Captures } from "./captures.ts";
 import { CrashReports } from "./crash-reports.ts";
 import { DiskImages } from "./disk-images.ts";
+import { DomainBin } from "./domain-bin.ts";
 import { Fetching } from "./fetching.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
@@ -74,6 +75,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly library: Library;
   readonly kept: KeptDomains;
   readonly snapshots: Snapshots;
+  readonly bin: DomainBin;
   readonly images: DiskImages;
   readonly imageLibrary: ImageLibrary;
   readonly fetching: Fetching;
@@ -128,7 +130,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       changed: () => this.kept.changed(),
       warn: tell,
       savedBefore: options.savedFolder ?? null,
-      purging: (folder) => this.snapshots.purging(folder),
+      purging: (folder) => this.bin.purging(folder),
     });
     this.kept = new KeptDomains({
       library: this.library,
@@ -140,7 +142,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     });
     // In this order: what lies there of domains and snapshots may need the images and kernels that lie there.
     const lookThroughBins = async (): Promise<void> => {
-      await this.library.purgeOld();
+      await this.bin.purgeOld();
       for (const each of [this.snapshots, this.imageLibrary, this.kernels, this.captures])
         await each.purgeOld().catch(() => {});
     };
@@ -154,6 +156,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       changed: (uuid, work) => void this.emit("snapshots", { uuid, work }),
       warn: tell,
     });
+    this.bin = new DomainBin(this.library, this.snapshots);
     this.images = new DiskImages(options.imagesFolder ?? null);
     void this.images.start();
     this.fetching = new Fetching(

@@ -149,6 +149,8 @@ export interface KeptDomain {
 /** A domain that was deleted. `bytes`: with those of the images that were made for its snapshots. */
 export interface BinnedDomain extends BinEntry {
   snapshots: number;
+  /** Whether something that was written since its first snapshot goes with it; all else is merged into the images with which its disks began. */
+  isWritingLost: boolean;
 }
 /** A disk image, kernel or RAM disk that was deleted. */
 export type BinnedFile = Omit<BinEntry, "uuid">;

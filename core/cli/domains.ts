@@ -98,12 +98,18 @@ export function declared(connect: Connect): Command {
     .description("Put it into the bin, for a day, with its snapshots; its disks stay where they are")
     .action(async (name: string) => {
       const { host, domain } = await find(name);
-      const { snapshots, images } = await host.request("keptGoesWith", { uuid: domain.uuid });
+      const { snapshots, images, mergedInto, isWritingLost } = await host.request("keptGoesWith", {
+        uuid: domain.uuid,
+      });
       await host.request("keptDelete", { uuid: domain.uuid });
       const files = domain.files.filter((file) => !images.includes(file));
       const stay = files.length ? ` ${files.join(", ")} stay as they are.` : "";
+      const since = mergedInto.length
+        ? ` What was written since the first of them is merged into ${mergedInto.join(", ")} before.`
+        : "";
+      const lost = isWritingLost ? " What was written to its other disks since the first of them is gone too." : "";
       const go = images.length
-        ? ` When it is gone for good, so are the images of its snapshots, with what was written since the first of them: ${images.join(", ")}.`
+        ? ` When it is gone for good, so are the images of its snapshots: ${images.join(", ")}.${since}${lost}`
         : "";
       const what = snapshots > 0 ? `${domain.name} and ${counted(snapshots)} are` : `${domain.name} is`;
       say(`${what} in the bin for a day; "xenarium domains undelete" takes it out.${stay}${go}\n`);

@@ -3,6 +3,7 @@
  * later process with that pid has. This works among the processes of one system, not across computers or containers that share the folder.
  */
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   closeSync,
   linkSync,
@@ -18,11 +19,14 @@ import path from "node:path";
 
 const MOST_BYTES = 4096;
 const MOST_COMMAND = 200;
-/** Each attempt fails only if somebody else was faster with a lock that was left. */
+/** Each attempt fails only if somebody else is faster with a lock that was left, or about to remove it. */
 const MOST_TRIES = 20;
 /** How often an empty lock is looked at again, and the milliseconds between, before it counts as one that a crash has left. */
 const LOOKS = 50;
 const LOOK_MS = 20;
+
+/** How much of a lock's checksum names the lock of those who remove it. */
+const MARK_DIGITS = 12;
 
 /** To find it out takes a program where there is no /proc. */
 let ownStart: string | null = null;
@@ -137,13 +141,16 @@ function put(whole: string, file: string): void {
 
 /** Reads it. Somebody who has just put an empty one there is given time to fill it. */
 function settled(file: string): string | null {
-  const clock = new Int32Array(new SharedArrayBuffer(4));
   let text = read(file);
   for (let look = 0; look < LOOKS && text === ""; look++) {
-    Atomics.wait(clock, 0, 0, LOOK_MS);
+    pause();
     text = read(file);
   }
   return text;
+}
+
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
 }
 
 function releaseText(file: string, text: string): void {
@@ -183,21 +190,23 @@ function holderIn(text: string): Holder | null {
   }
 }
 
-/** Removes the lock that was found to be left; one that somebody else has put there meanwhile stays. */
+/**
+ * Removes the lock that was found to be left, unless something else is in its place by now. Only who has a lock of that lock's own removes it: between the look
+ * and the removal nobody else can do so and put a lock of his own there, which would then be removed. That lock may be left itself by a crash, and is taken
+ * in the same way.
+ */
 function takeAway(file: string, text: string): void {
-  const aside = `${file}.${process.pid}.left`;
+  const mark = createHash("sha256").update(text).digest("hex").slice(0, MARK_DIGITS);
+  const alone = takeLock(`${file}.${mark}.left`, "whoever clears up");
+  if (alone === null) return;
+  if ("holder" in alone) return pause();
   try {
-    if (read(file) !== text && text !== "") return;
-    renameSync(file, aside);
+    if (read(file) === text) rmSync(file, { force: true });
   } catch {
-    return;
+    // It stays, and whoever comes next tries again.
+  } finally {
+    alone.lock.release();
   }
-  try {
-    if (read(aside) !== text) put(aside, file);
-  } catch {
-    // A third process has the lock now, so what was moved aside is in nobody's way.
-  }
-  rmSync(aside, { force: true });
 }
 
 function isAlive({ pid, started }: Holder): boolean {

@@ -41,8 +41,8 @@ export interface LibraryParts {
   warn: (message: string) => void;
   /** The folder of saved domains of versions before there was a library; they are moved into it. */
   savedBefore?: string | null;
-  /** Called before a folder with everything in it is deleted for good. */
-  purging?: (folder: string) => Promise<void>;
+  /** Called before a folder with everything in it is deleted for good; false: it must not be yet. */
+  purging?: (folder: string) => Promise<boolean>;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
@@ -61,7 +61,7 @@ export class Library {
     this.#folders = root === null ? null : new Folders(root);
     this.#contents = root === null ? null : new Contents(path.join(root, "files"));
     this.#making = root === null ? null : new Making(path.join(root, "making"));
-    this.#parts = { now: () => Date.now(), savedBefore: null, purging: () => Promise.resolve(), ...parts };
+    this.#parts = { now: () => Date.now(), savedBefore: null, purging: () => Promise.resolve(true), ...parts };
   }
 
   get isKept(): boolean {
@@ -376,8 +376,8 @@ export class Library {
 
   /** What belongs to it elsewhere goes first: once the folder is gone, nobody would know of it. */
   async #purge(folders: Folders, id: string): Promise<void> {
-    await this.#parts.purging(folders.binPlace(id));
-    await folders.purge(id);
+    if (await this.#parts.purging(folders.binPlace(id))) return folders.purge(id);
+    throw new Refusal("EBUSY", "Its disks are to be merged first.");
   }
 
   #used(): Set<string> {

@@ -43,8 +43,17 @@ async function goesWith({ uuid }: EndedDomain): Promise<GoesWith> {
   try {
     return await request("keptGoesWith", { uuid });
   } catch (error) {
-    return { snapshots: 0, images: [], bytes: 0, refused: sentence(error) };
+    return { snapshots: 0, images: [], bytes: 0, mergedInto: [], isWritingLost: false, refused: sentence(error) };
   }
+}
+
+/** What becomes of what was written since the first snapshot. */
+function sinceFirst(wanted: readonly Asked[]): string {
+  const into = [...new Set(wanted.flatMap(({ goes }) => goes.mergedInto))].map(baseName);
+  const isLost = wanted.some(({ goes }) => goes.isWritingLost);
+  const kept = `What was written since the first of them is merged into ${listed(into)} before.`;
+  if (into.length === 0) return isLost ? "What was written since the first of them is gone with them." : "";
+  return isLost ? `${kept} What was written to other disks is gone with them.` : kept;
 }
 
 function goneText(wanted: readonly Asked[]): string {
@@ -64,7 +73,7 @@ function goneText(wanted: readonly Asked[]): string {
     `${parts.slice(0, -1).join(", ")}${one ? "" : ","} and ${parts.at(-1)} go to the bin. They can be restored from there for a day; then they are gone.`,
     images.length === 0
       ? ""
-      : `The disk images that were made for ${one ? "its snapshots" : "their snapshots"}, beside the disks, are gone then too, and so is what was written since the first of these. That is ${sizeText(bytes)}: ${listed(images.map(baseName))}.`,
+      : `The disk images that were made for ${one ? "its snapshots" : "their snapshots"}, beside the disks, are gone then too. That is ${sizeText(bytes)}: ${listed(images.map(baseName))}. ${sinceFirst(wanted)}`,
     files.length === 0 ? "" : `What lies in files of this computer stays: ${listed(files)}.`,
   ]
     .filter(Boolean)

@@ -60,14 +60,14 @@ const KINDS: readonly Kind[] = [
   {
     plural: "domains",
     list: async () =>
-      (await request("binList", {})).map(({ id, uuid: _, snapshots, ...each }) => ({
+      (await request("binList", {})).map(({ id, uuid: _, snapshots, isWritingLost, ...each }) => ({
         ...each,
         kind: snapshots === 0 ? "Domain" : `Domain with ${snapshotsText(snapshots)}`,
         key: `domain ${id}`,
         last:
           snapshots === 0
             ? "What the domain was is removed; its disks stay where they are."
-            : `What the domain was is removed with its ${snapshotsText(snapshots)} and the disk images that were made for them. The images with which its disks began stay, as they were at the first of its snapshots.`,
+            : `What the domain was is removed with its ${snapshotsText(snapshots)} and the disk images that were made for them. ${isWritingLost ? "The images with which its disks began stay; what was written since the first of its snapshots is gone where another domain needs them as they are." : "What was written to its disks is merged into the images with which they began, and these stay."}`,
         putBack: () => act("binRestore", { id }),
         purge: () => act("binPurge", { id }),
       })),

@@ -42,7 +42,7 @@ afterAll(() => host.powerOff(0));
 
 it("is nothing for a domain without snapshots, whose disks stay", async () => {
   expect(await client.request("keptGoesWith", { uuid: PLAIN })).toEqual({
-    ...{ snapshots: 0, images: [], bytes: 0 },
+    ...{ snapshots: 0, images: [], bytes: 0, mergedInto: [], isWritingLost: false },
     refused: null,
   });
   await client.request("keptDelete", { uuid: PLAIN });
@@ -61,6 +61,7 @@ it("is its snapshots, and all images that were made for them: the one that it ha
     snapshots: 2,
     images: overlays(),
     bytes: room(overlays()),
+    ...{ mergedInto: [image], isWritingLost: false },
     refused: null,
   });
   // A snapshot that lies in the bin is not told of, but the images are.
@@ -126,7 +127,10 @@ it("has its disk as it was when it was deleted, and all of its snapshots, when i
   expect((await now()).equals(Buffer.alloc(DISK_BYTES, 1))).toBe(true);
 });
 
-it("is counted in the bin, back when it is put back, and gone with what was written since when it is gone for good", async () => {
+it("is counted in the bin, back when it is put back, and gone when it is gone for good: its disk has what was written since", async () => {
+  const { config: text } = await client.request("keptConfig", { uuid: WEB });
+  await writeVersion(imageOf(text), 9);
+  const disk = await now();
   const [own] = await client.request("keptDomains");
   const images = overlays();
   const bytes = room(images);
@@ -140,5 +144,5 @@ it("is counted in the bin, back when it is put back, and gone with what was writ
   await client.request("keptDelete", { uuid: WEB });
   await client.request("binPurge", {});
   expect(overlays()).toEqual([]);
-  expect(readFileSync(image).equals(Buffer.alloc(DISK_BYTES, 1))).toBe(true);
+  expect(readFileSync(image).equals(disk)).toBe(true);
 });

@@ -108,7 +108,10 @@ it("deletes into the bin, and takes out of it", async () => {
   expect(out).toMatch(
     /^copy and its snapshot are in the bin for a day; .* When it is gone for good, so are the images /,
   );
-  expect(out).toContain(`${path.join(folder, image!)}.\n`);
+  const disk = readdirSync(folder).find((name) => /^disk-copy\.[\da-f]{8}\.img$/.test(name));
+  expect(out).toContain(
+    `${path.join(folder, image!)}. What was written since the first of them is merged into ${path.join(folder, disk!)} before.\n`,
+  );
   expect(out).not.toContain("stay as they are");
   expect((await domains("bin")).out).toMatch(/\ncopy +1 /);
   expect((await domains("bin", "--empty")).out).toBe("The bin is empty.\n");

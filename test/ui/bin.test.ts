@@ -92,7 +92,7 @@ describe.skipIf(missing !== null)(
       await question.getByText(/Its configuration, its 2 snapshots and the files .* go to the bin/).waitFor(SLOW);
       const text = await question.innerText();
       expect(text).toMatch(
-        /images that were made for its snapshots, .* are gone then too, .*: web\.xvda-[\da-f]{8}\.qcow2, /,
+        /images that were made for its snapshots, .* are gone then too\. .*: web\.xvda-[\da-f]{8}\.qcow2, /,
       );
       expect(text).not.toContain("stays");
       await app.shoot("bin-delete-domain");

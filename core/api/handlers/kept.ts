@@ -5,7 +5,7 @@ import type { HandlersOf } from "../requests/request.ts";
 import { checkNamed, givenFiles, type SessionContext } from "./context.ts";
 
 export function keptHandlers(session: SessionContext): HandlersOf<typeof KEPT_REQUESTS> {
-  const { kept, library, snapshots } = session.host;
+  const { kept, library, snapshots, bin } = session.host;
   return {
     keptDomains: async () => {
       await library.open();
@@ -62,18 +62,16 @@ export function keptHandlers(session: SessionContext): HandlersOf<typeof KEPT_RE
     binList: async () =>
       Promise.all(
         (await library.bin()).map(async (entry) => {
-          const { snapshots: count, bytes } = await snapshots.goesWith({ id: entry.id });
-          return { ...entry, snapshots: count, bytes: entry.bytes + bytes };
+          const { snapshots: count, bytes, isWritingLost } = await snapshots.goesWith({ id: entry.id });
+          return { ...entry, snapshots: count, bytes: entry.bytes + bytes, isWritingLost };
         }),
       ),
     binRestore: async ({ id }) => {
-      const { uuid } = await library.restore(id);
-      await snapshots.moved(uuid);
+      const { uuid } = await bin.restore(id);
       return kept.all.find((each) => each.uuid === uuid)!;
     },
     binPurge: async ({ id }) => {
-      await library.purge(id ?? null);
-      await snapshots.moved(null);
+      await bin.purge(id ?? null);
       return null;
     },
   };

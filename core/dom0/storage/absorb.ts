@@ -38,6 +38,7 @@ export async function absorb(base: BlockStore, top: Qcow2Store, options: AbsorbO
       progress(copied);
     }
     at = range.offset + range.length;
+    await new Promise(setImmediate);
   }
   await base.flush();
   return copied;

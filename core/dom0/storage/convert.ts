@@ -108,6 +108,8 @@ async function copy(source: BlockStore, target: BlockStore, progress: (share: nu
     }
     at += length;
     progress(at / source.size);
+    // What is known to be zero takes no waiting, and there may be any amount of it; who wants to cancel must be heard.
+    await new Promise(setImmediate);
   }
   await target.flush();
   progress(1);

@@ -1,7 +1,7 @@
 /** What the read-only formats of other hypervisors have in common: blocks of the disk, which lie somewhere in the file or are zero. */
 import { StoreError, type BlockStore } from "./block-store.ts";
 import type { HostFile } from "./host-file.ts";
-import { part } from "./views.ts";
+import { lengthOf, part } from "./views.ts";
 
 export abstract class ForeignStore implements BlockStore {
   abstract readonly format: string;
@@ -23,7 +23,7 @@ export abstract class ForeignStore implements BlockStore {
   protected abstract nextBlock(block: number): Promise<number | null>;
 
   async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
-    const length = targets.reduce((sum, view) => sum + view.length, 0);
+    const length = lengthOf(targets);
     for (let done = 0; done < length;) {
       const at = offset + done;
       const inside = at % this.#blockSize;
@@ -70,6 +70,10 @@ export function onlyRead(path: string, format: string): StoreError {
 export function damaged(path: string, what: string): StoreError {
   return new StoreError("EIO", `${path}: the image is damaged (${what})`);
 }
+
+/** The error for an image whose data lie where its file has ended, as that of a copy that was broken off. */
+export const cutShort = (path: string): StoreError =>
+  damaged(path, "it is cut short: what it has there lies behind its end");
 
 export function fillZeroes(targets: readonly Uint8Array[]): void {
   for (const target of targets) target.fill(0);

@@ -1,9 +1,13 @@
 /**
- * Keeps two hosts on this computer from using an image that one of them writes: locks in the user's folder of temporary files name the processes. They are named
- * after the file's device and inode, so links make no difference, and nothing lies beside the image. The register of a host (`../backends/blk/image-register.ts`)
+ * Keeps two hosts on this computer from using an image that one of them writes: locks in folders of the user's name the processes. They are named after the
+ * file's device and inode, so links make no difference, and nothing lies beside the image. The register of a host (`../backends/blk/image-register.ts`)
  * knows what this host does with an image; locks only speak to other processes. Hosts of other users, of other computers or in containers don't see it.
+ *
+ * A lock lies in the user's runtime folder (XDG_RUNTIME_DIR) and in the folder of temporary files, as far as there are such and nobody else may write them. Each
+ * of them alone would fail somebody: another user may have made the folder for temporary files first; the runtime folder is not there for a service or over
+ * `sudo`, and is removed when its user logs out, whatever goes on; and an application may have a folder for temporary files of its own.
  */
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { holderOf, removeLeft, takeLock, type Holder, type Lock } from "../../files/lock.ts";
@@ -11,22 +15,35 @@ import { StoreError } from "./block-store.ts";
 
 /** The names of a writer's lock and of readers' marks. Others in this folder are not of ours. */
 const LOCK = /^\d+-\d+(\.[\da-f]{8})?$/;
+/** Those of files that are to become locks, and of the locks of whoever removes one (../../files/lock.ts). Who is killed leaves them. */
+const BESIDE = /^\d+-\d+(\.[\da-f]{8})?(\.[\da-f]{12}\.left)*(\.[\da-f-]{36}\.new)?$/;
 const NONE: Lock = { release: () => {} };
 /** The files of the locks that this thread has. */
 const own = new Set<string>();
-let isSwept = false;
+/** Folders in which this thread has looked for what crashes have left. */
+const swept = new Set<string>();
 
 /**
  * Called before the image is used, by its id. Throws StoreError EBUSY while another process writes it or, where it is to be written, uses it at all. Does nothing
  * where no locks can be made. What is in use in this process its register knows.
  */
 export function lockImage(id: string, file: string, access: "read" | "write"): Lock {
-  const folder = ownFolder();
-  if (folder === null) return NONE;
-  if (!isSwept) sweep(folder);
-  isSwept = true;
-  const lock = path.join(folder, id.replace(":", "-"));
-  return access === "read" ? marked(lock, file) : locked(folder, lock, file);
+  const taken: Lock[] = [];
+  const release = (): void => {
+    for (const lock of taken) lock.release();
+  };
+  try {
+    for (const folder of folders()) {
+      if (!swept.has(folder)) sweep(folder);
+      swept.add(folder);
+      const lock = path.join(folder, id.replace(":", "-"));
+      taken.push(access === "read" ? marked(lock, file) : locked(folder, lock, file));
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { release };
 }
 
 function locked(folder: string, lock: string, file: string): Lock {
@@ -91,16 +108,16 @@ const isOwn = ({ pid }: Holder): boolean => pid === process.pid;
  * them, goes on. The folder goes when it is empty.
  */
 export function releaseImages(): void {
-  const folder = ownFolder();
-  if (folder === null) return;
-  for (const name of names(folder)) {
-    const file = path.join(folder, name);
-    if (!own.has(file) && holderOf(file)?.pid === process.pid) rmSync(file, { force: true });
-  }
-  try {
-    rmdirSync(folder);
-  } catch {
-    // Others have locks in it.
+  for (const folder of folders()) {
+    for (const name of names(folder)) {
+      const file = path.join(folder, name);
+      if (!own.has(file) && holderOf(file)?.pid === process.pid) rmSync(file, { force: true });
+    }
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Others have locks in it.
+    }
   }
 }
 
@@ -110,29 +127,45 @@ const inUse = (file: string, { pid }: Holder, how: "written" | "read"): StoreErr
     `${file} is being ${how} by another Xenarium (process ${pid}): end what uses it there first, or use a copy`,
   );
 
-/** Null where another user has made it before, so that nothing in it can be believed. */
-function ownFolder(): string | null {
+/** In the same order for everybody, so that of two who come at the same moment one has the first and the other nothing. */
+function folders(): string[] {
+  const runtime = process.env.XDG_RUNTIME_DIR ?? "";
+  return [
+    ...(path.isAbsolute(runtime) && isPrivate(runtime) ? [path.join(runtime, "xenarium-images")] : []),
+    path.join(tmpdir(), `xenarium-images-${userInfo().uid}`),
+  ].filter(isMade);
+}
+
+/** Returns false where nothing in it can be believed, such as one that another user has made before. */
+function isMade(folder: string): boolean {
   try {
-    const { uid } = userInfo();
-    const folder = path.join(tmpdir(), `xenarium-images-${uid}`);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const found = lstatSync(folder);
-    const isOwn = found.isDirectory() && (process.platform === "win32" || (found.uid === uid && !(found.mode & 0o077)));
-    return isOwn ? folder : null;
+    // Who owns it may have changed who else may write it.
+    if (isOwned(folder)) chmodSync(folder, 0o700);
+    return isPrivate(folder);
   } catch {
-    return null;
+    return false;
   }
+}
+
+function isPrivate(folder: string): boolean {
+  return isOwned(folder) && (process.platform === "win32" || !(lstatSync(folder).mode & 0o077));
+}
+/** A link, even to a folder of the user's, is somebody's who may change where it leads. */
+function isOwned(folder: string): boolean {
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found !== undefined && found.isDirectory() && (process.platform === "win32" || found.uid === userInfo().uid);
 }
 
 /** Removes what crashes have left, so that the folder does not grow. */
 function sweep(folder: string): void {
-  for (const name of names(folder)) removeLeft(path.join(folder, name));
+  for (const name of names(folder, BESIDE)) removeLeft(path.join(folder, name));
 }
 
 /** Another process may have removed the folder since it was made. */
-function names(folder: string): string[] {
+function names(folder: string, like = LOCK): string[] {
   try {
-    return readdirSync(folder).filter((name) => LOCK.test(name));
+    return readdirSync(folder).filter((name) => like.test(name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

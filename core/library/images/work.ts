@@ -156,6 +156,7 @@ async function readAll(file: string, format: string, progress: Progress): Promis
       await store.read(next, [buffer.subarray(0, length)]);
       at = next + length;
       progress(at / store.size);
+      await new Promise(setImmediate);
     }
   } finally {
     await store.close();

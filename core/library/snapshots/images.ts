@@ -4,10 +4,12 @@
  */
 import { lstat, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { lockImage } from "../../dom0/storage/image-locks.ts";
 import { openStore } from "../../dom0/storage/open.ts";
 import { createQcow2 } from "../../dom0/storage/qcow2/create.ts";
 import { looksLikeDisk } from "../../dom0/storage/recognise.ts";
 import { StoreError } from "../../dom0/storage/block-store.ts";
+import type { Lock } from "../../files/lock.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import type { Layer } from "./tree.ts";
 
@@ -55,12 +57,27 @@ export async function makeOverlays(overlays: readonly NewOverlay[]): Promise<voi
         throw error;
       });
       made.push(file);
-      // Opens the overlay as a domain will, so that a fault in its chain is known before anything depends on it.
-      await (await openStore(file, "qcow2", "read")).close();
+      await opened(file);
     }
   } catch (error) {
     for (const file of made) await rm(file, { force: true });
     throw imageFailure(error, "The image for what is written from now on can't be made");
+  }
+}
+
+/**
+ * Opens the overlay as a domain will, so that a fault in its chain is known before anything depends on it. Throws StoreError EBUSY where another process writes to
+ * what the overlay is based on: the overlay would not show what that was at any moment.
+ */
+async function opened(file: string): Promise<void> {
+  const locks: Lock[] = [];
+  try {
+    const store = await openStore(file, "qcow2", "read", async (id, name) => {
+      locks.push(lockImage(id, name, "read"));
+    });
+    await store.close();
+  } finally {
+    for (const lock of locks) lock.release();
   }
 }
 

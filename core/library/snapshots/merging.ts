@@ -118,7 +118,13 @@ async function rebased(
 
 const imageOf = ({ file, format }: Layer): { file: string; format: string } => ({ file, format });
 
-async function absorbed(parts: Parts, base: Layer, top: Layer, { progress, signal }: Watch): Promise<void> {
+/** Lets an image take in another that is based on it. Throws Refusal. */
+export async function absorbed(
+  parts: Pick<Parts, "toolstack">,
+  base: Layer,
+  top: Layer,
+  { progress, signal }: Watch,
+): Promise<void> {
   const all = Math.max(1, await allocated(top.file));
   const tell = (bytes: number): void => progress(Math.min(1, bytes / all));
   const toolstack = parts.toolstack();

@@ -58,6 +58,10 @@ export interface GoesWith {
    * domain is gone for good.
    */
   images: string[];
+  /** The images with which its disks began that take in what was written since, before that. */
+  mergedInto: string[];
+  /** Whether something was written since that none of them takes in, as where another domain has the image. */
+  isWritingLost: boolean;
   /** Bytes that these images take on this computer. */
   bytes: number;
   /** A sentence that says why it can't be deleted now; null: it can be. */

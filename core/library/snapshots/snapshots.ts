@@ -10,6 +10,8 @@ import { readSavedHeader } from "../../toolstack/saved-file.ts";
 import { allocated } from "./images.ts";
 import * as binning from "./binning.ts";
 import { binned, shown, shownFrom } from "./bin.ts";
+import { goesWith } from "./goes-with.ts";
+import { chainsIn, mergeLast } from "./last-merge.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
 import {
   adopt,
@@ -147,23 +149,7 @@ export class Snapshots {
   /** Says what goes with a domain that is deleted, or that lies in the bin under that id. */
   async goesWith(which: { uuid: string } | { id: string }): Promise<GoesWith> {
     await this.#opened;
-    const { trees } = this.#parts;
-    trees.named(await namedImages(this.#parts));
-    const tree = "uuid" in which ? trees.known(which.uuid) : trees.inBin(which.id);
-    if (!tree) return { snapshots: 0, images: [], bytes: 0, refused: null };
-    const images = trees.madeFor(tree);
-    const bytes = (await Promise.all(images.map(allocated))).reduce((sum, each) => sum + each, 0);
-    const refused = "uuid" in which ? this.#whyNeeded(tree) : null;
-    return { snapshots: shown(tree).length, images, bytes, refused };
-  }
-
-  #whyNeeded({ uuid, snapshots }: Tree): string | null {
-    try {
-      for (const { id, name } of snapshots) checkUnused(this.#parts, uuid, id, name);
-      return null;
-    } catch (error) {
-      return (error as Error).message;
-    }
+    return goesWith(this.#parts, which);
   }
 
   /** Returns null for a domain without snapshots. Throws Refusal when they can't be read. */
@@ -422,12 +408,25 @@ export class Snapshots {
     if (uuid !== null) this.#changed(uuid);
   }
 
-  /** Told before a domain's folder is deleted for good: removes the images that were made for its snapshots. Never rejects. */
-  async purging(folder: string): Promise<void> {
+  /**
+   * Told before a domain's folder is deleted for good: removes the images that were made for its snapshots. Returns false, and has removed nothing, where
+   * mergeLast() is to be called first. Never rejects.
+   */
+  async purging(folder: string): Promise<boolean> {
     // Domains that were not made to their end are purged before all is opened.
     await this.#read;
-    this.#parts.trees.named(await namedImages(this.#parts));
-    await this.#parts.trees.purging(folder).catch(() => {});
+    const { trees } = this.#parts;
+    const tree = trees.awayIn(folder);
+    if (tree && (await chainsIn(this.#parts, tree, folder)).length > 0) return false;
+    trees.named(await namedImages(this.#parts));
+    await trees.purging(folder).catch(() => {});
+    return true;
+  }
+
+  /** Merges what was written to the disks of what lies in the bin under that id into the images with which they began. It may take long. Throws Refusal. */
+  async mergeLast(id: string): Promise<void> {
+    await this.#opened;
+    await mergeLast(this.#parts, this.#parts.trees.binFolder(id));
   }
 
   /** Forgets a domain that was deleted for good. Throws Refusal EBUSY while others are based on it. */

@@ -66,9 +66,20 @@ export class Trees {
   get away(): readonly Away[] {
     return [...this.#away.values()];
   }
-  /** The tree of what lies in the bin under that id; null if it has none, or one that can't be read. */
-  inBin(id: string): Tree | null {
-    return this.#root === null ? null : (this.#away.get(path.join(path.dirname(this.#root), "bin", id))?.tree ?? null);
+  /** The folder of what lies in the bin under that id. Throws Refusal EROFS where nothing is kept. */
+  binFolder(id: string): string {
+    if (this.#root !== null) return path.join(path.dirname(this.#root), "bin", id);
+    throw new Refusal("EROFS", "This host keeps nothing on disk, so there is no bin.");
+  }
+  /** The tree of a domain in that folder of the bin; null if it has none, or one that can't be read. */
+  awayIn(folder: string): Tree | null {
+    return this.#away.get(folder)?.tree ?? null;
+  }
+  /** Changes it. Throws Refusal; then it is as it was, or its folder is there no more. */
+  async saveAway(folder: string, tree: Tree): Promise<void> {
+    await this.#write(path.join(folder, "snapshots", TREE_FILE), tree);
+    const away = this.#away.get(folder);
+    if (away) this.#away.set(folder, { ...away, tree });
   }
 
   /** Reads all trees, and removes what interrupted steps have left. Called once, before anything else. */
@@ -226,13 +237,17 @@ export class Trees {
   /** When it resolves, the tree is on the disk; if it rejects, everything is as it was. */
   async save(tree: Tree): Promise<void> {
     const file = this.file(tree.uuid);
-    try {
-      await privateFolder(this.folder(tree.uuid));
-      await writeWhole(file, treeText(tree));
-    } catch (error) {
+    await privateFolder(this.folder(tree.uuid)).catch((error: unknown) => {
       throw fileError(error, `${file} can't be written`, WRITING);
-    }
+    });
+    await this.#write(file, tree);
     this.#trees.set(tree.uuid, tree);
+  }
+
+  async #write(file: string, tree: Tree): Promise<void> {
+    await writeWhole(file, treeText(tree)).catch((error: unknown) => {
+      throw fileError(error, `${file} can't be written`, WRITING);
+    });
   }
 
   /** Reads a tree again that somebody else has written or removed. */

@@ -14,7 +14,16 @@ import { libraryFailure } from "../failure.ts";
 import { convertWithRoom } from "../images/converting.ts";
 import { withRoom } from "../images/room.ts";
 import { namedDisks, namedImages, withTargets } from "./config.ts";
-import { DESCRIPTION_MEMBER, diskMember, fileMember, MOST_FILE_BYTES, SUMS_MEMBER, type Package } from "./package.ts";
+import {
+  DESCRIPTION_MEMBER,
+  diskMember,
+  fileMember,
+  MOST_DISKS,
+  MOST_FILE_BYTES,
+  MOST_FILES_BYTES,
+  SUMS_MEMBER,
+  type Package,
+} from "./package.ts";
 import { readPlain } from "../plain.ts";
 import { drained } from "./drained.ts";
 import { withScratch, type Noted } from "./scratch.ts";
@@ -44,6 +53,9 @@ export async function exportDomain(
   noted?: Noted,
 ): Promise<number> {
   if (await lstat(target).catch(() => null)) throw isThere(target);
+  const folder = path.dirname(path.resolve(target));
+  if (!(await stat(folder).catch(() => null))?.isDirectory())
+    throw new Refusal("ENOENT", `There is no folder ${folder}: make it first, or name another.`);
   const exported = async (scratch: string): Promise<number> => {
     const part = path.join(scratch, "domain.tar");
     const contents = await gathered(domain, scratch, (done) => progress(done * CONVERTING), signal);
@@ -55,7 +67,7 @@ export async function exportDomain(
     return (await stat(target)).size;
   };
   try {
-    return await withScratch(path.dirname(path.resolve(target)), exported, noted);
+    return await withScratch(folder, exported, noted);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof StoreError)
@@ -93,7 +105,11 @@ async function gathered(
     text = withValue(text, key, fileMember(files.length));
     files.push({ name: path.basename(file).slice(-255), bytes });
   }
+  if (files.reduce((sum, { bytes }) => sum + bytes.length, 0) > MOST_FILES_BYTES)
+    throw new Refusal("EFBIG", `The kernel and RAM disk of ${name} have more than ${MOST_FILES_BYTES} bytes together.`);
   const disks = namedDisks(text);
+  if (disks.length > MOST_DISKS)
+    throw new Refusal("EFBIG", `${name} has ${disks.length} disks; a file can have up to ${MOST_DISKS}.`);
   const images: string[] = [];
   for (const [i, { disk }] of disks.entries()) {
     signal.throwIfAborted();

@@ -13,6 +13,8 @@ export const MOST_SUMS_BYTES = 64 * 1024;
 /** The most that a client may give with a domain (core/api/limits.ts). */
 export const MOST_FILE_BYTES = 512 * 2 ** 20;
 export const MOST_FILES_BYTES = 1024 * 2 ** 20;
+/** As many as a domain with snapshots can have. */
+export const MOST_DISKS = 256;
 
 export const fileMember = (i: number): string => `files/${i}`;
 export const diskMember = (i: number): string => `disks/${i}.qcow2`;
@@ -25,6 +27,6 @@ export const PACKAGE = z.strictObject({
   config: z.string().max(MOST_CONFIG_BYTES),
   /** Sizes in bytes, in the order of the members. */
   files: z.array(z.strictObject({ name: z.string().max(255), bytes: z.int().min(0).max(MOST_FILE_BYTES) })).max(64),
-  disks: z.array(z.strictObject({ bytes: z.int().min(0) })).max(32),
+  disks: z.array(z.strictObject({ bytes: z.int().min(0) })).max(MOST_DISKS),
 });
 export type Package = z.infer<typeof PACKAGE>;

@@ -1,10 +1,13 @@
 /**
  * Imports XVA, XenServer's exports. `ova.xml` describes the objects of the pool. Then come the disks in pieces of 1 MiB (`Ref:12/00000000`), each
- * followed by its SHA-1 (`Ref:12/00000000.checksum`). Pieces of zeros are left out.
+ * followed by its SHA-1 (`Ref:12/00000000.checksum`). Pieces of zeros are left out. Each goes to its place in a new image, so a disk that is said to be large
+ * takes no more room and time than its pieces.
  */
 import { createHash } from "node:crypto";
-import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
+import { StoreError, type BlockStore } from "../../dom0/storage/block-store.ts";
+import { createImage } from "../../dom0/storage/convert.ts";
+import { openStore } from "../../dom0/storage/open.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { wholeMember, type Member } from "./archive.ts";
 import { lessThanWanted, machineText, OTHER_MACHINE } from "./guest-text.ts";
@@ -13,6 +16,7 @@ import { checkRoom } from "../images/room.ts";
 import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts";
 
 const PIECE = 2 ** 20;
+const ZEROES = Buffer.alloc(PIECE);
 const MOST_DISKS = 16;
 const MOST_DISK_BYTES = 2 ** 43;
 const MOST_CMDLINE = 1000;
@@ -32,7 +36,7 @@ export class XvaIntake implements Intake {
   readonly #scratch: string;
   #machine: Machine | null = null;
   /** The disk whose pieces are coming, the number of the last piece, and that piece's checksum until it was compared. */
-  #current: { disk: Disk; handle: FileHandle; last: number; sum: string | null } | null = null;
+  #current: { disk: Disk; image: BlockStore; last: number; sum: string | null } | null = null;
   readonly #come = new Map<string, string>();
   #unchecked = false;
   #pieces = 0;
@@ -47,7 +51,7 @@ export class XvaIntake implements Intake {
       else await this.#piece(member);
     } catch (error) {
       await this.#close().catch(() => {});
-      throw error;
+      throw this.#named(error);
     }
   }
 
@@ -66,7 +70,7 @@ export class XvaIntake implements Intake {
       throw new Refusal("EINVAL", `${member.name} lies beyond the ${disk.bytes} bytes of its disk.`);
     if (this.#pieces++ % ROOM_EVERY === 0) await checkRoom(this.#scratch, ROOM_EVERY * PIECE, ref);
     const bytes = await wholeMember(member, PIECE);
-    await current.handle.write(bytes, 0, bytes.length, n * PIECE);
+    if (!bytes.equals(ZEROES.subarray(0, bytes.length))) await current.image.write(n * PIECE, [bytes]);
     current.last = n;
     current.sum = createHash("sha1").update(bytes).digest("hex");
   }
@@ -88,17 +92,23 @@ export class XvaIntake implements Intake {
   async #begin(disk: Disk): Promise<void> {
     await this.#close();
     if (this.#come.has(disk.ref)) throw new Refusal("EINVAL", `The pieces of ${disk.ref} do not come together.`);
-    const file = path.join(this.#scratch, `${this.#come.size}.img`);
-    const handle = await open(file, "wx", 0o600);
-    this.#current = { disk, handle, last: -1, sum: null };
+    const file = path.join(this.#scratch, `${this.#come.size}.qcow2`);
     this.#come.set(disk.ref, file);
-    await handle.truncate(disk.bytes);
+    await createImage(file, "qcow2", disk.bytes);
+    this.#current = { disk, image: await openStore(file, "qcow2", "read-write"), last: -1, sum: null };
+  }
+
+  /** The user knows the disk, and not the file that it is on its way. */
+  #named(error: unknown): unknown {
+    if (!(error instanceof StoreError)) return error;
+    const message = [...this.#come].reduce((text, [ref, file]) => text.replaceAll(file, ref), error.message);
+    return new StoreError(error.code, message);
   }
 
   async #close(): Promise<void> {
     const current = this.#current;
     this.#current = null;
-    await current?.handle.close();
+    await current?.image.close();
     if (current?.sum) throw new Refusal("EBADMSG", `The last piece of ${current.disk.ref} has no checksum behind it.`);
   }
 
@@ -109,7 +119,7 @@ export class XvaIntake implements Intake {
     const sources = wanted.map(({ ref }, i) => {
       const file = this.#come.get(ref);
       if (file === undefined) throw new Refusal("EINVAL", `The archive has nothing of the disk ${ref}.`);
-      return { file, format: "raw", name: `disk-${i}` };
+      return { file, format: "qcow2", name: `disk-${i}` };
     });
     const { config, disks } = machineText({ name, memoryMiB, vcpus, cmdline, networks, disks: wanted });
     const notes = [OTHER_MACHINE, ...lessThanWanted(this.#machine)];

@@ -1,15 +1,24 @@
 /** Changes in place what a qcow2 image is based on. */
 import { HostFile } from "../host-file.ts";
+import { lockImage } from "../image-locks.ts";
 import { rebasedHeader, type Backing } from "./header.ts";
 
 /** The largest header, with extensions, that is read. */
 const MOST_BYTES = 1 << 16;
 
-/** Changes what a qcow2 image says that it is based on, and nothing else. Nobody may have it open. Throws StoreError. */
+/**
+ * Changes what a qcow2 image says that it is based on, and nothing else. Nobody may have it open in this process. Throws StoreError, EBUSY while another process
+ * uses it: that may write its header as it was.
+ */
 export async function rebaseImage(path: string, backing: Backing | null): Promise<void> {
   const file = await HostFile.open(path, "read-write");
   try {
-    await rebaseFile(file, backing);
+    const lock = lockImage(file.id, path, "write");
+    try {
+      await rebaseFile(file, backing);
+    } finally {
+      lock.release();
+    }
   } finally {
     await file.close();
   }

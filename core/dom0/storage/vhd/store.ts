@@ -1,8 +1,8 @@
 /** Microsoft's VHD ("Virtual Hard Disk Image Format Specification", 2006), fixed and dynamic, read-only. QEMU calls it vpc. */
 import { SECTOR_BYTES, StoreError } from "../block-store.ts";
-import { damaged, fillZeroes, ForeignStore } from "../foreign.ts";
+import { cutShort, damaged, fillZeroes, ForeignStore } from "../foreign.ts";
 import type { HostFile } from "../host-file.ts";
-import { part } from "../views.ts";
+import { lengthOf, part } from "../views.ts";
 
 const FOOTER_BYTES = 512;
 const FOOTER_COOKIE = "conectix";
@@ -74,19 +74,23 @@ export class VhdStore extends ForeignStore {
   }
 
   protected async readBlock(block: number, inside: number, targets: readonly Uint8Array[]): Promise<void> {
-    if (!this.#table) return void (await this.file.read(block * this.#blockSize + inside, targets));
+    const length = lengthOf(targets);
+    if (!this.#table) {
+      if ((await this.file.read(block * this.#blockSize + inside, targets)) < length) throw cutShort(this.file.path);
+      return;
+    }
     const sector = this.#table.getUint32(block * 4);
     if (sector === UNUSED) return fillZeroes(targets);
     const bitmap = await this.#bitmap(sector);
     const data = sector * SECTOR_BYTES + bitmap.length + inside;
-    await this.file.read(data, targets);
+    const had = await this.file.read(data, targets);
     // A sector that is not set in the bitmap is zero, whatever lies in its place.
     const first = inside / SECTOR_BYTES;
-    const length = targets.reduce((sum, each) => sum + each.length, 0);
     for (let at = 0; at < length; at += SECTOR_BYTES) {
       const index = Math.floor(first + at / SECTOR_BYTES);
-      if (!(bitmap[index >> 3]! & (0x80 >> (index & 7))))
-        fillZeroes(part(targets, at, Math.min(SECTOR_BYTES, length - at)));
+      const end = Math.min(at + SECTOR_BYTES, length);
+      if (!(bitmap[index >> 3]! & (0x80 >> (index & 7)))) fillZeroes(part(targets, at, end - at));
+      else if (end > had) throw cutShort(this.file.path);
     }
   }
 
@@ -102,7 +106,7 @@ export class VhdStore extends ForeignStore {
     if (known) return known;
     const bytes = Math.ceil(this.#blockSize / SECTOR_BYTES / 8);
     const bitmap = new Uint8Array(Math.ceil(bytes / SECTOR_BYTES) * SECTOR_BYTES);
-    await this.file.read(sector * SECTOR_BYTES, [bitmap]);
+    if ((await this.file.read(sector * SECTOR_BYTES, [bitmap])) < bytes) throw cutShort(this.file.path);
     if (this.#bitmaps.size >= BITMAPS_KEPT) this.#bitmaps.delete(this.#bitmaps.keys().next().value!);
     this.#bitmaps.set(sector, bitmap);
     return bitmap;

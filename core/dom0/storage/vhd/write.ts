@@ -57,6 +57,7 @@ async function written(source: BlockStore, target: HostFile, progress: (share: n
     }
     at += BLOCK;
     progress(Math.min(1, at / size));
+    await new Promise(setImmediate);
   }
   const footer = footerFor(size);
   await target.write(0, [footer, headerFor(blocks), table]);

@@ -5,8 +5,9 @@
 import { constants, inflate } from "node:zlib";
 import { promisify } from "node:util";
 import { SECTOR_BYTES, StoreError } from "../block-store.ts";
-import { damaged, fillZeroes, ForeignStore } from "../foreign.ts";
+import { cutShort, damaged, fillZeroes, ForeignStore } from "../foreign.ts";
 import type { HostFile } from "../host-file.ts";
+import { lengthOf } from "../views.ts";
 
 const unpack = promisify(inflate) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
 
@@ -93,11 +94,15 @@ export class VmdkStore extends ForeignStore {
     const sector = await this.#sector(grain);
     if (sector === 0 || (sector === 1 && flags & FLAG_ZERO_GRAINS)) return fillZeroes(targets);
     const offset = sector * SECTOR_BYTES;
-    if (!(flags & FLAG_COMPRESSED)) return void (await this.file.read(offset + inside, targets));
+    if (!(flags & FLAG_COMPRESSED)) {
+      if ((await this.file.read(offset + inside, targets)) < lengthOf(targets)) throw cutShort(this.file.path);
+      return;
+    }
     const plain = await this.#grain(offset);
+    if (plain.length < inside + lengthOf(targets))
+      throw damaged(this.file.path, `a grain at ${offset} of ${plain.length} bytes`);
     let at = inside;
     for (const target of targets) {
-      target.fill(0);
       target.set(plain.subarray(at, at + target.length));
       at += target.length;
     }
@@ -107,10 +112,15 @@ export class VmdkStore extends ForeignStore {
     const { entriesPerTable, grainSize, size } = this.#layout;
     const grains = Math.ceil(size / grainSize);
     for (let next = grain; next < grains;) {
-      const table = Math.floor(next / entriesPerTable);
-      const end = Math.min(grains, (table + 1) * entriesPerTable);
-      if (this.#directory.getUint32(table * 4, true) === 0) next = end;
-      else for (; next < end; next++) if ((await this.#sector(next)) !== 0) return next;
+      const index = Math.floor(next / entriesPerTable);
+      const end = Math.min(grains, (index + 1) * entriesPerTable);
+      if (this.#directory.getUint32(index * 4, true) !== 0) {
+        const table = await this.#table(index);
+        for (; next < end; next++) if (table?.getUint32((next % entriesPerTable) * 4, true)) return next;
+        // Whoever made the image decides how many tables there are with nothing in them.
+        await new Promise(setImmediate);
+      }
+      next = end;
     }
     return null;
   }
@@ -118,7 +128,12 @@ export class VmdkStore extends ForeignStore {
   /** Returns the sector of a grain; 0 for one that is not in the file. */
   async #sector(grain: number): Promise<number> {
     const { entriesPerTable } = this.#layout;
-    const index = Math.floor(grain / entriesPerTable);
+    const table = await this.#table(Math.floor(grain / entriesPerTable));
+    return table ? table.getUint32((grain % entriesPerTable) * 4, true) : 0;
+  }
+
+  #table(index: number): Promise<DataView | null> {
+    const { entriesPerTable } = this.#layout;
     let loading = this.#tables.get(index);
     if (!loading) {
       const at = this.#directory.getUint32(index * 4, true);
@@ -126,8 +141,7 @@ export class VmdkStore extends ForeignStore {
       loading.catch(() => this.#tables.delete(index));
       keep(this.#tables, index, loading, TABLES_KEPT);
     }
-    const table = await loading;
-    return table ? table.getUint32((grain % entriesPerTable) * 4, true) : 0;
+    return loading;
   }
 
   #grain(offset: number): Promise<Uint8Array> {

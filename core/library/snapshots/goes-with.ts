@@ -1,0 +1,34 @@
+/** What goes with a domain that is deleted, or that lies in the bin. */
+import { shown } from "./bin.ts";
+import { allocated } from "./images.ts";
+import { chainsIn, losesWrites } from "./last-merge.ts";
+import { checkUnused } from "./merging.ts";
+import type { Parts } from "./parts.ts";
+import type { GoesWith } from "./report.ts";
+import type { Tree } from "./tree.ts";
+
+/** Of a domain that is kept, or of what lies in the bin under that id. */
+export async function goesWith(parts: Parts, which: { uuid: string } | { id: string }): Promise<GoesWith> {
+  const { trees } = parts;
+  const folder = "id" in which ? trees.binFolder(which.id) : null;
+  const tree = "uuid" in which ? trees.known(which.uuid) : trees.awayIn(folder!);
+  if (!tree) return { snapshots: 0, images: [], bytes: 0, mergedInto: [], isWritingLost: false, refused: null };
+  const chains = await chainsIn(parts, tree, folder);
+  const images = trees.madeFor(tree);
+  const bytes = (await Promise.all(images.map(allocated))).reduce((sum, each) => sum + each, 0);
+  return {
+    ...{ snapshots: shown(tree).length, images, bytes },
+    mergedInto: chains.map(([first]) => first.file),
+    isWritingLost: losesWrites(tree, chains),
+    refused: "uuid" in which ? whyNeeded(parts, tree) : null,
+  };
+}
+
+function whyNeeded(parts: Parts, { uuid, snapshots }: Tree): string | null {
+  try {
+    for (const { id, name } of snapshots) checkUnused(parts, uuid, id, name);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
