@@ -5,7 +5,7 @@ import { EXIT_EXCEPTION } from "../../../core/machine/cpu/exits.ts";
 import { compileEngine } from "../engine.ts";
 import { RDI } from "../machine.ts";
 import { Lockstep } from "./lockstep.ts";
-import { Random } from "./program.ts";
+import { Random } from "./assembler.ts";
 import { withoutInterpreter } from "./without-interpreter.ts";
 
 const CODE = 0x40_0000n;
