@@ -99,7 +99,7 @@ it("images are listed with those that domains name: sizes, what each is based on
   await host.library.remove(uuid);
   await host.snapshots.moved(uuid);
   expect(await files("images")).toMatch(/shop\.xvda-[\da-f]{8}\.qcow2 .* shop \(in the bin\)/);
-  await host.library.purge(null);
+  await host.bin.purge(null);
   await host.snapshots.moved(null);
 });
 
