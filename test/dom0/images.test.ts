@@ -89,7 +89,8 @@ describe("what a file is", () => {
     ["an empty file", Buffer.alloc(0), "empty", /empty/],
     ["a script", Buffer.from("#!/bin/sh\necho\n"), "script", /script \(\/bin\/sh\)/],
     ["text", Buffer.from("Dear diary,\nno kernel today.\n"), "text", /text file/],
-    ["an xl.cfg", Buffer.from('name = "x"\nkernel = "y"\n'), "xl-config", /xl\.cfg/],
+    ["an xl.cfg", Buffer.from('# A guest\n\nname = "x"\nkernel = "y"\n'), "xl-config", /xl\.cfg/],
+    ["a text with an xl.cfg in it", Buffer.from('# Guests\nThis is one:\n\n    kernel = "y"\n'), "text", /a text file/],
     ["a PE program", Buffer.concat([Buffer.from("MZ"), zeros]), "pe", /PE/],
     [
       "a qcow2",

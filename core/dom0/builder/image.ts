@@ -144,8 +144,7 @@ async function identify(bytes: Uint8Array, depth: number, wanted?: AbortSignal):
   if (ascii(0, 4) === "PK\x03\x04" || ascii(257, 5) === "ustar" || ascii(0, 4) === "\xed\xab\xee\xdb")
     return wrong("archive", "an archive", `Unpack it first. ${WOULD_DO}`);
   if (looksLikeText(bytes)) {
-    const text = ascii(0, 65536);
-    if (/^\s*(kernel|ramdisk|memory|vcpus|type|name|builder|bootloader)\s*=/m.test(text))
+    if (looksLikeConfig(ascii(0, 65536)))
       return report("xl-config", "xl domain config", size, {
         reason: "This is an xl.cfg, not a kernel: create a domain from it.",
       });
@@ -157,6 +156,13 @@ async function identify(bytes: Uint8Array, depth: number, wanted?: AbortSignal):
     .toString("hex")
     .replace(/..(?=.)/g, "$& ");
   return wrong("unknown", `a file of a kind that is not known here (it begins with ${start})`);
+}
+
+/** Other texts may have one in them, but do not begin with it. */
+function looksLikeConfig(text: string): boolean {
+  const first = text.split("\n").find((line) => /^\s*[^\s#]/.test(line));
+  const hasKey = /^\s*(kernel|ramdisk|memory|vcpus|type|name|builder|bootloader)\s*=/m.test(text);
+  return hasKey && first !== undefined && /^\s*\w+\s*=/.test(first);
 }
 
 function looksLikeText(bytes: Uint8Array): boolean {

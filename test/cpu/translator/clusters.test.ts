@@ -312,6 +312,34 @@ describe("a cluster", () => {
     run(it);
   });
 
+  it("is not entered where another page has taken the place of one of its own, of which alone the translation was flushed", () => {
+    const it = interpreter(66, 66);
+    const places = [0, HANDLER, 64 * HANDLER, 65 * HANDLER];
+    for (let n = 0; n < 256; n++) it.m.bytes[FRAME + n] = [0, 1, 64, 65][(n * 7) & 3]!;
+    it.code.translateAll(places.map((at) => it.code.request(CODE_FRAME + at, CODE + BigInt(at))));
+    expect(it.code.cluster(it.code.request(CODE_FRAME, CODE), path(places))).toBe(true);
+    const used = Array.from({ length: Number(TURNS) - 1 }, (_, n) => it.m.bytes[FRAME + (n & 255)]!);
+    const sum = (added: number): bigint =>
+      BigInt(used.reduce((all, number) => all + number + (number === 65 ? added : 0), 0));
+    run({ ...it, expected: sum(0) });
+    run({ ...it, expected: sum(0) });
+    // The second page again, in which handler 65 adds 2 more.
+    const other = CODE_FRAME + 0x2000;
+    it.m.bytes.copyWithin(other, CODE_FRAME + 0x1000, CODE_FRAME + 0x2000);
+    it.m.bytes[other + HANDLER + 3] = 67;
+    it.m.exports.engine_code_written!(other);
+    for (const [frame, added] of [
+      [other, 2],
+      [CODE_FRAME + 0x1000, 0],
+      [other, 2],
+    ] as const) {
+      it.m.map(CODE + 0x1000n, frame);
+      it.m.exports.engine_flush_page!(CODE + 0x1000n);
+      run({ ...it, expected: sum(added) });
+      run({ ...it, expected: sum(added) });
+    }
+  });
+
   it("leaves the ordinary regions to whoever has mapped its pages at another distance", () => {
     const it = interpreter(66, 66);
     const places = [0, HANDLER, 64 * HANDLER, 65 * HANDLER];

@@ -11,6 +11,7 @@ import { temporaryFolder } from "../../temporary.ts";
 import { pvElf } from "../elf-files.ts";
 import { HandFrontend } from "../xenbus/frontend.ts";
 import { fakeHost, type FakeHost } from "../xenbus/host.ts";
+import { seeded } from "../../random.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261130);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 4000);
@@ -24,13 +25,8 @@ const pick = <T>(list: readonly T[]): T => list[random(list.length)]!;
 const uncaught: string[] = [];
 
 beforeEach(async () => {
-  let state = SEED >>> 0;
-  random = (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return Math.floor(((state >>> 0) / 2 ** 32) * below);
-  };
+  const next = seeded(SEED);
+  random = (below) => Math.floor(next() * below);
   const image = path.join(folder, "disk.img");
   writeFileSync(image, Buffer.alloc(1 << 20));
   mkdirSync(path.join(folder, "share"), { recursive: true });

@@ -19,6 +19,7 @@ import { temporaryFolder } from "../../../temporary.ts";
 import { pvElf } from "../../elf-files.ts";
 import { HandFrontend } from "../../xenbus/frontend.ts";
 import { fakeHost, type FakeHost } from "../../xenbus/host.ts";
+import { seeded } from "../../../random.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261128);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 50_000);
@@ -122,13 +123,8 @@ const BREAK: ((words: number[]) => void)[] = [
 ];
 
 beforeEach(async () => {
-  let state = SEED >>> 0;
-  random = (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return Math.floor(((state >>> 0) / 2 ** 32) * below);
-  };
+  const next = seeded(SEED);
+  random = (below) => Math.floor(next() * below);
   for (const image of images) writeFileSync(image, Buffer.alloc(SECTORS * 512, image.length));
   host = fakeHost(DEVICE_KINDS);
   const disks = images.map((image, i) => `'${image},,xvd${"abc"[i]},${i === 2 ? "r" : "w"}'`).join(", ");

@@ -8,6 +8,7 @@ import type { ScreenPart } from "../../../../core/toolstack/messages.ts";
 import { pvElf } from "../../elf-files.ts";
 import { fakeHost, type FakeHost } from "../../xenbus/host.ts";
 import { HandFramebuffer } from "./frontend.ts";
+import { seeded } from "../../../random.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261128);
 const TRIES = Number(process.env.XENARIUM_TRIES ?? 50_000);
@@ -21,13 +22,8 @@ const ask = <T>(name: Parameters<FakeHost["service"]["handle"]>[0], args: object
   host.service.handle(name, args) as Promise<T>;
 
 beforeEach(() => {
-  let state = SEED >>> 0;
-  random = (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return Math.floor(((state >>> 0) / 2 ** 32) * below);
-  };
+  const next = seeded(SEED);
+  random = (below) => Math.floor(next() * below);
   host = fakeHost(DEVICE_KINDS);
 });
 afterEach(() => host.events.stop());
