@@ -48,6 +48,10 @@ export class Screen {
   get frame(): Frame | null {
     return this.#frame;
   }
+  get isBehind(): boolean {
+    if (!this.#frame || !this.#damage.isEmpty) return true;
+    return this.#isUntold && performance.now() - this.#lastLook >= UNTOLD_EVERY_MS;
+  }
 
   /** Returns what is drawn now: bytes red, green, blue and 255, row by row; null while nobody draws. */
   picture(): { width: number; height: number; pixels: Uint8Array } | null {
@@ -117,13 +121,17 @@ export class Screen {
     this.#damage.clear();
   }
 
+  /** Whether there is a surface of which nobody reports what changes. */
+  get #isUntold(): boolean {
+    return this.#surface !== null && !this.#surface.tells;
+  }
+
   /** Plans a look at the surface, if somebody waits for it and there may be something to see. */
   #plan(): void {
     if (this.#timer || ![...this.#viewers].some(({ isWaiting }) => isWaiting)) return;
-    const isUntold = this.#surface !== null && !this.#surface.tells;
-    if (this.#frame && this.#damage.isEmpty && !isUntold) return;
+    if (this.#frame && this.#damage.isEmpty && !this.#isUntold) return;
     // At most half of the thread's time is used, however large the screen is and however often it changes.
-    const every = Math.max(isUntold ? UNTOLD_EVERY_MS : EVERY_MS, 2 * this.#lastCost);
+    const every = Math.max(this.#isUntold ? UNTOLD_EVERY_MS : EVERY_MS, 2 * this.#lastCost);
     const wait = Math.max(0, this.#lastLook + every - performance.now());
     this.#timer = setTimeout(() => this.#copy(), wait);
   }

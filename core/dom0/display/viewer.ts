@@ -11,6 +11,8 @@ export interface Viewed {
   /** null before the first copy is made. */
   readonly frame: Frame | null;
   readonly isConnected: boolean;
+  /** Whether the frame may be older than what is drawn, so that it has to be copied again before anybody is shown it. */
+  readonly isBehind: boolean;
   readonly inputs: Inputs;
 }
 
@@ -51,7 +53,8 @@ export class Viewer {
   /** Calls `ready` once, now or later, when there is something to take. There is one wait at a time: a later one replaces it. */
   wait(ready: () => void): void {
     this.#ready = ready;
-    if (this.#changed.isEmpty || !this.#screen.frame) this.#waits();
+    // Another viewer, who waits for nothing, may be the reason why there is an old frame.
+    if (this.#changed.isEmpty || !this.#screen.frame || this.#screen.isBehind) this.#waits();
     else this.wake();
   }
 

@@ -105,6 +105,43 @@ describe("a VNC server", () => {
     expect((await viewer.update()).map(({ x, y }) => [x, y])).toEqual([[0, 0]]);
   });
 
+  it.each([
+    ["a frontend that reports what it draws", true],
+    ["one that reports nothing", false],
+  ])(
+    "shows a client that comes, and one that asks for everything again, what is drawn now, by %s",
+    async (_, tells) => {
+      Object.assign(surface, { tells });
+      const draw = (y: number): void => {
+        surface.fill(0, y, 200, 1, 0x010203 * (y + 1));
+        if (tells) typed.screen.damage({ x: 0, y, width: 200, height: 1 });
+      };
+      const sees = async (viewer: RfbClient): Promise<void> => {
+        viewer.ask(false);
+        const [all] = await viewer.update();
+        expect([all!.x, all!.y, all!.width, all!.height]).toEqual([0, 0, 200, 120]);
+        const seen = Array.from(surface.pixels, (_, i) => all!.pixels.readUInt32LE(4 * i));
+        expect(seen.findIndex((pixel, i) => pixel !== surface.pixels[i])).toBe(-1);
+      };
+      // Somebody who has seen the first part of a drawing waits for no more of it, and still looks.
+      const first = client();
+      await first.enter();
+      await sees(first);
+      first.ask(true);
+      draw(3);
+      await first.update();
+      draw(100);
+      // Longer than any look at the screen keeps others waiting.
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      const second = client();
+      await second.enter();
+      await sees(second);
+      draw(50);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await sees(first);
+    },
+  );
+
   it("tells another size to who can take it, and shows others what fits", async () => {
     const [able, unable] = [client(), client()];
     for (const each of [able, unable]) {
