@@ -205,7 +205,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     expect(await share.isEnabled()).toBe(false);
     desktop.folders.push(shared);
     await dialog.getByRole("button", { name: "Choose a folder…" }).click();
-    await expect.poll(() => dialog.getByLabel("Tag").inputValue()).toMatch(/^desktop-share/);
+    await expect.poll(() => dialog.getByLabel("Tag").inputValue()).toMatch(/^xenarium-desktop-share/);
     await dialog.getByLabel("Tag").fill("in/side");
     await share.click();
     await dialog.getByText('tag is "in/side"; allowed: up to 255 bytes without / and control characters').waitFor();

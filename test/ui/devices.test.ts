@@ -153,7 +153,7 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
       .getByRole("button", { name: "Detach" })
       .click();
     await row.waitFor({ state: "detached", timeout: 30_000 });
-  });
+  }, 180_000);
 
   it("asks for nothing when nobody looks", async () => {
     await app.tab("Overview");

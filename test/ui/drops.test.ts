@@ -253,7 +253,8 @@ describe.skipIf(missing !== null)(
       const here = (): string[] => readdirSync(shared).sort();
       const [zone, name] = [/Put into a shared folder/, "note.txt"];
       const client = await app.client();
-      const [, { domid } = { domid: 0 }] = await client.request("list", {});
+      const { domid, name: domain } = await client.request("createBundled", { vcpus: 1 });
+      await app.page.locator(".side-domain").filter({ hasText: domain }).click();
       const share = (tag: string) =>
         client.request("deviceAttach", {
           domid,
@@ -264,13 +265,13 @@ describe.skipIf(missing !== null)(
       await share("share");
       writeFileSync(at(name), "one");
       await app.drop(at(name), { zone, shot: "drop-share" });
-      await said(`${name} is in share of mini-1.`);
+      await said(`${name} is in share of ${domain}.`);
       expect(readFileSync(path.join(shared, name), "utf8")).toBe("one");
       writeFileSync(at(name), "two");
       symlinkSync(path.join(files, "empty.img"), path.join(shared, "good.img"));
-      await app.dropPaths([at(name), at("good.img"), at("second.img")], zone);
+      await app.dropPaths([at(name), at("good.img"), image("second.img")], zone);
       const asked = dialog("Replace 2 files in share?");
-      await asked.getByText("In share of mini-1 there are already: note.txt, good.img.").waitFor(SLOW);
+      await asked.getByText(`In share of ${domain} there are already: note.txt, good.img.`).waitFor(SLOW);
       expect([here(), readFileSync(path.join(shared, name), "utf8")]).toEqual([
         ["good.img", name, "second.img"],
         "one",
@@ -287,29 +288,30 @@ describe.skipIf(missing !== null)(
       await app.dropPaths([image("stopped.img", 2 ** 30)], zone);
       await expect.poll(() => here().some((each) => each.endsWith(".part")), SLOW).toBe(true);
       const { entries } = await client.request("journalAttach", { client: crypto.randomUUID() });
-      const task = entries.find(({ title }) => title === "Put stopped.img into share of mini-1")!;
+      const task = entries.find(({ title }) => title === `Put stopped.img into share of ${domain}`)!;
       await client.request("taskCancel", { id: task.id });
       await expect.poll(here, SLOW).toEqual(["good.img", name, "second.img"]);
       // Of several folders one is chosen.
       await share("again");
       await app.dropPaths([image("third-of-them.img")], zone);
-      const which = dialog("Put into a shared folder of mini-1");
+      const which = dialog(`Put into a shared folder of ${domain}`);
       await which.getByLabel("Shared folder").selectOption("again");
       expect(await violationsOf(app.page)).toEqual([]);
       await app.shoot("put-files");
       await which.getByRole("button", { name: "Put there" }).click();
-      await said("third-of-them.img is in again of mini-1.");
+      await said(`third-of-them.img is in again of ${domain}.`);
+      await client.request("destroy", { domid });
       client.close();
     });
 
     it("is a disk also where it comes from other hypervisors: read, disposable, or made a qcow2 image of", async () => {
       const client = await app.client();
+      const { domid, name: domain } = await client.request("createBundled", { vcpus: 1 });
       const { path: vhd } = await client.request("imageCopy", {
         path: path.join(state, "images", "good.img"),
         name: "foreign",
         format: "vhd",
       });
-      client.close();
       renameSync(vhd, at("foreign.vhd"));
       await app.dropPaths([at("foreign.vhd")]);
       await expect.poll(() => config().inputValue(), SLOW).toContain("foreign.vhd,vhd,xvda,ro");
@@ -323,12 +325,16 @@ describe.skipIf(missing !== null)(
       await expect.poll(() => config().inputValue(), SLOW).toContain("foreign.qcow2,qcow2,xvda,rw");
       expect(await row.getByRole("button", { name: "Convert to qcow2" }).count()).toBe(0);
       await app.page.keyboard.press("Escape");
+      await dialog("New domain").waitFor({ state: "detached" });
+      await app.page.locator(".side-domain").filter({ hasText: domain }).click();
       await app.dropPaths([at("foreign.vhd")], /Attach to/);
       const attach = app.page.getByRole("dialog", { name: /^Attach to/ });
       await attach.getByRole("button", { name: "Convert to qcow2" }).waitFor(SLOW);
       expect(await attach.getByLabel("Read-only").isChecked()).toBe(true);
       await attach.getByRole("button", { name: "Attach", exact: true }).click();
-      await said(/foreign(-2)?\.vhd is attached as xvd\w of mini-1/);
+      await said(/foreign(-2)?\.vhd is attached as xvd\w of /);
+      await client.request("destroy", { domid });
+      client.close();
     });
 
     it("may change or vanish while it comes: that is said, and nothing of it stays; one that is too large is refused", async () => {
