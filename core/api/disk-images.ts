@@ -87,6 +87,11 @@ export class ImageIntake {
     }
   }
 
+  /** Removes one that was added. */
+  undo(): Promise<void> {
+    return rm(this.path, { force: true });
+  }
+
   /** Discards an image that is no longer wanted. Throws ApiFailure if its file can't be removed; its name is free again even then. */
   async drop(): Promise<void> {
     if (this.#isOver) return;

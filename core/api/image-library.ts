@@ -170,8 +170,13 @@ export class ImageLibrary {
     ];
   }
 
-  async #find(file: string): Promise<ImageReport & { format: string }> {
-    const image = (await this.list()).images.find((each) => each.path === file);
+  /** `mayName` says which files the client may name that are not in the list. */
+  async #find(
+    file: string,
+    mayName: (file: string) => boolean = () => false,
+  ): Promise<ImageReport & { format: string }> {
+    const listed = (await this.list()).images.find((each) => each.path === file);
+    const image = listed ?? (mayName(file) ? (await this.#look({ file, format: null, users: [] })).report : null);
     if (!image) throw new ApiFailure("ENOENT", `There is no image ${file} among those that the host knows.`);
     if (image.format === null || image.size === null)
       throw new ApiFailure("EIO", `${image.name} can't be used. ${image.problem ?? ""}`.trim());
@@ -184,11 +189,17 @@ export class ImageLibrary {
   }
 
   /**
-   * Makes a copy that is based on nothing, among the images that the host keeps. Throws ApiFailure EBUSY while somebody writes the image, ECANCELED;
-   * Refusal.
+   * Makes a copy that is based on nothing, among the images that the host keeps. `mayName` says which other files than those in the list the client
+   * may name. Throws ApiFailure EBUSY while somebody writes the image, ECANCELED; Refusal.
    */
-  async copy(file: string, name: string, format: CopyFormat, who: Client): Promise<{ path: string }> {
-    const image = await this.#find(file);
+  async copy(
+    file: string,
+    name: string,
+    format: CopyFormat,
+    who: Client,
+    mayName: (file: string) => boolean,
+  ): Promise<{ path: string }> {
+    const image = await this.#find(file, mayName);
     const task = {
       title: `Copy the disk image ${image.name} as ${name}`,
       doing: "It is being copied",
@@ -345,7 +356,7 @@ export class ImageLibrary {
     );
     try {
       const result = await this.#parts.kept.whileHalted(ownersOf(image), async () => {
-        checkStill(await this.#find(image.path), what);
+        checkStill((await this.#known(image.path)) ?? image, what);
         return deed((done) => work.progress(Math.min(1, done)), controller.signal);
       });
       work.end();

@@ -42,6 +42,7 @@ import { NetworkRequests } from "./network-requests.ts";
 import type { Reports } from "./reports.ts";
 import { MAXMEM_SLACK_KIB } from "./resources.ts";
 import type { Saving } from "./saving.ts";
+import { SharedFiles } from "./shared-files.ts";
 import { StoreRequests } from "./store-requests.ts";
 import type { Wiring } from "./wiring.ts";
 import { parseXlConfig } from "./xlcfg.ts";
@@ -120,6 +121,7 @@ export class Service {
     const hotPlug = new HotPlug(lifecycle, devices, store, this.#parts.backends);
     const networks = new NetworkRequests(this.#parts.networks, this.#parts.threads);
     const display = new DisplayRequests(this.#parts.screens);
+    const shared = new SharedFiles(lifecycle, this.#parts.backends);
     return {
       hostInfo: () => reports.hostInfo(),
       dmesg: ({ clear }) => hypercalls.host.readConsole(clear ?? false),
@@ -217,6 +219,11 @@ export class Service {
       deviceList: ({ domid, kind }) => devices.list(domid, kind),
       diskResize: async ({ domid, device, bytes }) => done(await hotPlug.resize(domid, device, bytes)),
       mediumInsert: async ({ domid, key, spec, folder }) => done(await hotPlug.insert(domid, key, spec, folder)),
+      sharedFolder: (args) => shared.folder(args),
+      sharedFileBegin: (args) => shared.begin(args),
+      sharedFileChunk: async (args) => done(await shared.chunk(args)),
+      sharedFileEnd: async (args) => done(await shared.end(args)),
+      sharedFileDrop: async (args) => done(await shared.drop(args)),
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),
       networkMode: (args) => done(networks.setMode(args)),
@@ -262,7 +269,10 @@ export class Service {
       xenstoreSetPermissions: ({ path, permissions }) => done(xenstore.setPermissions(path, permissions)),
       xenstoreWatch: ({ path, token }) => done(xenstore.watch(path, token)),
       xenstoreUnwatch: ({ token }) => done(xenstore.unwatch(token)),
-      hostShutdown: ({ reboot, graceMilliseconds }) => this.#hostShutdown(reboot ?? false, graceMilliseconds),
+      hostShutdown: async ({ reboot, graceMilliseconds }) => {
+        await shared.close();
+        return this.#hostShutdown(reboot ?? false, graceMilliseconds);
+      },
     };
   }
 

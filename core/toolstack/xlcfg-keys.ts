@@ -102,7 +102,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
     "vnc, vnclisten (with :DISPLAY or not), vncpasswd, vncdisplay, vncunused; also width, height and videoram, which Linux's frontend reads. Each screen comes with a keyboard and a pointer. sdl, opengl and other keymaps are warned about.",
   ),
   channel: works(
-    "name, connection, path, backend. connection=socket is a UNIX socket that only its user may connect to (not on Windows); connection=pty has no pty, because Node.js can't make one: `xl console -n NUMBER` is its other end.",
+    "name, connection, path, backend. connection=socket is a UNIX socket that only its user may connect to (not on Windows); connection=pty, for which Xen's backend creates a pty, has none here, because Node.js can't make one without native code: `xl console -n NUMBER` is its other end, and `xl channel-list` names no device. A program that needs a pty gets one of a socket: `socat pty,link=TTY unix-connect:PATH`.",
   ),
   rdm: HVM,
   usbctrl: device("USB controllers"),

@@ -2,6 +2,8 @@ import { DropZone } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
 import { FetchGuest } from "../fetch/FetchGuest.tsx";
 import { AttachDialog } from "../devices/AttachDialog.tsx";
+import { PutFiles } from "../devices/PutFiles.tsx";
+import { sharedFoldersOf } from "../devices/shared-folders.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { CrashBanner } from "../host/CrashBanner.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
@@ -59,7 +61,11 @@ export function App() {
         </div>
         <TasksPanel />
       </div>
-      <DropZone attachTo={attachTo?.name ?? null} onFiles={drop} />
+      <DropZone
+        attachTo={attachTo?.name ?? null}
+        shares={sharedFoldersOf(attachTo).map(({ tag }) => tag)}
+        onFiles={drop}
+      />
       {dialog === "new-domain" && (
         <NewDomain
           drops={drops}
@@ -71,6 +77,7 @@ export function App() {
       )}
       {dialog === "fetch-guest" && <FetchGuest onClose={() => useApp.setState({ dialog: "none" })} />}
       <AttachDialog />
+      <PutFiles />
       {dialog === "shortcuts" && <Shortcuts />}
       {dialog === "palette" && <Palette />}
       {dialog === "words" && <Words />}

@@ -5,6 +5,7 @@ import type { DropPlace } from "../create/DropZone.tsx";
 import { plainName } from "../create/read-file.ts";
 import { useOpenedFiles } from "../create/opened.ts";
 import { askAttach, useAttach } from "../devices/attach-state.ts";
+import { giveToShared } from "../devices/shared-folders.ts";
 import { addImages } from "../images/add.ts";
 import { askLibrary, useLibraryAsked } from "../library/asked.ts";
 import { isArchive } from "../library/transfer.ts";
@@ -42,6 +43,7 @@ export function useDroppedFiles(attachTo: DomainInfo | null): DroppedFiles {
       show({ page: "host", tab: "images" });
       return void addImages(dropped);
     }
+    if (place === "share" && attachTo) return giveToShared(attachTo, dropped);
     if (place !== "attach" || !attachTo) return void sort(dropped, take);
     attach(dropped, attachTo.domid, null);
   };

@@ -7,6 +7,7 @@ import {
   EMPTY_DISK,
   freeVdev,
   isCd,
+  isForeign,
   isHeldElsewhere,
   isReadOnly,
   type Disk,
@@ -14,7 +15,8 @@ import {
 } from "./devices.ts";
 import { DeviceRows } from "./DeviceRows.tsx";
 import { DiskFacts } from "./DiskFacts.tsx";
-import { useDiskReport } from "./disk-images.ts";
+import { ForeignImage } from "./ForeignImage.tsx";
+import { useDiskReport, type TakenDisk } from "./disk-images.ts";
 import { KeptImages } from "./KeptImages.tsx";
 import { HELD_DISKS, type DiskOffers } from "./served-disks.ts";
 import { FilePicker } from "../ui/FilePicker.tsx";
@@ -43,6 +45,15 @@ export function DisksForm({
     input.current?.click();
   };
   const taken = rows.flatMap(({ value }) => value?.vdev ?? []);
+  // A conversion takes its time, and other rows may come and go meanwhile.
+  const latest = useRef(rows);
+  latest.current = rows;
+  const converted = (from: string, { path: target, format }: TakenDisk): void => {
+    const index = latest.current.findIndex(({ value }) => value?.target === from && isForeign(value));
+    const disk = latest.current[index]?.value;
+    if (disk)
+      set(index, offers.had({ ...disk, target, format, ...(!isCd(disk) && { access: "rw" }), disposable: false }));
+  };
   return (
     <DeviceRows
       title="Disks"
@@ -74,6 +85,7 @@ export function DisksForm({
           offers={offers}
           onChange={(next) => set(index, next)}
           onPick={() => pick(index)}
+          onConverted={converted}
         />
       )}
     </DeviceRows>
@@ -85,11 +97,14 @@ function DiskFields({
   offers,
   onChange,
   onPick,
+  onConverted,
 }: {
   disk: Disk;
   offers: DiskOffers;
   onChange: (disk: Disk | null) => void;
   onPick: () => void;
+  /** Called with the image's path and what was made of it. */
+  onConverted: (from: string, image: TakenDisk) => void;
 }) {
   const isHeld = isHeldElsewhere(disk);
   const looked = useDiskReport(isHeld ? "" : disk.target, disk.format);
@@ -130,6 +145,13 @@ function DiskFields({
       </div>
       <DiskKind disk={disk} offers={own} onChange={onChange} />
       {disk.target && !isHeld && <DiskFacts looked={looked} />}
+      {disk.target && !isHeld && isForeign(disk) && (
+        <ForeignImage
+          path={disk.target}
+          format={disk.format}
+          onConverted={(image) => onConverted(disk.target, image)}
+        />
+      )}
     </div>
   );
 }
@@ -139,6 +161,7 @@ function DiskKind({ disk, offers, onChange }: { disk: Disk; offers: DiskOffers; 
   const cd = offers.drives && isCd(disk);
   const isRead = isReadOnly(disk) || isCd(disk);
   const readOnlyBecause = offers.readOnlyBecause(disk.format);
+  const mustBeDisposable = readOnlyBecause !== null && offers.disposable;
   const check = (
     label: string,
     title: string,
@@ -169,8 +192,8 @@ function DiskKind({ disk, offers, onChange }: { disk: Disk; offers: DiskOffers; 
           "Read-only",
           readOnlyBecause ?? "The guest can't write to it",
           isRead,
-          (on) => ({ devtype: "", access: on ? "ro" : "rw", disposable: !on && disk.disposable }),
-          isRead && readOnlyBecause !== null,
+          (on) => ({ devtype: "", access: on ? "ro" : "rw", disposable: !on && (disk.disposable || mustBeDisposable) }),
+          isRead && readOnlyBecause !== null && !offers.disposable,
         )}
       {!cd &&
         !isRead &&
@@ -180,6 +203,7 @@ function DiskKind({ disk, offers, onChange }: { disk: Disk; offers: DiskOffers; 
           "The image stays as it is: what the guest writes is thrown away when the domain ends",
           disk.disposable,
           (on) => ({ disposable: on }),
+          disk.disposable && mustBeDisposable,
         )}
     </div>
   );

@@ -1,18 +1,25 @@
-import { FileDown, HardDrive, Library } from "lucide-react";
+import { FileDown, FolderInput, HardDrive, Library } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { say } from "../state/messages.ts";
 import { plainName } from "./read-file.ts";
 
 /** Where on the window files are dropped. */
-export type DropPlace = "new" | "attach" | "library";
+export type DropPlace = "new" | "attach" | "share" | "library";
+const PLACES: readonly DropPlace[] = ["new", "attach", "share", "library"];
 
-/** Lets the whole window take files, in labelled zones: for a new domain, for the domain that is looked at, and for the host's disk images. */
+/**
+ * Lets the whole window take files, in labelled zones: for a new domain, for the domain that is looked at, for the folders that it shares, and for the
+ * host's disk images.
+ */
 export function DropZone({
   attachTo,
+  shares,
   onFiles,
 }: {
   /** The name of the running domain that is looked at, or null if there is none. */
   attachTo: string | null;
+  /** The tags of the folders that it shares. */
+  shares: readonly string[];
   onFiles: (files: File[], place: DropPlace) => void;
 }) {
   const [over, setOver] = useState<DropPlace | null>(null);
@@ -69,6 +76,13 @@ export function DropZone({
           <p className="drop-what">a disk image as a disk, an ISO image as a CD</p>
         </div>
       )}
+      {attachTo !== null && shares.length > 0 && (
+        <div data-drop="share" data-over={over === "share"}>
+          <FolderInput size={36} aria-hidden />
+          <p>Put into a shared folder of {attachTo}</p>
+          <p className="drop-what">any files, into {shares.join(" or ")}: the guest finds them there</p>
+        </div>
+      )}
       <div data-drop="library" data-over={over === "library"}>
         <Library size={36} aria-hidden />
         <p>Add to the library</p>
@@ -96,6 +110,5 @@ function withoutFolders({ items }: DataTransfer): File[] {
 /** Files that are dropped outside of the zones are for a new domain. */
 function placeOf({ target }: DragEvent): DropPlace {
   const zone = target instanceof Element ? target.closest<HTMLElement>("[data-drop]") : null;
-  const place = zone?.dataset.drop;
-  return place === "attach" || place === "library" ? place : "new";
+  return PLACES.find((place) => place === zone?.dataset.drop) ?? "new";
 }

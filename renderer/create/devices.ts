@@ -95,7 +95,12 @@ export function diskOf(image: { path: string; format: string; isCd: boolean }, t
   const { path: target, format, isCd } = image;
   const vdev = freeVdev(taken);
   const base = { ...EMPTY_DISK, target, format, vdev };
-  return isCd ? { ...base, devtype: "cdrom" } : { ...base, access: "rw" };
+  return isCd ? { ...base, devtype: "cdrom" } : { ...base, access: isForeign(image) ? "ro" : "rw" };
+}
+
+/** Whether an image has a format of other hypervisors, which is only read here. */
+export function isForeign({ format }: { format: string }): boolean {
+  return format === "vhd" || format === "vmdk";
 }
 
 /** Whether another domain than dom0 holds a disk. */

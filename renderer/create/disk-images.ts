@@ -22,21 +22,14 @@ export async function diskIn(file: File, name: string): Promise<SniffedDisk | nu
   return sniffDisk(await readPiece(file, 0, SNIFF_BYTES), name);
 }
 
-/** The formats that the host can open. */
-const OPENED = ["raw", "qcow2"];
-
 /** `progress` is called with the share that has been given, from 0 to 1. Rejects with the reason, or with an AbortError when it is told to stop. */
 export async function takeDisk(
   file: File,
   name: string,
-  { format, isCd, summary }: SniffedDisk,
+  { format, isCd }: SniffedDisk,
   progress: (done: number) => void,
   signal: AbortSignal,
 ): Promise<TakenDisk> {
-  if (!OPENED.includes(format))
-    throw new Error(
-      `${name} is a ${summary}, which no guest can write here: "xenarium disk convert" makes a qcow2 image of it, which is taken.`,
-    );
   const place = window.xenariumDesktop?.place(file) ?? null;
   const path = place ?? (await giveDisk(file, name, progress, signal));
   return { name, path, format, isCd };
@@ -63,6 +56,13 @@ export async function giveDisk(
     await request("diskDrop", { intake }).catch(() => {});
     throw error;
   }
+}
+
+/** Has the host make a qcow2 image of another one, which stays as it is. It is a task of the host, which shows how far it is. */
+export async function convertDisk({ name, path }: Pick<TakenDisk, "name" | "path">): Promise<TakenDisk> {
+  const stem = name.replace(/\.(vhd|vpc|vmdk)$/i, "") || "disk";
+  const made = await request("imageCopy", { path, name: stem, format: "qcow2" });
+  return { name: made.path.split(/[\\/]/).at(-1)!, path: made.path, format: "qcow2", isCd: false };
 }
 
 export type Looked = { report: DiskReport } | { problem: string } | null;

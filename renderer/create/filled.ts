@@ -1,6 +1,17 @@
 /** The xl.cfg of a new domain when files arrive. What the files are decides which of its keys are filled in. */
 import { readConfig } from "../../core/api/config-text.ts";
-import { baseName, DISK_BOOT, diskOf, disksOf, vifsOf, withDisk, withVif } from "./devices.ts";
+import {
+  baseName,
+  DISK_BOOT,
+  diskOf,
+  disksOf,
+  isForeign,
+  isReadOnly,
+  vifsOf,
+  withDisk,
+  withVif,
+  type Disk,
+} from "./devices.ts";
 import type { TakenDisk } from "./disk-images.ts";
 import { fieldsOf, NATIVE, withField, type FieldName } from "./fields.ts";
 import type { TakenFile } from "./intake.ts";
@@ -13,7 +24,7 @@ function nameFrom(file: string, taken: ReadonlySet<string>): string {
   const base =
     file
       .replace(/^vmlinuz-?/, "linux-")
-      .replace(/\.(elf|bin|gz|img|cfg|raw|qcow2|iso)$/i, "")
+      .replace(/\.(elf|bin|gz|img|cfg|raw|qcow2|iso|vhd|vmdk)$/i, "")
       .replace(/[^\w.+-]/g, "-")
       .slice(0, 40)
       .replace(/^-+|-+$/g, "") || "guest";
@@ -42,6 +53,12 @@ export function withFiles(
   return ramdisk ? withField(after, "ramdisk", ramdisk.name) : after;
 }
 
+/** An image that can only be read takes the place of one that is written as a disk that is only read. */
+function withMedium(disk: Disk, target: string, format: string): Disk {
+  const isWritten = disk.devtype === "" && !isReadOnly(disk) && !disk.disposable;
+  return { ...disk, target, format, ...(isForeign({ format }) && isWritten && { access: "ro" }) };
+}
+
 /** Adds these disks after the present ones. If `at` is given, the first of them replaces disk number `at`. */
 export function withDisks(
   text: string,
@@ -57,7 +74,7 @@ export function withDisks(
     const { path: target, format } = image;
     const used = rows.flatMap(({ value }) => value?.vdev ?? []);
     after = there
-      ? withDisk(after, at!, offers.had({ ...there, target, format }))
+      ? withDisk(after, at!, offers.had(withMedium(there, target, format)))
       : withDisk(after, rows.length, offers.had(diskOf(image, used)));
     const config = readConfig(after);
     const now = fieldsOf(config);

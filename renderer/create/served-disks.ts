@@ -3,7 +3,7 @@
  * say themselves whether one is a CD, or disposable (core/toolstack/xlcfg.ts). Of a guest's disk that another domain holds, nobody changes the medium.
  */
 import { readConfig } from "../../core/api/config-text.ts";
-import { disksOf, isCd, isHeldElsewhere, isReadOnly, withDisk, type Disk } from "./devices.ts";
+import { disksOf, isCd, isForeign, isHeldElsewhere, isReadOnly, withDisk, type Disk } from "./devices.ts";
 import { NATIVE } from "./fields.ts";
 
 export interface DiskOffers {
@@ -19,7 +19,10 @@ export interface DiskOffers {
 const GUEST_DISKS: DiskOffers = {
   drives: true,
   disposable: true,
-  readOnlyBecause: () => null,
+  readOnlyBecause: (format) =>
+    isForeign({ format })
+      ? `A ${format} image can only be read. What is written to a disposable one is thrown away`
+      : null,
   had: (disk) => disk,
 };
 

@@ -2,9 +2,13 @@ import { useEffect } from "react";
 import { useApp } from "../state/store.ts";
 import { closeAttach, useAttach } from "./attach-state.ts";
 import { AttachDisk } from "./AttachDisk.tsx";
+import { AttachFolder } from "./AttachFolder.tsx";
+import { AttachKeyboard } from "./AttachKeyboard.tsx";
 import { AttachNetwork } from "./AttachNetwork.tsx";
 
-/** Asks for a disk or an interface to attach to a running domain, when a user wants one. */
+const DIALOGS = { vif: AttachNetwork, vkb: AttachKeyboard, p9: AttachFolder };
+
+/** Asks for a device to attach to a running domain, when a user wants one. */
 export function AttachDialog() {
   const asked = useAttach((state) => state.asked);
   const domain = useApp(({ domains }) => domains.find(({ domid }) => domid === asked?.domid));
@@ -13,10 +17,9 @@ export function AttachDialog() {
     if (asked && !domain) closeAttach();
   }, [asked, domain]);
   if (!asked || !domain) return null;
-  return asked.key === "vif" ? (
-    <AttachNetwork domain={domain} onClose={closeAttach} />
-  ) : (
+  if (asked.key === "disk")
     // Another image may be dropped while it is open. What else was chosen stays.
-    <AttachDisk key={`${asked.domid} ${asked.drive}`} domain={domain} asked={asked} onClose={closeAttach} />
-  );
+    return <AttachDisk key={`${asked.domid} ${asked.drive}`} domain={domain} asked={asked} onClose={closeAttach} />;
+  const Attach = DIALOGS[asked.key];
+  return <Attach domain={domain} onClose={closeAttach} />;
 }

@@ -1,7 +1,8 @@
 import { useRef, useState } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
-import { baseName, freeVdev } from "../create/devices.ts";
+import { baseName, freeVdev, isForeign } from "../create/devices.ts";
 import { DiskFacts } from "../create/DiskFacts.tsx";
+import { ForeignImage } from "../create/ForeignImage.tsx";
 import { useDiskReport } from "../create/disk-images.ts";
 import { KeptImages } from "../create/KeptImages.tsx";
 import { request } from "../state/session.ts";
@@ -10,7 +11,7 @@ import { FilePicker } from "../ui/FilePicker.tsx";
 import { FormDialog } from "../ui/FormDialog.tsx";
 import { Refusal } from "../ui/Refusal.tsx";
 import { disksOfDomain, type AttachAsked, type DomainDisk } from "./attach-state.ts";
-import { attachedDisk, NEW_DISK, NEW_DRIVE, type WriteMode } from "./attached-disk.ts";
+import { attachedDisk, NEW_DISK, NEW_DRIVE, possibleMode, type WriteMode } from "./attached-disk.ts";
 import { useAttachedImage, type AttachedImage } from "./use-attached-image.ts";
 
 /** Attaches an image to a running domain: as a disk, in a new drive, or in a drive that it has. What is on the image is shown before that. */
@@ -30,7 +31,8 @@ export function AttachDisk({
   const usual = image?.isCd ? (drives[0]?.vdev ?? NEW_DRIVE) : NEW_DISK;
   const [chosen, setPlace] = useState<string | null>(drive);
   const [typed, setVdev] = useState<string | null>(null);
-  const [mode, setMode] = useState<WriteMode>({ isReadOnly: false, isDisposable: false });
+  const [wanted, setMode] = useState<WriteMode>({ isReadOnly: false, isDisposable: false });
+  const mode = possibleMode(image, wanted);
   const place = chosen ?? usual;
   const isInsert = drives.some(({ vdev }) => vdev === place);
   const vdev = isInsert ? place : (typed ?? freeVdev(there.map((each) => each.vdev)));
@@ -68,7 +70,9 @@ export function AttachDisk({
           />
         </div>
       </div>
-      {place === NEW_DISK && <WriteModeChecks mode={mode} onMode={setMode} />}
+      {place === NEW_DISK && (
+        <WriteModeChecks mode={mode} onMode={setMode} mustBeDisposable={image !== null && isForeign(image)} />
+      )}
     </FormDialog>
   );
 }
@@ -93,6 +97,7 @@ function ImagePick({ taken: { image, done, failure, take, choose } }: { taken: A
         </div>
       )}
       {image && <DiskFacts looked={looked} />}
+      {image && isForeign(image) && <ForeignImage path={image.path} format={image.format} onConverted={choose} />}
       <Refusal text={failure} />
     </>
   );
@@ -126,14 +131,25 @@ function PlaceField({
 }
 
 /** What becomes of what the guest writes to a disk. */
-function WriteModeChecks({ mode, onMode }: { mode: WriteMode; onMode: (mode: WriteMode) => void }) {
+function WriteModeChecks({
+  mode,
+  onMode,
+  mustBeDisposable,
+}: {
+  mode: WriteMode;
+  onMode: (mode: WriteMode) => void;
+  /** The image itself can't be written. */
+  mustBeDisposable: boolean;
+}) {
   return (
     <div className="button-row">
       <label className="check">
         <input
           type="checkbox"
           checked={mode.isReadOnly}
-          onChange={({ target }) => onMode({ ...mode, isReadOnly: target.checked })}
+          onChange={({ target }) =>
+            onMode({ isReadOnly: target.checked, isDisposable: mode.isDisposable || mustBeDisposable })
+          }
         />
         Read-only
       </label>
@@ -142,6 +158,7 @@ function WriteModeChecks({ mode, onMode }: { mode: WriteMode; onMode: (mode: Wri
           <input
             type="checkbox"
             checked={mode.isDisposable}
+            disabled={mustBeDisposable}
             onChange={({ target }) => onMode({ ...mode, isDisposable: target.checked })}
           />
           Disposable: the image stays as it is

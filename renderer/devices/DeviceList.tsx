@@ -6,7 +6,8 @@ import { formatValue } from "../ui/units.ts";
 import { askAttach } from "./attach-state.ts";
 import { askDetach, eject, type Attached } from "./device-deeds.ts";
 import { idOf } from "./diagram.ts";
-import { rateText, xenbusWord } from "./figures.ts";
+import { rateText } from "./figures.ts";
+import { BusState } from "./parts.tsx";
 import type { DeviceSample } from "./samples.ts";
 import { Tool } from "../ui/Tool.tsx";
 import { Table, type Columns } from "../ui/Table.tsx";
@@ -112,10 +113,10 @@ function DeviceRow({
       </td>
       <td className="device-behind">{behindOf(sample)}</td>
       <td>
-        <State state={wiring.frontendState} />
+        <BusState state={wiring.frontendState} />
       </td>
       <td title={wiring.problem ?? undefined} className={wiring.problem === null ? undefined : "field-error"}>
-        <State state={wiring.backendState} /> <span className="muted">{wiring.backendName}</span>
+        <BusState state={wiring.backendState} /> <span className="muted">{wiring.backendName}</span>
       </td>
       <td>{slots === undefined ? "–" : `${rings.length} × ${slots}`}</td>
       <td className="number">{wiring.traffic?.inFlight ?? "–"}</td>
@@ -126,12 +127,6 @@ function DeviceRow({
       <td className="number">{latencyText(traffic?.latency ?? NaN)}</td>
     </tr>
   );
-}
-
-function State({ state }: { state: string | null }) {
-  if (state === null) return "none";
-  const [, word = state] = xenbusWord(state).split(" ");
-  return <span title={`XenbusState ${state}`}>{word}</span>;
 }
 
 function DeviceButtons({ device, isEmpty }: { device: Attached; isEmpty: boolean }) {

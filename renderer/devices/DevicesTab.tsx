@@ -10,6 +10,7 @@ import { openMenu } from "../ui/ContextMenu.tsx";
 import { deviceMenu } from "./menu.ts";
 import { HandshakeCard } from "./HandshakeCard.tsx";
 import { DeviceList } from "./DeviceList.tsx";
+import { OtherDevices } from "./OtherDevices.tsx";
 import { BoxView, PartView } from "./nodes.tsx";
 import { PartFacts } from "./PartFacts.tsx";
 import { GrantTable, PortTable } from "./tables.tsx";
@@ -54,6 +55,7 @@ export function DevicesTab({ domid }: { domid: number }) {
   return (
     <div className="devices">
       <DeviceList domid={domid} devices={shown.devices} select={select} />
+      <OtherDevices domid={domid} devices={shown.devices} select={select} />
       {shown.devices.length > 0 ? (
         <ReactFlowProvider>
           <Diagram devices={shown.devices} selected={selected} select={select} />

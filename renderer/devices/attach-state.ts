@@ -3,7 +3,8 @@ import { create } from "zustand";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { isHeldElsewhere } from "../create/devices.ts";
 
-export type AttachKey = "disk" | "vif";
+/** Keys of xl.cfg. */
+export type AttachKey = "disk" | "vif" | "vkb" | "p9";
 export interface AttachAsked {
   domid: number;
   key: AttachKey;

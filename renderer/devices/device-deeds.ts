@@ -1,4 +1,4 @@
-/** What buttons do to a domain's disks and networks. If data could be lost, the user is asked first. */
+/** What buttons do to a domain's devices. If data could be lost, the user is asked first. */
 import { EMPTY_DISK } from "../create/devices.ts";
 import { writeDisk } from "../../core/api/device-text.ts";
 import { ApiError } from "../../core/api/client.ts";
@@ -21,13 +21,21 @@ export interface Attached {
   isReadOnly: boolean;
 }
 
+/** What the guest has no more without one. */
+const LOST: Partial<Record<AttachKey, string>> = {
+  vkb: " Without another, nothing that is typed or pointed at on its screen reaches it.",
+  p9: " Unmount it in the guest first: what is open there fails afterwards. The folder itself stays as it is.",
+};
+
 export function askDetach(device: Attached): void {
   const { domain, name, key, isDisposable, isReadOnly, isCd } = device;
-  const lost = isDisposable
-    ? " It is disposable: what was written to it is thrown away."
-    : key === "disk" && !isReadOnly && !isCd
-      ? " What the guest has written is on the image then. Unmount it in the guest first: a file system in use is cut off."
-      : "";
+  const lost =
+    LOST[key] ??
+    (isDisposable
+      ? " It is disposable: what was written to it is thrown away."
+      : key === "disk" && !isReadOnly && !isCd
+        ? " What the guest has written is on the image then. Unmount it in the guest first: a file system in use is cut off."
+        : "");
   ask({
     title: `Detach ${name} from ${domain}?`,
     text: `The guest is asked to let go of it.${lost}`,

@@ -7,7 +7,7 @@ import type { MenuItem } from "../ui/ContextMenu.tsx";
 import { showNode } from "../xenstore/kept.ts";
 
 /** For the kinds of devices that can come and go while a guest runs, the key of their list in xl.cfg. */
-const HOT_PLUGGED: Readonly<Record<string, string>> = { vbd: "disk", vif: "vif" };
+const HOT_PLUGGED: Readonly<Record<string, string>> = { vbd: "disk", vif: "vif", vkbd: "vkb", "9pfs": "p9" };
 
 export function deviceMenu(device: DeviceWiring): MenuItem[] {
   const { domid, name, backendDomid, backendName, frontendPath, backendPath, kind, title } = device;

@@ -30,7 +30,8 @@ export function useAttachedImage(dropped: File | null): AttachedImage {
     try {
       const name = plainName(file.name);
       const sniffed = await diskIn(file, name);
-      if (!sniffed) throw new Error(`${name} is no disk image: disks are raw or qcow2 images, CDs are ISO images.`);
+      if (!sniffed)
+        throw new Error(`${name} is no disk image: disks are raw, qcow2, VHD or VMDK images, CDs are ISO images.`);
       signal.throwIfAborted();
       setDone(0);
       const tell = (share: number): void => {

@@ -11,6 +11,7 @@ import { request, sentence } from "../state/session.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { FormFooter } from "../ui/FormDialog.tsx";
 import { Refusal } from "../ui/Refusal.tsx";
+import { AtStart } from "./AtStart.tsx";
 
 const NOTHING_GIVEN: readonly never[] = [];
 const NO_FILES: ReadonlySet<string> = new Set();
@@ -75,6 +76,7 @@ export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: (
           </p>
         )}
         <Refusal text={failure} />
+        {before !== null && <AtStart config={text} onChange={setText} />}
         {before !== null && (
           <ConfigEditor
             text={text}

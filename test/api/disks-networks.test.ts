@@ -1,7 +1,7 @@
 /**
  * Disk images and networks through the API of a window: what it may name, images sent in pieces, and networks that outlive the host's power cycles.
  */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -250,5 +250,46 @@ describe("networks", () => {
     await ask("capturePurge", {});
     expect(await ask("captureBin", {})).toEqual([]);
     expect(readdirSync(path.dirname(file))).toEqual([]);
+  });
+});
+
+describe("a window's files for the shared folders of a domain", () => {
+  it("are whole there or not at all, whatever becomes of the window and the host; a read-only folder takes those of its user", async () => {
+    const [write, read] = ["write", "read"].map((name) => path.join(folder, name)) as [string, string];
+    for (const each of [write, read]) mkdirSync(each);
+    const guest = await host.bundled(1);
+    const p9 = `p9 = [ "tag=w,security_model=none,path=${write}", "tag=r,security_model=none,path=${read},access=ro" ]\n`;
+    const { domid } = await host.kept.create({ config: `${guest.config}${p9}`, files: guest.files });
+    const one = openWindow();
+    const begin = async (ask: typeof one.ask, device: string, name: string, size: number, more = {}): Promise<string> =>
+      ((await ask("sharedFileBegin", { domid, device, name, size, ...more })) as { intake: string }).intake;
+    const piece = { offset: 0, bytes: Uint8Array.from(Buffer.from("a note")) };
+    const whole = await begin(one.ask, "0", "note", 6);
+    await one.ask("sharedFileChunk", { intake: whole, ...piece });
+    await one.ask("sharedFileEnd", { intake: whole });
+    expect(readFileSync(path.join(write, "note"), "utf8")).toBe("a note");
+    await fails(begin(one.ask, "0", "note", 6), "EEXIST", /^There is a note in w already\.$/);
+    await fails(begin(one.ask, "0", "../note", 6, { replaces: true }), "EINVAL", /can't be put into w/);
+    await fails(begin(one.ask, "2", "note", 6), "ESRCH", /shares no folder 2/);
+    await fails(
+      begin(one.ask, "1", "note", 6),
+      "EACCES",
+      /r is read-only for mini-\d+.* copy the file into \S*read yourself/,
+    );
+    one.session.grant(read);
+    const granted = await begin(one.ask, "1", "note", 6);
+    await one.ask("sharedFileChunk", { intake: granted, ...piece });
+    await one.ask("sharedFileEnd", { intake: granted });
+    expect(readdirSync(read)).toEqual(["note"]);
+    // One that ends in the middle, and one that is under way when the host goes off.
+    const two = openWindow();
+    await two.ask("sharedFileChunk", { intake: await begin(two.ask, "0", "left", 12), ...piece });
+    expect(readdirSync(write)).toHaveLength(2);
+    two.session.end();
+    await expect.poll(() => readdirSync(write)).toEqual(["note"]);
+    await one.ask("sharedFileChunk", { intake: await begin(one.ask, "0", "off", 12), ...piece });
+    await host.powerOff(1000);
+    expect(readdirSync(write)).toEqual(["note"]);
+    await host.powerOn();
   });
 });

@@ -1,7 +1,7 @@
 /**
  * The application as the desktop's window: its first start, the commands of its menus, and a crash of its host. The host is real and really crashes.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Worker } from "node:worker_threads";
 import type { Browser, Page } from "playwright-core";
@@ -194,6 +194,38 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await shoot("create-folders");
     await dialog.getByRole("button", { name: "Cancel" }).click();
     await dialog.waitFor({ state: "detached" });
+  });
+
+  it("shares a folder with a running domain, into which files are put, and takes it away", async () => {
+    const shared = temporaryFolder("desktop-share");
+    await page.getByRole("tab", { name: "Devices", exact: true }).click();
+    await page.getByRole("button", { name: "Share a folder…" }).click();
+    const dialog = page.getByRole("dialog", { name: /^Share a folder with / });
+    const share = dialog.getByRole("button", { name: "Share", exact: true });
+    expect(await share.isEnabled()).toBe(false);
+    desktop.folders.push(shared);
+    await dialog.getByRole("button", { name: "Choose a folder…" }).click();
+    await expect.poll(() => dialog.getByLabel("Tag").inputValue()).toMatch(/^xenarium-desktop-share/);
+    await dialog.getByLabel("Tag").fill("in/side");
+    await share.click();
+    await dialog.getByText('tag is "in/side"; allowed: up to 255 bytes without / and control characters').waitFor();
+    await dialog.getByLabel("Tag").fill("inside");
+    await dialog.getByLabel("Read-only").check();
+    expect(await violationsOf(page)).toEqual([]);
+    await shoot("attach-folder");
+    await share.click();
+    await dialog.waitFor({ state: "detached" });
+    const row = page.getByRole("row").filter({ hasText: "folder inside" });
+    await row.getByText(`${shared}, read-only`).waitFor();
+    await page
+      .getByLabel("Files for the folder inside")
+      .setInputFiles({ name: "..\\note:1.txt ", mimeType: "text/plain", buffer: Buffer.from("a note") });
+    await expect.poll(() => readdirSync(shared)).toEqual(["..-note-1.txt"]);
+    expect(readFileSync(path.join(shared, "..-note-1.txt"), "utf8")).toBe("a note");
+    await shoot("devices-others");
+    await row.getByRole("button", { name: "Detach folder inside…" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Detach" }).click();
+    await row.waitFor({ state: "detached", timeout: 30_000 });
   });
 
   it("has nothing in the palette that the menu lacks, but what is of one domain or folder", async () => {

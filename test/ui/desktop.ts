@@ -60,7 +60,11 @@ export class Desktop {
     });
     await page.exposeFunction("offered", (ids: string[]) => void desktop.offers.push(ids));
     await page.exposeFunction("consoleWanted", (domid: number) => void desktop.consoles.push(domid));
-    await page.exposeFunction("folderWanted", () => desktop.folders.shift() ?? null);
+    await page.exposeFunction("folderWanted", () => {
+      const chosen = desktop.folders.shift() ?? null;
+      if (chosen !== null) session?.grant(chosen);
+      return chosen;
+    });
     await page.addInitScript(BRIDGE);
     return desktop;
   }

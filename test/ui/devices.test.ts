@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
+import { violationsOf } from "./violations.ts";
 
 const missing = chromiumMissing();
 let app: Application;
@@ -108,6 +109,51 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
     await part("1/xenstore/0:behind").waitFor();
     await app.shoot("devices-host");
   });
+
+  it("attaches a keyboard, says what Xen attaches only at the start, and leads to the configuration where that is added", async () => {
+    const { page } = app;
+    await page.locator(".side-domain").first().click();
+    await app.tab("Devices");
+    await page.getByText("It has none.", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Attach a keyboard…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Attach a keyboard to mini-1" });
+    await dialog.getByText("It has no screen").waitFor();
+    await dialog.getByLabel("What").selectOption("a keyboard only");
+    expect(await dialog.getByLabel("The pointer moves").isDisabled()).toBe(true);
+    expect(await violationsOf(page)).toEqual([]);
+    await app.shoot("attach-keyboard");
+    await page.keyboard.press("Tab");
+    await dialog.getByRole("button", { name: "Attach" }).press("Enter");
+    await dialog.waitFor({ state: "detached" });
+    const row = page.getByRole("row").filter({ hasText: "keyboard 0" });
+    await row.getByText("InitWait").waitFor();
+    const client = await app.client();
+    const uuid = (await client.request("list", {})).find(({ domid }) => domid === 1)!.uuid;
+    const { config } = await client.request("keptConfig", { uuid });
+    client.close();
+    expect(config).toContain('vkb = [ "backend-type=qemu,feature-disable-pointer=1" ]');
+    await app.shoot("devices-keyboard");
+    await page.getByText("Xen attaches no channels (channel) and no screens (vfb)").waitFor();
+    await page.getByRole("button", { name: "Edit the configuration…" }).click();
+    const editor = page.getByRole("dialog", { name: "Configuration of mini-1" });
+    await editor.getByRole("button", { name: "Channel" }).click();
+    await editor.getByRole("button", { name: "Channel" }).click();
+    await editor.getByRole("button", { name: "Screen" }).click();
+    await expect
+      .poll(() => editor.getByLabel("xl.cfg", { exact: true }).inputValue())
+      .toMatch(
+        /channel = \[ "name=org\.example\.1,connection=pty", "name=org\.example\.2,connection=pty" \][^]*vfb = \[ "vnc=1" \]/,
+      );
+    expect(await violationsOf(page)).toEqual([]);
+    await app.shoot("edit-at-start");
+    await editor.getByRole("button", { name: "Cancel" }).click();
+    await row.getByRole("button", { name: "Detach keyboard 0…" }).click();
+    await page
+      .getByRole("dialog", { name: /Detach keyboard 0/ })
+      .getByRole("button", { name: "Detach" })
+      .click();
+    await row.waitFor({ state: "detached", timeout: 30_000 });
+  }, 180_000);
 
   it("asks for nothing when nobody looks", async () => {
     await app.tab("Overview");

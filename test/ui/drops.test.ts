@@ -8,7 +8,11 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -21,6 +25,7 @@ import { temporaryFolder } from "../temporary.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 import { startServeIn } from "./serve.ts";
+import { violationsOf } from "./violations.ts";
 
 declare global {
   interface Window {
@@ -241,6 +246,95 @@ describe.skipIf(missing !== null)(
         .poll(() => images().filter((name) => /^disk(-2)?\.img/.test(name)), SLOW)
         .toEqual([expect.stringMatching(/^disk(-2)?\.img$/)]);
       await app.page.keyboard.press("Escape");
+    });
+
+    it("goes into the folder that its domain shares: whole, under a plain name, and in place of another only if asked", async () => {
+      const shared = temporaryFolder("ui-shared");
+      const here = (): string[] => readdirSync(shared).sort();
+      const [zone, name] = [/Put into a shared folder/, "note.txt"];
+      const client = await app.client();
+      const { domid, name: domain } = await client.request("createBundled", { vcpus: 1 });
+      await app.page.locator(".side-domain").filter({ hasText: domain }).click();
+      const share = (tag: string) =>
+        client.request("deviceAttach", {
+          domid,
+          key: "p9",
+          spec: `tag=${tag},security_model=none,path=${shared}`,
+          folder: "/",
+        });
+      await share("share");
+      writeFileSync(at(name), "one");
+      await app.drop(at(name), { zone, shot: "drop-share" });
+      await said(`${name} is in share of ${domain}.`);
+      expect(readFileSync(path.join(shared, name), "utf8")).toBe("one");
+      writeFileSync(at(name), "two");
+      symlinkSync(path.join(files, "empty.img"), path.join(shared, "good.img"));
+      await app.dropPaths([at(name), at("good.img"), image("second.img")], zone);
+      const asked = dialog("Replace 2 files in share?");
+      await asked.getByText(`In share of ${domain} there are already: note.txt, good.img.`).waitFor(SLOW);
+      expect([here(), readFileSync(path.join(shared, name), "utf8")]).toEqual([
+        ["good.img", name, "second.img"],
+        "one",
+      ]);
+      await asked.getByRole("button", { name: "Replace" }).click();
+      await expect.poll(() => statSync(path.join(shared, "good.img")).size, SLOW).toBe(MIB);
+      expect(readFileSync(path.join(shared, name), "utf8")).toBe("two");
+      // What the guest's link led to is what it was.
+      expect(statSync(at("empty.img")).size).toBe(0);
+      await app.dropPaths([image("too-large.img", 4 * TIB)], zone);
+      await said(
+        "This computer's disk is full: too-large.img could not be put into share, and nothing of it was kept.",
+      );
+      await app.dropPaths([image("stopped.img", 2 ** 30)], zone);
+      await expect.poll(() => here().some((each) => each.endsWith(".part")), SLOW).toBe(true);
+      const { entries } = await client.request("journalAttach", { client: crypto.randomUUID() });
+      const task = entries.find(({ title }) => title === `Put stopped.img into share of ${domain}`)!;
+      await client.request("taskCancel", { id: task.id });
+      await expect.poll(here, SLOW).toEqual(["good.img", name, "second.img"]);
+      // Of several folders one is chosen.
+      await share("again");
+      await app.dropPaths([image("third-of-them.img")], zone);
+      const which = dialog(`Put into a shared folder of ${domain}`);
+      await which.getByLabel("Shared folder").selectOption("again");
+      expect(await violationsOf(app.page)).toEqual([]);
+      await app.shoot("put-files");
+      await which.getByRole("button", { name: "Put there" }).click();
+      await said(`third-of-them.img is in again of ${domain}.`);
+      await client.request("destroy", { domid });
+      client.close();
+    });
+
+    it("is a disk also where it comes from other hypervisors: read, disposable, or made a qcow2 image of", async () => {
+      const client = await app.client();
+      const { domid, name: domain } = await client.request("createBundled", { vcpus: 1 });
+      const { path: vhd } = await client.request("imageCopy", {
+        path: path.join(state, "images", "good.img"),
+        name: "foreign",
+        format: "vhd",
+      });
+      renameSync(vhd, at("foreign.vhd"));
+      await app.dropPaths([at("foreign.vhd")]);
+      await expect.poll(() => config().inputValue(), SLOW).toContain("foreign.vhd,vhd,xvda,ro");
+      const row = dialog("New domain").getByRole("group", { name: "The disk xvda" });
+      await row.getByLabel("Read-only").uncheck();
+      await expect.poll(() => config().inputValue()).toContain("foreign.vhd,vhd,xvda,rw,disposable");
+      expect(await row.getByLabel("Disposable").isDisabled()).toBe(true);
+      expect(await violationsOf(app.page)).toEqual([]);
+      await app.shoot("create-vhd");
+      await row.getByRole("button", { name: "Convert to qcow2" }).click();
+      await expect.poll(() => config().inputValue(), SLOW).toContain("foreign.qcow2,qcow2,xvda,rw");
+      expect(await row.getByRole("button", { name: "Convert to qcow2" }).count()).toBe(0);
+      await app.page.keyboard.press("Escape");
+      await dialog("New domain").waitFor({ state: "detached" });
+      await app.page.locator(".side-domain").filter({ hasText: domain }).click();
+      await app.dropPaths([at("foreign.vhd")], /Attach to/);
+      const attach = app.page.getByRole("dialog", { name: /^Attach to/ });
+      await attach.getByRole("button", { name: "Convert to qcow2" }).waitFor(SLOW);
+      expect(await attach.getByLabel("Read-only").isChecked()).toBe(true);
+      await attach.getByRole("button", { name: "Attach", exact: true }).click();
+      await said(/foreign(-2)?\.vhd is attached as xvd\w of /);
+      await client.request("destroy", { domid });
+      client.close();
     });
 
     it("may change or vanish while it comes: that is said, and nothing of it stays; one that is too large is refused", async () => {

@@ -1,5 +1,5 @@
 /** Carries out requests about disk images. */
-import { DiskIntake } from "../disk-intake.ts";
+import { FileIntake } from "../file-intake.ts";
 import type { DISK_REQUESTS } from "../requests/disks.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import { passTo, type SessionContext } from "./context.ts";
@@ -7,7 +7,7 @@ import { passTo, type SessionContext } from "./context.ts";
 export function diskHandlers(session: SessionContext): HandlersOf<typeof DISK_REQUESTS> {
   const { host, hostFiles } = session;
   const inspect = passTo(host)("inspectDisk");
-  const intake = new DiskIntake(host.images, host.journal, () => session.who);
+  const intake = new FileIntake(host.journal, () => session.who);
   session.onEnd(() => intake.end());
   return {
     inspectDisk: (args) => {
@@ -15,7 +15,7 @@ export function diskHandlers(session: SessionContext): HandlersOf<typeof DISK_RE
       return inspect(args);
     },
     diskImages: () => host.images.all(),
-    diskBegin: ({ name, size }) => intake.begin(name, size),
+    diskBegin: ({ name, size }) => intake.begin(`Take the disk image ${name}`, () => host.images.begin(name, size)),
     diskChunk: async ({ intake: id, offset, bytes }) => {
       await intake.chunk(id, offset, bytes);
       return null;

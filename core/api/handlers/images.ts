@@ -5,11 +5,13 @@ import { told } from "./binned-files.ts";
 import type { SessionContext } from "./context.ts";
 
 export function imageHandlers(session: SessionContext): HandlersOf<typeof IMAGE_REQUESTS> {
+  const { hostFiles } = session;
   const { imageLibrary } = session.host;
   return {
     imageList: () => imageLibrary.list(),
     imageCreate: ({ name, format, bytes }) => imageLibrary.create(name, format, bytes),
-    imageCopy: ({ path, name, format }) => imageLibrary.copy(path, name, format, session.who),
+    imageCopy: ({ path, name, format }) =>
+      imageLibrary.copy(path, name, format, session.who, (file) => hostFiles.allows(file)),
     imageGrow: async ({ path, bytes }) => {
       await imageLibrary.grow(path, bytes);
       return null;

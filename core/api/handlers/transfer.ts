@@ -1,7 +1,7 @@
 /** Carries out requests about domains in a single file. */
 import { rm } from "node:fs/promises";
 import path from "node:path";
-import { DiskIntake } from "../disk-intake.ts";
+import { FileIntake } from "../file-intake.ts";
 import { Outgoing } from "../outgoing.ts";
 import type { TRANSFER_REQUESTS } from "../requests/transfer.ts";
 import type { HandlersOf } from "../requests/request.ts";
@@ -11,7 +11,7 @@ export function transferHandlers(session: SessionContext): HandlersOf<typeof TRA
   const { transfers, journal } = session.host;
   const who = () => session.who;
   const outgoing = new Outgoing(transfers, who);
-  const intake = new DiskIntake(transfers.incoming, journal, who, "the file");
+  const intake = new FileIntake(journal, who);
   /** Files that this session has given and that were not used yet. */
   const given = new Set<string>();
   let isOver = false;
@@ -33,7 +33,7 @@ export function transferHandlers(session: SessionContext): HandlersOf<typeof TRA
     importLook: ({ name, head }) => transfers.look(name, head),
     importBegin: async ({ name, size }) => {
       await transfers.ready;
-      return intake.begin(name, size);
+      return intake.begin(`Take the file ${name}`, () => transfers.incoming.begin(name, size));
     },
     importChunk: async ({ intake: id, offset, bytes }) => {
       await intake.chunk(id, offset, bytes);

@@ -1,12 +1,14 @@
 /** Devices of running domains, and their wiring. */
 import { z } from "zod";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "../../toolstack/wiring-report.ts";
+import { MOST_PIECE_BYTES } from "../limits.ts";
 import { takes } from "./request.ts";
-import { domid } from "./values.ts";
+import { bytes, domid } from "./values.ts";
 
 const deviceName = z.string().regex(/^[\w@-]{1,128}$/, "must be a name as in xenstore");
 const deviceKey = z.string().regex(/^[a-z0-9]{1,16}$/);
 const deviceSpec = z.string().max(8192);
+const intake = z.string().regex(/^d\d+$/, "must be a file's id");
 
 export const DEVICE_REQUESTS = {
   /**
@@ -34,6 +36,26 @@ export const DEVICE_REQUESTS = {
   diskResize: takes(
     z.strictObject({ domid, device: z.string().min(1).max(32), bytes: z.int().min(512).multipleOf(512) }),
   ).gives<null>(),
+  /**
+   * A file comes in pieces, in order, into a shared folder of a running domain, `device` by its number. Until it is whole it has another name there.
+   * EEXIST: there is a file of that name, and `replaces` does not say that it is to be replaced. A folder that its guest may only read takes files
+   * from clients that may name it (host-files.ts).
+   */
+  sharedFileBegin: takes(
+    z.strictObject({
+      domid,
+      device: z.string().min(1).max(32),
+      name: z.string().min(1).max(1024),
+      size: z.int().min(0),
+      replaces: z.boolean().optional(),
+    }),
+  ).gives<{ intake: string }>(),
+  sharedFileChunk: takes(
+    z.strictObject({ intake, offset: z.int().min(0), bytes: bytes(MOST_PIECE_BYTES) }),
+  ).gives<null>(),
+  sharedFileEnd: takes(z.strictObject({ intake })).gives<null>(),
+  /** Discards it completely. */
+  sharedFileDrop: takes(z.strictObject({ intake })).gives<null>(),
   /** How a domain's devices are wired now; dom0's are those of all other domains. */
   wiring: takes(z.strictObject({ domid })).gives<DomainWiring>(),
   /** From then on `wiring` events of that domain come, but only of the domain that was asked for last. 0 ends them. */

@@ -14,7 +14,10 @@ export const IMAGE_REQUESTS = {
   imageList: takes(nothing).gives<ImageList>(),
   /** Makes an empty image of so many bytes; its name gets the format's ending. Answers with its place. */
   imageCreate: takes(z.strictObject({ name, format, bytes: z.int().min(0) })).gives<{ path: string }>(),
-  /** Makes a copy, of an image in the list, that is based on nothing, among those that the host keeps, in that format. EBUSY while it is written. */
+  /**
+   * Makes a copy, of an image in the list or one that the client may name, that is based on nothing, among those that the host keeps, in that format.
+   * EBUSY while it is written.
+   */
   imageCopy: takes(z.strictObject({ path: fileName, name, format: copyFormat })).gives<{ path: string }>(),
   /** Enlarges an image in the list. EINVAL where it would become smaller, EBUSY where somebody relies on its size. */
   imageGrow: takes(z.strictObject({ path: fileName, bytes: z.int().min(0) })).gives<null>(),

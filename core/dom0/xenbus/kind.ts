@@ -179,6 +179,15 @@ export interface HeldImage {
   release(): void;
 }
 
+/** A file on its way into a folder. In the end it is complete, or nothing of it is there. */
+export interface ReceivedFile {
+  readonly size: number;
+  /** Takes the next bytes. */
+  take(offset: number, bytes: Uint8Array): Promise<void>;
+  finish(): Promise<void>;
+  drop(): Promise<void>;
+}
+
 /** The backend of one device. Its methods are called one after the other, except for the events of its channels. */
 export interface Backend {
   /** Prepares for a frontend, also for the next one after a disconnect. Returns the nodes that it offers. Rejects when it can't. */
@@ -202,6 +211,11 @@ export interface Backend {
   checkMedium?(params: string): Promise<void>;
   /** Takes no more requests until the image that lies behind it is released. Rejects with StoreError when it can't. */
   hold?(): Promise<HeldImage>;
+  /**
+   * Begins to take a file of the host's user into the folder that lies behind it, under that name and in place of a file of that name if `replaces`
+   * says so. Rejects with an error that has a code.
+   */
+  receive?(name: string, size: number, replaces: boolean): Promise<ReceivedFile>;
   /** For a disk, the text by which its image was opened, as in the node `params`; null where it has none. */
   readonly image?: string | null;
   state(): BackendState;

@@ -23,6 +23,15 @@ export interface ScreenPart {
   pixels: Uint8Array;
 }
 
+export interface SharedFolderFacts {
+  tag: string;
+  path: string;
+  /** Whether the guest may only read it. */
+  isReadOnly: boolean;
+  /** The name of its domain. */
+  domain: string;
+}
+
 /** Requests: name → arguments and result. */
 export interface DeviceRequests {
   /**
@@ -51,6 +60,19 @@ export interface DeviceRequests {
   mediumInsert: { args: { domid: number; key: string; spec: string; folder: string }; result: null };
   /** Makes a disk of a running domain larger and tells its guest. `device` is its id or a name like xvda, and `bytes` a multiple of 512. */
   diskResize: { args: { domid: number; device: string; bytes: number }; result: null };
+  /** The folder that a shared folder's device stands for. `tag` is the name by which the guest mounts it. */
+  sharedFolder: { args: { domid: number; device: string }; result: SharedFolderFacts };
+  /**
+   * Puts a file into a shared folder of a domain, in pieces, in order. Until the end it has another name there. EEXIST: there is a file of that name,
+   * and it is not to be replaced.
+   */
+  sharedFileBegin: {
+    args: { domid: number; device: string; name: string; size: number; replaces: boolean };
+    result: { file: number };
+  };
+  sharedFileChunk: { args: { file: number; offset: number; bytes: Uint8Array }; result: null };
+  sharedFileEnd: { args: { file: number }; result: null };
+  sharedFileDrop: { args: { file: number }; result: null };
   /**
    * Begins to look at the screen of a domain, until displayClose. `id` is that of the framebuffer; the first one is taken if it is left out. ENODEV:
    * the domain has none.

@@ -2,6 +2,8 @@
 import type { MappedGrant } from "../../kernel/grants.ts";
 import type { Backend, BackendContext, BackendState, Nodes } from "../../xenbus/kind.ts";
 import type { Folder } from "./folder/folder.ts";
+import { FolderError } from "./errno.ts";
+import { IncomingFile } from "./folder/incoming-file.ts";
 import { Lane } from "./lane.ts";
 import { FlexRing, readDataRefs } from "./ring.ts";
 import { Session } from "./session.ts";
@@ -94,6 +96,12 @@ export class SharedFolder implements Backend {
   close(): void {
     this.#folder?.close();
     this.#folder = null;
+  }
+
+  /** A read-only folder is so for the guest. Rejects with FolderError, and with the host's errors. */
+  receive(name: string, size: number, replaces: boolean): Promise<IncomingFile> {
+    if (!this.#folder) return Promise.reject(new FolderError("ENODEV", "the folder is not shared any more"));
+    return IncomingFile.begin(this.#folder, name, size, replaces);
   }
 
   state(): BackendState {

@@ -21,7 +21,9 @@ export const CHANNELS: DeviceKey = {
     return [
       ...unknown.map((key) => `${key} is no parameter of a channel; it is ignored`),
       ...(given.get("connection") === "pty"
-        ? ["there is no pty, for Node.js makes none: xl console -n NUMBER reads and writes it"]
+        ? [
+            "there is no pty, for Node.js makes none without native code: xl console -n NUMBER reads and writes it, and of connection=socket,path=PATH “socat pty,link=TTY unix-connect:PATH” makes a pty",
+          ]
         : []),
     ];
   },

@@ -4,6 +4,7 @@
 import { GNTTAB_RESERVED_CONSOLE } from "../../../abi/grant_table.ts";
 import type { Channel } from "../../xenbus/channel.ts";
 import type { Backend, BackendContext, BackendState } from "../../xenbus/kind.ts";
+import { InputQueue } from "./input-queue.ts";
 import type { GuestEnd, Line } from "./line.ts";
 import { ConsoleRing } from "./ring.ts";
 
@@ -18,8 +19,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
   #line: Line | null = null;
   #channel: Channel | null = null;
   #ring: ConsoleRing | null = null;
-  #input: Uint8Array[] = [];
-  #inputBytes = 0;
+  readonly #input = new InputQueue(INPUT_QUEUE_BYTES);
   /** The next turn of the event loop goes on where this one left off. */
   #willService = false;
 
@@ -54,8 +54,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
     this.#ring = null;
     this.#channel = null;
     this.#willService = false;
-    this.#input = [];
-    this.#inputBytes = 0;
+    this.#input.clear();
     this.#line?.connect(null);
   }
 
@@ -98,7 +97,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
         title,
         figures: [
           ...figures.slice(0, 1),
-          { name: "waitingInput", label: "Typed ahead", value: this.#inputBytes, unit: "bytes" },
+          { name: "waitingInput", label: "Typed ahead", value: this.#input.length, unit: "bytes" },
           ...figures.slice(1),
         ],
       },
@@ -106,9 +105,7 @@ export class ConsoleDevice implements Backend, GuestEnd {
   }
 
   type(bytes: Uint8Array): boolean {
-    if (this.#inputBytes + bytes.length > INPUT_QUEUE_BYTES) return false;
-    this.#input.push(bytes.slice());
-    this.#inputBytes += bytes.length;
+    if (!this.#input.add(bytes)) return false;
     if (this.#feed()) this.#channel?.notify();
     return true;
   }
@@ -144,13 +141,10 @@ export class ConsoleDevice implements Backend, GuestEnd {
   #feed(): boolean {
     let moved = false;
     while (this.#ring && this.#input.length > 0) {
-      const first = this.#input[0]!;
-      const taken = this.#ring.putInput(first);
+      const taken = this.#ring.putInput(this.#input.front());
       if (taken === 0) break;
       moved = true;
-      this.#inputBytes -= taken;
-      if (taken === first.length) this.#input.shift();
-      else this.#input[0] = first.subarray(taken);
+      this.#input.remove(taken);
     }
     if (moved && this.#input.length === 0) this.#line?.fed();
     return moved;

@@ -240,7 +240,7 @@ describe("a channel's specification", () => {
   it("says what it asks for in vain, and where its socket will be", () => {
     expect(CHANNELS.remarks!("name=a,connection=pty,colour=red")).toEqual([
       "colour is no parameter of a channel; it is ignored",
-      "there is no pty, for Node.js makes none: xl console -n NUMBER reads and writes it",
+      "there is no pty, for Node.js makes none without native code: xl console -n NUMBER reads and writes it, and of connection=socket,path=PATH “socat pty,link=TTY unix-connect:PATH” makes a pty",
     ]);
     const spec = CHANNELS.parse("name=a,connection=socket,path=run/a", []);
     expect(CHANNELS.within!(spec, "/home/x").sockets).toEqual(["/home/x/run/a"]);

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { DiskImages } from "../../core/api/disk-images.ts";
-import { DiskIntake } from "../../core/api/disk-intake.ts";
+import { FileIntake } from "../../core/api/file-intake.ts";
 import { HostJournal } from "../../core/api/journal/host-journal.ts";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -11,15 +11,17 @@ const who = { id: "test", words: "A test" };
 let folder: string;
 let images: DiskImages;
 let journal: HostJournal;
-let intake: DiskIntake;
+let intake: FileIntake;
 
 beforeEach(() => {
-  folder = temporaryFolder("disk-intake");
+  folder = temporaryFolder("file-intake");
   images = new DiskImages(folder);
   journal = new HostJournal(() => {}, { gone: () => null, kept: () => null });
-  intake = new DiskIntake(images, journal, () => who);
+  intake = new FileIntake(journal, () => who);
 });
 
+const begin = (name: string, size: number, by = intake): Promise<{ intake: string }> =>
+  by.begin(`Take ${name}`, () => images.begin(name, size));
 const states = () => journal.entries.map(({ state }) => state);
 /** Replaces the partial files that have been received by folders, so that removing them as files fails. */
 function spoil(): void {
@@ -31,7 +33,7 @@ function spoil(): void {
 
 describe("a file that can't be removed", () => {
   it("whose task is cancelled ends with it", async () => {
-    await intake.begin("a.img", 10);
+    await begin("a.img", 10);
     spoil();
     journal.cancel(journal.entries.at(-1)!.id);
     await expect.poll(states).toEqual(["cancelled"]);
@@ -41,7 +43,7 @@ describe("a file that can't be removed", () => {
     const unhandled = vi.fn();
     process.on("unhandledRejection", unhandled);
     try {
-      await intake.begin("a.img", 10);
+      await begin("a.img", 10);
       spoil();
       intake.end();
       await expect.poll(states).toEqual(["cancelled"]);
@@ -54,7 +56,7 @@ describe("a file that can't be removed", () => {
   });
 
   it("is named to whoever drops it, and its name is free", async () => {
-    const { intake: id } = await intake.begin("a.img", 10);
+    const { intake: id } = await begin("a.img", 10);
     spoil();
     await expect(intake.drop(id)).rejects.toThrow(/^What has come of a\.img can't be removed: /);
     expect(states()).toEqual(["cancelled"]);
@@ -64,7 +66,7 @@ describe("a file that can't be removed", () => {
   });
 
   it("hides nothing of what failed first", async () => {
-    const { intake: id } = await intake.begin("a.img", 10);
+    const { intake: id } = await begin("a.img", 10);
     spoil();
     await expect(intake.chunk(id, 5, new Uint8Array(5))).rejects.toThrow(/begin at 0/);
     expect(states()).toEqual(["failed"]);
@@ -73,21 +75,21 @@ describe("a file that can't be removed", () => {
 
 describe("many", () => {
   it("that are begun at once are no more than may be taken at once", async () => {
-    const begun = await Promise.allSettled(Array.from({ length: 9 }, (_, i) => intake.begin(`${i}.img`, 10)));
+    const begun = await Promise.allSettled(Array.from({ length: 9 }, (_, i) => begin(`${i}.img`, 10)));
     expect(begun.map(({ status }) => status)).toEqual([...Array<string>(8).fill("fulfilled"), "rejected"]);
     expect(readdirSync(folder)).toHaveLength(8);
     // A file that could not be begun must not take up one of the places.
     intake.end();
-    const other = new DiskIntake(images, journal, () => who);
+    const other = new FileIntake(journal, () => who);
     for (let i = 0; i < 9; i++)
-      await expect(other.begin("a.img", 2 ** 50)).rejects.toMatchObject({ data: { code: "EFBIG" } });
-    await other.drop((await other.begin("a.img", 10)).intake);
+      await expect(begin("a.img", 2 ** 50, other)).rejects.toMatchObject({ data: { code: "EFBIG" } });
+    await other.drop((await begin("a.img", 10, other)).intake);
   });
 
   it("that were cancelled are known for a while, and not for ever", async () => {
     const ids: string[] = [];
     for (let i = 0; i < 65; i++) {
-      ids.push((await intake.begin("a.img", 10)).intake);
+      ids.push((await begin("a.img", 10)).intake);
       journal.cancel(journal.entries.at(-1)!.id);
       await expect.poll(() => journal.entries.at(-1)!.state, { interval: 1 }).toBe("cancelled");
     }

@@ -1,57 +1,64 @@
 /**
- * A session's disk images on their way to the host, as tasks that everybody sees and can cancel. When the session ends, incomplete ones are removed.
+ * A session's files on their way to the host, as tasks that everybody sees and can cancel. When the session ends, incomplete ones are removed.
  */
-import { rm } from "node:fs/promises";
 import { ApiFailure } from "./failure.ts";
-import type { DiskImages, ImageIntake } from "./disk-images.ts";
 import type { Client } from "./journal/entry.ts";
 import type { HostJournal } from "./journal/host-journal.ts";
 import type { Work } from "./journal/journal.ts";
 
+/** A file that comes in pieces. In the end it is complete, or nothing of it is there. */
+export interface ComingFile {
+  readonly size: number;
+  /** Takes the next bytes. */
+  take(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Returns the place of the whole file. */
+  finish(): Promise<string>;
+  /** Discards what has come. */
+  drop(): Promise<void>;
+  /** Removes the whole file again. If this function is missing, one that is whole stays. */
+  undo?(): Promise<void>;
+}
+
 /** The most at one time. */
 const MOST_INTAKES = 8;
-/** A client that sends the next bytes of a cancelled image does so soon, so only the last ones are remembered. */
+/** A client that sends the next bytes of a cancelled file does so soon, so only the last ones are remembered. */
 const MOST_STOPPED = 64;
 
 interface Coming {
-  intake: ImageIntake;
+  intake: ComingFile;
   work: Work;
   stopped: boolean;
 }
 
-export class DiskIntake {
-  readonly #images: DiskImages;
+export class FileIntake {
   readonly #journal: HostJournal;
   readonly #who: () => Client;
-  readonly #what: string;
   readonly #coming = new Map<string, Coming>();
-  /** Images that were cancelled, of which the client is told when it sends the next bytes. */
+  /** Files that were cancelled, of which the client is told when it sends the next bytes. */
   readonly #stopped = new Set<string>();
   #next = 1;
-  /** Number of images whose intake is about to begin; they count too. */
+  /** Number of files whose intake is about to begin; they count too. */
   #beginning = 0;
   #ended = false;
 
-  /** `what` names such a file in words, for tasks. */
-  constructor(images: DiskImages, journal: HostJournal, who: () => Client, what = "the disk image") {
-    this.#images = images;
+  constructor(journal: HostJournal, who: () => Client) {
     this.#journal = journal;
     this.#who = who;
-    this.#what = what;
   }
 
-  async begin(name: string, size: number): Promise<{ intake: string }> {
+  /** `title` names the task, and `open` begins the file. */
+  async begin(title: string, open: () => Promise<ComingFile>): Promise<{ intake: string }> {
     if (this.#coming.size + this.#beginning >= MOST_INTAKES)
-      throw new ApiFailure("EBUSY", `${MOST_INTAKES} images are being taken already; wait for one of them.`);
+      throw new ApiFailure("EBUSY", `${MOST_INTAKES} files are being taken already; wait for one of them.`);
     const id = `d${this.#next++}`;
     this.#beginning++;
-    const intake = await this.#images.begin(name, size).finally(() => this.#beginning--);
+    const intake = await open().finally(() => this.#beginning--);
     if (this.#ended) {
       await intake.drop();
       throw cancelled();
     }
     const coming: Coming = { intake, work: null!, stopped: false };
-    coming.work = this.#journal.begin(`Take ${this.#what} ${name}`, this.#who(), () => {
+    coming.work = this.#journal.begin(title, this.#who(), () => {
       coming.stopped = true;
       this.#noteStopped(id);
       void this.#over(id, cancelled()).catch(() => {});
@@ -77,8 +84,8 @@ export class DiskIntake {
     const coming = this.#find(id);
     try {
       const path = await coming.intake.finish();
-      if (coming.stopped) {
-        await rm(path, { force: true });
+      if (coming.stopped && coming.intake.undo) {
+        await coming.intake.undo();
         throw cancelled();
       }
       this.#coming.delete(id);
@@ -91,7 +98,7 @@ export class DiskIntake {
     }
   }
 
-  /** Discards the image completely. */
+  /** Discards the file completely. */
   drop(id: string): Promise<void> {
     this.#find(id);
     return this.#over(id, cancelled());
@@ -127,7 +134,7 @@ export class DiskIntake {
   #find(id: string): Coming {
     const coming = this.#coming.get(id);
     if (coming) return coming;
-    throw this.#stopped.has(id) ? cancelled() : new ApiFailure("ENOENT", `There is no image ${id} on its way.`);
+    throw this.#stopped.has(id) ? cancelled() : new ApiFailure("ENOENT", `There is no file ${id} on its way.`);
   }
 }
 
