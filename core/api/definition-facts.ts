@@ -39,6 +39,11 @@ export function described(definition: Definition, domid: number | null): KeptDom
     lastRunAt,
     autostart,
     template,
-    files: [...new Set(config?.devices.flatMap(({ files }) => files) ?? [])],
+    files: filesOf(config),
   };
+}
+
+/** Files of the host's computer that its devices have; none if its text is not understood. */
+export function filesOf(config: DomainConfig | null): string[] {
+  return [...new Set(config?.devices.flatMap(({ files }) => files) ?? [])];
 }

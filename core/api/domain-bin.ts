@@ -29,18 +29,19 @@ export class DomainBin {
     return isReady;
   }
 
-  /** One of them, or all. Where one can't go, the others do. Throws Refusal. */
+  /**
+   * One of them, or all that lie there when this is called: what is deleted meanwhile stays for its day. Where one can't go, the others do. Throws
+   * Refusal.
+   */
   async purge(id: string | null): Promise<void> {
     if (id !== null) return this.#gone(id);
     const failures: unknown[] = [];
-    for (const each of await this.#library.bin())
-      await this.#gone(each.id).catch((error: { code?: string }) => {
+    for (const each of await this.#library.inBin())
+      await this.#gone(each).catch((error: { code?: string }) => {
         // Somebody else may have removed it, or put it back.
         if (error.code !== "ESRCH") failures.push(error);
       });
     if (failures.length > 0) throw failures[0];
-    // What can't be read any more lies there too.
-    await this.#library.purge(null);
   }
 
   /** Those whose day is over. */

@@ -4,8 +4,9 @@ import type { GuestRole } from "../library/downloads/guests.ts";
 import type { CheckReport } from "../dom0/storage/qcow2/check.ts";
 import type { ImageUser } from "../library/images/uses.ts";
 import type { BinEntry } from "../library/bin.ts";
+import type { GoesWith } from "../library/snapshots/report.ts";
 import type { Look } from "../library/transfer/intake.ts";
-import type { ArchiveKind } from "../library/transfer/look.ts";
+import type { ArchiveKind } from "../library/transfer/first-member.ts";
 import type { KeptFile } from "../library/kept-folder.ts";
 import type { BootHandover } from "../toolstack/power.ts";
 import type { BootBuilt } from "../toolstack/messages.ts";
@@ -13,7 +14,7 @@ import type { BootBuilt } from "../toolstack/messages.ts";
 export type { DownloadReport, Fetched } from "../library/downloads/downloads.ts";
 export type { BinEntry } from "../library/bin.ts";
 export type { BinnedSnapshot } from "../library/snapshots/report.ts";
-export type { ArchiveKind } from "../library/transfer/look.ts";
+export type { ArchiveKind } from "../library/transfer/first-member.ts";
 export type { ImageUser } from "../library/images/uses.ts";
 export type { KeptFile } from "../library/kept-folder.ts";
 
@@ -146,11 +147,10 @@ export interface KeptDomain {
   /** Files of the host's computer that its devices have, such as its disks. They stay when it is deleted, but for those that `keptGoesWith` names. */
   files: string[];
 }
-/** A domain that was deleted. `bytes`: with those of the images that were made for its snapshots. */
-export interface BinnedDomain extends BinEntry {
-  snapshots: number;
-  /** Whether something that was written since its first snapshot goes with it; all else is merged into the images with which its disks began. */
-  isWritingLost: boolean;
+/** A domain that was deleted. `bytes`: with those of the images that go with it. */
+export interface BinnedDomain extends BinEntry, Omit<GoesWith, "refused"> {
+  /** Files of the host's computer that its devices have, and that stay. */
+  files: string[];
 }
 /** A disk image, kernel or RAM disk that was deleted. */
 export type BinnedFile = Omit<BinEntry, "uuid">;

@@ -11,12 +11,15 @@ import { convertImage, createImage, type CopyFormat, type NewFormat } from "../d
 import { IMAGE_FORMATS, openStore } from "../dom0/storage/open.ts";
 import { createQcow2 } from "../dom0/storage/qcow2/create.ts";
 import { Qcow2Store } from "../dom0/storage/qcow2/store.ts";
+import { BootDisk } from "../dom0/bootloader/disk.ts";
+import { contentsOf, type DiskPart } from "../dom0/bootloader/contents.ts";
+import { BootError } from "../dom0/bootloader/error.ts";
 import { carryOut } from "./carry-out.ts";
+import { bytesOf, COPY_FORMATS, NEW_FORMATS } from "./disk-arguments.ts";
+import { contentLines } from "./disk-contents.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
-const NEW_FORMATS: readonly NewFormat[] = ["qcow2", "raw"];
-const COPY_FORMATS: readonly CopyFormat[] = ["qcow2", "raw", "vhd"];
 /** By the file's name only, because what a guest wrote to its raw disk must not decide what that disk is. */
 const BY_NAME: Record<string, string> = {
   ".qcow2": "qcow2",
@@ -28,15 +31,6 @@ const BY_NAME: Record<string, string> = {
   ".raw": "raw",
   ".iso": "raw",
 };
-const UNITS: Record<string, number> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
-
-/** Parses "10G", "512M" or a number of bytes. */
-function bytesOf(text: string): number {
-  const [, number, unit] = /^(\d{1,15}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?$/i.exec(text) ?? [];
-  const bytes = number === undefined ? NaN : Number(number) * UNITS[unit!.toUpperCase()]!;
-  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes % 512 === 0) return bytes;
-  throw new InvalidArgumentError("It must be a multiple of 512 bytes, as 10G, 512M or 1048576.");
-}
 
 function formatOf(file: string, given: string | undefined): string {
   const format = given ?? BY_NAME[path.extname(file).toLowerCase()];
@@ -54,7 +48,7 @@ export function declared(connect: Connect): Command {
   const format = (): Option => new Option("-f, --format <format>", "of the image").choices(IMAGE_FORMATS);
   disk
     .command("info <file>")
-    .description("Show what an image is: its disk, what it is based on, its snapshots")
+    .description("Show what an image is: its disk and what is on it, what it is based on, its snapshots")
     .addOption(format())
     .option("--json", "as JSON")
     .action(async (file: string, options: { format?: string; json?: boolean }) => {
@@ -172,6 +166,7 @@ interface Facts {
   backing: string | null;
   backingFormat: string | null;
   snapshots: { id: string; name: string; time: string }[];
+  parts: DiskPart[];
 }
 
 async function factsOf(file: string, store: BlockStore): Promise<Facts> {
@@ -188,17 +183,29 @@ async function factsOf(file: string, store: BlockStore): Promise<Facts> {
       name,
       time: new Date(time * 1000).toISOString(),
     })),
+    parts: await partsOf(store),
   };
 }
 
+/** Nothing for a disk on which there is nothing that is understood. */
+async function partsOf(store: BlockStore): Promise<DiskPart[]> {
+  try {
+    return await contentsOf(await BootDisk.open(store));
+  } catch (error) {
+    if (error instanceof BootError) return [];
+    throw error;
+  }
+}
+
 /** Names come from the image. None of them may act as a command of the terminal. */
-function words({ file, format, bytes, fileBytes, backing, backingFormat, snapshots }: Facts): string {
+function words({ file, format, bytes, fileBytes, backing, backingFormat, snapshots, parts }: Facts): string {
   const lines = [
     `${file}: ${format}`,
     `  disk       ${(bytes / 2 ** 20).toFixed(1)} MiB (${bytes} bytes)`,
     `  file       ${(fileBytes / 2 ** 20).toFixed(1)} MiB`,
     ...(backing === null ? [] : [`  based on   ${backing} (${backingFormat})`]),
     ...snapshots.map(({ id, name, time }) => `  snapshot   ${id}  ${name}  ${time}`),
+    ...contentLines(parts),
   ];
   return `${lines.map((line) => line.replace(/[\x00-\x1f\x7f-\x9f]/g, "?")).join("\n")}\n`;
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
-import type { BinnedDomain, KeptDomain } from "../api/schema.ts";
+import type { BinnedDomain, GoesWith, KeptDomain } from "../api/schema.ts";
 import { UsageError } from "./arguments.ts";
 import { binText } from "./bin-text.ts";
 import { carryOut } from "./carry-out.ts";
@@ -95,24 +95,16 @@ export function declared(connect: Connect): Command {
     });
   domains
     .command("delete <name>")
-    .description("Put it into the bin, for a day, with its snapshots; its disks stay where they are")
+    .description("Put it into the bin, for a day, with its snapshots; the files that you gave it as disks stay")
     .action(async (name: string) => {
       const { host, domain } = await find(name);
-      const { snapshots, images, mergedInto, isWritingLost } = await host.request("keptGoesWith", {
-        uuid: domain.uuid,
-      });
+      const goes = await host.request("keptGoesWith", { uuid: domain.uuid });
       await host.request("keptDelete", { uuid: domain.uuid });
-      const files = domain.files.filter((file) => !images.includes(file));
-      const stay = files.length ? ` ${files.join(", ")} stay as they are.` : "";
-      const since = mergedInto.length
-        ? ` What was written since the first of them is merged into ${mergedInto.join(", ")} before.`
-        : "";
-      const lost = isWritingLost ? " What was written to its other disks since the first of them is gone too." : "";
-      const go = images.length
-        ? ` When it is gone for good, so are the images of its snapshots: ${images.join(", ")}.${since}${lost}`
-        : "";
+      const files = domain.files.filter((file) => !goes.images.includes(file));
+      const stay = files.length ? ` ${files.join(", ")} ${files.length === 1 ? "stays" : "stay"}.` : "";
+      const { snapshots } = goes;
       const what = snapshots > 0 ? `${domain.name} and ${counted(snapshots)} are` : `${domain.name} is`;
-      say(`${what} in the bin for a day; "xenarium domains undelete" takes it out.${stay}${go}\n`);
+      say(`${what} in the bin for a day; "xenarium domains undelete" takes it out.${stay}${goneText(goes)}\n`);
     });
   domains
     .command("discard <name>")
@@ -149,6 +141,15 @@ export function declared(connect: Connect): Command {
       await host.request("binRestore", { id: entry.id });
     });
   return domains;
+}
+
+/** What becomes of the images that were made for it when it is gone for good. */
+function goneText({ images, isLinked, mergedInto, isWritingLost }: GoesWith): string {
+  if (images.length === 0) return "";
+  const what = isLinked ? "the images that were made for it from snapshots" : "the images of its snapshots";
+  const kept = mergedInto.length ? ` What was written to them is merged into ${mergedInto.join(", ")} before.` : "";
+  const lost = isWritingLost ? ` What was written to ${mergedInto.length ? "the others" : "them"} is gone too.` : "";
+  return ` When it is gone for good, so are ${what}: ${images.join(", ")}.${kept}${lost}`;
 }
 
 const counted = (snapshots: number): string => (snapshots === 1 ? "its snapshot" : `its ${snapshots} snapshots`);

@@ -5,6 +5,7 @@ import type { ApiClient } from "../api/client.ts";
 import type { BinnedFile, ImageUser } from "../api/schema.ts";
 import { binText } from "./bin-text.ts";
 import { carryOut } from "./carry-out.ts";
+import { addImageDeeds } from "./image-deeds.ts";
 import { plain, table } from "./table.ts";
 
 type Api = Pick<ApiClient, "request">;
@@ -94,7 +95,7 @@ export type KeptFilesCommand = keyof typeof KINDS;
 export const KEPT_FILES_COMMANDS = Object.keys(KINDS) as KeptFilesCommand[];
 
 export const summaryOf = (name: KeptFilesCommand): string =>
-  `${KINDS[name].several} that a running host keeps: list, delete, bin, undelete`;
+  `${KINDS[name].several} that a running host keeps: ${name === "images" ? "list, info, add, create, convert, resize, check" : "list"}, delete, bin, undelete`;
 
 /** The declaration for commander, also used for help and completion. */
 export function declared(name: KeptFilesCommand, connect: Connect): Command {
@@ -104,6 +105,7 @@ export function declared(name: KeptFilesCommand, connect: Connect): Command {
     .description(`${first!.toUpperCase()}${rest.join("")} that the running host keeps`)
     .exitOverride();
   const say = (text: string): void => void process.stdout.write(text);
+  if (name === "images") addImageDeeds(files, connect);
   files
     .command("list", { isDefault: true })
     .description("Show all of them")

@@ -73,7 +73,7 @@ export function program(actions: Actions, done: (status: number) => void): Comma
   all.addCommand(fetchDeclared(never).summary("files and whole guests from the web, into a running host's library"));
   all.addCommand(
     snapshotDeclared(never).summary(
-      "snapshots of domains: list, take, revert, delete, undelete, bin, merge, rename, clone",
+      "snapshots of domains: list, picture, take, revert, delete, undelete, bin, merge, rename, clone",
     ),
   );
   all.addCommand(forkDeclared(never).summary("a running domain goes on in copies of it too"));

@@ -1,5 +1,6 @@
 /** `xenarium snapshot`: snapshots of domains on a running host. */
 import { Command } from "commander";
+import { writeFileSync } from "node:fs";
 import type { ApiClient } from "../api/client.ts";
 import type { SnapshotReport, SnapshotTree } from "../api/schema.ts";
 import { binText } from "./bin-text.ts";
@@ -22,6 +23,19 @@ export function declared(connect: Connect): Command {
       const found = name === undefined ? await api.request("snapshotDomains") : await treeOf(api, name);
       if (json) say(`${JSON.stringify(found, null, 2)}\n`);
       else say(Array.isArray(found) ? domainsText(found) : treeText(found));
+    });
+  snapshot
+    .command("picture <domain> <snapshot>")
+    .description("Print what its console showed, or write the picture of its screen, a PNG, to a file")
+    .option("-o, --output <file>", "the file; it must not be there yet")
+    .action(async (domain: string, name: string, { output }: { output?: string }) => {
+      const api = await connect();
+      const { uuid, id } = await find(api, domain, name);
+      const picture = await api.request("snapshotPicture", { uuid, snapshot: id });
+      if (!picture) throw new Error(`${domain} showed nothing at ${name}`);
+      if (output !== undefined) writeFileSync(output, picture.bytes, { flag: "wx" });
+      else if (picture.kind === "console") say(`${printable(Buffer.from(picture.bytes).toString("utf8"))}\n`);
+      else throw new Error(`it is the picture of a screen: say with --output where to write it, as ${id}.png`);
     });
   snapshot
     .command("take <domain> <name>")
@@ -166,5 +180,8 @@ function line({ id, name, takenAt, hasMemory, bytes }: SnapshotReport): string {
   const time = new Date(takenAt).toISOString().slice(0, 16).replace("T", " ");
   return `${name}  ${id}  ${time}  ${hasMemory ? "memory and disks" : "disks"}  ${mebibytes(bytes)}`;
 }
+
+/** The guest has written it: none of it may act as a command of the terminal. */
+const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]|[\p{Cf}]/gu, "");
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

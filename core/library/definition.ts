@@ -66,3 +66,11 @@ export function namedFiles<T>(config: string, files: Readonly<Record<string, T>>
   const named = new Set(readConfig(config).values.values());
   return Object.fromEntries(Object.entries(files).filter(([name]) => named.has(name)));
 }
+
+/** What a deleted or damaged definition says. */
+export interface DefinitionText {
+  uuid: string;
+  name: string;
+  config: string;
+  configName: string | null;
+}

@@ -179,6 +179,11 @@ export class Folders {
     return { entries: entries.sort((a, b) => b.deletedAt - a.deletedAt), spoiled };
   }
 
+  /** Ids of all that lies in the bin, also of what can no longer be read. */
+  async binnedIds(): Promise<string[]> {
+    return (await names(this.#bin)).filter((id) => BINNED.test(id)).reverse();
+  }
+
   /**
    * Returns the texts of definitions that were put aside and of damaged ones in the bin, as far as they can be read. They may be repaired one day, so
    * what they name must stay.

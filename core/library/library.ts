@@ -18,6 +18,7 @@ import {
   MOST_CONFIG_BYTES,
   namedFiles,
   type Definition,
+  type DefinitionText,
   type Description,
   type SavedMemory,
 } from "./definition.ts";
@@ -241,8 +242,7 @@ export class Library {
   /** Updates whether the domain is saved, after its memory was saved or removed. */
   async lookForSaved(uuid: string): Promise<Definition> {
     return this.#step(`${this.get(uuid).name} can't be looked at`, async () => {
-      const before = this.#get(uuid);
-      const now = { ...before, saved: await this.#readSaved(uuid) };
+      const now = { ...this.#get(uuid), saved: await this.#readSaved(uuid) };
       this.#all.set(uuid, now);
       return now;
     });
@@ -293,10 +293,9 @@ export class Library {
   bin(): Promise<BinEntry[]> {
     return this.#next(async () => {
       if (!this.#folders || !this.#contents) return [];
-      const { entries } = await this.#folders.binned();
       const used = this.#used();
       const counted: BinEntry[] = [];
-      for (const { id, deletedAt, description } of entries) {
+      for (const { id, deletedAt, description } of (await this.#folders.binned()).entries) {
         let bytes = await this.#folders.binnedBytes(id);
         for (const sum of new Set(Object.values(description.files)))
           if (!used.has(sum)) bytes += await this.#contents.size(sum);
@@ -308,20 +307,18 @@ export class Library {
   }
 
   /** Returns the texts of the definitions in the bin. */
-  binned(): Promise<{ uuid: string; name: string; place: "bin"; config: string; configName: string | null }[]> {
+  binned(): Promise<(DefinitionText & { id: string; place: "bin" })[]> {
     return this.#next(async () => {
       const { entries } = (await this.#folders?.binned()) ?? { entries: [] };
-      return entries.map(({ description: { uuid, name, configName }, config }) => ({
-        ...{ uuid, name, config, configName },
+      return entries.map(({ id, description: { uuid, name, configName }, config }) => ({
+        ...{ id, uuid, name, config, configName },
         place: "bin" as const,
       }));
     });
   }
 
   /** Returns the texts of damaged definitions that may be repaired. `name` is the one in the text, or the UUID. */
-  spoiled(): Promise<
-    { uuid: string; name: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]
-  > {
+  spoiled(): Promise<(DefinitionText & { place: "bin" | "spoiled" })[]> {
     return this.#next(async () =>
       ((await this.#folders?.spoiled()) ?? []).map((each) => ({
         ...each,
@@ -345,13 +342,16 @@ export class Library {
     });
   }
 
-  /** Deletes one entry of the bin for good, or all of them. Throws Refusal ESRCH. */
-  async purge(id: string | null): Promise<void> {
+  /** Ids of all that lies in the bin now, also of what can't be read any more. */
+  inBin(): Promise<string[]> {
+    return this.#next(async () => (await this.#folders?.binnedIds()) ?? []);
+  }
+
+  /** Deletes one entry of the bin for good. Throws Refusal ESRCH. */
+  async purge(id: string): Promise<void> {
     return this.#step("The bin can't be emptied", async ({ folders }) => {
-      const { entries, spoiled } = await folders.binned();
-      const ids = [...entries.map((each) => each.id), ...spoiled];
-      if (id !== null && !ids.includes(id)) throw new Refusal("ESRCH", "That is not in the bin any more.");
-      for (const each of id === null ? ids : [id]) await this.#purge(folders, each);
+      if (!(await folders.binnedIds()).includes(id)) throw new Refusal("ESRCH", "That is not in the bin any more.");
+      await this.#purge(folders, id);
       await this.#collect();
     });
   }
@@ -365,9 +365,8 @@ export class Library {
 
   async #purgeOld(): Promise<number> {
     if (!this.#folders) return 0;
-    const { entries, spoiled } = await this.#folders.binned();
     const now = this.#parts.now();
-    const over = [...entries.map(({ id }) => id), ...spoiled].filter((id) => Number(id.slice(0, 13)) <= now - BIN_MS);
+    const over = (await this.#folders.binnedIds()).filter((id) => Number(id.slice(0, 13)) <= now - BIN_MS);
     const old = await this.#folders.overdue(over, now, SURE_MS);
     for (const id of old) await this.#purge(this.#folders, id).catch(() => {});
     if (old.length) await this.#collect();

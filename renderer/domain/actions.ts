@@ -4,7 +4,8 @@ import { askLibrary } from "../library/asked.ts";
 import { exportDomain } from "../library/transfer.ts";
 import { act } from "../state/session.ts";
 import { ask, forget, show, useApp, type EndedDomain } from "../state/store.ts";
-import { askDelete, listed } from "./deletion.ts";
+import { askDelete } from "./deletion.ts";
+import { listed } from "./goes-with.ts";
 
 export type DomainAction = "pause" | "unpause" | "save" | "shutdown" | "reboot" | "destroy";
 

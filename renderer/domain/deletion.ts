@@ -5,14 +5,7 @@ import { snapshotsText } from "../snapshots/words.ts";
 import { act, request, sentence } from "../state/session.ts";
 import { ask, toast, type EndedDomain } from "../state/store.ts";
 import { sizeText } from "../ui/units.ts";
-
-const MOST_NAMED = 12;
-/** As "a, b and c", or "a, b and more". */
-export function listed(names: readonly string[]): string {
-  const shown = names.slice(0, MOST_NAMED);
-  const last = names.length > MOST_NAMED ? "more" : shown.pop();
-  return shown.length === 0 ? (last ?? "") : `${shown.join(", ")} and ${last}`;
-}
+import { imagesText, listed, writtenText } from "./goes-with.ts";
 
 interface Asked {
   readonly ended: EndedDomain;
@@ -38,22 +31,15 @@ export async function askDelete(all: readonly EndedDomain[]): Promise<void> {
   });
 }
 
+const NOTHING = { snapshots: 0, images: [], bytes: 0, isLinked: false, mergedInto: [], isWritingLost: false };
+
 /** Another client may have deleted it already. */
 async function goesWith({ uuid }: EndedDomain): Promise<GoesWith> {
   try {
     return await request("keptGoesWith", { uuid });
   } catch (error) {
-    return { snapshots: 0, images: [], bytes: 0, mergedInto: [], isWritingLost: false, refused: sentence(error) };
+    return { ...NOTHING, refused: sentence(error) };
   }
-}
-
-/** What becomes of what was written since the first snapshot. */
-function sinceFirst(wanted: readonly Asked[]): string {
-  const into = [...new Set(wanted.flatMap(({ goes }) => goes.mergedInto))].map(baseName);
-  const isLost = wanted.some(({ goes }) => goes.isWritingLost);
-  const kept = `What was written since the first of them is merged into ${listed(into)} before.`;
-  if (into.length === 0) return isLost ? "What was written since the first of them is gone with them." : "";
-  return isLost ? `${kept} What was written to other disks is gone with them.` : kept;
 }
 
 function goneText(wanted: readonly Asked[]): string {
@@ -62,6 +48,7 @@ function goneText(wanted: readonly Asked[]): string {
   const snapshots = wanted.reduce((sum, { goes }) => sum + goes.snapshots, 0);
   const images = wanted.flatMap(({ goes }) => goes.images);
   const files = [...new Set(kept.flatMap((each) => each.files))].filter((file) => !images.includes(file));
+  const all = wanted.map(({ goes }) => goes);
   const bytes = wanted.reduce((sum, { goes }) => sum + goes.bytes, 0);
   const parts = [
     one ? "Its configuration" : `The configurations of ${listed(wanted.map(({ ended }) => ended.name))}`,
@@ -73,9 +60,11 @@ function goneText(wanted: readonly Asked[]): string {
     `${parts.slice(0, -1).join(", ")}${one ? "" : ","} and ${parts.at(-1)} go to the bin. They can be restored from there for a day; then they are gone.`,
     images.length === 0
       ? ""
-      : `The disk images that were made for ${one ? "its snapshots" : "their snapshots"}, beside the disks, are gone then too. That is ${sizeText(bytes)}: ${listed(images.map(baseName))}. ${sinceFirst(wanted)}`,
+      : `${sentenceOf(imagesText(all))} are gone then too. That is ${sizeText(bytes)}: ${listed(images.map(baseName))}. ${writtenText(all)}`,
     files.length === 0 ? "" : `What lies in files of this computer stays: ${listed(files)}.`,
   ]
     .filter(Boolean)
     .join("\n\n");
 }
+
+const sentenceOf = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,5 +1,6 @@
 /** What lies in the bin: the host's lists of each kind of thing that can be deleted, as one. */
 import type { BinnedFile } from "../../core/api/schema.ts";
+import { goneForGood } from "../domain/goes-with.ts";
 import { act, request, sentence } from "../state/session.ts";
 import { snapshotsText } from "../snapshots/words.ts";
 
@@ -60,14 +61,11 @@ const KINDS: readonly Kind[] = [
   {
     plural: "domains",
     list: async () =>
-      (await request("binList", {})).map(({ id, uuid: _, snapshots, isWritingLost, ...each }) => ({
-        ...each,
-        kind: snapshots === 0 ? "Domain" : `Domain with ${snapshotsText(snapshots)}`,
+      (await request("binList", {})).map(({ id, name, deletedAt, goneAt, bytes, ...goes }) => ({
+        ...{ name, deletedAt, goneAt, bytes },
+        kind: goes.snapshots === 0 ? "Domain" : `Domain with ${snapshotsText(goes.snapshots)}`,
         key: `domain ${id}`,
-        last:
-          snapshots === 0
-            ? "What the domain was is removed; its disks stay where they are."
-            : `What the domain was is removed with its ${snapshotsText(snapshots)} and the disk images that were made for them. ${isWritingLost ? "The images with which its disks began stay; what was written since the first of its snapshots is gone where another domain needs them as they are." : "What was written to its disks is merged into the images with which they began, and these stay."}`,
+        last: goneForGood(goes),
         putBack: () => act("binRestore", { id }),
         purge: () => act("binPurge", { id }),
       })),

@@ -151,7 +151,7 @@ describe("fetching over the API", () => {
     expect(await message(window.request("keptKernelRemove", { name: id }))).toBe(
       `EBUSY: odd, which lies in the bin, is made of ${id}: remove it there for good first.`,
     );
-    await host.library.purge(null);
+    await host.bin.purge(null);
     await window.request("keptKernelRemove", { name: id });
     const now = Date.now();
     for (const after of [day, day + hour]) await host.kernels.purgeOld(now + 1000 + after);

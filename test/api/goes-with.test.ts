@@ -42,11 +42,11 @@ afterAll(() => host.powerOff(0));
 
 it("is nothing for a domain without snapshots, whose disks stay", async () => {
   expect(await client.request("keptGoesWith", { uuid: PLAIN })).toEqual({
-    ...{ snapshots: 0, images: [], bytes: 0, mergedInto: [], isWritingLost: false },
+    ...{ snapshots: 0, images: [], bytes: 0, isLinked: false, mergedInto: [], isWritingLost: false },
     refused: null,
   });
   await client.request("keptDelete", { uuid: PLAIN });
-  expect(await client.request("binList")).toMatchObject([{ name: "plain", snapshots: 0 }]);
+  expect(await client.request("binList")).toMatchObject([{ name: "plain", snapshots: 0, images: [], files: [image] }]);
   await client.request("binPurge", {});
   expect(existsSync(image)).toBe(true);
   await expect(client.request("keptGoesWith", { uuid: PLAIN })).rejects.toMatchObject({ code: "ESRCH" });
@@ -61,6 +61,7 @@ it("is its snapshots, and all images that were made for them: the one that it ha
     snapshots: 2,
     images: overlays(),
     bytes: room(overlays()),
+    isLinked: false,
     ...{ mergedInto: [image], isWritingLost: false },
     refused: null,
   });
@@ -83,16 +84,20 @@ it("is not what another domain is based on; the bin counts the rest, which is wh
     snapshots: 2,
     refused: expect.stringMatching(refused) as string,
   });
-  expect(await client.request("keptGoesWith", { uuid: copy })).toMatchObject({ refused: null });
+  const own = (await client.request("keptDomains")).find(({ name }) => name === "copy")!.files;
+  const goes = { snapshots: 0, images: own, isLinked: true, mergedInto: [], isWritingLost: true };
+  expect(await client.request("keptGoesWith", { uuid: copy })).toMatchObject({ ...goes, refused: null });
   await expect(client.request("keptDelete", { uuid: WEB })).rejects.toMatchObject({ code: "EBUSY" });
   await client.request("keptDelete", { uuid: copy });
   const [entry] = await client.request("binList");
-  expect(entry).toMatchObject({ name: "copy", snapshots: 0 });
+  // Its disk goes with it, although it has no snapshots: nothing of it stays.
+  expect(entry).toMatchObject({ name: "copy", ...goes, files: [] });
   // What the one in the bin is based on stays while it lies there: all but the image that the first domain has now.
   const { images } = await client.request("keptGoesWith", { uuid: WEB });
   expect(images).toHaveLength(1);
   expect((await client.request("keptConfig", { uuid: WEB })).config).toContain(images[0]);
   await client.request("binPurge", {});
+  expect(own.map((file) => existsSync(file))).toEqual([false]);
   expect((await client.request("keptGoesWith", { uuid: WEB })).images.toSorted()).toEqual(overlays());
 });
 

@@ -193,7 +193,7 @@ describe("the bin", () => {
         });
       // From then on it is an image as any, which goes with nobody else.
       await host.library.remove(uuid);
-      await host.library.purge(null);
+      await host.bin.purge(null);
       await purgeOld();
       expect(
         (await one.request("diskImages")).map(({ path: there }) => there),

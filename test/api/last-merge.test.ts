@@ -1,8 +1,20 @@
 /** What becomes of a domain's own disks when it goes for good with its snapshots: they have what it had when it was deleted. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ApiClient } from "../../core/api/client.ts";
 import type { HostService } from "../../core/api/host-service.ts";
 import { openStore } from "../../core/dom0/storage/open.ts";
@@ -16,6 +28,9 @@ import { connectInMemory } from "./in-memory.ts";
 const UUID = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
 const given = { configName: null, files: { k: new Uint8Array([1]) } };
+const MIB = 2 ** 20;
+/** So large that it can be stopped while it is merged. */
+const LARGE = 128 * MIB;
 let folder: string;
 let host: HostService;
 let client: ApiClient;
@@ -205,4 +220,134 @@ it("whoever is killed in the middle of it leaves disks that are right, in the bi
   await client.request("binPurge", {});
   expect(await areAs(first(), had)).toEqual(BOTH);
   expect(overlays()).toEqual([]);
+});
+
+it("what is deleted while the bin is emptied stays for its day, and two who empty it at once both have done so", async () => {
+  const had = await lived();
+  await host.library.define({ uuid: OTHER, config: texts("other", `${at("c.img")},raw,xvda,r`), ...given });
+  await client.request("keptDelete", { uuid: UUID });
+  const another = connectInMemory(host, true).client;
+  const merge = host.snapshots.mergeLast.bind(host.snapshots);
+  vi.spyOn(host.snapshots, "mergeLast").mockImplementationOnce(async (id) => {
+    await another.request("keptDelete", { uuid: OTHER });
+    await merge(id);
+  });
+  await Promise.all([client.request("binPurge", {}), another.request("binPurge", {})]);
+  expect(await areAs(first(), had)).toEqual(BOTH);
+  expect(await client.request("binList")).toMatchObject([{ name: "other" }]);
+  await client.request("binRestore", { id: await binned() });
+});
+
+it(
+  "not while the power of the host goes: what was begun goes on when somebody asks again",
+  { timeout: 60_000 },
+  async () => {
+    await take("one");
+    const [disk] = await disks();
+    const store = await openStore(disk!.file, disk!.format, "read-write");
+    await store.resize(LARGE);
+    for (let offset = 0; offset < LARGE; offset += 4 * MIB) await store.write(offset, [Buffer.alloc(4 * MIB, 9)]);
+    await store.close();
+    await client.request("keptDelete", { uuid: UUID });
+    await host.powerOn();
+    host.toolstack.on("absorbing", () => void host.powerOff(0));
+    await expect(client.request("binPurge", {})).rejects.toMatchObject({
+      message: expect.stringMatching(/^web can't be removed for good yet, .*\.$/) as string,
+    });
+    await expect.poll(() => host.state.power, { timeout: 30_000 }).toBe("off");
+    expect(await client.request("binList")).toHaveLength(1);
+    await client.request("binPurge", {});
+    expect(statSync(at("a.img")).size).toBe(LARGE);
+    expect((await contentOf(at("a.img"), "raw")).equals(Buffer.alloc(LARGE, 9))).toBe(true);
+    expect(overlays()).toEqual([]);
+  },
+);
+
+describe.skipIf(process.getuid?.() !== 0)("a disk of the computer", () => {
+  const MOUNTED_MIB = 24;
+  let mounted: string;
+  /** The images lie on a disk of their own. Returns the disk of the domain. */
+  async function onDisk(skip: (why: string) => never): Promise<void> {
+    mounted = at("mounted");
+    mkdirSync(mounted);
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", `size=${MOUNTED_MIB}m`, "tmpfs", mounted], { stdio: "ignore" });
+    } catch {
+      skip("no tmpfs can be mounted here");
+    }
+    onTestFinished(() => void execFileSync("umount", ["-l", mounted]));
+    writeFileSync(path.join(mounted, "a.img"), "");
+    truncateSync(path.join(mounted, "a.img"), 8 * MIB);
+    await host.library.remove(UUID);
+    await host.bin.purge(null);
+    const config = texts("web", `${path.join(mounted, "a.img")},raw,xvda,rw`);
+    await host.library.define({ uuid: UUID, config, ...given });
+  }
+  const fill = async (byte: number, mib: number): Promise<void> => {
+    const { file, format } = (await disks())[0]!;
+    const store = await openStore(file, format, "read-write");
+    await store.write(0, [Buffer.alloc(mib * MIB, byte)]);
+    await store.close();
+  };
+  const own = (): Promise<Buffer> => contentOf(path.join(mounted, "a.img"), "raw");
+  /** Leaves so many bytes of the disk free. */
+  function takeRoom(left: number): void {
+    const { bavail, bsize } = statfsSync(mounted);
+    writeFileSync(path.join(mounted, "fill"), Buffer.alloc(bavail * bsize - left));
+  }
+
+  it("that is full has room by what only snapshots needed, and otherwise says so: nothing is lost", async ({
+    skip,
+  }) => {
+    await onDisk(skip);
+    const one = await take("one");
+    await fill(2, 4);
+    await client.request("snapshotRevert", { uuid: UUID, snapshot: one, keepNow: "two" });
+    await fill(3, 3);
+    const [had] = await contents();
+    await client.request("keptDelete", { uuid: UUID });
+    takeRoom(MIB);
+    await client.request("binPurge", {});
+    expect((await own()).equals(had!)).toBe(true);
+    expect(readdirSync(mounted).toSorted()).toEqual(["a.img", "fill"]);
+
+    rmSync(path.join(mounted, "fill"));
+    const config = texts("web", `${path.join(mounted, "a.img")},raw,xvda,rw`);
+    await host.library.define({ uuid: UUID, config, ...given });
+    await take("one");
+    await fill(4, 8);
+    const [then] = await contents();
+    await client.request("keptDelete", { uuid: UUID });
+    takeRoom(MIB);
+    await expect(client.request("binPurge", {})).rejects.toMatchObject({
+      code: "ENOSPC",
+      message: expect.stringMatching(/^web can't be removed for good yet, .*disk is full/) as string,
+    });
+    await client.request("binRestore", { id: await binned() });
+    expect((await contents())[0]!.equals(then!)).toBe(true);
+    await client.request("keptDelete", { uuid: UUID });
+    rmSync(path.join(mounted, "fill"));
+    await client.request("binPurge", {});
+    expect((await own()).equals(then!)).toBe(true);
+  });
+
+  it("that can't be written has all as it was, with the snapshots, until it can", async ({ skip }) => {
+    await onDisk(skip);
+    await take("one");
+    await fill(5, 1);
+    const [had] = await contents();
+    const tree = await client.request("snapshots", { uuid: UUID });
+    await client.request("keptDelete", { uuid: UUID });
+    execFileSync("mount", ["-o", "remount,ro", mounted]);
+    await expect(client.request("binPurge", {})).rejects.toMatchObject({
+      code: "EROFS",
+      message: expect.stringMatching(/^web can't be removed for good yet, /) as string,
+    });
+    await client.request("binRestore", { id: await binned() });
+    expect(await client.request("snapshots", { uuid: UUID })).toEqual(tree);
+    await client.request("keptDelete", { uuid: UUID });
+    execFileSync("mount", ["-o", "remount,rw", mounted]);
+    await client.request("binPurge", {});
+    expect((await own()).equals(had!)).toBe(true);
+  });
 });

@@ -1,15 +1,19 @@
 /** `xenarium kernels`, `images`, `captures` and the bin of `xenarium snapshot`, on a host's API. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { downloadsIn } from "../../core/api/fetching.ts";
 import type { ApiClient } from "../../core/api/client.ts";
 import type { HostService } from "../../core/api/host-service.ts";
+import { disk } from "../../core/cli/disk.ts";
 import { keptFiles, type KeptFilesCommand } from "../../core/cli/kept-files.ts";
 import { snapshot } from "../../core/cli/snapshot.ts";
 import { connectInMemory } from "../api/in-memory.ts";
 import { builtHost } from "../built-host.ts";
+import { plant } from "../dom0/bootloader/memory-store.ts";
 import { temporaryFolder } from "../temporary.ts";
+import { toolMissing } from "../tools.ts";
 
 const state = temporaryFolder("kept-files-cli");
 const MIB = 2 ** 20;
@@ -102,6 +106,52 @@ it("images are listed with those that domains name: sizes, what each is based on
   await host.bin.purge(null);
   await host.snapshots.moved(null);
 });
+
+const noFileSystem = toolMissing("mke2fs", "e2fsprogs");
+it.skipIf(noFileSystem !== null)(
+  "images are added, made, converted, enlarged and checked, and what is on one is shown with its system",
+  async () => {
+    const at = (...names: string[]): string => path.join(state, ...names);
+    const root = at("root");
+    plant(root, { "etc/os-release": 'PRETTY_NAME="Tiny Linux 1.0\u001b[2J"\n' });
+    writeFileSync(at("web.raw"), "");
+    truncateSync(at("web.raw"), 3 * MIB);
+    execFileSync("mke2fs", ["-q", "-F", "-t", "ext4", "-O", "^has_journal", "-L", "web", "-d", root, at("web.raw")]);
+    expect(await files("images", "add", at("web.raw"), "--name", "shop.img")).toBe(`${at("images/shop.img")}\n`);
+    expect(readFileSync(at("images/shop.img")).equals(readFileSync(at("web.raw")))).toBe(true);
+    expect(await files("images", "create", "data", "4M")).toBe(`${at("images/data.qcow2")}\n`);
+    for (const [format, ending] of [
+      ["vhd", "vhd"],
+      ["qcow2", "qcow2"],
+    ] as const)
+      expect(await files("images", "convert", "shop.img", "copy", "-O", format)).toBe(
+        `${at(`images/copy.${ending}`)}\n`,
+      );
+    await files("images", "resize", at("images/shop.img"), "5M");
+    const sizes = (await client.request("imageList")).images.map(({ name, size }) => [name, size! / MIB]);
+    expect(Object.fromEntries(sizes)).toMatchObject({ "shop.img": 5, "data.qcow2": 4, "copy.qcow2": 3 });
+    expect(await files("images", "check", "copy.qcow2")).toBe("copy.qcow2 is whole.\n");
+    const refused = (...args: string[]) => expect(keptFiles("images", args, async () => client)).rejects;
+    await refused("resize", "shop.img", "1M").toMatchObject({ code: "EINVAL" });
+    await refused("convert", "none.img", "x").toThrow('there is no image none.img; "xenarium images" lists');
+    await refused("add", root).toThrow(`${root} is no file`);
+    writeFileSync(at("images/broken.qcow2"), readFileSync(at("images/copy.qcow2")).subarray(0, 300_000));
+    await refused("check", "broken.qcow2").toThrow("broken.qcow2 is damaged");
+    const line = "  whole disk 3.0 MiB, ext4, “web”, Tiny Linux 1.0[2J\n";
+    expect(await printed((connect) => disk(["info", at("web.raw")], connect))).toContain(line);
+    await host.powerOn();
+    try {
+      expect(await files("images", "info", "copy.qcow2")).toContain(line);
+      expect(await files("images", "info", at("web.raw"))).toMatch(
+        /web\.raw: raw disk image with an ext2[^]*\n  boots +There is no boot configuration/,
+      );
+    } finally {
+      await host.powerOff(0);
+    }
+    for (const { name } of (await client.request("imageList")).images) await files("images", "delete", name);
+    await files("images", "bin", "--empty");
+  },
+);
 
 it("snapshots go to the bin with their size, and are taken out by name or id, under another name if theirs is taken", async () => {
   await host.library.open();

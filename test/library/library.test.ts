@@ -182,7 +182,7 @@ describe("the bin", () => {
     mkdirSync(path.join(root, "bin", "something else"));
     expect(await library.bin()).toEqual([]);
     await expect(library.purge(`${now}-${uuidOf(9)}`)).rejects.toMatchObject({ code: "ESRCH" });
-    await library.purge(null);
+    for (const id of await library.inBin()) await library.purge(id);
     expect(readdirSync(path.join(root, "bin"))).toEqual(["something else"]);
     expect(files()).toHaveLength(1);
   });

@@ -163,6 +163,29 @@ describe.skipIf(missing !== null)(
       client.close();
     });
 
+    it("a domain that was made from a snapshot is deleted with its disk: before, and in the bin, that is said", async () => {
+      const { page } = app;
+      await page.locator('.side-domain[data-name="base-copy"]').click();
+      await page.locator(".page-header").getByRole("button", { name: "Delete", exact: true }).click();
+      const question = dialog("Delete base-copy");
+      const says =
+        /The disk images that were made for it from a snapshot of another domain are gone then too\. That is .*: base\.xvda-[\da-f]{8}\.qcow2\. What was written to them is gone with them\./;
+      await question.getByText(says).waitFor(SLOW);
+      expect(await question.innerText()).not.toMatch(/stays?\b/);
+      await app.shoot("bin-delete-linked");
+      await question.getByRole("button", { name: "Delete", exact: true }).click();
+      await app.command("Bin of deleted");
+      const row = line(/^base-copy Domain/);
+      await row.getByRole("button", { name: "Remove for good: base-copy" }).click();
+      const last =
+        /removed with the disk images that were made for it from a snapshot of another domain\. What was written to them is gone with them\. It can’t be put back/;
+      await removes("Remove base-copy for good", "Remove for good", last, "bin-purge-linked");
+      await row.waitFor({ state: "detached", ...SLOW });
+      await page.keyboard.press("Escape");
+      expect(readdirSync(path.join(folder, "own")).filter((name) => name.startsWith("base."))).toHaveLength(2);
+      await page.getByRole("button", { name: /^Host/ }).first().click();
+    });
+
     it("has what was deleted of every kind, with its size, and puts it back", async () => {
       const { page } = app;
       await app.command("Bin of deleted");
@@ -198,7 +221,8 @@ describe.skipIf(missing !== null)(
       await row.waitFor({ state: "detached", ...SLOW });
       const old = line(/^old/);
       await old.getByRole("button", { name: "Remove for good: old" }).click();
-      const says = /with its 2 snapshots and the disk images that were made for them/;
+      const says =
+        /with its 2 snapshots and the disk images that were made for its snapshots\. What was written to them is merged into old\.img before/;
       await removes("Remove old for good", "Remove for good", says, "bin-purge-domain");
       await old.waitFor({ state: "detached", ...SLOW });
       expect(readdirSync(path.join(folder, "own")).filter((name) => name.startsWith("old"))).toEqual(["old.img"]);

@@ -1,5 +1,6 @@
 /** Carries out requests about domains that are kept. */
-import { configOf } from "../definition-facts.ts";
+import { parseXlConfig } from "../../toolstack/xlcfg.ts";
+import { configOf, filesOf } from "../definition-facts.ts";
 import type { KEPT_REQUESTS } from "../requests/kept.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import { checkNamed, givenFiles, type SessionContext } from "./context.ts";
@@ -59,13 +60,17 @@ export function keptHandlers(session: SessionContext): HandlersOf<typeof KEPT_RE
       library.get(uuid);
       return snapshots.goesWith({ uuid });
     },
-    binList: async () =>
-      Promise.all(
+    binList: async () => {
+      const texts = new Map((await library.binned()).map(({ id, config }) => [id, config]));
+      return Promise.all(
         (await library.bin()).map(async (entry) => {
-          const { snapshots: count, bytes, isWritingLost } = await snapshots.goesWith({ id: entry.id });
-          return { ...entry, snapshots: count, bytes: entry.bytes + bytes, isWritingLost };
+          const { refused: _, bytes, ...goes } = await snapshots.goesWith({ id: entry.id });
+          const named = filesOf(parseXlConfig(texts.get(entry.id) ?? "").config);
+          const files = named.filter((file) => !goes.images.includes(file));
+          return { ...entry, ...goes, bytes: entry.bytes + bytes, files };
         }),
-      ),
+      );
+    },
     binRestore: async ({ id }) => {
       const { uuid } = await bin.restore(id);
       return kept.all.find((each) => each.uuid === uuid)!;

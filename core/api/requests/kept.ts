@@ -40,13 +40,13 @@ export const KEPT_REQUESTS = {
    * EBUSY while it runs and has such disks.
    */
   keptClone: takes(z.strictObject({ uuid, name })).gives<KeptDomain>(),
-  /** Moves it to the bin for a day, with its snapshots. Its disks stay where they are, but for the images that were made for these (keptGoesWith). */
+  /** Moves it to the bin for a day, with its snapshots. The files that its user gave it as disks stay; images that were made for it go with it (keptGoesWith). */
   keptDelete: takes(one).gives<null>(),
   /** What goes with it when it is deleted. */
   keptGoesWith: takes(one).gives<GoesWith>(),
   /** The latest first. */
   binList: takes(nothing).gives<BinnedDomain[]>(),
   binRestore: takes(z.strictObject({ id: binId })).gives<KeptDomain>(),
-  /** Deletes one entry of the bin for good, or all of them. */
+  /** Deletes one entry of the bin for good, or all that lie there now. */
   binPurge: takes(z.strictObject({ id: binId.optional() })).gives<null>(),
 };

@@ -7,17 +7,21 @@ import type { Parts } from "./parts.ts";
 import type { GoesWith } from "./report.ts";
 import type { Tree } from "./tree.ts";
 
+const NOTHING: GoesWith = {
+  ...{ snapshots: 0, images: [], bytes: 0, isLinked: false, mergedInto: [], isWritingLost: false, refused: null },
+};
+
 /** Of a domain that is kept, or of what lies in the bin under that id. */
 export async function goesWith(parts: Parts, which: { uuid: string } | { id: string }): Promise<GoesWith> {
   const { trees } = parts;
   const folder = "id" in which ? trees.binFolder(which.id) : null;
   const tree = "uuid" in which ? trees.known(which.uuid) : trees.awayIn(folder!);
-  if (!tree) return { snapshots: 0, images: [], bytes: 0, mergedInto: [], isWritingLost: false, refused: null };
+  if (!tree) return NOTHING;
   const chains = await chainsIn(parts, tree, folder);
   const images = trees.madeFor(tree);
   const bytes = (await Promise.all(images.map(allocated))).reduce((sum, each) => sum + each, 0);
   return {
-    ...{ snapshots: shown(tree).length, images, bytes },
+    ...{ snapshots: shown(tree).length, images, bytes, isLinked: tree.layers.some(({ isForeign }) => isForeign) },
     mergedInto: chains.map(([first]) => first.file),
     isWritingLost: losesWrites(tree, chains),
     refused: "uuid" in which ? whyNeeded(parts, tree) : null,

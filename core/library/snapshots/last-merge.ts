@@ -16,6 +16,7 @@ import { readPlain } from "../plain.ts";
 import { absorbed } from "./merging.ts";
 import { namedImages, type Parts } from "./parts.ts";
 import { withCurrent, type Layer, type Tree } from "./tree.ts";
+import { MERGING_FILE } from "./trees.ts";
 
 /** The image that a disk began with, and those over it in their order. */
 export type Chain = readonly [first: Layer, ...over: Layer[]];
@@ -93,10 +94,9 @@ export async function chainsIn(parts: Parts, tree: Tree, binned: string | null):
 const factsOf = (file: string): Promise<BigIntStats | null> => lstat(file, { bigint: true }).catch(() => null);
 
 /** Says which files are being changed here, so that whoever goes on knows them. It counts in the folder that it names alone. */
-const NOTE = "merging.json";
 const NOTED = z.strictObject({ folder: z.string(), inodes: z.record(z.string(), z.string()) });
 const MOST_NOTE_BYTES = 2 ** 20;
-const noteIn = (folder: string): string => path.join(folder, "snapshots", NOTE);
+const noteIn = (folder: string): string => path.join(folder, "snapshots", MERGING_FILE);
 
 /** The name of a folder of the bin begins with the time at which its domain was deleted, in milliseconds since 1970. */
 async function isAsDeleted(folder: string, file: string): Promise<boolean> {
@@ -137,29 +137,43 @@ export async function mergeLast(parts: Parts, folder: string): Promise<void> {
   const tree = trees.awayIn(folder);
   const chains = tree ? await chainsIn(parts, tree, folder) : [];
   if (!tree || chains.length === 0) return;
-  const only = withoutPast(tree);
-  await note(folder, chains);
-  await trees.saveAway(folder, only);
-  let isWritten = false;
   try {
+    await mergeChains(parts, folder, tree, chains);
+  } catch (error) {
+    const { code = "EIO", message } = error as Refusal;
+    throw new Refusal(
+      code,
+      `${tree.name} can't be removed for good yet, as its disks are to take in what was written since its first snapshot. ${message}`,
+    );
+  }
+}
+
+async function mergeChains(parts: Parts, folder: string, tree: Tree, chains: readonly Chain[]): Promise<void> {
+  const { trees } = parts;
+  const only = withoutPast(tree);
+  let isWritten = false;
+  const merge = async (): Promise<void> => {
     for (const [first, ...over] of chains)
       for (const top of over) {
         await absorbed(parts, first, top, unwatched());
         isWritten = true;
       }
+  };
+  await note(folder, chains);
+  await trees.saveAway(folder, only);
+  try {
+    await merge();
   } catch (error) {
-    const { code = "EIO", message } = error as Refusal;
+    const { code = "EIO" } = error as Refusal;
     if (!isWritten && BEFORE_WRITING.has(code)) {
       await trees.saveAway(folder, tree);
       await rm(noteIn(folder), { force: true });
+      throw error;
     }
     // What only snapshots needed makes room on a disk that is full.
-    else
-      for (const file of only.going) if (!trees.isUsedElsewhere(tree.uuid, file, only)) await rm(file, { force: true });
-    throw new Refusal(
-      code,
-      `${tree.name} can't be removed for good yet, as its disks are to take in what was written since its first snapshot. ${message}`,
-    );
+    await trees.sweepAway(folder);
+    if (code !== "ENOSPC") throw error;
+    await merge();
   }
   await trees.saveAway(folder, withFirst(only, chains));
 }

@@ -54,13 +54,15 @@ export interface GoesWith {
   /** How many snapshots it has. */
   snapshots: number;
   /**
-   * The disk images that were made for its snapshots, and for no other domain. They have what was written since the first snapshot, and are removed when the
-   * domain is gone for good.
+   * The disk images that were made for its snapshots, or for the domain from a snapshot of another one, and that no other domain needs. They have what was
+   * written since, and are removed when the domain is gone for good.
    */
   images: string[];
-  /** The images with which its disks began that take in what was written since, before that. */
+  /** Whether it was made from a snapshot of another domain, on which its disks are based: no image of its own takes in what was written to those. */
+  isLinked: boolean;
+  /** The images with which its disks began that take in what was written to those, before that. */
   mergedInto: string[];
-  /** Whether something was written since that none of them takes in, as where another domain has the image. */
+  /** Whether something was written to those that none of them takes in, as where another domain has the image. */
   isWritingLost: boolean;
   /** Bytes that these images take on this computer. */
   bytes: number;

@@ -244,21 +244,28 @@ export class Snapshots {
    * Removes one in the bin, or all of that domain (null), for good: merges their images into those that came after them. If cancelled, they are gone and
    * the merge is left for later. Throws Refusal.
    */
-  async purge(uuid: string, id: string | null): Promise<void> {
+  purge(uuid: string, id: string | null): Promise<void> {
+    return this.#purge(uuid, id === null ? (ids) => ids : () => [id]);
+  }
+
+  /** `which` chooses among the ids of those that lie in the bin of that domain. */
+  #purge(uuid: string, which: (ids: readonly string[]) => readonly string[]): Promise<void> {
     const wanted = new AbortController();
-    await this.#alone(uuid, "purge", wanted, async (progress) => {
+    return this.#alone(uuid, "purge", wanted, async (progress) => {
       this.#left.delete(uuid);
-      const tree = this.#parts.trees.find(uuid);
-      const ids = id !== null ? [id] : tree ? binned(tree).map((each) => each.id) : [];
+      const ids = which(binned(this.#parts.trees.find(uuid) ?? { snapshots: [] }).map(({ id }) => id));
       await binning.purge(this.#parts, uuid, ids, { progress, signal: wanted.signal });
     });
   }
 
-  /** Removes what lies in the bin of all domains. Where that fails for one, it is done for the others. Throws Refusal. */
+  /** Removes what lies in the bin of all domains now; what is deleted meanwhile stays for its day. Where that fails for one, it is done for the others. Throws Refusal. */
   async purgeAll(): Promise<void> {
-    const uuids = new Set((await this.bin()).map(({ uuid }) => uuid));
+    const then = new Set((await this.bin()).map(({ uuid, id }) => `${uuid} ${id}`));
     const failures: unknown[] = [];
-    for (const uuid of uuids) await this.purge(uuid, null).catch((error: unknown) => failures.push(error));
+    for (const uuid of new Set([...then].map((each) => each.split(" ")[0]!)))
+      await this.#purge(uuid, (ids) => ids.filter((id) => then.has(`${uuid} ${id}`))).catch((error: unknown) =>
+        failures.push(error),
+      );
     if (failures.length > 0) throw failures[0];
   }
 

@@ -11,6 +11,8 @@ import { readPlain } from "../plain.ts";
 import { frozenFiles, parseTree, treeText, type Snapshot, type Tree } from "./tree.ts";
 
 const TREE_FILE = "tree.json";
+/** Says of a domain in the bin which files are being changed there (last-merge.ts). One that is back needs it no more. */
+export const MERGING_FILE = "merging.json";
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 /** Endings of a snapshot's files: what the domain was, its screen, its console. */
 const ENDINGS = { machine: ".saved", screen: ".png", console: ".txt" } as const;
@@ -80,6 +82,14 @@ export class Trees {
     await this.#write(path.join(folder, "snapshots", TREE_FILE), tree);
     const away = this.#away.get(folder);
     if (away) this.#away.set(folder, { ...away, tree });
+  }
+
+  /** Removes what the tree of a domain in that folder of the bin no longer names: files of its snapshots, and images that nobody else needs. */
+  async sweepAway(folder: string): Promise<void> {
+    const tree = this.awayIn(folder);
+    if (!tree) return;
+    await sweepParts(path.join(folder, "snapshots"), tree);
+    for (const file of tree.going) if (!this.isUsedElsewhere(tree.uuid, file, tree)) await removed(file);
   }
 
   /** Reads all trees, and removes what interrupted steps have left. Called once, before anything else. */
@@ -172,6 +182,7 @@ export class Trees {
       const tree = parseTree(await readFile(file, "utf8"), uuid);
       this.#trees.set(uuid, tree);
       await removeParts(this.folder(uuid));
+      await rm(path.join(this.folder(uuid), MERGING_FILE), { force: true });
       await this.sweep(uuid);
     } catch (error) {
       const why = `${file} can't be used: ${(error as Error).message}`;
@@ -198,12 +209,7 @@ export class Trees {
   async sweep(uuid: string): Promise<void> {
     const tree = this.#trees.get(uuid);
     if (!tree) return;
-    const known = new Set(tree.snapshots.map(({ id }) => id));
-    for (const name of await names(this.folder(uuid))) {
-      const id = PART_OF_SNAPSHOT.exec(name)?.[1];
-      if (id !== undefined && !known.has(id))
-        await rm(path.join(this.folder(uuid), name), { force: true }).catch(() => {});
-    }
+    await sweepParts(this.folder(uuid), tree);
     if (tree.going.length === 0 || this.#unknown(uuid).length > 0) return;
     const left: string[] = [];
     for (const file of tree.going) if (!this.#isNeeded(tree, file) && !(await removed(file))) left.push(file);
@@ -327,6 +333,15 @@ async function awayTree(folder: string): Promise<Tree | null> {
   if (!facts) return null;
   const text = await readPlain(file, MOST_BYTES);
   return parseTree(text.toString("utf8"), path.basename(folder).slice(-36));
+}
+
+/** Removes the files of snapshots that the tree does not have. */
+async function sweepParts(folder: string, tree: Tree): Promise<void> {
+  const known = new Set(tree.snapshots.map(({ id }) => id));
+  for (const name of await names(folder)) {
+    const id = PART_OF_SNAPSHOT.exec(name)?.[1];
+    if (id !== undefined && !known.has(id)) await rm(path.join(folder, name), { force: true }).catch(() => {});
+  }
 }
 
 async function names(folder: string): Promise<string[]> {

@@ -102,7 +102,8 @@ const PACKINGS: readonly [RegExp, string][] = [
 ];
 /** Bytes needed to distinguish all of these. */
 const MARK_BYTES = 10;
-const packing = (head: string): string | null => PACKINGS.find(([mark]) => mark.test(head))?.[1] ?? null;
+/** Returns what a file with these first bytes is packed with; null where it is not. */
+export const packing = (head: string): string | null => PACKINGS.find(([mark]) => mark.test(head))?.[1] ?? null;
 
 async function head(handle: FileHandle): Promise<string> {
   const { bytesRead, buffer } = await handle.read(Buffer.alloc(MARK_BYTES), 0, MARK_BYTES, 0);

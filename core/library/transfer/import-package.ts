@@ -1,6 +1,7 @@
 /** Imports our own archives: every member must be as the description says, in that order, and have the checksum in the last member. */
 import { createHash } from "node:crypto";
 import path from "node:path";
+import { z } from "zod";
 import { Refusal } from "../../toolstack/error.ts";
 import { wholeMember, type Member } from "./archive.ts";
 import { namedDisks, namedImages } from "./config.ts";
@@ -19,6 +20,8 @@ import {
 } from "./package.ts";
 import { takeMember } from "./scratch.ts";
 
+const LATER = z.object({ format: z.literal("xenarium-domain"), version: z.int().min(2) });
+
 /** Reads `domain.json`. Throws Refusal. */
 export function readPackage(bytes: Buffer): Package {
   let given: unknown;
@@ -27,6 +30,12 @@ export function readPackage(bytes: Buffer): Package {
   } catch {
     throw new Refusal("EINVAL", `Its ${DESCRIPTION_MEMBER} is no JSON.`);
   }
+  const later = LATER.safeParse(given);
+  if (later.success)
+    throw new Refusal(
+      "EINVAL",
+      `It was exported by a later version of Xenarium, in the format ${later.data.version}; this one reads the format 1.`,
+    );
   const parsed = PACKAGE.safeParse(given);
   if (!parsed.success) {
     const { path: place, message } = parsed.error.issues[0]!;

@@ -15,9 +15,9 @@ import { freeName } from "../names.ts";
 import { readArchive } from "./archive.ts";
 import { adopted, withTargets } from "./config.ts";
 import { PackageIntake } from "./import-package.ts";
+import { kindOf } from "./first-member.ts";
 import type { Arrived, Intake } from "./intake.ts";
 import { OvaIntake } from "./ova.ts";
-import { DESCRIPTION_MEMBER } from "./package.ts";
 import { withScratch } from "./scratch.ts";
 import { XvaIntake } from "./xva.ts";
 
@@ -112,7 +112,7 @@ async function arrivedFrom(
   await readArchive(
     file,
     async (member) => {
-      intake ??= intakeOf(member.name, scratch);
+      intake ??= new INTAKES[kindOf(member.name, path.basename(file))](scratch);
       await intake.take(member);
     },
     progress,
@@ -122,15 +122,7 @@ async function arrivedFrom(
   return (intake as Intake).end();
 }
 
-function intakeOf(first: string, scratch: string): Intake {
-  if (first === DESCRIPTION_MEMBER) return new PackageIntake(scratch);
-  if (first === "ova.xml") return new XvaIntake(scratch);
-  if (/^[^/]+\.ovf$/i.test(first)) return new OvaIntake(scratch);
-  throw new Refusal(
-    "EINVAL",
-    `This is no domain that can be imported: it begins with ${first}. Allowed: archives of “xenarium export”, OVA and XVA.`,
-  );
-}
+const INTAKES = { Xenarium: PackageIntake, OVA: OvaIntake, XVA: XvaIntake } as const;
 
 function nameOf(wanted: string | null, said: string, taken: Iterable<string>): string {
   if (wanted !== null) return wanted;

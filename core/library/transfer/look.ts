@@ -6,14 +6,12 @@ import { readConfig } from "../../toolstack/config-text.ts";
 import { parseXlConfig } from "../../toolstack/xlcfg.ts";
 import { readArchive, wholeMember } from "./archive.ts";
 import { readPackage } from "./import-package.ts";
+import { kindOf, type ArchiveKind } from "./first-member.ts";
 import type { Look } from "./intake.ts";
 import { lookIntoOvf } from "./ova.ts";
-import { DESCRIPTION_MEMBER, MOST_DESCRIPTION_BYTES } from "./package.ts";
+import { MOST_DESCRIPTION_BYTES } from "./package.ts";
 import { withScratch } from "./scratch.ts";
 import { lookIntoXva } from "./xva.ts";
-
-/** The kind of archive, in words that its users know. */
-export type ArchiveKind = "Xenarium" | "OVA" | "XVA";
 
 /** Thrown to stop reading after the description. */
 class Enough extends Error {}
@@ -33,18 +31,11 @@ export async function lookInto(
       await readArchive(
         file,
         async (member) => {
-          const { name } = member;
+          const kind = kindOf(member.name, called);
           if (member.size > head.length)
             throw new Refusal("EFBIG", `The description of ${called} is too long to be shown before it is imported.`);
           const bytes = await wholeMember(member, MOST_DESCRIPTION_BYTES);
-          if (name === DESCRIPTION_MEMBER) found.look = { kind: "Xenarium", ...lookIntoPackage(bytes) };
-          else if (name === "ova.xml") found.look = { kind: "XVA", ...lookIntoXva(bytes) };
-          else if (/^[^/]+\.ovf$/i.test(name)) found.look = { kind: "OVA", ...lookIntoOvf(bytes) };
-          else
-            throw new Refusal(
-              "EINVAL",
-              `${called} is no domain that can be imported: it begins with ${name}. Allowed: archives of “xenarium export”, OVA and XVA.`,
-            );
+          found.look = { kind, ...LOOKS[kind](bytes) };
           throw new Enough();
         },
         () => {},
@@ -80,3 +71,5 @@ function lookIntoPackage(bytes: Buffer): Look {
     notes: [],
   };
 }
+
+const LOOKS = { Xenarium: lookIntoPackage, OVA: lookIntoOvf, XVA: lookIntoXva } as const;

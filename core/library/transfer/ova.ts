@@ -6,6 +6,7 @@ import { createImage } from "../../dom0/storage/convert.ts";
 import { checkSize } from "../images/work.ts";
 import { lessThanWanted, machineText, OTHER_MACHINE, vdevOf } from "./guest-text.ts";
 import type { Arrived, Intake, Look } from "./intake.ts";
+import { vmdkIn } from "./ova-disk.ts";
 import { takeMember, type Sums } from "./scratch.ts";
 import { createHash } from "node:crypto";
 import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts";
@@ -20,7 +21,9 @@ const [CPU, MEMORY, NETWORK, CD, DISK] = ["3", "4", "10", "15", "17"];
 
 export class OvaIntake implements Intake {
   readonly #scratch: string;
-  #ovf: Buffer | null = null;
+  #machine: DescribedMachine | null = null;
+  /** What its disks call their files. */
+  #wanted: ReadonlySet<string> = new Set();
   #manifest: string | null = null;
   readonly #names = new Set<string>();
   /** The members that are used here; others are skipped. */
@@ -38,27 +41,29 @@ export class OvaIntake implements Intake {
     if (this.#names.size >= MOST_MEMBERS)
       throw new Refusal("EFBIG", `The archive has more than ${MOST_MEMBERS} members.`);
     this.#names.add(name);
-    if (this.#ovf === null) {
-      this.#ovf = await wholeMember(member, MOST_XML_BYTES);
-      this.#members.set(name, { file: null, sums: sumsOf(this.#ovf) });
+    if (this.#machine === null) {
+      const ovf = await wholeMember(member, MOST_XML_BYTES);
+      this.#machine = describedMachine(ovf);
+      const disks = this.#machine.of(DISK!).length;
+      if (disks === 0) throw new Refusal("EINVAL", "Its machine has no disk.");
+      if (disks > MOST_DISKS) throw new Refusal("EINVAL", `Its machine has more than ${MOST_DISKS} disks.`);
+      this.#wanted = new Set(diskFiles(this.#machine.envelope));
+      this.#members.set(name, { file: null, sums: sumsOf(ovf) });
     } else if (/\.mf$/i.test(name)) {
       if (this.#manifest !== null) throw new Refusal("EINVAL", "The archive has two lists of checksums.");
       this.#manifest = (await wholeMember(member, 64 * 1024)).toString("utf8");
-    } else if (/\.vmdk(\.|$)|\.\d+$/i.test(name)) {
+    } else if (this.#wanted.has(name)) {
       const file = path.join(this.#scratch, `member-${this.#members.size}.vmdk`);
-      this.#members.set(name, { file, sums: await takeMember(member, file) });
+      this.#members.set(name, { file, sums: await takeMember(vmdkIn(member), file) });
     }
   }
 
   async end(): Promise<Arrived> {
-    if (!this.#ovf) throw new Refusal("EINVAL", "The archive has no description.");
+    if (!this.#machine) throw new Refusal("EINVAL", "The archive has no description.");
     this.#checkManifest();
-    const { envelope, name, memoryMiB, vcpus, of } = describedMachine(this.#ovf);
-    const items = of(DISK!);
-    if (items.length === 0) throw new Refusal("EINVAL", "Its machine has no disk.");
-    if (items.length > MOST_DISKS) throw new Refusal("EINVAL", `Its machine has more than ${MOST_DISKS} disks.`);
+    const { envelope, name, memoryMiB, vcpus, of } = this.#machine;
     const sources: { file: string; format: string; name: string }[] = [];
-    for (const [i, item] of items.entries())
+    for (const [i, item] of of(DISK!).entries())
       sources.push({ ...(await this.#imageOf(envelope, item, i)), name: `disk-${i}` });
     if (new Set(sources.map(({ file }) => file)).size < sources.length)
       throw new Refusal("EINVAL", "Two disks of its machine are the same file.");
@@ -113,7 +118,7 @@ export class OvaIntake implements Intake {
       await createImage(file, "qcow2", bytes);
       return { file, format: "qcow2" };
     }
-    const file = nodesOf(nodesOf(envelope, "References")[0], "File").find((each) => textOf(each, "@id") === fileRef);
+    const file = filesIn(envelope).find((each) => textOf(each, "@id") === fileRef);
     const href = textOf(file, "@href");
     if (!disk || !file)
       throw new Refusal(
@@ -122,10 +127,31 @@ export class OvaIntake implements Intake {
       );
     if (textOf(file, "@compression") || textOf(file, "@chunkSize"))
       throw new Refusal("EINVAL", `${href} is packed or in pieces, which is not read here: unpack it first.`);
-    const member = this.#members.get(href);
+    const member = this.#members.get(href) ?? this.#members.get(unescaped(href));
     if (!member?.file)
       throw new Refusal("EINVAL", `The archive does not have ${href || "a file"}, which its description names.`);
     return { file: member.file, format: "vmdk" };
+  }
+}
+
+const filesIn = (envelope: XmlNode | undefined): XmlNode[] => nodesOf(nodesOf(envelope, "References")[0], "File");
+
+/** The names of the files that any disk of its description has, as they stand there and with what is escaped in them (a space as %20) as itself. */
+function diskFiles(envelope: XmlNode | undefined): string[] {
+  const disks = nodesOf(nodesOf(envelope, "DiskSection")[0], "Disk");
+  const refs = new Set(disks.map((disk) => textOf(disk, "@fileRef")).filter(Boolean));
+  const hrefs = filesIn(envelope)
+    .filter((file) => refs.has(textOf(file, "@id")))
+    .map((file) => textOf(file, "@href"));
+  return hrefs.flatMap((href) => [href, unescaped(href)]);
+}
+
+/** An OVF names files as URIs do. It may have names with a % of their own all the same. */
+function unescaped(href: string): string {
+  try {
+    return decodeURIComponent(href);
+  } catch {
+    return href;
   }
 }
 

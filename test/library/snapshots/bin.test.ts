@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MOST_BINNED } from "../../../core/library/snapshots/bin.ts";
 import { parseTree, type Tree } from "../../../core/library/snapshots/tree.ts";
 import { seeded } from "../../random.ts";
@@ -54,6 +54,22 @@ async function threeOf(library: TestLibrary): Promise<{ uuid: string; one: strin
   const [one, two, three] = ids as [string, string, string];
   return { uuid, one, two, three };
 }
+
+it("what is deleted while the bin is emptied stays for its day", async () => {
+  const library = fresh();
+  const [first, second] = [await threeOf(library), await library.domain("other", "raw")];
+  const ids = [await take(library, second, "earlier"), await take(library, second, "later")];
+  await library.snapshots.remove(first.uuid, first.one);
+  await library.snapshots.remove(second, ids[0]!);
+  const bin = library.snapshots.bin.bind(library.snapshots);
+  vi.spyOn(library.snapshots, "bin").mockImplementationOnce(async () => {
+    const then = await bin();
+    await library.snapshots.remove(second, ids[1]!);
+    return then;
+  });
+  await library.snapshots.purgeAll();
+  expect(await inBin(library)).toEqual(["later"]);
+});
 
 describe("a snapshot that was deleted", () => {
   it("lies in the bin for a day with its size, and comes back to its place in the tree with its disk", async () => {

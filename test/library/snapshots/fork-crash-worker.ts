@@ -56,7 +56,7 @@ for (;;) {
     await host.kept.remove(copy.uuid);
     await host.snapshots.moved(copy.uuid);
   }
-  await host.library.purge(null);
+  await host.bin.purge(null);
   await host.snapshots.moved(null);
   await host.snapshots.remove(uuid, snapshot.id);
   await host.snapshots.purge(uuid, snapshot.id);

@@ -144,7 +144,7 @@ it(`kill -9 of a host that forks at ${POINTS} points`, { timeout: 60_000 + POINT
       await host.library.remove(each);
       await host.snapshots.moved(each);
     }
-    await host.library.purge(null);
+    await host.bin.purge(null);
     await host.snapshots.moved(null);
     for (const { id, deleted } of treeOf(uuid).snapshots) if (!deleted) await host.snapshots.remove(uuid, id);
     await host.snapshots.purge(uuid, null);

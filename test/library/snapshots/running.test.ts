@@ -91,6 +91,9 @@ describe.skipIf(missing !== null)(
       expect(at).toBe(snapshots[0]!.id);
       const picture = await client.request("snapshotPicture", { uuid, snapshot: at! });
       expect(Buffer.from(picture!.bytes).toString()).toContain("GUEST-READY");
+      const output = path.join(folder, "one.txt");
+      expect(await snapshot(["picture", "linux", "one", "--output", output], async () => client)).toBe(0);
+      expect(readFileSync(output).equals(Buffer.from(picture!.bytes))).toBe(true);
     });
 
     it("without memory its disks are as after a loss of power; the domain is started from what it has now", async () => {

@@ -207,8 +207,12 @@ describe("descriptions that say otherwise", () => {
   const ova = (text: string, ...members: Buffer[]): Buffer => Buffer.concat([member("a.ovf", text), ...members, END]);
 
   it("of an OVF: paths in each way of writing them, depth, names of every object, disks that are no disks", async () => {
-    const vmdk = member("disk.vmdk", "no disk at all");
-    expect(await refusal(ova(ovf(DISK), vmdk))).toMatch(/EINVAL: .*can't be imported: .*this is not a VMDK image/);
+    const none = member("disk.vmdk", "no disk at all");
+    expect(await refusal(ova(ovf(DISK), none))).toMatch(
+      /^EINVAL: The disk disk\.vmdk of its machine is no disk image that is known here, and not a VMDK image\./,
+    );
+    const vmdk = member("disk.vmdk", Buffer.concat([Buffer.from("KDMV"), Buffer.alloc(600)]));
+    expect(await refusal(ova(ovf(DISK), vmdk))).toMatch(/^E[A-Z]+: evil\.tar can't be imported: .*disk-0/);
     const href = (name: string): string => ovf(DISK).replace('href="disk.vmdk"', `href="${name}"`);
     for (const name of [
       ...["../secret", "/etc/passwd", "file:///etc/passwd", "%2e%2e/secret", "&#46;&#46;/secret", "disk.vmdk/../a"],
@@ -216,7 +220,7 @@ describe("descriptions that say otherwise", () => {
     ])
       expect(await refusal(ova(href(name), vmdk)), name).toMatch(/^EINVAL: .*(does not have|is not among)/);
     expect(await refusal(ova(`${"<a>".repeat(300_000)}`, vmdk))).toMatch(/^EINVAL: Its OVF description/);
-    expect(await refusal(ova(ovf(DISK).replace("<Name>", "<__proto__>x</__proto__><Name>"), vmdk))).toMatch(/^EINVAL/);
+    expect(await refusal(ova(ovf(DISK).replace("<Name>", "<__proto__>x</__proto__><Name>"), none))).toMatch(/^EINVAL/);
     expect(await refusal(ova(ovf(DISK.repeat(20)), vmdk))).toMatch(/more than 16 disks/);
     expect(await refusal(ova(ovf(`${DISK}${DISK}`), vmdk))).toMatch(/Two disks of its machine are the same file/);
     expect(await refusal(ova(ovf(DISK), vmdk, member("b/disk.vmdk", "x")))).toMatch(/has a folder/);
@@ -228,6 +232,51 @@ describe("descriptions that say otherwise", () => {
     );
     const look = await lookInto("evil.ova", ova(ovf(DISK), vmdk), at("scratch"));
     expect([look.name, look.disks]).toEqual(["../../x", [{ bytes: null }]]);
+  });
+
+  it("of an OVA whose disk is no VMDK: what it is, whatever it is called, and what can be imported", async () => {
+    await createQcow2({ path: at("a.qcow2"), size: 2 ** 20 });
+    const boot = Buffer.alloc(2 ** 20);
+    boot.writeUInt16LE(0xaa55, 510);
+    const cd = Buffer.alloc(2 ** 17);
+    cd.write("CD001", 32769);
+    for (const [bytes, what] of [
+      [readFileSync(at("a.qcow2")), "a qcow2 image"],
+      [Buffer.concat([Buffer.from("conectix"), Buffer.alloc(504)]), "a VHD image"],
+      [boot, "a raw disk image with a boot sector"],
+      [cd, "an ISO 9660 image"],
+      [gzipSync(boot), "a file that is packed with gzip"],
+      [Buffer.from("<<< Oracle VM VirtualBox Disk Image >>>\n"), "no disk image that is known here"],
+      [Buffer.alloc(0), "no disk image that is known here"],
+    ] as const)
+      for (const name of ["disk.vmdk", "disk.qcow2", "disk", "disk.img.000"]) {
+        const text = ovf(DISK).replace('href="disk.vmdk"', `href="${name}"`);
+        expect(await refusal(ova(text, member(name, bytes)), "other.ova"), name).toBe(
+          `EINVAL: The disk ${name} of its machine is ${what}, and not a VMDK image. Of an OVA only VMDK can be imported: convert the disk, or import it alone as a disk image.`,
+        );
+      }
+    // What no disk of its machine is may be anything.
+    const iso = `<File ovf:id="f2" ovf:href="tools.iso"/>`;
+    expect(await refusal(ova(ovf(DISK, iso), member("tools.iso", cd)))).toMatch(/does not have disk\.vmdk/);
+  });
+
+  it("of archives that begin otherwise than they should: what is wrong, and how they begin", async () => {
+    const begins = (name: string): Promise<string> => refusal(Buffer.concat([member(name, "x"), END]), "some.ova");
+    const one = "EINVAL: some.ova is no domain that can be imported: it begins with";
+    for (const name of ["web.mf", "web.cert", "disk.vmdk"])
+      expect(await begins(name)).toBe(
+        `${one} ${name}. An OVA begins with its description (.ovf), and the other files follow: pack it in that order.`,
+      );
+    expect(await begins("web/web.ovf")).toBe(
+      `${one} web/web.ovf. An OVA has its description (.ovf) and its disks in no folder: pack them without theirs.`,
+    );
+    expect(await begins("Ref:12/00000000")).toMatch(
+      /An XVA begins with its description, ova\.xml: this one has lost it\.$/,
+    );
+    const later = JSON.stringify({ format: "xenarium-domain", version: 2, name: "web", parts: [] });
+    expect(await refusal(Buffer.concat([member("domain.json", later), END]))).toBe(
+      "EINVAL: It was exported by a later version of Xenarium, in the format 2; this one reads the format 1.",
+    );
   });
 
   it("of disks: VMDK and qcow2 images that name files, or more than there is", async () => {

@@ -1,7 +1,7 @@
 /** Archives in the shapes that other programs give them: VirtualBox's OVF 2.0, VMware's empty disks, whole folders packed by tar, macOS. */
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pack } from "tar-stream";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -114,6 +114,22 @@ describe.skipIf(noQemu !== null)(`an OVA of others${noQemu ? ` (${noQemu})` : ""
       expect(readdirSync(at("scratch"))).toEqual([]);
     }
     expect(readdirSync(at("images"))).toHaveLength(2);
+  });
+
+  it("with a space in the name of its disk, which its description escapes, and with a % that is none", async () => {
+    for (const [name, href] of [
+      ["web disk.vmdk", "web%20disk.vmdk"],
+      ["100%disk.vmdk", "100%disk.vmdk"],
+      ["web%20disk.vmdk", "web%20disk.vmdk"],
+    ] as const) {
+      packed(envelope(DISK, memory(256) + one), WHOLE);
+      renameSync(at("packed/web-disk1.vmdk"), at("packed", name));
+      writeFileSync(at("packed/web.ovf"), envelope(DISK, memory(256) + one).replace("web-disk1.vmdk", href));
+      execFileSync("tar", ["-C", at("packed"), "-cf", at("web.ova"), "web.ovf", name]);
+      await imported(at("web.ova"));
+      expect((await contents("web.qcow2")).equals(plain), name).toBe(true);
+      rmSync(at("images"), { recursive: true });
+    }
   });
 
   it("with a disk that only says what differs from another one is refused, and is not taken for an empty one", async () => {
