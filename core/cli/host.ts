@@ -1,7 +1,7 @@
 /** A connection to the user's running host. */
 import { ApiClient } from "../api/client.ts";
 import type { HostState } from "../api/schema.ts";
-import { connectLocal } from "../api/transport/local-socket.ts";
+import { connectLocal } from "../api/transport/local-client.ts";
 
 /** Rejects with a sentence if there is none. `socket` is where it listens, if not in the user's usual place. */
 export async function connectHost(socket?: string): Promise<ApiClient> {

@@ -10,8 +10,8 @@ import { KEPT_FILES_COMMANDS, keptFiles } from "./kept-files.ts";
 import { connectHost } from "./host.ts";
 import { network } from "./network.ts";
 import { program } from "./program.ts";
-import { run } from "./run.ts";
-import { serve } from "./serve.ts";
+import type { run } from "./run.ts";
+import type { serve } from "./serve.ts";
 import { fork } from "./fork.ts";
 import { power } from "./power.ts";
 import { snapshot } from "./snapshot.ts";
@@ -54,9 +54,10 @@ async function main(args: string[]): Promise<number> {
   if (command !== undefined && Object.hasOwn(XENSTORE_CLIENTS, command))
     return withHost((connect) => xenstore(command, rest, connect));
   let status = 0;
+  // A host is loaded only by those that start one. All other commands would begin later because of it.
   const actions = {
-    run: (options: Parameters<typeof run>[0]) => run(options, imageFolder),
-    serve: (options: Parameters<typeof serve>[0]) => serve(options, imageFolder),
+    run: async (options: Parameters<typeof run>[0]) => (await import("./run.ts")).run(options, imageFolder),
+    serve: async (options: Parameters<typeof serve>[0]) => (await import("./serve.ts")).serve(options, imageFolder),
   };
   const xenarium = program(actions, (given) => (status = given));
   const [about] = command === "help" ? rest : [];

@@ -6,7 +6,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
 import { ApiClient } from "../../core/api/client.ts";
-import { connectLocal } from "../../core/api/transport/local-socket.ts";
+import { connectLocal } from "../../core/api/transport/local-client.ts";
 import { debianKernel, initramfs } from "../guests/images.ts";
 import { cpuSeconds } from "../process.ts";
 

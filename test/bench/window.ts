@@ -7,7 +7,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser, Page } from "playwright-core";
 import { ApiClient } from "../../core/api/client.ts";
-import { connectLocal } from "../../core/api/transport/local-socket.ts";
+import { connectLocal } from "../../core/api/transport/local-client.ts";
 import { launch } from "../ui/browser.ts";
 import { startServe, type Served } from "../ui/serve.ts";
 import { cpuSeconds } from "../process.ts";

@@ -41,7 +41,7 @@ describe("a file that unpacks to too much", () => {
     shared.set(bomb);
     const whole = await decompress(shared, compression, 80 * MIB);
     expect(whole.length).toBeGreaterThanOrEqual(63 * MIB);
-    expect(whole.findIndex((byte) => byte !== 0)).toBe(-1);
+    expect(Buffer.compare(whole, Buffer.alloc(whole.length))).toBe(0);
   });
 
   it("is refused at 1 GiB when 222 KB of lzma have no end, with little more memory than that", async () => {

@@ -1,34 +1,30 @@
-/** The application in a real Chromium, with a real host behind it. Screenshots of each view are left in test/ui/screenshots. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+/** The application in a real Chromium, with a real host behind it. */
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { shootBoth } from "./application.ts";
 import { chromiumMissing, launch } from "./browser.ts";
 import { startServe, type Served } from "./serve.ts";
-import { still } from "./still.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const missing = chromiumMissing();
 const guests = missing ? missing : guestsMissing();
-const shots = path.join(import.meta.dirname, "screenshots");
 
 let served: Served;
 let browser: Browser;
 let page: Page;
 let devtools: CDPSession;
 const problems: string[] = [];
-
-/** Takes screenshots of what is on the screen in both appearances. */
-async function shoot(name: string): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    await still(page);
-    // Playwright's own screenshots add a style element, which the page's policy refuses.
-    const { data } = await devtools.send("Page.captureScreenshot", { format: "png" });
-    writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
-  }
+const folder = temporaryFolder("app");
+/** Makes a file, and returns its path. */
+function file(name: string, content: string | Buffer): string {
+  writeFileSync(path.join(folder, name), content);
+  return path.join(folder, name);
 }
+
+const shoot = (name: string): Promise<void> => shootBoth(page, devtools, name);
 
 /** Returns the text of the terminal that is shown, as the guest wrote it. */
 function terminalText(): Promise<string> {
@@ -43,44 +39,53 @@ async function type(text: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
-/** Drops files on the window as the desktop does. */
-async function drop(files: { name: string; contents: Buffer }[]): Promise<void> {
-  const transfer = await page.evaluateHandle(() => new DataTransfer());
-  for (const { name, contents } of files)
-    await transfer.evaluate(
-      async (target, { name, base64 }) => {
-        const bytes = Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
-        target.items.add(new File([bytes], name));
-      },
-      { name, base64: contents.toString("base64") },
-    );
+/** Drops files on the window as the desktop does. The browser opens them itself. */
+async function drop(...files: string[]): Promise<void> {
+  await page.evaluate(() => {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "file", id: "test-drop", multiple: true });
+    document.body.append(input);
+  });
+  await page.locator("#test-drop").setInputFiles(files);
+  const transfer = await page.evaluateHandle(() => {
+    const input = document.querySelector<HTMLInputElement>("#test-drop")!;
+    const data = new DataTransfer();
+    for (const each of input.files!) data.items.add(each);
+    input.remove();
+    return data;
+  });
   await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
   await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
 }
 
+beforeAll(async () => {
+  if (missing === null) browser = await launch();
+});
+afterAll(() => browser?.close());
+
 describe.skipIf(missing !== null)(`the first start${missing ? ` (${missing})` : ""}`, () => {
   it("runs the bundled guest, with a console that answers, and nothing downloaded", async () => {
     const first = await startServe("--host-memory", "256", "--pcpus", "1", "--browser");
-    const chromium = await launch();
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     try {
-      page = await chromium.newPage({ viewport: { width: 1280, height: 800 } });
       await page.goto(first.url);
       await waitForTerminal(/mini> /, 15);
       await page.keyboard.type("uptime\n");
       await waitForTerminal(/up [\d.]+ s, host up/, 5);
     } finally {
-      await chromium.close();
+      await page.close();
       expect(await first.stop()).toBe(0);
     }
   });
 
   it("boots the entry that is chosen while the host is off", async () => {
-    const menu = path.join(temporaryFolder("menu"), "grub.cfg");
-    writeFileSync(menu, 'menuentry "Plain" {\nxen console=com1\n}\nmenuentry "Small" {\nxen dom0_mem=32M\n}\n');
+    const menu = file(
+      "grub.cfg",
+      'menuentry "Plain" {\nxen console=com1\n}\nmenuentry "Small" {\nxen dom0_mem=32M\n}\n',
+    );
     const first = await startServe("--host-memory", "256", "--pcpus", "1", "--boot-config", menu);
-    const chromium = await launch();
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     try {
-      page = await chromium.newPage({ viewport: { width: 1280, height: 800 } });
       await page.goto(first.url);
       await page.getByText("booted “Plain”").waitFor();
       await page.getByRole("button", { name: "Power off" }).click();
@@ -90,7 +95,7 @@ describe.skipIf(missing !== null)(`the first start${missing ? ` (${missing})` : 
       await page.getByText("booted “Small”").waitFor();
       await page.locator(".facts", { hasText: "dom0_mem=32M" }).waitFor();
     } finally {
-      await chromium.close();
+      await page.close();
       expect(await first.stop()).toBe(0);
     }
   });
@@ -98,9 +103,7 @@ describe.skipIf(missing !== null)(`the first start${missing ? ` (${missing})` : 
 
 describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
-    mkdirSync(shots, { recursive: true });
     served = await startServe("--host-memory", "1024", "--pcpus", "1");
-    browser = await launch();
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     page.on("console", (message) => {
       if (message.type() === "error") problems.push(message.text());
@@ -110,7 +113,7 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
     await page.goto(served.url);
   });
   afterAll(async () => {
-    await browser?.close();
+    await page?.close();
     expect(await served?.stop()).toBe(0);
   });
 
@@ -173,17 +176,14 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
   });
 
   it("says why a wrong file is of no use", async () => {
-    await drop([
-      { name: "holiday.jpg", contents: Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46]) },
-    ]);
+    await drop(file("holiday.jpg", Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46])));
     await page.locator(".field-error", { hasText: "holiday.jpg: This is" }).waitFor();
     await shoot("wrong-file");
     await page.getByRole("button", { name: "Cancel" }).click();
   });
 
   it("names the field that is wrong in a dropped xl.cfg", async () => {
-    const config = 'name = "broken"\nkernel = "vmlinuz"\nmemory = "much"\nvcpus = 200\n';
-    await drop([{ name: "broken.cfg", contents: Buffer.from(config) }]);
+    await drop(file("broken.cfg", 'name = "broken"\nkernel = "vmlinuz"\nmemory = "much"\nvcpus = 200\n'));
     await page.locator(".field-error", { hasText: "vcpus" }).waitFor();
     // xl does the same: it ignores what is no number.
     await page.locator(".field-warning", { hasText: "memory" }).waitFor();
@@ -193,11 +193,7 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
   it.skipIf(guests !== null)(
     `boots a Debian kernel and initrd that are dropped, to a shell${guests ? ` (${guests})` : ""}`,
     async () => {
-      const kernel = debianKernel();
-      await drop([
-        { name: path.basename(kernel), contents: readFileSync(kernel) },
-        { name: "initrd.cpio.gz", contents: readFileSync(initramfs("shell")) },
-      ]);
+      await drop(debianKernel(), file("initrd.cpio.gz", readFileSync(initramfs("shell"))));
       await page.locator(".file-facts", { hasText: "bzImage" }).waitFor();
       await page.locator(".file-facts", { hasText: "6.1" }).waitFor();
       await page.locator("summary", { hasText: "Xen notes" }).click();

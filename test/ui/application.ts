@@ -4,21 +4,25 @@ import path from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { expect } from "vitest";
 import { ApiClient } from "../../core/api/client.ts";
-import { connectLocal } from "../../core/api/transport/local-socket.ts";
+import { connectLocal } from "../../core/api/transport/local-client.ts";
 import type { ClientMessage, EventName, ServerMessage } from "../../core/api/schema.ts";
 import { fromBytes } from "../../core/api/transport/frame.ts";
 import { launch } from "./browser.ts";
 import { startServe, type Served } from "./serve.ts";
 import { still } from "./still.ts";
 
-const shots = path.join(import.meta.dirname, "screenshots");
-mkdirSync(shots, { recursive: true });
+/** Screenshots are for whoever works on a view, and check nothing. A run that nobody looks at only draws both appearances. */
+const shots = process.env.XENARIUM_SCREENSHOTS ? path.join(import.meta.dirname, "screenshots") : null;
+if (shots) mkdirSync(shots, { recursive: true });
 
-/** Takes screenshots of what is on the screen in both appearances, as screenshots/NAME-light.png and -dark.png. */
+/**
+ * Draws what is on the screen in both appearances. With XENARIUM_SCREENSHOTS=1 it is kept, as screenshots/NAME-light.png and -dark.png.
+ */
 export async function shootBoth(page: Page, devtools: CDPSession, name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     await still(page);
+    if (!shots) continue;
     // Playwright's own screenshots add a style element, which the page's policy refuses.
     const { data } = await devtools.send("Page.captureScreenshot", { format: "png" });
     writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
@@ -75,7 +79,7 @@ export class Application {
     expect(await this.served.stop()).toBe(0);
   }
 
-  /** Takes screenshots of what is on the screen in both appearances. */
+  /** Draws what is on the screen in both appearances, and keeps it where screenshots are wanted. */
   shoot(name: string): Promise<void> {
     return shootBoth(this.page, this.#devtools, name);
   }
@@ -192,6 +196,12 @@ export class Application {
       if (Date.now() > end) expect(await this.terminalText()).toMatch(pattern);
       await this.page.waitForTimeout(100);
     }
+  }
+  /** Types a line at a domain's console from elsewhere. The page goes on with what it shows. */
+  async typeElsewhere(domid: number, text: string): Promise<void> {
+    const client = await this.client();
+    await client.request("consoleInput", { domid, bytes: new TextEncoder().encode(`${text}\r`) });
+    client.close();
   }
   async type(text: string): Promise<void> {
     await this.page.locator(".xterm-helper-textarea").focus();

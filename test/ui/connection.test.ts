@@ -3,7 +3,7 @@ import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiClient } from "../../core/api/client.ts";
-import { connectLocal } from "../../core/api/transport/local-socket.ts";
+import { connectLocal } from "../../core/api/transport/local-client.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { shootBoth } from "./application.ts";
 import { chromiumMissing, launch } from "./browser.ts";
