@@ -34,10 +34,11 @@ function foldersAround(file) {
   }
 }
 
-function isThere(file, name, files) {
+/** `sameNames`: the files whose last part is that of `name`. */
+function isThere(file, name, sameNames) {
   const [nearest, ...around] = foldersAround(file);
   const inFolder = (folder, each) => folder === "." || each.startsWith(`${folder}/`);
-  const ends = files.filter((each) => each === name || each.endsWith(`/${name}`));
+  const ends = sameNames.filter((each) => each === name || each.endsWith(`/${name}`));
   if (ends.some((each) => inFolder(nearest, each))) return true;
   return ends.some((each) =>
     around.some((folder) => {
@@ -49,11 +50,17 @@ function isThere(file, name, files) {
 
 /** `files`: all files that exist. `texts`: pairs of a file and its contents. */
 export function missingNames(files, texts) {
+  const byLastPart = new Map();
+  for (const each of files) {
+    const last = path.posix.basename(each);
+    byLastPart.set(last, [...(byLastPart.get(last) ?? []), each]);
+  }
+  const named = (name) => byLastPart.get(path.posix.basename(name)) ?? [];
   return texts.flatMap(([file, text]) =>
     proseOf(file, text).flatMap(([at, prose]) =>
       [...prose.matchAll(NAMED)]
         .map((found) => ({ name: found[0].replace(/^(\.{1,2}\/)+/, ""), at: at + found.index }))
-        .filter(({ name }) => !FOREIGN.has(name) && !isThere(file, name, files))
+        .filter(({ name }) => !FOREIGN.has(name) && !isThere(file, name, named(name)))
         .map(({ name, at: index }) => `${file}:${text.slice(0, index).split("\n").length}: there is no ${name}`),
     ),
   );

@@ -10,6 +10,7 @@ import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { dist } from "../../dist.ts";
 import { ownMilliseconds } from "../../process.ts";
 import { temporaryFolder } from "../../temporary.ts";
+import { madeKernel } from "../made-kernel.ts";
 import { Forks, type ForksTally } from "./forks.ts";
 import { TraceWatch } from "./traced.ts";
 
@@ -120,14 +121,10 @@ export class FuzzHost {
   constructor({ pcpus = 2 } = {}) {
     const work = temporaryFolder("fuzz");
     this.work = work;
-    for (const [folder, output] of [
-      ["guest", "fuzz.elf"],
-      ["pvh", PVH_KERNEL],
-    ] as const)
-      execFileSync("make", ["-s", "-C", path.join(import.meta.dirname, folder), `OUT=${work}/${output}`]);
+    const kernel = (folder: string): Buffer => readFileSync(madeKernel(path.join(import.meta.dirname, folder)));
     this.files = {
-      "fuzz.elf": readFileSync(`${work}/fuzz.elf`),
-      [PVH_KERNEL]: readFileSync(`${work}/${PVH_KERNEL}`),
+      "fuzz.elf": kernel("guest"),
+      [PVH_KERNEL]: kernel("pvh"),
       "mini.elf": readFileSync(path.join(root, "assets/guests/mini.elf")),
     };
     // None of their messages is held back, because they say what they have done.

@@ -12,7 +12,7 @@ import type { ToolstackClient } from "../../../core/toolstack/client.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { dist } from "../../dist.ts";
 import { PROCESS_FIGURES, threadTimes } from "../../process.ts";
-import { temporaryFolder } from "../../temporary.ts";
+import { madeKernel } from "../made-kernel.ts";
 import { pvhKernel } from "../pvh/pvh.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
@@ -30,12 +30,7 @@ export const compiler = (() => {
 
 let built: Buffer | null = null;
 function attackGuest(): Buffer {
-  if (!built) {
-    const output = `${temporaryFolder("hostile")}/attack.elf`;
-    execFileSync("make", ["-s", "-C", path.join(import.meta.dirname, "guest"), `OUT=${output}`]);
-    built = readFileSync(output);
-  }
-  return built;
+  return (built ??= readFileSync(madeKernel(path.join(import.meta.dirname, "guest"))));
 }
 
 /**

@@ -1,7 +1,6 @@
 /** The guest of forger.c. */
 import { execFileSync } from "node:child_process";
-import path from "node:path";
-import { temporaryFolder } from "../../temporary.ts";
+import { madeKernel } from "../made-kernel.ts";
 
 /** One line for the user if it cannot be made. With CI=true that is an error. */
 export function forgerMissing(): string | null {
@@ -16,8 +15,4 @@ export function forgerMissing(): string | null {
 }
 
 /** Returns the path of its image. */
-export function buildForger(): string {
-  const image = path.join(temporaryFolder("forger"), "forger.elf");
-  execFileSync("make", ["-s", "-C", import.meta.dirname, `OUT=${image}`]);
-  return image;
-}
+export const buildForger = (): string => madeKernel(import.meta.dirname);

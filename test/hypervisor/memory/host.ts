@@ -77,6 +77,19 @@ export const SELF = 0x7ff0;
 /** Types as pageTypeOf returns them. */
 export const WRITABLE = 7;
 
+/** The modules of the entries. A file of tests boots dozens of hosts, and to hash the sources and to compile them takes far longer than to boot one. */
+const modules = new Map<string, Promise<WebAssembly.Module>>();
+function compiled(entry: string): Promise<WebAssembly.Module> {
+  const make = async (): Promise<WebAssembly.Module> => {
+    const output = path.join(root, `dist/test/${path.basename(entry)}.wasm`);
+    await buildWasm(path.join(here, `${entry}.ts`), output, CORE_FOLDERS);
+    return new WebAssembly.Module(readFileSync(output));
+  };
+  const module = modules.get(entry) ?? make();
+  modules.set(entry, module);
+  return module;
+}
+
 export class Host {
   readonly core: Core;
   readonly view: DataView;
@@ -95,14 +108,12 @@ export class Host {
 
   /** Boots a host with `mebibytes` of memory. Its dom0 is a privileged native domain that owns nothing yet. */
   static async boot(mebibytes: number, entry = "memory-entry"): Promise<Host> {
-    const output = path.join(root, `dist/test/${path.basename(entry)}.wasm`);
-    await buildWasm(path.join(here, `${entry}.ts`), output, CORE_FOLDERS);
+    const module = await compiled(entry);
     const memory = new WebAssembly.Memory({ initial: mebibytes * 16, maximum: 65536, shared: true });
     const now = (): number => performance.now() * 1e6;
     const trap = (code: number): never => {
       throw new Error(`trap ${code}`);
     };
-    const module = new WebAssembly.Module(readFileSync(output));
     const instance = new WebAssembly.Instance(module, {
       env: { memory, now, wait: waitIn(memory), adopt() {}, trap, abort: trap },
     });

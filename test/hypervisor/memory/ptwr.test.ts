@@ -26,7 +26,8 @@ let host: Host;
 let engine: Engine;
 let guest: PvDomain;
 beforeEach(async () => {
-  host = await Host.boot(64, "ptwr-entry");
+  // It has all of ptwr-entry, and to compile the engine takes long enough once.
+  host = await Host.boot(64, "downgrades-entry");
   engine = host.core as Engine;
   engine.startEngine();
   dom0Page(host);

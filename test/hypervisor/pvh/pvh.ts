@@ -5,7 +5,7 @@ import path from "node:path";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { dist } from "../../dist.ts";
-import { temporaryFolder } from "../../temporary.ts";
+import { madeKernel } from "../made-kernel.ts";
 
 /** False where the kernel can't be built. That is an error in CI, where it must be possible. */
 export const haveCompiler = (() => {
@@ -20,12 +20,7 @@ export const haveCompiler = (() => {
 
 let built: Buffer | null = null;
 export function pvhKernel(): Buffer {
-  if (!built) {
-    const output = `${temporaryFolder("pvh")}/pvh.elf`;
-    execFileSync("make", ["-s", "-C", path.join(import.meta.dirname, "guest"), `OUT=${output}`]);
-    built = readFileSync(output);
-  }
-  return built;
+  return (built ??= readFileSync(madeKernel(path.join(import.meta.dirname, "guest"))));
 }
 
 export class PvhHost {
