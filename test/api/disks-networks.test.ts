@@ -82,13 +82,13 @@ describe("a window's disk images", () => {
 
     const third = (await ask("diskBegin", { name: "My disk.img", size: 10 })) as { intake: string };
     await fails(ask("diskChunk", { ...third, offset: 1, bytes: new Uint8Array(1) }), "EINVAL", /begin at 0/);
-    await fails(ask("diskChunk", { ...third, offset: 0, bytes: new Uint8Array(1) }), "ENOENT", /no image/);
+    await fails(ask("diskChunk", { ...third, offset: 0, bytes: new Uint8Array(1) }), "ENOENT", /no file/);
     const fourth = (await ask("diskBegin", { name: "My disk.img", size: 10 })) as { intake: string };
     expect(readdirSync(images)).toHaveLength(2);
     session.end();
     await expect.poll(() => readdirSync(images)).toEqual(["My-disk.img"]);
     const after = openWindow();
-    await fails(after.ask("diskEnd", fourth), "ENOENT", /no image/);
+    await fails(after.ask("diskEnd", fourth), "ENOENT", /no file/);
     await fails(after.ask("diskRemove", { name: "../networks.json" }), "ENOENT", /no disk image/);
     await after.ask("diskRemove", { name: "My-disk.img" });
     await after.ask("imagePurge", {});
