@@ -50,6 +50,7 @@ export class StoreTree {
   #asking = false;
   #missing = false;
   #unheard = true;
+  #telling = false;
 
   /** `expanded` is kept by the caller, so that a view that is opened again looks as it was left. */
   constructor(root: string, expanded: Set<string>, ask: Ask, onError: (error: unknown) => void) {
@@ -122,7 +123,7 @@ export class StoreTree {
     this.#unheard = false;
     if (this.#changed.size > 2 * MOST_KEPT) this.#changed.clear();
     if (more) this.#again();
-    this.#tell();
+    this.#tellOnce();
     return true;
   }
 
@@ -217,7 +218,7 @@ export class StoreTree {
         const { nodes } = await this.#ask("xenstoreNodes", { paths: paths.join("\n") });
         paths.forEach((path, i) => this.#take(path, nodes[i] ?? null));
         this.#bound();
-        this.#tell();
+        this.#tellOnce();
       }
     } catch (error) {
       if (generation === this.#generation) this.#onError(error);
@@ -252,6 +253,16 @@ export class StoreTree {
     this.#rows = null;
     const shown = new Set(this.rows().map(({ path }) => path));
     for (const path of [...this.#nodes.keys()]) if (!shown.has(path)) this.#nodes.delete(path);
+  }
+
+  /** What comes from the host is told of once before the next frame: who writes thousands of nodes has not the view drawn thousands of times. */
+  #tellOnce(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    requestAnimationFrame(() => {
+      this.#telling = false;
+      this.#tell();
+    });
   }
 
   #tell(): void {

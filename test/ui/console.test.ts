@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ClientMessage } from "../../core/api/schema.ts";
 import { fromBytes } from "../../core/api/transport/frame.ts";
 import { Application } from "./application.ts";
-import { chromiumMissing, launch } from "./browser.ts";
+import { chromiumMissing } from "./browser.ts";
 
 const missing = chromiumMissing();
 let app: Application;
@@ -206,9 +206,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
 
   it("draws by WebGL where there is a graphics processor", async () => {
     // The graphics processor is a program here, which the page would not use. So its name is hidden from the page.
-    const browser = await launch();
-    try {
-      const page = await browser.newPage({ viewport: { width: 1000, height: 600 } });
+    await app.inOtherWindow(async (page) => {
       const problems: string[] = [];
       page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
       await page.addInitScript(() => {
@@ -217,7 +215,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
           return name === "WEBGL_debug_renderer_info" ? null : original.call(this, name);
         } as never;
       });
-      await page.goto(app.served.url);
+      await page.reload();
       await page.getByRole("button", { name: "Start the bundled guest" }).click();
       await page.locator(".xterm-screen canvas").first().waitFor({ state: "attached" });
       expect(await page.locator(".xterm-rows").count()).toBe(0);
@@ -235,8 +233,6 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
         });
       await expect.poll(() => page.locator(".xterm-rows").innerText(), { timeout: 10_000 }).toMatch(/mini>/);
       expect(problems.filter((text) => !/WebGL|webgl|GL Driver/.test(text))).toEqual([]);
-    } finally {
-      await browser.close();
-    }
+    });
   });
 });

@@ -75,16 +75,18 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
   });
 
   it("draws console output while the guest writes", async () => {
+    let isDrawn = false;
     const writing = app.inOtherWindow(async (page) => {
       await page.locator(".side-domain").click();
       await page.getByRole("tab", { name: "Console", exact: true }).click();
       await page.locator(".xterm-helper-textarea").focus();
-      for (let i = 0; i < 40; i++) {
+      for (let i = 0; i < 40 && !isDrawn; i++) {
         await page.keyboard.type("help\r");
         await page.waitForTimeout(100);
       }
     });
     await edge("1/console/0:frontend>ring").and(app.page.locator(".flows")).waitFor({ state: "attached" });
+    isDrawn = true;
     await app.shoot("devices-traffic");
     await writing;
   });

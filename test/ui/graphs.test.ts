@@ -2,17 +2,14 @@
  * Graphs of ten minutes and of thirty domains: axes that say what is drawn and when it was, a legend that can be read, and nothing that covers a
  * plot.
  */
-import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { execFileSync } from "node:child_process";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { temporaryFolder } from "../temporary.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 
 const missing = chromiumMissing();
-const root = path.resolve(import.meta.dirname, "../..");
+const mini = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
 const DOMAINS = 30;
 let app: Application;
 
@@ -93,16 +90,12 @@ describe.skipIf(missing !== null)(`graphs${missing ? ` (${missing})` : ""}`, { t
   });
 
   it("thirty domains have a legend that can be read", async () => {
-    const folder = temporaryFolder("graphs");
+    const client = await app.client();
     for (let n = 1; n <= DOMAINS; n++) {
-      const config = path.join(folder, `${n}.cfg`);
-      const kernel = path.join(root, "dist/assets/guests/mini.elf");
-      writeFileSync(config, `name = "guest-${n}"\nkernel = "${kernel}"\nmemory = ${n === 7 ? 24 : 8}\n`);
-      execFileSync(process.execPath, [path.join(root, "dist/cli.js"), "xl", "create", "-p", config], {
-        env: app.served.env,
-        stdio: "ignore",
-      });
+      const config = `name = "guest-${n}"\nkernel = "${mini}"\nmemory = ${n === 7 ? 24 : 8}\n`;
+      await client.request("create", { config, paused: true });
     }
+    client.close();
     const { page } = app;
     await page.locator(".side-entry", { hasText: "Host" }).click();
     await app.tab("Overview");

@@ -129,6 +129,7 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     expect(await timer.innerText()).toBe(held);
     await app.page.getByRole("button", { name: "Hold" }).click();
     await expect.poll(() => timer.innerText(), SOON).not.toBe(held);
+    await app.typeElsewhere(1, "load 0");
     await app.page.getByRole("searchbox", { name: "Filter the ports" }).fill("interdomain");
     await expect.poll(() => timer.count()).toBe(0);
     await expect.poll(() => table("Ports of the domain").innerText()).toContain("domain 0, port");

@@ -71,6 +71,7 @@ describe.skipIf(missing !== null)(`the library of domains${missing ? ` (${missin
     await button("Restore").click();
     await app.waitForTerminal(/resumed/, 30);
     expect(await app.terminalText()).toMatch(/load 1/);
+    await app.type("load 0");
   });
 
   it("changes a configuration for the next start, in the editor that new domains have", async () => {

@@ -22,11 +22,10 @@ const xl = (...args: string[]) =>
 
 /** Runs a guest that writes 311 lines, most of them "flood", and crashes. Xen logs one error about it, and its registers. */
 async function crashForger(name: string): Promise<void> {
-  writeFileSync(
-    path.join(work, `${name}.cfg`),
-    `name = "${name}"\nkernel = "${image}"\nextra = "crash"\nmemory = 16\non_crash = "destroy"\n`,
-  );
-  await xl("create", path.join(work, `${name}.cfg`));
+  const client = await app.client();
+  const config = `name = "${name}"\nkernel = "${image}"\nextra = "crash"\nmemory = 16\non_crash = "destroy"\n`;
+  await client.request("create", { config });
+  client.close();
 }
 
 const card = (page: Page = app.page): Locator => page.locator(".log-card");

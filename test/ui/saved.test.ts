@@ -91,6 +91,7 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     await app.type("cpu");
     // The load that the guest was given before.
     await app.waitForTerminal(/\d+ +\d+ +\d+ +load/, 30);
+    await app.type("load 0");
     const client2 = await app.client();
     expect(await client2.request("keptDomains", {})).toMatchObject([{ name: "mini-1", state: "running", saved: null }]);
     expect(await client2.request("checkInvariants", {})).toBe(0);

@@ -111,9 +111,9 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await expect.poll(() => app.sent("xenstoreUnwatch")).toBeGreaterThan(unwatched);
     await app.settled();
     const before = app.received("xenstoreChanged");
-    const { execPath } = process;
+    const client = await app.client();
     await app.inOtherWindow(async (other) => {
-      await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "unseen"], { env: app.served.env });
+      await client.request("rename", { domid: 1, name: "unseen" });
       // Somebody who sees the window is told.
       await other.locator(".side-domain", { hasText: "unseen" }).waitFor();
     });
@@ -124,7 +124,8 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await expect.poll(() => value("/local/domain/1/name")).toBe("unseen");
     expect(await page.getByRole("textbox", { name: "Value" }).inputValue()).toBe("half");
     await page.getByRole("button", { name: "Undo" }).click();
-    await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "renamed"], { env: app.served.env });
+    await client.request("rename", { domid: 1, name: "renamed" });
+    client.close();
   });
 
   it("finds nodes by name and value, and shows one in the tree", async () => {
