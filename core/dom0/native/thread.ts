@@ -86,8 +86,10 @@ const devices = new BackendDevices(
 
 const asks = new Dom0Asks(devices, networks, send);
 port.on("message", (message: ToThread) => {
-  if ("asked" in message) void asks.receive(message);
-  else dom0.receive(message);
+  if (!("asked" in message)) return dom0.receive(message);
+  // What is asked for may need no hypercall, and a paused domain does nothing.
+  hypercalls.host.yield();
+  void asks.receive(message);
 });
 /** What xenstored refuses costs what it was for, and nothing else. */
 const complain = (error: unknown): void => console.say(`${error instanceof Error ? error.message : String(error)}.`);

@@ -1,6 +1,6 @@
 /** Hypercalls about the host: sysctls, what Xen reports about itself, its console and its power. */
 import { DOMCTL_GETDOMAININFO_SIZE, XEN_SCHEDULER_CREDIT } from "../../../abi/domctl.ts";
-import { SCHEDOP_shutdown, SCHED_SHUTDOWN_REASON, SCHED_SHUTDOWN_SIZE } from "../../../abi/sched.ts";
+import { SCHEDOP_shutdown, SCHEDOP_yield, SCHED_SHUTDOWN_REASON, SCHED_SHUTDOWN_SIZE } from "../../../abi/sched.ts";
 import * as sysctl from "../../../abi/sysctl.ts";
 import {
   COMPILE_INFO_COMPILER,
@@ -196,6 +196,11 @@ export class HostCalls {
       this.#calls.memory.bytes(at, part.length).set(part);
       this.#calls.call("console_io", HYPERVISOR_console_io, CONSOLEIO_write, part.length, at);
     }
+  }
+
+  /** Goes on at once; but as with any hypercall, a domain that is paused comes no further than here. */
+  yield(): void {
+    this.#calls.call("sched_op yield", HYPERVISOR_sched_op, SCHEDOP_yield);
   }
 
   /** dom0 shuts down: Xen turns the host off or restarts it (SHUTDOWN_*). */
