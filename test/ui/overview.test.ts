@@ -134,7 +134,6 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
         causes.reduce((sum, each) => sum + each, 0),
         1,
       );
-    await app.typeElsewhere(1, "load 0");
   });
 
   it("has a graph for each vCPU, of which those out of sight draw nothing", async () => {
@@ -226,6 +225,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
       expect(await violationsOf(app.page)).toEqual([]);
       await app.shoot(`overview-${button.replace(" ", "")}`);
     }
+    await app.typeElsewhere(1, "load 0");
   });
 
   it("says that a time is empty in which nothing was measured", async () => {

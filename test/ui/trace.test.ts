@@ -97,7 +97,6 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
     await expect.poll(recorded, SOON).toBeGreaterThan(before);
     await app.page.getByRole("button", { name: "Clear" }).click();
     await expect.poll(recorded, SOON).toBeLessThan(before);
-    await app.typeElsewhere(1, "load 0");
   });
 
   it("counts what came too fast and shows where it is missing; the hypervisor's counts are exact", async () => {
