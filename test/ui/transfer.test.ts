@@ -178,7 +178,7 @@ describe.skipIf(missing !== null)(`domains in one file, in the window${missing ?
     await asked.getByLabel("Name here").fill("shop");
     await asked.getByRole("button", { name: "Import", exact: true }).click();
     await page
-      .getByText(/shop.ova can't be imported: /)
+      .getByText(/The disk disk.vmdk of its machine is no disk image that is known here/)
       .first()
       .waitFor(SLOW);
     expect(await side("shop").count()).toBe(0);
