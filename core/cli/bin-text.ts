@@ -1,5 +1,5 @@
 /** What lies in a bin, as text. */
-import { plain, table } from "./table.ts";
+import { mebibytes, plain, table } from "./table.ts";
 
 export interface Binned {
   id: string;
@@ -8,8 +8,6 @@ export interface Binned {
   goneAt: number;
   bytes: number;
 }
-
-const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
 
 /** `more`: further columns after the name, by their titles. */
 export function binText<T extends Binned>(

@@ -17,6 +17,7 @@ import { BootError } from "../dom0/bootloader/error.ts";
 import { carryOut } from "./carry-out.ts";
 import { bytesOf, COPY_FORMATS, NEW_FORMATS } from "./disk-arguments.ts";
 import { contentLines } from "./disk-contents.ts";
+import { mebibytes, plain } from "./table.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
@@ -201,13 +202,13 @@ async function partsOf(store: BlockStore): Promise<DiskPart[]> {
 function words({ file, format, bytes, fileBytes, backing, backingFormat, snapshots, parts }: Facts): string {
   const lines = [
     `${file}: ${format}`,
-    `  disk       ${(bytes / 2 ** 20).toFixed(1)} MiB (${bytes} bytes)`,
-    `  file       ${(fileBytes / 2 ** 20).toFixed(1)} MiB`,
+    `  disk       ${mebibytes(bytes)} MiB (${bytes} bytes)`,
+    `  file       ${mebibytes(fileBytes)} MiB`,
     ...(backing === null ? [] : [`  based on   ${backing} (${backingFormat})`]),
     ...snapshots.map(({ id, name, time }) => `  snapshot   ${id}  ${name}  ${time}`),
     ...contentLines(parts),
   ];
-  return `${lines.map((line) => line.replace(/[\x00-\x1f\x7f-\x9f]/g, "?")).join("\n")}\n`;
+  return `${lines.map(plain).join("\n")}\n`;
 }
 
 /** Runs it, and returns the exit status. */

@@ -6,6 +6,7 @@ import { kindOf } from "../library/downloads/kind.ts";
 import { UsageError } from "./arguments.ts";
 import { carryOut } from "./carry-out.ts";
 import { SIGNAL_STATUS } from "./exit-status.ts";
+import { mebibytes } from "./table.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request" | "on">>;
 
@@ -66,7 +67,7 @@ async function list(client: Client, { json }: Options): Promise<void> {
   if (at !== null) say(`The list is ${at}; edit it as you like.\n`);
   for (const { url, kind, done, total, isRunning, reason } of downloads)
     say(
-      `${isRunning ? "on its way" : "stopped"}: ${url} (${kind}), ${mib(done)}${total === null ? "" : ` of ${mib(total)}`}${reason && `: ${reason}`}\n`,
+      `${isRunning ? "on its way" : "stopped"}: ${url} (${kind}), ${mebibytes(done)} MiB${total === null ? "" : ` of ${mebibytes(total)} MiB`}${reason && `: ${reason}`}\n`,
     );
 }
 
@@ -87,7 +88,7 @@ async function file(client: Client, url: string, options: Options): Promise<void
   );
   if (options.json) return say(`${JSON.stringify(fetched, null, 2)}\n`);
   say(`${fetched.path}\n`);
-  process.stderr.write(`${mib(fetched.bytes)}, SHA-256 ${fetched.sha256}${vouched(fetched.checked, url)}\n`);
+  process.stderr.write(`${mebibytes(fetched.bytes)} MiB, SHA-256 ${fetched.sha256}${vouched(fetched.checked, url)}\n`);
 }
 
 function vouched(checked: "given" | "listed" | null, url: string): string {
@@ -123,7 +124,8 @@ async function watched<T>(client: Client, urls: string[], deed: () => Promise<T>
     mine = downloads.filter(({ url, isRunning }) => isRunning && urls.some((each) => sameAddress(each, url)));
     const [now] = mine;
     if (!isTerminal || !now) return;
-    const share = now.total === null ? mib(now.done) : `${Math.floor((100 * now.done) / Math.max(1, now.total))} %`;
+    const share =
+      now.total === null ? `${mebibytes(now.done)} MiB` : `${Math.floor((100 * now.done) / Math.max(1, now.total))} %`;
     process.stderr.write(`\r\x1b[K${now.name.replace(/[^\x20-\x7e]/g, "?").slice(0, 50)}: ${share}`);
   };
   client.on("downloads", ({ downloads }) => look(downloads));
@@ -146,10 +148,8 @@ function sameAddress(given: string, reported: string): boolean {
 }
 
 function described({ id, name, description, memoryMiB, files }: OfferedGuest): string {
-  const lines = files.map(({ role, url, bytes }) => `    ${role}: ${url}${bytes === null ? "" : `, ${mib(bytes)}`}\n`);
+  const lines = files.map(
+    ({ role, url, bytes }) => `    ${role}: ${url}${bytes === null ? "" : `, ${mebibytes(bytes)} MiB`}\n`,
+  );
   return `${id}  ${name}, ${memoryMiB} MiB of memory\n    ${description}\n${lines.join("")}`;
-}
-
-function mib(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

@@ -7,7 +7,7 @@ import { MOST_PIECE_BYTES } from "../api/limits.ts";
 import type { DiskReport } from "../toolstack/messages.ts";
 import { bytesOf, COPY_FORMATS, NEW_FORMATS } from "./disk-arguments.ts";
 import { contentLines } from "./disk-contents.ts";
-import { plain } from "./table.ts";
+import { mebibytes, plain } from "./table.ts";
 
 type Api = Pick<ApiClient, "request">;
 type Connect = () => Promise<Api>;
@@ -115,10 +115,9 @@ async function added(api: Api, file: string, name = path.basename(file)): Promis
 }
 
 function words(file: string, { summary, size, allocated, parts, boot, bootProblem }: DiskReport): string {
-  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   return [
     `${file}: ${summary}`,
-    `  disk       ${mib(size)}, of which ${mib(allocated)} are on this computer's disk`,
+    `  disk       ${mebibytes(size)} MiB, of which ${mebibytes(allocated)} MiB are on this computer's disk`,
     ...contentLines(parts),
     `  boots      ${boot === null ? (bootProblem ?? "not") : boot.entries.map(({ title }) => title).join(", ")}`,
   ]

@@ -6,7 +6,7 @@ import type { BinnedFile, ImageUser } from "../api/schema.ts";
 import { binText } from "./bin-text.ts";
 import { carryOut } from "./carry-out.ts";
 import { addImageDeeds } from "./image-deeds.ts";
-import { plain, table } from "./table.ts";
+import { mebibytes, plain, table } from "./table.ts";
 
 type Api = Pick<ApiClient, "request">;
 type Connect = () => Promise<Api>;
@@ -28,12 +28,10 @@ interface Kind {
   purge: (api: Api) => Promise<unknown>;
 }
 
-const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
-
 function plainFiles(all: readonly { name: string; path: string; bytes: number }[]): Listed {
   return {
     all,
-    rows: [["Name", "MiB", "File"], ...all.map((each) => [plain(each.name), mib(each.bytes), plain(each.path)])],
+    rows: [["Name", "MiB", "File"], ...all.map((each) => [plain(each.name), mebibytes(each.bytes), plain(each.path)])],
   };
 }
 
@@ -43,8 +41,8 @@ async function images(api: Api): Promise<Listed> {
   const rows = all.map((image) => [
     plain(image.name),
     image.format ?? "-",
-    image.size === null ? "-" : mib(image.size),
-    mib(image.allocated),
+    image.size === null ? "-" : mebibytes(image.size),
+    mebibytes(image.allocated),
     image.basedOn === null ? "-" : plain(path.basename(image.basedOn)),
     image.users.flatMap((user) => (user.kind === "image" ? [] : [plain(neededBy(user))])).join("; ") || "-",
     plain(image.path),

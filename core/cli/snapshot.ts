@@ -5,7 +5,7 @@ import type { ApiClient } from "../api/client.ts";
 import type { SnapshotReport, SnapshotTree } from "../api/schema.ts";
 import { binText } from "./bin-text.ts";
 import { carryOut } from "./carry-out.ts";
-import { plain } from "./table.ts";
+import { mebibytes, plain } from "./table.ts";
 
 type Api = Pick<ApiClient, "request">;
 type Connect = () => Promise<Api>;
@@ -69,7 +69,7 @@ export function declared(connect: Connect): Command {
       const { uuid, id } = await find(api, domain, name);
       await api.request("snapshotDelete", { uuid, snapshot: id });
       const entry = (await api.request("snapshotBin")).find((each) => each.uuid === uuid && each.id === id);
-      const size = entry ? ` It takes ${mebibytes(entry.bytes)} there.` : "";
+      const size = entry ? ` It takes ${mebibytes(entry.bytes)} MiB there.` : "";
       say(`${plain(name)} is in the bin for a day; "xenarium snapshot undelete" takes it out.${size}\n`);
     });
   snapshot
@@ -178,10 +178,8 @@ function treeText(tree: SnapshotTree | null): string {
 
 function line({ id, name, takenAt, hasMemory, bytes }: SnapshotReport): string {
   const time = new Date(takenAt).toISOString().slice(0, 16).replace("T", " ");
-  return `${name}  ${id}  ${time}  ${hasMemory ? "memory and disks" : "disks"}  ${mebibytes(bytes)}`;
+  return `${name}  ${id}  ${time}  ${hasMemory ? "memory and disks" : "disks"}  ${mebibytes(bytes)} MiB`;
 }
 
 /** The guest has written it: none of it may act as a command of the terminal. */
 const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]|[\p{Cf}]/gu, "");
-
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

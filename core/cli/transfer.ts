@@ -5,6 +5,7 @@ import type { ApiClient } from "../api/client.ts";
 import type { JournalEntry } from "../api/schema.ts";
 import { carryOut } from "./carry-out.ts";
 import { SIGNAL_STATUS } from "./exit-status.ts";
+import { mebibytes } from "./table.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request" | "on">>;
 type Client = Awaited<ReturnType<Connect>>;
@@ -26,7 +27,7 @@ export function declared(name: TransferCommand, connect: Connect): Command {
         const client = await connect();
         const args = { domain, file: path.resolve(file) };
         const { bytes } = await watched(client, () => client.request("domainExport", args));
-        say(`${file}: ${(bytes / 2 ** 20).toFixed(1)} MiB\n`);
+        say(`${file}: ${mebibytes(bytes)} MiB\n`);
       });
   return command
     .description("Takes a domain into the library: from a file of xenarium export, an OVA or an XVA")

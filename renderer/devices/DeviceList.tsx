@@ -5,19 +5,14 @@ import { useApp } from "../state/store.ts";
 import { formatValue } from "../ui/units.ts";
 import { askAttach } from "./attach-state.ts";
 import { askDetach, eject, type Attached } from "./device-deeds.ts";
-import { idOf } from "./diagram.ts";
+import { DEVICE_COLUMNS, DeviceLine } from "./DeviceLine.tsx";
 import { rateText } from "./figures.ts";
-import { BusState } from "./parts.tsx";
 import type { DeviceSample } from "./samples.ts";
 import { Tool } from "../ui/Tool.tsx";
 import { Table, type Columns } from "../ui/Table.tsx";
 
 const COLUMNS: Columns = [
-  "Device",
-  { title: "What can be done", isOnlyHeard: true },
-  "Behind it",
-  "Frontend",
-  { title: "Backend", hint: "Its state, and the domain that holds it" },
+  ...DEVICE_COLUMNS,
   { title: "Rings", hint: "How many, and the slots of each" },
   { title: "In flight", hint: "Requests that the backend works on", isNumber: true },
   { title: "Grants", hint: "Pages of the guest's that the backend has mapped", isNumber: true },
@@ -90,34 +85,19 @@ function DeviceRow({
   isAmongOthers: boolean;
   select: (id: string) => void;
 }) {
-  const { key, wiring, rings, traffic, kicks } = sample;
+  const { wiring, rings, traffic, kicks } = sample;
   const device = attachedOf(sample, domain);
-  const Icon = device.key === "vif" ? Network : device.isCd ? Disc3 : HardDrive;
   const slots = rings[0]?.wiring.directions[0]?.size;
   return (
-    <tr>
-      <th scope="row">
-        <button
-          type="button"
-          className="plain"
-          title="Its paths in xenstore"
-          onClick={() => select(idOf(key, "frontend"))}
-        >
-          <Icon size={14} aria-hidden />
-          {isAmongOthers && `${wiring.name}: `}
-          {device.name}
-        </button>
-      </th>
-      <td>
-        <DeviceButtons device={device} isEmpty={isEmptyDrive(sample)} />
-      </td>
-      <td className="device-behind">{behindOf(sample)}</td>
-      <td>
-        <BusState state={wiring.frontendState} />
-      </td>
-      <td title={wiring.problem ?? undefined} className={wiring.problem === null ? undefined : "field-error"}>
-        <BusState state={wiring.backendState} /> <span className="muted">{wiring.backendName}</span>
-      </td>
+    <DeviceLine
+      sample={sample}
+      icon={device.key === "vif" ? Network : device.isCd ? Disc3 : HardDrive}
+      title={device.name}
+      isAmongOthers={isAmongOthers}
+      deeds={<DeviceButtons device={device} isEmpty={isEmptyDrive(sample)} />}
+      behind={behindOf(sample)}
+      select={select}
+    >
       <td>{slots === undefined ? "–" : `${rings.length} × ${slots}`}</td>
       <td className="number">{wiring.traffic?.inFlight ?? "–"}</td>
       <td className="number">{wiring.traffic?.grantsMapped ?? "–"}</td>
@@ -125,14 +105,14 @@ function DeviceRow({
       <td className="number">{formatValue(traffic?.inRate ?? NaN, "B/s")}</td>
       <td className="number">{formatValue(traffic?.outRate ?? NaN, "B/s")}</td>
       <td className="number">{latencyText(traffic?.latency ?? NaN)}</td>
-    </tr>
+    </DeviceLine>
   );
 }
 
 function DeviceButtons({ device, isEmpty }: { device: Attached; isEmpty: boolean }) {
   const { domid, name, takesMedia } = device;
   return (
-    <span className="button-row">
+    <>
       {takesMedia && (
         <Tool label={`Insert a medium into ${name}…`} onClick={() => askAttach(domid, "disk", { drive: name })}>
           <Disc3 size={16} aria-hidden />
@@ -146,7 +126,7 @@ function DeviceButtons({ device, isEmpty }: { device: Attached; isEmpty: boolean
       <Tool label={`Detach ${name}…`} onClick={() => askDetach(device)}>
         <Unplug size={16} aria-hidden />
       </Tool>
-    </span>
+    </>
   );
 }
 

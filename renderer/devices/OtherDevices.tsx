@@ -4,22 +4,13 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 import { askLibrary } from "../library/asked.ts";
 import { useApp } from "../state/store.ts";
 import { FilePicker } from "../ui/FilePicker.tsx";
-import { Table, type Columns } from "../ui/Table.tsx";
+import { Table } from "../ui/Table.tsx";
 import { Tool } from "../ui/Tool.tsx";
 import { askAttach, type AttachKey } from "./attach-state.ts";
 import { askDetach } from "./device-deeds.ts";
-import { idOf } from "./diagram.ts";
-import { BusState } from "./parts.tsx";
+import { DEVICE_COLUMNS, DeviceLine } from "./DeviceLine.tsx";
 import { putFiles, sharedFoldersOf } from "./shared-folders.ts";
 import type { DeviceSample } from "./samples.ts";
-
-const COLUMNS: Columns = [
-  "Device",
-  { title: "What can be done", isOnlyHeard: true },
-  "Behind it",
-  "Frontend",
-  { title: "Backend", hint: "Its state, and the domain that holds it" },
-];
 
 /** For each kind, the key of its list in xl.cfg; null for one that Xen attaches to no running domain. */
 const KEYS: Readonly<Record<string, AttachKey | null>> = { vkbd: "vkb", "9pfs": "p9", console: null };
@@ -66,7 +57,7 @@ export function OtherDevices({
       {shown.length === 0 ? (
         <p className="muted">It has none.</p>
       ) : (
-        <Table label="Keyboards, folders and channels" columns={COLUMNS}>
+        <Table label="Keyboards, folders and channels" columns={DEVICE_COLUMNS}>
           {shown.map((sample) => (
             <OtherRow
               key={sample.key}
@@ -88,8 +79,8 @@ function AtNextStart({ uuid }: { uuid: string }) {
   const isKept = useApp(({ kept }) => kept.some((each) => each.uuid === uuid));
   return (
     <p className="muted">
-      Xen attaches no channels (<code>channel</code>) and no screens (<code>vfb</code>) to a domain that runs: those in
-      its configuration are there from its next start on.
+      Neither xl nor this window attaches channels (<code>channel</code>) and screens (<code>vfb</code>) to a domain
+      that runs: those in its configuration are there from its next start on.
       {!window.xenariumDesktop &&
         " A browser can’t share a folder of this computer; the desktop application can, and xl.cfg’s p9."}{" "}
       {isKept && (
@@ -102,7 +93,7 @@ function AtNextStart({ uuid }: { uuid: string }) {
 }
 
 function OtherRow({
-  sample: { key, wiring },
+  sample,
   domain,
   isAmongOthers,
   select,
@@ -112,6 +103,7 @@ function OtherRow({
   isAmongOthers: boolean;
   select: (id: string) => void;
 }) {
+  const { wiring } = sample;
   const { kind, id, name, domid } = wiring;
   const spec = domain?.config?.devices.find((each) => each.kind === kind && each.id === id);
   const title =
@@ -120,24 +112,15 @@ function OtherRow({
       : kind === "9pfs"
         ? `folder ${String(spec?.front.tag ?? id)}`
         : `channel ${String(spec?.front.name ?? id)}`;
-  const Icon = ICONS[kind as keyof typeof ICONS];
   const attachKey = KEYS[kind] ?? null;
   return (
-    <tr>
-      <th scope="row">
-        <button
-          type="button"
-          className="plain"
-          title="Its paths in xenstore"
-          onClick={() => select(idOf(key, "frontend"))}
-        >
-          <Icon size={14} aria-hidden />
-          {isAmongOthers && `${name}: `}
-          {title}
-        </button>
-      </th>
-      <td>
-        <span className="button-row">
+    <DeviceLine
+      sample={sample}
+      icon={ICONS[kind as keyof typeof ICONS]}
+      title={title}
+      isAmongOthers={isAmongOthers}
+      deeds={
+        <>
           {kind === "9pfs" && domain && <PutButton domain={domain} id={id} />}
           {attachKey && (
             <Tool
@@ -159,16 +142,11 @@ function OtherRow({
               <Unplug size={16} aria-hidden />
             </Tool>
           )}
-        </span>
-      </td>
-      <td className="device-behind">{behindOf(wiring, spec)}</td>
-      <td>
-        <BusState state={wiring.frontendState} />
-      </td>
-      <td title={wiring.problem ?? undefined} className={wiring.problem === null ? undefined : "field-error"}>
-        <BusState state={wiring.backendState} /> <span className="muted">{wiring.backendName}</span>
-      </td>
-    </tr>
+        </>
+      }
+      behind={behindOf(wiring, spec)}
+      select={select}
+    />
   );
 }
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
-import { shootBoth } from "./application.ts";
+import { shootBoth, transferOf } from "./application.ts";
 import { chromiumMissing, launch } from "./browser.ts";
 import { startServe, type Served } from "./serve.ts";
 import { temporaryFolder } from "../temporary.ts";
@@ -39,21 +39,9 @@ async function type(text: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
-/** Drops files on the window as the desktop does. The browser opens them itself. */
+/** Drops files on the window as the desktop does. */
 async function drop(...files: string[]): Promise<void> {
-  await page.evaluate(() => {
-    const input = document.createElement("input");
-    Object.assign(input, { type: "file", id: "test-drop", multiple: true });
-    document.body.append(input);
-  });
-  await page.locator("#test-drop").setInputFiles(files);
-  const transfer = await page.evaluateHandle(() => {
-    const input = document.querySelector<HTMLInputElement>("#test-drop")!;
-    const data = new DataTransfer();
-    for (const each of input.files!) data.items.add(each);
-    input.remove();
-    return data;
-  });
+  const transfer = await transferOf(page, files);
   await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
   await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
 }

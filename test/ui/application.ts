@@ -1,7 +1,7 @@
 /** The application in a real Chromium with a real host behind it, for the tests of its views. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { Browser, CDPSession, Page } from "playwright-core";
+import type { Browser, CDPSession, JSHandle, Page } from "playwright-core";
 import { expect } from "vitest";
 import { ApiClient } from "../../core/api/client.ts";
 import { connectLocal } from "../../core/api/transport/local-client.ts";
@@ -142,20 +142,7 @@ export class Application {
   /** Drops a file on the window, as a file manager does, or on the zone of that name. Of the zone screenshots are taken before. */
   async drop(file: string, on?: { zone: RegExp; shot: string }): Promise<void> {
     const { page } = this;
-    await page.evaluate(() => {
-      const input = document.createElement("input");
-      input.type = "file";
-      input.id = "test-drop";
-      document.body.append(input);
-    });
-    await page.locator("#test-drop").setInputFiles(file);
-    const transfer = await page.evaluateHandle(() => {
-      const input = document.querySelector<HTMLInputElement>("#test-drop")!;
-      const data = new DataTransfer();
-      for (const each of input.files!) data.items.add(each);
-      input.remove();
-      return data;
-    });
+    const transfer = await transferOf(page, [file]);
     await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
     if (on) await this.shoot(on.shot);
     const target = on ? page.locator("[data-drop]").filter({ hasText: on.zone }) : page.locator("body");
@@ -208,4 +195,21 @@ export class Application {
     await this.page.keyboard.type(text);
     await this.page.keyboard.press("Enter");
   }
+}
+
+/** What is dropped when these files are: the browser opens them itself. */
+export async function transferOf(page: Page, files: readonly string[]): Promise<JSHandle<DataTransfer>> {
+  await page.evaluate(() => {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "file", id: "test-drop", multiple: true });
+    document.body.append(input);
+  });
+  await page.locator("#test-drop").setInputFiles([...files]);
+  return page.evaluateHandle(() => {
+    const input = document.querySelector<HTMLInputElement>("#test-drop")!;
+    const data = new DataTransfer();
+    for (const each of input.files!) data.items.add(each);
+    input.remove();
+    return data;
+  });
 }

@@ -112,7 +112,7 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
     await app.shoot("devices-host");
   });
 
-  it("attaches a keyboard, says what Xen attaches only at the start, and leads to the configuration where that is added", async () => {
+  it("attaches a keyboard, says what is attached only at a start, and leads to the configuration where that is added", async () => {
     const { page } = app;
     await page.locator(".side-domain").first().click();
     await app.tab("Devices");
@@ -135,7 +135,7 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
     client.close();
     expect(config).toContain('vkb = [ "backend-type=qemu,feature-disable-pointer=1" ]');
     await app.shoot("devices-keyboard");
-    await page.getByText("Xen attaches no channels (channel) and no screens (vfb)").waitFor();
+    await page.getByText("Neither xl nor this window attaches channels (channel) and screens (vfb)").waitFor();
     await page.getByRole("button", { name: "Edit the configuration…" }).click();
     const editor = page.getByRole("dialog", { name: "Configuration of mini-1" });
     await editor.getByRole("button", { name: "Channel" }).click();
