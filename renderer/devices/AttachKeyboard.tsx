@@ -11,8 +11,8 @@ const PARTS = [
   { value: "feature-disable-keyboard=1", label: "a pointer only" },
 ];
 const MOVES = [
-  { value: "", label: "to the place that is pointed at" },
-  { value: "feature-abs-pointer=0", label: "as far as the mouse is moved" },
+  { value: "", label: "to where you point" },
+  { value: "feature-abs-pointer=0", label: "as the mouse moves" },
 ];
 
 /** Attaches a virtual keyboard and pointer to a running domain, as xl vkb-attach does. */

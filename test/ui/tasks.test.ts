@@ -102,5 +102,5 @@ describe.skipIf(missing !== null)(`tasks${missing ? ` (${missing})` : ""}`, () =
     await page.getByRole("button", { name: "Power on" }).waitFor(PATIENT);
     expect(await page.locator(".toast-error").count()).toBe(0);
     await app.shoot("tasks");
-  });
+  }, 240_000);
 });
