@@ -126,7 +126,7 @@ export class IncomingFile {
       try {
         // In one step, and never in place of what has come there meanwhile.
         await link(part, whole);
-        await rm(part);
+        await this.#removeAt(part);
       } catch (error) {
         if (!NO_SECOND_NAME.includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
         await rename(part, whole);
@@ -139,13 +139,17 @@ export class IncomingFile {
     return found !== null && found.ino === this.#made.ino && found.dev === this.#made.dev;
   }
 
-  /** Empties the file, because the guest may have given it another name, and removes it from where it was made. */
+  /** The guest may have removed it from there, or put something else there, which stays. */
+  async #removeAt(file: string): Promise<void> {
+    if (await this.#isAt(file)) await rm(file, { force: true });
+  }
+
+  /** Empties the file, because the guest may have given it another name, and removes it from where it was made and from where it was to be. */
   async #discard(): Promise<void> {
     await this.#handle.truncate(0).catch(() => {});
     await this.#handle.close().catch(() => {});
     await this.#folder.reach([this.#root], async ([at]) => {
-      const part = path.join(at!, this.#part);
-      if (await this.#isAt(part)) await rm(part, { force: true });
+      for (const name of [this.#part, this.#name]) await this.#removeAt(path.join(at!, name));
     });
   }
 }
