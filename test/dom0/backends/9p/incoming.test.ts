@@ -9,8 +9,9 @@ import { IncomingFile } from "../../../../core/dom0/backends/9p/folder/incoming-
 import { Folders } from "../../../../core/dom0/backends/9p/folders.ts";
 import { temporaryFolder } from "../../../temporary.ts";
 
-/** What the guest does right after the host has given a file its second name. */
+/** What happens right after the host has given a file its second name, and before it has asked for the room that there is. */
 const linked = vi.hoisted(() => ({ then: (): void => {} }));
+const asking = vi.hoisted(() => ({ before: (): Promise<void> => Promise.resolve() }));
 vi.mock("node:fs/promises", async (original) => {
   const real = await original<typeof import("node:fs/promises")>();
   return {
@@ -18,6 +19,10 @@ vi.mock("node:fs/promises", async (original) => {
     link: async (from: string, to: string) => {
       await real.link(from, to);
       linked.then();
+    },
+    statfs: async (of: string) => {
+      await asking.before();
+      return real.statfs(of);
     },
   };
 });
@@ -175,6 +180,28 @@ describe.each(ways)("a file for a shared folder, found by descriptors: %s", (byD
     };
     await expect(file.finish()).rejects.toBe(error);
     expect([fs.existsSync(at("note")), fs.existsSync(at(place))]).toEqual([false, false]);
+  });
+
+  it("goes nowhere else when the device is detached while it begins", async () => {
+    const others: number[] = [];
+    asking.before = async () => {
+      asking.before = () => Promise.resolve();
+      const { descriptor } = folder.root;
+      folder.close();
+      // What the next has that is opened, once the operating system has closed the folder's.
+      await new Promise(setImmediate);
+      while (others.length < 50 && others.at(-1) !== descriptor) others.push(fs.openSync(at("inner"), "r"));
+    };
+    try {
+      const file = await IncomingFile.begin(folder, "note", 3, false);
+      expect(fs.readdirSync(at("inner"))).toEqual([]);
+      await file.take(0, bytes("new"));
+      await file.finish();
+      expect([here(), content("note")]).toEqual([["inner", "note"], "new"]);
+    } finally {
+      for (const other of others) fs.closeSync(other);
+      folder = await new Folders(byDescriptors).open(share);
+    }
   });
 
   it("goes nowhere else when the folder itself is put elsewhere", async () => {

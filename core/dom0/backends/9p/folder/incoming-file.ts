@@ -31,6 +31,7 @@ export class IncomingFile {
 
   private constructor(
     folder: Folder,
+    root: Entry,
     handle: FileHandle,
     made: BigIntStats,
     names: { part: string; name: string },
@@ -38,7 +39,7 @@ export class IncomingFile {
     replaces: boolean,
   ) {
     this.#folder = folder;
-    this.#root = folder.root.retain();
+    this.#root = root;
     this.#handle = handle;
     this.#made = made;
     this.#part = names.part;
@@ -54,8 +55,25 @@ export class IncomingFile {
   static async begin(folder: Folder, name: string, size: number, replaces: boolean): Promise<IncomingFile> {
     checkName(name);
     namesBelow(folder.root, name);
+    // The device may go at any time, and what its descriptor is called stands for something else then.
+    const root = folder.root.retain();
+    try {
+      return await IncomingFile.#begin(folder, root, name, size, replaces);
+    } catch (error) {
+      root.release();
+      throw error;
+    }
+  }
+
+  static async #begin(
+    folder: Folder,
+    root: Entry,
+    name: string,
+    size: number,
+    replaces: boolean,
+  ): Promise<IncomingFile> {
     const part = `.${randomUUID()}.part`;
-    const handle = await folder.reach([folder.root], async ([at]) => {
+    const handle = await folder.reach([root], async ([at]) => {
       await mustBeFree(path.join(at!, name), replaces);
       const { bavail, bsize } = await statfs(at!);
       if (bavail * bsize < size) throw new FolderError("ENOSPC");
@@ -64,7 +82,7 @@ export class IncomingFile {
     });
     try {
       const made = await handle.stat({ bigint: true });
-      return new IncomingFile(folder, handle, made, { part, name }, size, replaces);
+      return new IncomingFile(folder, root, handle, made, { part, name }, size, replaces);
     } catch (error) {
       await handle.close();
       throw error;
