@@ -28,6 +28,8 @@ interface Coming {
   intake: ComingFile;
   work: Work;
   stopped: boolean;
+  /** Exists once it is to come to its end, which alone decides from then on what becomes of it. Resolves when that is decided, to whether it stays. */
+  ending: Promise<boolean> | null;
 }
 
 export class FileIntake {
@@ -57,9 +59,10 @@ export class FileIntake {
       await intake.drop();
       throw cancelled();
     }
-    const coming: Coming = { intake, work: null!, stopped: false };
+    const coming: Coming = { intake, work: null!, stopped: false, ending: null };
     coming.work = this.#journal.begin(title, this.#who(), () => {
       coming.stopped = true;
+      if (coming.ending) return;
       this.#noteStopped(id);
       void this.#over(id, cancelled()).catch(() => {});
     });
@@ -68,7 +71,7 @@ export class FileIntake {
   }
 
   async chunk(id: string, offset: number, bytes: Uint8Array): Promise<void> {
-    const coming = this.#find(id);
+    const coming = this.#findOpen(id);
     try {
       await coming.intake.take(offset, bytes);
     } catch (error) {
@@ -76,12 +79,22 @@ export class FileIntake {
       await this.#over(id, error).catch(() => {});
       throw coming.stopped ? cancelled() : error;
     }
-    if (coming.stopped) throw cancelled();
+    // It may have been cancelled or dropped meanwhile.
+    if (this.#coming.get(id) !== coming) throw cancelled();
     coming.work.progress((offset + bytes.length) / Math.max(1, coming.intake.size));
   }
 
   async finish(id: string): Promise<{ path: string }> {
-    const coming = this.#find(id);
+    const coming = this.#findOpen(id);
+    const end = this.#finish(id, coming);
+    coming.ending = end.then(
+      () => true,
+      () => false,
+    );
+    return end;
+  }
+
+  async #finish(id: string, coming: Coming): Promise<{ path: string }> {
     try {
       const path = await coming.intake.finish();
       if (coming.stopped && coming.intake.undo) {
@@ -92,23 +105,26 @@ export class FileIntake {
       coming.work.end();
       return { path };
     } catch (error) {
+      if (coming.stopped) this.#noteStopped(id);
       // The first error is the one that is reported.
       await this.#over(id, error).catch(() => {});
       throw coming.stopped ? cancelled() : error;
     }
   }
 
-  /** Discards the file completely. */
-  drop(id: string): Promise<void> {
-    this.#find(id);
-    return this.#over(id, cancelled());
+  /** Discards the file completely. Throws ApiFailure EBUSY if it came to its end meanwhile and stays. */
+  async drop(id: string): Promise<void> {
+    const coming = this.#find(id);
+    if (!coming.ending) return this.#over(id, cancelled());
+    coming.stopped = true;
+    if (await coming.ending) throw new ApiFailure("EBUSY", "It was whole already, and is where it was to be.");
   }
 
   /** Called when the session has ended. */
   end(): void {
     this.#ended = true;
-    for (const id of [...this.#coming.keys()])
-      void this.#over(id, new ApiFailure("ECANCELED", "Its window went.")).catch(() => {});
+    for (const [id, { ending }] of [...this.#coming])
+      if (!ending) void this.#over(id, new ApiFailure("ECANCELED", "Its window went.")).catch(() => {});
   }
 
   #noteStopped(id: string): void {
@@ -129,6 +145,12 @@ export class FileIntake {
       const message = error instanceof Error ? error.message : String(error);
       coming.work.end({ message: coming.stopped ? "It was cancelled." : message, cancelled: isCancel });
     }
+  }
+
+  #findOpen(id: string): Coming {
+    const coming = this.#find(id);
+    if (coming.ending) throw new ApiFailure("EBUSY", `The file ${id} is coming to its end already.`);
+    return coming;
   }
 
   #find(id: string): Coming {

@@ -7,6 +7,8 @@ import type { ToolstackRequests } from "./messages.ts";
 
 /** The most at one time, of all clients together. */
 const MOST_FILES = 64;
+/** Milliseconds that the host's power-off waits for them, as a file system may never answer: less than it has besides its guests' time (./power.ts). */
+const CLOSE_MS = 2000;
 const KIND = "9pfs";
 
 interface Coming {
@@ -20,8 +22,10 @@ export class SharedFiles {
   readonly #backends: BackendDevices;
   readonly #coming = new Map<number, Coming>();
   /** Files that are about to begin, which count too. */
-  #beginning = 0;
+  readonly #beginning = new Set<Promise<unknown>>();
+  readonly #ending = new Set<Promise<unknown>>();
   #next = 1;
+  #isClosed = false;
 
   constructor(lifecycle: Lifecycle, backends: BackendDevices) {
     this.#lifecycle = lifecycle;
@@ -46,19 +50,23 @@ export class SharedFiles {
         "EOPNOTSUPP",
         `The backend of ${tag} of ${domain} is not in dom0: copy the file there yourself.`,
       );
-    if (this.#coming.size + this.#beginning >= MOST_FILES)
+    if (this.#isClosed) throw goesOff();
+    if (this.#coming.size + this.#beginning.size >= MOST_FILES)
       throw new Refusal("EBUSY", `${MOST_FILES} files are on their way into shared folders; wait for one of them.`);
-    this.#beginning++;
-    try {
-      const file = await receive.receive(name, size, replaces);
-      const number = this.#next++;
-      this.#coming.set(number, { file, name, tag });
-      return { file: number };
-    } catch (error) {
-      throw refusal(error, name, tag);
-    } finally {
-      this.#beginning--;
-    }
+    return during(this.#beginning, async () => {
+      try {
+        const file = await receive.receive!(name, size, replaces);
+        if (this.#isClosed) {
+          await file.drop();
+          throw goesOff();
+        }
+        const number = this.#next++;
+        this.#coming.set(number, { file, name, tag });
+        return { file: number };
+      } catch (error) {
+        throw error instanceof Refusal ? error : refusal(error, name, tag);
+      }
+    });
   }
 
   /** A file of which something goes wrong is not there any more. */
@@ -76,12 +84,14 @@ export class SharedFiles {
   async end({ file }: ToolstackRequests["sharedFileEnd"]["args"]): Promise<void> {
     const { file: whole, name, tag } = this.#find(file);
     this.#coming.delete(file);
-    try {
-      await whole.finish();
-    } catch (error) {
-      await whole.drop().catch(() => {});
-      throw refusal(error, name, tag);
-    }
+    await during(this.#ending, async () => {
+      try {
+        await whole.finish();
+      } catch (error) {
+        await whole.drop().catch(() => {});
+        throw refusal(error, name, tag);
+      }
+    });
   }
 
   async drop({ file }: ToolstackRequests["sharedFileDrop"]["args"]): Promise<void> {
@@ -95,11 +105,16 @@ export class SharedFiles {
     }
   }
 
-  /** Discards them all: the host goes off. */
+  /** The host goes off: discards them all, but those that come to their end already. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const left = [...this.#coming.values()];
     this.#coming.clear();
-    await Promise.all(left.map(({ file }) => file.drop().catch(() => {})));
+    const gone = left.map(({ file }) => file.drop());
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_MS)));
+    await Promise.race([Promise.allSettled([...gone, ...this.#beginning, ...this.#ending]), late]);
+    clearTimeout(timer);
   }
 
   #find(number: number): Coming {
@@ -108,6 +123,19 @@ export class SharedFiles {
     return coming;
   }
 }
+
+/** Does it, and names it in the set until it is done. */
+async function during<T>(underWay: Set<Promise<unknown>>, action: () => Promise<T>): Promise<T> {
+  const done = action();
+  underWay.add(done);
+  try {
+    return await done;
+  } finally {
+    underWay.delete(done);
+  }
+}
+
+const goesOff = (): Refusal => new Refusal("ECANCELED", "The host goes off.");
 
 /** Words for what the host's file system and the folder answer. */
 function refusal(error: unknown, name: string, tag: string): Refusal {

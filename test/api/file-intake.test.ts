@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { DiskImages } from "../../core/api/disk-images.ts";
-import { FileIntake } from "../../core/api/file-intake.ts";
+import { FileIntake, type ComingFile } from "../../core/api/file-intake.ts";
 import { HostJournal } from "../../core/api/journal/host-journal.ts";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -96,5 +96,75 @@ describe("many", () => {
     const told = (id: string) => intake.chunk(id, 0, new Uint8Array(1));
     await expect(told(ids[0]!)).rejects.toMatchObject({ data: { code: "ENOENT" } });
     for (const id of [ids[1]!, ids[64]!]) await expect(told(id)).rejects.toMatchObject({ data: { code: "ECANCELED" } });
+  });
+});
+
+describe("a file that comes to its end", () => {
+  /** One whose end is reached when the test says so. `undo` is what removes it again, where that is possible. */
+  async function ending(undo?: () => Promise<void>) {
+    let whole!: (place: string) => void;
+    let fails!: (error: Error) => void;
+    const drop = vi.fn(() => Promise.resolve());
+    const file: ComingFile = {
+      size: 0,
+      take: () => Promise.reject(new Error("everything has come")),
+      finish: () =>
+        new Promise((resolve, reject) => {
+          whole = resolve;
+          fails = reject;
+        }),
+      drop,
+      ...(undo && { undo }),
+    };
+    const { intake: id } = await intake.begin("Take it", () => Promise.resolve(file));
+    const end = intake.finish(id);
+    end.catch(() => {});
+    return { id, end, whole, fails, drop };
+  }
+  const ended = () => journal.entries.map(({ state, detail }) => [state, detail]);
+  const cancel = () => journal.cancel(journal.entries.at(-1)!.id);
+
+  it("and is cancelled meanwhile stays where it can't be removed any more, and its task says so", async () => {
+    const { id, end, whole } = await ending();
+    cancel();
+    expect(states()).toEqual(["running"]);
+    const dropped = intake.drop(id);
+    whole("/there");
+    await expect(end).resolves.toEqual({ path: "/there" });
+    await expect(dropped).rejects.toMatchObject({ data: { code: "EBUSY" } });
+    expect(ended()).toEqual([["done", ""]]);
+  });
+
+  it("and is cancelled meanwhile is removed again where it can be, once", async () => {
+    const undo = vi.fn(() => Promise.resolve());
+    const { id, end, whole } = await ending(undo);
+    cancel();
+    const dropped = intake.drop(id);
+    whole("/there");
+    await expect(end).rejects.toMatchObject({ data: { code: "ECANCELED" } });
+    await expect(dropped).resolves.toBe(undefined);
+    expect(undo).toHaveBeenCalledTimes(1);
+    expect(ended()).toEqual([["cancelled", "It was cancelled."]]);
+  });
+
+  it("and fails after it was cancelled was cancelled", async () => {
+    const { end, fails, drop } = await ending();
+    cancel();
+    fails(new Error("the disk is full"));
+    await expect(end).rejects.toMatchObject({ data: { code: "ECANCELED" } });
+    expect(drop).toHaveBeenCalledTimes(1);
+    expect(ended()).toEqual([["cancelled", "It was cancelled."]]);
+  });
+
+  it("is not spoiled by a client that ends it twice, sends more, or goes", async () => {
+    const { id, end, whole, drop } = await ending();
+    await expect(intake.finish(id)).rejects.toMatchObject({ data: { code: "EBUSY" } });
+    await expect(intake.chunk(id, 0, new Uint8Array(1))).rejects.toMatchObject({ data: { code: "EBUSY" } });
+    intake.end();
+    expect(states()).toEqual(["running"]);
+    whole("/there");
+    await expect(end).resolves.toEqual({ path: "/there" });
+    expect(drop).not.toHaveBeenCalled();
+    expect(ended()).toEqual([["done", ""]]);
   });
 });

@@ -53,6 +53,10 @@ export class Screen {
     return this.#isUntold && performance.now() - this.#lastLook >= UNTOLD_EVERY_MS;
   }
 
+  get isDue(): boolean {
+    return performance.now() >= this.#nextLook;
+  }
+
   /** Returns what is drawn now: bytes red, green, blue and 255, row by row; null while nobody draws. */
   picture(): { width: number; height: number; pixels: Uint8Array } | null {
     const surface = this.#surface;
@@ -126,14 +130,16 @@ export class Screen {
     return this.#surface !== null && !this.#surface.tells;
   }
 
+  /** The earliest time of the next look. At most half of the thread's time is used, however large the screen is and however often it changes. */
+  get #nextLook(): number {
+    return this.#lastLook + Math.max(this.#isUntold ? UNTOLD_EVERY_MS : EVERY_MS, 2 * this.#lastCost);
+  }
+
   /** Plans a look at the surface, if somebody waits for it and there may be something to see. */
   #plan(): void {
     if (this.#timer || ![...this.#viewers].some(({ isWaiting }) => isWaiting)) return;
     if (this.#frame && this.#damage.isEmpty && !this.#isUntold) return;
-    // At most half of the thread's time is used, however large the screen is and however often it changes.
-    const every = Math.max(this.#isUntold ? UNTOLD_EVERY_MS : EVERY_MS, 2 * this.#lastCost);
-    const wait = Math.max(0, this.#lastLook + every - performance.now());
-    this.#timer = setTimeout(() => this.#copy(), wait);
+    this.#timer = setTimeout(() => this.#copy(), Math.max(0, this.#nextLook - performance.now()));
   }
 
   #copy(): void {

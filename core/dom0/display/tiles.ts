@@ -11,6 +11,8 @@ export class Tiles {
   readonly rows: number;
   readonly #marks: Uint8Array;
   #count = 0;
+  /** The row of tiles with which the next take() begins. */
+  #next = 0;
 
   /** For a screen of this size in pixels, with no square marked. */
   constructor(width: number, height: number) {
@@ -57,16 +59,18 @@ export class Tiles {
   }
 
   /**
-   * Clears marks from the top, and returns what they cover as disjoint rectangles: about `mostPixels` in total, but at least one row of tiles. The
-   * rest stays marked.
+   * Clears marks, and returns what they cover as disjoint rectangles: about `mostPixels` in total, but at least one row of tiles. The rest stays
+   * marked. It goes on below the rows of the last time, and begins at the top when nothing was left: so every row has its turn, whatever is marked
+   * again meanwhile.
    */
   take(mostPixels = Infinity): Rectangle[] {
     const done: Rectangle[] = [];
     /** Rectangles that the next row of tiles may extend downwards. */
     let open: Rectangle[] = [];
     let pixels = 0;
-    for (let row = 0; row < this.rows && this.#count > 0 && pixels < mostPixels; row++) {
-      const runs = this.#takeRow(row);
+    for (let i = 0; i < this.rows && this.#count > 0 && pixels < mostPixels; i++) {
+      const runs = this.#takeRow(this.#next);
+      this.#next = (this.#next + 1) % this.rows;
       for (const run of runs) {
         pixels += run.width * run.height;
         const above = open.find(
@@ -80,6 +84,7 @@ export class Tiles {
       done.push(...open);
       open = runs;
     }
+    if (this.#count === 0) this.#next = 0;
     return [...done, ...open];
   }
 

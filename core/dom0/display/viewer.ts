@@ -13,6 +13,8 @@ export interface Viewed {
   readonly isConnected: boolean;
   /** Whether the frame may be older than what is drawn, so that it has to be copied again before anybody is shown it. */
   readonly isBehind: boolean;
+  /** Whether it may be copied again now. */
+  readonly isDue: boolean;
   readonly inputs: Inputs;
 }
 
@@ -24,6 +26,8 @@ export class Viewer {
   readonly #leaves: () => void;
   #changed: Tiles;
   #isNewSize = true;
+  /** Whether a part was taken of which the rest is still to come. */
+  #isPartway = false;
   #ready: (() => void) | null = null;
   #hasLeft = false;
 
@@ -53,9 +57,17 @@ export class Viewer {
   /** Calls `ready` once, now or later, when there is something to take. There is one wait at a time: a later one replaces it. */
   wait(ready: () => void): void {
     this.#ready = ready;
-    // Another viewer, who waits for nothing, may be the reason why there is an old frame.
-    if (this.#changed.isEmpty || !this.#screen.frame || this.#screen.isBehind) this.#waits();
+    if (this.#changed.isEmpty || this.#isOld) this.#waits();
     else this.wake();
+  }
+
+  /**
+   * Another viewer, who waits for nothing, may be the reason why there is an old frame. The parts of one frame follow each other until it is time for
+   * another frame, so that a screen of many parts is shown as often as it is copied, even if something is drawn there all the time.
+   */
+  get #isOld(): boolean {
+    const { frame, isBehind, isDue } = this.#screen;
+    return !frame || (isBehind && (isDue || !this.#isPartway));
   }
 
   /** Called by the screen when something may have changed. */
@@ -78,6 +90,7 @@ export class Viewer {
   restart(width: number, height: number): void {
     if (width !== this.width || height !== this.height) this.#isNewSize = true;
     this.#changed = new Tiles(width, height);
+    this.#isPartway = false;
   }
 
   /** Asks for that part again. */
@@ -98,7 +111,9 @@ export class Viewer {
    * when `ready` was.
    */
   take(mostPixels?: number): { frame: Frame; rectangles: Rectangle[] } {
-    return { frame: this.#screen.frame!, rectangles: this.#changed.take(mostPixels) };
+    const rectangles = this.#changed.take(mostPixels);
+    this.#isPartway = !this.#changed.isEmpty;
+    return { frame: this.#screen.frame!, rectangles };
   }
 
   /** Keycodes are those of Linux's input devices (KEY_*). */

@@ -2,12 +2,30 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { hasDescriptors } from "../../../../core/dom0/backends/9p/folder/descriptors.ts";
 import type { Folder } from "../../../../core/dom0/backends/9p/folder/folder.ts";
 import { IncomingFile } from "../../../../core/dom0/backends/9p/folder/incoming-file.ts";
 import { Folders } from "../../../../core/dom0/backends/9p/folders.ts";
 import { temporaryFolder } from "../../../temporary.ts";
+
+/** What happens right after the host has given a file its second name, and before it has asked for the room that there is. */
+const linked = vi.hoisted(() => ({ then: (): void => {} }));
+const asking = vi.hoisted(() => ({ before: (): Promise<void> => Promise.resolve() }));
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  return {
+    ...real,
+    link: async (from: string, to: string) => {
+      await real.link(from, to);
+      linked.then();
+    },
+    statfs: async (of: string) => {
+      await asking.before();
+      return real.statfs(of);
+    },
+  };
+});
 
 const ways = [...(hasDescriptors() ? [true] : []), false];
 const noTmpfs = process.getuid?.() === 0 && process.platform === "linux" ? null : "needs root on Linux";
@@ -117,6 +135,72 @@ describe.each(ways)("a file for a shared folder, found by descriptors: %s", (byD
       await expect(other.finish()).rejects.toMatchObject({ code: "ESTALE" });
       expect(here()).toEqual([place, "inner"]);
       fs.rmSync(at(place));
+    }
+  });
+
+  it("is whole, or nothing of it has the name, whatever the guest does between the two steps in which it gets it", async () => {
+    const deeds: [() => void, Record<string, unknown> | null][] = [
+      [() => fs.rmSync(at(part())), null],
+      [
+        () => {
+          const place = part();
+          fs.rmSync(at(place));
+          fs.mkdirSync(at(place));
+        },
+        null,
+      ],
+      [() => fs.rmSync(at("note")), { code: "ESTALE" }],
+      [
+        () => {
+          fs.rmSync(at("note"));
+          fs.writeFileSync(at("note"), "the guest's");
+        },
+        { code: "ESTALE" },
+      ],
+    ];
+    for (const [deed, refused] of deeds) {
+      linked.then = deed;
+      const isPut = put("note", "new").finally(() => (linked.then = () => {}));
+      if (refused) await expect(isPut).rejects.toMatchObject(refused);
+      else await isPut;
+      const left = fs.existsSync(at("note")) ? content("note") : null;
+      expect(left).toBe(refused ? (left === null ? null : "the guest's") : "new");
+      for (const name of here()) if (name !== "inner") fs.rmSync(at(name), { recursive: true });
+    }
+  });
+
+  it("whose first name can't be taken away has neither", async () => {
+    const file = await IncomingFile.begin(folder, "note", 3, false);
+    await file.take(0, bytes("new"));
+    const place = part();
+    const error = Object.assign(new Error("no"), { code: "EIO" });
+    linked.then = () => {
+      linked.then = () => {};
+      throw error;
+    };
+    await expect(file.finish()).rejects.toBe(error);
+    expect([fs.existsSync(at("note")), fs.existsSync(at(place))]).toEqual([false, false]);
+  });
+
+  it("goes nowhere else when the device is detached while it begins", async () => {
+    const others: number[] = [];
+    asking.before = async () => {
+      asking.before = () => Promise.resolve();
+      const { descriptor } = folder.root;
+      folder.close();
+      // What the next has that is opened, once the operating system has closed the folder's.
+      await new Promise(setImmediate);
+      while (others.length < 50 && others.at(-1) !== descriptor) others.push(fs.openSync(at("inner"), "r"));
+    };
+    try {
+      const file = await IncomingFile.begin(folder, "note", 3, false);
+      expect(fs.readdirSync(at("inner"))).toEqual([]);
+      await file.take(0, bytes("new"));
+      await file.finish();
+      expect([here(), content("note")]).toEqual([["inner", "note"], "new"]);
+    } finally {
+      for (const other of others) fs.closeSync(other);
+      folder = await new Folders(byDescriptors).open(share);
     }
   });
 

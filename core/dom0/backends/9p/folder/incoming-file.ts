@@ -31,6 +31,7 @@ export class IncomingFile {
 
   private constructor(
     folder: Folder,
+    root: Entry,
     handle: FileHandle,
     made: BigIntStats,
     names: { part: string; name: string },
@@ -38,7 +39,7 @@ export class IncomingFile {
     replaces: boolean,
   ) {
     this.#folder = folder;
-    this.#root = folder.root.retain();
+    this.#root = root;
     this.#handle = handle;
     this.#made = made;
     this.#part = names.part;
@@ -54,8 +55,25 @@ export class IncomingFile {
   static async begin(folder: Folder, name: string, size: number, replaces: boolean): Promise<IncomingFile> {
     checkName(name);
     namesBelow(folder.root, name);
+    // The device may go at any time, and what its descriptor is called stands for something else then.
+    const root = folder.root.retain();
+    try {
+      return await IncomingFile.#begin(folder, root, name, size, replaces);
+    } catch (error) {
+      root.release();
+      throw error;
+    }
+  }
+
+  static async #begin(
+    folder: Folder,
+    root: Entry,
+    name: string,
+    size: number,
+    replaces: boolean,
+  ): Promise<IncomingFile> {
     const part = `.${randomUUID()}.part`;
-    const handle = await folder.reach([folder.root], async ([at]) => {
+    const handle = await folder.reach([root], async ([at]) => {
       await mustBeFree(path.join(at!, name), replaces);
       const { bavail, bsize } = await statfs(at!);
       if (bavail * bsize < size) throw new FolderError("ENOSPC");
@@ -64,7 +82,7 @@ export class IncomingFile {
     });
     try {
       const made = await handle.stat({ bigint: true });
-      return new IncomingFile(folder, handle, made, { part, name }, size, replaces);
+      return new IncomingFile(folder, root, handle, made, { part, name }, size, replaces);
     } catch (error) {
       await handle.close();
       throw error;
@@ -126,7 +144,7 @@ export class IncomingFile {
       try {
         // In one step, and never in place of what has come there meanwhile.
         await link(part, whole);
-        await rm(part);
+        await this.#removeAt(part);
       } catch (error) {
         if (!NO_SECOND_NAME.includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
         await rename(part, whole);
@@ -139,13 +157,17 @@ export class IncomingFile {
     return found !== null && found.ino === this.#made.ino && found.dev === this.#made.dev;
   }
 
-  /** Empties the file, because the guest may have given it another name, and removes it from where it was made. */
+  /** The guest may have removed it from there, or put something else there, which stays. */
+  async #removeAt(file: string): Promise<void> {
+    if (await this.#isAt(file)) await rm(file, { force: true });
+  }
+
+  /** Empties the file, because the guest may have given it another name, and removes it from where it was made and from where it was to be. */
   async #discard(): Promise<void> {
     await this.#handle.truncate(0).catch(() => {});
     await this.#handle.close().catch(() => {});
     await this.#folder.reach([this.#root], async ([at]) => {
-      const part = path.join(at!, this.#part);
-      if (await this.#isAt(part)) await rm(part, { force: true });
+      for (const name of [this.#part, this.#name]) await this.#removeAt(path.join(at!, name));
     });
   }
 }
