@@ -3,7 +3,7 @@
  * library goes on meanwhile.
  */
 import path from "node:path";
-import type { Definition } from "../library/definition.ts";
+import type { AwayText, Definition } from "../library/definition.ts";
 import type { Library } from "../library/library.ts";
 import type { Snapshots } from "../library/snapshots/snapshots.ts";
 import { ApiFailure } from "./failure.ts";
@@ -22,9 +22,9 @@ export class DomainBin {
     this.#snapshots = snapshots;
   }
 
-  /** Asked by the library before it deletes a folder of the bin. Never rejects. */
-  async purging(folder: string): Promise<boolean> {
-    const isReady = await this.#snapshots.purging(folder);
+  /** Asked by the library before it deletes a folder of the bin, and told what lies there and what was put aside. Never rejects. */
+  async purging(folder: string, away: readonly AwayText[]): Promise<boolean> {
+    const isReady = await this.#snapshots.purging(folder, away);
     if (!isReady) this.#waiting.add(path.basename(folder));
     return isReady;
   }
@@ -36,12 +36,21 @@ export class DomainBin {
   async purge(id: string | null): Promise<void> {
     if (id !== null) return this.#gone(id);
     const failures: unknown[] = [];
-    for (const each of await this.#library.inBin())
+    for (const each of await this.#inOrder())
       await this.#gone(each).catch((error: { code?: string }) => {
         // Somebody else may have removed it, or put it back.
         if (error.code !== "ESRCH") failures.push(error);
       });
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Ids of all that lie there. Domains without snapshots come first: others' images are not merged while these have them as disks. */
+  async #inOrder(): Promise<string[]> {
+    const { away } = await this.#snapshots.trees();
+    const later = new Set(away.filter(({ place }) => place === "bin").map(({ tree }) => tree.uuid));
+    const ids = await this.#library.inBin();
+    const isLater = (id: string): boolean => later.has(id.slice(-36));
+    return [...ids.filter((id) => !isLater(id)), ...ids.filter(isLater)];
   }
 
   /** Those whose day is over. */

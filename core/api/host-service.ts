@@ -130,7 +130,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       changed: () => this.kept.changed(),
       warn: tell,
       savedBefore: options.savedFolder ?? null,
-      purging: (folder) => this.bin.purging(folder),
+      purging: (folder, away) => this.bin.purging(folder, away),
     });
     this.kept = new KeptDomains({
       library: this.library,

@@ -152,15 +152,13 @@ export class ImageLibrary {
         config: configOf(definition),
         folder: folderOf(definition.configName),
       })),
-      ...[...(await library.binned()), ...(await library.spoiled())].map(
-        ({ uuid, name, config, configName, place }) => ({
-          name,
-          uuid,
-          state: STATES[place],
-          config: parseXlConfig(config).config,
-          folder: folderOf(configName),
-        }),
-      ),
+      ...(await library.away()).map(({ uuid, name, config, configName, place }) => ({
+        name,
+        uuid,
+        state: STATES[place],
+        config: parseXlConfig(config).config,
+        folder: folderOf(configName),
+      })),
     ];
     const trees = await snapshots.trees();
     return [

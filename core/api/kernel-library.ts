@@ -111,7 +111,7 @@ export class KernelLibrary {
     await library.open();
     const textOf = (text: string): DomainConfig | null => parseXlConfig(text).config;
     const running = (await toolstack()?.request("list")) ?? [];
-    const away = [...(await library.binned()), ...(await library.spoiled())];
+    const away = await library.away();
     return [
       ...(await snapshots.configs()).map(({ domain, snapshot, config, configName }) => ({
         config: textOf(config),

@@ -1,4 +1,5 @@
 /** Connects snapshots with the definitions that the library keeps: taking a snapshot or reverting to one changes what a domain is started from. */
+import type { AwayText } from "../library/definition.ts";
 import type { Library } from "../library/library.ts";
 import type { Definition, Definitions } from "../library/snapshots/parts.ts";
 import type { KeptDomains } from "./kept-domains.ts";
@@ -20,8 +21,12 @@ export class KeptDefinitions implements Definitions {
     return { name, config, configName, isSaved: saved !== null, files: () => this.#library.files(uuid) };
   }
 
-  all(): readonly (Pick<Definition, "config" | "configName"> & { uuid: string })[] {
+  all(): readonly (Pick<Definition, "name" | "config" | "configName"> & { uuid: string })[] {
     return this.#library.all;
+  }
+
+  away(): Promise<AwayText[]> {
+    return this.#library.away();
   }
 
   async change(uuid: string, config: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { DownloadReport, OfferedGuest } from "../api/schema.ts";
 import { kindOf } from "../library/downloads/kind.ts";
 import { UsageError } from "./arguments.ts";
 import { carryOut } from "./carry-out.ts";
-import { SIGNAL_STATUS } from "./exit-status.ts";
+import { interruptible } from "./interruptible.ts";
 import { mebibytes } from "./table.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request" | "on">>;
@@ -128,19 +128,18 @@ async function watched<T>(client: Client, urls: string[], deed: () => Promise<T>
       now.total === null ? `${mebibytes(now.done)} MiB` : `${Math.floor((100 * now.done) / Math.max(1, now.total))} %`;
     process.stderr.write(`\r\x1b[K${now.name.replace(/[^\x20-\x7e]/g, "?").slice(0, 50)}: ${share}`);
   };
-  client.on("downloads", ({ downloads }) => look(downloads));
+  const { heard, during } = interruptible(() => {
+    for (const { id } of mine) client.request("downloadStop", { download: id }).catch(() => {});
+  });
+  client.on("downloads", ({ downloads }) => {
+    look(downloads);
+    heard();
+  });
   await client.request("downloadsAttach", {});
-  const stop = (): void =>
-    void Promise.all(mine.map(({ id }) => client.request("downloadStop", { download: id }).catch(() => {}))).then(() =>
-      process.exit(SIGNAL_STATUS.SIGINT),
-    );
-  process.once("SIGINT", stop);
-  try {
-    return await deed();
-  } finally {
-    process.removeListener("SIGINT", stop);
+  const clear = (): void => {
     if (isTerminal) process.stderr.write("\r\x1b[K");
-  }
+  };
+  return during(() => deed().finally(clear));
 }
 
 function sameAddress(given: string, reported: string): boolean {

@@ -4,7 +4,7 @@ import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
 import type { JournalEntry } from "../api/schema.ts";
 import { carryOut } from "./carry-out.ts";
-import { SIGNAL_STATUS } from "./exit-status.ts";
+import { interruptible } from "./interruptible.ts";
 import { mebibytes } from "./table.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request" | "on">>;
@@ -46,22 +46,19 @@ export function declared(name: TransferCommand, connect: Connect): Command {
 async function watched<T>(client: Client, deed: () => Promise<T>): Promise<T> {
   let mine: JournalEntry | null = null;
   const id = `cli-${crypto.randomUUID()}`;
+  const { heard, during } = interruptible(() => {
+    if (mine?.cancels) client.request("taskCancel", { id: mine.id }).catch(() => {});
+  });
   client.on("journal", ({ entries }) => {
     mine = entries.find((each) => each.by === id && each.kind === "task") ?? mine;
+    heard();
     if (process.stderr.isTTY && mine?.progress) process.stderr.write(`\r\x1b[K${Math.floor(mine.progress * 100)} %`);
   });
   await client.request("journalAttach", { client: id });
-  const stop = (): void => {
-    const ended = mine?.cancels ? client.request("taskCancel", { id: mine.id }).catch(() => {}) : Promise.resolve();
-    void ended.then(() => process.exit(SIGNAL_STATUS.SIGINT));
-  };
-  process.once("SIGINT", stop);
-  try {
-    return await deed();
-  } finally {
-    process.removeListener("SIGINT", stop);
+  const clear = (): void => {
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-  }
+  };
+  return during(() => deed().finally(clear));
 }
 
 /** Runs it, and returns the exit status. */

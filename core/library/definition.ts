@@ -74,3 +74,8 @@ export interface DefinitionText {
   config: string;
   configName: string | null;
 }
+
+/** One that lies in the bin, or was put aside as it can't be read. */
+export interface AwayText extends DefinitionText {
+  place: "bin" | "spoiled";
+}

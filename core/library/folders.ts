@@ -186,12 +186,13 @@ export class Folders {
 
   /**
    * Returns the texts of definitions that were put aside and of damaged ones in the bin, as far as they can be read. They may be repaired one day, so
-   * what they name must stay.
+   * what they name must stay. `inBin`: the ids of those in the bin.
    */
-  async spoiled(): Promise<{ uuid: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]> {
-    const { spoiled } = await this.binned();
+  async spoiled(
+    inBin: readonly string[],
+  ): Promise<{ uuid: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]> {
     const folders = [
-      ...spoiled.map((name) => ({ place: "bin" as const, folder: path.join(this.#bin, name) })),
+      ...inBin.map((name) => ({ place: "bin" as const, folder: path.join(this.#bin, name) })),
       ...(await names(this.#spoiled)).map((name) => ({
         place: "spoiled" as const,
         folder: path.join(this.#spoiled, name),

@@ -10,6 +10,7 @@ import { Refusal } from "../toolstack/error.ts";
 import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
 import { isDomainName, NAME_ALLOWED } from "../toolstack/domain-name.ts";
+import { awayTexts, binnedTexts } from "./away.ts";
 import { BIN_MS, SURE_MS, type BinEntry } from "./bin.ts";
 import { clonedText, copiesFor, Making, type Move } from "./cloning.ts";
 import { Contents } from "./contents.ts";
@@ -17,8 +18,8 @@ import {
   identityOf,
   MOST_CONFIG_BYTES,
   namedFiles,
+  type AwayText,
   type Definition,
-  type DefinitionText,
   type Description,
   type SavedMemory,
 } from "./definition.ts";
@@ -42,8 +43,8 @@ export interface LibraryParts {
   warn: (message: string) => void;
   /** The folder of saved domains of versions before there was a library; they are moved into it. */
   savedBefore?: string | null;
-  /** Called before a folder with everything in it is deleted for good; false: it must not be yet. */
-  purging?: (folder: string) => Promise<boolean>;
+  /** Called before a folder with everything in it is deleted for good, with what is away then; false: it must not be yet. */
+  purging?: (folder: string, away: readonly AwayText[]) => Promise<boolean>;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
@@ -307,24 +308,13 @@ export class Library {
   }
 
   /** Returns the texts of the definitions in the bin. */
-  binned(): Promise<(DefinitionText & { id: string; place: "bin" })[]> {
-    return this.#next(async () => {
-      const { entries } = (await this.#folders?.binned()) ?? { entries: [] };
-      return entries.map(({ id, description: { uuid, name, configName }, config }) => ({
-        ...{ id, uuid, name, config, configName },
-        place: "bin" as const,
-      }));
-    });
+  binned(): Promise<(AwayText & { id: string })[]> {
+    return this.#next(() => binnedTexts(this.#folders));
   }
 
-  /** Returns the texts of damaged definitions that may be repaired. `name` is the one in the text, or the UUID. */
-  spoiled(): Promise<(DefinitionText & { place: "bin" | "spoiled" })[]> {
-    return this.#next(async () =>
-      ((await this.#folders?.spoiled()) ?? []).map((each) => ({
-        ...each,
-        name: identityOf(each.config).name ?? each.uuid,
-      })),
-    );
+  /** Returns these, and the texts of damaged definitions that may be repaired. */
+  away(): Promise<AwayText[]> {
+    return this.#next(() => awayTexts(this.#folders));
   }
 
   /** Throws Refusal: ESRCH, EEXIST where its name or UUID has been taken since. */
@@ -375,7 +365,7 @@ export class Library {
 
   /** What belongs to it elsewhere goes first: once the folder is gone, nobody would know of it. */
   async #purge(folders: Folders, id: string): Promise<void> {
-    if (await this.#parts.purging(folders.binPlace(id))) return folders.purge(id);
+    if (await this.#parts.purging(folders.binPlace(id), await awayTexts(folders))) return folders.purge(id);
     throw new Refusal("EBUSY", "Its disks are to be merged first.");
   }
 

@@ -21,7 +21,7 @@ export function ForkDomain({ uuid, name, onClose }: { uuid: string; name: string
     >
       <p className="dialog-text">
         {name} goes on, and so do the copies, each from this moment. Each has a name, a UUID and MAC addresses of its
-        own. Their disks are based on what its disks are now; memory is copied, and each takes as much as {name} has.
+        own. Their disks are based on what its disks are now. For each the host needs as much free memory as {name} has.
       </p>
       <div className="field">
         <label htmlFor={id}>Copies</label>

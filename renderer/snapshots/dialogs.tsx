@@ -1,5 +1,7 @@
 import { useState, type ReactNode } from "react";
 import type { SnapshotReport } from "../../core/api/schema.ts";
+import { clashOf, nameLike } from "../library/names.ts";
+import { useTakenNames } from "../library/useTakenNames.ts";
 import { act } from "../state/session.ts";
 import { show, useApp } from "../state/store.ts";
 import { FormDialog } from "../ui/FormDialog.tsx";
@@ -15,6 +17,7 @@ function NameDialog({
   label,
   initial,
   action,
+  clash,
   isOptional = false,
   children,
   onDone,
@@ -24,6 +27,8 @@ function NameDialog({
   label: string;
   initial: string;
   action: string;
+  /** Says who has that name; null: nobody. */
+  clash: (name: string) => string | null;
   /** Whether the name may be left out. */
   isOptional?: boolean;
   children?: ReactNode;
@@ -31,7 +36,7 @@ function NameDialog({
   onClose: () => void;
 }) {
   const [name, setName] = useState(initial);
-  const problem = name.length > MOST_NAME ? `A name has at most ${MOST_NAME} characters.` : null;
+  const problem = name.length > MOST_NAME ? `A name has at most ${MOST_NAME} characters.` : clash(name.trim());
   return (
     <FormDialog
       title={title}
@@ -45,6 +50,12 @@ function NameDialog({
     </FormDialog>
   );
 }
+
+/** Snapshots of one domain have different names. */
+const snapshotClash =
+  (taken: readonly string[]) =>
+  (name: string): string | null =>
+    taken.includes(name) ? `There is a snapshot named ${name} already.` : null;
 
 interface Props {
   uuid: string;
@@ -64,6 +75,7 @@ export function TakeDialog({ uuid, name, snapshots, isRunning, onClose }: Props)
       label="Name"
       initial={freeName(`Snapshot ${snapshots.length + 1}`, taken)}
       action="Take it"
+      clash={snapshotClash(taken)}
       onClose={onClose}
       onDone={(called) => void act("snapshotTake", { uuid, name: called, memory })}
     >
@@ -95,6 +107,7 @@ export function RevertDialog({
       label="Name of the snapshot of now"
       initial={freeName(`Before going back to ${snapshot.name}`.slice(0, 100), taken)}
       action="Go back"
+      clash={snapshotClash(taken)}
       isOptional={!keeps}
       onClose={onClose}
       onDone={(called) => void goBack(uuid, snapshot.id, keeps ? called : null)}
@@ -123,12 +136,15 @@ async function goBack(uuid: string, snapshot: string, keepNow: string | null): P
 }
 
 export function CloneDialog({ uuid, name, onClose, snapshot }: Props & { snapshot: SnapshotReport }) {
+  const taken = useTakenNames();
+  const usual = `${name}-clone`;
   return (
     <NameDialog
       title={`New domain from ${snapshot.name}`}
       label="Name of the domain"
-      initial={`${name}-clone`}
+      initial={taken.has(usual) ? nameLike(usual, taken) : usual}
       action="Clone"
+      clash={(called) => clashOf(called, taken)}
       onClose={onClose}
       onDone={(called) => void make(uuid, snapshot.id, called)}
     >
@@ -145,13 +161,15 @@ async function make(uuid: string, snapshot: string, name: string): Promise<void>
   if (typeof made?.domid === "number") show({ page: "domain", domid: made.domid, tab: "console" });
 }
 
-export function RenameDialog({ uuid, onClose, snapshot }: Props & { snapshot: SnapshotReport }) {
+export function RenameDialog({ uuid, snapshots, onClose, snapshot }: Props & { snapshot: SnapshotReport }) {
+  const others = snapshots.filter(({ id }) => id !== snapshot.id).map((each) => each.name);
   return (
     <NameDialog
       title={`Rename ${snapshot.name}`}
       label="Name"
       initial={snapshot.name}
       action="Rename"
+      clash={snapshotClash(others)}
       onClose={onClose}
       onDone={(called) => void act("snapshotRename", { uuid, snapshot: snapshot.id, name: called })}
     />

@@ -91,6 +91,16 @@ async function lived(): Promise<Buffer[]> {
 }
 const binned = async (): Promise<string> => (await client.request("binList"))[0]!.id;
 
+/** As if another Xenarium read the image. Returns what ends that. */
+function lockedElsewhere(file: string): () => void {
+  const { dev, ino } = statSync(file);
+  const locks = path.join(tmpdir(), `xenarium-images-${userInfo().uid}`);
+  const mark = path.join(locks, `${dev}-${ino}.0123abcd`);
+  mkdirSync(locks, { recursive: true, mode: 0o700 });
+  writeFileSync(mark, JSON.stringify({ pid: process.ppid, started: null, command: "another" }));
+  return () => rmSync(mark);
+}
+
 it("all of them, of each format, whichever way its snapshots went", async () => {
   const had = await lived();
   const before = await first();
@@ -118,15 +128,64 @@ it("not one that another domain has as it is: its user is told before that what 
   expect(overlays()).toEqual([]);
 });
 
+it("not while another in the bin has one as it is: that has its disk when it is put back, and emptying the bin takes both in their order", async () => {
+  const had = await lived();
+  await host.library.define({ uuid: OTHER, config: texts("other", `${at("a.img")},raw,xvda,rw`), ...given });
+  const before = await first();
+  await client.request("keptDelete", { uuid: OTHER });
+  await client.request("keptDelete", { uuid: UUID });
+  const bin = await client.request("binList");
+  const id = bin.find(({ name }) => name === "web")!.id;
+  expect(bin.map(({ isWritingLost }) => isWritingLost)).toEqual([false, false]);
+  await expect(client.request("binPurge", { id })).rejects.toMatchObject({
+    code: "EBUSY",
+    message: expect.stringMatching(
+      /^web can't be removed for good yet, .* other, which lies in the bin too, has \S+a\.img as a disk: remove that for good first\.$/,
+    ) as string,
+  });
+  const other = bin.find(({ name }) => name === "other")!.id;
+  await client.request("binRestore", { id: other });
+  expect(await areAs(first(), before)).toEqual(BOTH);
+  await client.request("keptDelete", { uuid: OTHER });
+  await client.request("binPurge", {});
+  expect(await client.request("binList")).toEqual([]);
+  expect(await areAs(first(), had)).toEqual(BOTH);
+  expect(overlays()).toEqual([]);
+});
+
+it("not while the snapshots of another domain can't be read: nothing is gone, and there is no image that nobody knows", async () => {
+  const had = await lived();
+  await host.library.define({ uuid: OTHER, config: texts("other", `${at("c.img")},raw,xvda,r`), ...given });
+  await client.request("keptDelete", { uuid: UUID });
+  const images = overlays();
+  const snapshots = path.join(at("library/domains"), OTHER, "snapshots");
+  mkdirSync(snapshots);
+  writeFileSync(path.join(snapshots, "tree.json"), "{");
+  const again = async (): Promise<void> => {
+    await host.powerOff(0);
+    await opened();
+  };
+  await again();
+  for (const id of [await binned(), undefined])
+    await expect(client.request("binPurge", { id })).rejects.toMatchObject({
+      code: "EIO",
+      message: expect.stringMatching(
+        /^web can't be removed for good yet, .*snapshots of another domain can't be read/,
+      ) as string,
+    });
+  expect([overlays(), await client.request("binList")]).toMatchObject([images, [{ name: "web", snapshots: 3 }]]);
+  rmSync(snapshots, { recursive: true });
+  await again();
+  await client.request("binPurge", {});
+  expect(await areAs(first(), had)).toEqual(BOTH);
+  expect(overlays()).toEqual([]);
+});
+
 it("nothing is gone while an image is in use elsewhere: it stays in the bin with its snapshots, and can be put back", async () => {
   const had = await lived();
   const tree = await client.request("snapshots", { uuid: UUID });
   await client.request("keptDelete", { uuid: UUID });
-  const { dev, ino } = statSync(at("a.img"));
-  const locks = path.join(tmpdir(), `xenarium-images-${userInfo().uid}`);
-  const mark = path.join(locks, `${dev}-${ino}.0123abcd`);
-  mkdirSync(locks, { recursive: true, mode: 0o700 });
-  writeFileSync(mark, JSON.stringify({ pid: process.ppid, started: null, command: "another" }));
+  const unlock = lockedElsewhere(at("a.img"));
   try {
     for (const id of [await binned(), undefined])
       await expect(client.request("binPurge", { id })).rejects.toMatchObject({
@@ -136,7 +195,7 @@ it("nothing is gone while an image is in use elsewhere: it stays in the bin with
         ) as string,
       });
   } finally {
-    rmSync(mark);
+    unlock();
   }
   await client.request("binRestore", { id: await binned() });
   expect(await client.request("snapshots", { uuid: UUID })).toEqual(tree);
@@ -217,6 +276,28 @@ it("whoever is killed in the middle of it leaves disks that are right, in the bi
   await client.request("binRestore", { id });
   expect(await areAs(contents(), had)).toEqual(BOTH);
   await client.request("keptDelete", { uuid: UUID });
+  await client.request("binPurge", {});
+  expect(await areAs(first(), had)).toEqual(BOTH);
+  expect(overlays()).toEqual([]);
+});
+
+it("one that was broken off in the middle of a disk is gone on with, also when somebody had that disk open in between", async () => {
+  const had = await lived();
+  await client.request("keptDelete", { uuid: UUID });
+  const id = await binned();
+  const treeFile = path.join(at("library/bin"), id, "snapshots", "tree.json");
+  const tree = JSON.parse(readFileSync(treeFile, "utf8")) as { current: { disks: { file: string }[] } };
+  const top = tree.current.disks[0]!.file;
+  const bytes = readFileSync(top);
+  writeFileSync(top, Buffer.alloc(bytes.length));
+  // The image over the first one is taken in by then.
+  await expect(client.request("binPurge", { id })).rejects.toThrow(/web can't be removed for good yet/);
+  expect((await first())[0]!.equals(had[0]!)).toBe(false);
+  writeFileSync(top, bytes);
+  const unlock = lockedElsewhere(at("a.img"));
+  await expect(client.request("binPurge", { id })).rejects.toMatchObject({ code: "EBUSY" });
+  unlock();
+  expect(await client.request("binList")).toMatchObject([{ isWritingLost: false }]);
   await client.request("binPurge", {});
   expect(await areAs(first(), had)).toEqual(BOTH);
   expect(overlays()).toEqual([]);
@@ -329,6 +410,49 @@ describe.skipIf(process.getuid?.() !== 0)("a disk of the computer", () => {
     rmSync(path.join(mounted, "fill"));
     await client.request("binPurge", {});
     expect((await own()).equals(then!)).toBe(true);
+  });
+
+  it("that the library lies on, full to its last block: a sentence that says what to free, and nothing is lost", async ({
+    skip,
+  }) => {
+    await onDisk(skip);
+    await host.powerOff(0);
+    for (const name of readdirSync(mounted)) rmSync(path.join(mounted, name));
+    const library = path.join(mounted, "library");
+    host = builtHost({ libraryFolder: library });
+    client = connectInMemory(host, true).client;
+    await host.library.open();
+    await host.library.define({ uuid: UUID, config: texts("web", `${at("a.img")},raw,xvda,rw`), ...given });
+    const files = { k: Buffer.alloc(64 * 1024, 2) };
+    await host.library.define({ uuid: OTHER, config: texts("other"), configName: null, files });
+    await take("one");
+    await fill(2, 1);
+    const [had] = await contents();
+    await client.request("keptDelete", { uuid: OTHER });
+    await client.request("keptDelete", { uuid: UUID });
+    const { bsize } = statfsSync(mounted);
+    // With one block there is room for the note, and none for the tree.
+    for (const left of [bsize, 0]) {
+      rmSync(path.join(mounted, "fill"), { force: true });
+      takeRoom(left);
+      const web = (await client.request("binList")).find(({ name }) => name === "web")!;
+      await expect(client.request("binPurge", { id: web.id })).rejects.toMatchObject({
+        code: "ENOSPC",
+        message: expect.stringMatching(
+          /^web can't be removed for good yet, .*can't be written: the disk is full\. A few KiB are needed there: remove something else from the bin/,
+        ) as string,
+      });
+      expect(readdirSync(path.join(library, "bin", web.id, "snapshots"))).not.toContain("merging.json");
+      await client.request("binRestore", { id: web.id });
+      expect((await client.request("snapshots", { uuid: UUID }))?.snapshots).toHaveLength(1);
+      expect((await contents())[0]!.equals(had!)).toBe(true);
+      await client.request("keptDelete", { uuid: UUID });
+    }
+    const bin = await client.request("binList");
+    for (const wanted of ["other", "web"])
+      await client.request("binPurge", { id: bin.find(({ name }) => name === wanted)!.id });
+    expect((await first())[0]!.equals(had!)).toBe(true);
+    expect(overlays()).toEqual([]);
   });
 
   it("that can't be written has all as it was, with the snapshots, until it can", async ({ skip }) => {

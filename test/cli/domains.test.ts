@@ -1,8 +1,11 @@
-/** `xenarium domains` and `xl create NAME` as a user types them, against a running host. */
-import { execFile } from "node:child_process";
+/** `xenarium domains`, `export`, `import`, `fetch` and `xl create NAME` as a user types them, against a running host. */
+import { execFile, spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
+import { fileAnswer, startServer } from "../library/downloads/server.ts";
+import { contentOf } from "../library/snapshots/library.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { startServe, type Served } from "../ui/serve.ts";
 
@@ -116,4 +119,85 @@ it("deletes into the bin, and takes out of it", async () => {
   expect(readdirSync(folder)).not.toContain(image);
   expect((await domains("undelete", "copy")).err).toContain("no domain copy is in the bin");
   expect(readdirSync(folder).filter((name) => name.startsWith("disk-copy"))).toHaveLength(1);
+});
+
+const MIB = 2 ** 20;
+/** Returns the exit status of a command that gets Ctrl+C as soon as `isMoment` holds. */
+async function interrupted(args: readonly string[], isMoment: () => boolean): Promise<unknown> {
+  const child = spawn(process.execPath, [path.join(dist, "cli.js"), ...args], {
+    ...{ cwd: folder, env: served.env, stdio: "ignore" },
+  });
+  const ended = new Promise((resolve) => child.once("close", (...how) => resolve(how)));
+  await vi.waitUntil(isMoment, { timeout: 30_000, interval: 1 });
+  child.kill("SIGINT");
+  return ended;
+}
+
+it("goes out as one file and comes in from it under another name; of what Ctrl+C breaks off nothing is left", async () => {
+  const content = randomBytes(64 * MIB);
+  writeFileSync(path.join(folder, "large.img"), content);
+  writeFileSync(
+    path.join(folder, "large.cfg"),
+    `name = "large"\nkernel = "${mini}"\nmemory = 16\ndisk = ['large.img,raw,xvda,rw']\n`,
+  );
+  await xl("create", "large.cfg");
+  expect((await xenarium({}, "export", "large", "large.tar")).err).toContain("large runs");
+  await xl("destroy", "large");
+  const before = readdirSync(folder).toSorted();
+  const scratch = (): boolean => readdirSync(folder).length > before.length;
+  expect(await interrupted(["export", "large", "large.tar"], scratch)).toEqual([130, null]);
+  expect(readdirSync(folder).toSorted()).toEqual(before);
+  expect(await xenarium({}, "export", "large", "large.tar")).toMatchObject({
+    ...{ status: 0, err: "", out: expect.stringMatching(/^large\.tar: 6\d\.\d MiB\n$/) as string },
+  });
+  expect(await xenarium({}, "export", "large", "large.tar")).toMatchObject({
+    ...{ status: 1, err: expect.stringContaining("large.tar is there already") as string },
+  });
+  expect(await xenarium({}, "import", "large.tar", "--name", "came")).toMatchObject({
+    ...{ status: 0, out: "came is in the library: xenarium xl create came\n" },
+  });
+  const [, disk] = /['"]([^'",]+),qcow2,xvda,rw['"]/.exec((await domains("config", "came")).out)!;
+  expect((await contentOf(disk!, "qcow2")).equals(content)).toBe(true);
+  expect(await xenarium({}, "import", "large.cfg")).toMatchObject({
+    status: 1,
+    err: expect.stringMatching(/\.\n$/) as string,
+  });
+});
+
+it("fetches a file that is what its SHA-256 says, goes on where Ctrl+C has stopped it, and fetches a guest that runs", async () => {
+  const server = await startServer();
+  onTestFinished(() => server.close());
+  const bytes = randomBytes(2 * MIB);
+  const sum = createHash("sha256").update(bytes).digest("hex");
+  const url = `${server.origin}/web.img`;
+  let isAsked = false;
+  server.answers.set("/web.img", (request, response) => {
+    if (request.method === "HEAD" || request.headers.range) return fileAnswer(bytes)(request, response);
+    response.writeHead(200, { "Content-Length": bytes.length, ETag: '"one"' });
+    response.write(bytes.subarray(0, MIB));
+    isAsked = true;
+  });
+  expect(await interrupted(["fetch", url, "--checksum", sum], () => isAsked)).toEqual([130, null]);
+  const { out } = await xenarium({}, "fetch", "--list");
+  expect(out).toMatch(/^stopped: \S+\/web\.img \(disk\), /m);
+  server.answers.set("/web.img", fileAnswer(bytes));
+  expect((await xenarium({}, "fetch", url, "--checksum", "0".repeat(64), "--name", "other.img")).status).toBe(1);
+  const fetched = await xenarium({}, "fetch", url, "--checksum", sum);
+  expect(fetched).toMatchObject({ status: 0, err: `2.0 MiB, SHA-256 ${sum}, as it was asked for\n` });
+  expect(readFileSync(fetched.out.trim()).equals(bytes)).toBe(true);
+  expect(readdirSync(path.dirname(fetched.out.trim()))).not.toContain("other.img");
+
+  server.answers.set("/mini.elf", fileAnswer(readFileSync(mini)));
+  const guest = {
+    id: "small",
+    name: "Small",
+    architecture: "x86_64",
+    kernel: { url: `${server.origin}/mini.elf` },
+    memory: 16,
+  };
+  const [, list] = /^The list is (.*); edit it as you like\.$/m.exec(out)!;
+  writeFileSync(list!, JSON.stringify({ guests: [guest] }));
+  expect((await xenarium({}, "fetch", "--list")).out).toMatch(/^small {2}Small, 16 MiB of memory$/m);
+  expect((await xenarium({}, "fetch", "small")).out).toMatch(/^It runs as domain \d+: /);
+  expect((await xl("list")).out).toMatch(/^[Ss]mall\S* /m);
 });

@@ -1,7 +1,8 @@
 /**
  * A Debian goes from its disk image to another computer, in a real Chromium against the built application: it is dropped, installed and stopped, is
  * there after power-off and a restart, and is started. A snapshot is taken while it runs, files are changed, it is reverted, a domain is made from a
- * snapshot, and fifty more snapshots are taken. Then it is exported, imported into another host's library and started there.
+ * snapshot, and fifty more snapshots are taken. It is forked while it runs, and a copy is deleted and put back. Then it is exported, imported into another
+ * host's library and started there.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
@@ -34,7 +35,7 @@ const idle = () => app.page.locator(".snapshots-work").waitFor({ state: "detache
 async function open(computer: string): Promise<void> {
   // Nobody else may use the folder, because this test also makes requests by the host's own socket.
   mkdirSync(at(computer), { recursive: true, mode: 0o700 });
-  app = await Application.of(await startServeIn(at(computer), "--host-memory", "1024", "--pcpus", "2"));
+  app = await Application.of(await startServeIn(at(computer), "--host-memory", "1280", "--pcpus", "2"));
   await app.page.getByRole("button", { name: /^Host/ }).first().waitFor(SLOW);
 }
 
@@ -230,6 +231,52 @@ describe.skipIf(missing !== null)(
       expect(await shell("cat /root/state")).toBe("one");
       await shutDown("debian");
       expect(deep.worked).toBeLessThan(first.worked * 1.5);
+    });
+
+    it("is forked while it runs: each copy goes on where it was, on disks of its own, and comes back when it is deleted", async () => {
+      const { page } = app;
+      await startAndLogIn("debian");
+      await app.type("THEN=forked; echo fork > /root/state; sync");
+      expect(await shell("echo $THEN; cat /root/state")).toBe("forked fork");
+      await app.tab("Snapshots");
+      await page.getByRole("button", { name: "Fork…" }).click();
+      await dialog("Fork debian").getByLabel("Copies").fill("2");
+      const began = performance.now();
+      await page.keyboard.press("Enter");
+      const copies = ["debian-fork-1", "debian-fork-2"];
+      for (const name of copies) await expect.poll(() => state(name), { ...SLOW, interval: 10 }).toBe("running");
+      console.log(`two copies of 256 MiB in the window: ${seconds(performance.now() - began)}`);
+      await idle();
+      for (const name of copies) {
+        await side(name).click();
+        await app.tab("Console");
+        await app.type("echo 3 > /proc/sys/vm/drop_caches");
+        expect(await shell("echo $THEN; cat /root/state")).toBe("forked fork");
+        expect(await shell(`echo ${name} > /root/state; sync; cat /root/state`)).toBe(name);
+      }
+      await side("debian").click();
+      await app.tab("Console");
+      expect(await shell("echo 3 > /proc/sys/vm/drop_caches; cat /root/state; echo one > /root/state; sync")).toBe(
+        "fork",
+      );
+      for (const name of ["debian", ...copies]) await shutDown(name);
+
+      await side("debian-fork-1").click();
+      await button("Delete").click();
+      const question = dialog("Delete debian-fork-1");
+      await question.getByText(/go to the bin/).waitFor(SLOW);
+      await app.shoot("flow-delete");
+      await question.getByRole("button", { name: "Delete", exact: true }).click();
+      await side("debian-fork-1").waitFor({ state: "detached", ...SLOW });
+      await app.command("Bin of deleted");
+      await app.shoot("flow-bin");
+      expect(await violationsOf(page)).toEqual([]);
+      await page.getByRole("button", { name: "Put back debian-fork-1" }).click();
+      await page.getByText("The bin is empty.").waitFor(SLOW);
+      await page.keyboard.press("Escape");
+      await startAndLogIn("debian-fork-1");
+      expect(await shell("cat /root/state")).toBe("debian-fork-1");
+      await shutDown("debian-fork-1");
     });
 
     it("goes out as one file, and into another computer's library, where it starts", async () => {

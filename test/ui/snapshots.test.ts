@@ -96,7 +96,11 @@ describe.skipIf(missing !== null)(
       await rows().filter({ hasText: "Clean" }).first().click();
       await page.getByRole("button", { name: "New domain…" }).click();
       await app.shoot("snapshots-clone");
-      await dialog("New domain from Clean").getByLabel("Name of the domain").fill("mini-copy");
+      const asked = dialog("New domain from Clean");
+      await asked.getByLabel("Name of the domain").fill("mini-1");
+      await asked.getByText("There is a domain named mini-1 already.").waitFor();
+      expect(await asked.getByRole("button", { name: "Clone" }).isDisabled()).toBe(true);
+      await asked.getByLabel("Name of the domain").fill("mini-copy");
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "mini-copy" }).waitFor(SLOW);
       await page.locator(".sidebar [role=treeitem]", { hasText: "mini-1" }).first().click();

@@ -56,20 +56,20 @@ export function keptHandlers(session: SessionContext): HandlersOf<typeof KEPT_RE
       await snapshots.moved(uuid);
       return null;
     },
-    keptGoesWith: ({ uuid }) => {
+    keptGoesWith: async ({ uuid }) => {
       library.get(uuid);
-      return snapshots.goesWith({ uuid });
+      return (await snapshots.goesWith([{ uuid }]))[0]!;
     },
     binList: async () => {
       const texts = new Map((await library.binned()).map(({ id, config }) => [id, config]));
-      return Promise.all(
-        (await library.bin()).map(async (entry) => {
-          const { refused: _, bytes, ...goes } = await snapshots.goesWith({ id: entry.id });
-          const named = filesOf(parseXlConfig(texts.get(entry.id) ?? "").config);
-          const files = named.filter((file) => !goes.images.includes(file));
-          return { ...entry, ...goes, bytes: entry.bytes + bytes, files };
-        }),
-      );
+      const entries = await library.bin();
+      const all = await snapshots.goesWith(entries.map(({ id }) => ({ id })));
+      return entries.map((entry, i) => {
+        const { refused: _, bytes, ...goes } = all[i]!;
+        const named = filesOf(parseXlConfig(texts.get(entry.id) ?? "").config);
+        const files = named.filter((file) => !goes.images.includes(file));
+        return { ...entry, ...goes, bytes: entry.bytes + bytes, files };
+      });
     },
     binRestore: async ({ id }) => {
       const { uuid } = await bin.restore(id);

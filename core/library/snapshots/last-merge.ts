@@ -14,9 +14,9 @@ import { Refusal } from "../../toolstack/error.ts";
 import { fileError, WRITING } from "../../toolstack/saved-file.ts";
 import { readPlain } from "../plain.ts";
 import { absorbed } from "./merging.ts";
-import { namedImages, type Parts } from "./parts.ts";
+import { learnNames, type Parts } from "./parts.ts";
 import { withCurrent, type Layer, type Tree } from "./tree.ts";
-import { MERGING_FILE } from "./trees.ts";
+import { MERGING_FILE, type Trees } from "./trees.ts";
 
 /** The image that a disk began with, and those over it in their order. */
 export type Chain = readonly [first: Layer, ...over: Layer[]];
@@ -78,12 +78,12 @@ function onlyWith(tree: Tree, needed: ReadonlySet<string>): Tree {
 /**
  * Returns the chains of a domain that is kept, or that lies in that folder of the bin. One of which an image is missing is not among them: nothing can be saved
  * of it. Neither is one whose first image somebody has changed since the domain was deleted: that may be another disk by now, which takes nothing in.
+ * One that is a disk of a domain without snapshots in the bin is among them: the merge waits until that domain is gone for good. The trees have to know what
+ * configurations name now.
  */
-export async function chainsIn(parts: Parts, tree: Tree, binned: string | null): Promise<Chain[]> {
-  const { trees } = parts;
-  trees.named(await namedImages(parts));
+export async function chainsIn(trees: Trees, tree: Tree, binned: string | null): Promise<Chain[]> {
   const there: Chain[] = [];
-  for (const chain of lastChains(tree, (file) => trees.isUsedElsewhere(tree.uuid, file, tree))) {
+  for (const chain of lastChains(tree, (file) => trees.isUsedByOthers(tree.uuid, file, binned))) {
     const found = await Promise.all(chain.map(({ file }) => factsOf(file)));
     if (found.some((each) => each === null)) continue;
     if (binned === null || (await isAsDeleted(binned, chain[0].file))) there.push(chain);
@@ -103,9 +103,14 @@ async function isAsDeleted(folder: string, file: string): Promise<boolean> {
   const facts = await factsOf(file);
   if (!facts) return false;
   if (facts.ctimeMs <= BigInt(Number.parseInt(path.basename(folder), 10))) return true;
+  return (await notedIn(folder))?.[file] === String(facts.ino);
+}
+
+/** The files that are being changed for that folder, with their inodes; null where that has not begun. */
+async function notedIn(folder: string): Promise<Readonly<Record<string, string>> | null> {
   const text = await readPlain(noteIn(folder), MOST_NOTE_BYTES).catch(() => null);
   const noted = text && NOTED.safeParse(jsonIn(text.toString("utf8"))).data;
-  return noted?.folder === path.basename(folder) && noted.inodes[file] === String(facts.ino);
+  return noted?.folder === path.basename(folder) ? noted.inodes : null;
 }
 
 function jsonIn(text: string): unknown {
@@ -129,15 +134,29 @@ async function note(folder: string, chains: readonly Chain[]): Promise<void> {
 const BEFORE_WRITING = new Set(["EBUSY", "ENOENT", "EACCES", "EPERM", "EROFS"]);
 
 /**
+ * Whether something is to be done before what lies in that folder of the bin goes for good: disks are to be merged, or it is not known who else needs the images
+ * that go with it. The trees have to know what configurations name now.
+ */
+export async function isAwaited(trees: Trees, folder: string): Promise<boolean> {
+  const tree = trees.awayIn(folder);
+  return tree !== null && (!trees.isSure(tree) || (await chainsIn(trees, tree, folder)).length > 0);
+}
+
+/**
  * Does it for what lies in that folder of the bin, where there is something to do. Throws Refusal; the domain has its disks as they were then, and its snapshots too
  * if nothing was written yet. It can be done again.
  */
 export async function mergeLast(parts: Parts, folder: string): Promise<void> {
   const { trees } = parts;
+  await learnNames(parts);
   const tree = trees.awayIn(folder);
-  const chains = tree ? await chainsIn(parts, tree, folder) : [];
-  if (!tree || chains.length === 0) return;
+  if (!tree) return;
   try {
+    // Images that somebody may need would stay, and nobody would know them any more.
+    if (!trees.isSure(tree)) trees.checkKnown(tree.uuid);
+    const chains = await chainsIn(trees, tree, folder);
+    if (chains.length === 0) return;
+    checkUnnamed(parts, tree, chains);
     await mergeChains(parts, folder, tree, chains);
   } catch (error) {
     const { code = "EIO", message } = error as Refusal;
@@ -148,10 +167,38 @@ export async function mergeLast(parts: Parts, folder: string): Promise<void> {
   }
 }
 
+/** Throws Refusal EBUSY where a domain in the bin has one of the images as a disk, and would show something else when it is put back. */
+function checkUnnamed({ trees }: Parts, { uuid }: Tree, chains: readonly Chain[]): void {
+  for (const { file } of chains.flat()) {
+    const name = trees.namedInBin(uuid, file);
+    if (name === null) continue;
+    throw new Refusal(
+      "EBUSY",
+      `${name}, which lies in the bin too, has ${file} as a disk: remove that for good first.`,
+    );
+  }
+}
+
+/** Notes what is changed, and lets the tree forget the snapshots. Throws Refusal; then the tree is as it was. */
+async function begin({ trees }: Parts, folder: string, only: Tree, chains: readonly Chain[]): Promise<void> {
+  try {
+    await note(folder, chains);
+    await trees.saveAway(folder, only);
+  } catch (error) {
+    const { code = "EIO", message } = error as Refusal;
+    if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+    throw new Refusal(
+      code,
+      `${message} A few KiB are needed there: remove something else from the bin, discard a download that was stopped, or delete other files on that disk, and try again. Until then nothing is lost.`,
+    );
+  }
+}
+
 async function mergeChains(parts: Parts, folder: string, tree: Tree, chains: readonly Chain[]): Promise<void> {
   const { trees } = parts;
   const only = withoutPast(tree);
-  let isWritten = false;
+  // Once a file was changed, the note has to stay until all of it is done: without it the change would be taken for somebody else's.
+  let isWritten = (await notedIn(folder)) !== null;
   const merge = async (): Promise<void> => {
     for (const [first, ...over] of chains)
       for (const top of over) {
@@ -159,8 +206,12 @@ async function mergeChains(parts: Parts, folder: string, tree: Tree, chains: rea
         isWritten = true;
       }
   };
-  await note(folder, chains);
-  await trees.saveAway(folder, only);
+  try {
+    await begin(parts, folder, only, chains);
+  } catch (error) {
+    if (!isWritten) await rm(noteIn(folder), { force: true });
+    throw error;
+  }
   try {
     await merge();
   } catch (error) {

@@ -8,6 +8,7 @@ import { parseXlConfig } from "../../toolstack/xlcfg.ts";
 import { paramsOf, readParams } from "../../dom0/backends/blk/config.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
 import path from "node:path";
+import type { AwayText } from "../definition.ts";
 import type { NamedImage, Trees } from "./trees.ts";
 import { adopted, type Layer, type LayerDisk, type Tree } from "./tree.ts";
 
@@ -33,7 +34,9 @@ export interface Definitions {
   /** Removes a domain that was added a moment ago because its making failed. */
   remove(uuid: string): Promise<void>;
   /** All definitions that are known now. */
-  all(): readonly (Pick<Definition, "config" | "configName"> & { uuid: string })[];
+  all(): readonly (Pick<Definition, "name" | "config" | "configName"> & { uuid: string })[];
+  /** Those in the bin and those that were put aside. It waits for steps of the library that are under way. */
+  away(): Promise<readonly AwayText[]>;
 }
 
 /** Follows a deed: hears its progress and may cancel it. */
@@ -160,24 +163,37 @@ export async function resolved<T extends { file: string }>(disks: readonly T[]):
   return Promise.all(disks.map(async (disk) => ({ ...disk, file: await nameOf(disk.file) })));
 }
 
-/** Returns the images that configurations of kept domains name. Trees do not cover them: a domain may have none, or be based on another's. */
-export async function namedImages({ definitions }: Pick<Parts, "definitions">): Promise<NamedImage[]> {
-  const images = definitions.all().flatMap(({ uuid, config, configName }) => {
-    try {
-      return devicesOf(config, configName)
-        .filter(({ kind }) => kind === "vbd")
-        .flatMap(({ files }) => files.map((file) => ({ uuid, file })));
-    } catch {
-      // A configuration that is not understood can't be started.
-      return [];
-    }
-  });
-  return resolved(images);
+/**
+ * Tells the trees which images configurations name. Trees do not cover them: a domain may have none, or be based on another's. `away`: what the library says
+ * of its bin in the middle of a step of its own.
+ */
+export async function learnNames({ trees, definitions }: Parts, away?: readonly AwayText[]): Promise<void> {
+  try {
+    const others = away ?? (await definitions.away());
+    const kept = definitions.all().map((each) => ({ ...each, place: "kept" as const }));
+    trees.named(await resolved([...kept, ...others].flatMap(imagesIn)), null);
+  } catch (error) {
+    trees.named([], (error as Error).message);
+  }
+}
+
+function imagesIn(
+  each: Pick<AwayText, "uuid" | "name" | "config" | "configName"> & Pick<NamedImage, "place">,
+): NamedImage[] {
+  const { uuid, name, place } = each;
+  try {
+    return devicesOf(each)
+      .filter(({ kind }) => kind === "vbd")
+      .flatMap(({ files }) => files.map((file) => ({ uuid, name, place, file })));
+  } catch {
+    // A configuration that is not understood can't be started.
+    return [];
+  }
 }
 
 /** Returns the disks of an xl.cfg that its domain may write and that it keeps. Throws Refusal when the text is not understood. */
 export function disksOf({ config, configName }: Pick<Definition, "config" | "configName">): KeptDisk[] {
-  return devicesOf(config, configName)
+  return devicesOf({ config, configName })
     .filter(isKeptDisk)
     .flatMap(({ id, back }) => {
       const image = readParams(String(back.params));
@@ -185,7 +201,7 @@ export function disksOf({ config, configName }: Pick<Definition, "config" | "con
     });
 }
 
-function devicesOf(config: string, configName: string | null): DeviceSpec[] {
+function devicesOf({ config, configName }: Pick<Definition, "config" | "configName">): DeviceSpec[] {
   const parsed = parseXlConfig(config);
   if (!parsed.config) {
     const why = parsed.diagnostics.find(({ severity }) => severity === "error")?.message;
@@ -206,7 +222,7 @@ export function withImages(
 ): string {
   const images = new Map(disks.map(({ id, file }) => [id, file]));
   const formats = new Map(layers.map(({ file, format }) => [file, format]));
-  const devices = devicesOf(config, configName).map((spec) => {
+  const devices = devicesOf({ config, configName }).map((spec) => {
     const file = spec.kind === "vbd" ? images.get(spec.id) : undefined;
     return file === undefined ? spec : withImage(spec, { file, format: formats.get(file)! });
   });

@@ -7,11 +7,12 @@ import { readFile } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
 import { readSavedHeader } from "../../toolstack/saved-file.ts";
+import type { AwayText } from "../definition.ts";
 import { allocated } from "./images.ts";
 import * as binning from "./binning.ts";
 import { binned, shown, shownFrom } from "./bin.ts";
-import { goesWith } from "./goes-with.ts";
-import { chainsIn, mergeLast } from "./last-merge.ts";
+import { goesWith, type Deleted } from "./goes-with.ts";
+import { isAwaited, mergeLast } from "./last-merge.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
 import {
   adopt,
@@ -20,7 +21,7 @@ import {
   freeze,
   hostOf,
   keep,
-  namedImages,
+  learnNames,
   running,
   settle,
   type Definitions,
@@ -146,10 +147,10 @@ export class Snapshots {
       .filter(({ snapshots }) => snapshots > 0);
   }
 
-  /** Says what goes with a domain that is deleted, or that lies in the bin under that id. */
-  async goesWith(which: { uuid: string } | { id: string }): Promise<GoesWith> {
+  /** Says what goes with each of these. */
+  async goesWith(all: readonly Deleted[]): Promise<GoesWith[]> {
     await this.#opened;
-    return goesWith(this.#parts, which);
+    return goesWith(this.#parts, all);
   }
 
   /** Returns null for a domain without snapshots. Throws Refusal when they can't be read. */
@@ -278,6 +279,7 @@ export class Snapshots {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
+      await learnNames(this.#parts);
       for (const tree of this.#parts.trees.all) {
         const { uuid } = tree;
         const now = this.#now();
@@ -410,6 +412,7 @@ export class Snapshots {
   async moved(uuid: string | null): Promise<void> {
     await this.#opened;
     await this.#parts.trees.moved(uuid);
+    await learnNames(this.#parts);
     await freeze(this.#parts).catch(() => {});
     // Whoever has asked since the domain was listed again was told that there are none.
     if (uuid !== null) this.#changed(uuid);
@@ -417,15 +420,14 @@ export class Snapshots {
 
   /**
    * Told before a domain's folder is deleted for good: removes the images that were made for its snapshots. Returns false, and has removed nothing, where
-   * mergeLast() is to be called first. Never rejects.
+   * mergeLast() is to be called first. `away`: what lies in the bin and what was put aside. Never rejects.
    */
-  async purging(folder: string): Promise<boolean> {
+  async purging(folder: string, away: readonly AwayText[]): Promise<boolean> {
     // Domains that were not made to their end are purged before all is opened.
     await this.#read;
     const { trees } = this.#parts;
-    const tree = trees.awayIn(folder);
-    if (tree && (await chainsIn(this.#parts, tree, folder)).length > 0) return false;
-    trees.named(await namedImages(this.#parts));
+    await learnNames(this.#parts, away);
+    if (await isAwaited(trees, folder)) return false;
     await trees.purging(folder).catch(() => {});
     return true;
   }
@@ -470,7 +472,7 @@ export class Snapshots {
     this.#changed(uuid);
     try {
       return await this.#parts.alone(uuid, async () => {
-        this.#parts.trees.named(await namedImages(this.#parts));
+        await learnNames(this.#parts);
         await settle(this.#parts, uuid);
         return deed(progress);
       });

@@ -22,6 +22,9 @@ const MOST_BYTES = 8 * 2 ** 20;
 /** An image that a domain's configuration names, with links resolved. */
 export interface NamedImage {
   readonly uuid: string;
+  /** Of the domain. */
+  readonly name: string;
+  readonly place: "kept" | "bin" | "spoiled";
   readonly file: string;
 }
 
@@ -53,8 +56,10 @@ export class Trees {
   #away = new Map<string, Away>();
   /** Faults of trees in those folders; nobody knows which images they need. */
   #unread: string[] = [];
-  /** Images that configurations of kept domains name, whether these have snapshots or not. */
+  /** Images that configurations of domains name, also of those in the bin and put aside, whether these have snapshots or not. */
   #named: readonly NamedImage[] = [];
+  /** Why these are not known; null: they are. */
+  #unnamed: string | null = null;
 
   constructor(root: string | null, warn: (message: string) => void) {
     this.#root = root;
@@ -89,7 +94,7 @@ export class Trees {
     const tree = this.awayIn(folder);
     if (!tree) return;
     await sweepParts(path.join(folder, "snapshots"), tree);
-    for (const file of tree.going) if (!this.isUsedElsewhere(tree.uuid, file, tree)) await removed(file);
+    for (const file of tree.going) if (!this.isUsedElsewhere(tree.uuid, file, folder)) await removed(file);
   }
 
   /** Reads all trees, and removes what interrupted steps have left. Called once, before anything else. */
@@ -138,25 +143,30 @@ export class Trees {
     const tree = await awayTree(folder).catch(() => null);
     this.#away.delete(folder);
     if (!tree) return;
-    for (const file of this.madeFor(tree)) await removed(file);
+    for (const file of this.madeFor(tree, folder)) await removed(file);
   }
 
-  /** The images that were made for the snapshots of that domain, kept or in the bin, and that nobody else needs: they go with it for good. */
-  madeFor(tree: Tree): string[] {
+  /**
+   * The images that were made for the snapshots of that domain, and that nobody else needs: they go with it for good. `folder`: the one of the bin in which it
+   * lies; null: it is kept.
+   */
+  madeFor(tree: Tree, folder: string | null): string[] {
     const own = [...tree.going, ...tree.layers.filter(({ isOwn }) => isOwn).map(({ file }) => file)];
-    const isKept = this.#trees.get(tree.uuid) === tree;
-    return own.filter((file) => !(isKept ? this.isUsedElsewhere(tree.uuid, file) : this.#isNeeded(tree, file)));
+    return own.filter(
+      (file) => !(folder === null ? this.isUsedElsewhere(tree.uuid, file) : this.#isNeeded(tree, file, folder)),
+    );
   }
 
   /** Whether a layer of any other tree or the configuration of another domain needs the file. A tree that can't be read may need any file. */
-  #isNeeded(tree: Tree, file: string): boolean {
-    const own = this.#trees.get(tree.uuid)?.layers ?? [];
-    return own.some((layer) => layer.file === file) || this.isUsedElsewhere(tree.uuid, file, tree);
+  #isNeeded({ uuid }: Tree, file: string, but: string | null = null): boolean {
+    const own = this.#trees.get(uuid)?.layers ?? [];
+    return own.some((layer) => layer.file === file) || this.isUsedElsewhere(uuid, file, but);
   }
 
-  /** Sets which images configurations name. */
-  named(images: readonly NamedImage[]): void {
+  /** Sets which images configurations name. `unread`: why they are not known; null: they are. */
+  named(images: readonly NamedImage[], unread: string | null): void {
     this.#named = images;
+    this.#unnamed = unread;
   }
 
   /** Throws Refusal EIO where something can't be read that may be based on that domain's images: they can't be merged then. */
@@ -169,8 +179,14 @@ export class Trees {
       );
   }
 
+  /** Whether it is known for each image that was made for that domain who else needs it. */
+  isSure({ uuid, going, layers }: Tree): boolean {
+    return this.#unknown(uuid).length === 0 || (going.length === 0 && !layers.some(({ isOwn }) => isOwn));
+  }
+
   #unknown(uuid: string): string[] {
-    return [...[...this.#spoiled].filter(([other]) => other !== uuid).map(([, why]) => why), ...this.#unread];
+    const spoiled = [...this.#spoiled].filter(([other]) => other !== uuid).map(([, why]) => why);
+    return [...spoiled, ...this.#unread, ...(this.#unnamed === null ? [] : [this.#unnamed])];
   }
 
   async #open(uuid: string): Promise<void> {
@@ -281,18 +297,28 @@ export class Trees {
   }
 
   /**
-   * Whether another domain, as far as is known, uses the file: in its configuration, or as something that its images are based on. `but`: a tree in the
-   * bin, which is the domain's own.
+   * Whether another domain, as far as is known, uses the file: in its configuration, or as something that its images are based on. `but`: the folder of
+   * the domain's own in the bin, whose tree may be read again meanwhile.
    */
-  isUsedElsewhere(uuid: string, file: string, but?: Tree): boolean {
+  isUsedElsewhere(uuid: string, file: string, but: string | null = null): boolean {
+    return this.namedInBin(uuid, file) !== null || this.isUsedByOthers(uuid, file, but);
+  }
+
+  /** The name of another domain in the bin whose configuration names the file as a disk; null where there is none. */
+  namedInBin(uuid: string, file: string): string | null {
+    return this.#named.find((each) => each.place === "bin" && each.uuid !== uuid && each.file === file)?.name ?? null;
+  }
+
+  /** As isUsedElsewhere(), leaving out those that only have the file as a disk in the bin. */
+  isUsedByOthers(uuid: string, file: string, but: string | null = null): boolean {
     const others = [
       ...this.all.filter((tree) => tree.uuid !== uuid),
-      ...this.#awayTrees.filter((tree) => tree !== but),
+      ...[...this.#away].filter(([folder]) => folder !== but).map(([, { tree }]) => tree),
     ];
     return (
       this.#unknown(uuid).length > 0 ||
       others.some(({ layers }) => layers.some((layer) => layer.file === file)) ||
-      this.#named.some((each) => each.uuid !== uuid && each.file === file)
+      this.#named.some((each) => each.place !== "bin" && each.uuid !== uuid && each.file === file)
     );
   }
 

@@ -50,6 +50,9 @@ export class FileDefinitions implements Definitions {
   all(): readonly never[] {
     return [];
   }
+  away(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
   find(): Promise<Definition | null> {
     return Promise.resolve(this.read());
   }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 
 import path from "node:path";
 import { openStore } from "../../../core/dom0/storage/open.ts";
 import { createQcow2 } from "../../../core/dom0/storage/qcow2/create.ts";
+import type { AwayText } from "../../../core/library/definition.ts";
 import type { Definition, Definitions } from "../../../core/library/snapshots/parts.ts";
 import { disksOf } from "../../../core/library/snapshots/parts.ts";
 import type { SnapshotWork } from "../../../core/library/snapshots/report.ts";
@@ -12,8 +13,13 @@ export const DISK_BYTES = 1 << 20;
 
 export class FakeDefinitions implements Definitions {
   readonly known = new Map<string, Definition>();
+  /** Those in the bin or put aside. */
+  readonly gone: AwayText[] = [];
   all(): readonly (Definition & { uuid: string })[] {
     return [...this.known].map(([uuid, definition]) => ({ ...definition, uuid }));
+  }
+  away(): Promise<AwayText[]> {
+    return Promise.resolve(this.gone);
   }
   async find(uuid: string): Promise<Definition | null> {
     return this.known.get(uuid) ?? null;

@@ -4,7 +4,7 @@
  */
 import { cpSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { temporaryFolder } from "../../temporary.ts";
 import { contentOf, TestLibrary } from "./library.ts";
 
@@ -81,7 +81,40 @@ it("an image that another domain's configuration names stays, whatever becomes o
   cpSync(place(library, first), binned, { recursive: true });
   renameSync(place(library, first), path.join(library.folder, "gone"));
   const again = library.reopened();
-  await again.snapshots.purging(binned);
+  await again.snapshots.purging(binned, []);
   expect(existsSync(image!.file)).toBe(true);
   expect((await again.read(other))[0]).toBe(7);
+});
+
+for (const place of ["bin", "spoiled"] as const)
+  it(`an image that a domain's configuration names which is away (${place}) takes nothing in until that is gone for good`, async () => {
+    const library = new TestLibrary(path.join(folder, String(next++)));
+    const first = await library.domain("first", "raw");
+    await library.write(first, 0, Buffer.alloc(4096, 1));
+    const [{ file, format }] = library.images(first) as [{ file: string; format: string }];
+    const { config, configName } = library.definitions.known.get(first)!;
+    library.definitions.gone.push({ uuid: crypto.randomUUID(), name: "other", config, configName, place });
+    const { snapshot } = await library.snapshots.take(first, { name: "one", memory: false });
+    await library.write(first, 0, Buffer.alloc(4096, 2));
+    await library.gone(first, snapshot.id);
+    expect((await contentOf(file, format))[0]).toBe(1);
+    expect((await library.read(first))[0]).toBe(2);
+    library.definitions.gone.length = 0;
+    await library.snapshots.purgeOld();
+    expect(library.images(first)).toMatchObject([{ file, format }]);
+    expect((await contentOf(file, format))[0]).toBe(2);
+  });
+
+it("nothing is merged or deleted while what lies in the bin can't be read", async () => {
+  const library = new TestLibrary(path.join(folder, String(next++)));
+  const first = await library.domain("first", "raw");
+  const { snapshot } = await library.snapshots.take(first, { name: "one", memory: false });
+  await library.snapshots.remove(first, snapshot.id);
+  const files = library.files;
+  const away = vi.spyOn(library.definitions, "away").mockRejectedValue(new Error("bin: EACCES"));
+  await expect(library.snapshots.purge(first, snapshot.id)).rejects.toThrow(/can't be read.*bin: EACCES/);
+  expect(library.files).toEqual(files);
+  away.mockRestore();
+  await library.snapshots.purge(first, snapshot.id);
+  expect(library.files).toEqual(["first-0.img"]);
 });
