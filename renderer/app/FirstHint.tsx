@@ -26,7 +26,7 @@ export function FirstHint() {
       <FileDown size={18} aria-hidden />
       <p>
         {isSeen ? "This small guest" : `The small guest ${guest ?? ""}`} came with Xenarium: type <kbd>help</kbd>
-        {isSeen ? "" : " on its console"}. To boot your own, drop a kernel, a RAM disk or an xl.cfg anywhere on this
+        {isSeen ? "" : " on its console"}. To boot your own, drop a kernel, a disk image or an xl.cfg anywhere on this
         window, or get a real Linux from the web.
       </p>
       <button type="button" onClick={() => openDialog("fetch-guest")}>

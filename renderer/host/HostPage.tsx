@@ -123,8 +123,8 @@ function Welcome() {
     <section className="card welcome">
       <h2>The host is up. Give it a guest.</h2>
       <p>
-        Drop a kernel, an initial RAM disk, both together, or an xl.cfg anywhere on this window. Or start the small
-        guest that comes with Xenarium: it is up at once and has a shell.
+        Drop a disk image, a kernel with or without its RAM disk, an exported domain or an xl.cfg anywhere on this
+        window. Or start the small guest that comes with Xenarium: it is up at once and has a shell.
       </p>
       <div className="button-row">
         <button type="button" className="primary" disabled={busy} onClick={() => void start()}>

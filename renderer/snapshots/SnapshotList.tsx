@@ -1,4 +1,4 @@
-import { useRef, type KeyboardEvent } from "react";
+import { useEffect, useRef, type KeyboardEvent } from "react";
 import { dateText } from "../ui/clock.ts";
 import { sizeText } from "../ui/units.ts";
 import type { SnapshotRow } from "./rows.ts";
@@ -16,6 +16,10 @@ export function SnapshotList({
   onSelect: (id: string) => void;
 }) {
   const list = useRef<HTMLUListElement>(null);
+  // The snapshot that the domain continues from is the last of many, mostly.
+  useEffect(() => {
+    list.current?.querySelector(`[data-id="${selected}"]`)?.scrollIntoView({ block: "nearest" });
+  }, [selected]);
   const go = (event: KeyboardEvent, to: number): void => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, to))]!;
     event.preventDefault();

@@ -222,6 +222,10 @@ describe.skipIf(missing !== null)(
       );
       await app.tab("Snapshots");
       await expect.poll(() => rows().count(), SLOW).toBe(SNAPSHOTS + 2);
+      // What it runs from is seen at once, and so is what that is.
+      const seen = app.page.locator('.snapshot-list [aria-current="true"], .snapshot-card h2');
+      for (const each of await seen.all())
+        await expect.poll(async () => (await each.boundingBox())!.y).toBeLessThan(app.page.viewportSize()!.height);
       await app.shoot("flow-snapshots-50");
       expect(await violationsOf(app.page)).toEqual([]);
       await shutDown("debian");
