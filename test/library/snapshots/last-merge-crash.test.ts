@@ -45,7 +45,11 @@ async function opened(): Promise<HostService> {
   await host.library.open();
   return host;
 }
-const disks = (host: HostService): { file: string; format: string }[] => disksOf(host.library.get(UUID));
+/** As it would be started: its definition may name images that its disks have taken in. */
+async function disks({ library, snapshots }: HostService): Promise<{ file: string; format: string }[]> {
+  const { config, configName } = library.get(UUID);
+  return disksOf({ config: await snapshots.currentConfig(UUID, config, configName), configName });
+}
 const contents = (all: { file: string; format: string }[]): Promise<Buffer[]> =>
   Promise.all(all.map(({ file, format }) => contentOf(file, format)));
 const OWN = [
@@ -64,13 +68,13 @@ async function lived(): Promise<Buffer[]> {
   await host.library.define({ uuid: UUID, config, configName: null, files: { k: new Uint8Array([1]) } });
   for (const round of [2, 3]) {
     await host.snapshots.take(UUID, { name: `s${round}`, memory: false });
-    for (const [i, { file, format }] of disks(host).entries()) {
+    for (const [i, { file, format }] of (await disks(host)).entries()) {
       const store = await openStore(file, format, "read-write");
       await store.write(100_000 * round + 300_000 * i, [Buffer.alloc(70_000, round + i)]);
       await store.close();
     }
   }
-  return contents(disks(host));
+  return contents(await disks(host));
 }
 
 /** Returns what the process said before it ended. */
@@ -144,7 +148,7 @@ it(`kill -9 in front of ${POINTS} steps of the last merge`, { timeout: 60_000 + 
     const [entry] = await host.library.bin();
     if (entry && i % 2 === 0) {
       await host.bin.restore(entry.id);
-      const now = await contents(disks(host));
+      const now = await contents(await disks(host));
       expect(
         now.map((each, disk) => each.equals(had[disk]!)),
         context,
