@@ -26,8 +26,9 @@ const VHD_TABLE = 1536;
 /** A guest's memory, in pages that do not lie side by side. */
 const memory = Buffer.alloc(2 * MIB);
 const pages = Array.from({ length: 256 }, (_, page) => memory.subarray(2 * page * PAGE, (2 * page + 1) * PAGE));
-/** Reads of a mebibyte each, as many as a ring of the largest size and four queues have under way. */
-const UNDER_WAY = 256;
+/** Reads that one queue, and four of them, have under way. */
+const OF_QUEUE = 64;
+const UNDER_WAY = 4 * OF_QUEUE;
 
 interface MadeVhd {
   size: number;
@@ -62,12 +63,11 @@ function makeVhd(file: string, { size, blockSize, entries, type = 3, tableOffset
   writeFileSync(file, Buffer.concat([footer, header, table, data ?? Buffer.alloc(0), footer]));
 }
 
-/** How often others have their turn while a guest has as many reads under way as it can. */
+/** How often others have their turn while a queue has as many reads under way as it can, of a mebibyte each. */
 async function turnsOfReads(name: string, format: string): Promise<number> {
   const store = await openStore(at(name), format, "read");
   try {
-    const last = Math.floor(store.size / MIB);
-    const all = Array.from({ length: UNDER_WAY }, (_, i) => (i % last) * MIB);
+    const all = Array.from({ length: OF_QUEUE }, (_, i) => store.size - (i + 1) * MIB);
     return await turnsDuring(() => Promise.all(all.map((offset) => store.read(offset, pages))));
   } finally {
     await store.close();
@@ -75,7 +75,7 @@ async function turnsOfReads(name: string, format: string): Promise<number> {
 }
 
 it("one of the smallest blocks, of which none is there, lets others have their turn", async () => {
-  const blocks = UNDER_WAY * (MIB / SECTOR);
+  const blocks = OF_QUEUE * (MIB / SECTOR);
   makeVmdk(at("tiny.vmdk"), { grains: blocks, grainSectors: 1, perTable: 4096, entries: [] });
   expect(await turnsOfReads("tiny.vmdk", "vmdk")).toBeGreaterThan(blocks / 600);
   makeVhd(at("tiny.vhd"), {
@@ -161,7 +161,7 @@ it("one whose tables lie over each other, over themselves and beyond the file's 
   const random = seeded(13);
   const below = (most: number): number => Math.floor(random() * most);
   let [errors, bytes] = [0, 0];
-  for (let i = 0; i < 120; i++) {
+  for (let i = 0; i < 60; i++) {
     const isVhd = i % 2 === 0;
     const name = isVhd ? "crossed.vhd" : "crossed.vmdk";
     const entry = (): number => [0, 1, 2, 3, 8, 9, below(64), 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 1][below(10)]!;
@@ -203,7 +203,7 @@ it("one whose tables lie over each other, over themselves and beyond the file's 
     }
     expect(readFileSync(at(name)).equals(before)).toBe(true);
   }
-  expect([errors > 100, bytes > 100]).toEqual([true, true]);
+  expect([errors > 40, bytes > 40]).toEqual([true, true]);
 });
 
 it("one with the largest tables that there can be, or larger ones, takes no more memory than those", async () => {
@@ -270,24 +270,25 @@ it("one that names other files, or devices, has none of them opened", async () =
     }) as typeof fs.openSync,
   };
   await withPatchedFs(spied, async () => {
-    for (const type of types)
-      for (const [i, name] of names.entries()) {
-        const kind = ["FLAT", "SPARSE", "VMFS", "ZERO", "VMFSRDM"][i % 5]!;
-        const text = `# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType="${type}"\nparentFileNameHint="${name}"\nRW 128 ${kind} "${name}" 0\n`;
-        writeFileSync(at("named.vmdk"), text.padEnd(1024, "\0"));
-        await expect(disks.open(at("named.vmdk"), "vmdk", "disposable")).rejects.toThrow(/in other files/);
-        // The same text within an image that has its data itself: these are what is read.
-        const first = makeVmdk(at("inside.vmdk"), { grains: 1, entries: [], data: Buffer.alloc(65536, 7) });
-        makeVmdk(at("inside.vmdk"), { grains: 1, entries: [first], data: Buffer.alloc(65536, 7) });
-        const image = readFileSync(at("inside.vmdk"));
-        image.writeBigUInt64LE(BigInt(image.length / SECTOR), 28);
-        image.writeBigUInt64LE(2n, 36);
-        writeFileSync(at("inside.vmdk"), Buffer.concat([image, Buffer.from(text.padEnd(1024, "\0"))]));
-        const disk = await disks.open(at("inside.vmdk"), "vmdk", "disposable");
-        const got = Buffer.alloc(65536);
-        await disk.read(0, [got]).finally(() => disk.close());
-        expect(got.every((byte) => byte === 7)).toBe(true);
-      }
+    // Their numbers have no common factor, so these are all different.
+    for (let i = 0; i < 2 * names.length; i++) {
+      const [type, name] = [types[i % types.length]!, names[i % names.length]!];
+      const kind = ["FLAT", "SPARSE", "VMFS", "ZERO", "VMFSRDM"][i % 5]!;
+      const text = `# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType="${type}"\nparentFileNameHint="${name}"\nRW 128 ${kind} "${name}" 0\n`;
+      writeFileSync(at("named.vmdk"), text.padEnd(1024, "\0"));
+      await expect(disks.open(at("named.vmdk"), "vmdk", "disposable")).rejects.toThrow(/in other files/);
+      // The same text within an image that has its data itself: these are what is read.
+      const first = makeVmdk(at("inside.vmdk"), { grains: 1, entries: [], data: Buffer.alloc(65536, 7) });
+      makeVmdk(at("inside.vmdk"), { grains: 1, entries: [first], data: Buffer.alloc(65536, 7) });
+      const image = readFileSync(at("inside.vmdk"));
+      image.writeBigUInt64LE(BigInt(image.length / SECTOR), 28);
+      image.writeBigUInt64LE(2n, 36);
+      writeFileSync(at("inside.vmdk"), Buffer.concat([image, Buffer.from(text.padEnd(1024, "\0"))]));
+      const disk = await disks.open(at("inside.vmdk"), "vmdk", "disposable");
+      const got = Buffer.alloc(65536);
+      await disk.read(0, [got]).finally(() => disk.close());
+      expect(got.every((byte) => byte === 7)).toBe(true);
+    }
     for (const name of names) {
       makeVhd(at("child.vhd"), { size: 65536, blockSize: 65536, entries: [0xffffffff], type: 4 });
       const image = readFileSync(at("child.vhd"));
@@ -298,9 +299,7 @@ it("one that names other files, or devices, has none of them opened", async () =
   });
   const named = new Set(names.flatMap((name) => [name, path.resolve(folder, name)]));
   expect(opened.filter((file) => named.has(file))).toEqual([]);
-  expect(opened.filter((file) => file.endsWith("inside.vmdk")).length).toBeGreaterThanOrEqual(
-    names.length * types.length,
-  );
+  expect(opened.filter((file) => file.endsWith("inside.vmdk")).length).toBeGreaterThanOrEqual(2 * names.length);
   expect(statSync(at("secret")).size).toBe(65536);
 });
 
