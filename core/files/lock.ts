@@ -2,7 +2,6 @@
  * A file that says which process has something. One that a crash has left is recognised, because it names the process by its pid and its start, which no
  * later process with that pid has. This works among the processes of one system, not across computers or containers that share the folder.
  */
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   closeSync,
@@ -16,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { isAlive, thisProcess, type Process } from "./processes.ts";
 
 const MOST_BYTES = 4096;
 const MOST_COMMAND = 200;
@@ -28,13 +28,7 @@ const LOOK_MS = 20;
 /** How much of a lock's checksum names the lock of those who remove it. */
 const MARK_DIGITS = 12;
 
-/** To find it out takes a program where there is no /proc. */
-let ownStart: string | null = null;
-
-export interface Holder {
-  readonly pid: number;
-  /** The result of startOf; null where that can't be told. */
-  readonly started: string | null;
+export interface Holder extends Process {
   /** The command by which the user knows it. */
   readonly command: string;
 }
@@ -53,10 +47,7 @@ export function takeLock(
   command: string,
   isLeft: (holder: Holder) => boolean = () => false,
 ): { lock: Lock } | { holder: Holder } | null {
-  const mine: Holder & { token: string } = {
-    ...{ pid: process.pid, started: (ownStart ??= startOf(process.pid)), command },
-    token: crypto.randomUUID(),
-  };
+  const mine: Holder & { token: string } = { ...thisProcess(), command, token: crypto.randomUUID() };
   const text = `${JSON.stringify(mine)}\n`;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const written = writeOnce(file, text, mine.token);
@@ -206,38 +197,5 @@ function takeAway(file: string, text: string): void {
     // It stays, and whoever comes next tries again.
   } finally {
     alone.lock.release();
-  }
-}
-
-function isAlive({ pid, started }: Holder): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // The process belongs to another user, so it exists.
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
-  }
-  if (started === null) return true;
-  const now = startOf(pid);
-  return now === null || now === started;
-}
-
-/**
- * Returns what distinguishes a process from a later one with the same pid: on Linux its start in ticks since the boot, and which boot (proc(5));
- * elsewhere what ps says. "" for a process that has ended but was not waited for. null where neither is available, as on Windows.
- */
-function startOf(pid: number): string | null {
-  try {
-    if (process.platform === "linux") {
-      const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-      const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-      // The program chooses the name that comes before; it may contain spaces and brackets.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return fields[0] === "Z" ? "" : `${boot} ${fields[19]}`;
-    }
-    if (process.platform === "win32") return null;
-    const options = { env: { ...process.env, LC_ALL: "C", TZ: "UTC" }, encoding: "utf8", timeout: 5000 } as const;
-    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], options).trim();
-  } catch {
-    return null;
   }
 }

@@ -286,7 +286,7 @@ describe.skipIf(missing !== null)(
         "This computer's disk is full: too-large.img could not be put into share, and nothing of it was kept.",
       );
       await app.dropPaths([image("stopped.img", 2 ** 30)], zone);
-      await expect.poll(() => here().some((each) => each.endsWith(".part")), SLOW).toBe(true);
+      await expect.poll(() => here().some((each) => each.startsWith(".xenarium-incomplete-")), SLOW).toBe(true);
       const { entries } = await client.request("journalAttach", { client: crypto.randomUUID() });
       const task = entries.find(({ title }) => title === `Put stopped.img into share of ${domain}`)!;
       await client.request("taskCancel", { id: task.id });

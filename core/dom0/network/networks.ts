@@ -198,7 +198,7 @@ export class Networks {
       for (const forward of forwards)
         await this.addForward(name, forward).catch((error: unknown) => {
           if (!(error instanceof NetworkError)) throw error;
-          this.#find(name).waiting.push({ forward, problem: error.message });
+          this.#networks.get(name)?.waiting.push({ forward, problem: error.message });
           problems.push(error.message);
         });
     }
@@ -290,7 +290,9 @@ export class Networks {
           ? "something else listens there"
           : code === "EACCES"
             ? "ports below 1024 need rights"
-            : String(code);
+            : code === "ECANCELED"
+              ? `the network ${name} has gone`
+              : String(code);
       throw new NetworkError(`Port ${forward.hostPort} of ${forward.hostAddress} can't be forwarded: ${why}.`);
     }
   }

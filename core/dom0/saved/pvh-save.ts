@@ -50,6 +50,12 @@ export class PvhSaver {
     const { there, onDemand } = await ownedFrames(this.#hypercalls, this.#hvm, domid);
     // Mapping a frame for writing gives it its memory on demand. The reserve has enough for all of them.
     const gfns = [...there, ...onDemand].sort((a, b) => a - b);
+    // Without them it could never be restored. The guest itself may have given their memory away.
+    const missing = parameters.find(([, page]) => !gfns.includes(Number(page)));
+    if (missing)
+      throw new SaveError(
+        `The guest has no memory any more where its ${missing[0] === HVM_PARAM_STORE_PFN ? "xenstore" : "console"} ring was, so it could not be restored.`,
+      );
     yield stream.headers(version.major, version.minor, "pvh");
     yield stream.record(stream.REC_STATIC_DATA_END);
     for (let from = 0; from < gfns.length; from += BATCH) {

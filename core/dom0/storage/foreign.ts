@@ -1,7 +1,8 @@
 /** What the read-only formats of other hypervisors have in common: blocks of the disk, which lie somewhere in the file or are zero. */
 import { StoreError, type BlockStore } from "./block-store.ts";
 import type { HostFile } from "./host-file.ts";
-import { lengthOf, part } from "./views.ts";
+import { takeStep } from "./turn.ts";
+import { lengthOf, ViewReader } from "./views.ts";
 
 export abstract class ForeignStore implements BlockStore {
   abstract readonly format: string;
@@ -24,11 +25,13 @@ export abstract class ForeignStore implements BlockStore {
 
   async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
     const length = lengthOf(targets);
+    const views = new ViewReader(targets);
     for (let done = 0; done < length;) {
       const at = offset + done;
       const inside = at % this.#blockSize;
       const count = Math.min(this.#blockSize - inside, length - done);
-      await this.readBlock(Math.floor(at / this.#blockSize), inside, part(targets, done, count));
+      await takeStep(count);
+      await this.readBlock(Math.floor(at / this.#blockSize), inside, views.take(count));
       done += count;
     }
   }

@@ -25,3 +25,30 @@ export function part(views: readonly Uint8Array[], from: number, length: number)
   }
   return found;
 }
+
+/** Hands out views from their first byte on. The whole costs one look at each view, into however many parts it is divided. */
+export class ViewReader {
+  readonly #views: readonly Uint8Array[];
+  #index = 0;
+  #offset = 0;
+
+  constructor(views: readonly Uint8Array[]) {
+    this.#views = views;
+  }
+
+  /** Returns the next `length` bytes, which must be there. */
+  take(length: number): Uint8Array[] {
+    const found: Uint8Array[] = [];
+    for (let left = length; left > 0;) {
+      const view = this.#views[this.#index]!;
+      const end = Math.min(view.length, this.#offset + left);
+      if (end > this.#offset) found.push(view.subarray(this.#offset, end));
+      left -= end - this.#offset;
+      this.#offset = end;
+      if (end < view.length) break;
+      this.#index++;
+      this.#offset = 0;
+    }
+    return found;
+  }
+}

@@ -186,6 +186,33 @@ describe("a VNC client that asks for all of it again and again", () => {
   });
 });
 
+describe("a VNC client that sends as fast as its messages are handled", () => {
+  const CHUNKS = 12;
+  const key = Buffer.from([4, 1, 0, 0, 0, 0, 0, 0x61]);
+  const trueColour = Buffer.from([0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0]);
+  const text = Buffer.concat([Buffer.from([6, 0, 0, 0, 0, 0, 0, 1]), Buffer.of(65)]);
+  const encodings = Buffer.concat([Buffer.from([2, 0, 4, 0]), Buffer.alloc(4 * 1024)]);
+  it.each(Object.entries({ key, trueColour, text, encodings }))(
+    "leaves the thread to others for a part of the time: %s",
+    async (_, message) => {
+      const { socket } = inside();
+      const chunk = Buffer.concat(Array.from({ length: Math.ceil(65_536 / message.length) }, () => message));
+      const before = nodePerformance.eventLoopUtilization();
+      let chunks = 0;
+      await new Promise<void>((resolve) => {
+        // As many as would come in one go of a fast connection.
+        const send = (): void => {
+          for (; chunks < CHUNKS && socket.readableLength < chunk.length; chunks++) socket.push(chunk);
+          if (chunks < CHUNKS) setTimeout(send, 1);
+          else resolve();
+        };
+        send();
+      });
+      expect(nodePerformance.eventLoopUtilization(before).utilization).toBeLessThan(0.75);
+    },
+  );
+});
+
 describe("a screen", () => {
   it("leaves nothing of its domain's keys behind, whether it or the keyboard goes first", async () => {
     const screens = new Screens();

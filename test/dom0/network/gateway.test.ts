@@ -296,6 +296,10 @@ describe("policy", () => {
       "10.0.2.50",
       "fe80::1",
       "2002:7f00:1::",
+      // The metadata services of clouds.
+      "169.254.169.254",
+      "fd00:ec2::254",
+      "fd20:ce::254",
     ])
       expect(may(address), address).toBe(false);
     for (const address of ["192.168.7.6", "8.8.8.8", "2a00::6", "10.0.3.1"]) expect(may(address), address).toBe(true);

@@ -11,42 +11,13 @@ import { openStore } from "../../../core/dom0/storage/open.ts";
 import { checkImage } from "../../../core/library/images/work.ts";
 import { seeded } from "../../random.ts";
 import { temporaryFolder } from "../../temporary.ts";
+import { makeVmdk, SECTOR, turnsDuring, type MadeVmdk } from "./made-vmdk.ts";
 
 const folder = temporaryFolder("cut-short");
 const at = (name: string): string => path.join(folder, name);
 const MIB = 2 ** 20;
-const SECTOR = 512;
 
-interface Vmdk {
-  grains: number;
-  grainSectors?: number;
-  perTable?: number;
-  flags?: number;
-  /** The sectors of the grains in the first table, which the whole directory leads to. */
-  entries: readonly number[];
-  /** What lies behind the tables, at DATA. */
-  data?: Buffer;
-}
-const DIRECTORY = 8;
-
-/** Writes a VMDK whose tables are all the same one, and returns the sector at which its data begin. */
-function vmdk(name: string, { grains, grainSectors = 128, perTable = 512, flags = 3, entries, data }: Vmdk): number {
-  const tables = Math.ceil(grains / perTable);
-  const table = DIRECTORY + Math.ceil((tables * 4) / SECTOR);
-  const first = table + Math.ceil((perTable * 4) / SECTOR);
-  const bytes = Buffer.alloc(first * SECTOR);
-  bytes.write("KDMV");
-  bytes.writeUInt32LE(1, 4);
-  bytes.writeUInt32LE(flags, 8);
-  bytes.writeBigUInt64LE(BigInt(grains * grainSectors), 12);
-  bytes.writeBigUInt64LE(BigInt(grainSectors), 20);
-  bytes.writeUInt32LE(perTable, 44);
-  bytes.writeBigUInt64LE(BigInt(DIRECTORY), 56);
-  for (let i = 0; i < tables; i++) bytes.writeUInt32LE(table, DIRECTORY * SECTOR + i * 4);
-  for (const [i, entry] of entries.entries()) bytes.writeUInt32LE(entry, table * SECTOR + i * 4);
-  writeFileSync(at(name), Buffer.concat([bytes, data ?? Buffer.alloc(0)]));
-  return first;
-}
+const vmdk = (name: string, image: MadeVmdk): number => makeVmdk(at(name), image);
 
 const content = async (name: string, format: string): Promise<Buffer> => {
   const store = await openStore(at(name), format, "read");
@@ -122,23 +93,6 @@ it("a VHD of which the last part is missing, with its footer", async () => {
   writeFileSync(at("cut.vhd"), whole.subarray(0, whole.length - SECTOR - MIB));
   expect((await content("cut.vhd", "vhd")).equals(readFileSync(at("plain.img")))).toBe(true);
 });
-
-/** How often others had their turn meanwhile. */
-async function turnsDuring(act: () => Promise<unknown>): Promise<number> {
-  let turns = 0;
-  let isOver = false;
-  const count = (): void => {
-    turns++;
-    if (!isOver) setImmediate(count);
-  };
-  setImmediate(count);
-  try {
-    await act();
-  } finally {
-    isOver = true;
-  }
-  return turns;
-}
 
 it("a VMDK with thousands of tables that have nothing in them lets others have their turn, and so does one with much that is zero", async () => {
   vmdk("tables.vmdk", { grains: 4096 * 2000, perTable: 4096, entries: [] });

@@ -2,8 +2,13 @@
  * PVH guests that attack: nothing of others may be touched, the hypervisor's accounts must be right while they run and afterwards, and it must be
  * possible to destroy them.
  */
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../../temporary.ts";
 import { PvhHost, haveCompiler } from "./pvh.ts";
+
+/** Of a console: a guest makes them in a second or two. XENARIUM_TRIES=n makes others. */
+const MUTATIONS = Number(process.env.XENARIUM_TRIES ?? 500_000);
 
 describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
   let host: PvhHost;
@@ -103,4 +108,57 @@ describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
     const after = await host.ended(await host.start("hello"));
     expect(after.said).toContain("END");
   }, 150_000);
+
+  it("spoils the indices and bytes of its console's ring, its page, its grant and its event channel: others are typed to and heard", async () => {
+    const { toolstack } = host.host;
+    const free = (await toolstack.request("hostInfo")).freeMemoryMiB;
+    const sibling = await host.start("echo");
+    await host.until("the sibling's console", () => host.said(sibling).some((line) => line.startsWith("CONSOLE")));
+    const log = async (domid: number): Promise<string> => {
+      const { log: bytes } = await toolstack.request("consoleAttach", { domid });
+      await toolstack.request("consoleDetach", { domid });
+      return Buffer.from(bytes).toString("latin1");
+    };
+    const hears = async (word: string): Promise<void> => {
+      await toolstack.request("consoleInput", { domid: sibling, bytes: Buffer.from(word) });
+      await expect.poll(() => log(sibling), { interval: 2, timeout: 20_000 }).toContain(word);
+    };
+    await hears("before\n");
+    const domid = await host.start(`spoiler mutations=${MUTATIONS}`);
+    let refused = 0;
+    for (let round = 0; !host.said(domid).includes("END"); round++) {
+      // Until its queue is full, as it takes what is typed only by chance.
+      const bytes = Buffer.alloc(1 + ((round * 97) % 3000), "t");
+      await toolstack.request("consoleInput", { domid, bytes }).catch(() => refused++);
+      await hears(`word ${round}\n`);
+      if (round % 20 === 10) expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    }
+    const { reason, said } = await host.ended(domid, 100);
+    expect(said, host.log.slice(-3000)).toEqual(
+      expect.arrayContaining(["MENDED behind 1 notified often", "OWN console page -1", "SPOILED kept 1"]),
+    );
+    expect(reason).toBe("poweroff");
+    // What it wrote when its ring was right again has come.
+    expect(await log(domid)).toContain("mended");
+    await hears("after\n");
+    await toolstack.request("consoleInput", { domid: sibling, bytes: Buffer.from("q") });
+    await host.ended(sibling);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    await expect
+      .poll(async () => free - (await toolstack.request("hostInfo")).freeMemoryMiB, { timeout: 10_000 })
+      .toBeLessThanOrEqual(1);
+  }, 150_000);
+
+  it("that gives its console's page away is not saved into a file that nobody could restore, and runs on", async () => {
+    const { toolstack } = host.host;
+    const domid = await host.start("giver");
+    await host.until("what it waits for", () => host.said(domid).includes("READY"));
+    const saved = toolstack.request("save", { domid, file: path.join(temporaryFolder("pvh-giver"), "given.saved") });
+    await toolstack.request("consoleInput", { domid, bytes: Buffer.from("s") });
+    await expect(saved).rejects.toThrow(/no memory any more where its console ring was/);
+    const { reason, said } = await host.ended(domid);
+    expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["GIVEN 0", "BACK 1", "END"]));
+    expect(reason).toBe("poweroff");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
 });

@@ -4,6 +4,7 @@ import type { Backend, BackendContext, BackendState, Nodes } from "../../xenbus/
 import type { Folder } from "./folder/folder.ts";
 import { FolderError } from "./errno.ts";
 import { IncomingFile } from "./folder/incoming-file.ts";
+import { removeLeftFiles } from "./folder/left-files.ts";
 import { Lane } from "./lane.ts";
 import { FlexRing, readDataRefs } from "./ring.ts";
 import { Session } from "./session.ts";
@@ -26,6 +27,8 @@ export class SharedFolder implements Backend {
   #path = "";
   #isReadOnly = true;
   #folder: Folder | null = null;
+  /** Begun when the device is attached. */
+  #clearing: Promise<void> | null = null;
   #connection: Connection | null = null;
 
   constructor(context: BackendContext) {
@@ -45,6 +48,8 @@ export class SharedFolder implements Backend {
     } catch (error) {
       throw new Error(`${this.#path} is no folder that can be shared: ${(error as Error).message}`, { cause: error });
     }
+    // Nobody waits for it: the folder may have many entries, and may lie on another computer. A frontend that begins again does not begin it again.
+    this.#clearing ??= removeLeftFiles(this.#folder);
     return { versions: "1", "max-rings": MOST_RINGS, "max-ring-page-order": MOST_ORDER };
   }
 

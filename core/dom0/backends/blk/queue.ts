@@ -21,8 +21,9 @@ import * as blkif from "./protocol.ts";
 import type { Room } from "./room.ts";
 import type { BlockStatistics } from "./statistics.ts";
 
-/** Requests that are taken in one go before other work has its turn. */
+/** Requests that are taken in one go before other work has its turn. One with much data counts as several, as it may be done at once. */
 const TURNS_PER_SERVICE = 512;
+const BYTES_PER_TURN = 32 << 10;
 /**
  * Requests of one queue that the image works on at once; the others stay in the ring. The host has only a few threads for the files of all domains,
  * so a queue with two thousand requests must not make its neighbours wait for all of them.
@@ -95,23 +96,26 @@ export class BlockQueue {
     const { ring } = this;
     for (let turns = TURNS_PER_SERVICE; ; turns--) {
       if (this.#parts.isHeld()) return;
-      // A request that ends calls serve() again.
+      // A request that ends has the next ones taken.
       if (this.#underWay.size >= MOST_UNDER_WAY) return;
-      if (turns === 0) {
-        this.#willServe = true;
-        this.#parts.later(() => {
-          this.#willServe = false;
-          this.serve();
-        });
-        return;
-      }
-      if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout), ring.taken);
-      else {
+      if (turns <= 0) return this.#serveLater();
+      if (ring.take()) {
+        const bytes = this.#begin(blkif.readRequest(ring.request, this.#parts.layout), ring.taken);
+        turns -= Math.floor(bytes / BYTES_PER_TURN);
+      } else {
         // The guest works on what has ended while this end looks for more.
         this.#show();
         if (!ring.more()) return;
       }
     }
+  }
+
+  #serveLater(): void {
+    this.#willServe = true;
+    this.#parts.later(() => {
+      this.#willServe = false;
+      this.serve();
+    });
   }
 
   /** From now on nothing is taken or answered. Resolves when the operating system has let go of the guest's frames. */
@@ -129,13 +133,13 @@ export class BlockQueue {
     return Promise.all(this.#underWay);
   }
 
-  /** Throws ProtocolError or GrantError. */
-  #begin(request: blkif.Request, taken: number): void {
+  /** Returns how many bytes it is to move. Throws ProtocolError or GrantError. */
+  #begin(request: blkif.Request, taken: number): number {
     const began = this.#parts.now();
     const status = this.#refused(request);
     if (status !== BLKIF_RSP_OKAY) {
       this.#answer(request, taken, status);
-      return;
+      return 0;
     }
     if (request.indirectSegments > 0) this.#readIndirect(request);
     const bytes =
@@ -144,7 +148,7 @@ export class BlockQueue {
     // A flush without data has no valid sector: Linux gives it sector -1.
     if (bytes > 0 && !fits(store, request.sector, bytes)) {
       this.#answer(request, taken, BLKIF_RSP_ERROR);
-      return;
+      return 0;
     }
     const isRead = request.operation === BLKIF_OP_READ;
     const pages = this.#parts.grants.hold(
@@ -159,7 +163,7 @@ export class BlockQueue {
     const views = this.#views(request, pages);
     if (this.#isDoneAtOnce(store, request, views)) {
       end(BLKIF_RSP_OKAY);
-      return;
+      return bytes;
     }
     // What was begun before a barrier must be on the disk before the barrier is.
     const earlier = request.operation === BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
@@ -167,10 +171,12 @@ export class BlockQueue {
       .then((result) => {
         this.#underWay.delete(work);
         end(result);
-        if (this.#underWay.size === MOST_UNDER_WAY - 1) this.serve();
+        // In another turn, as an image that asks the operating system for nothing would otherwise end request after request in this one.
+        if (this.#underWay.size === MOST_UNDER_WAY - 1 && !this.#willServe) this.#serveLater();
       })
       .catch((error: unknown) => this.#parts.fail(error));
     this.#underWay.add(work);
+    return bytes;
   }
 
   /** Carries out a read or a write on this thread if its image can. One that fails is not done: it is tried again by #run(), which handles errors. */

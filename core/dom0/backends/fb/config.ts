@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 import { MOST_PIXELS, MOST_SIDE } from "../../display/surface.ts";
+import { PASSWORD_BYTES } from "../../display/vnc/authentication.ts";
 import { FIRST_PORT, type VncOptions } from "../../display/vnc/server.ts";
 import { SpecError, type BackendContext, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
 import { companionKeyboard } from "../kbd/config.ts";
@@ -65,6 +66,8 @@ function remarks(given: Given): string[] {
     found.push(
       `keymap is "${keymap}": keys come by their place on the keyboard, and from viewers that send symbols only as on a US one`,
     );
+  if (Buffer.byteLength(given.get("vncpasswd") ?? "") > PASSWORD_BYTES)
+    found.push(`vncpasswd: only its first ${PASSWORD_BYTES} bytes count, as VNC knows no more of a password`);
   return found;
 }
 

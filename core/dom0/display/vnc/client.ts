@@ -20,6 +20,8 @@ export interface ClientOptions {
 /** How long a client may take until it is let in, and how long one has to wait that gave a wrong password. */
 const HANDSHAKE_MS = 20_000;
 const WRONG_PASSWORD_MS = 1000;
+/** Milliseconds of the thread that a client's messages may take before it has to wait with the next ones. */
+const MESSAGES_MS = 1;
 /** Pixels of one update, which bounds what waits in the connection of a slow reader. */
 const UPDATE_PIXELS = 1 << 20;
 const MOST_ENCODINGS = 1024;
@@ -65,8 +67,11 @@ export class VncClient {
   #isSending = false;
   /** The area that it wants again completely, whatever has changed: one that contains all that it asked for since the last update. */
   #again: Rectangle | null = null;
-  /** Set until the thread has had its time for others. */
+  /** Set until the thread has had its time for others: after updates, and after messages. */
   #pause: NodeJS.Timeout | null = null;
+  #deaf: NodeJS.Timeout | null = null;
+  /** Milliseconds of the thread that its messages have taken since it last had to wait. */
+  #heardFor = 0;
 
   constructor(socket: Socket, screen: Screen, options: ClientOptions) {
     this.#socket = socket;
@@ -78,17 +83,31 @@ export class VncClient {
     this.#write(Buffer.from("RFB 003.008\n"));
     const pieces = new Pieces(this.#talk());
     socket.on("data", (chunk) => {
+      const began = performance.now();
       try {
         pieces.take(chunk);
       } catch {
         // Whatever the error was, it was caused by this client.
         socket.destroy();
       }
+      this.#hear(performance.now() - began);
     });
   }
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  /** Reads no more for a while after messages that have used so many milliseconds of the thread: a client may send them as fast as they are handled. */
+  #hear(cost: number): void {
+    this.#heardFor += cost;
+    if (this.#heardFor < MESSAGES_MS || this.#deaf) return;
+    this.#socket.pause();
+    this.#deaf = setTimeout(() => {
+      this.#deaf = null;
+      this.#socket.resume();
+    }, this.#restAfter(this.#heardFor));
+    this.#heardFor = 0;
   }
 
   /** When the system has taken the bytes, what is wanted meanwhile may follow. Node's "drain" event reports only long waits. */
@@ -99,6 +118,7 @@ export class VncClient {
   #gone(): void {
     clearTimeout(this.#handshake);
     if (this.#pause) clearTimeout(this.#pause);
+    if (this.#deaf) clearTimeout(this.#deaf);
     this.#viewer?.leave();
     this.#encoder.close();
   }
@@ -298,17 +318,17 @@ export class VncClient {
     this.#rest(cost);
   }
 
-  /**
-   * Pauses after so many milliseconds of the thread were used: all clients of the screen together get at most half of it, however much they ask for.
-   */
+  /** Pauses after an update that has used so many milliseconds of the thread. */
   #rest(cost: number): void {
-    this.#pause = setTimeout(
-      () => {
-        this.#pause = null;
-        this.#serve();
-      },
-      2 * cost * this.#screen.viewers,
-    );
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      this.#serve();
+    }, this.#restAfter(cost));
+  }
+
+  /** Returns how many milliseconds others have then: all clients of the screen together get at most half of the thread, however much they ask for. */
+  #restAfter(cost: number): number {
+    return 2 * cost * Math.max(1, this.#screen.viewers);
   }
 
   #clip({ x, y, width, height }: Rectangle): Rectangle {

@@ -35,6 +35,7 @@ export class Forwards {
   /** By gateway port. */
   readonly #senders = new Map<number, Sender>();
   readonly #senderPorts = new Map<string, number>();
+  #isStopped = false;
 
   constructor(actions: ForwardActions) {
     this.#actions = actions;
@@ -44,9 +45,16 @@ export class Forwards {
     return [...this.#open.values()].map(({ forward }) => forward);
   }
 
-  /** Begins to listen. Resolves to the forward with the port that it got. Rejects with the system's error (EADDRINUSE, EACCES). */
+  /**
+   * Begins to listen. Resolves to the forward with the port that it got. Rejects with the system's error (EADDRINUSE, EACCES), or with ECANCELED if the
+   * network has gone meanwhile: then nothing listens.
+   */
   async add(wanted: Forward): Promise<Forward> {
     const listener = wanted.protocol === "tcp" ? await this.#listenTcp(wanted) : await this.#listenUdp(wanted);
+    if (this.#isStopped) {
+      listener.close();
+      throw Object.assign(new Error("the network is gone"), { code: "ECANCELED" });
+    }
     const hostPort = (listener.address() as { port: number }).port;
     const forward = { ...wanted, hostPort };
     this.#open.set(keyOf(forward), { forward, listener });
@@ -124,6 +132,7 @@ export class Forwards {
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const forward of this.list()) this.remove(forward);
   }
 }

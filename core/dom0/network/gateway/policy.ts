@@ -20,7 +20,7 @@ const REFUSED = [
     "ff00::/8",
   ],
   // Services of clouds for their machines that are not at link-local addresses.
-  ...["168.63.129.16/32", "100.100.100.200/32", "fd00:ec2::254/128"],
+  ...["168.63.129.16/32", "100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128"],
 ].map((text) => parseSubnet(text)!);
 
 /** How long the list of this computer's own addresses is used before it is read again. */

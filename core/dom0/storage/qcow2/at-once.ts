@@ -4,7 +4,7 @@
  */
 import type { BlockStore } from "../block-store.ts";
 import type { HostFile } from "../host-file.ts";
-import { lengthOf, part } from "../views.ts";
+import { lengthOf, ViewReader } from "../views.ts";
 import type { Clusters } from "./clusters.ts";
 import { follows, type Cluster } from "./tables.ts";
 
@@ -29,10 +29,11 @@ export class AtOnce {
   /** What the image has nothing of is read from `backing`, if that can do it at once. */
   read(backing: BlockStore | null, offset: number, targets: readonly Uint8Array[]): boolean {
     const length = lengthOf(targets);
+    const views = new ViewReader(targets);
     for (let done = 0; done < length;) {
       const at = offset + done;
       const run = this.#run(at, length - done);
-      if (!run || !this.#readRun(run.first, backing, at, part(targets, done, run.bytes))) return false;
+      if (!run || !this.#readRun(run.first, backing, at, views.take(run.bytes))) return false;
       done += run.bytes;
     }
     return true;
@@ -51,12 +52,12 @@ export class AtOnce {
   write(offset: number, sources: readonly Uint8Array[]): boolean {
     const length = lengthOf(sources);
     if (!this.#isInPlace(offset, length)) return false;
+    const views = new ViewReader(sources);
     for (let done = 0; done < length;) {
       const at = offset + done;
       const run = this.#run(at, length - done);
       if (run?.first.kind !== "data") return false;
-      const views = part(sources, done, run.bytes);
-      if (!this.#file.writeAtOnce(run.first.offset + this.#inside(at), views)) return false;
+      if (!this.#file.writeAtOnce(run.first.offset + this.#inside(at), views.take(run.bytes))) return false;
       done += run.bytes;
     }
     return true;

@@ -1,15 +1,14 @@
-/** Reads and unpacks clusters that an image has compressed, and keeps the last ones, since a guest reads a cluster in pieces. */
+/** Reads and unpacks clusters that an image has compressed. */
 import { promisify } from "node:util";
 import { constants, inflateRaw } from "node:zlib";
 import { decompress as decompressZstd } from "fzstd";
 import { StoreError } from "../block-store.ts";
 import type { HostFile } from "../host-file.ts";
+import { UnpackedPieces } from "../unpacked.ts";
 import type { Qcow2Header } from "./header.ts";
 import { zstdFrameLength } from "./zstd-frame.ts";
 
 const inflate = promisify(inflateRaw) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
-
-const MOST_KEPT = 16;
 
 /** Where a compressed cluster lies in the file. */
 interface Packed {
@@ -21,8 +20,7 @@ export class CompressedClusters {
   readonly #file: HostFile;
   readonly #compression: Qcow2Header["compression"];
   readonly #clusterSize: number;
-  /** By offset in the file. */
-  readonly #kept = new Map<number, Promise<Uint8Array>>();
+  readonly #pieces = new UnpackedPieces();
 
   constructor(file: HostFile, compression: Qcow2Header["compression"], clusterSize: number) {
     this.#file = file;
@@ -30,15 +28,9 @@ export class CompressedClusters {
     this.#clusterSize = clusterSize;
   }
 
-  /** Returns a whole cluster. Requests for the same one share the work. Throws StoreError EIO for a damaged one. */
+  /** Returns a whole cluster. Throws StoreError EIO for a damaged one. */
   read(cluster: Packed): Promise<Uint8Array> {
-    const known = this.#kept.get(cluster.offset);
-    if (known) return known;
-    const plain = this.#unpack(cluster);
-    if (this.#kept.size >= MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
-    this.#kept.set(cluster.offset, plain);
-    plain.catch(() => this.#kept.delete(cluster.offset));
-    return plain;
+    return this.#pieces.get(cluster.offset, () => this.#unpack(cluster));
   }
 
   async #unpack({ offset, bytes }: Packed): Promise<Uint8Array> {
@@ -47,9 +39,11 @@ export class CompressedClusters {
     const size = this.#clusterSize;
     let plain: Uint8Array;
     try {
-      if (this.#compression === "zstd")
+      if (this.#compression === "zstd") {
+        // It is unpacked on this thread. Others have their turn before each of those that are unpacked at once.
+        await new Promise(setImmediate);
         plain = decompressZstd(packed.subarray(0, zstdFrameLength(packed)), new Uint8Array(size));
-      else {
+      } else {
         // The last sector may have bytes after the compressed data that belong to something else.
         const options = { windowBits: 15, maxOutputLength: size, finishFlush: constants.Z_SYNC_FLUSH };
         plain = await inflate(packed, options);

@@ -2,7 +2,7 @@
 import { StoreError, type BlockStore } from "../block-store.ts";
 import type { HostFile } from "../host-file.ts";
 import { together } from "../together.ts";
-import { lengthOf, part } from "../views.ts";
+import { lengthOf, part, ViewReader } from "../views.ts";
 import { AtOnce } from "./at-once.ts";
 import { Clusters } from "./clusters.ts";
 import { CompressedClusters } from "./compressed.ts";
@@ -145,6 +145,7 @@ export class Qcow2Store implements BlockStore {
 
   async #beginReads(offset: number, targets: readonly Uint8Array[], add: (read: Promise<void>) => void): Promise<void> {
     const length = lengthOf(targets);
+    const views = new ViewReader(targets);
     for (let done = 0; done < length;) {
       const at = offset + done;
       const cluster = Math.floor(at / this.#clusterSize);
@@ -159,7 +160,7 @@ export class Qcow2Store implements BlockStore {
         room += this.#clusterSize;
       }
       const count = Math.min(room, length - done);
-      add(this.#readRun(first, at, inside, part(targets, done, count), count));
+      add(this.#readRun(first, at, inside, views.take(count), count));
       done += count;
     }
   }
@@ -231,6 +232,7 @@ export class Qcow2Store implements BlockStore {
     add: (write: Promise<void>) => void,
   ): Promise<void> {
     const length = lengthOf(sources);
+    const rest = new ViewReader(sources);
     for (let done = 0; done < length;) {
       const at = offset + done;
       const cluster = Math.floor(at / this.#clusterSize);
@@ -255,7 +257,7 @@ export class Qcow2Store implements BlockStore {
         if (also !== inPlace || (inPlace && !follows(found, following, (next - cluster) * this.#clusterSize))) break;
         count = Math.min(count + this.#clusterSize, length - done);
       }
-      const views = part(sources, done, count);
+      const views = rest.take(count);
       if (inPlace) add(this.#transfer(this.#file.write(found.offset + inside, views)));
       else add(this.#writeMoving(cluster, inside, views, count));
       done += count;

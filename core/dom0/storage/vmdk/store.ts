@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { SECTOR_BYTES, StoreError } from "../block-store.ts";
 import { cutShort, damaged, fillZeroes, ForeignStore } from "../foreign.ts";
 import type { HostFile } from "../host-file.ts";
+import { UnpackedPieces } from "../unpacked.ts";
 import { lengthOf } from "../views.ts";
 
 const unpack = promisify(inflate) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
@@ -22,7 +23,6 @@ const DESCRIPTOR_BYTES_MAX = 1 << 16;
 /** The header of a compressed grain: its sector on the disk, and its size in bytes. */
 const GRAIN_HEADER = 12;
 const TABLES_KEPT = 256;
-const GRAINS_KEPT = 16;
 
 interface Layout {
   size: number;
@@ -38,7 +38,7 @@ export class VmdkStore extends ForeignStore {
   /** The sectors of the grain tables. */
   readonly #directory: DataView;
   readonly #tables = new Map<number, Promise<DataView | null>>();
-  readonly #grains = new Map<number, Promise<Uint8Array>>();
+  readonly #grains = new UnpackedPieces();
 
   private constructor(file: HostFile, layout: Layout, directory: DataView) {
     super(file, layout.grainSize);
@@ -98,7 +98,7 @@ export class VmdkStore extends ForeignStore {
       if ((await this.file.read(offset + inside, targets)) < lengthOf(targets)) throw cutShort(this.file.path);
       return;
     }
-    const plain = await this.#grain(offset);
+    const plain = await this.#grains.get(offset, () => this.#unpack(offset));
     if (plain.length < inside + lengthOf(targets))
       throw damaged(this.file.path, `a grain at ${offset} of ${plain.length} bytes`);
     let at = inside;
@@ -139,17 +139,9 @@ export class VmdkStore extends ForeignStore {
       const at = this.#directory.getUint32(index * 4, true);
       loading = at === 0 ? Promise.resolve(null) : view(this.file, at * SECTOR_BYTES, entriesPerTable * 4);
       loading.catch(() => this.#tables.delete(index));
-      keep(this.#tables, index, loading, TABLES_KEPT);
+      if (this.#tables.size >= TABLES_KEPT) this.#tables.delete(this.#tables.keys().next().value!);
+      this.#tables.set(index, loading);
     }
-    return loading;
-  }
-
-  #grain(offset: number): Promise<Uint8Array> {
-    const known = this.#grains.get(offset);
-    if (known) return known;
-    const loading = this.#unpack(offset);
-    loading.catch(() => this.#grains.delete(offset));
-    keep(this.#grains, offset, loading, GRAINS_KEPT);
     return loading;
   }
 
@@ -192,10 +184,4 @@ async function view(file: HostFile, offset: number, length: number): Promise<Dat
 function number64(bytes: DataView, at: number): number {
   const [low, high] = [bytes.getUint32(at, true), bytes.getUint32(at + 4, true)];
   return low === 0xffffffff && high === 0xffffffff ? AT_END : high * 2 ** 32 + low;
-}
-
-/** Removes the oldest entries when there are too many. */
-function keep<T>(map: Map<number, T>, key: number, value: T, most: number): void {
-  if (map.size >= most) map.delete(map.keys().next().value!);
-  map.set(key, value);
 }

@@ -1,11 +1,13 @@
 /** Files that the host's user puts into a shared folder while its guest, which may be hostile, does what it likes in there. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
+import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { hasDescriptors } from "../../../../core/dom0/backends/9p/folder/descriptors.ts";
 import type { Folder } from "../../../../core/dom0/backends/9p/folder/folder.ts";
 import { IncomingFile } from "../../../../core/dom0/backends/9p/folder/incoming-file.ts";
+import { removeLeftFiles } from "../../../../core/dom0/backends/9p/folder/left-files.ts";
 import { Folders } from "../../../../core/dom0/backends/9p/folders.ts";
 import { temporaryFolder } from "../../../temporary.ts";
 
@@ -27,6 +29,8 @@ vi.mock("node:fs/promises", async (original) => {
   };
 });
 
+const core = path.resolve(import.meta.dirname, "../../../../core/dom0/backends/9p");
+const BUNDLE = { bundle: true, platform: "node", format: "esm", logLevel: "warning" } as const;
 const ways = [...(hasDescriptors() ? [true] : []), false];
 const noTmpfs = process.getuid?.() === 0 && process.platform === "linux" ? null : "needs root on Linux";
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -53,7 +57,7 @@ describe.each(ways)("a file for a shared folder, found by descriptors: %s", (byD
   const here = (): string[] => fs.readdirSync(share).sort();
   const content = (name: string): string => fs.readFileSync(at(name), "utf8");
   /** The name that a file has until it is whole. */
-  const part = (): string => here().find((name) => name.endsWith(".part"))!;
+  const part = (): string => here().find((name) => name.startsWith(".xenarium-incomplete-"))!;
   async function put(name: string, text: string, replaces = false): Promise<void> {
     const file = await IncomingFile.begin(folder, name, text.length, replaces);
     await file.take(0, bytes(text));
@@ -62,7 +66,7 @@ describe.each(ways)("a file for a shared folder, found by descriptors: %s", (byD
 
   it("is whole or not there", async () => {
     const file = await IncomingFile.begin(folder, "note", 10, false);
-    expect(here()).toEqual([expect.stringMatching(/^\.[-\da-f]{36}\.part$/), "inner"]);
+    expect(here()).toEqual([expect.stringMatching(/^\.xenarium-incomplete-\d+-[\da-f]{8}-[-\da-f]{36}$/), "inner"]);
     await file.take(0, bytes("01234"));
     await expect(file.finish()).rejects.toThrow("5 of its 10 bytes");
     for (const [offset, text] of [
@@ -215,6 +219,55 @@ describe.each(ways)("a file for a shared folder, found by descriptors: %s", (byD
     fs.renameSync(path.join(base, "moved"), share);
     if (byDescriptors) expect(content("note")).toBe("new");
     else expect(fs.existsSync(at("note"))).toBe(false);
+  });
+
+  it("is removed when its application was killed, and nothing else is, whatever it is called", async () => {
+    // Another application's, which is killed while a file comes, with the same code.
+    const program = `
+      import { Folders } from ${JSON.stringify(path.join(core, "folders.ts"))};
+      import { IncomingFile } from ${JSON.stringify(path.join(core, "folder/incoming-file.ts"))};
+      const folder = await new Folders(${byDescriptors}).open(${JSON.stringify(share)});
+      const file = await IncomingFile.begin(folder, "note", 10, false);
+      await file.take(0, Buffer.from("01234"));
+      process.stdout.write("here");
+      setInterval(() => {}, 1000);`;
+    const code = path.join(temporaryFolder("9p-killed"), "program.mjs");
+    await build({ stdin: { contents: program, resolveDir: import.meta.dirname }, outfile: code, ...BUNDLE });
+    const other = spawn(process.execPath, [code], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      await new Promise((resolve) => other.stdout.once("data", resolve));
+      const left = part();
+      expect(content(left)).toBe("01234");
+      const own = await IncomingFile.begin(folder, "own", 10, false);
+      const owned = here().find((name) => name.startsWith(".xenarium") && name !== left)!;
+      // Both processes live.
+      await removeLeftFiles(folder);
+      expect(here()).toEqual([left, owned, "inner"].sort());
+      other.kill("SIGKILL");
+      await new Promise((resolve) => other.once("exit", resolve));
+      const others = [`${left}.txt`, `x${left}`, left.replace("xenarium", "other"), left.toUpperCase()];
+      for (const name of others) fs.writeFileSync(at(name), "mine");
+      const [link, directory] = ["0", "1", "2"]
+        .map((digit) => left.slice(0, -1) + digit)
+        .filter((name) => name !== left) as [string, string];
+      fs.symlinkSync("../secret", at(link));
+      fs.mkdirSync(at(directory));
+      await removeLeftFiles(folder);
+      expect(here()).toEqual([owned, "inner", link, directory, ...others].sort());
+      await own.drop();
+    } finally {
+      other.kill("SIGKILL");
+    }
+  });
+
+  it("that was left when another process had its number is removed too", async () => {
+    const own = await IncomingFile.begin(folder, "own", 10, false);
+    const owned = part();
+    const left = owned.replace(/-[\da-f]{8}-/, "-00000000-");
+    fs.writeFileSync(at(left), "left");
+    await removeLeftFiles(folder);
+    expect(here()).toEqual([owned, "inner"]);
+    await own.drop();
   });
 
   it.skipIf(noTmpfs !== null)(

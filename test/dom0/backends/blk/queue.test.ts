@@ -1,12 +1,15 @@
 /** How much of the thread a ring may take whose frontend never lets it become empty, and sends as many events as it likes. */
 import { expect, it } from "vitest";
+import { BLKIF_OP_FLUSH_DISKCACHE, BLKIF_OP_READ } from "../../../../core/abi/io_blkif.ts";
 import { DataGrants } from "../../../../core/dom0/backends/blk/data-grants.ts";
 import { LAYOUTS } from "../../../../core/dom0/backends/blk/protocol.ts";
 import { BlockQueue, type QueueParts } from "../../../../core/dom0/backends/blk/queue.ts";
 import { BlockStatistics } from "../../../../core/dom0/backends/blk/statistics.ts";
+import type { BlockStore } from "../../../../core/dom0/storage/block-store.ts";
 import { RingError } from "../../../../core/dom0/xenbus/back-ring.ts";
 
 const PAGE = 4096;
+const LAYOUT = LAYOUTS["x86_64-abi"]!;
 const NO_SUCH_OPERATION = 99;
 /** Requests in one turn of the event loop. */
 const PER_TURN = 512;
@@ -21,29 +24,46 @@ let taken: number;
 /** What the queue's frontend did wrong. */
 let failures: unknown[];
 
-/** A queue over a ring of requests that are refused at once, and so answered in the order in which they are taken. */
-function queueOf(notify: () => void): BlockQueue {
-  const buffer = new SharedArrayBuffer(2 * PAGE);
+/** Puts the request into each slot, as answers take the place of requests. */
+function putRequests(request: readonly number[]): void {
+  for (let at = 64; at + LAYOUT.slotBytes <= words.byteLength; at += LAYOUT.slotBytes) words.set(request, at >> 2);
+}
+
+/** A queue over a ring of requests, all the same. Those that no store has to carry out are answered in the order in which they are taken. */
+function queueOf(
+  notify: () => void,
+  {
+    request = [NO_SUCH_OPERATION],
+    store = null,
+    pages = 1,
+  }: { request?: readonly number[]; store?: Partial<BlockStore> | null; pages?: number } = {},
+): BlockQueue {
+  const buffer = new SharedArrayBuffer((1 + pages) * PAGE);
   words = new Int32Array(buffer, PAGE);
-  const layout = LAYOUTS["x86_64-abi"]!;
-  for (let at = 64; at < PAGE; at += layout.slotBytes) words[at >> 2] = NO_SUCH_OPERATION;
+  putRequests(request);
   taken = 0;
   failures = [];
   return new BlockQueue({
     buffer,
-    channel: { addresses: [PAGE], notify } as unknown as QueueParts["channel"],
-    layout,
+    channel: {
+      addresses: Array.from({ length: pages }, (_, page) => (1 + page) * PAGE),
+      notify,
+    } as unknown as QueueParts["channel"],
+    layout: LAYOUT,
     record: null,
-    grants: {} as DataGrants,
+    grants: {
+      hold: (refs: number[]) => ({ addresses: refs.map(() => 0) }),
+      release: () => {},
+    } as unknown as DataGrants,
     statistics: new BlockStatistics(),
-    store: () => null,
+    store: () => store as BlockStore | null,
     isWritable: true,
     isHeld: () => false,
     drained: () => Promise.resolve(),
     later: (action) => void setImmediate(action),
-    room: {} as QueueParts["room"],
+    room: { found: () => {} } as QueueParts["room"],
     fail: (error) => failures.push(error),
-    // Is asked for each request that is taken.
+    // Is asked for each request that is taken, and once more for its end if it is carried out.
     now: () => {
       taken++;
       return 0;
@@ -103,4 +123,54 @@ it("fails a frontend that puts more into the ring than the responses that it was
   queue.serve();
   expect(failures).toEqual([]);
   expect(taken).toBe(3 + queue.ring.size);
+});
+
+/** Fills the ring of a queue, and fills it again whenever responses are shown, as a guest on another processor does. Gives up after `most` requests. */
+function fillAlways(queue: () => BlockQueue, request: readonly number[], most: number): () => void {
+  return () => {
+    if (words[RSP_PROD]! >= most) return;
+    putRequests(request);
+    words[REQ_PROD] = words[RSP_PROD]! + queue().ring.size;
+    words[RSP_EVENT] = words[RSP_PROD]! + 1;
+  };
+}
+
+it("leaves others their turn when its image ends requests without asking the operating system for anything", async () => {
+  const most = 50 * PER_TURN;
+  const request = [BLKIF_OP_FLUSH_DISKCACHE];
+  let flushed = 0;
+  const flush = async (): Promise<void> => void flushed++;
+  const fill = fillAlways(() => queue, request, most);
+  const queue: BlockQueue = queueOf(fill, { request, store: { size: 1 << 20, flush }, pages: 4 });
+  expect(queue.ring.size).toBeGreaterThan(64);
+  fill();
+  queue.serve();
+  for (let turns = 0; turns < 5; turns++) {
+    const before = flushed;
+    await turn();
+    expect(flushed - before).toBeLessThanOrEqual(PER_TURN);
+  }
+  await expect.poll(() => flushed, { interval: 1 }).toBeGreaterThanOrEqual(most);
+  expect(failures).toEqual([]);
+});
+
+it("moves no more in one turn than a few megabytes, however large the requests are that its image carries out at once", async () => {
+  let bytes = 0;
+  const readAtOnce = (_: number, targets: readonly Uint8Array[]): boolean => {
+    bytes += targets.reduce((sum, { length }) => sum + length, 0);
+    return true;
+  };
+  const segments = Array.from({ length: 11 }, (_, ref) => [ref, 0x700]).flat();
+  const request = [BLKIF_OP_READ | (11 << 8), 0, 0, 0, 0, 0, ...segments];
+  const fill = fillAlways(() => queue, request, 50 * PER_TURN);
+  const queue: BlockQueue = queueOf(fill, { request, store: { size: 1 << 20, readAtOnce } });
+  fill();
+  queue.serve();
+  for (let turns = 0; turns < 5; turns++) {
+    const before = bytes;
+    await turn();
+    expect(bytes - before).toBeGreaterThan(4 << 20);
+    expect(bytes - before).toBeLessThan(17 << 20);
+  }
+  expect(failures).toEqual([]);
 });

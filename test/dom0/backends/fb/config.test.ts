@@ -66,7 +66,14 @@ describe("vfb", () => {
     expect(diagnostics.map(({ message }) => message).join()).toMatch(
       /no parameter colour.*sdl: .*opengl: .*keymap is "de"/s,
     );
-    expect(parseXlConfig(`${base}vfb = ["keymap=en-us,sdl=0"]`).diagnostics).toEqual([]);
+    expect(parseXlConfig(`${base}vfb = ["keymap=en-us,sdl=0,vncpasswd=eight-by"]`).diagnostics).toEqual([]);
+  });
+
+  it("says how much of a password counts", () => {
+    for (const password of ["nine-byte", "äöüäö"])
+      expect(parseXlConfig(`${base}vfb = ["vncpasswd=${password}"]`).diagnostics).toMatchObject([
+        { severity: "warning", message: expect.stringMatching(/vncpasswd: only its first 8 bytes count/) as string },
+      ]);
   });
 });
 

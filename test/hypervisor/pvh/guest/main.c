@@ -185,6 +185,7 @@ void begin(u32 which)
     if (has_word("accesses")) accesses();
     if (has_word("modes")) modes();
     if (has_word("xstate")) xstate();
+    if (has_word("echo") || has_word("spoiler") || has_word("giver")) own_console();
     about_memory();
     about_cpu();
     about_events();

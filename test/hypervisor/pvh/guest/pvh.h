@@ -93,6 +93,7 @@ void kept(void);
 void shared(void);
 void touched(void);
 void xstate(void);
+void own_console(void);
 /* Makes the hypercall from 32-bit code, because the kernel itself is in long mode. Takes the first two arguments. */
 s32 hypercall32(u32 number, u32 a, u32 b);
 #endif

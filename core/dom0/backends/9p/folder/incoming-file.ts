@@ -3,12 +3,12 @@
  * whole. The guest may do what it likes with everything in the folder meanwhile, so nothing of it is trusted: no link is followed, what is written goes
  * to the file that was made here, wherever the guest has put it by then, and at the end it is looked at whether that file has the name.
  */
-import { randomUUID } from "node:crypto";
 import { constants, type BigIntStats } from "node:fs";
 import { link, lstat, open, rename, rm, statfs, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { FolderError } from "../errno.ts";
 import { namesBelow, type Entry, type Folder } from "./folder.ts";
+import { incompleteName } from "./left-files.ts";
 import { checkName } from "./names.ts";
 
 const MODE = 0o644;
@@ -72,7 +72,7 @@ export class IncomingFile {
     size: number,
     replaces: boolean,
   ): Promise<IncomingFile> {
-    const part = `.${randomUUID()}.part`;
+    const part = incompleteName();
     const handle = await folder.reach([root], async ([at]) => {
       await mustBeFree(path.join(at!, name), replaces);
       const { bavail, bsize } = await statfs(at!);
