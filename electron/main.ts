@@ -38,6 +38,7 @@ function openHost(): HostService {
   lockState(folder, "the Xenarium application", "give this one a folder of its own with --user-data-dir");
   return new HostService({
     imageFolder: loose,
+    codeCacheFolder: path.join(folder, "translated-code"),
     bundledGuest: new URL("assets/guests/mini.elf", loose),
     firstGuest: true,
     // The windows belong to the user and show only this application's page; they name a release and never a path.

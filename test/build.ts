@@ -8,6 +8,8 @@ import path from "node:path";
 const root = path.resolve(import.meta.dirname, "..");
 
 export default function setup(): void {
+  // Each test begins as on a new computer; those of the cache give it a folder.
+  process.env.XENARIUM_CACHE = "none";
   if (process.env.XENARIUM_BUILT) return;
   execFileSync(process.execPath, ["core/build.mjs", "wasm", "node", "assets", "electron", "renderer"], {
     cwd: root,

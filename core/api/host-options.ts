@@ -6,6 +6,8 @@ import type { HistoryOptions } from "./history/recorder.ts";
 export interface HostServiceOptions {
   /** Folder of core.wasm and the workers' scripts. */
   imageFolder: URL;
+  /** Folder in which translated code is kept for the next time. Without it none is kept. */
+  codeCacheFolder?: string;
   /** Image of the bundled guest. */
   bundledGuest: URL;
   /** Given by whoever starts the server, for this time. Otherwise the size is the kept one, or one that fits the computer. */

@@ -295,6 +295,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     }
     const host = new PoweredHost({
       imageFolder: this.#options.imageFolder,
+      ...(this.#options.codeCacheFolder !== undefined && { codeCacheFolder: this.#options.codeCacheFolder }),
       // The menu's list of autostart files is already among those that are started.
       boot: { ...this.#boot.config, autostart: [] },
       bootEntry: entry,

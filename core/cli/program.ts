@@ -31,6 +31,7 @@ export interface Actions {
 const ENVIRONMENT = `
 Environment:
   XENARIUM_STATE    folder of what serve keeps (domains, history, boot menu, guests.json)
+  XENARIUM_CACHE    folder of translated code, so that the same guest starts faster the next time; "none" keeps none
   XENARIUM_SOCKET   where serve listens for xl and the xenstore clients
 
 Exit status: 0 done, 1 failed, 2 wrong arguments. run has more (xenarium help run); xl and the xenstore clients have those of Xen's own.

@@ -1,6 +1,7 @@
 /** `xenarium run`: a host for one domain, with this terminal as its console. */
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
+import { codeCacheFolder } from "../api/cache-folder.ts";
 import { ToolstackError, type ToolstackClient } from "../toolstack/client.ts";
 import type { DomainStopped } from "../toolstack/messages.ts";
 import { PoweredHost } from "../toolstack/power.ts";
@@ -91,8 +92,10 @@ async function runGuest(
   const symbols = await checkedSymbols(options.symbols);
   const menu = await bootMenu(options);
   const trace = options.trace === null ? null : await TraceFile.create(options.trace);
+  const codeCache = codeCacheFolder();
   const host = new PoweredHost({
     imageFolder,
+    ...(codeCache !== null && { codeCacheFolder: codeCache }),
     ...menu,
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),

@@ -1,6 +1,7 @@
 /** `xenarium serve`: a host that is managed from a browser and by `xenarium xl`. */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { codeCacheFolder } from "../api/cache-folder.ts";
 import { downloadsIn } from "../api/fetching.ts";
 import { HostService } from "../api/host-service.ts";
 import { stateFolder } from "../api/state-folder.ts";
@@ -28,8 +29,10 @@ export async function serve(options: ServeArguments, dist: URL): Promise<number>
 }
 
 async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
+  const codeCache = codeCacheFolder();
   const host = new HostService({
     imageFolder: dist,
+    ...(codeCache !== null && { codeCacheFolder: codeCache }),
     // If the user names no menu, the one that was changed in the application before is used.
     ...(options.bootConfig === null && options.bootEntry === null
       ? { bootFile: path.join(stateFolder(), "boot.cfg") }

@@ -24,6 +24,8 @@ export interface HostOptions {
   cmdline: string;
   /** Folder of core.wasm and pcpu.js. */
   imageFolder: URL;
+  /** Folder in which translated code is kept for the next time (translator/code-cache). Without it none is kept. */
+  codeCacheFolder?: string | undefined;
 }
 
 export type PowerState = "off" | "on" | "crashed";
@@ -106,7 +108,7 @@ export class Host extends EventEmitter<HostEvents> {
   /** Sets up memory, boot parameters and pCPUs. Resolves when pCPU 0 has entered the hypervisor's image. */
   async powerOn(): Promise<MachineParts> {
     if (this.#state === "on") throw new Error("the host is on already");
-    const { memoryMiB, pcpus, cmdline, imageFolder } = this.#options;
+    const { memoryMiB, pcpus, cmdline, imageFolder, codeCacheFolder } = this.#options;
     const clockBase: ClockBase = powerOnClock();
     this.#now = startClock(clockBase);
     const pages = memoryMiB * 16;
@@ -136,7 +138,7 @@ export class Host extends EventEmitter<HostEvents> {
     void this.#watchPower(words);
     const channels = Array.from({ length: pcpus }, () => new MessageChannel());
     const ends = channels.map(({ port2 }) => port2);
-    this.#start(this.#parts, "translator", "translator.js", { pcpus: ends }, ends);
+    this.#start(this.#parts, "translator", "translator.js", { pcpus: ends, codeCacheFolder }, ends);
     channels.forEach(({ port1 }, id) =>
       this.#start(this.#parts!, `pCPU ${id}`, "pcpu.js", { id, translator: port1 }, [port1]),
     );

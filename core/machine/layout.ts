@@ -113,6 +113,10 @@ export const TRANSLATOR_CLUSTERS = 0x11303c;
 export const TRANSLATOR_PATH_OWNER = 0x113040;
 export const TRANSLATOR_PATH = 0x5a0000;
 export const PATH_LENGTH = 8192;
+/** u32: 1 if there is a cache on disk of translated code, so that pages are to be requested (EXTENT_KNOWN) whose code has just become warm. */
+export const TRANSLATOR_KNOWS = 0x113044;
+/** u32: regions that were taken from that cache. */
+export const TRANSLATOR_KNOWN_REGIONS = 0x113048;
 /** A page that only the translator uses, as the state of a vCPU that has nothing (translator/warm-up.ts). */
 export const TRANSLATOR_SCRATCH = 0x59a000;
 export const PATH_TRANSLATED = 1;
@@ -134,6 +138,8 @@ export const REQUEST_SECOND = 28;
 export const EXTENT_SMALL = 0;
 export const EXTENT_LARGE = 1;
 export const EXTENT_CLUSTER = 2;
+/** All that the cache on disk knows of the page. */
+export const EXTENT_KNOWN = 3;
 /**
  * The pages of regions, by index in the function table: u32 number of pages, u32 how often the region was entered, u32 address of the list of its pages
  * if that is not here (0: it is), i32 linear distance of the page in which it begins from the first of the list, then for each page i32 linear distance

@@ -38,6 +38,8 @@ export interface PowerOptions {
   autostart?: AutostartEntry[];
   /** The folder with core.wasm, pcpu.js and dom0.js. */
   imageFolder: URL;
+  /** Folder in which translated code is kept for the next time. Without it none is kept. */
+  codeCacheFolder?: string;
   consoleLogBytes?: number;
   /** Where what guests write to disposable disks lies until it is thrown away. If it is not given, the system's own folder is used. */
   scratchFolder?: string;
@@ -114,8 +116,8 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     this.options = options;
     const boot = options.boot ?? DEFAULT_BOOT_CONFIG;
     const entry = checkedEntry(boot, options.bootEntry ?? boot.defaultEntry);
-    const { memoryMiB = DEFAULT_MEMORY_MIB, pcpus = defaultPcpus(), imageFolder } = options;
-    this.#host = new Host({ memoryMiB, pcpus, cmdline: entry.cmdline, imageFolder });
+    const { memoryMiB = DEFAULT_MEMORY_MIB, pcpus = defaultPcpus(), imageFolder, codeCacheFolder } = options;
+    this.#host = new Host({ memoryMiB, pcpus, cmdline: entry.cmdline, imageFolder, codeCacheFolder });
     this.#host.on("serial", (output) => this.emit("serial", output));
     this.#host.on("power", (event) => void this.#wentOff(event));
   }

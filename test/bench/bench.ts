@@ -2,11 +2,11 @@
  * `npm run bench` runs guest-bench as a PV guest here, natively, and under QEMU's TCG if that is installed (with `--xen`, under real Xen in QEMU
  * too), in turn in one run; then it measures boot and memory. `--type pvh` uses a PVH guest here and in QEMU. `--scaling`, `--idle`, `--window`,
  * `--latency`, `--io`, `--net` and `--work` measure those instead (`--only PATTERN` chooses tasks of the work set; `--one-core` uses one processor
- * for all). Results are medians of --runs (3). They are printed and replace their sections of test/bench/RESULTS.md. Check values are compared,
+ * for all, and `--kept` keeps translated code from run to run, as users have it). Results are medians of --runs (3). They are printed and replace their sections of test/bench/RESULTS.md. Check values are compared,
  * because the time of a machine that computes something else means nothing.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
@@ -38,6 +38,7 @@ const { values } = parseArgs({
     io: { type: "boolean", default: false },
     net: { type: "boolean", default: false },
     work: { type: "boolean", default: false },
+    kept: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     "one-core": { type: "boolean", default: false },
     type: { type: "string", default: "pv" },
@@ -105,9 +106,16 @@ async function measureWork(measured: Partial<Record<Section, string>>): Promise<
   const missing = userSpaceMissing();
   if (missing) return say(missing);
   if (values["one-core"]) pinToOneCore();
-  const report = await workReport(runs, values.only, say);
-  if (values.only) ending.push(report);
-  else measured[values["one-core"] ? "Work on one core" : "Work"] = report;
+  const cache = values.kept ? mkdtempSync(path.join(tmpdir(), "xenarium-bench-")) : null;
+  if (cache) process.env.XENARIUM_CACHE = cache;
+  try {
+    const report = await workReport(runs, values.only, say);
+    const text = cache ? `${report}\n\nTranslated code is kept from run to run; the first begins with none.` : report;
+    if (values.only) ending.push(text);
+    else measured[values["one-core"] ? "Work on one core" : cache ? "Work with kept code" : "Work"] = text;
+  } finally {
+    if (cache) rmSync(cache, { recursive: true, force: true });
+  }
 }
 
 async function measureAll(): Promise<Partial<Record<Section, string>>> {

@@ -4,6 +4,7 @@ export const SECTIONS = [
   "guest-bench",
   "guest-bench as PVH",
   "Work",
+  "Work with kept code",
   "Work on one core",
   "Boot",
   "Boot as PVH",

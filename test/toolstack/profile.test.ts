@@ -74,6 +74,7 @@ const NOTHING: Profile = {
     regions: 0,
     modules: 0,
     clusters: 0,
+    known: 0,
     bytes: 0,
     evicted: 0,
     entries: 0,

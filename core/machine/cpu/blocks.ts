@@ -30,7 +30,7 @@ import { OP_COLD, OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op
 import { CPU_RIP, CPU_SEG, CS, SEG_LIMIT, SEG_SIZE } from "./state";
 import { EXTENT_SMALL } from "../layout";
 import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit } from "./regions";
-import { requestRegion } from "./region_requests";
+import { askWhatIsKnown, requestRegion } from "./region_requests";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
 /**
@@ -235,6 +235,7 @@ export function warmBlock(first: usize, lin: u64): bool {
     store<u32>(block, heat | TRANSLATED_BIT, BLOCK_HEAT);
     return true;
   }
+  if (heat == LOOK_EVERY) askWhatIsKnown(host, mode, lin);
   if (isAskedFor(heat)) requestRegion(host, mode, lin, EXTENT_SMALL);
   return false;
 }

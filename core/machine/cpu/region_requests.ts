@@ -1,5 +1,7 @@
 /** The requests of regions that pCPUs write into a ring in shared memory (../layout.ts), which the translator's thread empties. */
+import { codeVersion } from "./frames/code";
 import {
+  EXTENT_KNOWN,
   REQUEST_BLOCKS,
   REQUEST_EXTENT,
   REQUEST_LINEAR,
@@ -9,6 +11,7 @@ import {
   REQUEST_SPACE,
   TRANSLATOR_BELL,
   TRANSLATOR_HEAD,
+  TRANSLATOR_KNOWS,
   TRANSLATOR_REQUESTS,
   TRANSLATOR_RING,
   TRANSLATOR_TAIL,
@@ -20,8 +23,10 @@ import { CPU_SECOND_ROOT } from "./state";
 /** Sets of this pCPU's decoded blocks, which show what code has run. */
 let decodedBlocks: usize = 0;
 
-export function requestsInit(sets: usize): void {
+export function requestsInit(sets: usize, room: usize): void {
   decodedBlocks = sets;
+  asked = room;
+  memory.fill(room, 0, ASKED_BYTES);
 }
 
 /**
@@ -49,4 +54,21 @@ export function requestRegion(host: u32, mode: u32, lin: u64, extent: u32): bool
   atomic.add<u32>(TRANSLATOR_BELL, 1);
   atomic.notify(TRANSLATOR_BELL, 1);
   return true;
+}
+
+/** Pages that were asked for, by their number, modulo how many are remembered: u32 number of the frame, u32 its code version. */
+const ASKED: u32 = 4096;
+const ASKED_VERSION = 4;
+export const ASKED_BYTES: usize = 4096 * 8;
+let asked: usize = 0;
+/** Requests what the cache on disk has of the page at `host`, unless that was done before, or there is no cache. */
+export function askWhatIsKnown(host: u32, mode: u32, lin: u64): void {
+  if (!load<u32>(TRANSLATOR_KNOWS)) return;
+  const frame = host >> 12;
+  const entry = asked + ((frame & (ASKED - 1)) << 3);
+  const version = codeVersion(frame);
+  if (load<u32>(entry) == frame && load<u32>(entry, ASKED_VERSION) == version) return;
+  if (!requestRegion(host, mode, lin, EXTENT_KNOWN)) return;
+  store<u32>(entry, frame);
+  store<u32>(entry, version, ASKED_VERSION);
 }

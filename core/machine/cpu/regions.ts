@@ -25,7 +25,7 @@ import { codeLinear, codeMode } from "./mode";
 import { MODE_BITS } from "./mode_bits";
 import { beginPath, isOnPath, recording } from "./path";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
-import { requestRegion, requestsInit } from "./region_requests";
+import { ASKED_BYTES, requestRegion, requestsInit } from "./region_requests";
 import { BAILED_UNDONE, CPU_BAILED, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,
@@ -54,7 +54,8 @@ const WAYS: u32 = 4;
 const BY_LINEAR: u32 = 8192;
 const BY_LINEAR_TABLE = 65536 * 8;
 const LISTS_TABLE = BY_LINEAR_TABLE + 8192 * 32;
-export const REGION_TABLE_BYTES = 65536 * 8 + 8192 * 32 + PAGE_LISTS * 32;
+const ASKED_TABLE = LISTS_TABLE + PAGE_LISTS * 32;
+export const REGION_TABLE_BYTES = ASKED_TABLE + ASKED_BYTES;
 const HOST_INDEX = 4;
 const HOST_MODE = 6;
 const LINEAR_SPACE = 8;
@@ -85,7 +86,7 @@ declare function adopt(): bool;
 
 export function regionsInit(address: usize, sets: usize): void {
   table = address;
-  requestsInit(sets);
+  requestsInit(sets, address + ASKED_TABLE);
   memory.fill(address, 0, REGION_TABLE_BYTES);
 }
 

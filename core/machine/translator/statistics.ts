@@ -8,6 +8,8 @@ export interface TranslationStatistics {
   modules: number;
   /** Clusters made; their entrances are among the regions. */
   clusters: number;
+  /** Regions taken from the cache on disk (code-cache). */
+  known: number;
   /** Bytes of the modules, and how many modules were given up for room. */
   bytes: number;
   evicted: number;
@@ -27,6 +29,7 @@ export function translationStatistics(memory: WebAssembly.Memory): TranslationSt
     regions: word(layout.TRANSLATOR_FUNCTIONS),
     modules: word(layout.TRANSLATOR_MODULES),
     clusters: word(layout.TRANSLATOR_CLUSTERS),
+    known: word(layout.TRANSLATOR_KNOWN_REGIONS),
     bytes: long(layout.TRANSLATOR_BYTES),
     evicted: word(layout.TRANSLATOR_EVICTED),
     entries: entries(view),

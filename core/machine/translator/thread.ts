@@ -6,6 +6,9 @@ import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import { lowerThisThread } from "../priority.ts";
+import { engineVersion } from "./code-cache/engine-version.ts";
+import { KnownCode } from "./code-cache/known-code.ts";
+import { CodeCache } from "./code-cache/store.ts";
 import { ClusterWork } from "./cluster-work.ts";
 import type { ToPcpu } from "./messages.ts";
 import { regionKey } from "./region-key.ts";
@@ -14,6 +17,8 @@ import { Translator, type RegionPlace, type RegionRequest, type TranslatedModule
 export interface TranslatorData extends MachineParts {
   /** The ports to the pCPUs, in their order. */
   pcpus: MessagePort[];
+  /** Where translated code is kept for the next time; see code-cache. */
+  codeCacheFolder: string | undefined;
 }
 
 /** The most regions of one module, so that those who wait for the first do not wait for all. */
@@ -21,6 +26,10 @@ const MOST_REGIONS = 48;
 /** If less than this share of the room is left, the oldest modules are given up. */
 const SCARCE = 0.15;
 const GIVEN_UP_AT_ONCE = 0.15;
+/** With less room than this share, nothing more is taken from the cache. */
+const ROOM_FOR_KNOWN = 0.4;
+/** With more than these on their way, the newest are not waited for. */
+const MOST_COMING = 4096;
 
 const data = workerData as TranslatorData;
 const words = new Int32Array(data.memory.buffer);
@@ -28,6 +37,8 @@ const view = new DataView(data.memory.buffer);
 const core = instantiateCore(data);
 
 let hasFailed = false;
+/** Regions that the cache has, of pages whose code has become warm. */
+const coming: RegionRequest[] = [];
 /** The modules in use, oldest first, with their regions. */
 const modules = new Map<number, RegionPlace[]>();
 /** The modules given up, with the number of pCPUs that have not confirmed yet that they dropped them. */
@@ -52,7 +63,8 @@ function takeRequests(): RegionRequest[] {
     Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
     const request = { host, mode, linear, space, second, extent, blocks };
     if (extent === layout.EXTENT_CLUSTER) clusters.request(request);
-    else requests.set(regionKey(request), request);
+    // The place of a page that is asked for does not matter, and it must not hide a region that begins there.
+    else requests.set(extent === layout.EXTENT_KNOWN ? -host : regionKey(request), request);
   }
   return [...requests.values()];
 }
@@ -126,6 +138,13 @@ function compiled(made: TranslatedModule | null): WebAssembly.Module | null {
   }
 }
 
+/** Adds what the cache has of pages that are asked for to what is coming, as long as it leaves room for what this guest executes often. */
+function takeKnown(translator: Translator, requests: RegionRequest[]): void {
+  for (const request of requests)
+    if (request.extent === layout.EXTENT_KNOWN && translator.room > ROOM_FOR_KNOWN && coming.length < MOST_COMING)
+      coming.push(...translator.known(request));
+}
+
 function work(translator: Translator, requests: RegionRequest[]): void {
   const made = translator.translate(requests);
   const module = compiled(made);
@@ -143,12 +162,21 @@ const clusters = new ClusterWork({
 });
 
 lowerThisThread();
+const cache =
+  data.codeCacheFolder === undefined
+    ? null
+    : CodeCache.open(data.codeCacheFolder, engineVersion(new URL("./", import.meta.url)));
+/** What this host has translated is in the cache too, for other domains with the same code. */
+const tellWhatIsKnown = (): void =>
+  void (cache && !cache.isEmpty && Atomics.store(words, layout.TRANSLATOR_KNOWS >> 2, 1));
+tellWhatIsKnown();
 let translator: Translator | null = null;
 while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);
   const requests = takeRequests();
   clusters.finish();
-  if (!requests.length && !clusters.isRequested) {
+  if (!requests.length && !coming.length && !clusters.isRequested) {
+    cache?.flush();
     Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell, clusters.patience);
     continue;
   }
@@ -167,12 +195,18 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
     },
     { first: layout.ACTIVITY_REGIONS, end: layout.TRANSLATOR_MOST_REGIONS },
     failed,
+    cache && new KnownCode(cache, data.memory),
   );
   takeAnswers(translator);
   if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);
-  // What else is requested comes first.
   const start = performance.now();
-  if (requests.length) work(translator, requests);
+  takeKnown(translator, requests);
+  // What was entered often comes first, then what is only known from the last time.
+  const wanted = requests.filter(({ extent }) => extent !== layout.EXTENT_KNOWN);
+  if (wanted.length) work(translator, wanted);
+  else if (coming.length) work(translator, coming.splice(0, MOST_REGIONS));
   else clusters.make(translator);
+  tellWhatIsKnown();
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
+cache?.close();

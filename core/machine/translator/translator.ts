@@ -21,7 +21,9 @@ import {
   RECORD_PAGE_SIZE,
   RECORD_PAGE_VERSION,
   RECORD_SIZE,
+  TRANSLATOR_KNOWN_REGIONS,
 } from "../layout.ts";
+import type { KnownCode } from "./code-cache/known-code.ts";
 import { findCluster } from "./cluster.ts";
 import { CodeMode } from "./code-mode.ts";
 import { readOp, type DecodedOp } from "./decoded.ts";
@@ -99,6 +101,8 @@ export interface TranslatedModule {
 interface RequestedCode {
   /** The pages that were looked into. */
   pages: CodePage[];
+  /** Opens the page at that distance; null if there is no memory, or they are too many. */
+  page(offset: number): CodePage | null;
   /** Returns the machine address; null if there is no memory. */
   place(offset: number): number | null;
   decode: Decode;
@@ -127,6 +131,8 @@ export class Translator {
   readonly #bytes: Uint8Array;
   readonly #pages: CodePages;
   readonly #reached: ReachedCode;
+  /** The cache on disk; null without one. */
+  readonly #known: KnownCode | null;
   /** Machine addresses for operations, and places in the function table, that no module uses. */
   readonly #freeOps: number[] = [];
   readonly #freeIndices: number[] = [];
@@ -145,8 +151,14 @@ export class Translator {
    * `table` has the first index in the function table and the one after the last. `failed` is told what should not have happened; the requested
    * region is then left out.
    */
-  constructor(machine: TranslatorMachine, table: { first: number; end: number }, failed: (error: unknown) => void) {
+  constructor(
+    machine: TranslatorMachine,
+    table: { first: number; end: number },
+    failed: (error: unknown) => void,
+    known: KnownCode | null = null,
+  ) {
     this.#machine = machine;
+    this.#known = known;
     this.#failed = failed;
     this.#view = new DataView(machine.memory.buffer);
     this.#bytes = new Uint8Array(machine.memory.buffer);
@@ -189,13 +201,16 @@ export class Translator {
       const made = this.#made.get(regionKey(request));
       if (!this.#freeIndices.length || (made && made.extent >= extent && this.#pages.hold(made.pages))) continue;
       const kept: number[] = [];
-      const code = this.#code(request, RECORD_MOST_PAGES);
-      const { pages } = code;
-      const body = this.#region(request, code, kept);
+      const known = this.#fromCache(request, kept);
+      const { pages, body } = known ?? this.#region(request, kept);
+      const place = { offset: host & 0xfff, mode, extent };
+      const isNew = !known && body && this.#known?.describe(place, pages, body, kept);
       if (!body || !this.#pages.hold(pages)) {
         this.#freeOps.push(...kept);
         continue;
       }
+      if (isNew) this.#known!.add(isNew);
+      else if (known) this.#addKnown();
       const index = this.#freeIndices.pop()!;
       this.#record(index, pages.length, 0, 0);
       this.#list(this.#machine.records + index * RECORD_SIZE + RECORD_PAGES, pages);
@@ -208,6 +223,22 @@ export class Translator {
     const id = this.#nextModule++;
     this.#modules.set(id, { ops, indices: regions.map(({ index }) => index), lists: [] });
     return { id, bytes: moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, SHARED, bodies), regions };
+  }
+
+  /** Returns requests for all regions that the cache on disk has of the page of the requested code. */
+  known(request: RegionRequest): RegionRequest[] {
+    if (!this.#known) return [];
+    const { mode } = request;
+    const within = request.host & 0xfff;
+    this.#pages.begin();
+    const page = this.#pages.open(0, request.host - within);
+    if (!page) return [];
+    return [...this.#known.inPage(page, mode)].map(({ offset, extent }) => ({
+      ...request,
+      host: page.host + offset,
+      linear: request.linear - BigInt(within - offset),
+      extent,
+    }));
   }
 
   /** Lets the regions be requested again. */
@@ -301,15 +332,34 @@ export class Translator {
     return made && this.#pages.hold(made.pages) ? made : null;
   }
 
-  /** `kept` receives the operations taken from the pool. */
-  #region(request: RegionRequest, { decode, reached, place }: RequestedCode, kept: number[]): FunctionBody | null {
+  /** Returns the region's function, and the pages that it is made of. `kept` receives the operations taken from the pool. */
+  #region(request: RegionRequest, kept: number[]): { pages: CodePage[]; body: FunctionBody | null } {
     const limits = request.extent === EXTENT_LARGE ? LARGE_REGION : SMALL_REGION;
-    return this.#tried(() => {
+    const { pages, decode, reached, place } = this.#code(request, RECORD_MOST_PAGES);
+    const body = this.#tried(() => {
       const region = findRegion(request.host & 0xfff, new CodeMode(request.mode), decode, reached, limits);
       if (!region.blocks[0]!.ops.length) return null;
       for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!, request.mode);
       return translateRegion(region, (op) => this.#keep(op, kept));
     });
+    return { pages, body };
+  }
+  /** The same from the cache on disk; null if that does not have it. */
+  #fromCache(
+    { host, mode, extent, ...where }: RegionRequest,
+    kept: number[],
+  ): { pages: CodePage[]; body: FunctionBody } | null {
+    const known = this.#known;
+    if (!known) return null;
+    const { pages, page } = this.#code({ host, mode, extent, ...where }, RECORD_MOST_PAGES);
+    const body = this.#tried(() => known.body({ offset: host & 0xfff, mode, extent }, page, () => this.#free(kept)));
+    if (body) return { pages, body };
+    this.#freeOps.push(...kept.splice(0));
+    return null;
+  }
+  #addKnown(): void {
+    const count = this.#view.getUint32(TRANSLATOR_KNOWN_REGIONS, true);
+    this.#view.setUint32(TRANSLATOR_KNOWN_REGIONS, count + 1, true);
   }
 
   /** Null if what is tried has no room, or fails. */
@@ -359,7 +409,7 @@ export class Translator {
       const at = place(offset);
       return at !== null && this.#reached.has(at, mode, blocks);
     };
-    return { pages, place, reached, decode: (offset) => this.#decode(offset, mode, page) };
+    return { pages, page, place, reached, decode: (offset) => this.#decode(offset, mode, page) };
   }
 
   #decode(offset: number, mode: number, page: (offset: number) => CodePage | null): DecodedOp | null {
@@ -379,10 +429,14 @@ export class Translator {
     return readOp(this.#view, pool, offset - within);
   }
 
-  #keep(op: DecodedOp, kept: number[]): number {
+  #free(kept: number[]): number {
     const at = this.#freeOps.pop();
     if (at === undefined) throw new PoolFull();
     kept.push(at);
+    return at;
+  }
+  #keep(op: DecodedOp, kept: number[]): number {
+    const at = this.#free(kept);
     this.#bytes.set(op.raw, at);
     this.#bytes.set(op.rawCold, at + OP_COLD);
     return at;

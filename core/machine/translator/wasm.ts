@@ -173,11 +173,18 @@ export class Bytes {
   }
 }
 
+/** An i32 as LEB128 of five bytes. */
+export function addressBytes(value: number): number[] {
+  return [0, 7, 14, 21].map((shift) => ((value >> shift) & 0x7f) | 0x80).concat((value >> 28) & 0x7f);
+}
+
 /** The instructions of one function. A label is the nesting depth at which it was opened. */
 export class Code {
   readonly #bytes = new Bytes();
   /** Where the branches are that are hardly ever taken, or nearly always. */
   readonly hints: { at: number; taken: 0 | 1 }[] = [];
+  /** Where machine addresses stand (address()). */
+  readonly addresses: { at: number; value: number }[] = [];
   #depth = 0;
 
   /** Number of bytes written. */
@@ -216,6 +223,13 @@ export class Code {
   i32(value: number): this {
     this.#bytes.byte(0x41);
     this.#bytes.signed32(value);
+    return this;
+  }
+  /** A machine address, which may be replaced by another one (addressBytes), as all have the same number of bytes. */
+  address(value: number): this {
+    this.#bytes.byte(0x41);
+    this.addresses.push({ at: this.length, value });
+    this.#bytes.append(addressBytes(value));
     return this;
   }
   i64(value: bigint | number): this {
@@ -350,8 +364,10 @@ export interface FunctionBody {
   /** Types of the locals after the parameters. */
   locals: ValueType[];
   /** The parts of the code, one after the other. */
-  code: Code[];
+  code: CodePart[];
 }
+/** Instructions, with what is known of some of them. */
+export type CodePart = Pick<Code, "written" | "length" | "hints" | "addresses">;
 
 function section(id: number, content: Bytes, into: Bytes): void {
   into.byte(id);

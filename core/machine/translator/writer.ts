@@ -483,7 +483,7 @@ export class RegionWriter {
       code.get(STATE).get(this.pageBase).i64(op.page).op(Op.i64Add).memory(Mem.i64Store, S.CPU_CODE_BASE);
       this.use.movesCodeBase = true;
     } else if (this.#known.movesCodeBase) code.get(STATE).get(this.pageBase).memory(Mem.i64Store, S.CPU_CODE_BASE);
-    code.i32(this.#keep(op));
+    code.address(this.#keep(op));
     this.call(name).set(this.#status);
     this.registers.changed(writes);
     const vectors = [0, op.reg & 15, op.rm & 15];

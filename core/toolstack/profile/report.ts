@@ -153,6 +153,7 @@ function translation({ translation: t }: Profile): string {
     [String(t.requests), "requests of pCPUs"],
     [String(t.regions), "regions made"],
     [String(t.clusters), "clusters made"],
+    [String(t.known), "regions taken from the cache of earlier runs"],
     [String(t.modules), "modules made"],
     [String(t.evicted), "modules given up for room"],
     [String(t.bytes), "bytes of WebAssembly"],

@@ -3,6 +3,7 @@ import * as state from "../../../core/machine/cpu/state.ts";
 import { compileEngine } from "../engine.ts";
 import { PRESENT, USER, WRITABLE } from "../machine.ts";
 import type { RegionRequest } from "../../../core/machine/translator/translator.ts";
+import type { CodeCache } from "../../../core/machine/translator/code-cache/store.ts";
 import { Lockstep, type Difference } from "./lockstep.ts";
 import { Random } from "./assembler.ts";
 import { makeProgram, REGISTERS, type Program } from "./program.ts";
@@ -39,14 +40,19 @@ const ENTRIES = 4;
 export class Differential {
   readonly #machines: Lockstep;
   readonly #evicts: boolean;
+  readonly #isKnown: boolean;
 
-  /** With `few`, the translator's code cache is small, and regions go and come while others run. */
-  static async create(cache: "full" | "few" = "full"): Promise<Differential> {
-    return new Differential(await compileEngine(), cache === "few");
+  /**
+   * With `few`, the translator's code cache is small, and regions go and come while others run. With a cache on disk, every region is one that
+   * comes from there.
+   */
+  static async create(cache: "full" | "few" | CodeCache = "full"): Promise<Differential> {
+    return new Differential(await compileEngine(), cache === "few", typeof cache === "string" ? undefined : cache);
   }
 
-  private constructor(compiled: WebAssembly.Module, evicts: boolean) {
+  private constructor(compiled: WebAssembly.Module, evicts: boolean, known: CodeCache | undefined) {
     this.#evicts = evicts;
+    this.#isKnown = known !== undefined;
     this.#machines = new Lockstep(
       compiled,
       [
@@ -55,6 +61,7 @@ export class Differential {
         { name: "stack", from: STACK_FRAME, length: STACK_PAGES * APART },
       ],
       evicts ? FEW : undefined,
+      known,
     );
     for (const m of this.#machines.both) {
       m.map(CODE, CODE_FRAME);
@@ -74,6 +81,10 @@ export class Differential {
   get evicted(): number {
     return this.#machines.code.evicted;
   }
+  /** The number of regions that came from the cache on disk. */
+  get known(): number {
+    return this.#machines.code.known;
+  }
   get entered(): number {
     return this.#machines.code.entered();
   }
@@ -92,6 +103,10 @@ export class Differential {
     const requests = program.blocks.map((offset) => this.#request(place + offset, large, at));
     if (this.#evicts) for (const request of requests) code.translate(request);
     else code.translateAll(requests);
+    if (this.#isKnown) {
+      code.giveUpAll();
+      code.translateAll(requests);
+    }
     if (random.chance(50)) this.#cluster(program, place, random);
     const again = random.chance(20);
     for (let entry = 0; entry < ENTRIES; entry++) {

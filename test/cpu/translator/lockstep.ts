@@ -2,6 +2,7 @@
 import * as state from "../../../core/machine/cpu/state.ts";
 import { EXIT_SYSCALL } from "../../../core/machine/cpu/exits.ts";
 import { Machine } from "../machine.ts";
+import type { CodeCache } from "../../../core/machine/translator/code-cache/store.ts";
 import type { Random } from "./assembler.ts";
 import { TranslatedCode } from "./translated.ts";
 
@@ -38,8 +39,13 @@ export class Lockstep {
   /** Runs that ended by themselves. */
   runs = 0;
 
-  /** `cache`: how many places and operations the translator has, if that is to be few. */
-  constructor(compiled: WebAssembly.Module, areas: readonly Area[], cache?: { places: number; ops: number }) {
+  /** `cache`: how many places and operations the translator has, if that is to be few. `known` is the cache on disk. */
+  constructor(
+    compiled: WebAssembly.Module,
+    areas: readonly Area[],
+    cache?: { places: number; ops: number },
+    known?: CodeCache,
+  ) {
     // Stores into the code and jumps into the middle of instructions produce RDTSC and RDRAND too. Time stands still, so that both see the same.
     const now = (): number => STANDING_NS;
     this.interpreter = new Machine(compiled, null, PAGES, now);
@@ -48,7 +54,7 @@ export class Lockstep {
     for (const m of this.both) m.exports.engine_budget!(BUDGET);
     const { exports, memory } = this.translated;
     const indices = cache && { first: FIRST_PLACE, end: FIRST_PLACE + cache.places };
-    this.code = new TranslatedCode(exports as unknown as WebAssembly.Exports, memory, POOL, indices, cache?.ops);
+    this.code = new TranslatedCode(exports as unknown as WebAssembly.Exports, memory, POOL, indices, cache?.ops, known);
   }
 
   get both(): [Machine, Machine] {

@@ -1,5 +1,7 @@
 /** Translation at once, for tests: the region at an address is made and adopted before the next run. */
 import { OP_COLD, OP_SIZE } from "../../../core/machine/cpu/op.ts";
+import { KnownCode } from "../../../core/machine/translator/code-cache/known-code.ts";
+import type { CodeCache } from "../../../core/machine/translator/code-cache/store.ts";
 import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
 import {
   EXTENT_LARGE,
@@ -7,6 +9,7 @@ import {
   RECORD_BAILED,
   RECORD_ENTERED,
   RECORD_SIZE,
+  TRANSLATOR_KNOWN_REGIONS,
   TRANSLATOR_RECORDS,
 } from "../../../core/machine/layout.ts";
 import {
@@ -47,7 +50,7 @@ export class TranslatedCode {
 
   /**
    * `room` is the machine address of 2 MiB for the translator; `indices` are its part of the function table, if several translators share a memory. It
-   * has room for `ops` operations.
+   * has room for `ops` operations. `known` is the cache on disk.
    */
   constructor(
     exports: WebAssembly.Exports,
@@ -55,6 +58,7 @@ export class TranslatedCode {
     room: number,
     indices = { first: 16, end: 4096 },
     ops?: number,
+    known?: CodeCache,
   ) {
     this.#core = exports as Functions;
     const core = this.#core;
@@ -79,6 +83,7 @@ export class TranslatedCode {
       (error) => {
         throw error;
       },
+      known && new KnownCode(known, memory),
     );
     this.#adopted = new AdoptedRegions(exports, memory);
     this.#view = new DataView(memory.buffer);
@@ -131,6 +136,15 @@ export class TranslatedCode {
     this.count += made.regions.length;
     this.#made = [...this.#made, ...made.regions.map(({ index }) => index)].slice(-MOST_COUNTED);
     return true;
+  }
+
+  /** How many regions were taken from the cache on disk. */
+  get known(): number {
+    return this.#view.getUint32(TRANSLATOR_KNOWN_REGIONS, true);
+  }
+  /** Returns what is requested for all that the cache on disk has of the page. */
+  knownOf(request: RegionRequest): RegionRequest[] {
+    return this.#translator.known(request);
   }
 
   /** Gives up all regions, so that their places are used again, and lets them be requested again. */
