@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { conformance, siliconMissing } from "./silicon/run.ts";
 
 /** `npm run test:cpu` runs more of them. */
-const INSTANCES = 60_000;
+const INSTANCES = 24_000;
 
 const missing = siliconMissing();
 

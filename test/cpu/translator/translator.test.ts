@@ -6,6 +6,12 @@ import { Differential } from "./differential.ts";
 import { LegacyDifferential } from "./legacy-differential.ts";
 import { LEGACY_MODES } from "./legacy-modes.ts";
 
+/** Others each time. `npm run test:translator` runs as many as one likes, and `npm run test:cpu -- --translated` as many instances. */
+const PROGRAMS = 800;
+const PROGRAMS_WITH_LITTLE_ROOM = 80;
+const LEGACY_PROGRAMS = 400;
+const INSTANCES = 4_000;
+
 describe("translated code", () => {
   it("agrees with the record of silicon, every instruction as a region", async () => {
     const engine = await buildEngine(true);
@@ -18,7 +24,7 @@ describe("translated code", () => {
     "agrees with this machine's CPU on a fresh seed",
     async () => {
       const seed = Date.now() % 0x7fffffff;
-      const report = await conformance(seed, 10_000, undefined, true);
+      const report = await conformance(seed, INSTANCES, undefined, true);
       expect([...report.samples].slice(0, 5), `seed ${seed}`).toEqual([]);
     },
     240_000,
@@ -27,25 +33,25 @@ describe("translated code", () => {
   it("agrees with the interpreter on random programs with branches, calls, faults and self-modification", async () => {
     const machines = await Differential.create();
     const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 2100; i++) {
+    for (let i = 0; i < PROGRAMS; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
       if (i % 100 === 0) await breath();
     }
-    expect(machines.runs).toBeGreaterThan(7_500);
-    expect(machines.regions).toBeGreaterThan(10_000);
-    expect(machines.clusters).toBeGreaterThan(1_000);
+    expect(machines.runs).toBeGreaterThan(2_800);
+    expect(machines.regions).toBeGreaterThan(3_800);
+    expect(machines.clusters).toBeGreaterThan(380);
   }, 240_000);
 
   it("agrees with the interpreter while regions go and come, because there is little room for them", async () => {
     const machines = await Differential.create("few");
     const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < PROGRAMS_WITH_LITTLE_ROOM; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
       if (i % 100 === 0) await breath();
     }
-    expect(machines.runs).toBeGreaterThan(600);
-    expect(machines.evicted).toBeGreaterThan(3_000);
-    expect(machines.clusters).toBeGreaterThan(100);
+    expect(machines.runs).toBeGreaterThan(240);
+    expect(machines.evicted).toBeGreaterThan(1_200);
+    expect(machines.clusters).toBeGreaterThan(40);
   }, 240_000);
 
   it("of 16 and 32 bits agrees with the record of silicon, every instruction as a region", async () => {
@@ -57,13 +63,13 @@ describe("translated code", () => {
   it("of every mode agrees with the interpreter, also where one page is translated for one mode and runs in another", async () => {
     const machines = await LegacyDifferential.create();
     const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 1000; i++) {
+    for (let i = 0; i < LEGACY_PROGRAMS; i++) {
       expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
       if (i % 100 === 0) await breath();
     }
     for (const { name } of LEGACY_MODES) {
-      expect(machines.runs.get(name), name).toBeGreaterThan(330);
-      expect(machines.entered.get(name), name).toBeGreaterThan(100);
+      expect(machines.runs.get(name), name).toBeGreaterThan(130);
+      expect(machines.entered.get(name), name).toBeGreaterThan(40);
     }
   }, 240_000);
 });

@@ -5,7 +5,8 @@ import { compilerMissing } from "../programs.ts";
 import { guestLoad, loadResult, runLoad } from "./load.ts";
 
 const missing = guestsMissing() ?? compilerMissing();
-const SECONDS = 20;
+/** `npm run test:load` takes as long as one likes. */
+const SECONDS = 8;
 
 describe.skipIf(missing !== null)(`a load of processes, pipes and signals${missing ? ` (${missing})` : ""}`, () => {
   it("is right about this machine", () => {
