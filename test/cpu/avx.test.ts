@@ -17,6 +17,7 @@ const NOT_AVAILABLE = 7;
 const CR0 = 0x80050033n;
 const CR4_WITHOUT_OSXSAVE = 0x620n;
 const ALIGNMENT = 17;
+const FLOATING_POINT = 19;
 const [EM, TS, AM] = [4n, 8n, 0x40000n];
 
 let machine: Machine;
@@ -54,6 +55,23 @@ describe("an AVX instruction", () => {
     expect(execute(hex, { CR0: CR0 | TS, XCR0: 1n })).toBe(UNDEFINED);
     // What SSE looks at means nothing to it.
     expect(execute(hex, { CR0: CR0 | EM, CR4: 0x40020n })).toBeNull();
+  });
+  // Seen on silicon: a result for a handler is as exact as if its exponent had more bits, but of a denormal number it never is.
+  it.each([
+    ["tiny and exact", 0x32c00000, 0x800, 0x10],
+    ["tiny and inexact", 0x32c00001, 0x800, 0x30],
+    ["of a denormal number", 0x00400000, 0x800, 0x32],
+    ["tiny, with a masked exception", 0x32c00000, 0, 0x30],
+    ["too large and exact", 0x48000000, 0x400, 0x08],
+    ["too large and inexact", 0x48000001, 0x400, 0x28],
+    ["too large, with a masked exception", 0x48000000, 0, 0x28],
+  ])("VCVTPS2PH: the flags of a result that is %s", (_, single, unmasked, flags) => {
+    machine.set(state.CPU_XMM, BigInt(single));
+    machine.set(state.CPU_XMM + 8, 0n);
+    machine.set(state.CPU_MXCSR, BigInt(0x1f80 & ~unmasked));
+    expect(execute("c4 e3 79 1d c1 00")).toBe(unmasked ? FLOATING_POINT : null);
+    expect(machine.get(state.CPU_MXCSR) & 0x3fn).toBe(BigInt(flags));
+    machine.set(state.CPU_MXCSR, 0x1f80n);
   });
   it("raises #AC for misaligned scalars, but not for vectors or the 8 bytes of halves", () => {
     machine.map(0x600000n, CODE_FRAME + 0x1000);

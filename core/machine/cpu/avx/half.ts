@@ -90,8 +90,9 @@ function narrowed(a: u64): u64 {
   let exponent = partExponent;
   if (exponent < 1 - HALF_BIAS && !(exponent == -HALF_BIAS && carried)) {
     const denormal = shiftSticky(partSignificand, <u32>(1 - HALF_BIAS - exponent));
-    if (!masked(MXCSR_UE)) note(MXCSR_UE);
-    if (denormal & lost) note(MXCSR_UE | MXCSR_PE);
+    // For a handler, a result is as exact as if its exponent had more bits; so it is when it is too large.
+    if (!masked(MXCSR_UE)) note(partDenormal || partSignificand & lost ? MXCSR_UE | MXCSR_PE : MXCSR_UE);
+    else if (denormal & lost) note(MXCSR_UE | MXCSR_PE);
     return sign | roundShift(partSign, denormal, DROP);
   }
   if (carried) {
@@ -99,7 +100,7 @@ function narrowed(a: u64): u64 {
     exponent++;
   }
   if (exponent > HALF_BIAS) {
-    note(MXCSR_OE | MXCSR_PE);
+    note(masked(MXCSR_OE) || partSignificand & lost ? MXCSR_OE | MXCSR_PE : MXCSR_OE);
     const toInfinity = rounding == ROUND_NEAREST || rounding == (partSign ? ROUND_DOWN : ROUND_UP);
     return sign | (toInfinity ? HALF_INFINITY : HALF_INFINITY - 1);
   }
