@@ -11,8 +11,14 @@ export interface CodePage {
   version: number;
   /** Whether every write since then is counted by the version. */
   isWatched: boolean;
+  /**
+   * What was read, once: instructions are decoded from it, and the cache on disk finds their translation by it. Memory itself may change between two looks before the
+   * version does, as a disk's data is there before the backend reports it; another domain would then be given code that its page does not have.
+   */
+  content: Uint8Array;
 }
 
+const PAGE_BYTES = 4096;
 const CODE = 1;
 const WRITTEN = 2;
 /** In the table of versions: the lock for marking a written frame as code. The first 8 bytes are the generation. */
@@ -26,6 +32,7 @@ const LOOKS = 200;
 const MOST_MARKS = 3;
 
 export class CodePages {
+  readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #quads: BigUint64Array;
   readonly #generation: BigUint64Array;
@@ -37,6 +44,7 @@ export class CodePages {
   constructor(machine: { memory: WebAssembly.Memory; codeVersions: number; codeFlags: number }) {
     const { buffer } = machine.memory;
     const frames = buffer.byteLength >>> 12;
+    this.#bytes = new Uint8Array(buffer);
     this.#words = new Int32Array(buffer);
     this.#quads = new BigUint64Array(buffer);
     this.#generation = new BigUint64Array(buffer, machine.codeVersions, 1);
@@ -53,25 +61,28 @@ export class CodePages {
   open(offset: number, host: number): CodePage | null {
     const frame = host >>> 12;
     if (frame >= this.#flags.length) return null;
-    const isWatched = this.#watch(frame);
-    return { offset, host, version: Atomics.load(this.#versions, frame), isWatched };
+    const { version, isWatched } = this.#watch(frame);
+    return { offset, host, version, isWatched, content: this.#bytes.slice(host, host + PAGE_BYTES) };
   }
   /**
-   * Makes the frame one that code is read from. Returns whether nobody can write to it unnoticed from here on, after waiting a little for that: what is read
-   * before may be old, because translated code may write to the frame through an address that its pCPU's TLB no longer has.
+   * Makes the frame one that code is read from. Returns its version, and whether nobody can write to it unnoticed from here on, after waiting a little for that: what
+   * is read before may be old, because translated code may write to the frame through an address that its pCPU's TLB no longer has. The version is that
+   * before the mark: one that comes after it may be that of a writer who has taken the mark away again.
    */
-  #watch(frame: number): boolean {
+  #watch(frame: number): { version: number; isWatched: boolean } {
+    let version = 0;
     for (let n = 0; n < MOST_MARKS; n++) {
+      version = Atomics.load(this.#versions, frame);
       while (Atomics.compareExchange(this.#versions, LOCK, 0, 1));
       const old = Atomics.or(this.#flags, frame, CODE);
       // pCPUs drop their write translations, and count the frame as written if they had one, by which it is no longer marked.
       if (!(old & CODE) && old & WRITTEN) Atomics.add(this.#generation, 0, 1n);
       Atomics.store(this.#versions, LOCK, 0);
-      if (!(old & WRITTEN)) return true;
-      if (!this.#followed()) return false;
-      if (Atomics.load(this.#flags, frame) & CODE) return true;
+      if (!(old & WRITTEN)) return { version, isWatched: true };
+      if (!this.#followed()) break;
+      if (Atomics.load(this.#flags, frame) & CODE) return { version, isWatched: true };
     }
-    return false;
+    return { version, isWatched: false };
   }
 
   /** Returns whether every pCPU that executes has followed the present generation, after waiting a little for it. */

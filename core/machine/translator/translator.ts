@@ -47,7 +47,8 @@ import { entranceBody } from "./dispatch.ts";
 import { translateRegion } from "./translate.ts";
 import { moduleBytes, type FunctionBody } from "./wasm.ts";
 
-const LONGEST_INSTRUCTION = 15;
+/** The decoder is given a byte more than the longest instruction has. */
+const FETCHED = 16;
 const END_OF_32_BITS = 1n << 32n;
 
 /** What a pCPU requests: the region at a machine address, which is a linear address in an address space, as code of a mode. */
@@ -417,14 +418,14 @@ export class Translator {
     const within = offset & 0xfff;
     const first = page(offset - within);
     if (!first) return null;
-    const room = 4096 - within;
-    if (decode(pool, mode, first.host + within, room, within) < 0) {
+    const room = Math.min(4096 - within, FETCHED);
+    const bytes = pool + OP_SIZE;
+    this.#bytes.set(first.content.subarray(within, within + room), bytes);
+    if (decode(pool, mode, bytes, room, within) < 0) {
       const second = page(offset - within + 4096);
       if (!second) return null;
-      const bytes = pool + OP_SIZE;
-      this.#bytes.copyWithin(bytes, first.host + within, first.host + 4096);
-      this.#bytes.copyWithin(bytes + room, second.host, second.host + LONGEST_INSTRUCTION + 1 - room);
-      decode(pool, mode, bytes, LONGEST_INSTRUCTION + 1, within);
+      this.#bytes.set(second.content.subarray(0, FETCHED - room), bytes + room);
+      decode(pool, mode, bytes, FETCHED, within);
     }
     return readOp(this.#view, pool, offset - within);
   }

@@ -2,7 +2,7 @@
  * A region keeps the host addresses of pages that it writes to as long as it runs, also when another page has taken their place in the TLB. What somebody
  * else reads as code meanwhile must not be kept, because the region writes to it without a look.
  */
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { CPU_SIZE } from "../../../core/machine/cpu/state.ts";
 import { CodePages, type CodePage } from "../../../core/machine/translator/pages.ts";
 import { ADDRESSES } from "../addresses.ts";
@@ -89,5 +89,35 @@ describe.each(ADDRESSES.slice(3, 10))("a region that writes to a page at %s by",
     expect(other!.exports.engine_decode_holds!(FRAME)).toBe(0);
     other!.exports.engine_before_decode!(FRAME);
     expect(other!.exports.engine_decode_holds!(FRAME)).toBe(1);
+  });
+});
+
+describe("a page that is written to and decoded by others just after the translator has marked it", () => {
+  afterEach(() => void vi.restoreAllMocks());
+  it("is not taken for one that nobody writes to unnoticed", () => {
+    const m = new Machine(compiled);
+    const shared = { memory: m.memory, codeVersions: VERSIONS, codeFlags: FLAGS };
+    const other = new Machine(compiled, { ...shared, number: 1, region: SECOND_PROCESSOR });
+    m.map(CODE, CODE_FRAME);
+    m.map(CODE + 0x1000n, FRAME);
+    // MOV [RDI], BL; INT3
+    m.put(CODE_FRAME, "88 1f cc");
+    m.setReg(RDI, CODE + 0x1000n);
+    m.rip = CODE;
+    let isFirst = true;
+    // The lock is let go of when the page is marked.
+    vi.spyOn(Atomics, "store").mockImplementation(((words: Int32Array, at: number, value: number) => {
+      words[at] = value;
+      if (!isFirst) return value;
+      isFirst = false;
+      m.run();
+      other.exports.engine_before_decode!(FRAME);
+      return value;
+    }) as typeof Atomics.store);
+    const pages = new CodePages(shared);
+    const page = pages.open(0, FRAME)!;
+    expect(isFirst).toBe(false);
+    expect(pages.hold([page])).toBe(false);
+    expect(pages.hold([pages.open(0, FRAME)!])).toBe(true);
   });
 });

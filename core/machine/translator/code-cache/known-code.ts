@@ -5,30 +5,26 @@ import { addressBytes, type FunctionBody } from "../wasm.ts";
 import { KEPT_OP_BYTES, describe, type KnownRegion } from "./known-region.ts";
 import { hashOf, type CodeCache } from "./store.ts";
 
-/** Pages whose hash is remembered. */
-const MOST_HASHES = 16384;
+/** Pages whose hash is remembered, with their content. */
+const MOST_HASHES = 1024;
 
 export class KnownCode {
   readonly #cache: CodeCache;
   readonly #bytes: Uint8Array;
   /** By machine address. */
-  readonly #hashes = new Map<number, { version: number; hash: Uint8Array }>();
+  readonly #hashes = new Map<number, { content: Uint8Array; hash: Uint8Array }>();
 
   constructor(cache: CodeCache, memory: WebAssembly.Memory) {
     this.#cache = cache;
     this.#bytes = new Uint8Array(memory.buffer);
   }
 
-  /** The pages must be held (../pages.ts) after this, as their content may be changing. */
-  #hash({ host, version, isWatched }: CodePage): Uint8Array {
+  #hash({ host, content }: CodePage): Uint8Array {
     const before = this.#hashes.get(host);
-    if (before?.version === version) return before.hash;
-    // A copy, since SHA-256 does not take shared memory.
-    const hash = hashOf(this.#bytes.slice(host, host + 4096));
-    // Somebody may still write to a page that is not watched without a new version.
-    if (!isWatched) return hash;
+    if (before && Buffer.compare(before.content, content) === 0) return before.hash;
+    const hash = hashOf(content);
     if (this.#hashes.size >= MOST_HASHES) this.#hashes.clear();
-    this.#hashes.set(host, { version, hash });
+    this.#hashes.set(host, { content, hash });
     return hash;
   }
 
@@ -65,8 +61,7 @@ export class KnownCode {
   }
 
   /**
-   * Describes a region as the cache keeps it. `kept` are the addresses of the operations that its function refers to. The pages must be held after this, and before it
-   * is added.
+   * Describes a region as the cache keeps it. `kept` are the addresses of the operations that its function refers to.
    */
   describe(
     place: { offset: number; mode: number; extent: number },
