@@ -15,6 +15,7 @@ import {
   screen,
   session,
 } from "electron";
+import { codeCacheFolder } from "../core/api/cache-folder.ts";
 import { downloadsIn } from "../core/api/fetching.ts";
 import { HostService } from "../core/api/host-service.ts";
 import { lockState } from "../core/api/state-lock.ts";
@@ -36,9 +37,11 @@ app.enableSandbox();
 function openHost(): HostService {
   const folder = app.getPath("userData");
   lockState(folder, "the Xenarium application", "give this one a folder of its own with --user-data-dir");
+  const codeCache = codeCacheFolder();
   return new HostService({
     imageFolder: loose,
-    codeCacheFolder: path.join(folder, "translated-code"),
+    // Not among what belongs to the application, which Windows copies to other computers of a network.
+    ...(codeCache !== null && { codeCacheFolder: codeCache }),
     bundledGuest: new URL("assets/guests/mini.elf", loose),
     firstGuest: true,
     // The windows belong to the user and show only this application's page; they name a release and never a path.
