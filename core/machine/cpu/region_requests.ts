@@ -61,9 +61,13 @@ const ASKED: u32 = 4096;
 const ASKED_VERSION = 4;
 export const ASKED_BYTES: usize = 4096 * 8;
 let asked: usize = 0;
+/** So many places of the ring are left to requests of regions: a guest that makes new code for ever asks for each page after 64 turns, and for a region after 4,096. */
+const LEFT_TO_REGIONS: u32 = 512;
 /** Requests what the cache on disk has of the page at `host`, unless that was done before, or there is no cache. */
 export function askWhatIsKnown(host: u32, mode: u32, lin: u64): void {
   if (!load<u32>(TRANSLATOR_KNOWS)) return;
+  const waiting = atomic.load<u32>(TRANSLATOR_HEAD) - atomic.load<u32>(TRANSLATOR_TAIL);
+  if (waiting + LEFT_TO_REGIONS >= <u32>TRANSLATOR_REQUESTS) return;
   const frame = host >> 12;
   const entry = asked + ((frame & (ASKED - 1)) << 3);
   const version = codeVersion(frame);

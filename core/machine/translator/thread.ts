@@ -145,8 +145,7 @@ function takeKnown(translator: Translator, requests: RegionRequest[]): void {
       coming.push(...translator.known(request));
 }
 
-function work(translator: Translator, requests: RegionRequest[]): void {
-  const made = translator.translate(requests);
+function finish(made: TranslatedModule | null): void {
   const module = compiled(made);
   if (made && module) announce(made, module);
 }
@@ -200,12 +199,12 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   takeAnswers(translator);
   if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);
   const start = performance.now();
-  takeKnown(translator, requests);
   // What was entered often comes first, then what is only known from the last time.
   const wanted = requests.filter(({ extent }) => extent !== layout.EXTENT_KNOWN);
-  if (wanted.length) work(translator, wanted);
-  else if (coming.length) work(translator, coming.splice(0, MOST_REGIONS));
-  else clusters.make(translator);
+  if (wanted.length) finish(translator.translate(wanted));
+  else if (clusters.isRequested) clusters.make(translator);
+  else if (coming.length) finish(translator.takeKnown(coming.splice(0, MOST_REGIONS)));
+  takeKnown(translator, requests);
   tellWhatIsKnown();
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }

@@ -75,6 +75,13 @@ export interface RegionPlace {
   /** Its index in the function table. */
   index: number;
 }
+/** A region's function, and the pages that it is made of. */
+interface NewRegion {
+  pages: CodePage[];
+  body: FunctionBody;
+  /** Called when it becomes part of a module. */
+  used(): void;
+}
 /** What is known of a region that was made. */
 interface Made {
   pages: CodePage[];
@@ -194,6 +201,16 @@ export class Translator {
 
   /** Makes a module of those regions that can be translated and have not been; null if there are none, or there is no room. */
   translate(requests: Iterable<RegionRequest>): TranslatedModule | null {
+    return this.#module(requests, (request, kept) => this.#fromCache(request, kept) ?? this.#region(request, kept));
+  }
+  /** The same of what the cache on disk has. Where the code around is another one, nothing is made: no pCPU has asked for that yet. */
+  takeKnown(requests: Iterable<RegionRequest>): TranslatedModule | null {
+    return this.#module(requests, (request, kept) => this.#fromCache(request, kept));
+  }
+  #module(
+    requests: Iterable<RegionRequest>,
+    make: (request: RegionRequest, kept: number[]) => NewRegion | null,
+  ): TranslatedModule | null {
     const bodies: FunctionBody[] = [];
     const regions: RegionPlace[] = [];
     const ops: number[] = [];
@@ -202,16 +219,13 @@ export class Translator {
       const made = this.#made.get(regionKey(request));
       if (!this.#freeIndices.length || (made && made.extent >= extent && this.#pages.hold(made.pages))) continue;
       const kept: number[] = [];
-      const known = this.#fromCache(request, kept);
-      const { pages, body } = known ?? this.#region(request, kept);
-      const place = { offset: host & 0xfff, mode, extent };
-      const isNew = !known && body && this.#known?.describe(place, pages, body, kept);
-      if (!body || !this.#pages.hold(pages)) {
+      const region = make(request, kept);
+      if (!region || !this.#pages.hold(region.pages)) {
         this.#freeOps.push(...kept);
         continue;
       }
-      if (isNew) this.#known!.add(isNew);
-      else if (known) this.#addKnown();
+      const { pages, body } = region;
+      region.used();
       const index = this.#freeIndices.pop()!;
       this.#record(index, pages.length, 0, 0);
       this.#list(this.#machine.records + index * RECORD_SIZE + RECORD_PAGES, pages);
@@ -226,7 +240,7 @@ export class Translator {
     return { id, bytes: moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, SHARED, bodies), regions };
   }
 
-  /** Returns requests for all regions that the cache on disk has of the page of the requested code. */
+  /** Returns requests for all regions that the cache on disk has of the page of the requested code, for takeKnown(). */
   known(request: RegionRequest): RegionRequest[] {
     if (!this.#known) return [];
     const { mode } = request;
@@ -234,7 +248,7 @@ export class Translator {
     this.#pages.begin();
     const page = this.#pages.open(0, request.host - within);
     if (!page) return [];
-    return [...this.#known.inPage(page, mode)].map(({ offset, extent }) => ({
+    return this.#known.inPage(page, mode).map(({ offset, extent }) => ({
       ...request,
       host: page.host + offset,
       linear: request.linear - BigInt(within - offset),
@@ -333,28 +347,28 @@ export class Translator {
     return made && this.#pages.hold(made.pages) ? made : null;
   }
 
-  /** Returns the region's function, and the pages that it is made of. `kept` receives the operations taken from the pool. */
-  #region(request: RegionRequest, kept: number[]): { pages: CodePage[]; body: FunctionBody | null } {
-    const limits = request.extent === EXTENT_LARGE ? LARGE_REGION : SMALL_REGION;
+  /** Null if it can't be translated. `kept` receives the operations taken from the pool, also then. */
+  #region(request: RegionRequest, kept: number[]): NewRegion | null {
+    const { host, mode, extent } = request;
+    const limits = extent === EXTENT_LARGE ? LARGE_REGION : SMALL_REGION;
     const { pages, decode, reached, place } = this.#code(request, RECORD_MOST_PAGES);
     const body = this.#tried(() => {
-      const region = findRegion(request.host & 0xfff, new CodeMode(request.mode), decode, reached, limits);
+      const region = findRegion(host & 0xfff, new CodeMode(mode), decode, reached, limits);
       if (!region.blocks[0]!.ops.length) return null;
-      for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!, request.mode);
+      for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!, mode);
       return translateRegion(region, (op) => this.#keep(op, kept));
     });
-    return { pages, body };
+    const used = () => this.#known?.add({ offset: host & 0xfff, mode, extent }, pages, body!, kept);
+    return body && { pages, body, used };
   }
-  /** The same from the cache on disk; null if that does not have it. */
-  #fromCache(
-    { host, mode, extent, ...where }: RegionRequest,
-    kept: number[],
-  ): { pages: CodePage[]; body: FunctionBody } | null {
+  /** The same from the cache on disk; null if that does not have it, and nothing is kept then. */
+  #fromCache(request: RegionRequest, kept: number[]): NewRegion | null {
     const known = this.#known;
     if (!known) return null;
-    const { pages, page } = this.#code({ host, mode, extent, ...where }, RECORD_MOST_PAGES);
+    const { host, mode, extent } = request;
+    const { pages, page } = this.#code(request, RECORD_MOST_PAGES);
     const body = this.#tried(() => known.body({ offset: host & 0xfff, mode, extent }, page, () => this.#free(kept)));
-    if (body) return { pages, body };
+    if (body) return { pages, body, used: () => this.#addKnown() };
     this.#freeOps.push(...kept.splice(0));
     return null;
   }

@@ -97,7 +97,9 @@ describe("the cache of translated code", () => {
     for (let round = 0; round < 2; round++) {
       for (const n of [1, 2, 3])
         expect(plain(cache.find(pageHash(n), 0xf31, MODE_64, EXTENT_SMALL)!)).toEqual(plain(region(n)));
-      expect(cache.inPage(pageHash(1), MODE_64)).toEqual([{ offset: 0xf31, extent: EXTENT_LARGE }]);
+      expect(cache.inPage(pageHash(1), MODE_64)).toEqual(
+        [EXTENT_LARGE, EXTENT_SMALL].map((extent) => ({ offset: 0xf31, extent })),
+      );
       expect(cache.inPage(pageHash(1), MODE_64 + 1)).toEqual([]);
       expect(has(cache, 4)).toBe(false);
       cache.flush();

@@ -142,6 +142,10 @@ export class TranslatedCode {
   get known(): number {
     return this.#view.getUint32(TRANSLATOR_KNOWN_REGIONS, true);
   }
+  /** Takes from the cache on disk what it has of those. Returns false if it has nothing. */
+  takeKnown(requests: RegionRequest[]): boolean {
+    return this.#adopt(this.#translator.takeKnown(requests));
+  }
   /** Returns what is requested for all that the cache on disk has of the page. */
   knownOf(request: RegionRequest): RegionRequest[] {
     return this.#translator.known(request);

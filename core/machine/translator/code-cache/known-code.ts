@@ -28,7 +28,7 @@ export class KnownCode {
     return hash;
   }
 
-  /** Returns where regions of a mode begin in the page, with their extents. */
+  /** Returns where regions of a mode begin in the page, with their extents, the largest first. */
   inPage(page: CodePage, mode: number): { offset: number; extent: number }[] {
     return this.#cache.inPage(this.#hash(page), mode);
   }
@@ -60,15 +60,13 @@ export class KnownCode {
     return found !== null && Buffer.compare(this.#hash(found), hash) === 0;
   }
 
-  /**
-   * Describes a region as the cache keeps it. `kept` are the addresses of the operations that its function refers to.
-   */
-  describe(
+  /** Adds a region to the cache. `kept` are the addresses of the operations that its function refers to. */
+  add(
     place: { offset: number; mode: number; extent: number },
     pages: readonly CodePage[],
     body: FunctionBody,
     kept: readonly number[],
-  ): KnownRegion {
+  ): void {
     const raw = (at: number): Uint8Array =>
       Buffer.concat([
         this.#bytes.slice(at, at + OP_SIZE),
@@ -77,9 +75,6 @@ export class KnownCode {
     const known = pages.map((page) => ({ offset: page.offset, hash: this.#hash(page) }));
     // The one in which it begins comes first.
     known.sort((a, b) => Math.abs(a.offset) - Math.abs(b.offset));
-    return { ...place, pages: known, ...describe(body, kept, raw) };
-  }
-  add(region: KnownRegion): void {
-    this.#cache.add(region);
+    this.#cache.add({ ...place, pages: known, ...describe(body, kept, raw) });
   }
 }

@@ -4,16 +4,18 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { closeSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, rmSync, writeSync } from "node:fs";
-import { userInfo } from "node:os";
 import path from "node:path";
 import { HASH_BYTES, beginningOf, decode, encode, type KnownRegion } from "./known-region.ts";
 
-/** Of all files together, and what one host adds at most: a guest may make new code for ever. */
-const MOST_BYTES = 96 << 20;
+/** What one host adds at most, as a guest may make new code for ever; and what it may find, so that there are 96 MiB in the end. */
 const MOST_ADDED = 32 << 20;
-/** With more files than these, they become one, of so many bytes at most. */
+const MOST_FOUND = 64 << 20;
 const MOST_FILES = 16;
-const MERGED_BYTES = 64 << 20;
+/** With more bytes or files than these, they become one, of so many bytes at most, with the newest. */
+const MERGED_BYTES = 48 << 20;
+/** Hosts that were on at the same time may have left more; but what is beyond these is not even read. */
+const MOST_READ = 160 << 20;
+const MOST_OPENED = 64;
 /** Regions are written when so many bytes have come together. */
 const WRITTEN_AT = 256 << 10;
 /** Before each region: u32 its length, and its hash. */
@@ -42,7 +44,7 @@ export class CodeCache {
   #own: number | null = null;
   #ownBytes = 0;
   /** Regions that are not written yet. */
-  #waiting: { page: string; key: number; region: Buffer }[] = [];
+  #waiting: { regions: Map<number, Place | Buffer>; key: number; region: Buffer }[] = [];
   #waitingBytes = 0;
   /** Nothing more is added: there is enough, or it could not be written. */
   #isFull = false;
@@ -59,11 +61,16 @@ export class CodeCache {
   static open(folder: string, version: string): CodeCache | null {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch {
+      return null;
+    }
+    const cache = new CodeCache(folder, version);
+    try {
       if (!isPrivate(folder)) return null;
-      const cache = new CodeCache(folder, version);
       cache.#read();
       return cache;
     } catch {
+      cache.close();
       return null;
     }
   }
@@ -83,12 +90,14 @@ export class CodeCache {
     let total = 0;
     const taken: string[] = [];
     for (const { file, bytes } of files) {
-      if (path.basename(file).startsWith(`${this.#version}-`) && (total += bytes) <= MOST_BYTES) {
+      const isOurs = path.basename(file).startsWith(`${this.#version}-`);
+      if (isOurs && total + bytes <= MOST_READ && taken.length < MOST_OPENED) {
+        total += bytes;
         this.#take(file, bytes);
         taken.push(file);
-      } else rmSync(file, { force: true });
+      } else remove(file);
     }
-    if (taken.length > MOST_FILES) this.#merge(taken);
+    if (taken.length > MOST_FILES || total > MOST_FOUND) this.#merge(taken);
   }
   #take(file: string, size: number): void {
     try {
@@ -99,36 +108,49 @@ export class CodeCache {
       for (let at = HEADER; at <= read;) {
         const length = bytes.readUInt32LE(at - HEADER);
         if (length > MOST_REGION_BYTES || at + length > read) return;
-        this.#remember(bytes.subarray(at, at + length), { file: opened, at, length });
+        const { regions, key } = this.#regionsLike(bytes.subarray(at, at + length));
+        const before = regions.get(key);
+        // The newest file comes first, and what is newest in it comes last.
+        if (!before || ("file" in before && before.file === opened)) regions.set(key, { file: opened, at, length });
         at += length + HEADER;
       }
     } catch {
       // Another host has removed it, or it is no list of regions: what was found so far may be good, and is looked at before it is used.
     }
   }
-  /** The first that is remembered stays. */
-  #remember(region: Buffer, place: Place | Buffer): { page: string; key: number } {
+  /** Returns where the region belongs. */
+  #regionsLike(region: Buffer): { regions: Map<number, Place | Buffer>; key: number } {
     const { page, offset, mode, extent } = beginningOf(region);
-    const [name, key] = [text(page), keyOf(offset, mode, extent)];
+    const name = text(page);
     let regions = this.#known.get(name);
     if (!regions) this.#known.set(name, (regions = new Map()));
-    if (!regions.has(key)) regions.set(key, place);
-    return { page: name, key };
+    return { regions, key: keyOf(offset, mode, extent) };
   }
-  /** Writes all that is known into one file, before the others go. Whoever reads it meanwhile has a part of it. */
+  /** Writes what is known into one file, before the others go. If that fails, they stay. Whoever reads it meanwhile has a part of it. */
   #merge(files: readonly string[]): void {
-    const merged = openSync(this.#newName(), "wx", 0o600);
+    const name = this.#newName();
     let written = 0;
     try {
-      for (const regions of this.#known.values())
-        for (const place of regions.values()) {
-          const region = this.#bytesOf(place);
-          if (region && written < MERGED_BYTES) written += writeSync(merged, framed(region));
-        }
-    } finally {
-      closeSync(merged);
+      const merged = openSync(name, "wx", 0o600);
+      try {
+        for (const regions of this.#known.values())
+          for (const place of regions.values()) {
+            const region = this.#bytesOf(place);
+            if (region && written + HEADER + region.length <= MERGED_BYTES)
+              written += writeWhole(merged, framed(region));
+          }
+      } finally {
+        closeSync(merged);
+      }
+    } catch {
+      remove(name);
+      return;
     }
-    for (const file of files) rmSync(file, { force: true });
+    for (const file of files) remove(file);
+    // Files that are open keep their room on the disk.
+    this.#known.clear();
+    for (const file of this.#open.splice(0)) closeSync(file);
+    this.#take(name, written);
   }
   #newName(): string {
     return path.join(this.#folder, `${this.#version}-${randomUUID()}${EXTENSION}`);
@@ -159,21 +181,20 @@ export class CodeCache {
     regions!.delete(key);
     return null;
   }
-  /** Returns where regions of a mode begin in a page of this content, with their largest extents. */
+  /** Returns where regions of a mode begin in a page of this content, with their extents, the largest first. */
   inPage(hash: Uint8Array, mode: number): { offset: number; extent: number }[] {
-    const largest = new Map<number, number>();
-    for (const key of this.#known.get(text(hash))?.keys() ?? []) {
-      const each = partsOf(key);
-      if (each.mode === mode) largest.set(each.offset, Math.max(each.extent, largest.get(each.offset) ?? 0));
-    }
-    return [...largest].map(([offset, extent]) => ({ offset, extent }));
+    const all = [...(this.#known.get(text(hash))?.keys() ?? [])].map(partsOf).filter((each) => each.mode === mode);
+    return all.map(({ offset, extent }) => ({ offset, extent })).sort((a, b) => b.extent - a.extent);
   }
 
   add(region: KnownRegion): void {
     if (this.#isFull) return;
     const bytes = Buffer.from(encode(region));
     if (bytes.length > MOST_REGION_BYTES) return;
-    this.#waiting.push({ ...this.#remember(bytes, bytes), region: bytes });
+    const { regions, key } = this.#regionsLike(bytes);
+    // What was kept of this page has other code around it than is there now.
+    regions.set(key, bytes);
+    this.#waiting.push({ regions, key, region: bytes });
     this.#waitingBytes += HEADER + bytes.length;
     if (this.#ownBytes + this.#waitingBytes > MOST_ADDED) this.#isFull = true;
     if (this.#isFull || this.#waitingBytes >= WRITTEN_AT) this.flush();
@@ -188,9 +209,8 @@ export class CodeCache {
     try {
       this.#own ??= openSync(this.#newName(), "wx+", 0o600);
       const bytes = Buffer.concat(waiting.map(({ region }) => framed(region)));
-      if (writeSync(this.#own, bytes) !== bytes.length) this.#isFull = true;
-      for (const { page, key, region } of waiting) {
-        const regions = this.#known.get(page)!;
+      writeWhole(this.#own, bytes);
+      for (const { regions, key, region } of waiting) {
         const place = { file: this.#own, at: this.#ownBytes + HEADER, length: region.length };
         if (regions.get(key) === region) regions.set(key, place);
         this.#ownBytes += HEADER + region.length;
@@ -214,9 +234,26 @@ function framed(region: Buffer): Buffer {
   return Buffer.concat([header, region]);
 }
 
+/** Returns the number of bytes. */
+function writeWhole(file: number, bytes: Buffer): number {
+  let written = 0;
+  while (written < bytes.length) written += writeSync(file, bytes, written);
+  return written;
+}
+
+/** What can't be removed does no harm. */
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // The folder is somebody else's, or can't be written to any more.
+  }
+}
+
 function isPrivate(folder: string): boolean {
   const { mode, uid } = lstatSync(folder);
-  return process.platform === "win32" || (uid === userInfo().uid && !(mode & 0o022));
+  // There is no user's number where there is no such owner.
+  return !process.getuid || (uid === process.getuid() && !(mode & 0o022));
 }
 
 const keyOf = (offset: number, mode: number, extent: number): number => (offset << 16) | (mode << 8) | extent;
