@@ -2,6 +2,7 @@
  * The emulated host as its owner sees it: memory, pCPU workers, serial port, power switch. It knows nothing of Xen: it loads `core.wasm` as a boot
  * loader loads a kernel, and lets pCPU 0 jump into it.
  */
+import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { readFile } from "node:fs/promises";
 import { setFlagsFromString } from "node:v8";
@@ -39,7 +40,12 @@ interface HostEvents {
   power: [{ state: PowerState; reboot: boolean; reason: string | null }];
 }
 
-let compiled: Promise<WebAssembly.Module> | null = null;
+/** core.wasm, and the hash of the file that it was compiled from. */
+interface Core {
+  module: WebAssembly.Module;
+  hash: string;
+}
+let compiled: Promise<Core> | null = null;
 
 /**
  * Sets V8's options for translated code, which is already hot when it is made, and of which there is much. V8 is to make the first machine code of a
@@ -60,9 +66,12 @@ function compileForGuests(): void {
 }
 
 /** Compiled once for the process; workers share the machine code that V8 makes of it. */
-function compileCore(folder: URL): Promise<WebAssembly.Module> {
+function compileCore(folder: URL): Promise<Core> {
   compiled ??= readFile(new URL("core.wasm", folder))
-    .then((bytes) => WebAssembly.compile(bytes))
+    .then(async (bytes) => ({
+      module: await WebAssembly.compile(bytes),
+      hash: createHash("sha256").update(bytes).digest("hex"),
+    }))
     .finally(compileForGuests);
   return compiled;
 }
@@ -125,7 +134,7 @@ export class Host extends EventEmitter<HostEvents> {
       view.setUint32(layout.BOOT_STAGE, stage, true);
     };
     reached(layout.BOOT_STAGE_FIRMWARE);
-    const module = await compileCore(imageFolder);
+    const { module, hash } = await compileCore(imageFolder);
     new Uint8Array(memory.buffer).set(Buffer.from(cmdline), layout.BOOT_CMDLINE);
     reached(layout.BOOT_STAGE_LOADED);
 
@@ -138,7 +147,7 @@ export class Host extends EventEmitter<HostEvents> {
     void this.#watchPower(words);
     const channels = Array.from({ length: pcpus }, () => new MessageChannel());
     const ends = channels.map(({ port2 }) => port2);
-    this.#start(this.#parts, "translator", "translator.js", { pcpus: ends, codeCacheFolder }, ends);
+    this.#start(this.#parts, "translator", "translator.js", { pcpus: ends, codeCacheFolder, coreHash: hash }, ends);
     channels.forEach(({ port1 }, id) =>
       this.#start(this.#parts!, `pCPU ${id}`, "pcpu.js", { id, translator: port1 }, [port1]),
     );

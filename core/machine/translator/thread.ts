@@ -19,6 +19,8 @@ export interface TranslatorData extends MachineParts {
   pcpus: MessagePort[];
   /** Where translated code is kept for the next time; see code-cache. */
   codeCacheFolder: string | undefined;
+  /** The hash of core.wasm. */
+  coreHash: string;
 }
 
 /** The most regions of one module, so that those who wait for the first do not wait for all. */
@@ -164,7 +166,7 @@ lowerThisThread();
 const cache =
   data.codeCacheFolder === undefined
     ? null
-    : CodeCache.open(data.codeCacheFolder, engineVersion(new URL("./", import.meta.url)));
+    : CodeCache.open(data.codeCacheFolder, engineVersion(new URL(import.meta.url), data.coreHash));
 /** What this host has translated is in the cache too, for other domains with the same code. */
 const tellWhatIsKnown = (): void =>
   void (cache && !cache.isEmpty && Atomics.store(words, layout.TRANSLATOR_KNOWS >> 2, 1));

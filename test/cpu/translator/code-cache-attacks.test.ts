@@ -22,6 +22,21 @@ import { compileEngine } from "../engine.ts";
 import { Machine, RAX } from "../machine.ts";
 import { TranslatedCode } from "./translated.ts";
 
+/** How many bytes the disk takes in one call, and in all. */
+const disk = vi.hoisted(() => ({ atOnce: Infinity, left: Infinity }));
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  return {
+    ...fs,
+    writeSync(file: number, bytes: Buffer, from = 0): number {
+      if (disk.left <= 0) throw new Error("ENOSPC");
+      const written = fs.writeSync(file, bytes, from, Math.min(bytes.length - from, disk.atOnce, disk.left));
+      disk.left -= written;
+      return written;
+    },
+  };
+});
+
 const VERSION = "0123456789abcdef";
 const [CODE, FRAME, POOL] = [0x40_0000n, 0x3a0_0000, 0x3b0_0000];
 const SECOND = FRAME + 0x8000;
@@ -186,6 +201,37 @@ describe("a folder of translated code", () => {
     else execFileSync("chmod", ["u+w", folder]);
     expect(regionFiles(folder)).toHaveLength(21);
     expect(regionFiles(folder)).toContain(other);
+  });
+
+  it("on a disk that is full is read, and gets no more files", () => {
+    const folder = temporaryFolder("code-cache");
+    for (let n = 0; n < 16; n++) filled(folder, [region(n)]);
+    disk.left = 100;
+    try {
+      filled(folder, [region(20), region(21)]);
+      for (let n = 0; n < 3; n++) filled(folder, [region(30 + n)]);
+      // What was cut off is not believed.
+      const cache = open(folder);
+      expect([0, 15, 20, 21, 30].map((n) => found(cache, n))).toEqual([1, 1, undefined, undefined, undefined]);
+      cache.close();
+      expect(regionFiles(folder)).toHaveLength(16);
+    } finally {
+      disk.left = Infinity;
+    }
+  });
+
+  it("on a disk that takes a part of what is written gets the rest too", () => {
+    const folder = temporaryFolder("code-cache");
+    disk.atOnce = 7;
+    try {
+      for (let n = 0; n < 20; n++) filled(folder, [region(n)]);
+    } finally {
+      disk.atOnce = Infinity;
+    }
+    expect(regionFiles(folder).length).toBeLessThan(10);
+    const cache = open(folder);
+    expect(Array.from({ length: 20 }, (_, n) => found(cache, n))).toEqual(Array.from({ length: 20 }, () => 1));
+    cache.close();
   });
 
   it("has things of other kinds in it, which stay", () => {

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { MODE_64 } from "../../../core/machine/cpu/mode_bits.ts";
 import { EXTENT_LARGE, EXTENT_SMALL } from "../../../core/machine/layout.ts";
@@ -21,6 +22,7 @@ import {
   encode,
   type KnownRegion,
 } from "../../../core/machine/translator/code-cache/known-region.ts";
+import { engineVersion } from "../../../core/machine/translator/code-cache/engine-version.ts";
 import { CodeCache, hashOf } from "../../../core/machine/translator/code-cache/store.ts";
 import { addressBytes, I32, I64 } from "../../../core/machine/translator/wasm.ts";
 import { breath } from "../../breath.ts";
@@ -130,6 +132,18 @@ describe("the cache of translated code", () => {
     header.set(hashOf(body), 4);
     writeFileSync(file, Buffer.concat([header, body]));
     expect(has(open(folder), 1)).toBe(false);
+  });
+
+  it("belongs to one translator, and to the engine that runs, whatever file has taken its place", () => {
+    const folder = temporaryFolder("code-cache");
+    const version = (translator: string, engine: string): string => {
+      writeFileSync(path.join(folder, "translator.js"), translator);
+      return engineVersion(pathToFileURL(path.join(folder, "translator.js")), engine);
+    };
+    const first = version("a", "1");
+    writeFileSync(path.join(folder, "core.wasm"), "2");
+    expect(version("a", "1")).toBe(first);
+    expect([version("b", "1"), version("a", "2")]).not.toContain(first);
   });
 
   it("removes what another version of the engine has left, and nothing that is not its own", () => {

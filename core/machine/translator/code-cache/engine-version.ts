@@ -2,9 +2,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-/** Of the translator and of the engine, whose functions regions call and whose structures they know, in the folder of the build. */
-export function engineVersion(folder: URL): string {
-  const hash = createHash("sha256");
-  for (const name of ["translator.js", "core.wasm"]) hash.update(readFileSync(new URL(name, folder)));
-  return hash.digest("hex").slice(0, 16);
+/**
+ * Of the translator in that file, and of the engine with that hash, whose functions regions call and whose structures they know. The engine is the one that runs: a host
+ * keeps it from power-on to power-on, while an update may have replaced the file that it came from.
+ */
+export function engineVersion(translator: URL, engine: string): string {
+  return createHash("sha256").update(engine).update(readFileSync(translator)).digest("hex").slice(0, 16);
 }

@@ -27,7 +27,7 @@ export const hashOf = (bytes: Uint8Array): Uint8Array =>
   createHash("sha256").update(bytes).digest().subarray(0, HASH_BYTES);
 const text = (hash: Uint8Array): string => Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("latin1");
 
-/** Where a region lies: in a file, or in memory until it is written. */
+/** Where a region lies in a file, after its header. What is not written yet lies in memory, with it. */
 interface Place {
   file: number;
   at: number;
@@ -44,7 +44,7 @@ export class CodeCache {
   #own: number | null = null;
   #ownBytes = 0;
   /** Regions that are not written yet. */
-  #waiting: { regions: Map<number, Place | Buffer>; key: number; region: Buffer }[] = [];
+  #waiting: { regions: Map<number, Place | Buffer>; key: number; bytes: Buffer }[] = [];
   #waitingBytes = 0;
   /** Nothing more is added: there is enough, or it could not be written. */
   #isFull = false;
@@ -133,12 +133,19 @@ export class CodeCache {
     try {
       const merged = openSync(name, "wx", 0o600);
       try {
+        let waiting: Buffer[] = [];
+        let length = 0;
         for (const regions of this.#known.values())
           for (const place of regions.values()) {
-            const region = this.#bytesOf(place);
-            if (region && written + HEADER + region.length <= MERGED_BYTES)
-              written += writeWhole(merged, framed(region));
+            const bytes = this.#bytesOf(place);
+            if (!bytes || written + length + bytes.length > MERGED_BYTES) continue;
+            waiting.push(bytes);
+            if ((length += bytes.length) < WRITTEN_AT) continue;
+            written += writeWhole(merged, waiting);
+            waiting = [];
+            length = 0;
           }
+        written += writeWhole(merged, waiting);
       } finally {
         closeSync(merged);
       }
@@ -156,14 +163,13 @@ export class CodeCache {
     return path.join(this.#folder, `${this.#version}-${randomUUID()}${EXTENSION}`);
   }
 
-  /** Returns the bytes of a region; null if they are not what they were. */
+  /** Returns the bytes of a region, after its header; null if they are not what they were. */
   #bytesOf(place: Place | Buffer): Buffer | null {
     if (Buffer.isBuffer(place)) return place;
     const { file, at, length } = place;
     const bytes = Buffer.alloc(HEADER + length);
     if (readSync(file, bytes, 0, bytes.length, at - HEADER) !== bytes.length) return null;
-    const region = bytes.subarray(HEADER);
-    return bytes.subarray(4, HEADER).equals(hashOf(region)) ? region : null;
+    return bytes.subarray(4, HEADER).equals(hashOf(bytes.subarray(HEADER))) ? bytes : null;
   }
 
   /** Returns the region that begins in a page of this content; null if there is none. */
@@ -174,7 +180,7 @@ export class CodeCache {
     if (!place) return null;
     try {
       const bytes = this.#bytesOf(place);
-      if (bytes) return decode(bytes);
+      if (bytes) return decode(bytes.subarray(HEADER));
     } catch {
       // It can't be read, or is no region.
     }
@@ -189,13 +195,14 @@ export class CodeCache {
 
   add(region: KnownRegion): void {
     if (this.#isFull) return;
-    const bytes = Buffer.from(encode(region));
-    if (bytes.length > MOST_REGION_BYTES) return;
-    const { regions, key } = this.#regionsLike(bytes);
+    const encoded = encode(region);
+    if (encoded.length > MOST_REGION_BYTES) return;
+    const bytes = framed(encoded);
+    const { regions, key } = this.#regionsLike(encoded);
     // What was kept of this page has other code around it than is there now.
     regions.set(key, bytes);
-    this.#waiting.push({ regions, key, region: bytes });
-    this.#waitingBytes += HEADER + bytes.length;
+    this.#waiting.push({ regions, key, bytes });
+    this.#waitingBytes += bytes.length;
     if (this.#ownBytes + this.#waitingBytes > MOST_ADDED) this.#isFull = true;
     if (this.#isFull || this.#waitingBytes >= WRITTEN_AT) this.flush();
   }
@@ -206,17 +213,22 @@ export class CodeCache {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
+    const name = this.#newName();
     try {
-      this.#own ??= openSync(this.#newName(), "wx+", 0o600);
-      const bytes = Buffer.concat(waiting.map(({ region }) => framed(region)));
-      writeWhole(this.#own, bytes);
-      for (const { regions, key, region } of waiting) {
-        const place = { file: this.#own, at: this.#ownBytes + HEADER, length: region.length };
-        if (regions.get(key) === region) regions.set(key, place);
-        this.#ownBytes += HEADER + region.length;
+      this.#own ??= openSync(name, "wx+", 0o600);
+      writeWhole(
+        this.#own,
+        waiting.map(({ bytes }) => bytes),
+      );
+      for (const { regions, key, bytes } of waiting) {
+        const place = { file: this.#own, at: this.#ownBytes + HEADER, length: bytes.length - HEADER };
+        if (regions.get(key) === bytes) regions.set(key, place);
+        this.#ownBytes += bytes.length;
       }
     } catch {
       this.#isFull = true;
+      // On a full disk each host would leave an empty one.
+      if (!this.#ownBytes) remove(name);
     }
   }
 
@@ -235,7 +247,8 @@ function framed(region: Buffer): Buffer {
 }
 
 /** Returns the number of bytes. */
-function writeWhole(file: number, bytes: Buffer): number {
+function writeWhole(file: number, parts: Buffer[]): number {
+  const bytes = Buffer.concat(parts);
   let written = 0;
   while (written < bytes.length) written += writeSync(file, bytes, written);
   return written;
