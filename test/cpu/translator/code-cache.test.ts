@@ -30,6 +30,7 @@ import { temporaryFolder } from "../../temporary.ts";
 import { compileEngine } from "../engine.ts";
 import { Machine } from "../machine.ts";
 import { Differential } from "./differential.ts";
+import { LegacyDifferential } from "./legacy-differential.ts";
 import { TranslatedCode } from "./translated.ts";
 
 const VERSION = "0123456789abcdef";
@@ -203,6 +204,16 @@ describe("regions from the cache", () => {
       if (i % 50 === 0) await breath();
     }
     expect(machines.known).toBeGreaterThan(500);
+  }, 240_000);
+
+  it("agree with it in 16- and 32-bit modes, in which the same pages are other code", async () => {
+    const machines = await LegacyDifferential.create(open(temporaryFolder("code-cache")));
+    const seed = Date.now() % 0x3fffffff;
+    for (let i = 0; i < 100; i++) {
+      expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
+      if (i % 50 === 0) await breath();
+    }
+    expect(machines.known).toBeGreaterThan(300);
   }, 240_000);
 
   it("are used only where all of their code is the same, and lie elsewhere in the next machine", async () => {

@@ -3,6 +3,7 @@
  * run in another, and back.
  */
 import * as state from "../../../core/machine/cpu/state.ts";
+import type { CodeCache } from "../../../core/machine/translator/code-cache/store.ts";
 import { compileEngine } from "../engine.ts";
 import { PRESENT, type Machine } from "../machine.ts";
 import {
@@ -45,20 +46,28 @@ function mapPlaces(m: Machine, { code, data, stack }: Places): void {
 
 export class LegacyDifferential {
   readonly #machines: Lockstep;
+  readonly #isKnown: boolean;
   /** Runs that ended by themselves, and how often translated code was entered, by the name of the mode. */
   readonly runs = new Map<string, number>();
   readonly entered = new Map<string, number>();
 
-  static async create(): Promise<LegacyDifferential> {
-    return new LegacyDifferential(await compileEngine());
+  /** With a cache on disk, every region is one that comes from there. */
+  static async create(known?: CodeCache): Promise<LegacyDifferential> {
+    return new LegacyDifferential(await compileEngine(), known);
   }
 
-  private constructor(compiled: WebAssembly.Module) {
-    this.#machines = new Lockstep(compiled, [
-      { name: "code", from: FRAMES.code, length: CODE_BYTES },
-      { name: "data", from: FRAMES.data, length: DATA_BYTES },
-      { name: "stack", from: FRAMES.stack, length: STACK_BYTES },
-    ]);
+  private constructor(compiled: WebAssembly.Module, known: CodeCache | undefined) {
+    this.#isKnown = known !== undefined;
+    this.#machines = new Lockstep(
+      compiled,
+      [
+        { name: "code", from: FRAMES.code, length: CODE_BYTES },
+        { name: "data", from: FRAMES.data, length: DATA_BYTES },
+        { name: "stack", from: FRAMES.stack, length: STACK_BYTES },
+      ],
+      undefined,
+      known,
+    );
     for (const m of this.#machines.both) {
       for (const places of [HIGH, LOW, LAST_DATA, LAST_CODE]) mapPlaces(m, places);
       const below = Number(m.view.getBigUint64(m.cr3, true) & ~0xfffn);
@@ -70,6 +79,10 @@ export class LegacyDifferential {
   }
   get regions(): number {
     return this.#machines.code.count;
+  }
+  /** The number of regions that came from the cache on disk. */
+  get known(): number {
+    return this.#machines.code.known;
   }
 
   /** Runs the program of a seed. Returns null if both agree at every exit. */
@@ -93,11 +106,13 @@ export class LegacyDifferential {
     // Some is translated for both modes, some for one, which need not be the one that runs.
     for (const [each, theirs] of random.chance(50) ? turns : [random.pick(turns)]) {
       this.#enter(each, theirs);
-      this.#machines.code.translateAll(
-        program.blocks.map((offset) =>
-          this.#machines.code.request(FRAMES.code + place + offset, BigInt(each.places.code + place + offset), large),
-        ),
+      const requests = program.blocks.map((offset) =>
+        this.#machines.code.request(FRAMES.code + place + offset, BigInt(each.places.code + place + offset), large),
       );
+      this.#machines.code.translateAll(requests);
+      if (!this.#isKnown) continue;
+      this.#machines.code.giveUpAll();
+      this.#machines.code.translateAll(requests);
     }
     for (let entry = 0; entry < ENTRIES; entry++) {
       const [each, theirs] = random.chance(70) ? turns[0]! : random.pick(turns);
