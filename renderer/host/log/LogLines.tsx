@@ -25,23 +25,27 @@ export function LogLines({
   hit: Hit | null;
 }) {
   const box = useRef<HTMLDivElement>(null);
-  /** The last scroll position, and the number of the line at the top. */
-  const last = useRef({ top: 0, number: 0 });
+  /** The last scroll position, and the line at the top: its number, and its place in the list. */
+  const last = useRef({ top: 0, number: 0, index: 0 });
   const virtual = useVirtualizer({
     count: lines.length,
     getScrollElement: () => box.current,
     estimateSize: () => ROW_PIXELS,
     overscan: 12,
   });
-  // When following, stays at the end as the log grows. Otherwise, what was read stays where it was when lines before it go.
+  // When following, stays at the end as the log grows. Otherwise, what was read stays where it was when lines before it go. A position that the user has
+  // just changed is not touched: its event is still to come.
   useLayoutEffect(() => {
     const element = box.current!;
+    const index = Math.max(
+      0,
+      lines.findIndex(({ number }) => number >= last.current.number),
+    );
+    const moved = index - last.current.index;
+    last.current.index = index;
     if (following) element.scrollTop = element.scrollHeight;
-    else {
-      const index = lines.findIndex(({ number }) => number >= last.current.number);
-      const top = Math.max(0, index) * ROW_PIXELS + (last.current.top % ROW_PIXELS);
-      if (lines.length && Math.abs(top - element.scrollTop) >= ROW_PIXELS) element.scrollTop = top;
-    }
+    else if (lines.length && moved) element.scrollTop += moved * ROW_PIXELS;
+    else return;
     last.current.top = element.scrollTop;
   }, [lines, following]);
   const at = hit ? lines.findIndex(({ number }) => number === hit.number) : -1;
@@ -54,7 +58,8 @@ export function LogLines({
   const onScroll = ({ currentTarget }: UIEvent<HTMLDivElement>): void => {
     const { scrollTop, scrollHeight, clientHeight } = currentTarget;
     const before = last.current.top;
-    last.current = { top: scrollTop, number: lines[Math.floor(scrollTop / ROW_PIXELS)]?.number ?? 0 };
+    const index = Math.floor(scrollTop / ROW_PIXELS);
+    last.current = { top: scrollTop, number: lines[index]?.number ?? 0, index };
     if (scrollTop === before) return;
     if (scrollTop + clientHeight >= scrollHeight - NEAR_PIXELS) onFollowing(true);
     else if (scrollTop < before) onFollowing(false);
