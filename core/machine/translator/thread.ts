@@ -32,6 +32,8 @@ const GIVEN_UP_AT_ONCE = 0.15;
 const ROOM_FOR_KNOWN = 0.4;
 /** With more than these on their way, the newest are not waited for. */
 const MOST_COMING = 4096;
+/** For so many modules of it a cluster waits, which is better with that code around it; a guest may have more on their way for ever. */
+const MOST_BEFORE_CLUSTER = 64;
 
 const data = workerData as TranslatorData;
 const words = new Int32Array(data.memory.buffer);
@@ -41,6 +43,8 @@ const core = instantiateCore(data);
 let hasFailed = false;
 /** Regions that the cache has, of pages whose code has become warm. */
 const coming: RegionRequest[] = [];
+/** How many modules of these a cluster has waited for. */
+let waited = 0;
 /** The modules in use, oldest first, with their regions. */
 const modules = new Map<number, RegionPlace[]>();
 /** The modules given up, with the number of pCPUs that have not confirmed yet that they dropped them. */
@@ -204,8 +208,13 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   // What was entered often comes first, then what is only known from the last time.
   const wanted = requests.filter(({ extent }) => extent !== layout.EXTENT_KNOWN);
   if (wanted.length) finish(translator.translate(wanted));
-  else if (clusters.isRequested) clusters.make(translator);
-  else if (coming.length) finish(translator.takeKnown(coming.splice(0, MOST_REGIONS)));
+  else if (coming.length && waited < MOST_BEFORE_CLUSTER) {
+    finish(translator.takeKnown(coming.splice(0, MOST_REGIONS)));
+    waited = clusters.isRequested ? waited + 1 : 0;
+  } else {
+    clusters.make(translator);
+    waited = 0;
+  }
   takeKnown(translator, requests);
   tellWhatIsKnown();
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
