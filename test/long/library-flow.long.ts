@@ -248,7 +248,8 @@ describe.skipIf(missing !== null)(
       const began = performance.now();
       await page.keyboard.press("Enter");
       const copies = ["debian-fork-1", "debian-fork-2"];
-      for (const name of copies) await expect.poll(() => state(name), { ...SLOW, interval: 10 }).toMatch(/running|idle/);
+      for (const name of copies)
+        await expect.poll(() => state(name), { ...SLOW, interval: 10 }).toMatch(/running|idle/);
       console.log(`two copies of 256 MiB in the window: ${seconds(performance.now() - began)}`);
       await idle();
       for (const name of copies) {
