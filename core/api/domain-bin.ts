@@ -4,6 +4,7 @@
  */
 import path from "node:path";
 import type { AwayText, Definition } from "../library/definition.ts";
+import { uuidOf } from "../library/folders.ts";
 import type { Library } from "../library/library.ts";
 import type { Snapshots } from "../library/snapshots/snapshots.ts";
 import { ApiFailure } from "./failure.ts";
@@ -49,7 +50,7 @@ export class DomainBin {
     const { away } = await this.#snapshots.trees();
     const later = new Set(away.filter(({ place }) => place === "bin").map(({ tree }) => tree.uuid));
     const ids = await this.#library.inBin();
-    const isLater = (id: string): boolean => later.has(id.slice(-36));
+    const isLater = (id: string): boolean => later.has(uuidOf(id));
     return [...ids.filter((id) => !isLater(id)), ...ids.filter(isLater)];
   }
 

@@ -6,7 +6,7 @@ export function stateFolder(): string {
   const { XENARIUM_STATE, XDG_STATE_HOME, LOCALAPPDATA } = process.env;
   if (XENARIUM_STATE) return XENARIUM_STATE;
   if (process.platform === "win32")
-    return path.join(LOCALAPPDATA ?? path.join(homedir(), "AppData", "Local"), "Xenarium");
+    return path.join(LOCALAPPDATA || path.join(homedir(), "AppData", "Local"), "Xenarium");
   if (process.platform === "darwin") return path.join(homedir(), "Library", "Application Support", "Xenarium");
   // The specification says that relative paths are ignored.
   const base =

@@ -27,6 +27,11 @@ export interface Binned extends Stored {
   deletedAt: number;
 }
 
+/** Returns the UUID of the domain that lies in a folder of the bin, or of those that were put aside, by the folder's path or name. */
+export function uuidOf(folder: string): string {
+  return folder.slice(-36);
+}
+
 export class Folders {
   readonly #domains: string;
   readonly #bin: string;
@@ -199,7 +204,7 @@ export class Folders {
       })),
     ];
     const found = folders.map(async ({ place, folder }) => {
-      const uuid = folder.slice(-36);
+      const uuid = uuidOf(folder);
       const inside = (await readdir(folder).catch((): string[] => [])).filter((name) => CONFIG_FILE.test(name));
       const description = await readPlain(path.join(folder, DESCRIPTION_FILE), MOST_DESCRIPTION_BYTES).catch(() => "");
       const configName = configNameOf(description.toString("utf8"));

@@ -87,7 +87,7 @@ function call(m: Machine, address: bigint): number {
 
 function translate(m: Machine, room: number, host: number, linear: bigint): void {
   const indices = room === POOL ? { first: 16, end: 2048 } : { first: 2048, end: 4096 };
-  const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, room, indices);
+  const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, room, { indices });
   expect(code.translate(code.request(host, linear))).toBe(true);
 }
 
@@ -145,8 +145,7 @@ describe.each(ADDRESSES)("at %s", (_, address) => {
     expect(a.view.getBigUint64(versions, true)).toBeGreaterThan(2n ** 32n);
     // Such a frame is not translated.
     const code = new TranslatedCode(a.exports as unknown as WebAssembly.Exports, a.memory, POOL, {
-      first: 16,
-      end: 2048,
+      indices: { first: 16, end: 2048 },
     });
     expect(code.translate(code.request(FRAME, address))).toBe(false);
   });

@@ -6,6 +6,7 @@ import { lstatSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
+import { isPrivateFolder, userNumber } from "../../files/own-folder.ts";
 import { Heard, type Transport } from "../client.ts";
 import type { ServerMessage } from "../schema.ts";
 import { fromBytes, toBytes } from "./frame.ts";
@@ -16,10 +17,9 @@ const MOST_RESULT_BYTES = 64 * 1024 * 1024;
 /** Where the user's running host listens. XENARIUM_SOCKET overrides it. */
 export function socketPath(): string {
   if (process.env.XENARIUM_SOCKET) return process.env.XENARIUM_SOCKET;
-  const user = userInfo().username.replace(/[^\w-]/g, "_");
-  if (process.platform === "win32") return `\\\\.\\pipe\\xenarium-${user}`;
+  if (process.platform === "win32") return `\\\\.\\pipe\\xenarium-${userInfo().username.replace(/[^\w-]/g, "_")}`;
   const base = process.env.XDG_RUNTIME_DIR;
-  const folder = base ? path.join(base, "xenarium") : path.join(tmpdir(), `xenarium-${userInfo().uid}`);
+  const folder = base ? path.join(base, "xenarium") : path.join(tmpdir(), `xenarium-${userNumber()}`);
   return path.join(folder, "host.sock");
 }
 
@@ -30,9 +30,7 @@ export function socketPath(): string {
 export function checkFolder(file: string): void {
   if (process.platform === "win32" || process.env.XENARIUM_SOCKET === file) return;
   const folder = path.dirname(file);
-  const found = lstatSync(folder, { throwIfNoEntry: false });
-  if (!found) return;
-  if (!found.isDirectory() || found.uid !== userInfo().uid || (found.mode & 0o077) !== 0)
+  if (lstatSync(folder, { throwIfNoEntry: false }) && !isPrivateFolder(folder))
     throw new Error(`${folder} must be a folder of yours that nobody else may enter (mode 0700); it is not`);
 }
 

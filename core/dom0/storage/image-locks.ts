@@ -7,10 +7,11 @@
  * of them alone would fail somebody: another user may have made the folder for temporary files first; the runtime folder is not there for a service or over
  * `sudo`, and is removed when its user logs out, whatever goes on; and an application may have a folder for temporary files of its own.
  */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { chmodSync, mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { holderOf, removeLeft, takeLock, type Holder, type Lock } from "../../files/lock.ts";
+import { isOwnFolder, isPrivateFolder, userNumber } from "../../files/own-folder.ts";
 import { StoreError } from "./block-store.ts";
 
 /** The names of a writer's lock and of readers' marks. Others in this folder are not of ours. */
@@ -131,8 +132,8 @@ const inUse = (file: string, { pid }: Holder, how: "written" | "read"): StoreErr
 function folders(): string[] {
   const runtime = process.env.XDG_RUNTIME_DIR ?? "";
   return [
-    ...(path.isAbsolute(runtime) && isPrivate(runtime) ? [path.join(runtime, "xenarium-images")] : []),
-    path.join(tmpdir(), `xenarium-images-${userInfo().uid}`),
+    ...(path.isAbsolute(runtime) && isPrivateFolder(runtime) ? [path.join(runtime, "xenarium-images")] : []),
+    path.join(tmpdir(), `xenarium-images-${userNumber()}`),
   ].filter(isMade);
 }
 
@@ -141,20 +142,11 @@ function isMade(folder: string): boolean {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // Who owns it may have changed who else may write it.
-    if (isOwned(folder)) chmodSync(folder, 0o700);
-    return isPrivate(folder);
+    if (isOwnFolder(folder)) chmodSync(folder, 0o700);
+    return isPrivateFolder(folder);
   } catch {
     return false;
   }
-}
-
-function isPrivate(folder: string): boolean {
-  return isOwned(folder) && (process.platform === "win32" || !(lstatSync(folder).mode & 0o077));
-}
-/** A link, even to a folder of the user's, is somebody's who may change where it leads. */
-function isOwned(folder: string): boolean {
-  const found = lstatSync(folder, { throwIfNoEntry: false });
-  return found !== undefined && found.isDirectory() && (process.platform === "win32" || found.uid === userInfo().uid);
 }
 
 /** Removes what crashes have left, so that the folder does not grow. */

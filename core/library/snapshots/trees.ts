@@ -7,6 +7,7 @@ import path from "node:path";
 import { PART, privateFolder, removeParts, writeWhole } from "../../files/whole.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { fileError, WRITING } from "../../toolstack/saved-file.ts";
+import { uuidOf } from "../folders.ts";
 import { readPlain } from "../plain.ts";
 import { frozenFiles, parseTree, treeText, type Snapshot, type Tree } from "./tree.ts";
 
@@ -358,7 +359,7 @@ async function awayTree(folder: string): Promise<Tree | null> {
   });
   if (!facts) return null;
   const text = await readPlain(file, MOST_BYTES);
-  return parseTree(text.toString("utf8"), path.basename(folder).slice(-36));
+  return parseTree(text.toString("utf8"), uuidOf(folder));
 }
 
 /** Removes the files of snapshots that the tree does not have. */

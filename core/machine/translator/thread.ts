@@ -7,7 +7,7 @@ import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import { lowerThisThread } from "../priority.ts";
 import { engineVersion } from "./code-cache/engine-version.ts";
-import { KnownCode } from "./code-cache/known-code.ts";
+import { KnownWork } from "./code-cache/known-work.ts";
 import { CodeCache } from "./code-cache/store.ts";
 import { ClusterWork } from "./cluster-work.ts";
 import type { ToPcpu } from "./messages.ts";
@@ -28,12 +28,6 @@ const MOST_REGIONS = 48;
 /** If less than this share of the room is left, the oldest modules are given up. */
 const SCARCE = 0.15;
 const GIVEN_UP_AT_ONCE = 0.15;
-/** With less room than this share, nothing more is taken from the cache. */
-const ROOM_FOR_KNOWN = 0.4;
-/** With more than these on their way, the newest are not waited for. */
-const MOST_COMING = 4096;
-/** For so many modules of it a cluster waits, which is better with that code around it; a guest may have more on their way for ever. */
-const MOST_BEFORE_CLUSTER = 64;
 
 const data = workerData as TranslatorData;
 const words = new Int32Array(data.memory.buffer);
@@ -41,10 +35,6 @@ const view = new DataView(data.memory.buffer);
 const core = instantiateCore(data);
 
 let hasFailed = false;
-/** Regions that the cache has, of pages whose code has become warm. */
-const coming: RegionRequest[] = [];
-/** How many modules of these a cluster has waited for. */
-let waited = 0;
 /** The modules in use, oldest first, with their regions. */
 const modules = new Map<number, RegionPlace[]>();
 /** The modules given up, with the number of pCPUs that have not confirmed yet that they dropped them. */
@@ -69,8 +59,8 @@ function takeRequests(): RegionRequest[] {
     Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
     const request = { host, mode, linear, space, second, extent, blocks };
     if (extent === layout.EXTENT_CLUSTER) clusters.request(request);
-    // The place of a page that is asked for does not matter, and it must not hide a region that begins there.
-    else requests.set(extent === layout.EXTENT_KNOWN ? -host : regionKey(request), request);
+    else if (extent === layout.EXTENT_KNOWN) known?.request(request);
+    else requests.set(regionKey(request), request);
   }
   return [...requests.values()];
 }
@@ -144,13 +134,6 @@ function compiled(made: TranslatedModule | null): WebAssembly.Module | null {
   }
 }
 
-/** Adds what the cache has of pages that are asked for to what is coming, as long as it leaves room for what this guest executes often. */
-function takeKnown(translator: Translator, requests: RegionRequest[]): void {
-  for (const request of requests)
-    if (request.extent === layout.EXTENT_KNOWN && translator.room > ROOM_FOR_KNOWN && coming.length < MOST_COMING)
-      coming.push(...translator.known(request));
-}
-
 function finish(made: TranslatedModule | null): void {
   const module = compiled(made);
   if (made && module) announce(made, module);
@@ -166,22 +149,20 @@ const clusters = new ClusterWork({
   },
 });
 
-lowerThisThread();
 const cache =
   data.codeCacheFolder === undefined
     ? null
     : CodeCache.open(data.codeCacheFolder, engineVersion(new URL(import.meta.url), data.coreHash));
-/** What this host has translated is in the cache too, for other domains with the same code. */
-const tellWhatIsKnown = (): void =>
-  void (cache && !cache.isEmpty && Atomics.store(words, layout.TRANSLATOR_KNOWS >> 2, 1));
-tellWhatIsKnown();
+const known = cache && new KnownWork(cache, data.memory);
+
+lowerThisThread();
 let translator: Translator | null = null;
 while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);
   const requests = takeRequests();
   clusters.finish();
-  if (!requests.length && !coming.length && !clusters.isRequested) {
-    cache?.flush();
+  if (!requests.length && !known?.isWaiting && !clusters.isRequested) {
+    known?.rest();
     Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell, clusters.patience);
     continue;
   }
@@ -200,23 +181,16 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
     },
     { first: layout.ACTIVITY_REGIONS, end: layout.TRANSLATOR_MOST_REGIONS },
     failed,
-    cache && new KnownCode(cache, data.memory),
+    known?.code,
   );
   takeAnswers(translator);
   if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);
   const start = performance.now();
-  // What was entered often comes first, then what is only known from the last time.
-  const wanted = requests.filter(({ extent }) => extent !== layout.EXTENT_KNOWN);
-  if (wanted.length) finish(translator.translate(wanted));
-  else if (coming.length && waited < MOST_BEFORE_CLUSTER) {
-    finish(translator.takeKnown(coming.splice(0, MOST_REGIONS)));
-    waited = clusters.isRequested ? waited + 1 : 0;
-  } else {
-    clusters.make(translator);
-    waited = 0;
-  }
-  takeKnown(translator, requests);
-  tellWhatIsKnown();
+  // What was entered often comes first, then what is only known from earlier.
+  if (requests.length) finish(translator.translate(requests));
+  else if (known?.takesTurn(clusters.isRequested)) finish(known.make(translator));
+  else clusters.make(translator);
+  known?.look(translator);
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
-cache?.close();
+known?.close();

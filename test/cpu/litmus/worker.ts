@@ -26,7 +26,9 @@ const processor = new Machine(compiled, {
   codeFlags,
 });
 const exports = processor.exports as unknown as WebAssembly.Exports;
-const code = translate ? new TranslatedCode(exports, memory, at.roomOf(thread), at.indicesOf(thread)) : null;
+const code = translate
+  ? new TranslatedCode(exports, memory, at.roomOf(thread), { indices: at.indicesOf(thread) })
+  : null;
 processor.exports.engine_budget!(0x7fffffff);
 const block = at.threadBlock(thread);
 const linear = at.CODE_LINEAR + BigInt(thread) * 0x1000n;

@@ -99,7 +99,7 @@ describe("what the cache has of a page", () => {
     m.rip = CODE;
     return {
       m,
-      code: new TranslatedCode(exports as unknown as WebAssembly.Exports, memory, POOL, undefined, undefined, cache),
+      code: new TranslatedCode(exports as unknown as WebAssembly.Exports, memory, POOL, { known: cache }),
     };
   }
 

@@ -11,8 +11,8 @@ const [CODE, FRAME, POOL] = [0x40_0000n, 0x3a0_0000, 0x3b0_0000];
 /** MOV EAX, a number; INT3. */
 const numbered = (n: number): string => `b8 ${n.toString(16).padStart(2, "0")} 00 00 00 cc`;
 
-/** Translates the code at CODE and runs it, with a cache. `decoded` is called after each instruction that was decoded. Returns RAX, and how many regions were known. */
-async function run(cache: CodeCache, code: string, decoded: (m: Machine) => void = () => {}) {
+/** A machine with that code at CODE, and a translator with the cache. `decoded` is called after each instruction that was decoded. */
+async function machine(cache: CodeCache, code: string, decoded: (m: Machine) => void = () => {}) {
   const m = new Machine(await compileEngine());
   m.map(CODE, FRAME);
   m.put(FRAME, code);
@@ -25,16 +25,17 @@ async function run(cache: CodeCache, code: string, decoded: (m: Machine) => void
       return length;
     },
   };
-  const translated = new TranslatedCode(
-    exports as unknown as WebAssembly.Exports,
-    m.memory,
-    POOL,
-    undefined,
-    undefined,
-    cache,
-  );
-  m.rip = CODE;
-  translated.translate(translated.request(FRAME, CODE));
+  const translated = new TranslatedCode(exports as unknown as WebAssembly.Exports, m.memory, POOL, { known: cache });
+  const translate = (): void => {
+    m.rip = CODE;
+    translated.translate(translated.request(FRAME, CODE));
+  };
+  return { m, translated, translate };
+}
+/** Translates the code and runs it. Returns RAX, and how many regions were known. */
+async function run(cache: CodeCache, code: string, decoded?: (m: Machine) => void) {
+  const { m, translated, translate } = await machine(cache, code, decoded);
+  translate();
   m.exports.engine_flush!();
   m.rip = CODE;
   m.run();
@@ -51,28 +52,15 @@ describe("code that changes while it is translated", () => {
 
   it("is not kept as that of what was there when the page was last looked at", async () => {
     const cache = CodeCache.open(temporaryFolder("code-cache"), VERSION)!;
+    const { m, translate } = await machine(cache, numbered(7));
     // The first look at the page is that into the cache, before anything is decoded.
-    let m: Machine | null = null;
     const find = cache.find.bind(cache);
     cache.find = (...args) => {
-      m?.put(FRAME, numbered(66));
+      m.put(FRAME, numbered(66));
       return find(...args);
     };
-    const machine = new Machine(await compileEngine());
-    m = machine;
-    machine.map(CODE, FRAME);
-    machine.put(FRAME, numbered(7));
-    const translated = new TranslatedCode(
-      machine.exports as unknown as WebAssembly.Exports,
-      machine.memory,
-      POOL,
-      undefined,
-      undefined,
-      cache,
-    );
-    machine.rip = CODE;
-    translated.translate(translated.request(FRAME, CODE));
-    m = null;
+    translate();
+    cache.find = find;
     expect(await run(cache, numbered(7))).toEqual({ rax: 7n, known: 0 });
     expect(await run(cache, numbered(66))).toMatchObject({ rax: 66n });
   });

@@ -196,25 +196,22 @@ describe("the cache of translated code", () => {
 });
 
 describe("regions from the cache", () => {
-  it("agree with the interpreter on random programs", async () => {
-    const machines = await Differential.create(open(temporaryFolder("code-cache")));
-    const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 150; i++) {
-      expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
-      if (i % 50 === 0) await breath();
-    }
-    expect(machines.known).toBeGreaterThan(500);
-  }, 240_000);
-
-  it("agree with it in 16- and 32-bit modes, in which the same pages are other code", async () => {
-    const machines = await LegacyDifferential.create(open(temporaryFolder("code-cache")));
-    const seed = Date.now() % 0x3fffffff;
-    for (let i = 0; i < 100; i++) {
-      expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
-      if (i % 50 === 0) await breath();
-    }
-    expect(machines.known).toBeGreaterThan(300);
-  }, 240_000);
+  it.each([
+    ["on random programs", Differential, 150, 500],
+    ["in 16- and 32-bit modes, in which the same pages are other code", LegacyDifferential, 100, 300],
+  ])(
+    "agree with the interpreter %s",
+    async (_, programs, count, least) => {
+      const machines = await programs.create(open(temporaryFolder("code-cache")));
+      const seed = Date.now() % 0x3fffffff;
+      for (let i = 0; i < count; i++) {
+        expect(machines.run(seed + i), `seed ${seed + i}`).toBeNull();
+        if (i % 50 === 0) await breath();
+      }
+      expect(machines.known).toBeGreaterThan(least);
+    },
+    240_000,
+  );
 
   it("are used only where all of their code is the same, and lie elsewhere in the next machine", async () => {
     const folder = temporaryFolder("code-cache");
@@ -231,14 +228,7 @@ describe("regions from the cache", () => {
       bytes.set(first, frame);
       bytes.set(second, frame + 0x8000);
       change?.(m);
-      const code = new TranslatedCode(
-        m.exports as unknown as WebAssembly.Exports,
-        m.memory,
-        POOL,
-        undefined,
-        undefined,
-        cache,
-      );
+      const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL, { known: cache });
       m.exports.engine_flush!();
       m.rip = CODE;
       const before = code.known;

@@ -53,8 +53,10 @@ export class Lockstep {
     this.#areas = areas;
     for (const m of this.both) m.exports.engine_budget!(BUDGET);
     const { exports, memory } = this.translated;
-    const indices = cache && { first: FIRST_PLACE, end: FIRST_PLACE + cache.places };
-    this.code = new TranslatedCode(exports as unknown as WebAssembly.Exports, memory, POOL, indices, cache?.ops, known);
+    this.code = new TranslatedCode(exports as unknown as WebAssembly.Exports, memory, POOL, {
+      ...(cache && { indices: { first: FIRST_PLACE, end: FIRST_PLACE + cache.places }, ops: cache.ops }),
+      ...(known && { known }),
+    });
   }
 
   get both(): [Machine, Machine] {

@@ -29,6 +29,15 @@ const MOST_COUNTED = 64;
 
 type Functions = Record<string, (...args: number[]) => number>;
 
+export interface TranslatedCodeOptions {
+  /** Its part of the function table, if several translators share a memory. */
+  indices?: { first: number; end: number };
+  /** For how many operations it has room. */
+  ops?: number;
+  /** The cache on disk. */
+  known?: CodeCache;
+}
+
 export class TranslatedCode {
   readonly #core: Functions;
   readonly #translator: Translator;
@@ -48,17 +57,12 @@ export class TranslatedCode {
   /** How many instructions were decoded. */
   decoded = 0;
 
-  /**
-   * `room` is the machine address of 2 MiB for the translator; `indices` are its part of the function table, if several translators share a memory. It
-   * has room for `ops` operations. `known` is the cache on disk.
-   */
+  /** `room` is the machine address of 2 MiB for the translator. */
   constructor(
     exports: WebAssembly.Exports,
     memory: WebAssembly.Memory,
     room: number,
-    indices = { first: 16, end: 4096 },
-    ops?: number,
-    known?: CodeCache,
+    { indices = { first: 16, end: 4096 }, ops, known }: TranslatedCodeOptions = {},
   ) {
     this.#core = exports as Functions;
     const core = this.#core;

@@ -12,5 +12,5 @@ const INDICES = { first: 2048, end: 4096 };
 export function withoutInterpreter({ exports, memory }: Machine): TranslatedCode {
   const never = new WebAssembly.Instance(new WebAssembly.Module(UNREACHABLE)).exports.f!;
   const replaced = { ...exports, region_sse: never, region_avx: never } as unknown as WebAssembly.Exports;
-  return new TranslatedCode(replaced, memory, POOL, INDICES);
+  return new TranslatedCode(replaced, memory, POOL, { indices: INDICES });
 }

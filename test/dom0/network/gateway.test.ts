@@ -10,24 +10,15 @@ import { NameService, hostResolvers } from "../../../core/dom0/network/gateway/n
 import { Policy } from "../../../core/dom0/network/gateway/policy.ts";
 import { pingArguments } from "../../../core/dom0/network/gateway/icmp.ts";
 import { hostAddress, ipBytes, ipText, parseSubnet } from "../../../core/dom0/network/packet/address.ts";
-import { get16, put16, put32 } from "../../../core/dom0/network/packet/bytes.ts";
+import { get16, put16 } from "../../../core/dom0/network/packet/bytes.ts";
 import { checksumHolds, PROTOCOL_ICMP, PROTOCOL_UDP, readPacket } from "../../../core/dom0/network/packet/internet.ts";
 import { completeChecksum, segments } from "../../../core/dom0/network/offload.ts";
 import { seeded } from "../../random.ts";
 import { GATEWAY_MAC, TestGuest } from "./guest.ts";
+import { dhcp } from "./packets.ts";
 
 const ipv4 = parseSubnet("10.0.2.0/24")!;
 const ipv6 = parseSubnet("fd58:656e:0:2::/64")!;
-
-/** A DHCP message of a client, with its options. */
-function dhcp(type: number, mac: Uint8Array, options: number[] = []): Uint8Array {
-  const bytes = new Uint8Array(300);
-  bytes.set([1, 1, 6, 0, 1, 2, 3, 4]);
-  bytes.set(mac, 28);
-  put32(bytes, 236, 0x63825363);
-  bytes.set([53, 1, type, ...options, 255], 240);
-  return bytes;
-}
 
 function options(payload: Uint8Array): Map<number, Uint8Array> {
   const found = new Map<number, Uint8Array>();

@@ -5,6 +5,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { closeSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
+import { isOnlyWrittenByUser } from "../../../files/own-folder.ts";
 import { HASH_BYTES, beginningOf, decode, encode, type KnownRegion } from "./known-region.ts";
 
 /** What one host adds at most, as a guest may make new code for ever; and what it may find, so that there are 96 MiB in the end. */
@@ -66,7 +67,7 @@ export class CodeCache {
     }
     const cache = new CodeCache(folder, version);
     try {
-      if (!isPrivate(folder)) return null;
+      if (!isOnlyWrittenByUser(folder)) return null;
       cache.#read();
       return cache;
     } catch {
@@ -261,12 +262,6 @@ function remove(file: string): void {
   } catch {
     // The folder is somebody else's, or can't be written to any more.
   }
-}
-
-function isPrivate(folder: string): boolean {
-  const { mode, uid } = lstatSync(folder);
-  // There is no user's number where there is no such owner.
-  return !process.getuid || (uid === process.getuid() && !(mode & 0o022));
 }
 
 const keyOf = (offset: number, mode: number, extent: number): number => (offset << 16) | (mode << 8) | extent;
