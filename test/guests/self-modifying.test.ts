@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs } from "./images.ts";
 import { program } from "./programs.ts";
 import { runGuest } from "./run.ts";
@@ -12,10 +13,14 @@ const results = (text: string) =>
     [...text.matchAll(/^(.+): (\d+) of \d+ wrong\r?$/gm)].map(([, name, wrong]) => [name!, Number(wrong)]),
   );
 
+// The translator then looks at pages as soon as they are warm, while they are written and executed.
+process.env.XENARIUM_CACHE = temporaryFolder("self-modifying");
+
 describe.skipIf(missing !== null)(`code that changes itself, in Debian${missing ? ` (${missing})` : ""}`, () => {
   it.each([
     ["one vCPU", ["--vcpus", "1", "--pcpus", "1"]],
     ["two vCPUs on two pCPUs", ["--vcpus", "2", "--pcpus", "2"]],
+    ["one vCPU, with what both have left in the cache of translated code", ["--vcpus", "1", "--pcpus", "1"]],
   ])(
     "executes what was written last: %s",
     async (_, more) => {

@@ -21,6 +21,7 @@ export interface CodePage {
 const PAGE_BYTES = 4096;
 const CODE = 1;
 const WRITTEN = 2;
+const WAS_CODE = 16;
 /** In the table of versions: the lock for marking a written frame as code. The first 8 bytes are the generation. */
 const LOCK = 4;
 /** The version of a frame that was written so often that versions have run out. */
@@ -74,7 +75,7 @@ export class CodePages {
     for (let n = 0; n < MOST_MARKS; n++) {
       version = Atomics.load(this.#versions, frame);
       while (Atomics.compareExchange(this.#versions, LOCK, 0, 1));
-      const old = Atomics.or(this.#flags, frame, CODE);
+      const old = Atomics.or(this.#flags, frame, CODE | WAS_CODE);
       // pCPUs drop their write translations, and count the frame as written if they had one, by which it is no longer marked.
       if (!(old & CODE) && old & WRITTEN) Atomics.add(this.#generation, 0, 1n);
       Atomics.store(this.#versions, LOCK, 0);

@@ -33,6 +33,10 @@ export function codeChanges(): u64 {
 export function voidCode(frame: u32): void {
   raiseVersion(versionOf(frame));
   atomic.add<u64>(changesWord(), 1);
+  leaveIfRunning(frame);
+}
+/** The running block is left after its instruction if it may be from the frame. */
+export function leaveIfRunning(frame: u32): void {
   if (frame == runningFrame || runningFrame == ANY_FRAME) codeChanged = 1;
 }
 

@@ -5,7 +5,8 @@
  * - WATCHED_CODE: somebody has decoded instructions from the frame. A write raises the frame's version, which invalidates the blocks decoded before
  *   (code.ts).
  * - WATCHED_LOG: writes to the frame are logged. A write sets DIRTY (log.ts).
- * WRITTEN is not a reason: it says that the frame may be in some pCPU's write TLB, and is never cleared.
+ * WRITTEN and WAS_CODE are not reasons, and are never cleared: the frame may be in some pCPU's write TLB; it was WATCHED_CODE once, so what a pCPU executes
+ * may be from it even if it is not watched now, because another pCPU's write has ended that.
  * Versions: a u32 for each frame, of its code. A version does not wrap: a frame that has reached the last one is decoded anew each time. The first
  * frames never belong to a guest, so the places of their versions hold words that all pCPUs share:
  * - GENERATION (u64) is incremented when a frame that may be in write TLBs becomes a watched one. The other pCPUs then drop their entries for
@@ -21,6 +22,7 @@ export const WATCHED_CODE: u8 = 1;
 export const WRITTEN: u8 = 2;
 export const WATCHED_LOG: u8 = 4;
 export const DIRTY: u8 = 8;
+export const WAS_CODE: u8 = 16;
 export const WATCHED: u8 = 5;
 
 /** Offsets of the shared words. */

@@ -5,8 +5,18 @@
 import { ACTIVITY, ACTIVITY_EXECUTES, ACTIVITY_FOLLOWED, ACTIVITY_SIZE, MAX_PCPUS } from "../../layout";
 import { activity } from "../machine";
 import { entryFrame, nextWritable } from "../tlb";
-import { clearCodeChanged, voidCode } from "./code";
-import { DIRTY, WATCHED, WATCHED_CODE, WATCHED_LOG, WRITTEN, flagsOf, generationWord, tableFrames } from "./tables";
+import { clearCodeChanged, leaveIfRunning, voidCode } from "./code";
+import {
+  DIRTY,
+  WAS_CODE,
+  WATCHED,
+  WATCHED_CODE,
+  WATCHED_LOG,
+  WRITTEN,
+  flagsOf,
+  generationWord,
+  tableFrames,
+} from "./tables";
 
 /** The generation that this pCPU has followed. */
 let seenGeneration: u64 = 0;
@@ -25,7 +35,10 @@ export function frameWritten(frame: u32): void {
 export function beforeWrites(host: usize): void {
   const frame = <u32>(host >> 12);
   if (frame >= tableFrames) return;
-  if (atomic.or<u8>(flagsOf(frame), WRITTEN) & WATCHED) notice(frame, WATCHED);
+  const flags = atomic.or<u8>(flagsOf(frame), WRITTEN);
+  if (flags & WATCHED) notice(frame, WATCHED);
+  // What this pCPU executes may have been decoded before somebody else's write ended the watch. A processor sees its own stores all the same.
+  if (flags & WAS_CODE) leaveIfRunning(frame);
 }
 
 /** Clears those of `reasons` for which the frame is watched, and does what they demand. */
