@@ -80,6 +80,19 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     await expect.poll(free, { timeout: 30_000 }).toBe(before);
   });
 
+  it("is sought until it is found, also for a hypercall and for the stack of an interrupt, which are not made again", async () => {
+    const domid = await host.start("demand sought", { memoryMiB: 64, maxmemMiB: 96 });
+    const { reason, said } = await host.ended(domid);
+    expect(said.slice(said.findIndex((line) => line.startsWith("FULL"))), host.log.slice(-3000)).toEqual([
+      `FULL owned ${64 * 256 + 17}`,
+      "SOUGHT 24 answered, 24 arrived",
+    ]);
+    // Where nothing is zero any more, a hypercall crashes the guest as an access of its own does: as often as it asks, all of it would be searched.
+    expect(reason).toBe("crash");
+    expect(host.log.split(`d${domid}v0 touches more memory than it is to have`)).toHaveLength(2);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
   it("ends where nothing is zero any more: the guest is crashed then", async () => {
     const domid = await host.start("demand cleared then", { memoryMiB: 24, maxmemMiB: 64 });
     const { reason, said } = await host.ended(domid);

@@ -12,6 +12,7 @@ import { Vcpu } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
 import { DomainMemory } from "../../memory/domain_memory";
 import { NO_RESERVE, POPULATED, SEARCHING, populateForItself } from "../../p2m/on_demand";
+import { searchesOf } from "../../p2m/zeros";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { missingAddress } from "./address";
 
@@ -25,14 +26,26 @@ export function supplied(v: Vcpu, address: u64): bool {
   return outcome == POPULATED || outcome == SEARCHING;
 }
 
-/** The same for an access that is not made again later: what is not found at once is not to be had. */
+/**
+ * The same for an access that is not made again later, so the vCPU waits for what is being looked for, as in Xen, whose sweep for such frames is part of
+ * the access. Other vCPUs' finds make a search begin anew, so there is an end to how often it goes on.
+ */
 function suppliedAtOnce(v: Vcpu, address: u64): bool {
-  const outcome = populateForItself(changetype<DomainMemory>(v.domain.memory), address >> 12);
+  const memory = changetype<DomainMemory>(v.domain.memory);
+  let outcome: i32;
+  let searches = searchesOf(memory);
+  do outcome = populateForItself(memory, address >> 12);
+  while (outcome == SEARCHING && searches-- > 0);
   if (outcome == NO_RESERVE || outcome == SEARCHING) crashForMemory(v);
   return outcome == POPULATED;
 }
 
+/** The domain of this pCPU's vCPU is being crashed: its stack is read to be shown, and may itself want memory. */
+let isCrashing: bool = false;
+
 function crashForMemory(v: Vcpu): void {
+  if (isCrashing) return;
+  isCrashing = true;
   const memory = changetype<DomainMemory>(v.domain.memory);
   logBegin(LOG_G_ERR);
   logVcpu(v.domid, v.vcpuId);
@@ -43,15 +56,16 @@ function crashForMemory(v: Vcpu): void {
   logText(" on demand");
   logEnd();
   domainCrash(v.domain);
+  isCrashing = false;
 }
 
 /**
- * The GuestType's `supply`, for translations by the hypervisor itself. If no more memory is to be had, the pointer is treated as a bad one: crashing
- * the domain would lead back here, since its stack is read to be shown.
+ * The GuestType's `supply`, for translations by the hypervisor itself. If no more memory is to be had, the domain is crashed, as in Xen: otherwise it could
+ * have all of its memory searched again by each hypercall.
  */
 export function pvhSupply(v: Vcpu): bool {
-  if (missingAddress == NO_ADDRESS) return false;
-  return populateForItself(changetype<DomainMemory>(v.domain.memory), missingAddress >> 12) == POPULATED;
+  if (missingAddress == NO_ADDRESS || isCrashing || v.domain.isShuttingDown) return false;
+  return suppliedAtOnce(v, missingAddress);
 }
 
 /** Delivers something to the running vCPU (machine/cpu/exceptions.ts). */

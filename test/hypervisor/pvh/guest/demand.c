@@ -190,6 +190,50 @@ static void zeros_together(void)
     power_off(0);
 }
 
+/* Nothing is zero but one frame at a time, which lies anywhere among all that this kernel has filled, so that whoever looks for it mostly has to look far:
+ * Xen for a hypercall, and for the stack of an interrupt. */
+#define FULL 0x4000ul
+#define SOUGHT 48u
+#define KERNEL 0x100000ul
+static int is_zero(u64 gfn)
+{
+    volatile u64 *words = (volatile u64 *)(gfn * PAGE);
+    for (u32 i = 0; i < 512; i++)
+        if (words[i]) return 0;
+    return 1;
+}
+static void sought(void)
+{
+    u64 zeros = 0, untouched = FULL, answered = 0, arrived = 0;
+    on_interrupt = take;
+    apic_write(0xf0, 0x1ff);
+    for (u64 gfn = 0; gfn < FULL; gfn++) {
+        if (!is_zero(gfn)) continue;
+        if (gfn * PAGE >= KERNEL && gfn * PAGE < (u64)end) zeros++;
+        else *(volatile u64 *)(gfn * PAGE) = gfn + 1;
+    }
+    say("FULL owned %d", owned());
+    /* What this kernel itself has left zero goes first. */
+    while (zeros--) fill(untouched++, 1);
+    for (u32 turn = 0; turn < SOUGHT; turn++, untouched++) {
+        u64 gfn = 0x1000 + turn * 2731 % (FULL - 0x1000);
+        *(volatile u64 *)(gfn * PAGE) = 0;
+        if (turn & 1) {
+            u32 before = taken;
+            apic_write(0x300, 0x40000 | 0x61);
+            asm volatile("movq %%rsp, %%rbx; movq %0, %%rsp; sti; nop; nop; cli; movq %%rbx, %%rsp" ::"r"((untouched + 1) * PAGE)
+                         : "rbx", "memory");
+            arrived += taken - before;
+        } else if (hypercall(XEN_VERSION, 1, untouched * PAGE, 0, 0) == 0) answered++;
+        *(volatile u64 *)(untouched * PAGE) = 1;
+    }
+    say("SOUGHT %d answered, %d arrived", answered, arrived);
+    /* Soon nothing is zero any more. */
+    while (hypercall(XEN_VERSION, 1, untouched * PAGE, 0, 0) == 0) *(volatile u64 *)(untouched++ * PAGE) = 1;
+    say("REFUSED");
+    power_off(0);
+}
+
 /* The steps that the control domain asks for by NMIs, one after the other. */
 #define SUSPEND 2
 static u64 touched_so_far, touched_from = 0x3e00;
@@ -276,6 +320,7 @@ void demand(void)
     if (has_word("above")) above();
     if (has_word("cleared")) zeros();
     if (has_word("moments")) zeros_together();
+    if (has_word("sought")) sought();
     say("OWNED %d", owned());
     volatile u64 *words = (volatile u64 *)address(READ);
     say("READ %x %x", words[0], words[511]);
