@@ -2,6 +2,7 @@
  * The page tables that a PVH guest keeps for itself, in whatever format its control registers choose (Intel SDM 3A chapter 4). They are walked as the
  * processor walks them, but without leaving a trace. The tables and what they name lie in guest-physical memory, behind the second stage.
  */
+import { HypercallError } from "../../dom0/kernel/errno.ts";
 import type { FrameWords, Inspector, PageRead, WalkedEntry } from "../../dom0/kernel/inspector.ts";
 import {
   CR0_PG_BIT,
@@ -14,6 +15,7 @@ import {
   PTE_USER_BIT,
   PTE_WRITE_BIT,
 } from "../../machine/cpu/bit_numbers.ts";
+import { machineAddress } from "./second-stage.ts";
 
 /** Whether a register or an entry has the bit of this number. */
 const has = (value: bigint, bit: number): boolean => ((value >> BigInt(bit)) & 1n) === 1n;
@@ -86,12 +88,20 @@ export class GuestTables {
   readonly #inspector: Inspector;
   readonly #domid: number;
   readonly #control: { cr0: bigint; cr3: bigint; cr4: bigint; efer: bigint };
+  readonly #others: () => readonly number[];
   readonly format: TableFormat;
 
-  constructor(inspector: Inspector, domid: number, control: { cr0: bigint; cr3: bigint; cr4: bigint; efer: bigint }) {
+  /** `others` returns the other domains that have a second stage. */
+  constructor(
+    inspector: Inspector,
+    domid: number,
+    control: { cr0: bigint; cr3: bigint; cr4: bigint; efer: bigint },
+    others: () => readonly number[],
+  ) {
     this.#inspector = inspector;
     this.#domid = domid;
     this.#control = control;
+    this.#others = others;
     this.format = !has(control.cr0, CR0_PG_BIT)
       ? NONE
       : has(control.efer, EFER_LMA_BIT)
@@ -172,5 +182,19 @@ export class GuestTables {
 
   second(physical: bigint): WalkedEntry[] {
     return this.#inspector.second(this.#domid, physical);
+  }
+
+  /** Returns the other domains that have machine frame `mfn` at that guest-physical address. */
+  sharers(physical: bigint, mfn: number): number[] {
+    return this.#others().filter((domid) => {
+      try {
+        const machine = machineAddress(physical, this.#inspector.second(domid, physical));
+        return machine !== null && Number(machine >> 12n) === mfn;
+      } catch (error) {
+        // The domain has gone meanwhile.
+        if (error instanceof HypercallError) return false;
+        throw error;
+      }
+    });
   }
 }

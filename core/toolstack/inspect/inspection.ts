@@ -15,6 +15,7 @@ import type { KernelSymbols } from "./kernel-symbols.ts";
 import { PvVcpu, PvhVcpu, type LookedVcpu } from "./vcpu.ts";
 import { HvmVcpuState } from "./hvm-registers.ts";
 import { VcpuContext } from "./registers.ts";
+import { machineAddress } from "./second-stage.ts";
 import type {
   EventsReport,
   FrameFacts,
@@ -149,8 +150,11 @@ export class Inspection {
 
   #guestPhysical(domid: number, at: bigint, length: number): { bytes: Uint8Array | null; mfn: number | null } {
     const { inspector } = this.#parts;
-    const last = inspector.second(domid, at).at(-1);
-    return { bytes: inspector.readPhysical(domid, at, length), mfn: last ? machineFrame(at, last.value) : null };
+    const machine = machineAddress(at, inspector.second(domid, at));
+    return {
+      bytes: inspector.readPhysical(domid, at, length),
+      mfn: machine === null ? null : Number(machine >> 12n),
+    };
   }
 
   #pseudoPhysical(domid: number, at: bigint, length: number): { bytes: Uint8Array | null; mfn: number | null } {
@@ -227,7 +231,12 @@ export class Inspection {
     if (guestTypeOf(info) === "pvh") {
       const state = HvmVcpuState.of(hvm.context(domid), vcpu);
       if (!state) throw down;
-      return new PvhVcpu(inspector, domid, state);
+      const others = (): number[] =>
+        hypercalls.host
+          .listDomains()
+          .filter((each) => each.domid !== domid && guestTypeOf(each) === "pvh")
+          .map((each) => each.domid);
+      return new PvhVcpu(inspector, domid, state, others);
     }
     try {
       const context = new VcpuContext(hypercalls.vcpus.getContext(domid, vcpu));
@@ -237,14 +246,6 @@ export class Inspection {
       throw error;
     }
   }
-}
-
-/** Returns the frame that an entry of a second stage maps at an address. */
-function machineFrame(address: bigint, entry: bigint): number | null {
-  if (!(entry & 1n)) return null;
-  const large = (entry & 0x80n) !== 0n;
-  const frame = (entry & 0x000ffffffffff000n) >> 12n;
-  return Number(large ? (frame & ~0x1ffn) + ((address >> 12n) & 0x1ffn) : frame);
 }
 
 function symbolText(symbols: Symbols | null | undefined, address: bigint): string | null {

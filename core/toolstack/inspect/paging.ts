@@ -3,33 +3,31 @@
  * a PVH guest.
  */
 import type { WalkedEntry } from "../../dom0/kernel/inspector.ts";
+import {
+  ADDRESS,
+  COMMON,
+  LEVEL_SHIFT,
+  PRESENT,
+  WRITABLE,
+  flagsOf,
+  sizeText,
+  type FlagMeanings,
+} from "./entry-words.ts";
 import { frameFacts } from "./frame-facts.ts";
 import { hex64, isCanonical } from "./hex.ts";
 import type { GuestTables, TableFormat } from "./guest-tables.ts";
 import type { SecondWalk, WalkReport, WalkStep } from "./report.ts";
+import { secondWalk } from "./second-stage.ts";
 
 export type Walked = Pick<
   WalkReport,
   "root" | "rootSecond" | "parts" | "steps" | "end" | "machine" | "pageBytes" | "rights"
 >;
 
-const ADDRESS = 0x000ffffffffff000n;
-const PRESENT = 1n;
-const WRITABLE = 2n;
 const USER = 4n;
-const LARGE = 0x80n;
 const GUEST_KERNEL = 1n << 52n;
 const NO_EXECUTE = 1n << 63n;
 
-type FlagMeanings = readonly (readonly [bit: bigint, name: string, meaning: string])[];
-const COMMON: FlagMeanings = [
-  [PRESENT, "P", "Present"],
-  [WRITABLE, "R/W", "Writable"],
-  [8n, "PWT", "Write-through"],
-  [0x10n, "PCD", "Cache disable"],
-  [0x20n, "A", "Accessed"],
-  [0x40n, "D", "Dirty"],
-];
 const PV_FLAGS: FlagMeanings = [
   ...COMMON,
   [USER, "U/S", "For ring 3, where a PV kernel runs too"],
@@ -49,26 +47,6 @@ const GUEST_FLAGS: FlagMeanings = [
   [0x800n, "AVL11", "Available to software"],
   [NO_EXECUTE, "XD", "Execute disable"],
 ];
-/** What bits 9 to 11 of an entry of a second stage say about the page that it maps (core/hypervisor/p2m/entry.ts). */
-const SECOND_KINDS: readonly (readonly [name: string, meaning: string])[] = [
-  ["table", "Leads to another table"],
-  ["ram", "Memory of the domain’s own, or of Xen’s that is shared with it"],
-  ["grant", "Another domain’s grant, which may be written"],
-  ["grant read-only", "Another domain’s grant, which may be read"],
-];
-const LEVEL_SHIFT = { 4: 39n, 3: 30n, 2: 21n, 1: 12n } as const;
-
-function flagsOf(level: number, value: bigint, meanings: FlagMeanings): WalkStep["flags"] {
-  const found = meanings.filter(([bit]) => (value & bit) !== 0n).map(([, name, meaning]) => ({ name, meaning }));
-  if (value & LARGE)
-    found.push(
-      level === 1
-        ? { name: "PAT", meaning: "Page attribute table" }
-        : { name: "PS", meaning: "Page size: the entry maps a large page" },
-    );
-  return found;
-}
-
 const FOUR_LEVELS = ([4, 3, 2, 1] as const).map((level) => ({ level, shift: LEVEL_SHIFT[level], bits: 9n }));
 
 /** Returns the parts of a linear address as a walk in that format takes it apart. */
@@ -87,51 +65,14 @@ function partsOf(address: bigint, levels: TableFormat["levels"], linearBits: big
   parts.push({ name: "Offset", text: offset.toString(16).padStart(Number(below) / 4, "0"), kind: "offset" });
   return parts;
 }
-function sizeText(bytes: number): string {
-  return { 4096: "4 KiB", [2 ** 21]: "2 MiB", [2 ** 22]: "4 MiB", [2 ** 30]: "1 GiB" }[bytes] ?? `${bytes} B`;
-}
 const NOT_CANONICAL =
   "The address is not canonical: bits 48 to 63 are not as bit 47 is, so the processor walks no tables.";
-
-/** Returns the way of a guest-physical address through the second stage, as the hypervisor has read it. */
-function secondWalk(address: bigint, entries: readonly WalkedEntry[]): SecondWalk {
-  const steps = entries.map(({ address: at, value, frame }, n): WalkStep => {
-    const level = (4 - n) as WalkStep["level"];
-    const [name, meaning] = SECOND_KINDS[Number((value >> 9n) & 7n)] ?? ["?", "A kind that is none"];
-    const present = (value & PRESENT) !== 0n;
-    const flags = flagsOf(level, value, COMMON).filter((flag) => ["P", "R/W", "PS"].includes(flag.name));
-    return {
-      level,
-      index: Number((address >> LEVEL_SHIFT[level]) & 511n),
-      address: hex64(at),
-      value: hex64(value),
-      flags: present ? [...flags, { name, meaning }] : [],
-      frame: present && frame.count !== 0n ? frameFacts(Number((value & ADDRESS) >> 12n), frame) : null,
-      second: null,
-    };
-  });
-  const last = entries.at(-1);
-  const step = steps.at(-1);
-  const none = (end: string): SecondWalk => ({ address: hex64(address), steps, end, machine: null });
-  if (!last || !step) return none("The address is beyond all that a second stage could map.");
-  if (!(last.value & PRESENT))
-    return none(
-      `No memory: L${step.level} entry ${step.index} is not present, and whoever touches it leaves the guest.`,
-    );
-  const mask = (1n << LEVEL_SHIFT[step.level]) - 1n;
-  const machine = (last.value & ADDRESS & ~mask) + (address & mask);
-  return {
-    address: hex64(address),
-    steps,
-    end: `Mapped by L${step.level} entry ${step.index}: a page of ${sizeText(Number(mask + 1n))}.`,
-    machine: hex64(machine),
-  };
-}
 
 /** For a PVH vCPU: each entry of its own tables, together with the way through the second stage of the address that the entry names. */
 export function twoStageWalk(address: bigint, tables: GuestTables): Walked {
   const { levels, linearBits } = tables.format;
-  const second = (physical: bigint): SecondWalk => secondWalk(physical, tables.second(physical));
+  const second = (physical: bigint): SecondWalk =>
+    secondWalk(physical, tables.second(physical), (mfn) => tables.sharers(physical, mfn));
   /** For a large page, the words in the walk are those of its first frame. */
   const frameBehind = ({ machine }: SecondWalk): WalkStep["frame"] => {
     const mfn = machine === null ? 0 : Number(BigInt(machine) >> 12n);

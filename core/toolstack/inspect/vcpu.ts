@@ -104,9 +104,10 @@ export class PvhVcpu implements LookedVcpu {
   readonly #state: HvmVcpuState;
   readonly #tables: GuestTables;
 
-  constructor(inspector: Inspector, domid: number, state: HvmVcpuState) {
+  /** `others` returns the other PVH domains. */
+  constructor(inspector: Inspector, domid: number, state: HvmVcpuState, others: () => readonly number[]) {
     this.#state = state;
-    this.#tables = new GuestTables(inspector, domid, state.control);
+    this.#tables = new GuestTables(inspector, domid, state.control, others);
   }
 
   get rip(): bigint {

@@ -130,6 +130,20 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     expect(Math.floor((await info()).memoryMiB)).toBe(40);
     expect(await free()).toBeLessThanOrEqual(before - 40);
 
+    // Inspect says so, and gives it no memory either.
+    const inspected = await toolstack.request("inspectWalk", {
+      ...{ domid, vcpu: 0, tables: "kernel", address: 0x3e0_1000n },
+    });
+    expect(inspected.steps.at(-1)?.second).toMatchObject({
+      end: expect.stringMatching(/^Populated on demand, by L[12] entry \d+ for (4 KiB|2 MiB): /) as string,
+      machine: null,
+    });
+    expect(
+      inspected.steps
+        .at(-1)!
+        .second!.steps.at(-1)!
+        .flags.map(({ name }) => name),
+    ).toContain("populate_on_demand");
     // Looking at the whole domain gives it no memory, so that there is something left for what it touches afterwards.
     const poke = async (domain: number, order: number): Promise<void> => {
       await host.until(`order ${order}`, () => host.said(domain).includes(`WAITS ${order}`));

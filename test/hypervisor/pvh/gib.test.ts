@@ -29,6 +29,13 @@ describe.skipIf(!haveCompiler)("a PVH domain of more than 1 GiB", () => {
       (await toolstack.request("list")).some((each) => each.domid === domid && each.state.shutdown);
     await vi.waitUntil(isSuspended, { timeout: 60_000, interval: 20 });
     expect(await levels(domid, 0x10_0000n)).toEqual([3, "Mapped by L3 entry 0: a page of 1 GiB."]);
+    // Memory by guest-physical address names the frame to which the walk leads, anywhere in that GiB.
+    for (const address of [0x10_0000n, 0x2345_6000n]) {
+      const at = { domid, vcpu: 0, tables: "kernel" as const, address };
+      const { machine } = await toolstack.request("inspectWalk", at);
+      const { pieces } = await toolstack.request("inspectMemory", { ...at, space: "pseudo-physical", bytes: 8 });
+      expect(BigInt(pieces[0]!.mfn!) << 12n).toBe(BigInt(machine!));
+    }
     expect(await host.violations()).toBe(0);
     await toolstack.request("destroy", { domid });
   });

@@ -74,6 +74,22 @@ describe.skipIf(!haveCompiler)("memory that copies share", { timeout: 400_000 },
     const copies = await fork(domid, 3);
     // All but what dom0 has mapped, and what the original writes, is shared; and each counts as much as it may write.
     expect(await sharedFrames()).toBeGreaterThan((MEMORY_MIB - 8) * 256);
+    // Inspect names who has the frame of an address that nobody writes to. The kernel maps its memory one to one.
+    const behind = async (of: number) => {
+      const address = BigInt((MEMORY_MIB - 1) << 20);
+      const { steps } = await request("inspectWalk", { domid: of, vcpu: 0, tables: "kernel", address });
+      return steps.at(-1)!.second!;
+    };
+    const others = (of: number): string => {
+      const [a, b, c] = [domid, ...copies].filter((each) => each !== of);
+      return `domains ${a}, ${b} and ${c}`;
+    };
+    for (const each of [domid, ...copies]) {
+      const { end, steps, machine } = await behind(each);
+      expect(end).toMatch(new RegExp(`a page of 4 KiB, shared with ${others(each)}; whoever writes to it gets a copy`));
+      expect(steps.at(-1)!.flags.map(({ name }) => name)).toEqual(["P", "ram_shared"]);
+      expect(machine).toBe((await behind(domid)).machine);
+    }
     const own = (await request("frameMap")).palette.filter((each) => each.domid === copies[2]);
     expect(own.reduce((sum, { frames }) => sum + frames, 0)).toBeLessThan(64);
     for (const each of await request("list")) if (each.domid) expect(Math.floor(each.memoryMiB)).toBe(MEMORY_MIB);
