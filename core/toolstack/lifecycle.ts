@@ -178,7 +178,7 @@ export class Lifecycle {
       const mostPages = maxmemMiB * 256;
       if (!shell) this.shells.checkRoom(config, pages);
       return this.#assemble(config, options, wanted, { restored: { console, shell } }, (ports) =>
-        restore({ ...ports, vcpus, mostPages }),
+        restore({ ...ports, vcpus, mostPages, cpuid: config.cpuid ?? [] }),
       );
     });
   }

@@ -95,7 +95,7 @@ export class Saving {
     this.#pvhSaver = new PvhSaver(parts.hypercalls, this.#hvm, parts.frames);
     this.#restorers = {
       pv: new PvRestorer(parts.hypercalls, parts.frames),
-      pvh: new PvhRestorer(this.#hvm, parts.frames, parts.hypercalls.memory),
+      pvh: new PvhRestorer(parts.hypercalls, this.#hvm, parts.frames),
     };
     parts.store.watch("@releaseDomain", () => this.#letLateOnesGo());
   }

@@ -132,7 +132,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   rtc_timeoffset: warns("the guest's clock is not shifted"),
   timer_mode: refused("Xen has it for HVM guests only"),
   cpuid: works(
-    'Features: "host,avx=0", or a list of texts for registers. 1, k and s give what this host\'s processor has; what needs a feature that is missing goes with it, as in Xen. Other leaves are as they are, and a warning says so. AVX, AVX2, FMA and F16C are there only if they are asked for.',
+    'Features: "host,avx=0", or a list of texts for registers. 1, k and s give what this host\'s processor has; what needs a feature that is missing goes with it, as in Xen. Other leaves are as they are, and a warning says so. "host,avx=0" takes AVX away, and with it AVX2, FMA and F16C.',
   ),
   mca_caps: HVM,
   msr_relaxed: works(

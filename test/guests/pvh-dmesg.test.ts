@@ -29,7 +29,10 @@ const XSAVE_COMPLAINT = [/^-+\[ cut here \]-+$/, /^CPUID\[0d, 1c\]/] as const;
 const ONLY_HERE: Rule[] = [
   [/^TSC deadline timer available$/, "The processor there has none."],
   [/^clocksource: tsc(-early)?: mask: /, "The TSC is stable here, so it is a clock source, though Xen's is preferred."],
-  [/^x86\/fpu: (Supporting XSAVE feature|Enabled xstate features)/, "There, the complaint stands in their place."],
+  [
+    /^x86\/fpu: (Supporting XSAVE feature|xstate_offset|Enabled xstate features)/,
+    "There, the complaint stands in their place.",
+  ],
   [/^smpboot: CPU \d+ Converting physical \d+ to logical (package|die) \d+$/, "AMD's processors count their packages."],
   [/^intel_pstate: CPU model not supported$/, "It is about Intel's processors."],
   [

@@ -3,12 +3,16 @@
  * copy is a domain that exists already and has nothing: it is filled first, and then completed.
  */
 
+import type { CpuidBit } from "../kernel/hypercalls/domains.ts";
+
 /** What a domain is restored with, whatever its type. */
 export interface DomainRestore {
   domid: number;
   /** The number of the domain's vCPUs, and the most pages that it may have. */
   vcpus: number;
   mostPages: number;
+  /** What its configuration says of the processor's features. */
+  cpuid: readonly CpuidBit[];
   /** Ports of the new domain that are unbound and reserved for dom0. */
   storePort: number;
   consolePort: number;

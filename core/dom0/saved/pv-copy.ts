@@ -9,6 +9,7 @@ import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import { TABLE_PINNED } from "../kernel/page-types.ts";
 import { turns, type Copies, type DomainRestore } from "./copies.ts";
+import { restorePolicy } from "./cpu-policy.ts";
 import { GuestMemory, SaveError } from "./p2m.ts";
 import { PvCompletion, type PvParts } from "./pv-completion.ts";
 import { onlineContexts } from "./save.ts";
@@ -89,6 +90,7 @@ class PvCopies implements Copies {
   readonly #canonical: (mfn: number) => number;
   readonly #tables: readonly { pfn: number; level: number }[];
   readonly #parts: Omit<PvParts, "mfns">;
+  readonly #policy: Uint8Array;
   readonly #filled = new Map<number, Filled>();
 
   constructor(
@@ -107,6 +109,7 @@ class PvCopies implements Copies {
     this.#canonical = canonical;
     this.#tables = tables;
     this.#parts = parts;
+    this.#policy = hypercalls.domains.cpuPolicy(source.domid);
   }
 
   async fill(domid: number, alive: () => void): Promise<void> {
@@ -145,6 +148,7 @@ class PvCopies implements Copies {
       return pfn === NONE ? NONE : mfns[pfn]!;
     };
     const { memory } = this.#hypercalls;
+    restorePolicy(this.#hypercalls, request, this.#policy);
     return sentence(() => {
       for (const { pfn, level } of this.#tables)
         this.#frames.with(request.domid, mfns[pfn]!, (at) =>

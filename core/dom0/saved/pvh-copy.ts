@@ -7,6 +7,7 @@ import { connectRings } from "../builder/pvh/rings.ts";
 import { HvmHypercalls } from "../kernel/hvm.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
+import { restorePolicy } from "./cpu-policy.ts";
 import { turns, type Copies, type DomainRestore } from "./copies.ts";
 import { checkOnDemand, SAVED_PARAMETERS } from "./pvh-save.ts";
 import { SaveError } from "./p2m.ts";
@@ -35,6 +36,7 @@ class PvhCopies implements Copies {
   #isToShare: boolean;
   readonly #context: Uint8Array;
   readonly #rings: readonly number[];
+  readonly #policy: Uint8Array;
 
   constructor(hypercalls: Hypercalls, frames: ForeignFrames, hvm: HvmHypercalls, domid: number, isToShare: boolean) {
     this.#hypercalls = hypercalls;
@@ -45,6 +47,7 @@ class PvhCopies implements Copies {
     this.#frameCount = hvm.highestFrame(domid) + 1;
     this.#context = hvm.context(domid);
     this.#rings = SAVED_PARAMETERS.map((index) => hvm.parameter(domid, index));
+    this.#policy = hypercalls.domains.cpuPolicy(domid);
   }
 
   async fill(domid: number, alive: () => void): Promise<void> {
@@ -63,6 +66,7 @@ class PvhCopies implements Copies {
   complete(request: DomainRestore): { storeMfn: number; consoleMfn: number } {
     const [storeMfn, consoleMfn] = this.#rings as [number, number];
     connectRings(this.#hvm, this.#frames, this.#hypercalls.memory, request, storeMfn, consoleMfn);
+    restorePolicy(this.#hypercalls, request, this.#policy);
     this.#hvm.setContext(request.domid, this.#context);
     return { storeMfn, consoleMfn };
   }

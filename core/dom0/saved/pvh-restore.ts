@@ -7,27 +7,29 @@ import { EXTRA_PAGES, MOST_GFNS } from "../builder/pvh/layout.ts";
 import { connectRings } from "../builder/pvh/rings.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import { CONTEXT_MOST, type HvmHypercalls } from "../kernel/hvm.ts";
-import { PAGE_SIZE, type PhysicalMemory } from "../kernel/memory.ts";
+import type { Hypercalls } from "../kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import type { DomainRestore } from "./copies.ts";
+import { policyOf, restorePolicy } from "./cpu-policy.ts";
 import { takeRecord } from "./restore.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
 
 export class PvhRestorer {
-  readonly #hypercalls: HvmHypercalls;
+  readonly #hypercalls: Hypercalls;
+  readonly #hvm: HvmHypercalls;
   readonly #frames: ForeignFrames;
-  readonly #memory: PhysicalMemory;
 
-  constructor(hypercalls: HvmHypercalls, frames: ForeignFrames, memory: PhysicalMemory) {
+  constructor(hypercalls: Hypercalls, hvm: HvmHypercalls, frames: ForeignFrames) {
     this.#hypercalls = hypercalls;
+    this.#hvm = hvm;
     this.#frames = frames;
-    this.#memory = memory;
   }
 
   /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller then destroys the domain. */
   async restore(request: DomainRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
-    const restoring = new Restoring(this.#hypercalls, this.#frames, this.#memory, request);
+    const restoring = new Restoring(this.#hypercalls, this.#hvm, this.#frames, request);
     for await (const record of stream.records(source, "pvh")) takeRecord(restoring, record);
     return restoring.finish();
   }
@@ -35,26 +37,30 @@ export class PvhRestorer {
 
 /** The restoring of one domain. */
 class Restoring {
-  readonly #hypercalls: HvmHypercalls;
+  readonly #hypercalls: Hypercalls;
+  readonly #hvm: HvmHypercalls;
   readonly #frames: ForeignFrames;
-  readonly #memory: PhysicalMemory;
   readonly #request: DomainRestore;
   /** By guest frame number, whether the page has come. */
   readonly #seen = new Uint8Array(MOST_GFNS);
   #pages = 0;
   #context: Uint8Array | null = null;
+  #policy: Uint8Array | null = null;
   readonly #parameters = new Map<number, bigint>();
 
-  constructor(hypercalls: HvmHypercalls, frames: ForeignFrames, memory: PhysicalMemory, request: DomainRestore) {
+  constructor(hypercalls: Hypercalls, hvm: HvmHypercalls, frames: ForeignFrames, request: DomainRestore) {
     this.#hypercalls = hypercalls;
+    this.#hvm = hvm;
     this.#frames = frames;
-    this.#memory = memory;
     this.#request = request;
   }
 
   take(record: stream.StreamRecord): void {
     const { type, body } = record;
     switch (type) {
+      case stream.REC_X86_CPUID_POLICY:
+        this.#policy = policyOf(record);
+        break;
       case stream.REC_PAGE_DATA:
         this.#takePages(record);
         break;
@@ -90,13 +96,13 @@ class Restoring {
       while (i + count < pages.length && pages[i + count]!.pfn === first + count) count++;
       if (this.#pages + count > mostPages + EXTRA_PAGES)
         throw new StreamError(`it has more than the ${mostPages} pages that its configuration allows`);
-      const got = this.#hypercalls.populate(domid, first, count);
+      const got = this.#hvm.populate(domid, first, count);
       this.#pages += got;
       if (got < count) throw new HypercallError(`memory for domain ${domid} (${this.#pages} pages)`, 12);
       i += count;
     }
     for (const { pfn, data } of pages)
-      if (data) this.#frames.with(domid, pfn, (at) => this.#memory.bytes(at, PAGE_SIZE).set(data));
+      if (data) this.#frames.with(domid, pfn, (at) => this.#hypercalls.memory.bytes(at, PAGE_SIZE).set(data));
   }
 
   /** Throws StreamError. `what` is the ring's name for the message. */
@@ -112,8 +118,9 @@ class Restoring {
     if (!this.#context) throw new StreamError("it has no HVM context");
     const storeMfn = this.#ring(HVM_PARAM_STORE_PFN, "xenstore's ring");
     const consoleMfn = this.#ring(HVM_PARAM_CONSOLE_PFN, "the console's ring");
-    connectRings(this.#hypercalls, this.#frames, this.#memory, this.#request, storeMfn, consoleMfn);
-    this.#hypercalls.setContext(this.#request.domid, this.#context);
+    connectRings(this.#hvm, this.#frames, this.#hypercalls.memory, this.#request, storeMfn, consoleMfn);
+    restorePolicy(this.#hypercalls, this.#request, this.#policy);
+    this.#hvm.setContext(this.#request.domid, this.#context);
     return { storeMfn, consoleMfn };
   }
 }

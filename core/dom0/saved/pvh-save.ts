@@ -8,6 +8,7 @@ import type { HvmHypercalls } from "../kernel/hvm.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
+import { policyRecord } from "./cpu-policy.ts";
 import { SaveError } from "./p2m.ts";
 import { ownedFrames } from "./owned-frames.ts";
 import * as stream from "./stream.ts";
@@ -57,6 +58,7 @@ export class PvhSaver {
         `The guest has no memory any more where its ${missing[0] === HVM_PARAM_STORE_PFN ? "xenstore" : "console"} ring was, so it could not be restored.`,
       );
     yield stream.headers(version.major, version.minor, "pvh");
+    yield policyRecord(this.#hypercalls, domid);
     yield stream.record(stream.REC_STATIC_DATA_END);
     for (let from = 0; from < gfns.length; from += BATCH) {
       yield this.#pages(domid, gfns.slice(from, from + BATCH));

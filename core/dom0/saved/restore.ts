@@ -10,6 +10,7 @@ import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import type { DomainRestore } from "./copies.ts";
+import { policyOf, restorePolicy } from "./cpu-policy.ts";
 import { PvCompletion } from "./pv-completion.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
@@ -75,6 +76,7 @@ class Restoring {
   readonly #tables: Table[] = [];
   #p2mFrames: number[] = [];
   #sharedInfo: Uint8Array | null = null;
+  #policy: Uint8Array | null = null;
   readonly #contexts = new Map<number, Uint8Array>();
   readonly #extended = new Map<number, Uint8Array>();
   readonly #xsaves = new Map<number, Uint8Array>();
@@ -99,6 +101,9 @@ class Restoring {
         this.#p2mFrames = Array.from({ length: count }, (_, i) => Number(view.getBigUint64(8 + 8 * i, true)));
         break;
       }
+      case stream.REC_X86_CPUID_POLICY:
+        this.#policy = policyOf(record);
+        break;
       case stream.REC_PAGE_DATA:
         this.#takePages(record);
         break;
@@ -180,6 +185,7 @@ class Restoring {
       convertTable(page, level, this.#localise);
       this.#write(pfn, page);
     }
+    restorePolicy(this.#hypercalls, this.#request, this.#policy);
     const completion = new PvCompletion(this.#hypercalls, this.#frames, this.#request, this.#mfns);
     return completion.complete({
       p2mFrames: this.#p2mFrames,

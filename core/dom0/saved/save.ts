@@ -7,6 +7,7 @@ import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
+import { policyRecord } from "./cpu-policy.ts";
 import * as stream from "./stream.ts";
 import { GuestMemory, SaveError, type P2m } from "./p2m.ts";
 import { convertTable, NONE, TableError } from "./tables.ts";
@@ -49,6 +50,7 @@ export class PvSaver {
     try {
       const contexts = onlineContexts(this.#hypercalls, domid, vcpus, canonical);
       yield stream.headers(version.major, version.minor);
+      yield policyRecord(this.#hypercalls, domid);
       yield stream.record(stream.REC_STATIC_DATA_END);
       yield stream.record(stream.REC_X86_PV_INFO, Uint8Array.of(GUEST_WIDTH, PT_LEVELS, 0, 0, 0, 0, 0, 0));
       yield this.#p2mRecord(p2m, canonical);

@@ -23,6 +23,7 @@ export const REC_X86_TSC_INFO = 0x8;
 export const REC_HVM_CONTEXT = 0x9;
 export const REC_HVM_PARAMS = 0xa;
 export const REC_STATIC_DATA_END = 0x10;
+export const REC_X86_CPUID_POLICY = 0x11;
 /** A reader that does not know the type may ignore the record. */
 const REC_OPTIONAL = 0x80000000;
 
@@ -178,7 +179,7 @@ export async function* records(source: Source, of: StreamType): AsyncGenerator<S
   }
 }
 
-const COMMON = [REC_PAGE_DATA, REC_X86_TSC_INFO, REC_STATIC_DATA_END];
+const COMMON = [REC_PAGE_DATA, REC_X86_TSC_INFO, REC_STATIC_DATA_END, REC_X86_CPUID_POLICY];
 const KNOWN: Readonly<Record<StreamType, ReadonlySet<number>>> = {
   pv: new Set([
     ...COMMON,

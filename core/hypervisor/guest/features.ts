@@ -1,7 +1,7 @@
 /**
  * Which features of the processor the vCPUs of a domain have: Xen's policy of CPUID, as far as it consists of features. What the engine executes is the
- * most that a domain may have; a new domain has that without what is not ready to be announced to everybody; XEN_DOMCTL_set_cpu_policy changes it before
- * the domain runs. Words and bits: SDM volume 2, CPUID; the words are in the order of public/arch-x86/cpufeatureset.h.
+ * most that a domain may have; a new domain has all of that; XEN_DOMCTL_set_cpu_policy changes it before the domain runs. Words and bits: SDM volume 2, CPUID;
+ * the words are in the order of public/arch-x86/cpufeatureset.h.
  */
 import { CR4_OSXSAVE, CR4_PVI, CR4_VME } from "../../machine/cpu/control_bits";
 import { CPU_CR4_REFUSED, CPU_XCR0_REFUSED } from "../../machine/cpu/state";
@@ -74,13 +74,6 @@ const ALL_7B: u32 =
 const ALL_7C: u32 = 1 << 22;
 
 /**
- * What a new domain does not have unless its configuration asks for it. AVX, FMA, F16C and AVX2 stand here until programs built for
- * them run as fast as those built for SSE2; with both words 0 every new domain has them.
- */
-const WITHHELD_1C: u32 = AVX | FMA | F16C;
-const WITHHELD_7B: u32 = AVX2;
-
-/**
  * A feature without which others make no sense, and one of these: word and bit, word and bit. A row comes after those that take its first feature away.
  */
 const DEPENDENT = memory.data<u8>([
@@ -123,10 +116,8 @@ export function featureWord(d: Domain, word: u32): u32 {
 
 /** Gives a new domain the features that domains of its type have if nothing else is asked for. */
 export function initFeatures(d: Domain): void {
-  for (let word: u32 = 0; word < FEATURE_WORDS; word++) {
-    const withheld = word == WORD_1C ? WITHHELD_1C : word == WORD_7B ? WITHHELD_7B : 0;
-    store<u32>(slot(d, word), (engineFeatures(word) | typeOf(d).moreFeatures(word)) & ~withheld);
-  }
+  for (let word: u32 = 0; word < FEATURE_WORDS; word++)
+    store<u32>(slot(d, word), engineFeatures(word) | typeOf(d).moreFeatures(word));
 }
 
 /**

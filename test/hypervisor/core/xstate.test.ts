@@ -8,6 +8,8 @@ import { HvmHypercalls } from "../../../core/dom0/kernel/hvm.ts";
 import { LIBXL_LIMITS, type DomainTypeName } from "../../../core/dom0/kernel/hypercalls.ts";
 import * as layout from "../../../core/machine/layout.ts";
 import type { CpuidChange } from "../../../core/toolstack/messages.ts";
+import { policyOf, restorePolicy } from "../../../core/dom0/saved/cpu-policy.ts";
+import { REC_X86_CPUID_POLICY } from "../../../core/dom0/saved/stream.ts";
 import { attachDom0, compileCore, Machine, refusal, type Dom0 } from "./machine.ts";
 
 const UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f1";
@@ -42,6 +44,7 @@ const bit = (leaf: number, subleaf: number | null, register: number, number: num
 const xsave = (to: 0 | 1) => bit(1, null, ECX, 26, to);
 const avx = (to: 0 | 1) => bit(1, null, ECX, 28, to);
 const fma = (to: 0 | 1) => bit(1, null, ECX, 12, to);
+const f16c = (to: 0 | 1) => bit(1, null, ECX, 29, to);
 const avx2 = (to: 0 | 1) => bit(7, 0, 1, 5, to);
 
 interface Leaf {
@@ -95,14 +98,41 @@ describe("the features of a domain", () => {
     expect(has(domid, bit(7, 0, 1, 7, 1))).toBe(type === "pvh");
   });
 
-  it("AVX and what belongs to it can be had, and goes with what it needs", () => {
-    const wanted = domain("pv", [avx(1), fma(1), avx2(1)]);
-    expect([avx(1), fma(1), avx2(1)].map((one) => has(wanted, one))).toEqual([true, true, true]);
-    const without = domain("pv", [avx(0), fma(1), avx2(1)]);
+  it("a new domain has AVX and what belongs to it, which goes with what it needs", () => {
+    for (const type of ["pv", "pvh"] as const) {
+      const usual = domain(type);
+      expect([avx(1), fma(1), avx2(1)].map((one) => has(usual, one))).toEqual([true, true, true]);
+    }
+    const without = domain("pv", [avx(0)]);
     expect([avx(1), fma(1), avx2(1)].map((one) => has(without, one))).toEqual([false, false, false]);
     const none = domain("pvh", [xsave(0), avx(1), fma(1), avx2(1)]);
     expect([xsave(1), avx(1), fma(1), avx2(1)].map((one) => has(none, one))).toEqual([false, false, false, false]);
     expect(policy(none).find(({ leaf }) => leaf === 0xd)!.registers[0]).toBe(0);
+  });
+
+  it("a restored domain has what it had, and one of a stream without a policy what its configuration asks for", () => {
+    const all = [avx(1), fma(1), f16c(1), avx2(1)];
+    const restored = (saved: Uint8Array | null, cpuid: CpuidChange[] = []): boolean[] => {
+      const domid = domain("pv", cpuid);
+      const request = { domid, vcpus: 1, mostPages: 1, storePort: 0, consolePort: 0, cpuid };
+      restorePolicy(dom0.calls, request, saved);
+      return all.map((one) => has(domid, one));
+    };
+    const { domains } = dom0.calls;
+    expect(restored(domains.cpuPolicy(domain()))).toEqual([true, true, true, true]);
+    expect(restored(domains.cpuPolicy(domain("pvh", [avx2(0)])))).toEqual([true, true, true, false]);
+    expect(restored(domains.cpuPolicy(domain("pv", [avx(0)])), [avx(1)])).toEqual([false, false, false, false]);
+    expect(restored(null)).toEqual([false, false, false, false]);
+    expect(restored(null, [avx(1), fma(1)])).toEqual([true, true, false, false]);
+  });
+
+  it("a stream's policy is whole leaves, not none, and no more than there is room for", () => {
+    for (const bytes of [0, 1, arch.CPUID_LEAF_SIZE - 1, arch.CPUID_LEAF_SIZE + 8, 65 * arch.CPUID_LEAF_SIZE, 8 << 20])
+      expect(() => policyOf({ type: REC_X86_CPUID_POLICY, body: new Uint8Array(bytes) }), `${bytes}`).toThrow(
+        /CPUID policy has/,
+      );
+    const body = new Uint8Array(64 * arch.CPUID_LEAF_SIZE);
+    expect(policyOf({ type: REC_X86_CPUID_POLICY, body })).toEqual(body);
   });
 
   it("what the processor does not have can't be had: AVX-512, PCID, VMX", () => {
@@ -182,7 +212,7 @@ function extState(xcr0: bigint, accum: bigint, present: bigint, size = 592): Buf
 
 describe("the state of x87, SSE and AVX", () => {
   it("is given and taken, with AVX where the domain has it", () => {
-    const plain = domain();
+    const plain = domain("pv", [avx(0)]);
     expect(dom0.calls.vcpus.getExtState(plain, 0)).toHaveLength(16 + 576);
     dom0.calls.vcpus.setExtState(plain, 0, extState(3n, 3n, 3n));
     expect(Buffer.from(dom0.calls.vcpus.getExtState(plain, 0))).toEqual(extState(3n, 3n, 3n));
@@ -254,7 +284,7 @@ describe("the state of x87, SSE and AVX", () => {
           memory.set64(u + domctl.DOMCTL_VCPUEXTSTATE_BUFFER, buffer);
         }),
       );
-    const domid = domain();
+    const domid = domain("pv", [avx(0)]);
     const { XEN_DOMCTL_setvcpuextstate: set, XEN_DOMCTL_getvcpuextstate: get } = domctl;
     const good = BigInt(dom0.frames.allocate() * 4096);
     for (const size of [0xffffffffffffffffn, (1n << 32n) + 592n, 0x80000000n]) {
@@ -310,7 +340,7 @@ describe("the XSAVE record of an HVM context", () => {
   };
 
   it("is as long as the components need", () => {
-    const plain = domain("pvh");
+    const plain = domain("pvh", [avx(0)]);
     give(plain, body(3n, 3n, 3n));
     expect(record(plain)).toEqual(body(3n, 3n, 3n));
     const wide = domain("pvh", [avx(1)]);

@@ -1,8 +1,35 @@
 /** XSAVE's components as a PVH guest finds them, by the features that its configuration gives it; and what of them a saved guest keeps. */
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { REC_X86_CPUID_POLICY } from "../../../core/dom0/saved/stream.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { PvhHost, haveCompiler } from "./pvh.ts";
+
+const MAGIC_BYTES = 32;
+const STREAM_HEADERS = 40;
+/** Takes the line out of a saved domain's configuration, and unless `hasRecord` what its stream says of the processor's features. */
+function withoutFeatures(file: Buffer, line: string, hasRecord: boolean): Buffer {
+  const unpacked = gunzipSync(file.subarray(MAGIC_BYTES));
+  const end = 4 + unpacked.readUInt32LE();
+  const header = JSON.parse(unpacked.subarray(4, end).toString()) as Record<string, unknown> & {
+    config: string;
+    files: { size: number }[];
+    consoleBytes: number;
+  };
+  expect(header.config).toContain(line);
+  const json = Buffer.from(JSON.stringify({ ...header, config: header.config.replace(line, "") }));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(json.length);
+  const first = header.files.reduce((sum, { size }) => sum + size, end + header.consoleBytes) + STREAM_HEADERS;
+  expect(unpacked.readUInt32LE(first)).toBe(REC_X86_CPUID_POLICY);
+  const rest = hasRecord ? first : first + 8 + unpacked.readUInt32LE(first + 4);
+  return Buffer.concat([
+    file.subarray(0, MAGIC_BYTES),
+    gzipSync(Buffer.concat([length, json, unpacked.subarray(end, first), unpacked.subarray(rest)])),
+  ]);
+}
 
 describe.skipIf(!haveCompiler)("XSAVE in a PVH guest", () => {
   let host: PvhHost;
@@ -69,19 +96,43 @@ describe.skipIf(!haveCompiler)("XSAVE in a PVH guest", () => {
       value: `0x${bytesAt(576 + 16 * n)}${bytesAt(160 + 16 * n)}`,
     }));
 
-  it("a guest that is saved has YMM registers and XCR0 again, and the features of its configuration", async () => {
+  const suspended = async (cpuid: string): Promise<number> => {
+    const domid = await host.start("xstate suspends", { cpuid });
+    const isSuspended = async (): Promise<boolean> =>
+      (await host.host.toolstack.request("list")).some((each) => each.domid === domid && each.state.shutdown);
+    await vi.waitUntil(isSuspended, { timeout: 60_000, interval: 20 });
+    return domid;
+  };
+  const resumed = (has: 0 | 1, xcr0: number): string[] => [
+    `RESUMED fma ${has} avx ${has} f16c ${has} avx2 ${has}`,
+    `XCR0 ${xcr0} in use ${xcr0} wrong bytes 0`,
+    "END",
+  ];
+
+  it("a guest that is saved has YMM registers and XCR0 again, and the features that it had", async () => {
     const { toolstack } = host.host;
     const file = path.join(temporaryFolder("xstate"), "xstate.saved");
-    const domid = await host.start("xstate suspends", { cpuid: "host,avx=1" });
-    const isSuspended = async (): Promise<boolean> =>
-      (await toolstack.request("list")).some((each) => each.domid === domid && each.state.shutdown);
-    await vi.waitUntil(isSuspended, { timeout: 60_000, interval: 20 });
+    const domid = await suspended("host");
     const { vectors } = await toolstack.request("inspectRegisters", { domid, vcpu: 0 });
     expect([vectors.xcr0!.set, vectors.mxcsr.value]).toEqual([["x87", "SSE", "AVX"], "0x0000000000001fa0"]);
     expect(vectors.registers).toEqual(loadedRegisters());
     await toolstack.request("save", { domid, file });
     const restored = (await toolstack.request("restore", { file })).domid;
     const { said } = await host.ended(restored, 100);
-    expect(said, host.log.slice(-3000)).toEqual(["XCR0 7 in use 7 wrong bytes 0", "END"]);
+    expect(said, host.log.slice(-3000)).toEqual(resumed(1, 7));
+  });
+
+  it.each([
+    ["that says so", true],
+    ["of the time when nobody had AVX unless the configuration asked for it", false],
+  ])("a guest without AVX goes on without it from a file %s", async (_, hasRecord) => {
+    const { toolstack } = host.host;
+    const file = path.join(temporaryFolder("xstate"), "without.saved");
+    const domid = await suspended("host,avx=0");
+    await toolstack.request("save", { domid, file });
+    writeFileSync(file, withoutFeatures(readFileSync(file), 'cpuid = "host,avx=0"\n', hasRecord));
+    const restored = (await toolstack.request("restore", { file })).domid;
+    const { said } = await host.ended(restored, 100);
+    expect(said, host.log.slice(-3000)).toEqual(resumed(0, 3));
   });
 });

@@ -59,7 +59,7 @@ export interface CpuidBit {
 }
 
 /** Room for the leaves of a policy. */
-const POLICY_LEAVES = 64;
+export const POLICY_LEAVES = 64;
 const PFN_BYTES = 8;
 const CREATION_FLAGS: Readonly<Record<DomainTypeName, number>> = {
   pv: 0,
@@ -125,11 +125,7 @@ export class DomainCalls {
   /** Sets and clears bits of CPUID, as far as they are features that the host has, for a domain that has not run yet. */
   changeCpuPolicy(domid: number, changes: readonly CpuidBit[]): void {
     const { memory, buffer } = this.#calls;
-    const u = this.#calls.domctl("get_cpu_policy", domctl.XEN_DOMCTL_get_cpu_policy, domid, (at) => {
-      memory.set32(at + domctl.DOMCTL_CPU_POLICY_NR_LEAVES, POLICY_LEAVES);
-      memory.set64(at + domctl.DOMCTL_CPU_POLICY_LEAVES, buffer);
-    });
-    const count = memory.get32(u + domctl.DOMCTL_CPU_POLICY_NR_LEAVES);
+    const count = this.#fetchCpuPolicy(domid);
     for (let n = 0; n < count; n++) {
       const leaf = buffer + CPUID_LEAF_SIZE * n;
       for (const change of changes) {
@@ -141,6 +137,29 @@ export class DomainCalls {
         memory.set32(register, (change.to ? before | bit : before & ~bit) >>> 0);
       }
     }
+    this.#giveCpuPolicy(domid, count);
+  }
+  /** What CPUID says to the domain: leaves as Xen's tools exchange them (xen_cpuid_leaf_t). */
+  cpuPolicy(domid: number): Uint8Array {
+    const count = this.#fetchCpuPolicy(domid);
+    return this.#calls.memory.bytes(this.#calls.buffer, count * CPUID_LEAF_SIZE).slice();
+  }
+  /** Gives a domain that has not run yet such leaves, POLICY_LEAVES at most, as far as they are features that the host has. */
+  setCpuPolicy(domid: number, leaves: Uint8Array): void {
+    this.#calls.memory.bytes(this.#calls.buffer, leaves.length).set(leaves);
+    this.#giveCpuPolicy(domid, leaves.length / CPUID_LEAF_SIZE);
+  }
+  /** Brings the leaves into the buffer, and returns their number. */
+  #fetchCpuPolicy(domid: number): number {
+    const { memory, buffer } = this.#calls;
+    const u = this.#calls.domctl("get_cpu_policy", domctl.XEN_DOMCTL_get_cpu_policy, domid, (at) => {
+      memory.set32(at + domctl.DOMCTL_CPU_POLICY_NR_LEAVES, POLICY_LEAVES);
+      memory.set64(at + domctl.DOMCTL_CPU_POLICY_LEAVES, buffer);
+    });
+    return memory.get32(u + domctl.DOMCTL_CPU_POLICY_NR_LEAVES);
+  }
+  #giveCpuPolicy(domid: number, count: number): void {
+    const { memory, buffer } = this.#calls;
     this.#calls.domctl("set_cpu_policy", domctl.XEN_DOMCTL_set_cpu_policy, domid, (at) => {
       memory.set32(at + domctl.DOMCTL_CPU_POLICY_NR_LEAVES, count);
       memory.set64(at + domctl.DOMCTL_CPU_POLICY_LEAVES, buffer);

@@ -54,6 +54,10 @@ static void load_and_store(u64 xcr0)
     if (has_word("suspends")) {
         u32 reason = SUSPEND;
         hypercall(SCHED_OP, 2, (u64)&reason, 0, 0);
+        u32 a, b, c, d, e;
+        cpuid(1, 0, &a, &b, &c, &d);
+        cpuid(7, 0, &a, &e, &b, &d);
+        say("RESUMED fma %d avx %d f16c %d avx2 %d", (u64)(c >> 12 & 1), (u64)(c >> 28 & 1), (u64)(c >> 29 & 1), (u64)(e >> 5 & 1));
     }
     for (u32 i = 512; i < AREA; i++) stored[i] = 0;
     asm volatile("xsave64 %0" : "=m"(stored) : "a"(-1), "d"(-1) : "memory");
