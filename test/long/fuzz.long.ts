@@ -4,7 +4,7 @@
  * tried and succeeded.
  */
 import { expect, it } from "vitest";
-import { FuzzHost, KINDS, haveCompiler } from "../hypervisor/fuzz/host.ts";
+import { CYCLE, FuzzHost, KINDS, haveCompiler } from "../hypervisor/fuzz/host.ts";
 import { unreached } from "../hypervisor/fuzz/reach.ts";
 
 const CALLS = Number(process.env.XENARIUM_FUZZ_CALLS ?? Infinity);
@@ -21,18 +21,19 @@ it.skipIf(!haveCompiler)(
   async () => {
     const extent = { calls: CALLS, seconds: SECONDS, rounds: KINDS };
     let said = 0;
-    const { calls, rounds, checks, seconds, tally, forks } = await new FuzzHost().run(SEED, extent, (soFar) => {
+    const { calls, rounds, checks, seconds, tally, forks, huge } = await new FuzzHost().run(SEED, extent, (soFar) => {
       if (soFar.calls < said + SAY_EVERY) return;
       said = soFar.calls;
       console.log(`${said} hypercalls in ${soFar.rounds} rounds and ${soFar.seconds.toFixed(0)} s from seed ${SEED}`);
     });
     const each = [...tally].sort().map(([name, { ok, tried }]) => `${name}=${ok}/${tried}`);
     console.log(
-      `${calls} hypercalls in ${rounds} rounds and ${seconds.toFixed(0)} s from seed ${SEED}, ${checks} checks, forks ${JSON.stringify(forks)}: 0 breaks`,
+      `${calls} hypercalls in ${rounds} rounds and ${seconds.toFixed(0)} s from seed ${SEED}, ${checks} checks, forks ${JSON.stringify(forks)}, ${huge} rounds with an entry of 1 GiB: 0 breaks`,
     );
     console.log(`succeeded/tried by number.operation: ${each.join(" ")}`);
     if (CALLS < Infinity) expect(calls, `calls made in ${seconds.toFixed(0)} s`).toBeGreaterThanOrEqual(CALLS);
     // A machine that has too little time makes too few calls to have reached everything.
+    if (rounds >= CYCLE) expect(huge).toBeGreaterThan(0);
     if (calls >= ENOUGH) expect(unreached(tally)).toEqual([]);
     else console.log(`fewer than ${ENOUGH} calls: what they reached was not judged`);
   },

@@ -48,6 +48,8 @@ export interface FuzzResult {
   seconds: number;
   tally: Tally;
   forks: ForksTally;
+  /** Rounds in which the memory of a PVH domain began as an entry of 1 GiB. */
+  huge: number;
 }
 
 /** How much is done: rounds until `calls` hypercalls are made or `seconds` are over, but at least `rounds` of them. */
@@ -65,11 +67,16 @@ export const KINDS = 4;
  */
 export const CYCLE = 4 * KINDS;
 const hasForks = (seed: number): boolean => seed % CYCLE < KINDS;
+/** In the next KINDS rounds the PVH domain has more than 1 GiB, which its second stage has as one entry in the beginning. */
+const isLarge = (seed: number): boolean => seed % CYCLE >= KINDS && seed % CYCLE < 2 * KINDS;
+const LARGE_MIB = 1056;
 /**
- * What is done in a round, all of it derived from its seed: for two PV domains and a PVH one, the vCPUs and the wild calls in a thousand operations.
+ * What is done in a round, all of it derived from its seed: for two PV domains and a PVH one, the memory, the vCPUs and the wild calls in a thousand
+ * operations.
  */
-function plan(seed: number): { vcpus: number[]; wild: number[] } {
+function plan(seed: number): { memory: number[]; vcpus: number[]; wild: number[] } {
   return {
+    memory: [16, 16, isLarge(seed) ? LARGE_MIB : 16],
     vcpus: [2 + (seed % 3), 2 + (Math.floor(seed / 3) % 3), 2 + (Math.floor(seed / 9) % 3)],
     // A wild domain cannot check itself, so the others check it.
     wild: [
@@ -113,6 +120,7 @@ export class FuzzHost {
     seconds: 0,
     tally: new Map(),
     forks: { pvh: 0, pv: 0, refused: 0, compared: 0 },
+    huge: 0,
   };
   private readonly work: string;
   /** The number of calls that a copy's vCPU had made when it was made, by "domid vcpu". */
@@ -133,7 +141,7 @@ export class FuzzHost {
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
     this.host = new PoweredHost({
-      memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 512),
+      memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 3328),
       pcpus,
       boot,
       imageFolder: dist,
@@ -271,7 +279,7 @@ export class FuzzHost {
   }
 
   private async round(seed: number): Promise<void> {
-    const { vcpus, wild } = plan(seed);
+    const { memory, vcpus, wild } = plan(seed);
     const { toolstack } = this.host;
     // Each is told the others' numbers before it runs.
     const domids: number[] = [];
@@ -280,7 +288,7 @@ export class FuzzHost {
     for (const [i, number] of numbers.entries()) {
       const [peer, other] = numbers.filter((each) => each !== number);
       const extra = `seed=${seed * 3 + i} peer=${peer} other=${other} wild=${wild[i]} vcpus=${vcpus[i]} count=120000`;
-      domids.push(await this.create(`fuzz${i}`, i === 2 ? PVH_KERNEL : "fuzz.elf", 16, vcpus[i]!, extra));
+      domids.push(await this.create(`fuzz${i}`, i === 2 ? PVH_KERNEL : "fuzz.elf", memory[i]!, vcpus[i]!, extra));
       this.lastDomid = domids[i]!;
     }
     // A number was skipped because it is in use. The next round will have the right numbers.
@@ -289,6 +297,7 @@ export class FuzzHost {
       const passed = stopwatch(Date.now);
       const used = stopwatch(ownMilliseconds);
       this.heard = Date.now();
+      if (isLarge(seed) && (await this.hasHugeEntry(domids[2]!))) this.result.huge++;
       // Only one round is traced, because records cost more than the calls do.
       const watch = this.result.rounds === 0 && !this.alone ? new TraceWatch(this.host) : null;
       await watch?.begin(first);
@@ -333,6 +342,14 @@ export class FuzzHost {
     const { palette } = await this.host.toolstack.request("frameMap");
     const left = palette.filter(({ kind }) => kind === "copy-on-write").reduce((sum, { frames }) => sum + frames, 0);
     if (left) throw new Error(`${left} frames are still shared, and nobody is left who shares them`);
+  }
+
+  /** The domain has not run, so its addresses are guest-physical. What other domains have in the host's memory may leave no whole GiB for it. */
+  private async hasHugeEntry(domid: number): Promise<boolean> {
+    const { rootSecond } = await this.host.toolstack.request("inspectWalk", {
+      ...{ domid, vcpu: 0, tables: "kernel", address: 0x2000_0000n },
+    });
+    return rootSecond?.steps.at(-1)?.level === 3;
   }
 
   private forks(domids: readonly number[], vcpus: readonly number[], wild: readonly number[], seed: number): Forks {

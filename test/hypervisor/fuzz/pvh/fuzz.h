@@ -15,17 +15,22 @@ enum {
     MAPS = 12,         /* places where grants of the peers are mapped */
     FIRST_REF = 16, REFS = 24, /* as in ../guest: the peers guess these references and map them */
     SUBOPS = 32, NUMBERS = 42,
+    EXTENTS = 2,       /* of 2 MiB, which each vCPU has in a domain of more than 1 GiB */
     RUSH_PAGES = 1024, /* pages of which each vCPU has one word */
 };
 
-/* Guest frame numbers. Memory ends at 16 MiB. The places above are empty until something is put there. */
-#define RAM_PLACE(lane, n) (0xc00ul + (lane) * 0x40ul + (n))
-#define HOLE_PLACE(lane, n) (0x8000ul + (lane) * 0x40ul + (n))
-#define MAP_PLACE(lane, n) (0x9000ul + (lane) * 0x40ul + (n))
-#define TABLE_PLACE 0xa000ul
-#define STATUS_PLACE 0xa008ul
-#define INFO_PLACE 0xa010ul
-#define NOWHERE 0x30000ul
+/*
+ * Guest frame numbers. Memory ends at 16 MiB, and the places above are empty until something is put there. In a domain of more than 1 GiB, whose memory
+ * begins as one entry of 1 GiB, they all lie `above` that, and the places with memory lie far apart in it.
+ */
+#define RAM_PLACE(lane, n) (above ? 0x1000ul + ((lane) * RAM_PLACES + (n)) * 0xa00ul : 0xc00ul + (lane) * 0x40ul + (n))
+#define HOLE_PLACE(lane, n) (above + 0x8000ul + (lane) * 0x40ul + (n))
+#define MAP_PLACE(lane, n) (above + 0x9000ul + (lane) * 0x40ul + (n))
+#define TABLE_PLACE (above + 0xa000ul)
+#define STATUS_PLACE (above + 0xa008ul)
+#define INFO_PLACE (above + 0xa010ul)
+#define NOWHERE (above + 0x30000ul)
+#define EXTENT_PLACE(lane, n) (0x3d000ul + ((lane) * EXTENTS + (n)) * 512)
 #define RUSH_PLACE 0x600ul
 
 /* CODE: a private place with a function that returns its tag. */
@@ -48,7 +53,7 @@ struct lane {
 };
 extern struct lane lanes[LANES];
 extern u32 lane_count;
-extern u64 wild_permille, calls_wanted, peers[2];
+extern u64 wild_permille, calls_wanted, peers[2], above;
 extern char stacks[];
 void *memset(void *to, int value, u64 count);
 
@@ -109,6 +114,10 @@ void own_code_play(struct lane *l);
 void debug_play(struct lane *l);
 /* In grants.c: a copy has no grants, and its table is at no place. */
 void grants_lost(struct lane *l);
+
+/* In large.c. */
+void large_init(void);
+void extent_play(struct lane *l);
 
 void device_play(struct lane *l);
 void code_play(struct lane *l);

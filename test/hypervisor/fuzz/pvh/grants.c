@@ -15,7 +15,7 @@ struct side { u64 what; u16 domid, offset, pad[2]; };
 struct copy { struct side from, to; u16 length, flags; short status; };
 
 /* The table may be moved at any time. Entries that are written where it was before are lost. */
-static volatile u64 table_at = TABLE_PLACE;
+static volatile u64 table_at;
 static volatile u32 version = 1;
 static struct v1 *v1(u32 ref) { return (struct v1 *)(table_at * PAGE) + ref; }
 static struct v2 *v2(u32 ref) { return (struct v2 *)(table_at * PAGE) + ref; }
@@ -55,7 +55,11 @@ static void show_status(struct lane *l)
     *a = (struct add_to_physmap){ SELF, 0, SPACE_GRANT_TABLE, STATUS_FRAME, STATUS_PLACE };
     call(l, MEMORY_OP, 27, MEM_ADD_TO_PHYSMAP, (u64)a, 0);
 }
-void grants_init(void) { show_table(&lanes[0], TABLE_PLACE); }
+void grants_init(void)
+{
+    table_at = TABLE_PLACE;
+    show_table(&lanes[0], TABLE_PLACE);
+}
 
 /* The domain whose table is shown. */
 static u32 shown_of;

@@ -93,7 +93,7 @@ static void progress(struct lane *l)
 static void (*const plays[])(struct lane *) = {
     frame_play, frame_play, frame_play, frame_play, frame_play, grant_play, grant_play, map_play, map_play, map_play, event_play, event_play,
     vcpu_play, ask_play, ask_play, device_play, device_play, code_play, judge_some, judge_some,
-    own_code_play, own_code_play, debug_play,
+    own_code_play, own_code_play, debug_play, extent_play,
 };
 static void fuzz(void)
 {
@@ -144,6 +144,7 @@ void begin(u32 which)
     wild_permille = number_of("wild", 0);
     calls_wanted = number_of("count", 100000);
     lane_count = number_of("vcpus", 1);
+    large_init();
     for (u32 n = 0; n < lane_count; n++) lane_init(&lanes[n], n, seed);
     canaries_init();
     grants_init();
