@@ -1,10 +1,10 @@
 /**
  * Runs hostile domains as in `npm test`, but for as long as one likes: for XENARIUM_FUZZ_CALLS hypercalls, which must be reached, or else for
- * XENARIUM_FUZZ_SECONDS, beginning with XENARIUM_FUZZ_SEED. With both, the calls may take that many seconds. It reports how often each hypercall was
- * tried and succeeded.
+ * XENARIUM_FUZZ_SECONDS, beginning with XENARIUM_FUZZ_SEED. With both, the calls may take that many seconds. With XENARIUM_FUZZ_MEMORY=3328 some PVH
+ * domains have more than 1 GiB. It reports how often each hypercall was tried and succeeded.
  */
 import { expect, it } from "vitest";
-import { CYCLE, FuzzHost, KINDS, haveCompiler } from "../hypervisor/fuzz/host.ts";
+import { FuzzHost, KINDS, haveCompiler } from "../hypervisor/fuzz/host.ts";
 import { unreached } from "../hypervisor/fuzz/reach.ts";
 
 const CALLS = Number(process.env.XENARIUM_FUZZ_CALLS ?? Infinity);
@@ -33,7 +33,6 @@ it.skipIf(!haveCompiler)(
     console.log(`succeeded/tried by number.operation: ${each.join(" ")}`);
     if (CALLS < Infinity) expect(calls, `calls made in ${seconds.toFixed(0)} s`).toBeGreaterThanOrEqual(CALLS);
     // A machine that has too little time makes too few calls to have reached everything.
-    if (rounds >= CYCLE) expect(huge).toBeGreaterThan(0);
     if (calls >= ENOUGH) expect(unreached(tally)).toEqual([]);
     else console.log(`fewer than ${ENOUGH} calls: what they reached was not judged`);
   },

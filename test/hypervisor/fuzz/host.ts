@@ -67,9 +67,13 @@ export const KINDS = 4;
  */
 export const CYCLE = 4 * KINDS;
 const hasForks = (seed: number): boolean => seed % CYCLE < KINDS;
-/** In the next KINDS rounds the PVH domain has more than 1 GiB, which its second stage has as one entry in the beginning. */
-const isLarge = (seed: number): boolean => seed % CYCLE >= KINDS && seed % CYCLE < 2 * KINDS;
+const HOST_MIB = Number(process.env.XENARIUM_FUZZ_MEMORY ?? 512);
 const LARGE_MIB = 1056;
+/**
+ * In the next KINDS rounds the PVH domain has more than 1 GiB, if the host has room for that, which its second stage has as one entry in the beginning.
+ */
+const isLarge = (seed: number): boolean =>
+  HOST_MIB > 2 * LARGE_MIB && seed % CYCLE >= KINDS && seed % CYCLE < 2 * KINDS;
 /**
  * What is done in a round, all of it derived from its seed: for two PV domains and a PVH one, the memory, the vCPUs and the wild calls in a thousand
  * operations.
@@ -141,7 +145,7 @@ export class FuzzHost {
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
     this.host = new PoweredHost({
-      memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 3328),
+      memoryMiB: HOST_MIB,
       pcpus,
       boot,
       imageFolder: dist,
