@@ -197,9 +197,12 @@ export class DomainDevices {
    */
   problem(address: DeviceAddress): string | null {
     const { backendDomid, kind, domid, id } = address;
+    const state = this.#store.read(`${backendPath(address)}/state`);
+    // What is there was said of an earlier connection.
+    if (xenbusState(state) === XENBUS.Connected) return null;
     const said = this.#store.read(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}/error`);
     if (said) return said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
-    if (this.#store.read(`${backendPath(address)}/state`) !== null) return null;
+    if (state !== null) return null;
     const stranded = this.#store.read(`/libxl/${domid}/device/${kind}/${id}/stranded`);
     if (stranded !== null) return stranded;
     const isThere = this.#store.read(`/local/domain/${backendDomid}`) !== null;

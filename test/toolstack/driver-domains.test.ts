@@ -222,6 +222,16 @@ describe("the devices of a driver domain that starts again", () => {
     const problem = async (): Promise<string | null> =>
       ((await ask("deviceList", { domid: front, kind: "vbd" })) as { problem: string | null }[])[0]!.problem;
     expect(await problem()).toBeNull();
+    // What an earlier connection failed by is over when the next one works.
+    const back = backendOf(driver, front);
+    host.store.write(`${back.replace("/backend/", "/error/backend/")}/error`, "spoiled");
+    for (const [state, said] of [
+      [5, "spoiled"],
+      [4, null],
+    ] as const) {
+      host.store.write(`${back}/state`, state);
+      expect(await problem()).toBe(said);
+    }
     await ask("destroy", { domid: driver });
     expect(await problem()).toMatch(/^Domain \d+, which had its backend, has gone/);
   });
