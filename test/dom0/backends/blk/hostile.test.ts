@@ -228,12 +228,7 @@ describe("a block frontend", () => {
   );
 
   it("closes while it writes, and its image is given to nobody else before that write has ended", async () => {
-    let device: BlockDevice | null = null;
-    const connect = BlockDevice.prototype.connect;
-    vi.spyOn(BlockDevice.prototype, "connect").mockImplementation(function (this: BlockDevice) {
-      device = this;
-      return connect.call(this);
-    });
+    const connects = vi.spyOn(BlockDevice.prototype, "connect");
     const disconnects = vi.spyOn(BlockDevice.prototype, "disconnect");
     let end = (): void => {};
     vi.spyOn(RawStore.prototype, "flush").mockResolvedValue();
@@ -249,7 +244,7 @@ describe("a block frontend", () => {
     disk.front.state(5);
     await expect.poll(() => disconnects.mock.calls.length).toBe(1);
     let isHeld = false;
-    const held = device!.hold().then((image) => {
+    const held = connects.mock.contexts[0]!.hold().then((image) => {
       isHeld = true;
       return image;
     });
