@@ -244,7 +244,8 @@ describe("a block frontend", () => {
     disk.front.state(5);
     await expect.poll(() => disconnects.mock.calls.length).toBe(1);
     let isHeld = false;
-    const held = connects.mock.contexts[0]!.hold().then((image) => {
+    const device = connects.mock.contexts[0] as BlockDevice;
+    const held = device.hold().then((image) => {
       isHeld = true;
       return image;
     });
