@@ -30,6 +30,8 @@ if (files.length) {
 const built = spawnSync(process.execPath, ["core/build.mjs"], { stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
 process.env.XENARIUM_BUILT = "1";
+// Both runs have one cache of translated code, as a user's hosts have.
+process.env.XENARIUM_CACHE = path.join(folder, "cache");
 const ended = await Promise.all([
   lane("application", [vitest(...APPLICATION)]),
   lane("others", [lint, vitest(...APPLICATION.flatMap((folder) => ["--exclude", `${folder}**`]))]),

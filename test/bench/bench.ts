@@ -10,7 +10,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
-import setup from "../build.ts";
+import { build } from "../build.ts";
 import { bootReport, measureBoots, type Boots } from "./boot.ts";
 import { idleReport, measureIdle } from "./idle.ts";
 import { inOutMissing, inOutReport, measureInOut, type InOut } from "./io.ts";
@@ -152,7 +152,9 @@ async function measureAll(): Promise<Partial<Record<Section, string>>> {
 
 /** The last lines of the output. */
 const ending: string[] = [];
-setup();
+build();
+// Each measurement begins as on a new computer, but for --kept.
+process.env.XENARIUM_CACHE = "none";
 const measured = await measureAll();
 const machine = `${cpus().length} x ${cpus()[0]?.model ?? "unknown"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
 const where = `${new Date().toISOString().slice(0, 10)}, ${machine}; medians of ${runs}.`;

@@ -15,7 +15,7 @@ import { onConsole } from "./on-console.ts";
 import { compilerMissing, program } from "./programs.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261129);
-const TRIES = Number(process.env.XENARIUM_TRIES ?? 4000);
+const TRIES = Number(process.env.XENARIUM_TRIES ?? 2000);
 const missing = driverMissing ?? compilerMissing();
 const folder = temporaryFolder("hostile-pair");
 let host: HostService;

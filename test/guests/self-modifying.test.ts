@@ -18,9 +18,8 @@ process.env.XENARIUM_CACHE = temporaryFolder("self-modifying");
 
 describe.skipIf(missing !== null)(`code that changes itself, in Debian${missing ? ` (${missing})` : ""}`, () => {
   it.each([
-    ["one vCPU", ["--vcpus", "1", "--pcpus", "1"]],
     ["two vCPUs on two pCPUs", ["--vcpus", "2", "--pcpus", "2"]],
-    ["one vCPU, with what both have left in the cache of translated code", ["--vcpus", "1", "--pcpus", "1"]],
+    ["one vCPU, with what these have left in the cache of translated code", ["--vcpus", "1", "--pcpus", "1"]],
   ])(
     "executes what was written last: %s",
     async (_, more) => {
