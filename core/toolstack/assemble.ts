@@ -33,6 +33,7 @@ import { DriverDomains } from "./driver-domains.ts";
 import { errorData } from "./error.ts";
 import { HeldDomains } from "./held-domains.ts";
 import { Holds } from "./holds.ts";
+import { HotPlug } from "./hot-plug.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Crashes } from "./inspect/crashes.ts";
 import { Inspection } from "./inspect/inspection.ts";
@@ -159,7 +160,15 @@ export function assembleDom0({
   const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.host.physicalInfo().nrCpus;
   const observer = new Observer(hypercalls, foreign, frames);
-  const driverDomains = new DriverDomains({ store, devices, observer, foreign, memory });
+  const driverDomains = new DriverDomains({
+    store,
+    devices,
+    observer,
+    foreign,
+    memory,
+    replace: (address) => hotPlug.replace(address),
+    notice: (severity, message, each) => emit("notice", { severity, message, domid: each }),
+  });
   const lifecycle: Lifecycle = new Lifecycle({
     hypercalls,
     store,
@@ -176,6 +185,7 @@ export function assembleDom0({
     emit,
     pcpus,
   });
+  const hotPlug: HotPlug = new HotPlug(lifecycle, devices, store, backends);
   const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, backends, consoles, emit });
   const held = new HeldDomains(lifecycle.shells, emit);
   const reports: Reports = new Reports(
@@ -241,6 +251,7 @@ export function assembleDom0({
     inspection,
     crashes,
     diskBoot,
+    hotPlug,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());

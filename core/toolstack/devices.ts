@@ -132,6 +132,11 @@ export class DomainDevices {
     );
   }
 
+  /** Notes why a device has no backend and will not get one, for those who ask what is wrong with it. */
+  strand({ kind, domid, id }: DeviceAddress, why: string): void {
+    this.#store.write(`/libxl/${domid}/device/${kind}/${id}/stranded`, why);
+  }
+
   get #own(): number {
     return this.#store.connection.domid;
   }
@@ -186,10 +191,23 @@ export class DomainDevices {
     );
   }
 
-  /** Returns what the backend wrote about why it has closed. Another domain may have written anything. */
-  problem({ backendDomid, kind, domid, id }: DeviceAddress): string | null {
+  /**
+   * Returns what the backend wrote about why it has closed, of which another domain may have written anything, or why there is no backend; null where
+   * there is one that says nothing.
+   */
+  problem(address: DeviceAddress): string | null {
+    const { backendDomid, kind, domid, id } = address;
+    const state = this.#store.read(`${backendPath(address)}/state`);
+    // What is there was said of an earlier connection.
+    if (xenbusState(state) === XENBUS.Connected) return null;
     const said = this.#store.read(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}/error`);
-    return said && said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
+    if (said) return said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
+    if (state !== null) return null;
+    const stranded = this.#store.read(`/libxl/${domid}/device/${kind}/${id}/stranded`);
+    if (stranded !== null) return stranded;
+    const isThere = this.#store.read(`/local/domain/${backendDomid}`) !== null;
+    const why = isThere ? " has no backend for it any more" : ", which had its backend, has gone";
+    return `Domain ${backendDomid}${why}: what the guest asks of it waits.`;
   }
 
   /**
@@ -230,6 +248,25 @@ export class DomainDevices {
     const isDone = (state: XenbusState): boolean => state === XENBUS.Closed || state === XENBUS.Unknown;
     if (isWatched) await this.#until(`${this.frontendPath(address)}/state`, isDone);
     this.#remove(address);
+  }
+
+  /**
+   * Takes away a device whose backend has ended, and gives the guest another in its place. The backend's domain has the same domid, and its backend may
+   * come later. As in attach(), nothing else may be under way with that device. Throws Refusal if the guest does not give the old device up.
+   */
+  async replace(address: DeviceAddress, spec: DeviceSpec, isThere: () => void): Promise<void> {
+    this.#store.remove(this.frontendPath(address));
+    if (!(await this.#forgotten(address.domid, address)))
+      throw new Refusal("ETIMEDOUT", `The guest does not let go of ${this.title(address)}.`);
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    isThere();
+    // That domain may have gone meanwhile. Nobody would ever remove what was written into its directory.
+    if (this.#store.read(`/local/domain/${address.backendDomid}`) === null)
+      throw new Refusal("ESRCH", `${this.title(address)}: domain ${address.backendDomid} has gone again.`);
+    this.#store.transaction((t) => {
+      this.#writeFrontend(address, spec, t);
+      this.#writeBehind(address, spec, t);
+    });
   }
 
   /** Resolves when the guest no longer uses an earlier device with this id, or seems to make no progress with that. */
@@ -300,6 +337,7 @@ export class DomainDevices {
         backendState: xenbusState(this.#store.read(`${back}/state`)),
         eventChannel: read("event-channel") ?? read("port"),
         ringRef: read("ring-ref") ?? read("ring-ref0"),
+        problem: this.problem(address),
       };
     });
   }

@@ -3,7 +3,8 @@
  * grants of the frontends are meant for it, and it finds the backends' directories as the toolstack wrote them for the old one. Linux's backends go
  * on with a connected ring at the place where its responses end. That is right only if every request has had its response. Nobody can tell from the
  * ring which requests were taken and not answered, or were answered out of order, and a request that is carried out twice would write what its pages
- * contain by then. So a device that has requests on the way is left without a backend, as real Xen leaves it. The backends of native domains know
+ * contain by then. So an interface that has packets on the way is replaced by another one, and a disk that has requests
+ * on the way is left without a backend, as real Xen leaves it. The backends of native domains know
  * which requests are left (`goesOnWithRequests` in core/dom0/xenbus/kind.ts), so those devices go on in any case.
  */
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
@@ -14,6 +15,7 @@ import type { Nodes } from "../dom0/xenbus/kind.ts";
 import { XENBUS, xenbusState, type XenbusState } from "../dom0/xenbus/state.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { DomainDevices } from "./devices.ts";
+import { errorData } from "./error.ts";
 
 /** The offsets of req_prod and rsp_prod in the first page of a ring (public/io/ring.h). */
 const REQ_PROD = 0;
@@ -38,6 +40,9 @@ export interface DriverDomainParts {
   observer: Observer;
   foreign: ForeignFrames;
   memory: PhysicalMemory;
+  /** Gives a guest another device in the place of one whose backend has ended. */
+  replace: (address: DeviceAddress) => Promise<void>;
+  notice: (severity: "warning" | "error", message: string, domid: number) => void;
 }
 
 export class DriverDomains {
@@ -66,12 +71,11 @@ export class DriverDomains {
   }
 
   /**
-   * Writes the backends' directories for the domain that has taken the old one's place, under the same domid, before it runs. Returns the devices
-   * that had to be left without a backend.
+   * Writes the backends' directories for the domain that has taken the old one's place, under the same domid, before it runs. Devices that can't go
+   * on are replaced or, where the guest could not do with another one, left without a backend, and the user is told.
    */
-  attach(served: readonly ServedDevice[]): ServedDevice[] {
+  attach(served: readonly ServedDevice[]): void {
     const { store, devices } = this.#parts;
-    const left: ServedDevice[] = [];
     for (const device of served) {
       const { address, back, canGoOn } = device;
       // Meanwhile the other domain may have gone, or the device may have been detached. What its frontend has removed is not written again.
@@ -80,9 +84,30 @@ export class DriverDomains {
       if (canGoOn) {
         store.transaction((t) => devices.writeBackend(address, back, t));
         this.#readable(devices.frontendPath(address), address);
-      } else left.push(device);
+      } else if (devices.kind(address.kind).isReplaceable) void this.#replace(address);
+      else this.#leave(address, LEFT);
     }
-    return left;
+  }
+
+  async #replace(address: DeviceAddress): Promise<void> {
+    const { devices, replace, notice } = this.#parts;
+    const title = devices.title(address);
+    try {
+      await replace(address);
+      const message = `${title} of domain ${address.domid} lost its backend while packets were on their way, and was taken away and attached again: its guest sets it up anew.`;
+      notice("warning", message, address.domid);
+    } catch (error) {
+      this.#leave(address, `${errorData(error).message} Detach it and attach it again.`);
+    }
+  }
+
+  #leave(address: DeviceAddress, why: string): void {
+    const { devices, notice } = this.#parts;
+    const { domid } = address;
+    // It may have gone meanwhile.
+    if (devices.find(domid, address.kind, address.id) === null) return;
+    devices.strand(address, why);
+    notice("error", `${devices.title(address)} of domain ${domid} stays without its backend. ${why}`, domid);
   }
 
   /** xenstored has forgotten what the old domain was allowed to read. The new one is allowed to read the same. */
@@ -126,7 +151,9 @@ export class DriverDomains {
   }
 }
 
-/** A sentence about a device that attach() had to leave. `title` is the device's. */
-export function leftSentence(title: string, domid: number): string {
-  return `${title} of domain ${domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is done. Detach and attach an interface again; for a disk, start the domain again.`;
-}
+/**
+ * Why a disk is left, and what is to be done. Its guest's driver waits for each request without a limit, when it is detached too, and hears nothing
+ * more of Xen meanwhile (core/dom0/xenbus/README.md).
+ */
+const LEFT =
+  "Its backend ended while requests were on their way, and which of them were done can't be known, so the guest waits for them for good. What was acknowledged is done. Do not detach it: destroy the domain and start it again.";

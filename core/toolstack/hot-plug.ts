@@ -1,5 +1,5 @@
 /** Devices that are attached to a domain and detached from it while it runs: xl block-attach, block-detach, cd-insert, cd-eject and the like. */
-import { backendPath } from "../dom0/xenbus/address.ts";
+import { backendPath, type DeviceAddress } from "../dom0/xenbus/address.ts";
 import { SpecError, type DeviceKey, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { StoreError } from "../dom0/storage/block-store.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
@@ -62,6 +62,16 @@ export class HotPlug {
       const devices = domain.config.devices.filter((each) => each.kind !== kind || each.id !== id);
       domain.config = { ...domain.config, devices };
       this.#write(domain, config, id, null);
+    });
+  }
+
+  /** Gives a domain another device in the place of one whose backend has ended, unless it has been detached meanwhile. Rejects with Refusal. */
+  replace(address: DeviceAddress): Promise<void> {
+    const { domid, kind, id, backendDomid } = address;
+    return this.#inTurn(domid, async (domain) => {
+      const spec = domain.config.devices.find((each) => each.kind === kind && each.id === id);
+      if (!spec || this.#devices.find(domid, kind, id)?.backendDomid !== backendDomid) return;
+      await this.#devices.replace(address, spec, () => this.#checkThere(domid, domain));
     });
   }
 

@@ -20,7 +20,7 @@ import { checkedConfig } from "./checked-config.ts";
 import { withValue } from "./config-text.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
-import { leftSentence, type DriverDomains, type ServedDevice } from "./driver-domains.ts";
+import type { DriverDomains, ServedDevice } from "./driver-domains.ts";
 import { DomainNames } from "./domain-names.ts";
 import { moveDomainStore, removeDomainStore, writeDomainStore, writeStoreRing } from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
@@ -271,7 +271,8 @@ export class Lifecycle {
       const devicesOfIts = type === "native" ? [] : this.#devicesOf(config, options);
       const specs = [firstConsole(consolePort, built.consoleMfn), ...devicesOfIts];
       const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
-      if (again) this.#serve(again);
+      // The devices of other domains are connected again to the domain that has their backends.
+      if (again) this.#parts.driverDomains.attach(again.served);
       await devices.ready(addresses, wanted);
       wanted.throwIfAborted();
       const { name, uuid } = config;
@@ -471,13 +472,6 @@ export class Lifecycle {
     await create(null);
     if (again)
       this.#notice("error", `${config.name} has another domid now: the devices that it served are lost.`, again.domid);
-  }
-
-  /** The devices of other domains are connected again to the domain that has their backends. */
-  #serve({ served }: Again): void {
-    const { driverDomains, devices } = this.#parts;
-    for (const { address } of driverDomains.attach(served))
-      this.#notice("error", leftSentence(devices.title(address), address.domid), address.domid);
   }
 
   #notice(severity: "warning" | "error", message: string, domid: number): void {

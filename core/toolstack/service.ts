@@ -33,7 +33,7 @@ import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, parseCpus } from "./cpu-list.ts";
 import type { HeldDomains } from "./held-domains.ts";
-import { HotPlug } from "./hot-plug.ts";
+import type { HotPlug } from "./hot-plug.ts";
 import type { Emit, Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Crashes } from "./inspect/crashes.ts";
@@ -72,6 +72,7 @@ export interface ServiceParts {
   held: HeldDomains;
   reports: Reports;
   diskBoot: DiskBoot;
+  hotPlug: HotPlug;
   wiring: Wiring;
   inspection: Inspection;
   crashes: Crashes;
@@ -115,10 +116,10 @@ export class Service {
   }
 
   #makeHandlers(): Handlers {
-    const { hypercalls, store, handshakes, consoles, devices, lifecycle, saving, reports, inspection } = this.#parts;
+    const { hypercalls, store, handshakes, consoles, devices, lifecycle, saving, reports, inspection, hotPlug } =
+      this.#parts;
     const xenstore = this.#xenstore;
     const checkpoints = new Checkpoints(this.#parts);
-    const hotPlug = new HotPlug(lifecycle, devices, store, this.#parts.backends);
     const networks = new NetworkRequests(this.#parts.networks, this.#parts.threads);
     const display = new DisplayRequests(this.#parts.screens);
     const shared = new SharedFiles(lifecycle, this.#parts.backends);

@@ -64,7 +64,7 @@ export interface DeviceWiring {
   /** The XenbusStates as they were written into xenstore; null if there is none. */
   frontendState: string | null;
   backendState: string | null;
-  /** Why the backend closed it; null while it works. */
+  /** Why its backend has closed, or why it has none; null while it works. */
   problem: string | null;
   /** Empty while it is not connected, or if its backend is in another domain. */
   rings: RingWiring[];
@@ -86,6 +86,8 @@ export interface DeviceEntry {
   /** The guest's port and ring references as its frontend wrote them; null if there are none. */
   eventChannel: string | null;
   ringRef: string | null;
+  /** Why its backend has closed, or why it has none; null while it works. */
+  problem: string | null;
 }
 
 export interface DomainWiring {

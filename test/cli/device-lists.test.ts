@@ -14,16 +14,26 @@ const NODES: Record<string, string> = {
   "/local/domain/5/device/vbd/51744/backend": "made up",
 };
 
+const LISTED = [
+  { id: "51728", problem: "Its backend ended." },
+  { id: "51744", problem: null },
+];
+
 it("is not what a guest has put into its own nodes, nor an order to the terminal", async () => {
   const request = (name: string, { path }: { path: string }): Promise<unknown> => {
     if (name === "resolve") return Promise.resolve(5);
+    if (name === "deviceList") return Promise.resolve(LISTED);
     if (name === "xenstoreRead") return Promise.resolve({ value: NODES[path] ?? "", permissions: [] });
     const below = Object.keys(NODES).filter((each) => each.startsWith(`${path}/`));
     return Promise.resolve([...new Set(below.map((each) => each.slice(path.length + 1).split("/")[0]))]);
   };
-  let said = "";
+  let [said, complained] = ["", ""];
   const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
     said += String(text);
+    return true;
+  });
+  const complain = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    complained += String(text);
     return true;
   });
   try {
@@ -35,7 +45,9 @@ it("is not what a guest has put into its own nodes, nor an order to the terminal
     } as unknown as Call);
   } finally {
     write.mockRestore();
+    complain.mockRestore();
   }
+  expect(complained).toBe("5, device 51728: Its backend ended.\n");
   const lines = said.trimEnd().split("\n");
   expect(lines).toHaveLength(2);
   expect(lines[1]).toMatch(/^51728 3 +51728 +4 .*\/local\/domain\/3\/backend\/vbd\/5\/51728$/);

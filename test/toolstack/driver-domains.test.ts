@@ -165,6 +165,100 @@ describe("the devices of a driver domain that starts again", () => {
     expect(goOn(false)).toEqual({ vbd: false, vif: false });
     expect(goOn(true)).toEqual({ vbd: true, vif: true });
   });
+
+  it("are left or replaced, each with the reason, if one that isn't native has something on the way", async () => {
+    const driver = await create("driver", 'on_crash = "restart"');
+    const made = createServed("front", driver, "driver", "vif = ['backend=driver,mac=00:16:3e:00:00:01']");
+    await isReady(backendOf(driver, driver + 1, "vif", "0"));
+    const front = await made;
+    const frontends = [
+      ["vbd", DISK],
+      ["vif", "0"],
+    ] as const;
+    for (const [kind, id] of frontends) {
+      const first = kind === "vbd" ? 0 : 1;
+      const each = new HandFrontend(host.xen, host.hypercalls, host.store, front, `${kind}/${id}`, { first });
+      each.connect({ [kind === "vbd" ? "ring-ref" : "tx-ring-ref"]: each.refs[0]! });
+      each.put(1, 2);
+      each.push();
+    }
+    // The guest's driver watches its backend until it has seen that its device is gone, and no other device comes before.
+    const vif = backendOf(driver, front, "vif", "0");
+    const frontend = `/local/domain/${front}/device/vif/0`;
+    let isWatched = true;
+    const unwatched = vi.spyOn(host.store, "unwatched").mockImplementation(async (_, matches) => {
+      if (matches(`${vif}/state`)) await vi.waitUntil(() => !isWatched, { timeout: 8000 });
+      return true;
+    });
+    host.xen.stop(driver, 3);
+    await expect.poll(() => created("driver"), { timeout: 5000 }).toEqual([driver, driver]);
+    await expect.poll(() => unwatched.mock.calls.length, { timeout: 5000 }).toBeGreaterThan(0);
+    expect([host.store.read(frontend), stateOf(vif)]).toEqual([null, null]);
+    isWatched = false;
+    await expect.poll(() => stateOf(vif), { timeout: 5000 }).toBe("1");
+    expect(stateOf(frontend)).toBe("1");
+    expect(host.store.read(`${frontend}/mac`)).toBe("00:16:3e:00:00:01");
+    expect(host.store.read(`${frontend}/tx-ring-ref`)).toBeNull();
+    await expect.poll(notices).toHaveLength(2);
+    expect(notices().find((message) => message.includes("Block device"))).toMatch(
+      /stays without its backend\. .*destroy/,
+    );
+    expect(notices().find((message) => message.includes("interface"))).toMatch(/attached again/);
+    // The disk stays as it was, and who looks at it is told why.
+    const [disk] = (await ask("deviceList", { domid: front, kind: "vbd" })) as { problem: string | null }[];
+    expect(disk).toMatchObject({
+      frontendState: 3,
+      backendState: 0,
+      problem: expect.stringMatching(/on their way.*destroy/),
+    });
+    const { devices } = (await ask("wiring", { domid: front })) as DomainWiring;
+    expect(devices.find(({ kind }) => kind === "vbd")!.problem).toBe(disk!.problem);
+    expect(devices.find(({ kind }) => kind === "vif")!.problem).toBeNull();
+  });
+
+  it("say that their backend has gone with its domain", async () => {
+    const driver = await create("driver");
+    const front = await createServed("front", driver, "driver");
+    const problem = async (): Promise<string | null> =>
+      ((await ask("deviceList", { domid: front, kind: "vbd" })) as { problem: string | null }[])[0]!.problem;
+    expect(await problem()).toBeNull();
+    // What an earlier connection failed by is over when the next one works.
+    const back = backendOf(driver, front);
+    host.store.write(`${back.replace("/backend/", "/error/backend/")}/error`, "spoiled");
+    for (const [state, said] of [
+      [5, "spoiled"],
+      [4, null],
+    ] as const) {
+      host.store.write(`${back}/state`, state);
+      expect(await problem()).toBe(said);
+    }
+    await ask("destroy", { domid: driver });
+    expect(await problem()).toMatch(/^Domain \d+, which had its backend, has gone/);
+  });
+
+  it("are not written for a domain that goes again meanwhile", async () => {
+    const driver = await create("driver", 'on_crash = "restart"');
+    const front = await create("front", "vif = []");
+    const attached = attach(front, "backend=driver,mac=00:16:3e:00:00:01", "vif");
+    await isReady(backendOf(driver, front, "vif", "0"));
+    await attached;
+    const busy = (): void => {
+      const net = new HandFrontend(host.xen, host.hypercalls, host.store, front, "vif/0", { first: 1 });
+      net.connect({ "tx-ring-ref": net.refs[0]! });
+      net.put(1, 2);
+      net.push();
+    };
+    busy();
+    let letGo: (isGone: boolean) => void = () => {};
+    vi.spyOn(host.store, "unwatched").mockImplementation(() => new Promise((resolve) => (letGo = resolve)));
+    host.xen.stop(driver, 3);
+    await expect.poll(() => created("driver"), { timeout: 5000 }).toHaveLength(2);
+    await ask("destroy", { domid: driver });
+    letGo(true);
+    await expect.poll(notices, { timeout: 5000 }).toHaveLength(1);
+    expect(notices()[0]).toMatch(/stays without its backend.*gone again.*attach it again/);
+    expect(host.store.list("/local/domain")).toEqual(["0", String(front)]);
+  });
 });
 
 describe("the wiring of a device", () => {

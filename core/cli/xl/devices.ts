@@ -50,7 +50,10 @@ function list(kind: string, header: string, row: (device: Device) => string) {
         status = 1;
         return null;
       });
-      if (domid !== null) for (const device of await devices(await host(), domid, kind)) print(`${row(device)}\n`);
+      if (domid === null) continue;
+      for (const device of await devices(await host(), domid, kind)) print(`${row(device)}\n`);
+      for (const { id, problem } of await (await host()).request("deviceList", { domid, kind }))
+        if (problem !== null) complain(`${name}, device ${id}: ${problem}`);
     }
     return status;
   };

@@ -172,14 +172,20 @@ export class BackendDevice {
     this.#writtenState = state;
   }
 
-  /** Writes only while the toolstack's directory exists, since a directory that was removed must not come back. */
+  /** Writes only into its own directory. */
   async #publish(nodes: Nodes): Promise<void> {
-    const { store } = this.#kernel;
-    for (const [name, value] of Object.entries(nodes)) {
-      if (value === undefined) continue;
-      const isThere = (await store.read(`${this.backendPath}/state`)) !== null;
-      if (isThere && !this.#isGone) await store.write(`${this.backendPath}/${name}`, value);
-    }
+    for (const [name, value] of Object.entries(nodes))
+      if (value !== undefined && (await this.#hasDirectory()))
+        await this.#kernel.store.write(`${this.backendPath}/${name}`, value);
+  }
+
+  /**
+   * Whether the toolstack's directory still exists, as one that was removed must not come back, and is this device's. The next device may have its own
+   * there before this one hears that it is gone.
+   */
+  async #hasDirectory(): Promise<boolean> {
+    const state = await this.#kernel.store.read(`${this.backendPath}/state`);
+    return state !== null && !this.#isGone && !this.isReplaced(xenbusState(state));
   }
 
   #failLater(reason: unknown): void {
@@ -205,8 +211,10 @@ export class BackendDevice {
     this.problem = error instanceof Error ? error.message : String(error);
     const { domid, kind, id } = this.address;
     const root = backendRoot(this.address.backendDomid).replace(/backend$/, "error/backend");
-    const report = async (): Promise<void> =>
-      this.#kernel.store.write(`${root}/${kind}/${domid}/${id}/error`, this.problem!);
+    const report = async (): Promise<void> => {
+      if (await this.#hasDirectory())
+        await this.#kernel.store.write(`${root}/${kind}/${domid}/${id}/error`, this.problem!);
+    };
     // The store may refuse the report, as when the domain owns as many nodes as it may. Then the state still tells the frontend. If even that can't
     // be written, the device stays closed, and the others go on.
     for (const step of [report, () => this.#disconnect(XENBUS.Closing)])

@@ -246,5 +246,10 @@ export interface DeviceKind {
    * record (request-record.ts), or because it answers in the order of the ring's slots and may do again what the earlier one has done.
    */
   readonly goesOnWithRequests?: boolean;
+  /**
+   * Whether a guest goes on with another device in the place of one whose backend has ended, whatever was on its way there. What was on its way is lost
+   * then, and nobody may wait for it.
+   */
+  readonly isReplaceable?: boolean;
   create(context: BackendContext): Backend;
 }

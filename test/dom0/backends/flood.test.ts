@@ -3,14 +3,19 @@
  * loop, and no more with each event.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { T } from "../../../core/dom0/backends/9p/messages.ts";
+import { FlexRing } from "../../../core/dom0/backends/9p/ring.ts";
 import { ConsoleRing } from "../../../core/dom0/backends/console/ring.ts";
 import { DEVICE_KINDS } from "../../../core/dom0/backends/kinds.ts";
 import { EventPage } from "../../../core/dom0/xenbus/event-page.ts";
 import { Connection } from "../../../core/dom0/xenstore/connection.ts";
 import { RingTransport } from "../../../core/dom0/xenstore/ring.ts";
+import { temporaryFolder } from "../../temporary.ts";
 import { pvElf } from "../elf-files.ts";
 import { HandFrontend } from "../xenbus/frontend.ts";
 import { fakeHost, type FakeHost } from "../xenbus/host.ts";
+import { HandShare } from "./9p/frontend.ts";
+import { message, u32 } from "./9p/requests.ts";
 import { HandFramebuffer } from "./fb/frontend.ts";
 
 /** Events that the guest sends while the ring is full. */
@@ -104,6 +109,40 @@ describe("a guest that never lets its ring become empty", () => {
     expect(seen).toBeLessThanOrEqual(128);
     spy.mockRestore();
     ring.close();
+  });
+
+  it("has one share of a turn for its shared folder, also where nothing has to be asked of the host", async () => {
+    const domid = await guest(`p9 = ["tag=share,security_model=none,path=${temporaryFolder("flood")}"]`);
+    const share = new HandShare(host, domid, "0", 200);
+    await expect.poll(() => share.state).toBe("2");
+    share.connect();
+    await expect.poll(() => share.state).toBe("4");
+    const refused = message(T.clunk, 1, u32(99));
+    const take = FlexRing.prototype.take;
+    let looks = 0;
+    vi.spyOn(FlexRing.prototype, "take").mockImplementation(function (this: FlexRing, count: number) {
+      take.call(this, count);
+      // It gives up, so that a backend without a bound comes to an end too.
+      if (++looks > 20_000) return;
+      share.set(0, share.word(4));
+      while (share.room >= refused.length) share.put(refused);
+    });
+    share.put(refused);
+    const before = looks;
+    for (let i = 0; i < EVENTS; i++) {
+      share.notify();
+      host.events.deliver();
+    }
+    await turn();
+    const first = looks - before;
+    const seen = await looksInATurn(
+      () => share.notify(),
+      () => looks,
+    );
+    expect(first).toBeLessThanOrEqual(256);
+    expect(seen).toBeGreaterThan(0);
+    expect(seen).toBeLessThanOrEqual(256);
+    expect(share.state).toBe("4");
   });
 
   it("has one share of a turn for its screen", async () => {

@@ -54,7 +54,7 @@ export class SharedFolder implements Backend {
   }
 
   async connect(): Promise<Nodes> {
-    const { front, frontNumber, memory, grants, address, services, fail } = this.#context;
+    const { front, frontNumber, memory, grants, address, services } = this.#context;
     const version = await front("version");
     if (version !== "1")
       throw new Error(`the frontend's version is ${JSON.stringify(version?.slice(0, 40) ?? null)}; allowed: "1"`);
@@ -83,7 +83,7 @@ export class SharedFolder implements Backend {
     };
     const session = new Session(share, Math.min(...rings.map(({ ring }) => ring.size)));
     connection.session = session;
-    connection.lanes.push(...rings.map(({ ring, channel }) => new Lane(ring, channel, session, fail)));
+    connection.lanes.push(...rings.map(({ ring, channel }) => new Lane(ring, channel, session, this.#context)));
     // Serves what the frontend has put there before its event could be heard.
     for (const lane of connection.lanes) this.#context.later(() => lane.serve());
     return {};

@@ -7,14 +7,13 @@
  */
 import { RingError } from "../../xenbus/back-ring.ts";
 import type { Channel } from "../../xenbus/channel.ts";
+import type { BackendContext } from "../../xenbus/kind.ts";
 import { FolderError } from "./errno.ts";
 import { Answer, DATA_HEAD_BYTES, Fields, HEADER_BYTES, readHead, T, WRITE_HEAD_BYTES } from "./messages.ts";
 import { carryOut } from "./requests/table.ts";
 import type { FlexRing } from "./ring.ts";
 import type { Session } from "./session.ts";
 
-/** Requests that are taken in one go before other work has its turn. */
-const TURNS_PER_SERVICE = 64;
 /** Requests of one ring that are carried out at once; the others stay in the ring. The host has only a few threads for the files of all domains. */
 const MOST_UNDER_WAY = 8;
 
@@ -31,43 +30,59 @@ interface Writing {
   readonly end: () => void;
 }
 
+type LaneContext = Pick<BackendContext, "fail" | "later">;
+
 export class Lane {
   readonly ring: FlexRing;
   readonly channel: Channel;
   readonly #session: Session;
-  readonly #fail: (error: unknown) => void;
+  readonly #fail: BackendContext["fail"];
+  readonly #later: BackendContext["later"];
   readonly #held: Extent[] = [];
   readonly #writings: Writing[] = [];
   readonly #underWay = new Set<Promise<void>>();
   #isWriting = false;
   #isClosed = false;
+  /** The next turn of the event loop takes more. */
+  #willServe = false;
 
-  constructor(ring: FlexRing, channel: Channel, session: Session, fail: (error: unknown) => void) {
+  constructor(ring: FlexRing, channel: Channel, session: Session, { fail, later }: LaneContext) {
     this.ring = ring;
     this.channel = channel;
     this.#session = session;
     this.#fail = fail;
+    this.#later = later;
   }
 
   get inFlight(): number {
     return this.#underWay.size;
   }
 
-  /** Takes what is in the ring, and writes the answers that it has room for. */
+  /**
+   * Takes what is in the ring, as far as so much may be under way, and writes the answers that it has room for; or leaves that to the next turn of the
+   * event loop if that is to take more anyway.
+   */
   serve(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#willServe) return;
     try {
       this.#write();
-      for (let turns = TURNS_PER_SERVICE; this.#underWay.size < MOST_UNDER_WAY; turns--) {
-        if (turns === 0) {
-          setImmediate(() => this.serve());
-          return;
-        }
-        if (!this.#take()) return;
-      }
+      while (this.#underWay.size < MOST_UNDER_WAY && this.#take());
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /**
+   * In another turn, as requests that need nothing of the host would otherwise end one after the other in this one, for as long as the frontend puts
+   * more of them into the ring.
+   */
+  #serveLater(): void {
+    if (this.#willServe) return;
+    this.#willServe = true;
+    this.#later(() => {
+      this.#willServe = false;
+      this.serve();
+    });
   }
 
   /** From now on nothing is taken or answered, and the interface page is no longer touched. Resolves when nothing uses the guest's frames. */
@@ -111,7 +126,7 @@ export class Lane {
     const ended = answered.then(() => {
       if (type === T.write) this.#giveBack(extent);
       this.#underWay.delete(ended);
-      if (this.#underWay.size === MOST_UNDER_WAY - 1) this.serve();
+      if (this.#underWay.size === MOST_UNDER_WAY - 1) this.#serveLater();
     });
     this.#underWay.add(ended);
     this.#session.track(tag, ended);

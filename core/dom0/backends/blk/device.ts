@@ -37,6 +37,8 @@ export class BlockDevice implements Backend {
   /** Whether the image is about to be exchanged; requests stay in their rings meanwhile. */
   #isHeld = false;
   #queues: BlockQueue[] = [];
+  /** Of frontends that are being disconnected: what ends when their requests have ended. */
+  readonly #ending = new Set<Promise<unknown>>();
   #grants: DataGrants | null = null;
   #protocol = "";
   /** Names of the records of its queues. */
@@ -143,7 +145,10 @@ export class BlockDevice implements Backend {
     this.#queues = [];
     this.#grants = null;
     this.#room.cancel();
-    await Promise.all(queues.map((queue) => queue.close()));
+    const ended = Promise.all(queues.map((queue) => queue.close()));
+    this.#ending.add(ended);
+    await ended;
+    this.#ending.delete(ended);
     grants?.close();
     for (const key of this.#records.splice(0)) this.#context.services.records.drop(key);
   }
@@ -304,6 +309,6 @@ export class BlockDevice implements Backend {
   }
 
   #drained(): Promise<unknown> {
-    return Promise.all(this.#queues.map((queue) => queue.idle()));
+    return Promise.all([...this.#ending, ...this.#queues.map((queue) => queue.idle())]);
   }
 }

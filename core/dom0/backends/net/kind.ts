@@ -9,5 +9,7 @@ export const NET: DeviceKind = {
   config: VIFS,
   // Each slot is answered in its place, and has its request until the answer is shown. A network may carry a packet twice, or lose one.
   goesOnWithRequests: true,
+  // A network may lose packets, and Linux's driver gives an interface up without waiting for its packets.
+  isReplaceable: true,
   create: (context) => new NetworkInterface(context),
 };

@@ -13,8 +13,10 @@ import {
 } from "../../../../core/abi/io_blkif.ts";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BlockDevice } from "../../../../core/dom0/backends/blk/device.ts";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
+import { RawStore } from "../../../../core/dom0/storage/raw.ts";
 import { temporaryFolder } from "../../../temporary.ts";
 import { pvElf } from "../../elf-files.ts";
 import { HandFrontend } from "../../xenbus/frontend.ts";
@@ -75,12 +77,12 @@ class Disk {
   }
   /** Waits until everything that was asked is answered, or the backend has ended the connection. */
   async answered(): Promise<boolean> {
-    for (const last = Date.now() + PATIENCE; this.state === "4";) {
-      if (this.front.responses === this.asked) return true;
+    // The ring is looked at first: reading the state costs more than the whole request.
+    for (const last = Date.now() + PATIENCE; this.front.responses !== this.asked; await turn()) {
+      if (this.state !== "4") return false;
       if (Date.now() > last) throw new Error(`${this.front.responses} answers to ${this.asked} requests`);
-      await turn();
     }
-    return false;
+    return true;
   }
   /** The status of the latest response. */
   status(back = 1): number {
@@ -131,7 +133,10 @@ beforeEach(async () => {
   const config = `name = "tiny"\nkernel = "k"\nmemory = 4\ndisk = [${disks}]\n`;
   ({ domid } = (await host.service.handle("create", { config, files: { k: pvElf() } })) as { domid: number });
 });
-afterEach(() => host.events.stop());
+afterEach(() => {
+  vi.restoreAllMocks();
+  host.events.stop();
+});
 
 describe("a block frontend", () => {
   it("reads what it wrote, and the image has it; on a read-only disk it can only read", async () => {
@@ -221,6 +226,34 @@ describe("a block frontend", () => {
       expect(host.xen.bytes(disk.data[2]!, 4096).every((byte) => byte === 0x55)).toBe(true);
     },
   );
+
+  it("closes while it writes, and its image is given to nobody else before that write has ended", async () => {
+    const connects = vi.spyOn(BlockDevice.prototype, "connect");
+    const disconnects = vi.spyOn(BlockDevice.prototype, "disconnect");
+    let end = (): void => {};
+    vi.spyOn(RawStore.prototype, "flush").mockResolvedValue();
+    vi.spyOn(RawStore.prototype, "writeAtOnce").mockReturnValue(false);
+    const writes = vi
+      .spyOn(RawStore.prototype, "write")
+      .mockImplementation(() => new Promise<void>((resolve) => (end = resolve)));
+    const disk = new Disk(51712, 0);
+    await disk.connect();
+    disk.put(request(BLKIF_OP_WRITE, 1, 0, [[REF, 0, 7]]));
+    disk.front.push();
+    await expect.poll(() => writes.mock.calls.length).toBe(1);
+    disk.front.state(5);
+    await expect.poll(() => disconnects.mock.calls.length).toBe(1);
+    let isHeld = false;
+    const device = connects.mock.contexts[0] as BlockDevice;
+    const held = device.hold().then((image) => {
+      isHeld = true;
+      return image;
+    });
+    for (let i = 0; i < 50; i++) await turn();
+    expect(isHeld).toBe(false);
+    end();
+    (await held).release();
+  });
 
   it("is disconnected for a segment that ends behind its page, or before it begins, and nothing is read or written", async () => {
     const disk = new Disk(51712, 0);
