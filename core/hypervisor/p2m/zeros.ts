@@ -48,11 +48,6 @@ export function reclaimZeros(d: DomainMemory): i32 {
   return freed ? RECLAIMED : NO_ZEROS;
 }
 
-/** How many calls of reclaimZeros() look at all of the domain twice. */
-export function searchesOf(d: DomainMemory): u32 {
-  return 2 * (d.p2mMaxGfn / MOST_STEPS + 1);
-}
-
 /**
  * The same for whoever else needs the frame. That may be dom0 with a grant table locked, once for each grant of a request, so it looks at little; and
  * what it has looked at does not count when a vCPU finds nothing, because it may have become zero since.

@@ -93,6 +93,14 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
   });
 
+  it("is not sought for longer than a pCPU may be kept: the guest whose last zeroes are far away is crashed, as in Xen", async () => {
+    const domid = await host.start("demand late", { memoryMiB: 320, maxmemMiB: 352 });
+    const { reason, said } = await host.ended(domid);
+    expect(reason, said.join("\n")).toBe("crash");
+    expect(host.log).toContain(`d${domid}v0 touches more memory than it is to have`);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
   it("ends where nothing is zero any more: the guest is crashed then", async () => {
     const domid = await host.start("demand cleared then", { memoryMiB: 24, maxmemMiB: 64 });
     const { reason, said } = await host.ended(domid);

@@ -12,7 +12,6 @@ import { Vcpu } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
 import { DomainMemory } from "../../memory/domain_memory";
 import { NO_RESERVE, POPULATED, SEARCHING, populateForItself } from "../../p2m/on_demand";
-import { searchesOf } from "../../p2m/zeros";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { missingAddress } from "./address";
 
@@ -27,15 +26,21 @@ export function supplied(v: Vcpu, address: u64): bool {
 }
 
 /**
+ * How often a search goes on for one access: through 256 MiB that are not zero, for some tens of milliseconds. Xen's sweep goes through 4 MiB, and then on
+ * until its pCPU has something else to do. A guest can always have the frame that is found be the last that is looked at, and ask again.
+ */
+const MOST_SEARCHES: u32 = 8;
+
+/**
  * The same for an access that is not made again later, so the vCPU waits for what is being looked for, as in Xen, whose sweep for such frames is part of
- * the access. Other vCPUs' finds make a search begin anew, so there is an end to how often it goes on.
+ * the access.
  */
 function suppliedAtOnce(v: Vcpu, address: u64): bool {
   const memory = changetype<DomainMemory>(v.domain.memory);
   let outcome: i32;
-  let searches = searchesOf(memory);
+  let searches: u32 = 0;
   do outcome = populateForItself(memory, address >> 12);
-  while (outcome == SEARCHING && searches-- > 0);
+  while (outcome == SEARCHING && ++searches < MOST_SEARCHES);
   if (outcome == NO_RESERVE || outcome == SEARCHING) crashForMemory(v);
   return outcome == POPULATED;
 }

@@ -234,6 +234,27 @@ static void sought(void)
     power_off(0);
 }
 
+/* The frame that Xen, which goes on where it has stopped, comes to last is the only one that is zero. */
+#define LARGE_FULL 0x14000ul
+#define LATE 12u
+static void late(void)
+{
+    u64 zeros = 0, untouched = LARGE_FULL;
+    for (u64 gfn = 0; gfn < LARGE_FULL; gfn++) {
+        volatile u64 *last = (volatile u64 *)((gfn + 1) * PAGE - 8);
+        if (*last || !is_zero(gfn)) continue;
+        if (gfn * PAGE >= KERNEL && gfn * PAGE < (u64)end) zeros++;
+        else *last = 1;
+    }
+    while (zeros--) fill(untouched++, 1);
+    for (u32 turn = 0; turn < LATE; turn++, untouched++) {
+        *(volatile u64 *)((0x1000ul - turn) * PAGE + PAGE - 8) = 0;
+        say("LATE %d", hypercall(XEN_VERSION, 1, untouched * PAGE, 0, 0));
+        *(volatile u64 *)(untouched * PAGE + PAGE - 8) = 1;
+    }
+    power_off(0);
+}
+
 /* The steps that the control domain asks for by NMIs, one after the other. */
 #define SUSPEND 2
 static u64 touched_so_far, touched_from = 0x3e00;
@@ -321,6 +342,7 @@ void demand(void)
     if (has_word("cleared")) zeros();
     if (has_word("moments")) zeros_together();
     if (has_word("sought")) sought();
+    if (has_word("late")) late();
     say("OWNED %d", owned());
     volatile u64 *words = (volatile u64 *)address(READ);
     say("READ %x %x", words[0], words[511]);
