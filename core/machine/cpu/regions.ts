@@ -17,7 +17,7 @@
  * TRANSLATOR_READY has changed.
  */
 import { translate } from "./access";
-import { ANY_FRAME, codeChanges, codeVersion, setRunningFrame } from "./frames/code";
+import { codeChanges, codeVersion, setRunningRegion } from "./frames/code";
 import { followGeneration } from "./frames/written";
 import { checkSegment, linearMask, segmentChecked } from "./inspection";
 import { clearFault, cpu, setActivity } from "./machine";
@@ -25,6 +25,7 @@ import { codeLinear, codeMode } from "./mode";
 import { MODE_BITS } from "./mode_bits";
 import { beginPath, isOnPath, recording } from "./path";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
+import { pagesOf, recordOf } from "./region_pages";
 import { ASKED_BYTES, requestRegion, requestsInit } from "./region_requests";
 import { BAILED_UNDONE, CPU_BAILED, CPU_TLB_TAG } from "./state";
 import {
@@ -42,10 +43,8 @@ import {
   RECORD_PAGE_OFFSET,
   RECORD_PAGE_SIZE,
   RECORD_PAGE_VERSION,
-  RECORD_SIZE,
   TRANSLATOR_PAGE_LISTS,
   TRANSLATOR_READY,
-  TRANSLATOR_RECORDS,
 } from "../layout";
 import { TLB_EXECUTE, flushEpoch, pageRelied, spaceTag, tlbBase, tlbLookup, tlbTag } from "./tlb";
 
@@ -185,14 +184,6 @@ function growRegion(lin: u64, entered: u32): void {
   else if (entered >= HEAT_CLUSTER) beginPath(<u32>table, host, lin);
 }
 
-function pagesOf(record: usize): usize {
-  const list = <usize>load<u32>(record, RECORD_LIST);
-  return list ? list : record + RECORD_PAGES;
-}
-
-function recordOf(index: u32): usize {
-  return TRANSLATOR_RECORDS + <usize>index * RECORD_SIZE;
-}
 
 /** Returns whether a block that was reached `heat` times is to be requested now. */
 // @ts-ignore: decorator
@@ -308,13 +299,13 @@ export function runRegions(left: i32, poll: usize): i32 {
   let lin = codeLinear(mode);
   let index = regionAt(lin, mode);
   if (!index) return left;
-  setRunningFrame(ANY_FRAME);
   store<u64>(s, tlbTag, CPU_TLB_TAG);
   do {
     countEntry(index, lin);
     // The interpreter shows which blocks follow.
     if (recording && isOnPath()) break;
     setActivity(index);
+    setRunningRegion(index);
     const before = left;
     left = call_indirect<i32>(index, s, left, tlbBase, poll);
     const bailed = load<u32>(s, CPU_BAILED);

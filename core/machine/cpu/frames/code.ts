@@ -1,16 +1,20 @@
 /** Versions of the code in frames: a decoded block is valid only while its frame has the version at which it was decoded. */
+import { isFrameOf } from "../region_pages";
 import { changesWord, versionOf } from "./tables";
 
 /** The version of a frame that was written so often that what is decoded from it can't be kept. */
 export const VERSION_LAST: u32 = 0xffffffff;
 
-/** The frame of the running block, and whether it was written to, so that the block must be left. */
+/** The frame of the running block, or the running region (0: none), and whether that was written to, so that it must be left. */
 let runningFrame: u32 = 0;
-/** Given as the running frame when code of several frames runs. */
-export const ANY_FRAME: u32 = 0xffffffff;
+let runningRegion: u32 = 0;
 export let codeChanged: i32 = 0;
 export function setRunningFrame(frame: u32): void {
   runningFrame = frame;
+  runningRegion = 0;
+}
+export function setRunningRegion(index: u32): void {
+  runningRegion = index;
 }
 export function clearCodeChanged(): void {
   codeChanged = 0;
@@ -35,9 +39,9 @@ export function voidCode(frame: u32): void {
   atomic.add<u64>(changesWord(), 1);
   leaveIfRunning(frame);
 }
-/** The running block is left after its instruction if it may be from the frame. */
+/** What runs is left after its instruction if it is from the frame. */
 export function leaveIfRunning(frame: u32): void {
-  if (frame == runningFrame || runningFrame == ANY_FRAME) codeChanged = 1;
+  if (runningRegion ? isFrameOf(runningRegion, frame) : frame == runningFrame) codeChanged = 1;
 }
 
 function raiseVersion(at: usize): void {

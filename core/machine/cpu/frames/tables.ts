@@ -13,6 +13,7 @@
  *   watched frames before they go on.
  * - CHANGES (u64) counts the increments of all frames' versions.
  * - LOCK (u32) is taken for locked accesses that wasm's atomics can't do (misaligned ones, 16 bytes), and to mark a written frame as code.
+ * - NOTICE_LOCK (u32) is taken while a write clears a reason's bit and does what that demands, so that for others both happen at once.
  * The order that makes this safe: a writer sets WRITTEN and then looks at the reasons; who watches sets a reason and then looks at WRITTEN. Another
  * pCPU may go on writing into a frame that is WRITTEN without a look, through its TLB or a window of translated code, until it follows the generation
  * (at the next block, or when translated code returns). So who watches waits until every pCPU that executes has followed: code that was decoded
@@ -29,6 +30,7 @@ export const WATCHED: u8 = 5;
 const GENERATION: usize = 0;
 const CHANGES: usize = 8;
 const LOCK: usize = 16;
+const NOTICE_LOCK: usize = 20;
 
 let versionTable: usize = 0;
 let flagTable: usize = 0;
@@ -73,4 +75,11 @@ export function changesWord(): usize {
 @inline
 export function splitLock(): usize {
   return versionTable + LOCK;
+}
+
+/** Returns the address of the word that is 1 while somebody takes a frame's WATCHED_* away and does what that demands. */
+// @ts-ignore: decorator
+@inline
+export function noticeLock(): usize {
+  return versionTable + NOTICE_LOCK;
 }

@@ -15,6 +15,7 @@ import {
   WRITTEN,
   flagsOf,
   generationWord,
+  noticeLock,
   tableFrames,
 } from "./tables";
 
@@ -28,7 +29,10 @@ let settledGeneration: u64 = 0;
  * from it is dropped on every pCPU, and the log records it.
  */
 export function frameWritten(frame: u32): void {
-  if (frame < tableFrames && atomic.load<u8>(flagsOf(frame)) & WATCHED) notice(frame, WATCHED);
+  if (frame >= tableFrames) return;
+  const flags = atomic.load<u8>(flagsOf(frame));
+  if (flags & WATCHED) notice(frame, WATCHED);
+  if (flags & WAS_CODE) waitForNotice();
 }
 
 /** To be called before a host page is entered into this pCPU's write TLB, or is written to without it. */
@@ -37,23 +41,41 @@ export function beforeWrites(host: usize): void {
   if (frame >= tableFrames) return;
   const flags = atomic.or<u8>(flagsOf(frame), WRITTEN);
   if (flags & WATCHED) notice(frame, WATCHED);
-  // What this pCPU executes may have been decoded before somebody else's write ended the watch. A processor sees its own stores all the same.
-  if (flags & WAS_CODE) leaveIfRunning(frame);
+  if (!(flags & WAS_CODE)) return;
+  // What this pCPU executes, or has decoded, may be from before somebody else's write ended the watch. A processor sees its own stores all the same.
+  waitForNotice();
+  leaveIfRunning(frame);
 }
 
-/** Clears those of `reasons` for which the frame is watched, and does what they demand. */
+/**
+ * Clears those of `reasons` for which the frame is watched, and does what they demand. Who finds a frame no longer watched waits for the lock, and then
+ * finds its code voided too.
+ */
 function notice(frame: u32, reasons: u8): void {
+  while (atomic.cmpxchg<u32>(noticeLock(), 0, 1)) {}
+  if (unwatch(frame, reasons) & WATCHED_CODE) voidCode(frame);
+  atomic.store<u32>(noticeLock(), 0);
+}
+
+/** When this returns, whoever had taken away a watch before the call has done what it demands. */
+function waitForNotice(): void {
+  while (atomic.load<u32>(noticeLock())) {}
+}
+
+/** Returns those of `reasons` that are cleared. */
+function unwatch(frame: u32, reasons: u8): u8 {
   const at = flagsOf(frame);
   let was: u8 = atomic.load<u8>(at);
   let flags: u8 = was;
+  let met: u8 = 0;
   // The reason and the dirty bit change in one step. Otherwise who reads the log between two steps would find neither.
   do {
     flags = was;
-    const met = <u8>(flags & reasons);
-    if (!met) return;
+    met = <u8>(flags & reasons);
+    if (!met) return 0;
     was = atomic.cmpxchg<u8>(at, flags, <u8>((flags & ~met) | (met & WATCHED_LOG ? DIRTY : 0)));
   } while (was != flags);
-  if (flags & reasons & WATCHED_CODE) voidCode(frame);
+  return met;
 }
 
 // ---- generations ----
