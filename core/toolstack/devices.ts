@@ -133,8 +133,12 @@ export class DomainDevices {
   }
 
   /** Notes why a device has no backend and will not get one, for those who ask what is wrong with it. */
-  strand({ kind, domid, id }: DeviceAddress, why: string): void {
-    this.#store.write(`/libxl/${domid}/device/${kind}/${id}/stranded`, why);
+  strand(address: DeviceAddress, why: string): void {
+    this.#store.write(strandedPath(address), why);
+  }
+  /** Returns what strand() was told, until the device is replaced. */
+  stranded(address: DeviceAddress): string | null {
+    return this.#store.read(strandedPath(address));
   }
 
   get #own(): number {
@@ -203,7 +207,7 @@ export class DomainDevices {
     const said = this.#store.read(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}/error`);
     if (said) return said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
     if (state !== null) return null;
-    const stranded = this.#store.read(`/libxl/${domid}/device/${kind}/${id}/stranded`);
+    const stranded = this.stranded(address);
     if (stranded !== null) return stranded;
     const isThere = this.#store.read(`/local/domain/${backendDomid}`) !== null;
     const why = isThere ? " has no backend for it any more" : ", which had its backend, has gone";
@@ -264,6 +268,7 @@ export class DomainDevices {
     if (this.#store.read(`/local/domain/${address.backendDomid}`) === null)
       throw new Refusal("ESRCH", `${this.title(address)}: domain ${address.backendDomid} has gone again.`);
     this.#store.transaction((t) => {
+      this.#store.remove(strandedPath(address), t);
       this.#writeFrontend(address, spec, t);
       this.#writeBehind(address, spec, t);
     });
@@ -436,4 +441,8 @@ function inBytes(nodes: Nodes): Nodes {
   const byte = (value: Nodes[string]): Nodes[string] =>
     typeof value === "string" ? Buffer.from(value).toString("latin1") : value;
   return Object.fromEntries(Object.entries(nodes).map(([name, value]) => [name, byte(value)]));
+}
+
+function strandedPath({ kind, domid, id }: DeviceAddress): string {
+  return `/libxl/${domid}/device/${kind}/${id}/stranded`;
 }

@@ -40,8 +40,8 @@ export interface DriverDomainParts {
   observer: Observer;
   foreign: ForeignFrames;
   memory: PhysicalMemory;
-  /** Gives a guest another device in the place of one whose backend has ended. */
-  replace: (address: DeviceAddress) => Promise<void>;
+  /** Gives a guest another device in the place of one whose backend has ended. Returns false if that device is no longer there. */
+  replace: (address: DeviceAddress) => Promise<boolean>;
   notice: (severity: "warning" | "error", message: string, domid: number) => void;
 }
 
@@ -80,11 +80,14 @@ export class DriverDomains {
       const { address, back, canGoOn } = device;
       // Meanwhile the other domain may have gone, or the device may have been detached. What its frontend has removed is not written again.
       if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
-      if (store.read(devices.frontendPath(address)) === null) continue;
-      if (canGoOn) {
+      const { isReplaceable } = devices.kind(address.kind);
+      // Unless it was removed here, to be replaced, and the driver domain had gone again.
+      const isStranded = isReplaceable === true && devices.stranded(address) !== null;
+      if (!isStranded && store.read(devices.frontendPath(address)) === null) continue;
+      if (canGoOn && !isStranded) {
         store.transaction((t) => devices.writeBackend(address, back, t));
         this.#readable(devices.frontendPath(address), address);
-      } else if (devices.kind(address.kind).isReplaceable) void this.#replace(address);
+      } else if (isReplaceable) void this.#replace(address);
       else this.#leave(address, LEFT);
     }
   }
@@ -93,7 +96,7 @@ export class DriverDomains {
     const { devices, replace, notice } = this.#parts;
     const title = devices.title(address);
     try {
-      await replace(address);
+      if (!(await replace(address))) return;
       const message = `${title} of domain ${address.domid} lost its backend while packets were on their way, and was taken away and attached again: its guest sets it up anew.`;
       notice("warning", message, address.domid);
     } catch (error) {

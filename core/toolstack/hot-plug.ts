@@ -65,13 +65,18 @@ export class HotPlug {
     });
   }
 
-  /** Gives a domain another device in the place of one whose backend has ended, unless it has been detached meanwhile. Rejects with Refusal. */
-  replace(address: DeviceAddress): Promise<void> {
+  /**
+   * Gives a domain another device in the place of one whose backend has ended. Returns false if there is none to replace, because it has been detached
+   * meanwhile, and perhaps attached again. Rejects with Refusal.
+   */
+  replace(address: DeviceAddress): Promise<boolean> {
     const { domid, kind, id, backendDomid } = address;
     return this.#inTurn(domid, async (domain) => {
       const spec = domain.config.devices.find((each) => each.kind === kind && each.id === id);
-      if (!spec || this.#devices.find(domid, kind, id)?.backendDomid !== backendDomid) return;
+      if (!spec || this.#devices.find(domid, kind, id)?.backendDomid !== backendDomid) return false;
+      if (this.#store.read(`${backendPath(address)}/state`) !== null) return false;
       await this.#devices.replace(address, spec, () => this.#checkThere(domid, domain));
+      return true;
     });
   }
 

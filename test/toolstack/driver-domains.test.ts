@@ -261,6 +261,64 @@ describe("the devices of a driver domain that starts again", () => {
   });
 });
 
+describe("an interface that had packets on the way when its driver domain ended", () => {
+  /** Returns the driver domain and the domain that has the interface. */
+  const busyInterface = async (): Promise<[driver: number, front: number]> => {
+    const driver = await create("driver");
+    const front = await create("front", "vif = []");
+    const attached = attach(front, "backend=driver,mac=00:16:3e:00:00:01", "vif");
+    await isReady(backendOf(driver, front, "vif", "0"));
+    await attached;
+    const net = new HandFrontend(host.xen, host.hypercalls, host.store, front, "vif/0", { first: 1 });
+    net.connect({ "tx-ring-ref": net.refs[0]! });
+    net.put(1, 2);
+    net.push();
+    return [driver, front];
+  };
+
+  it("is not said to be attached again if the user detaches it at that moment", async () => {
+    const [driver, front] = await busyInterface();
+    const back = backendOf(driver, front, "vif", "0");
+    const served = host.driverDomains.served(driver, false);
+    const detached = detach(front, "0", false, "vif");
+    await expect.poll(() => stateOf(back)).toBe("5");
+    host.driverDomains.attach(served);
+    host.store.remove(back);
+    await detached;
+    // What is asked for now comes after the replacement.
+    await expect(detach(front, "0", false, "vif")).rejects.toThrow(/has no/);
+    expect([notices(), await ask("deviceList", { domid: front, kind: "vif" })]).toEqual([[], []]);
+  });
+
+  it("is attached when the driver domain comes back, if that was gone again when the guest had let go", async () => {
+    const [driver, front] = await busyInterface();
+    const back = backendOf(driver, front, "vif", "0");
+    const frontend = `/local/domain/${front}/device/vif/0`;
+    const read = host.store.read.bind(host.store);
+    let isGone = true;
+    vi.spyOn(host.store, "read").mockImplementation((path, transaction) =>
+      isGone && path === `/local/domain/${driver}` ? null : read(path, transaction),
+    );
+    const again = (): void => {
+      const served = host.driverDomains.served(driver, false);
+      host.store.remove(back);
+      host.driverDomains.attach(served);
+    };
+    again();
+    await expect.poll(notices, { timeout: 5000 }).toHaveLength(1);
+    expect([notices()[0], read(frontend)]).toEqual([expect.stringMatching(/gone again/), null]);
+    isGone = false;
+    again();
+    await expect.poll(notices, { timeout: 5000 }).toHaveLength(2);
+    expect(notices()[1]).toMatch(/attached again/);
+    expect([stateOf(frontend), stateOf(back)]).toEqual(["1", "1"]);
+    // When the backend goes for good, what was wrong before is not what is wrong then.
+    await ask("destroy", { domid: driver });
+    const [device] = (await ask("deviceList", { domid: front, kind: "vif" })) as { problem: string | null }[];
+    expect(device!.problem).toMatch(/which had its backend, has gone/);
+  });
+});
+
 describe("the wiring of a device", () => {
   it("is told as the toolstack knows it, whatever the domains at its ends have written", async () => {
     const driver = await create("driver");

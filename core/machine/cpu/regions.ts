@@ -184,7 +184,6 @@ function growRegion(lin: u64, entered: u32): void {
   else if (entered >= HEAT_CLUSTER) beginPath(<u32>table, host, lin);
 }
 
-
 /** Returns whether a block that was reached `heat` times is to be requested now. */
 // @ts-ignore: decorator
 @inline
