@@ -135,6 +135,46 @@ describe("the features of a domain", () => {
     expect(policyOf({ type: REC_X86_CPUID_POLICY, body })).toEqual(body);
   });
 
+  it("a hostile stream's policy gives at most what a new domain has, and state that its features lack is refused", () => {
+    const leaf = (number: number, subleaf: number, fill: number): Buffer => {
+      const bytes = Buffer.alloc(arch.CPUID_LEAF_SIZE, fill);
+      bytes.writeUInt32LE(number, arch.CPUID_LEAF_LEAF);
+      bytes.writeUInt32LE(subleaf, arch.CPUID_LEAF_SUBLEAF);
+      return bytes;
+    };
+    const none = arch.XEN_CPUID_NO_SUBLEAF;
+    const restored = (type: DomainTypeName, leaves: Buffer[]): number => {
+      const domid = domain(type);
+      const body = policyOf({ type: REC_X86_CPUID_POLICY, body: Buffer.concat(leaves) });
+      restorePolicy(dom0.calls, { domid, vcpus: 1, mostPages: 1, storePort: 0, consolePort: 0, cpuid: [] }, body);
+      return domid;
+    };
+    const known = [leaf(1, none, 255), leaf(7, 0, 255), leaf(0xd, 1, 255), leaf(0x80000001, none, 255)];
+    const others = [
+      leaf(0, none, 255),
+      leaf(4, 3, 255),
+      leaf(7, 1, 255),
+      leaf(0xd, 62, 255),
+      leaf(0x40000000, none, 0),
+    ];
+    for (const type of ["pv", "pvh"] as const)
+      expect(policy(restored(type, [...others, ...known, ...others]))).toEqual(policy(domain(type)));
+    // Of leaves that come twice the last counts.
+    const plain = restored("pv", [...known, leaf(1, none, 0), leaf(7, 0, 255)]);
+    expect([xsave(1), avx(1), avx2(1)].map((one) => has(plain, one))).toEqual([false, false, false]);
+    const narrow = restored("pv", [leaf(7, 0, 0), ...known, leaf(7, 0, 0)]);
+    expect([avx(1), avx2(1)].map((one) => has(narrow, one))).toEqual([true, false]);
+    const without = domain("pv", [avx(0)]);
+    for (const [domid, state] of [
+      [without, extState(7n, 7n, 7n, 848)],
+      [without, extState(3n, 7n, 3n, 848)],
+      [plain, extState(3n, 3n, 3n)],
+    ] as const)
+      expect(refusal(() => dom0.calls.vcpus.setExtState(domid, 0, state))).toBe("EINVAL");
+    for (const wrong of [leaf(7, none, 0), leaf(1, 0, 0)])
+      expect(refusal(() => restored("pvh", [...known, wrong]))).toBe("ERANGE");
+  });
+
   it("what the processor does not have can't be had: AVX-512, PCID, VMX", () => {
     const strangers = [
       bit(7, 0, 1, 16, 1),
