@@ -1,6 +1,7 @@
 /** What xl says of a domain's devices is what the toolstack knows, although the domains at both ends may have written anything. */
 import { expect, it, vi } from "vitest";
 import type { Call } from "../../core/cli/xl/command.ts";
+import { ApiError } from "../../core/api/client.ts";
 import { DEVICES } from "../../core/cli/xl/devices.ts";
 
 const NODES: Record<string, string> = {
@@ -11,6 +12,7 @@ const NODES: Record<string, string> = {
   "/local/domain/5/device/vbd/51728/backend-id": "0",
   "/local/domain/5/device/vbd/51728/state": "4",
   "/local/domain/5/device/vbd/51728/event-channel": "\x1b]0;owned\x07\x1b[2J",
+  "/local/domain/5/device/vbd/51728/come-and-gone": "listed, and removed before it is read",
   "/local/domain/5/device/vbd/51744/backend": "made up",
 };
 
@@ -23,6 +25,7 @@ it("is not what a guest has put into its own nodes, nor an order to the terminal
   const request = (name: string, { path }: { path: string }): Promise<unknown> => {
     if (name === "resolve") return Promise.resolve(5);
     if (name === "deviceList") return Promise.resolve(LISTED);
+    if (path?.endsWith("/come-and-gone")) return Promise.reject(new ApiError({ code: "ENOENT", message: "gone" }));
     if (name === "xenstoreRead") return Promise.resolve({ value: NODES[path] ?? "", permissions: [] });
     const below = Object.keys(NODES).filter((each) => each.startsWith(`${path}/`));
     return Promise.resolve([...new Set(below.map((each) => each.slice(path.length + 1).split("/")[0]))]);

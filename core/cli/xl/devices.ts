@@ -1,4 +1,5 @@
 /** Subcommands that list a domain's split devices, as xenstore has them. */
+import { ApiError } from "../../api/client.ts";
 import { complain, domidOf, print, type Call, type Host, type XlCommands } from "./command.ts";
 
 interface Device {
@@ -32,11 +33,17 @@ async function devices(host: Host, domid: number, kind: string): Promise<Device[
   );
 }
 
+/** Without those that are removed at that moment, which a guest can do as often as it likes. */
 async function nodesOf(host: Host, directory: string): Promise<Map<string, string>> {
   const names = await host.request("xenstoreList", { path: directory });
   const values = new Map<string, string>();
-  for (const name of names)
-    values.set(name, (await host.request("xenstoreRead", { path: `${directory}/${name}` })).value);
+  for (const name of names) {
+    const node = await host.request("xenstoreRead", { path: `${directory}/${name}` }).catch((error: unknown) => {
+      if (error instanceof ApiError && error.code === "ENOENT") return null;
+      throw error;
+    });
+    if (node) values.set(name, node.value);
+  }
   return values;
 }
 
