@@ -1,27 +1,31 @@
 /**
- * A saved domain as a file: 32 bytes of magic, and then gzip of the following: a u32 length and JSON of what the toolstack knows (SavedHeader); the
- * files from which the domain was created, if they were given with its configuration, because it is restarted from them; what its console had; and
- * the stream of ../dom0/saved.
+ * A saved domain as a file: 32 bytes of magic, and then in blocks (saved-blocks.ts) the following: a u32 length and JSON of what the toolstack knows
+ * (SavedHeader); the files from which the domain was created, if they were given with its configuration, because it is restarted from them; what its
+ * console had; and the stream of ../dom0/saved. Files of earlier versions have gzip of these after another magic.
  */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createGzip } from "node:zlib";
+import { createGunzip } from "node:zlib";
 import { z } from "zod";
 import { writeWhole } from "../files/whole.ts";
 import { StreamError, takeFrom, type Source } from "../dom0/saved/stream.ts";
 import { isDomainName } from "./domain-name.ts";
 import { Refusal } from "./error.ts";
+import { intoBlocks, outOfBlocks } from "./saved-blocks.ts";
 
-const MAGIC = Buffer.from("Xenarium saved domain".padEnd(32, "\n"), "latin1");
+const magic = (text: string): Buffer => Buffer.from(text.padEnd(MAGIC_BYTES, "\n"), "latin1");
+const MAGIC_BYTES = 32;
+const MAGIC = magic("Xenarium saved domain in blocks");
+const MAGIC_PACKED = magic("Xenarium saved domain");
+/** Bytes that are read from the disk at once. */
+const READ_AT_ONCE = 1 << 20;
 const MOST_HEADER = 1 << 20;
 const MOST_FILES = 512 * 2 ** 20;
 /** More than a host keeps of a console. */
 const MOST_CONSOLE = 16 * 2 ** 20;
 /** As many MiB as a stream may have pages for. */
 const MOST_MEMORY_MIB = 4096;
-/** Page tables and zeroes take little at any level, and a higher level takes longer than the disk does. */
-const GZIP_LEVEL = 1;
 
 /** The last moment that a Date can express. */
 const LAST_TIME = 8.64e15;
@@ -64,29 +68,23 @@ export async function writeSaved(
     );
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
-  const packed = createGzip({ level: GZIP_LEVEL });
-  const read = pipeline(async function* () {
+  async function* content(): AsyncGenerator<Uint8Array> {
     yield length;
     yield json;
     yield* Object.values(files);
     yield console;
     yield* stream;
-  }, packed);
-  // Whoever reads the packed stream gets the same error.
-  read.catch(() => {});
+  }
   try {
-    return await writeWhole(file, afterMagic(packed));
+    return await writeWhole(file, afterMagic(intoBlocks(content())));
   } catch (error) {
     throw fileError(error, `${file} can't be written`, WRITING);
-  } finally {
-    packed.destroy();
-    await read.catch(() => {});
   }
 }
 
-async function* afterMagic(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* afterMagic(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield MAGIC;
-  yield* packed;
+  yield* blocks;
 }
 
 function total(files: readonly { size: number }[]): number {
@@ -143,37 +141,48 @@ export function readSavedHeader(file: string): Promise<SavedHeader> {
   return reading(file, (_stream, header) => Promise.resolve(header));
 }
 
-async function reading<T>(file: string, use: (stream: Source, header: SavedHeader) => Promise<T>): Promise<T> {
+async function reading<T>(file: string, use: Use<T>): Promise<T> {
   try {
     // Whoever opens a pipe has to wait for its other end.
     const kind = await stat(file);
     if (!kind.isFile() && !kind.isDirectory()) throw new StreamError("it is no file but a device, a pipe or a socket");
-    const source = createReadStream(file);
+    const bytes = createReadStream(file, { highWaterMark: READ_AT_ONCE });
     try {
-      const found = await takeFrom(source).take(MAGIC.length).catch(magicError);
+      const source = takeFrom(bytes);
+      const found = await source.take(MAGIC.length).catch(magicError);
+      if (MAGIC_PACKED.equals(found)) return await unpacking(file, use);
       if (!MAGIC.equals(found)) throw new StreamError("it is no saved domain");
+      return await using(takeFrom(outOfBlocks(source)), use);
     } finally {
-      source.destroy();
-    }
-    const packed = createReadStream(file, { start: MAGIC.length });
-    const unpacked = createGunzip();
-    const ended = pipeline(packed, unpacked).catch((error: unknown) => unpacked.destroy(error as Error));
-    try {
-      const stream = takeFrom(unpacked);
-      const length = Buffer.from(await stream.take(4)).readUInt32LE();
-      if (length > MOST_HEADER)
-        throw new StreamError(`its description is ${length} bytes long; ${MOST_HEADER} are allowed`);
-      return await use(stream, parseHeader(await stream.take(length)));
-    } finally {
-      packed.destroy();
-      unpacked.destroy();
-      await ended;
+      bytes.destroy();
     }
   } catch (error) {
     if (error instanceof StreamError) throw new Refusal("EINVAL", `${file} can't be restored: ${error.message}.`);
     const { code, message } = error as NodeJS.ErrnoException;
     if (code?.startsWith("Z_")) throw new Refusal("EINVAL", `${file} can't be restored: it is damaged (${message}).`);
     throw fileError(error, `${file} can't be read`, READING);
+  }
+}
+
+type Use<T> = (stream: Source, header: SavedHeader) => Promise<T>;
+
+async function using<T>(stream: Source, use: Use<T>): Promise<T> {
+  const length = Buffer.from(await stream.take(4)).readUInt32LE();
+  if (length > MOST_HEADER)
+    throw new StreamError(`its description is ${length} bytes long; ${MOST_HEADER} are allowed`);
+  return await use(stream, parseHeader(await stream.take(length)));
+}
+
+async function unpacking<T>(file: string, use: Use<T>): Promise<T> {
+  const packed = createReadStream(file, { start: MAGIC_BYTES });
+  const unpacked = createGunzip();
+  const ended = pipeline(packed, unpacked).catch((error: unknown) => unpacked.destroy(error as Error));
+  try {
+    return await using(takeFrom(unpacked), use);
+  } finally {
+    packed.destroy();
+    unpacked.destroy();
+    await ended;
   }
 }
 

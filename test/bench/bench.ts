@@ -1,6 +1,6 @@
 /**
  * `npm run bench` runs guest-bench as a PV guest here, natively, and under QEMU's TCG if that is installed (with `--xen`, under real Xen in QEMU
- * too), in turn in one run; then it measures boot and memory. `--type pvh` uses a PVH guest here and in QEMU. `--scaling`, `--idle`, `--window`,
+ * too), in turn in one run; then it measures boot and memory. `--type pvh` uses a PVH guest here and in QEMU. `--scaling`, `--domains`, `--idle`, `--window`,
  * `--latency`, `--io`, `--net` and `--work` measure those instead (`--only PATTERN` chooses tasks of the work set; `--one-core` uses one processor
  * for all, and `--kept` keeps translated code from run to run, as users have it). Results are medians of --runs (3). They are printed and replace their sections of test/bench/RESULTS.md. Check values are compared,
  * because the time of a machine that computes something else means nothing.
@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
 import { build } from "../build.ts";
 import { bootReport, measureBoots, type Boots } from "./boot.ts";
+import { domainsReport, measureDomains, type ManyDomains } from "./domains.ts";
 import { idleReport, measureIdle } from "./idle.ts";
 import { inOutMissing, inOutReport, measureInOut, type InOut } from "./io.ts";
 import { latencyReport, measureLatency, type Latency } from "./latency.ts";
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "8" },
     xen: { type: "boolean", default: false },
     scaling: { type: "boolean", default: false },
+    domains: { type: "boolean", default: false },
     idle: { type: "boolean", default: false },
     window: { type: "boolean", default: false },
     latency: { type: "boolean", default: false },
@@ -120,7 +122,16 @@ async function measureWork(measured: Partial<Record<Section, string>>): Promise<
 
 async function measureAll(): Promise<Partial<Record<Section, string>>> {
   const measured: Partial<Record<Section, string>> = {};
-  if (values.scaling || values.idle || values.window || values.latency || values.io || values.net || values.work) {
+  if (
+    values.scaling ||
+    values.domains ||
+    values.idle ||
+    values.window ||
+    values.latency ||
+    values.io ||
+    values.net ||
+    values.work
+  ) {
     if (values.latency) measured.Latency = latencyReport(await repeated<Latency>("latency", measureLatency), median);
     if (values.io) {
       const missing = inOutMissing();
@@ -134,6 +145,9 @@ async function measureAll(): Promise<Partial<Record<Section, string>>> {
       measured.Window = windowReport(await measureWindow(path.resolve("dist/assets/guests/mini.elf")));
     if (values.idle && !PROCESS_FIGURES) say("--idle needs /proc, which only Linux has.");
     else if (values.idle) measured.Idle = idleReport(await measureIdle({ type }));
+    if (values.domains && !PROCESS_FIGURES) say("--domains needs /proc, which only Linux has.");
+    else if (values.domains)
+      measured.Domains = domainsReport(await repeated<ManyDomains>("many domains", measureDomains));
     if (values.scaling) {
       const scaling = await measureScaling(runs, rounds, say);
       measured.Scaling = scalingReport(scaling);

@@ -10,6 +10,7 @@ export const SECTIONS = [
   "Boot as PVH",
   "Memory",
   "Scaling",
+  "Domains",
   "Latency",
   "IO",
   "Network",

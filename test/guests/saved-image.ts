@@ -22,9 +22,9 @@ import {
   VGCF_online,
 } from "../../core/abi/arch_x86.ts";
 import { writeFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
 import { DOMCTL_EXT_VCPUCONTEXT_SIZE } from "../../core/abi/domctl.ts";
 import * as stream from "../../core/dom0/saved/stream.ts";
+import { fileOf } from "../saved-blocks.ts";
 
 export const PAGES = 16;
 const [START_INFO, CODE, STORE, CONSOLE, P2M, L1, L2, L3, L4, STACK, GDT, USER_L4] = Array.from(
@@ -220,6 +220,5 @@ export function writeImage(file: string, name: string, records: readonly Uint8Ar
   );
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
-  const magic = Buffer.from("Xenarium saved domain".padEnd(32, "\n"));
-  writeFileSync(file, Buffer.concat([magic, gzipSync(Buffer.concat([length, header, ...records]), { level: 1 })]));
+  writeFileSync(file, fileOf(Buffer.concat([length, header, ...records])));
 }

@@ -202,7 +202,8 @@ export function takeFrom(source: AsyncIterable<Uint8Array>): Source {
     while (rest.length === 0) {
       const { done, value } = await chunks.next();
       if (done) return false;
-      rest = value;
+      // A Buffer's slice() makes no copy, and those who take bytes rely on that of arrays.
+      rest = new Uint8Array(value.buffer, value.byteOffset, value.length);
     }
     return true;
   };

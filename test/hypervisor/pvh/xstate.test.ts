@@ -1,19 +1,18 @@
 /** XSAVE's components as a PVH guest finds them, by the features that its configuration gives it; and what of them a saved guest keeps. */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { REC_X86_CPUID_POLICY } from "../../../core/dom0/saved/stream.ts";
+import { contentOf, fileOf } from "../../saved-blocks.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { PvhHost, haveCompiler } from "./pvh.ts";
 
-const MAGIC_BYTES = 32;
 const STREAM_HEADERS = 40;
 /** Takes the line out of a saved domain's configuration, and unless `hasRecord` what its stream says of the processor's features. */
 function withoutFeatures(file: Buffer, line: string, hasRecord: boolean): Buffer {
-  const unpacked = gunzipSync(file.subarray(MAGIC_BYTES));
-  const end = 4 + unpacked.readUInt32LE();
-  const header = JSON.parse(unpacked.subarray(4, end).toString()) as Record<string, unknown> & {
+  const content = contentOf(file);
+  const end = 4 + content.readUInt32LE();
+  const header = JSON.parse(content.subarray(4, end).toString()) as Record<string, unknown> & {
     config: string;
     files: { size: number }[];
     consoleBytes: number;
@@ -23,12 +22,9 @@ function withoutFeatures(file: Buffer, line: string, hasRecord: boolean): Buffer
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
   const first = header.files.reduce((sum, { size }) => sum + size, end + header.consoleBytes) + STREAM_HEADERS;
-  expect(unpacked.readUInt32LE(first)).toBe(REC_X86_CPUID_POLICY);
-  const rest = hasRecord ? first : first + 8 + unpacked.readUInt32LE(first + 4);
-  return Buffer.concat([
-    file.subarray(0, MAGIC_BYTES),
-    gzipSync(Buffer.concat([length, json, unpacked.subarray(end, first), unpacked.subarray(rest)])),
-  ]);
+  expect(content.readUInt32LE(first)).toBe(REC_X86_CPUID_POLICY);
+  const rest = hasRecord ? first : first + 8 + content.readUInt32LE(first + 4);
+  return fileOf(Buffer.concat([length, json, content.subarray(end, first), content.subarray(rest)]));
 }
 
 describe.skipIf(!haveCompiler)("XSAVE in a PVH guest", () => {
