@@ -10,11 +10,13 @@ export const PAGE_SIZE = 4096;
 export class PhysicalMemory {
   readonly memory: WebAssembly.Memory;
   #bytes: Uint8Array;
+  #words: Int32Array;
   #view: DataView;
 
   constructor(memory: WebAssembly.Memory) {
     this.memory = memory;
     this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
     this.#view = new DataView(memory.buffer);
   }
 
@@ -23,6 +25,14 @@ export class PhysicalMemory {
     if (address < 0 || address + length > this.#bytes.length)
       throw new RangeError(`machine address 0x${address.toString(16)} is outside the host's memory`);
     return this.#bytes.subarray(address, address + length);
+  }
+
+  /** Returns whether the page at `address` is all zero. It makes no view, as whoever saves a domain asks for each of its pages. */
+  isZeroPage(address: number): boolean {
+    const words = this.#words;
+    const end = (address + PAGE_SIZE) >>> 2;
+    for (let at = address >>> 2; at < end; at++) if (words[at] !== 0) return false;
+    return true;
   }
 
   /** Returns words for Atomics. `address` must be a multiple of 4. */

@@ -75,13 +75,15 @@ export class GuestMemory {
 
   /** Returns the pfns that have a frame of the domain's, and what each is, by pfn. */
   owned(domid: number, mfns: Uint32Array): { pfns: number[]; types: Uint8Array } {
-    const said = Uint32Array.from(mfns.keys()).filter((pfn) => mfns[pfn] !== NONE);
-    const found = this.#hypercalls.domains.pageTypes(
-      domid,
-      said.map((pfn) => mfns[pfn]!),
-    );
+    const said: number[] = [];
+    mfns.forEach((mfn, pfn) => {
+      if (mfn !== NONE) said.push(pfn);
+    });
+    const asked = new Uint32Array(said.length);
+    said.forEach((pfn, i) => (asked[i] = mfns[pfn]!));
+    const found = this.#hypercalls.domains.pageTypes(domid, asked);
     const types = new Uint8Array(mfns.length).fill(NOT_THE_DOMAINS);
     said.forEach((pfn, i) => (types[pfn] = found[i]!));
-    return { pfns: [...said].filter((pfn) => types[pfn] !== NOT_THE_DOMAINS), types };
+    return { pfns: said.filter((pfn) => types[pfn] !== NOT_THE_DOMAINS), types };
   }
 }

@@ -6,7 +6,7 @@
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
 import type { HvmHypercalls } from "../kernel/hvm.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
-import { PAGE_SIZE } from "../kernel/memory.ts";
+
 import type { ForeignFrames } from "../kernel/native.ts";
 import { policyRecord } from "./cpu-policy.ts";
 import { SaveError } from "./p2m.ts";
@@ -80,7 +80,10 @@ export class PvhSaver {
   #pages(domid: number, gfns: number[]): Uint8Array {
     const { memory } = this.#hypercalls;
     return this.#frames.withAll(domid, gfns, (addresses) =>
-      stream.pageRecord(gfns.map((pfn, i) => ({ pfn, type: 0, bytes: memory.bytes(addresses[i]!, PAGE_SIZE) }))),
+      stream.pageRecord(
+        memory,
+        gfns.map((pfn, i) => ({ pfn, type: 0, address: addresses[i]! })),
+      ),
     );
   }
 }

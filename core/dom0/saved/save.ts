@@ -45,8 +45,7 @@ export class PvSaver {
     // A guest may list one frame again and again; this bounds the file to the domain's memory.
     if (pfns.length > info.totPages)
       throw new SaveError(`The guest lists ${pfns.length} frames of its memory; it has ${info.totPages}.`);
-    const pfnOf = new Map(pfns.map((pfn) => [mfns[pfn]!, pfn]));
-    const canonical = (mfn: number): number => pfnOf.get(mfn) ?? NONE;
+    const canonical = pfnsByFrame(pfns, mfns);
     try {
       const contexts = onlineContexts(this.#hypercalls, domid, vcpus, canonical);
       yield stream.headers(version.major, version.minor);
@@ -99,13 +98,18 @@ export class PvSaver {
     const { memory } = this.#hypercalls;
     const held = pfns.map((pfn) => mfns[pfn]!);
     return this.#frames.withAll(domid, held, (addresses) => {
-      const pages = pfns.map((pfn, i) => ({
-        ...{ pfn, type: types[pfn]! },
-        bytes: memory.bytes(addresses[i]!, PAGE_SIZE),
-      }));
-      return stream.pageRecord(pages, (page, type) => convertTable(page, type & ~TABLE_PINNED, canonical));
+      const pages = pfns.map((pfn, i) => ({ pfn, type: types[pfn]!, address: addresses[i]! }));
+      return stream.pageRecord(memory, pages, (page, type) => convertTable(page, type & ~TABLE_PINNED, canonical));
     });
   }
+}
+
+/** Returns what tells the pfn of a frame, NONE for one that has none. */
+function pfnsByFrame(pfns: readonly number[], mfns: Uint32Array): (mfn: number) => number {
+  const highest = pfns.reduce((most, pfn) => Math.max(most, mfns[pfn]!), 0);
+  const pfnOf = new Uint32Array(highest + 1).fill(NONE);
+  for (const pfn of pfns) pfnOf[mfns[pfn]!] = pfn;
+  return (mfn) => pfnOf[mfn] ?? NONE;
 }
 
 /** Returns the contexts of the vCPUs that are online, vCPU 0 first, with pfns where there are frame numbers. Throws TableError. */

@@ -4,7 +4,7 @@
  * little-endian, except in the image header. A stream that is read may come from anybody: StreamError says what is wrong with it.
  */
 
-import { PAGE_SIZE } from "../kernel/memory.ts";
+import { PAGE_SIZE, type PhysicalMemory } from "../kernel/memory.ts";
 import { ALL_ZEROS } from "../kernel/page-types.ts";
 
 export class StreamError extends Error {
@@ -34,6 +34,8 @@ const DHDR_TYPES = { pv: { number: 1, name: "x86 PV" }, pvh: { number: 2, name: 
 export type StreamType = keyof typeof DHDR_TYPES;
 const HEADERS_SIZE = 24 + 16;
 const PAGE_SHIFT = 12;
+/** Where a page's type is in the upper half of its entry. */
+const TYPE_SHIFT = 28;
 /** libxenguest's REC_LENGTH_MAX. */
 const RECORD_MOST = 8 << 20;
 /**
@@ -104,11 +106,9 @@ export function pagesOf({ body }: StreamRecord, most: number): (PageEntry & { da
   return pages;
 }
 
-const ZEROS = new Uint8Array(PAGE_SIZE);
-
-/** A page that is put into a record. Its `bytes` are only read. */
+/** A page that is put into a record, and where it is in the host's memory, in which it is only read. */
 export interface PageOut extends PageEntry {
-  bytes: Uint8Array;
+  address: number;
 }
 
 /**
@@ -116,23 +116,26 @@ export interface PageOut extends PageEntry {
  * a stream. Of pages of zeros without a type only the number is written.
  */
 export function pageRecord(
+  memory: PhysicalMemory,
   pages: readonly PageOut[],
   change: (copy: Uint8Array, type: number) => void = () => {},
 ): Uint8Array {
-  const types = pages.map(({ type, bytes }) => (type === 0 && Buffer.compare(bytes, ZEROS) === 0 ? ALL_ZEROS : type));
-  const written = types.filter((type) => type !== ALL_ZEROS).length;
+  const types = pages.map(({ type, address }) => (type === 0 && memory.isZeroPage(address) ? ALL_ZEROS : type));
+  const written = types.reduce((count, type) => count + (type === ALL_ZEROS ? 0 : 1), 0);
   const record = new Uint8Array(16 + 8 * pages.length + PAGE_SIZE * written);
   const view = new DataView(record.buffer);
   view.setUint32(0, REC_PAGE_DATA, true);
   view.setUint32(4, record.length - 8, true);
   view.setUint32(8, pages.length, true);
   let at = 16 + 8 * pages.length;
-  pages.forEach(({ pfn, bytes }, i) => {
+  pages.forEach(({ pfn, address }, i) => {
     const type = types[i]!;
-    view.setBigUint64(16 + 8 * i, (BigInt(type) << 60n) | BigInt(pfn), true);
+    // The number has 60 bits there, and 32 in any domain.
+    view.setUint32(16 + 8 * i, pfn, true);
+    view.setUint32(20 + 8 * i, type << TYPE_SHIFT, true);
     if (type === ALL_ZEROS) return;
     const copy = record.subarray(at, at + PAGE_SIZE);
-    copy.set(bytes);
+    copy.set(memory.bytes(address, PAGE_SIZE));
     if (type) change(copy, type);
     at += PAGE_SIZE;
   });

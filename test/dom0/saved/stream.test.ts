@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { PhysicalMemory } from "../../../core/dom0/kernel/memory.ts";
 import * as stream from "../../../core/dom0/saved/stream.ts";
 import { StreamError, takeFrom } from "../../../core/dom0/saved/stream.ts";
 
@@ -97,14 +98,18 @@ describe("the stream of a saved domain", () => {
     const page = (fill: number): Uint8Array => new Uint8Array(4096).fill(fill);
     const [full, nearly] = [page(7), page(0)];
     nearly[4095] = 1;
+    const memory = new PhysicalMemory(new WebAssembly.Memory({ initial: 1 }));
     const out = [
       { pfn: 5, type: 0, bytes: page(0) },
       { pfn: 6, type: 0, bytes: full },
       { pfn: 9, type: 1, bytes: page(0) },
       { pfn: 7, type: 0, bytes: nearly },
       { pfn: 8, type: 0, bytes: page(0) },
-    ];
-    const bytes = stream.pageRecord(out, (copy, type) => (copy[0] = 40 + type));
+    ].map(({ bytes, ...entry }, i) => {
+      memory.bytes(i * 4096, 4096).set(bytes);
+      return { ...entry, address: i * 4096 };
+    });
+    const bytes = stream.pageRecord(memory, out, (copy, type) => (copy[0] = 40 + type));
     expect(bytes.length).toBe(8 + 8 + 5 * 8 + 3 * 4096);
     const [record] = await read(join(stream.headers(4, 17), bytes, END), 1000);
     const found = stream.pagesOf(record!, 10);
@@ -125,7 +130,7 @@ describe("the stream of a saved domain", () => {
       Buffer.from(nearly),
       null,
     ]);
-    expect(out[2]!.bytes[0]).toBe(0);
+    expect(memory.get8(out[2]!.address)).toBe(0);
   });
 
   it("is refused with a record of pages whose bytes are more or fewer than its pages have", () => {
