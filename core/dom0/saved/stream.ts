@@ -4,6 +4,7 @@
  * little-endian, except in the image header. A stream that is read may come from anybody: StreamError says what is wrong with it.
  */
 
+import { XEN_DOMCTL_PFINFO_LTAB_SHIFT } from "../../abi/domctl.ts";
 import { PAGE_SIZE, type PhysicalMemory } from "../kernel/memory.ts";
 import { ALL_ZEROS } from "../kernel/page-types.ts";
 
@@ -34,8 +35,6 @@ const DHDR_TYPES = { pv: { number: 1, name: "x86 PV" }, pvh: { number: 2, name: 
 export type StreamType = keyof typeof DHDR_TYPES;
 const HEADERS_SIZE = 24 + 16;
 const PAGE_SHIFT = 12;
-/** Where a page's type is in the upper half of its entry. */
-const TYPE_SHIFT = 28;
 /** libxenguest's REC_LENGTH_MAX. */
 const RECORD_MOST = 8 << 20;
 /**
@@ -130,9 +129,9 @@ export function pageRecord(
   let at = 16 + 8 * pages.length;
   pages.forEach(({ pfn, address }, i) => {
     const type = types[i]!;
-    // The number has 60 bits there, and 32 in any domain.
+    // The number has 60 bits there, and 32 in any domain; the type has the upper half's highest.
     view.setUint32(16 + 8 * i, pfn, true);
-    view.setUint32(20 + 8 * i, type << TYPE_SHIFT, true);
+    view.setUint32(20 + 8 * i, type << XEN_DOMCTL_PFINFO_LTAB_SHIFT, true);
     if (type === ALL_ZEROS) return;
     const copy = record.subarray(at, at + PAGE_SIZE);
     copy.set(memory.bytes(address, PAGE_SIZE));
