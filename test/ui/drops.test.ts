@@ -287,9 +287,14 @@ describe.skipIf(missing !== null)(
       );
       await app.dropPaths([image("stopped.img", 2 ** 30)], zone);
       await expect.poll(() => here().some((each) => each.startsWith(".xenarium-incomplete-")), SLOW).toBe(true);
-      const { entries } = await client.request("journalAttach", { client: crypto.randomUUID() });
-      const task = entries.find(({ title }) => title === `Put stopped.img into share of ${domain}`)!;
-      await client.request("taskCancel", { id: task.id });
+      const asClient = { client: crypto.randomUUID() };
+      const task = async (): Promise<{ id: number } | undefined> =>
+        (await client.request("journalAttach", asClient)).entries.find(
+          ({ title }) => title === `Put stopped.img into share of ${domain}`,
+        );
+      // The file that is incomplete may still be the one before.
+      await expect.poll(task, SLOW).toBeDefined();
+      await client.request("taskCancel", { id: (await task())!.id });
       await expect.poll(here, SLOW).toEqual(["good.img", name, "second.img"]);
       // Of several folders one is chosen.
       await share("again");
