@@ -16,8 +16,14 @@ export function contentOf(file: Buffer): Buffer {
   return Buffer.concat(pieces);
 }
 
+/** Of the most that a block may have. */
+const BLOCK_BYTES = 8 << 20;
+
 export function fileOf(content: Buffer): Buffer {
-  return Buffer.concat([MAGIC, ...block(content), ...block(Buffer.alloc(0))]);
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < content.length; at += BLOCK_BYTES)
+    blocks.push(...block(content.subarray(at, at + BLOCK_BYTES)));
+  return Buffer.concat([MAGIC, ...blocks, ...block(Buffer.alloc(0))]);
 }
 
 function block(bytes: Buffer): Buffer[] {
